@@ -1,0 +1,17 @@
+export { accountId, chatId, e164, groupId, maskAddress, transportSessionId } from "./address.ts";
+export { INBOUND_PATH, renderBody, responseEnvelope, type SendText, sendText } from "./contract.ts";
+export { MAX_CREDIT, MAX_FRAME_BYTES, MAX_FRAME_READ_BYTES, MAX_MEDIA_ITEMS, MAX_RAW_BYTES } from "./limits.ts";
+export { type InboundMessage, inboundMessage, type MediaItem, mediaItem } from "./message.ts";
+export { VERSION } from "./version.ts";
+export {
+  describeIssues,
+  type Parsed,
+  type PluginFrame,
+  parseFrame,
+  pluginFrame,
+  type RefusalCode,
+  refusalCode,
+  type SidecarFrame,
+  sidecarFrame,
+  WIRE_VERSION,
+} from "./wire.ts";

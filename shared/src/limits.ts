@@ -1,0 +1,16 @@
+/** Sizes that both ends of the wire rely on. Each one bounds memory or disk; none is a tuning knob. */
+
+/** Largest frame the sidecar accepts, in bytes. A message's text is at most 65,536 characters and `raw` is bounded below, so an honest frame is far smaller. */
+export const MAX_FRAME_BYTES = 1024 * 1024;
+
+/** A frame larger than this is not even read: the WebSocket is closed with 1009. Between the two limits a frame is refused and the connection goes on. */
+export const MAX_FRAME_READ_BYTES = 4 * MAX_FRAME_BYTES;
+
+/** Largest `raw` of one message, in bytes of JSON. */
+export const MAX_RAW_BYTES = 64 * 1024;
+
+/** Most messages that the plugin may have sent without an ack, unless the sidecar grants less. */
+export const MAX_CREDIT = 256;
+
+/** Media items of one message that are described. */
+export const MAX_MEDIA_ITEMS = 32;

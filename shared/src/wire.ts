@@ -1,0 +1,109 @@
+import { z } from "zod";
+import { inboundMessage } from "./message.ts";
+
+/** The version of the frames below. A peer that speaks another one is refused by name. docs/wire.md is the specification. */
+export const WIRE_VERSION = 1;
+
+const frame = <Type extends string, Shape extends z.ZodRawShape>(type: Type, shape: Shape) =>
+  z.strictObject({ v: z.literal(WIRE_VERSION), type: z.literal(type), ...shape });
+
+/** A number that the plugin gives a message on this connection; the answer to the message carries it back. */
+const ref = z.int().nonnegative();
+
+export const helloFrame = frame("hello", {
+  plugin_version: z.string().max(64),
+  openclaw_version: z.string().max(64),
+});
+export const messageFrame = frame("message", { ref, message: inboundMessage });
+/** What the gateway observed of a send: the proof that a command in doubt did go out. */
+export const sentFrame = frame("sent", {
+  account_id: z.string().max(64),
+  to: z.string().max(128),
+  /** SHA-256 of the text in hex: enough to recognise a reply without carrying it again. */
+  text_sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  success: z.boolean(),
+  whatsapp_message_id: z.string().max(256).nullable(),
+  at: z.iso.datetime({ precision: 3 }),
+});
+/** The state of the outbox, sent now and then for the operator's eyes. */
+export const statusFrame = frame("status", {
+  outbox_messages: z.int().nonnegative(),
+  outbox_bytes: z.int().nonnegative(),
+  oldest_at: z.iso.datetime({ precision: 3 }).nullable(),
+  parked_messages: z.int().nonnegative(),
+});
+/** Everything the plugin sends. */
+export const pluginFrame = z.discriminatedUnion("type", [helloFrame, messageFrame, sentFrame, statusFrame]);
+export type PluginFrame = z.infer<typeof pluginFrame>;
+
+export const welcomeFrame = frame("welcome", {
+  sidecar_version: z.string().max(64),
+  /** How many messages may be under way without an ack. */
+  credit: z.int().positive(),
+  max_frame_bytes: z.int().positive(),
+});
+/** The message is on the sidecar's disk: the plugin may forget it. `duplicate` says that it was there already. */
+export const ackFrame = frame("ack", { ref, duplicate: z.boolean() });
+export const refusalCode = z.enum([
+  "bad_json",
+  "bad_frame",
+  "bad_message",
+  "too_large",
+  "bad_version",
+  "no_hello",
+  "not_stored",
+]);
+export type RefusalCode = z.infer<typeof refusalCode>;
+/**
+ * A frame was not taken. With `ref` it concerns that message. `retry` true: the same frame may be sent again later (a full disk);
+ * false: it would be refused again, so the plugin sets the message aside and says so.
+ */
+export const refusedFrame = frame("refused", {
+  ref: ref.nullable(),
+  code: refusalCode,
+  reason: z.string().max(2048),
+  retry: z.boolean(),
+});
+/** Everything the sidecar sends. */
+export const sidecarFrame = z.discriminatedUnion("type", [welcomeFrame, ackFrame, refusedFrame]);
+export type SidecarFrame = z.infer<typeof sidecarFrame>;
+
+export type Parsed<Frame> =
+  | { ok: true; frame: Frame }
+  | { ok: false; code: RefusalCode; reason: string; ref: number | null };
+
+/**
+ * Reads one text frame. Never throws: what cannot be read comes back as a refusal with the sentence to send and to log,
+ * and with the `ref` it concerns where one can still be made out. The sentence never quotes the frame's content.
+ */
+export function parseFrame<Frame>(schema: z.ZodType<Frame>, text: string): Parsed<Frame> {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    return { ok: false, code: "bad_json", reason: "the frame is not JSON", ref: null };
+  }
+  const head = z.looseObject({ v: z.unknown(), ref: ref.optional() }).safeParse(json);
+  const about = head.success ? (head.data.ref ?? null) : null;
+  if (head.success && head.data.v !== WIRE_VERSION) {
+    const theirs = typeof head.data.v === "number" ? String(head.data.v) : "none";
+    const reason = `wire version ${theirs} is not spoken here, only ${WIRE_VERSION}: install the plugin and the sidecar of one release`;
+    return { ok: false, code: "bad_version", reason, ref: about };
+  }
+  const parsed = schema.safeParse(json);
+  if (parsed.success) return { ok: true, frame: parsed.data };
+  return {
+    ok: false,
+    code: about === null ? "bad_frame" : "bad_message",
+    reason: describeIssues(parsed.error),
+    ref: about,
+  };
+}
+
+/** zod's findings in one line: `message.chat_id: must be ...; message.text: ...`. Paths and rules only, no values. */
+export function describeIssues(error: z.ZodError): string {
+  const lines = error.issues
+    .slice(0, 5)
+    .map((issue) => `${issue.path.map(String).join(".") || "it"}: ${issue.message}`);
+  return lines.join("; ").slice(0, 1024);
+}

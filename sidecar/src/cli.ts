@@ -1,0 +1,10 @@
+#!/usr/bin/env node
+// Nothing else is imported before the version is known: on an older Node better-sqlite3 ends the process without a word.
+const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+if ((major === 24 && minor >= 16) || (major === 26 && minor >= 1) || major > 26) {
+  const { main } = await import("./cli/main.ts");
+  process.exitCode = await main(process.argv.slice(2), process.env);
+} else {
+  process.stderr.write(`hotbags needs Node 24.16 or newer (24.x), or 26.1 or newer; this is ${process.version}.\n`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,39 @@
+import { VERSION } from "@hotbags/shared";
+import { serve } from "./serve.ts";
+
+const USAGE = `hotbags ${VERSION}: takes WhatsApp messages from OpenClaw to Hot Bags, and the replies back
+
+  hotbags serve        run the sidecar until it is stopped
+  hotbags --help       this text
+  hotbags --version    the version
+
+Settings come from the environment:
+  HOTBAGS_BASE_URL          https://… of the shop's backend (required)
+  HOTBAGS_BEARER_TOKEN      its token (required)
+  HOTBAGS_HMAC_DISABLED     false: sign every request (default true)
+  HOTBAGS_HMAC_SECRET       the key to sign with
+  OPENCLAW_GATEWAY_URL      the gateway (default ws://127.0.0.1:18789)
+  OPENCLAW_GATEWAY_TOKEN    its token (required)
+  BRIDGE_LISTEN             where the plugin connects and GET /health answers:
+                            127.0.0.1:18790 (default) or unix:/path
+  BRIDGE_TOKEN              the token the plugin shows, 16 characters or more (required)
+  BRIDGE_STATE_DIR          where the queue is kept (default ~/.local/state/hotbags-bridge)
+  BRIDGE_LOG_LEVEL          debug, info (default), warn or error
+`;
+
+/** Runs the command line. Resolves with the exit code. */
+export async function main(args: string[], environment: NodeJS.ProcessEnv): Promise<number> {
+  const [command, ...rest] = args;
+  if (command === "--help" || command === "-h" || command === "help") return print(USAGE);
+  if (command === "--version") return print(`${VERSION}\n`);
+  if (command === "serve" && rest.length === 0) return serve(environment);
+  if (command === "serve" && (rest[0] === "--help" || rest[0] === "-h")) return print(USAGE);
+  const wrong = command === undefined ? "a command is missing" : `${JSON.stringify(args.join(" "))} is not a command`;
+  process.stderr.write(`hotbags: ${wrong}; see hotbags --help\n`);
+  return 2;
+}
+
+function print(text: string): number {
+  process.stdout.write(text);
+  return 0;
+}

@@ -1,0 +1,30 @@
+import { ListenError } from "../intake/listener.ts";
+import { openLog } from "../log.ts";
+import { readSettings, SettingsError } from "../settings.ts";
+import { startSidecar } from "../sidecar.ts";
+import { StoreUnusableError } from "../store/index.ts";
+
+/** Exit code for a setting or a state that a restart won't mend (EX_CONFIG of sysexits.h). */
+const EX_CONFIG = 78;
+
+/** `hotbags serve`: runs the sidecar until SIGTERM or SIGINT. Resolves with the exit code. */
+export async function serve(environment: NodeJS.ProcessEnv): Promise<number> {
+  try {
+    const settings = readSettings(environment);
+    const log = openLog(settings.logLevel);
+    const sidecar = await startSidecar(settings, log);
+    await new Promise<void>((resolve) => {
+      process.once("SIGTERM", () => resolve());
+      process.once("SIGINT", () => resolve());
+    });
+    await sidecar.stop();
+    return 0;
+  } catch (error) {
+    if (error instanceof SettingsError)
+      process.stderr.write(`hotbags: the environment is not complete: ${error.message}\n`);
+    else if (error instanceof StoreUnusableError || error instanceof ListenError)
+      process.stderr.write(`hotbags: ${error.message}\n`);
+    else throw error;
+    return EX_CONFIG;
+  }
+}

@@ -1,0 +1,137 @@
+import { once } from "node:events";
+import { chmodSync, rmSync } from "node:fs";
+import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http";
+import { connect } from "node:net";
+import type { Duplex } from "node:stream";
+import { MAX_FRAME_READ_BYTES } from "@hotbags/shared";
+import { WebSocketServer } from "ws";
+import type { ListenAddress } from "../settings.ts";
+import { Door } from "./door.ts";
+import { Link, type LinkParts } from "./link.ts";
+
+/** Plugin connections at once. One is normal, two during a plugin reload. */
+export const MAX_LINKS = 8;
+
+/** The address can't be listened on; the message says what to do. */
+export class ListenError extends Error {
+  override readonly name = "ListenError";
+}
+
+interface ListenerParts extends LinkParts {
+  address: ListenAddress;
+  token: string;
+  /** What `GET /health` answers. */
+  health(): { ok: boolean };
+}
+
+/** The sidecar's one door on this machine: the plugin's WebSocket and `GET /health`. */
+export class Listener {
+  readonly #parts: ListenerParts;
+  readonly #door: Door;
+  readonly #server: Server;
+  readonly #sockets = new WebSocketServer({
+    noServer: true,
+    maxPayload: MAX_FRAME_READ_BYTES,
+    perMessageDeflate: false,
+  });
+  readonly #links = new Set<Link>();
+
+  constructor(parts: ListenerParts) {
+    this.#parts = parts;
+    this.#door = new Door(parts.token);
+    this.#server = createServer(
+      { requestTimeout: 10_000, headersTimeout: 10_000, keepAliveTimeout: 5_000 },
+      (request, response) => this.#answer(request, response),
+    );
+    this.#server.maxConnections = 4 * MAX_LINKS;
+    this.#server.on("upgrade", (request, socket, head) => this.#upgrade(request, socket, head));
+  }
+
+  /** Whether a plugin is connected. */
+  get linked(): boolean {
+    for (const link of this.#links) if (link.welcomed) return true;
+    return false;
+  }
+
+  /** Resolves with the address as it can be written into a URL or shown. Throws ListenError. */
+  async start(): Promise<string> {
+    const { address } = this.#parts;
+    if ("path" in address) await removeStaleSocket(address.path);
+    this.#server.listen("path" in address ? { path: address.path } : address);
+    try {
+      await once(this.#server, "listening");
+    } catch (error) {
+      const code = error instanceof Error && "code" in error ? String(error.code) : String(error);
+      const where = "path" in address ? address.path : `${address.host}:${address.port}`;
+      throw new ListenError(
+        `can't listen on ${where} (${code}): is another sidecar running? Set BRIDGE_LISTEN to another address.`,
+      );
+    }
+    if ("path" in address) {
+      // The plugin may run as another user of the same group.
+      chmodSync(address.path, 0o660);
+      return `unix:${address.path}`;
+    }
+    const bound = this.#server.address();
+    return `${address.host.includes(":") ? `[${address.host}]` : address.host}:${typeof bound === "object" && bound ? bound.port : address.port}`;
+  }
+
+  async stop(): Promise<void> {
+    const closed = once(this.#server, "close");
+    this.#server.close();
+    // 1001 tells the plugin to come back; what it has not seen acked it sends again.
+    for (const socket of this.#sockets.clients) socket.close(1001, "the sidecar is stopping");
+    const patience = setTimeout(() => {
+      for (const socket of this.#sockets.clients) socket.terminate();
+      this.#server.closeAllConnections();
+    }, 1_000);
+    await closed;
+    clearTimeout(patience);
+  }
+
+  #answer(request: IncomingMessage, response: ServerResponse): void {
+    if (request.url !== "/health") return reply(response, 404, { error: "there is /health and a WebSocket here" });
+    if (request.method !== "GET" && request.method !== "HEAD") return reply(response, 405, { error: "use GET" });
+    const health = this.#parts.health();
+    reply(response, health.ok ? 200 : 503, health);
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const verdict = this.#door.judge(request);
+    if (!verdict.ok) return this.#turnAway(socket, verdict.status, verdict.reason);
+    if (this.#links.size >= MAX_LINKS) return this.#turnAway(socket, 503, `there are ${MAX_LINKS} connections already`);
+    this.#sockets.handleUpgrade(request, socket, head, (webSocket) => {
+      const link = new Link(webSocket, this.#parts);
+      this.#links.add(link);
+      webSocket.once("close", () => this.#links.delete(link));
+    });
+  }
+
+  #turnAway(socket: Duplex, status: number, reason: string): void {
+    this.#parts.log.warn({ status }, `connection refused: ${reason}`);
+    const body = JSON.stringify({ error: reason });
+    socket.on("error", () => socket.destroy());
+    socket.end(
+      `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+    );
+  }
+}
+
+function reply(response: ServerResponse, status: number, body: object): void {
+  response.writeHead(status, { "content-type": "application/json", "cache-control": "no-store" });
+  response.end(`${JSON.stringify(body)}\n`);
+}
+
+/** A socket file outlives a crash and would block the next start; one that still answers belongs to somebody else. */
+async function removeStaleSocket(path: string): Promise<void> {
+  const probe = connect(path);
+  try {
+    await once(probe, "connect");
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    if (code === "ECONNREFUSED") rmSync(path);
+    return;
+  } finally {
+    probe.destroy();
+  }
+}

@@ -1,0 +1,81 @@
+import type { Clock } from "../clock.ts";
+import type { AccountState, Gateway } from "../gateway/index.ts";
+import type { Relay } from "../relay/relay.ts";
+import type { Store } from "../store/index.ts";
+
+/** A message or reply that waits longer than this is a customer who waits. */
+export const MAX_WAIT_MS = 5 * 60_000;
+
+interface HealthParts {
+  store: Store;
+  relay: Relay;
+  gateway: Gateway;
+  clock: Clock;
+  linked(): boolean;
+}
+
+/**
+ * Whether messages flow: bad when a link is down, WhatsApp is not connected, a write fails, or something waits too long. A quiet night is good.
+ * Holds counts and sentences; no customer's number, text or token.
+ */
+export function readHealth({ store, relay, gateway, clock, linked }: HealthParts) {
+  const counts = store.counters.read();
+  const now = clock.now();
+  const waits = (since: number | null) => (since === null ? 0 : Math.max(0, now - since));
+  const messageWaitMs = waits(store.messages.oldestPendingAt());
+  const replyWaitMs = waits(store.commands.oldestWaitingAt());
+  const accounts = Object.fromEntries([...gateway.state.accounts].map(([id, state]) => [id, describe(state)]));
+  const { breakerOpen, lastSuccessAt, lastFailure } = relay.status;
+
+  const problems: string[] = [];
+  if (store.failure) problems.push(`the database can't be written: ${store.failure}`);
+  if (counts.accepted !== counts.delivered + counts.pending + counts.dead)
+    problems.push("the ledger does not add up: accepted is not delivered + pending + dead");
+  if (!linked()) problems.push("the OpenClaw plugin is not connected");
+  if (gateway.state.link !== "up") problems.push(gateway.state.reason ?? "the OpenClaw gateway is not connected");
+  for (const [id, state] of gateway.state.accounts)
+    if (state.code !== "connected" && state.code !== "disabled") problems.push(`account ${id}: ${describe(state)}`);
+  if (breakerOpen) problems.push(lastFailure?.error ?? "Hot Bags does not answer");
+  if (messageWaitMs > MAX_WAIT_MS)
+    problems.push(`a message has waited ${Math.round(messageWaitMs / 60_000)} minutes for Hot Bags`);
+  if (replyWaitMs > MAX_WAIT_MS)
+    problems.push(`a reply has waited ${Math.round(replyWaitMs / 60_000)} minutes for WhatsApp`);
+
+  return {
+    ok: problems.length === 0,
+    problems,
+    plugin: { connected: linked() },
+    gateway: { link: gateway.state.link, accounts },
+    hotbags: {
+      reachable: !breakerOpen,
+      last_success_at: iso(lastSuccessAt),
+      last_failure_at: iso(lastFailure?.at ?? null),
+      last_failure: lastFailure?.error ?? null,
+    },
+    messages: {
+      accepted: counts.accepted,
+      delivered: counts.delivered,
+      pending: counts.pending,
+      dead: counts.dead,
+      oldest_wait_ms: messageWaitMs,
+    },
+    commands: {
+      pending: counts.commands_pending,
+      sending: counts.commands_sending,
+      sent: counts.commands_sent,
+      queued_by_gateway: counts.commands_queued_by_gateway,
+      in_doubt: counts.commands_in_doubt,
+      failed: counts.commands_failed,
+      skipped: counts.commands_skipped,
+      oldest_wait_ms: replyWaitMs,
+    },
+  };
+}
+
+function describe(state: AccountState): string {
+  return state.action ? `${state.sentence} ${state.action}` : state.sentence;
+}
+
+function iso(at: number | null): string | null {
+  return at === null ? null : new Date(at).toISOString();
+}

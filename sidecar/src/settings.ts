@@ -1,0 +1,94 @@
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { describeIssues } from "@hotbags/shared";
+import { z } from "zod";
+
+/** The environment is not fit to start with; the message names each variable and what is wrong with it, never its value. */
+export class SettingsError extends Error {
+  override readonly name = "SettingsError";
+}
+
+const LOOPBACK = new Set(["127.0.0.1", "localhost", "[::1]"]);
+const isLoopback = (url: URL) => LOOPBACK.has(url.hostname);
+
+/** A token that can be guessed is no door. */
+const token = z.string().min(16, "must be at least 16 characters; `openssl rand -hex 32` makes one");
+
+const hotBagsUrl = z
+  .url({ protocol: /^https?$/, error: "must be an http(s) URL such as https://shop.example" })
+  .transform((text) => new URL(text))
+  .refine(
+    (url) => url.protocol === "https:" || isLoopback(url),
+    "must be https: the token and customers' messages go there",
+  )
+  .refine((url) => url.username === "" && url.password === "", "must not hold a user name or password")
+  .refine((url) => url.search === "" && url.hash === "", "must not have a query or fragment: the path is added to it");
+
+const gatewayUrl = z
+  .url({ protocol: /^wss?$/, error: "must be a ws:// or wss:// URL such as ws://127.0.0.1:18789" })
+  .refine((text) => text.startsWith("wss:") || isLoopback(new URL(text)), "must be on loopback, or wss://");
+
+/** `127.0.0.1:18790`, `[::1]:18790` or `unix:/run/hotbags/bridge.sock`. */
+const listenAddress = z.string().transform((text, ctx): ListenAddress => {
+  if (text.startsWith("unix:/")) return { path: text.slice("unix:".length) };
+  const match = /^(127\.0\.0\.1|localhost|\[::1\]):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[2]);
+  if (match?.[1] && port <= 65535) return { host: match[1].replace(/[[\]]/g, ""), port };
+  ctx.addIssue({
+    code: "custom",
+    message: "must be 127.0.0.1:<port>, [::1]:<port> or unix:/<path>: the bridge listens on this machine only",
+  });
+  return z.NEVER;
+});
+export type ListenAddress = { host: string; port: number } | { path: string };
+
+const variables = z.object({
+  HOTBAGS_BASE_URL: hotBagsUrl,
+  HOTBAGS_BEARER_TOKEN: z.string().min(1),
+  HOTBAGS_HMAC_DISABLED: z.enum(["true", "false"], "must be true or false").default("true"),
+  HOTBAGS_HMAC_SECRET: z.string().min(1).optional(),
+  OPENCLAW_GATEWAY_URL: gatewayUrl.default("ws://127.0.0.1:18789"),
+  OPENCLAW_GATEWAY_TOKEN: z.string().min(1),
+  BRIDGE_LISTEN: listenAddress.prefault("127.0.0.1:18790"),
+  BRIDGE_TOKEN: token,
+  BRIDGE_STATE_DIR: z
+    .string()
+    .min(1)
+    .default(join(homedir(), ".local", "state", "hotbags-bridge")),
+  BRIDGE_LOG_LEVEL: z.enum(["debug", "info", "warn", "error"]).default("info"),
+});
+
+export interface Settings {
+  hotbags: { baseUrl: URL; bearerToken: string; hmacSecret: string | null };
+  gateway: { url: string; token: string };
+  listen: ListenAddress;
+  bridgeToken: string;
+  stateDir: string;
+  logLevel: string;
+}
+
+/** Reads the environment. An empty variable counts as unset, as in systemd's environment files. Throws SettingsError. */
+export function readSettings(environment: NodeJS.ProcessEnv): Settings {
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ""));
+  const parsed = variables.safeParse(given, {
+    error: (issue) => (issue.code === "invalid_type" && issue.input === undefined ? "is not set" : undefined),
+  });
+  if (!parsed.success) throw new SettingsError(describeIssues(parsed.error));
+  const env = parsed.data;
+  const signed = env.HOTBAGS_HMAC_DISABLED === "false";
+  if (signed && env.HOTBAGS_HMAC_SECRET === undefined) {
+    throw new SettingsError("HOTBAGS_HMAC_SECRET: is not set, but HOTBAGS_HMAC_DISABLED=false asks for signatures");
+  }
+  return {
+    hotbags: {
+      baseUrl: env.HOTBAGS_BASE_URL,
+      bearerToken: env.HOTBAGS_BEARER_TOKEN,
+      hmacSecret: signed ? (env.HOTBAGS_HMAC_SECRET ?? null) : null,
+    },
+    gateway: { url: env.OPENCLAW_GATEWAY_URL, token: env.OPENCLAW_GATEWAY_TOKEN },
+    listen: env.BRIDGE_LISTEN,
+    bridgeToken: env.BRIDGE_TOKEN,
+    stateDir: env.BRIDGE_STATE_DIR,
+    logLevel: env.BRIDGE_LOG_LEVEL,
+  };
+}

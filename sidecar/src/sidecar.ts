@@ -1,0 +1,73 @@
+import type { Logger } from "pino";
+import { systemClock } from "./clock.ts";
+import { openGateway } from "./gateway/index.ts";
+import { Listener } from "./intake/listener.ts";
+import { readHealth } from "./ops/health.ts";
+import { HotBags } from "./relay/hotbags.ts";
+import { RELAY_DEFAULTS, Relay } from "./relay/relay.ts";
+import { Replies } from "./replies/replies.ts";
+import type { Settings } from "./settings.ts";
+import { openStore } from "./store/index.ts";
+
+/** A POST that takes longer than this, ms, is given up and tried again. Vercel ends a function after 60 s at the most by default. */
+const POST_TIMEOUT_MS = 60_000;
+
+export interface Sidecar {
+  /** Where it listens, as it can be shown. */
+  address: string;
+  /** Stops taking in, finishes what is under way, and closes everything. */
+  stop(): Promise<void>;
+}
+
+/** Puts the parts together and starts them, from the store outwards. Throws StoreUnusableError or ListenError. */
+export async function startSidecar(settings: Settings, log: Logger): Promise<Sidecar> {
+  const clock = systemClock;
+  const store = openStore(settings.stateDir, clock);
+  const gateway = openGateway({ ...settings.gateway, log });
+  const hotbags = new HotBags({
+    ...settings.hotbags,
+    timeoutMs: POST_TIMEOUT_MS,
+    maxRetryAfterMs: RELAY_DEFAULTS.backoff.maxMs,
+    connections: RELAY_DEFAULTS.concurrency,
+  });
+  const replies = new Replies({ store, gateway, clock, log });
+  const relay = new Relay({
+    store,
+    hotbags,
+    clock,
+    log,
+    random: Math.random,
+    onCommands: (chat) => replies.offer(chat),
+  });
+  const listener: Listener = new Listener({
+    address: settings.listen,
+    token: settings.bridgeToken,
+    store,
+    log,
+    onAccepted: ({ chat }) => relay.offer(chat),
+    health: () => readHealth({ store, relay, gateway, clock, linked: () => listener.linked }),
+  });
+
+  const closeBackwards = async () => {
+    await Promise.all([relay.stop(), replies.stop()]);
+    await Promise.all([gateway.close(), hotbags.close()]);
+    store.close();
+  };
+  try {
+    await replies.start();
+    relay.start();
+    const address = await listener.start();
+    log.info({ listen: address }, "sidecar started");
+    return {
+      address,
+      async stop() {
+        await listener.stop();
+        await closeBackwards();
+        log.info("sidecar stopped");
+      },
+    };
+  } catch (error) {
+    await closeBackwards();
+    throw error;
+  }
+}

@@ -1,0 +1,206 @@
+import { createHash } from "node:crypto";
+import type Database from "better-sqlite3";
+import type { Clock } from "../clock.ts";
+import type { CounterName, Counters } from "./counters.ts";
+import type { GroupCommit } from "./group-commit.ts";
+
+/** A command as the relay read it from a response, in array order. */
+export interface CommandFromResponse {
+  commandId: string | null;
+  type: string | null;
+  text: string | null;
+  /** The command as it came, for telling a repeat from a reuse of its id. */
+  payload: string;
+  /** Why it won't be executed; null when it will. */
+  refusal: { state: "failed" | "skipped"; reason: string } | null;
+}
+
+export interface RecordedCommand {
+  commandId: string | null;
+  chat: number;
+  /** `pending`: to be executed. `repeated`: its id and payload were seen before, nothing was written. */
+  outcome: "pending" | "failed" | "skipped" | "repeated";
+  reason: string | null;
+}
+
+/** A command that waits to be sent, or whose sending was cut off. */
+export interface WaitingCommand {
+  id: number;
+  seq: number;
+  chat: number;
+  command_id: string;
+  message_id: string;
+  account_id: string;
+  chat_id: string;
+  text: string;
+  sending_at: number | null;
+  gateway_process: string | null;
+}
+
+export type SettledState = "sent" | "queued_by_gateway" | "in_doubt" | "failed";
+
+/** The commands' side of the store. States: `pending → sending → sent | queued_by_gateway | in_doubt | failed`, `sending → pending` only where it is proven that nothing was sent. */
+export class Commands {
+  readonly #commit: GroupCommit;
+  readonly #counters: Counters;
+  readonly #clock: Clock;
+  readonly #sql: ReturnType<typeof prepare>;
+
+  constructor(db: Database.Database, commit: GroupCommit, counters: Counters, clock: Clock) {
+    this.#commit = commit;
+    this.#counters = counters;
+    this.#clock = clock;
+    this.#sql = prepare(db);
+  }
+
+  /** Writes a response's commands; belongs inside the commit that settles their message. */
+  record(seq: number, chat: number, commands: CommandFromResponse[]): RecordedCommand[] {
+    return commands.map((command, position) => this.#recordOne(seq, chat, position, command));
+  }
+
+  #recordOne(seq: number, chat: number, position: number, command: CommandFromResponse): RecordedCommand {
+    const hash = createHash("sha256").update(command.payload).digest("hex");
+    const owner = command.commandId === null ? undefined : this.#sql.owner.get(command.commandId);
+    if (owner && owner.payload_sha256 === hash && owner.chat === chat) {
+      return { commandId: command.commandId, chat, outcome: "repeated", reason: null };
+    }
+    const reused = owner
+      ? { state: "failed" as const, reason: "its command_id was already used for another command" }
+      : null;
+    const refusal = reused ?? command.refusal;
+    const state = refusal?.state ?? "pending";
+    this.#sql.insert.run({
+      seq,
+      chat,
+      position,
+      command_id: command.commandId,
+      type: command.type,
+      text: command.text,
+      hash,
+      state,
+      owns_id: owner ? 0 : 1,
+      now: this.#clock.now(),
+      settled_at: refusal ? this.#clock.now() : null,
+      error: refusal?.reason ?? null,
+    });
+    this.#counters.add(`commands_${state}`, 1);
+    return { commandId: command.commandId, chat, outcome: state, reason: refusal?.reason ?? null };
+  }
+
+  /** Chats with a command to send, oldest first. Read once at start. */
+  waitingChats(): number[] {
+    return this.#sql.waitingChats.all().map((row) => row.chat);
+  }
+
+  /** The command that is next in a chat. */
+  nextOf(chat: number): WaitingCommand | undefined {
+    return this.#sql.next.get(chat);
+  }
+
+  /** Commands that were being sent when the process ended. Read once at start. */
+  interrupted(): WaitingCommand[] {
+    return this.#sql.interrupted.all();
+  }
+
+  /** Commands in doubt, newest first. */
+  inDoubt(limit: number): WaitingCommand[] {
+    return this.#sql.inDoubt.all(limit);
+  }
+
+  get(id: number): WaitingCommand | undefined {
+    return this.#sql.get.get(id);
+  }
+
+  /** How many commands were handed to the gateway since, wall-clock ms; counts to 1,000 and no further. */
+  sendsSince(at: number): number {
+    return this.#sql.sendsSince.get(at)?.n ?? 0;
+  }
+
+  /** The intent to send, on disk before the gateway is asked: what is `sending` after a crash may have gone out. */
+  sending(id: number, gatewayProcess: string | null): Promise<void> {
+    return this.#commit.run("sending", () => {
+      const moved = this.#sql.sending.run(this.#clock.now(), gatewayProcess, id);
+      if (moved.changes !== 1) throw new Error(`command ${id} is no longer pending`);
+      this.#move("commands_pending", "commands_sending");
+    });
+  }
+
+  /** How the sending ended. */
+  settled(
+    id: number,
+    state: SettledState,
+    outcome: { reason: string | null; whatsappMessageId: string | null },
+  ): Promise<void> {
+    return this.#commit.run(state, () => {
+      const moved = this.#sql.settle.run(state, this.#clock.now(), outcome.reason, outcome.whatsappMessageId, id);
+      if (moved.changes === 1) this.#move("commands_sending", `commands_${state}`);
+    });
+  }
+
+  /** A command in doubt turned out to have gone. */
+  proven(id: number, state: "sent" | "queued_by_gateway"): Promise<void> {
+    return this.#commit.run("proven", () => {
+      const moved = this.#sql.proven.run(state, this.#clock.now(), id);
+      if (moved.changes === 1) this.#move("commands_in_doubt", `commands_${state}`);
+    });
+  }
+
+  /** It is proven that nothing was sent: the command waits again. */
+  notSent(id: number, reason: string): Promise<void> {
+    return this.#commit.run("not-sent", () => {
+      const moved = this.#sql.notSent.run(reason, id);
+      if (moved.changes === 1) this.#move("commands_sending", "commands_pending");
+    });
+  }
+
+  /** When the oldest command that waits was created, wall-clock ms; null when none waits. */
+  oldestWaitingAt(): number | null {
+    return this.#sql.oldestWaiting.get()?.created_at ?? null;
+  }
+
+  #move(from: CounterName, to: CounterName): void {
+    this.#counters.add(from, -1);
+    this.#counters.add(to, 1);
+  }
+}
+
+function prepare(db: Database.Database) {
+  const waiting = `SELECT k.id, k.seq, k.chat, k.command_id, m.message_id, c.account_id, c.chat_id, k.text, k.sending_at, k.gateway_process
+    FROM commands k JOIN messages m USING (seq) JOIN chats c ON c.chat = k.chat`;
+  return {
+    owner: db.prepare<[string], { payload_sha256: string; chat: number }>(
+      "SELECT payload_sha256, chat FROM commands WHERE command_id = ? AND owns_id = 1",
+    ),
+    insert: db.prepare(
+      `INSERT INTO commands (seq, chat, position, command_id, type, text, payload_sha256, state, owns_id, created_at, settled_at, last_error)
+       VALUES (@seq, @chat, @position, @command_id, @type, @text, @hash, @state, @owns_id, @now, @settled_at, @error)`,
+    ),
+    waitingChats: db.prepare<[], { chat: number }>(
+      "SELECT chat FROM commands WHERE state = 'pending' GROUP BY chat ORDER BY min(id)",
+    ),
+    next: db.prepare<[number], WaitingCommand>(
+      `${waiting} WHERE k.id = (SELECT id FROM commands WHERE chat = ? AND state = 'pending' ORDER BY id LIMIT 1)`,
+    ),
+    interrupted: db.prepare<[], WaitingCommand>(`${waiting} WHERE k.state = 'sending' ORDER BY k.id`),
+    inDoubt: db.prepare<[number], WaitingCommand>(`${waiting} WHERE k.state = 'in_doubt' ORDER BY k.id DESC LIMIT ?`),
+    get: db.prepare<[number], WaitingCommand>(`${waiting} WHERE k.id = ?`),
+    sendsSince: db.prepare<[number], { n: number }>(
+      "SELECT count(*) AS n FROM (SELECT 1 FROM commands WHERE sending_at >= ? LIMIT 1000)",
+    ),
+    proven: db.prepare<[string, number, number]>(
+      "UPDATE commands SET state = ?, settled_at = ?, last_error = NULL WHERE id = ? AND state = 'in_doubt'",
+    ),
+    sending: db.prepare<[number, string | null, number]>(
+      "UPDATE commands SET state = 'sending', sending_at = ?, gateway_process = ? WHERE id = ? AND state = 'pending'",
+    ),
+    settle: db.prepare<[string, number, string | null, string | null, number]>(
+      "UPDATE commands SET state = ?, settled_at = ?, last_error = ?, whatsapp_message_id = ? WHERE id = ? AND state = 'sending'",
+    ),
+    notSent: db.prepare<[string, number]>(
+      "UPDATE commands SET state = 'pending', last_error = ? WHERE id = ? AND state = 'sending'",
+    ),
+    oldestWaiting: db.prepare<[], { created_at: number }>(
+      "SELECT created_at FROM commands WHERE id = (SELECT min(id) FROM commands INDEXED BY commands_pending WHERE state = 'pending')",
+    ),
+  };
+}

@@ -1,0 +1,54 @@
+import type Database from "better-sqlite3";
+
+/**
+ * Messages: `accepted = delivered + pending + dead` at every instant. `accepted` and `delivered` count all that ever were;
+ * `pending` and `dead` what is there now. Commands: how many are in each state now.
+ */
+export type CounterName =
+  | "accepted"
+  | "delivered"
+  | "pending"
+  | "dead"
+  | "commands_pending"
+  | "commands_sending"
+  | "commands_sent"
+  | "commands_queued_by_gateway"
+  | "commands_in_doubt"
+  | "commands_failed"
+  | "commands_skipped";
+
+/** Counts kept in the same transactions as what they count. `add` belongs inside a commit. */
+export class Counters {
+  readonly #add: Database.Statement<[string, number]>;
+  readonly #all: Database.Statement<[], { name: string; value: number }>;
+
+  constructor(db: Database.Database) {
+    this.#add = db.prepare(
+      "INSERT INTO counters (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
+    );
+    this.#all = db.prepare("SELECT name, value FROM counters");
+  }
+
+  add(name: CounterName, by: number): void {
+    this.#add.run(name, by);
+  }
+
+  /** All counters; one that never moved is 0. */
+  read(): Record<CounterName, number> {
+    const counts: Record<CounterName, number> = {
+      accepted: 0,
+      delivered: 0,
+      pending: 0,
+      dead: 0,
+      commands_pending: 0,
+      commands_sending: 0,
+      commands_sent: 0,
+      commands_queued_by_gateway: 0,
+      commands_in_doubt: 0,
+      commands_failed: 0,
+      commands_skipped: 0,
+    };
+    for (const { name, value } of this.#all.all()) if (name in counts) counts[name as CounterName] = value;
+    return counts;
+  }
+}

@@ -1,0 +1,124 @@
+import { chmodSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import { StoreUnusableError } from "./errors.ts";
+import { migrations } from "./migrations/index.ts";
+
+const FILE = "bridge.sqlite";
+const LOCK_FILE = "bridge.lock";
+
+/** The log is checkpointed when it reaches about 4 MB (pages of 4 KiB), and cut back to this after a checkpoint. */
+const WAL_CHECKPOINT_PAGES = 1000;
+const WAL_KEEP_BYTES = 16 * 1024 * 1024;
+
+export interface OpenDatabase {
+  db: Database.Database;
+  close(): void;
+}
+
+/**
+ * Opens the one database of the sidecar below `stateDir`, makes it if need be, and brings its schema up to date.
+ * Throws StoreUnusableError when another process owns it, when it was written by a newer release, when it is damaged,
+ * or when the folder can't be written.
+ */
+export function openDatabase(stateDir: string): OpenDatabase {
+  const lock = takeLock(stateDir);
+  const file = join(stateDir, FILE);
+  try {
+    const db = new Database(file);
+    try {
+      chmodSync(file, 0o600);
+      configure(db);
+      migrate(db, file);
+    } catch (error) {
+      db.close();
+      throw error;
+    }
+    return {
+      db,
+      close() {
+        db.close();
+        lock.close();
+      },
+    };
+  } catch (error) {
+    lock.close();
+    throw explain(error, file);
+  }
+}
+
+/**
+ * An exclusive SQLite transaction on a file of its own, held for as long as the process lives: the kernel releases it with the
+ * process, so a crash never leaves a stale lock. It is not on the database itself, so that that stays readable for the operator's tools.
+ */
+function takeLock(stateDir: string): Database.Database {
+  const file = join(stateDir, LOCK_FILE);
+  try {
+    mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+    const lock = new Database(file, { timeout: 0 });
+    try {
+      lock.exec("BEGIN EXCLUSIVE");
+      return lock;
+    } catch (error) {
+      lock.close();
+      throw error;
+    }
+  } catch (error) {
+    if (codeOf(error).startsWith("SQLITE_BUSY")) {
+      throw new StoreUnusableError(
+        `${stateDir} is in use by another sidecar. Two on one state would send replies twice: stop the other one, or give this one its own BRIDGE_STATE_DIR.`,
+      );
+    }
+    throw explain(error, file);
+  }
+}
+
+function configure(db: Database.Database): void {
+  db.pragma("journal_mode = WAL");
+  db.pragma("synchronous = FULL");
+  db.pragma("foreign_keys = ON");
+  db.pragma(`wal_autocheckpoint = ${WAL_CHECKPOINT_PAGES}`);
+  db.pragma(`journal_size_limit = ${WAL_KEEP_BYTES}`);
+  // better-sqlite3 is compiled so that WAL means NORMAL, which forgets acknowledged messages in a power cut.
+  const synchronous = db.pragma("synchronous", { simple: true });
+  if (synchronous !== 2)
+    throw new StoreUnusableError(
+      `the database runs with synchronous=${String(synchronous)} instead of 2 (FULL): this build of SQLite can't keep what it acknowledges`,
+    );
+}
+
+function migrate(db: Database.Database, file: string): void {
+  const version = Number(db.pragma("user_version", { simple: true }));
+  if (version > migrations.length) {
+    throw new StoreUnusableError(
+      `${file} was written by a newer release (schema ${version}, this one knows ${migrations.length}). Install that release again; nothing was changed.`,
+    );
+  }
+  for (const [index, sql] of migrations.entries()) {
+    if (index < version) continue;
+    db.transaction(() => {
+      db.exec(sql);
+      db.pragma(`user_version = ${index + 1}`);
+    }).immediate();
+  }
+}
+
+function explain(error: unknown, file: string): Error {
+  if (error instanceof StoreUnusableError) return error;
+  const code = codeOf(error);
+  const detail = error instanceof Error ? error.message : String(error);
+  if (code === "SQLITE_NOTADB" || code.startsWith("SQLITE_CORRUPT")) {
+    return new StoreUnusableError(
+      `${file} is damaged (${detail}). Nothing was changed. Move the file away and restore a backup; the messages that the plugin still holds are sent again by themselves.`,
+    );
+  }
+  if (code === "SQLITE_FULL" || code === "ENOSPC")
+    return new StoreUnusableError(`no room left on the disk of ${file}: make room and start again`);
+  return new StoreUnusableError(
+    `${file} can't be opened (${code || detail}): check that BRIDGE_STATE_DIR exists and belongs to this user`,
+  );
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
+}

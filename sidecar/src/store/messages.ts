@@ -1,0 +1,204 @@
+import { type InboundMessage, renderBody } from "@hotbags/shared";
+import type Database from "better-sqlite3";
+import type { Clock } from "../clock.ts";
+import type { CommandFromResponse, Commands } from "./commands.ts";
+import type { Counters } from "./counters.ts";
+import type { GroupCommit } from "./group-commit.ts";
+
+export interface Accepted {
+  seq: number;
+  chat: number;
+  /** It was there already; nothing was written. */
+  duplicate: boolean;
+  /** Why it was accepted as a dead letter; null when it waits for delivery. */
+  refusal: string | null;
+}
+
+/** A message that waits for delivery, with all that its POST needs. */
+export interface PendingMessage {
+  seq: number;
+  chat: number;
+  message_id: string;
+  account_id: string;
+  chat_id: string;
+  /** The stored body, the same bytes on every attempt. */
+  request: string;
+  attempts: number;
+  retrying_ms: number;
+  received_at: number;
+  next_attempt_at: number;
+}
+
+export interface FailedAttempt {
+  error: string;
+  status: number | null;
+  /** Wall-clock ms. */
+  nextAttemptAt: number;
+  /** The wait until then, ms: it counts towards the time limit. */
+  waitMs: number;
+  /** The message is at fault, not the backend: it leaves its chat's lane. */
+  detach: boolean;
+}
+
+export interface LaneHead {
+  chat: number;
+  next_attempt_at: number;
+}
+
+/** The messages' side of the store. States: `pending → delivered | dead`, and by the operator's hand `dead → pending`. */
+export class Messages {
+  readonly #commit: GroupCommit;
+  readonly #counters: Counters;
+  readonly #commands: Commands;
+  readonly #clock: Clock;
+  readonly #sql: ReturnType<typeof prepare>;
+
+  constructor(db: Database.Database, commit: GroupCommit, counters: Counters, commands: Commands, clock: Clock) {
+    this.#commit = commit;
+    this.#counters = counters;
+    this.#commands = commands;
+    this.#clock = clock;
+    this.#sql = prepare(db);
+  }
+
+  /**
+   * Takes a message into the store. Resolves when it is on disk; only then may it be acked. Idempotent by account, chat and message id.
+   * A message id that another chat has used would make Hot Bags see one key with two bodies: the message is kept as a dead letter.
+   */
+  accept(message: InboundMessage): Promise<Accepted> {
+    const request = renderBody(message);
+    return this.#commit.run("accept", () => {
+      const chat = this.#chatOf(message.account_id, message.chat_id);
+      const users = this.#sql.usersOfId.all(message.message_id);
+      const known = users.find((row) => row.chat === chat);
+      if (known) return { seq: known.seq, chat, duplicate: true, refusal: null };
+      const refusal = users.length > 0 ? "its message_id was already used in another chat" : null;
+      const now = this.#clock.now();
+      const state = refusal ? "dead" : "pending";
+      const { lastInsertRowid } = this.#sql.insert.run(
+        chat,
+        message.message_id,
+        state,
+        now,
+        refusal ? now : null,
+        refusal,
+      );
+      const seq = Number(lastInsertRowid);
+      this.#sql.insertPayload.run(seq, request);
+      this.#counters.add("accepted", 1);
+      this.#counters.add(state, 1);
+      return { seq, chat, duplicate: false, refusal };
+    });
+  }
+
+  /** The first message of each lane that has one. Read once at start; costs one index pass. */
+  laneHeads(): LaneHead[] {
+    return this.#sql.laneHeads.all();
+  }
+
+  /** The message that is next in a chat's lane. Costs the same however long the lane is. */
+  headOf(chat: number): PendingMessage | undefined {
+    return this.#sql.head.get(chat);
+  }
+
+  /** When a chat's next message is due, wall-clock ms (0: at once); undefined when none waits. */
+  dueOf(chat: number): number | undefined {
+    return this.#sql.headDue.get(chat)?.next_attempt_at;
+  }
+
+  /** When the first detached message is due, wall-clock ms; undefined when there is none. */
+  detachedDue(): number | undefined {
+    return this.#sql.detachedDue.get()?.next_attempt_at;
+  }
+
+  /** The detached message that is due first. */
+  firstDetached(): PendingMessage | undefined {
+    return this.#sql.firstDetached.get();
+  }
+
+  /**
+   * Hot Bags answered with 2xx: the response, `delivered` and the commands, in one transaction. Resolves with the commands as they were
+   * recorded; those in state `pending` are to be executed.
+   */
+  delivered(seq: number, status: number, response: string, commands: CommandFromResponse[]) {
+    return this.#commit.run("delivered", () => {
+      const row = this.#sql.settle.get("delivered", this.#clock.now(), status, null, seq);
+      // Settled before, which a retried commit can find: the commands are in already.
+      if (!row) return [];
+      this.#sql.storeResponse.run(response, seq);
+      this.#counters.add("pending", -1);
+      this.#counters.add("delivered", 1);
+      return this.#commands.record(seq, row.chat, commands);
+    });
+  }
+
+  /** An attempt failed and another one will follow. */
+  failed(seq: number, attempt: FailedAttempt): Promise<void> {
+    return this.#commit.run("attempt-failed", () => {
+      this.#sql.failed.run({ seq, now: this.#clock.now(), ...attempt, detach: attempt.detach ? 1 : 0 });
+    });
+  }
+
+  /** The last attempt failed: the message waits for the operator. */
+  dead(seq: number, status: number | null, error: string): Promise<void> {
+    return this.#commit.run("dead", () => {
+      if (!this.#sql.settle.get("dead", this.#clock.now(), status, error, seq)) return;
+      this.#counters.add("pending", -1);
+      this.#counters.add("dead", 1);
+    });
+  }
+
+  /** When the oldest message that waits arrived, wall-clock ms; null when none waits. */
+  oldestPendingAt(): number | null {
+    return this.#sql.oldestPending.get()?.received_at ?? null;
+  }
+
+  #chatOf(accountId: string, chatId: string): number {
+    const known = this.#sql.chat.get(accountId, chatId);
+    return known ? known.chat : Number(this.#sql.insertChat.run(accountId, chatId).lastInsertRowid);
+  }
+}
+
+function prepare(db: Database.Database) {
+  const pending = `SELECT m.seq, m.chat, m.message_id, c.account_id, c.chat_id, p.request, m.attempts, m.retrying_ms, m.received_at, m.next_attempt_at
+    FROM messages m JOIN chats c USING (chat) JOIN payloads p USING (seq)`;
+  return {
+    chat: db.prepare<[string, string], { chat: number }>("SELECT chat FROM chats WHERE account_id = ? AND chat_id = ?"),
+    insertChat: db.prepare<[string, string]>("INSERT INTO chats (account_id, chat_id) VALUES (?, ?)"),
+    usersOfId: db.prepare<[string], { seq: number; chat: number }>(
+      "SELECT seq, chat FROM messages WHERE message_id = ?",
+    ),
+    insert: db.prepare<[number, string, string, number, number | null, string | null]>(
+      "INSERT INTO messages (chat, message_id, state, received_at, settled_at, last_error) VALUES (?, ?, ?, ?, ?, ?)",
+    ),
+    insertPayload: db.prepare<[number, string]>("INSERT INTO payloads (seq, request) VALUES (?, ?)"),
+    storeResponse: db.prepare<[string, number]>("UPDATE payloads SET response = ? WHERE seq = ?"),
+    laneHeads: db.prepare<[], LaneHead>(
+      `SELECT h.chat, m.next_attempt_at
+       FROM (SELECT chat, min(seq) AS seq FROM messages WHERE state = 'pending' AND detached = 0 GROUP BY chat) h JOIN messages m USING (seq)
+       ORDER BY h.seq`,
+    ),
+    head: db.prepare<[number], PendingMessage>(
+      `${pending} WHERE m.seq = (SELECT seq FROM messages WHERE chat = ? AND state = 'pending' AND detached = 0 ORDER BY seq LIMIT 1)`,
+    ),
+    headDue: db.prepare<[number], { next_attempt_at: number }>(
+      "SELECT next_attempt_at FROM messages WHERE chat = ? AND state = 'pending' AND detached = 0 ORDER BY seq LIMIT 1",
+    ),
+    detachedDue: db.prepare<[], { next_attempt_at: number }>(
+      "SELECT next_attempt_at FROM messages WHERE state = 'pending' AND detached = 1 ORDER BY next_attempt_at LIMIT 1",
+    ),
+    firstDetached: db.prepare<[], PendingMessage>(
+      `${pending} WHERE m.seq = (SELECT seq FROM messages WHERE state = 'pending' AND detached = 1 ORDER BY next_attempt_at LIMIT 1)`,
+    ),
+    settle: db.prepare<[string, number, number | null, string | null, number], { chat: number }>(
+      "UPDATE messages SET state = ?, attempts = attempts + 1, settled_at = ?, status = ?, last_error = ? WHERE seq = ? AND state = 'pending' RETURNING chat",
+    ),
+    failed: db.prepare(
+      `UPDATE messages SET attempts = attempts + 1, retrying_ms = retrying_ms + @waitMs, last_attempt_at = @now, next_attempt_at = @nextAttemptAt,
+         status = @status, last_error = @error, detached = max(detached, @detach) WHERE seq = @seq AND state = 'pending'`,
+    ),
+    oldestPending: db.prepare<[], { received_at: number }>(
+      "SELECT received_at FROM messages WHERE seq = (SELECT min(seq) FROM messages INDEXED BY messages_pending WHERE state = 'pending')",
+    ),
+  };
+}

@@ -1,0 +1,95 @@
+// The way into every `npm run …`: works on any Node from 18 on, without a single package installed, and sets up what is missing.
+// Plain JavaScript with Node's own modules only, because nothing else exists yet when it runs.
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { delimiter, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const CACHE = join(ROOT, "node_modules", ".cache", "hotbags");
+const STAMP = join(CACHE, "installed");
+
+/** What each script runs, in order; a step that fails ends it. `args` are those after `--`. */
+const TASKS = {
+  build: () => BUILD,
+  test: (args) => [
+    ...BUILD,
+    ["check format and lint", "biome", ["ci", "--error-on-warnings"]],
+    ["check types", "tsc", ["-p", "test"]],
+    ["look for dead code", "knip", []],
+    ["test", "vitest", ["run", ...args]],
+  ],
+  demo: (args) => [...BUILD, ["", "node", ["test/demo/demo.ts", ...args]]],
+};
+const BUILD = ["shared", "plugin", "sidecar"].map((name) => [`build ${name}`, "tsc", ["-p", name]]);
+
+/** The versions that OpenClaw 2026.9.6 runs on. */
+function isNodeFit(version) {
+  const [major, minor] = version.split(".").map(Number);
+  return (major === 24 && minor >= 16) || (major === 26 && minor >= 1) || major > 26;
+}
+
+/** Runs a program; resolves when it ended well. Its output is shown as it comes, or, with `quiet`, only if it fails. */
+function run(program, args, { env = process.env, quiet = false } = {}) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { cwd: ROOT, env, stdio: quiet ? ["ignore", "pipe", "pipe"] : "inherit" });
+    let output = "";
+    child.stdout?.on("data", (chunk) => (output += chunk));
+    child.stderr?.on("data", (chunk) => (output += chunk));
+    // Ctrl-C reaches the whole group; the child cleans up and decides how this ends.
+    const ignore = () => {};
+    process.on("SIGINT", ignore);
+    child.on("error", reject);
+    child.on("close", (code, signal) => {
+      process.off("SIGINT", ignore);
+      if (code === 0) return resolve();
+      process.stderr.write(output);
+      reject(new Error(`${[program, ...args].join(" ")} ended with ${signal ?? `code ${code}`}`));
+    });
+  });
+}
+
+/** Installs the packages unless this very set is installed already, so that a second run needs neither time nor network. */
+async function install() {
+  const pnpm = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")).packageManager;
+  const wanted = createHash("sha256");
+  for (const file of ["pnpm-lock.yaml", "pnpm-workspace.yaml"]) wanted.update(readFileSync(join(ROOT, file)));
+  const digest = wanted.update(pnpm).digest("hex");
+  if (existsSync(STAMP) && readFileSync(STAMP, "utf8") === digest) return;
+  say("install packages (once; about 20 seconds)");
+  await run("npx", ["--yes", pnpm, "install", "--frozen-lockfile"], { quiet: true });
+  mkdirSync(CACHE, { recursive: true });
+  writeFileSync(STAMP, digest);
+}
+
+/** The Node to run with: this one if it is fit, else the one that came with the packages. */
+function findNode() {
+  if (isNodeFit(process.versions.node)) return process.execPath;
+  const packaged = join(ROOT, "node_modules", `node-${process.platform}-${process.arch}`, "bin", "node");
+  if (existsSync(packaged)) return packaged;
+  throw new Error(
+    `this needs Node 24.16 or newer (24.x), or 26.1 or newer; this is ${process.version}, and there is no packaged one for ${process.platform} ${process.arch}.`,
+  );
+}
+
+function say(text) {
+  process.stdout.write(`· ${text}\n`);
+}
+
+async function main([task, ...args]) {
+  const steps = TASKS[task];
+  if (!steps) throw new Error(`there is no task ${JSON.stringify(task)}; there are ${Object.keys(TASKS).join(", ")}`);
+  await install();
+  const node = findNode();
+  const env = { ...process.env, PATH: [dirname(node), join(ROOT, "node_modules", ".bin"), process.env.PATH].join(delimiter) };
+  for (const [title, program, programArgs] of steps(args)) {
+    if (title) say(title);
+    await run(program === "node" ? node : program, programArgs, { env });
+  }
+}
+
+main(process.argv.slice(2)).catch((error) => {
+  process.stderr.write(`\n${error.message}\n`);
+  process.exitCode = 1;
+});
