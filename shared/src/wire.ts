@@ -83,7 +83,7 @@ export function parseFrame<Frame>(schema: z.ZodType<Frame>, text: string): Parse
   } catch {
     return { ok: false, code: "bad_json", reason: "the frame is not JSON", ref: null };
   }
-  const head = z.looseObject({ v: z.unknown(), ref: ref.optional() }).safeParse(json);
+  const head = z.looseObject({ v: z.unknown().optional(), ref: ref.optional().catch(undefined) }).safeParse(json);
   const about = head.success ? (head.data.ref ?? null) : null;
   if (head.success && head.data.v !== WIRE_VERSION) {
     const theirs = typeof head.data.v === "number" ? String(head.data.v) : "none";

@@ -14,9 +14,16 @@ const isLoopback = (url: URL) => LOOPBACK.has(url.hostname);
 /** A token that can be guessed is no door. */
 const token = z.string().min(16, "must be at least 16 characters; `openssl rand -hex 32` makes one");
 
-const hotBagsUrl = z
-  .url({ protocol: /^https?$/, error: "must be an http(s) URL such as https://shop.example" })
-  .transform((text) => new URL(text))
+/** A URL of one of these schemes; anything else, with the example of a good one. */
+const url = (schemes: string[], example: string) =>
+  z.string().transform((text, ctx) => {
+    const parsed = URL.parse(text);
+    if (parsed && schemes.includes(parsed.protocol)) return parsed;
+    ctx.addIssue({ code: "custom", message: `must be a URL such as ${example}` });
+    return z.NEVER;
+  });
+
+const hotBagsUrl = url(["https:", "http:"], "https://shop.example")
   .refine(
     (url) => url.protocol === "https:" || isLoopback(url),
     "must be https: the token and customers' messages go there",
@@ -24,9 +31,10 @@ const hotBagsUrl = z
   .refine((url) => url.username === "" && url.password === "", "must not hold a user name or password")
   .refine((url) => url.search === "" && url.hash === "", "must not have a query or fragment: the path is added to it");
 
-const gatewayUrl = z
-  .url({ protocol: /^wss?$/, error: "must be a ws:// or wss:// URL such as ws://127.0.0.1:18789" })
-  .refine((text) => text.startsWith("wss:") || isLoopback(new URL(text)), "must be on loopback, or wss://");
+const gatewayUrl = url(["ws:", "wss:"], "ws://127.0.0.1:18789").refine(
+  (url) => url.protocol === "wss:" || isLoopback(url),
+  "must be on loopback, or wss://",
+);
 
 /** `127.0.0.1:18790`, `[::1]:18790` or `unix:/run/hotbags/bridge.sock`. */
 const listenAddress = z.string().transform((text, ctx): ListenAddress => {
@@ -47,7 +55,7 @@ const variables = z.object({
   HOTBAGS_BEARER_TOKEN: z.string().min(1),
   HOTBAGS_HMAC_DISABLED: z.enum(["true", "false"], "must be true or false").default("true"),
   HOTBAGS_HMAC_SECRET: z.string().min(1).optional(),
-  OPENCLAW_GATEWAY_URL: gatewayUrl.default("ws://127.0.0.1:18789"),
+  OPENCLAW_GATEWAY_URL: gatewayUrl.prefault("ws://127.0.0.1:18789"),
   OPENCLAW_GATEWAY_TOKEN: z.string().min(1),
   BRIDGE_LISTEN: listenAddress.prefault("127.0.0.1:18790"),
   BRIDGE_TOKEN: token,
@@ -85,7 +93,7 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
       bearerToken: env.HOTBAGS_BEARER_TOKEN,
       hmacSecret: signed ? (env.HOTBAGS_HMAC_SECRET ?? null) : null,
     },
-    gateway: { url: env.OPENCLAW_GATEWAY_URL, token: env.OPENCLAW_GATEWAY_TOKEN },
+    gateway: { url: env.OPENCLAW_GATEWAY_URL.href, token: env.OPENCLAW_GATEWAY_TOKEN },
     listen: env.BRIDGE_LISTEN,
     bridgeToken: env.BRIDGE_TOKEN,
     stateDir: env.BRIDGE_STATE_DIR,

@@ -1,0 +1,84 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { maskAddress } from "./address.ts";
+import { inboundMessage } from "./message.ts";
+import { VERSION } from "./version.ts";
+import { parseFrame, pluginFrame } from "./wire.ts";
+
+const message = {
+  account_id: "default",
+  message_id: "3EB0C0FFEE",
+  chat_id: "+15550001000",
+  from: "+15550001000",
+  text: "hello",
+  media: [],
+  timestamp: "2026-03-01T12:00:00.000Z",
+  raw: {},
+};
+const parse = (frame: unknown) => parseFrame(pluginFrame, typeof frame === "string" ? frame : JSON.stringify(frame));
+
+describe("frames", () => {
+  it("reads a message", () => {
+    expect(parse({ v: 1, type: "message", ref: 7, message })).toEqual({
+      ok: true,
+      frame: { v: 1, type: "message", ref: 7, message },
+    });
+  });
+
+  it.each([
+    ["not JSON", "{", "bad_json", null],
+    ["no object", "3", "bad_frame", null],
+    ["another version", { v: 2, type: "message", ref: 7, message }, "bad_version", 7],
+    ["no version", { type: "hello" }, "bad_version", null],
+    ["an unknown type", { v: 1, type: "dance" }, "bad_frame", null],
+    [
+      "an unknown field",
+      { v: 1, type: "hello", plugin_version: "1", openclaw_version: "1", more: 1 },
+      "bad_frame",
+      null,
+    ],
+    [
+      "a LID as chat",
+      { v: 1, type: "message", ref: 7, message: { ...message, chat_id: "12345678@lid" } },
+      "bad_message",
+      7,
+    ],
+    [
+      "an id that is no header",
+      { v: 1, type: "message", ref: 7, message: { ...message, message_id: "a\nb" } },
+      "bad_message",
+      7,
+    ],
+  ])("refuses %s", (_what, frame, code, ref) => {
+    expect(parse(frame)).toMatchObject({ ok: false, code, ref });
+  });
+
+  it("never quotes a value in a refusal", () => {
+    const parsed = parse({ v: 1, type: "message", ref: 7, message: { ...message, text: 5, from: "secret customer" } });
+    expect(JSON.stringify(parsed)).not.toContain("secret");
+    expect(parsed).toMatchObject({ reason: expect.stringContaining("message.from") });
+  });
+
+  it("carries any text unchanged", () => {
+    const text = "\u0000\t مرحبا 👩‍👩‍👧 e\u0301 \ud800";
+    const parsed = parse({ v: 1, type: "message", ref: 0, message: { ...message, text } });
+    expect(parsed).toMatchObject({ frame: { message: { text } } });
+    expect(inboundMessage.parse({ ...message, text }).text).toBe(text);
+  });
+});
+
+it("masks numbers and groups", () => {
+  expect(["+15550001234", "120363000000000001@g.us", "+123", ""].map(maskAddress)).toEqual([
+    "+1555…34",
+    "1203…01@g.us",
+    "…",
+    "…",
+  ]);
+});
+
+it("has one version everywhere", () => {
+  for (const folder of ["..", "../../plugin", "../../sidecar", "../../test", "../.."]) {
+    const { version } = JSON.parse(readFileSync(new URL(`${folder}/package.json`, import.meta.url), "utf8"));
+    expect(version).toBe(VERSION);
+  }
+});

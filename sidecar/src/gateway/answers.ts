@@ -1,0 +1,40 @@
+import { z } from "zod";
+import { accountStatus } from "./account.ts";
+
+/** What we read of the gateway's answers. Loose: OpenClaw adds fields from release to release, and only these carry decisions. */
+
+/** `bootId` is optional in the protocol; without it no process can be recognised, so nothing is ever asked again. */
+export const helloOk = z.looseObject({
+  server: z.looseObject({
+    version: z.string().max(64).catch("unknown"),
+    bootId: z.string().min(1).max(96).optional().catch(undefined),
+  }),
+  auth: z
+    .looseObject({ scopes: z.array(z.string()) })
+    .optional()
+    .catch(undefined),
+  snapshot: z
+    .looseObject({ sessionDefaults: z.looseObject({ defaultAgentId: z.string().min(1) }) })
+    .optional()
+    .catch(undefined),
+});
+export type HelloOk = z.infer<typeof helloOk>;
+
+export const channelsStatus = z.looseObject({
+  channelAccounts: z.looseObject({ whatsapp: z.array(accountStatus).optional() }),
+});
+
+/** `messageId` is the WhatsApp id of the last message that the text became. */
+export const sendAnswer = z.looseObject({ messageId: z.string().min(1).nullish().catch(null) });
+
+/** `started` says whether the account runs now; WhatsApp's connection comes later and is seen in the status. */
+export const startAnswer = z.looseObject({ started: z.boolean() });
+
+export const chatHistory = z.looseObject({ messages: z.array(z.unknown()) });
+
+/** A row that OpenClaw wrote for something it delivered. The key stands at either place (observed on 2026.9.6). */
+export const deliveredRow = z.looseObject({
+  role: z.literal("assistant"),
+  idempotencyKey: z.string().optional(),
+  __openclaw: z.looseObject({ idempotencyKey: z.string().optional() }).optional(),
+});

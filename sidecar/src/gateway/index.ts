@@ -1,0 +1,13 @@
+export { type AccountCode, type AccountState, accountState } from "./account.ts";
+export { openGateway } from "./gateway.ts";
+export type { SendOutcome } from "./outcome.ts";
+export { type FirstAsked, type GatewayProcess, stillRemembers } from "./process.ts";
+export type {
+  Gateway,
+  GatewayOptions,
+  GatewayState,
+  GatewayTiming,
+  LinkState,
+  SendRequest,
+  StartOutcome,
+} from "./types.ts";

@@ -1,0 +1,119 @@
+import { VERSION } from "@hotbags/shared";
+import { GatewayClient } from "@openclaw/gateway-client";
+import type { Logger } from "pino";
+import { type HelloOk, helloOk } from "./answers.ts";
+import { type LinkTrouble, troubleOf } from "./refusal.ts";
+import type { GatewayTiming } from "./types.ts";
+
+/** What we ask for: read for status and history, write for `send`, admin for `channels.start` and nothing else. */
+const SCOPES = ["operator.read", "operator.write", "operator.admin"];
+
+/** Where the wait between two attempts stops growing is set by `GatewayTiming`; this is how it grows. */
+const BACKOFF_FACTOR = 2;
+
+export interface LinkEvents {
+  up(hello: HelloOk): void;
+  trouble(trouble: LinkTrouble): void;
+}
+
+export interface Link {
+  /** Asks the gateway. Rejects at once, without `onWritten`, when there is no link. `onWritten` is called when the frame was handed to the socket. */
+  request(method: string, params: object, options: { timeoutMs: number; onWritten?: () => void }): Promise<unknown>;
+  close(): Promise<void>;
+}
+
+export class NoLinkError extends Error {}
+
+/**
+ * Keeps one connection to the gateway. The library's own reconnecting is not used: it stops for good on a wrong token, which
+ * an operator may correct at any time, and cannot be hurried in tests. So each connection is a new client.
+ */
+export function openLink(url: string, token: string, log: Logger, timing: GatewayTiming, events: LinkEvents): Link {
+  let client: GatewayClient | null = null;
+  let up = false;
+  let closed = false;
+  let waitMs = timing.reconnectMinMs;
+  let timer: NodeJS.Timeout | undefined;
+  const ending = new Set<Promise<void>>();
+
+  function connect(): void {
+    let error: unknown = null;
+    const current = new GatewayClient({
+      url,
+      token,
+      clientVersion: VERSION,
+      clientDisplayName: "Hot Bags bridge",
+      scopes: SCOPES,
+      // With the shared token on loopback the gateway asks for no device (docs/gateway/protocol/handshake).
+      deviceIdentity: null,
+      notifyOnStartupRetry: true,
+      hostDeps: {
+        logDebug: (message) => log.debug(message),
+        logError: (message) => log.debug(message),
+        redactForLog: (message) => (token === "" ? message : message.replaceAll(token, "[token]")),
+      },
+      onHelloOk: (hello) => {
+        if (client !== current) return;
+        const parsed = helloOk.safeParse(hello);
+        if (!parsed.success) {
+          end(current, { link: "refused", reason: "the gateway's greeting cannot be read: is it OpenClaw?" });
+          return;
+        }
+        clearTimeout(timer);
+        waitMs = timing.reconnectMinMs;
+        up = true;
+        events.up(parsed.data);
+      },
+      onConnectError: (reported) => {
+        error = reported;
+      },
+      onClose: (code, reason, info) => {
+        end(
+          current,
+          troubleOf(url, info?.connectError ?? (info?.phase === "pre-hello" ? error : null), { code, reason }),
+        );
+      },
+    });
+    client = current;
+    timer = setTimeout(() => {
+      end(current, { link: "down", reason: `the gateway at ${url} does not answer` });
+    }, timing.connectTimeoutMs);
+    current.start();
+    // An address that cannot be dialled at all is reported at once, and nothing is called after it.
+    if (error !== null) end(current, troubleOf(url, error, null));
+  }
+
+  function end(current: GatewayClient, trouble: LinkTrouble): void {
+    if (client !== current) return;
+    client = null;
+    up = false;
+    clearTimeout(timer);
+    stop(current);
+    if (closed) return;
+    timer = setTimeout(connect, trouble.link === "refused" ? timing.refusedRetryMs : waitMs);
+    waitMs = Math.min(waitMs * BACKOFF_FACTOR, timing.reconnectMaxMs);
+    events.trouble(trouble);
+  }
+
+  function stop(current: GatewayClient): void {
+    const stopping = current.stopAndWait().catch((error: unknown) => {
+      log.warn({ err: error }, "gateway: a connection did not close in time");
+    });
+    ending.add(stopping);
+    void stopping.then(() => ending.delete(stopping));
+  }
+
+  connect();
+  return {
+    async request(method, params, { timeoutMs, onWritten }) {
+      if (client === null || !up) throw new NoLinkError("there is no link to the gateway");
+      return await client.request<unknown>(method, params, { timeoutMs, ...(onWritten ? { onSent: onWritten } : {}) });
+    },
+    async close() {
+      closed = true;
+      if (client !== null) end(client, { link: "down", reason: "closed" });
+      clearTimeout(timer);
+      await Promise.all(ending);
+    },
+  };
+}

@@ -1,0 +1,148 @@
+import type { GatewayProcess } from "./process.ts";
+import { safeReason } from "./reason.ts";
+
+/** What came of a `send`, as far as it is proven. */
+export type SendOutcome =
+  | { readonly kind: "sent"; readonly whatsappMessageId: string | null }
+  /** The gateway owns it now: it sends it after WhatsApp is back, or drops it after 5 attempts. Never send it again. */
+  | { readonly kind: "queued_by_gateway"; readonly reason: string }
+  /** Not sent, and the same request would be refused again. */
+  | { readonly kind: "failed"; readonly reason: string }
+  /** Not sent; it may be tried again, not before `retryAfterMs` where that is given. */
+  | { readonly kind: "not_sent"; readonly reason: string; readonly retryAfterMs?: number }
+  /** It may have been sent, wholly or in part. `process` is the gateway that was asked; null if it did not say who it is. */
+  | { readonly kind: "in_doubt"; readonly reason: string; readonly process: GatewayProcess | null };
+
+/** How a `send` ended that brought no ok. */
+export type SendFailure =
+  /** The frame was never handed to the connection. */
+  | { readonly at: "before_write"; readonly reason: string }
+  /** The frame was written, or may have been, and then no answer came: the link broke, or the time was up. */
+  | { readonly at: "no_answer"; readonly reason: string }
+  /** The gateway answered the frame with an error. */
+  | { readonly at: "answer"; readonly error: GatewayError };
+
+/** The error of a gateway response (gateway-protocol ErrorShape). */
+export interface GatewayError {
+  readonly code: string;
+  readonly message: string;
+  readonly details?: unknown;
+  readonly retryable?: boolean;
+  readonly retryAfterMs?: number | undefined;
+}
+
+type Verdict = "failed" | "not_sent" | "queued_by_gateway" | "in_doubt";
+
+interface Row {
+  readonly when: string;
+  readonly matches: (error: GatewayError) => boolean;
+  readonly verdict: Verdict;
+  readonly means: string;
+}
+
+const detail = (error: GatewayError, name: string): unknown =>
+  typeof error.details === "object" && error.details !== null
+    ? (error.details as Readonly<Record<string, unknown>>)[name]
+    : undefined;
+
+/** `details.reason` of a request that the gateway turned away before looking for its handler (server-methods, restart-unavailable, startup-unavailable). */
+const TURNED_AWAY = new Set<unknown>(["startup-sidecars", "gateway-restarting", "gateway-suspending"]);
+
+/** INVALID_REQUEST that speaks of the gateway's configuration and not of this request: it may pass once the operator has acted. */
+const MISCONFIGURED = ["unauthorized role:", "unknown method:", "unsupported channel:"];
+
+/**
+ * Every error that OpenClaw 2026.9.6 can answer `send` with, read from its code (dist: message-handler, server-methods, send) and
+ * observed where a test says so. The first row that fits wins. A row other than `in_doubt` must name an error that is made before anything
+ * is handed to WhatsApp, or one that says itself who owns the message; whatever is not in the table is in doubt.
+ */
+export const ERROR_TABLE: readonly Row[] = [
+  {
+    when: "UNAVAILABLE, details.partialDelivery: a long text went out in part",
+    matches: (error) => detail(error, "partialDelivery") !== undefined,
+    verdict: "in_doubt",
+    means: "only a part of it reached WhatsApp",
+  },
+  {
+    when: "UNAVAILABLE, details.code OUTBOUND_DELIVERY_QUEUED: WhatsApp was not connected, or refused the write",
+    matches: (error) => error.code === "UNAVAILABLE" && detail(error, "code") === "OUTBOUND_DELIVERY_QUEUED",
+    verdict: "queued_by_gateway",
+    means: "WhatsApp did not take it now; OpenClaw keeps it and sends it after the reconnect",
+  },
+  {
+    when: "UNAVAILABLE, details.reason: the gateway is starting, restarting or suspending",
+    matches: (error) => error.code === "UNAVAILABLE" && TURNED_AWAY.has(detail(error, "reason")),
+    verdict: "not_sent",
+    means: "the gateway is starting or stopping",
+  },
+  {
+    when: "UNAVAILABLE, rate limit (details.limit): refused before the handler",
+    matches: (error) =>
+      error.code === "UNAVAILABLE" && error.retryable === true && typeof detail(error, "limit") === "string",
+    verdict: "not_sent",
+    means: "the gateway limits the rate",
+  },
+  {
+    when: "UNAVAILABLE, the request queue is full: refused before the handler",
+    matches: (error) =>
+      error.code === "UNAVAILABLE" && error.retryable === true && error.message.startsWith("The server is busy."),
+    verdict: "not_sent",
+    means: "the gateway is busy",
+  },
+  {
+    when: "FORBIDDEN: scope, role or session right is missing; checked before delivery",
+    matches: (error) => error.code === "FORBIDDEN",
+    verdict: "not_sent",
+    means: "the gateway does not let this token send",
+  },
+  {
+    when: "INVALID_REQUEST, lost authority of an agent runtime: the one INVALID_REQUEST that can follow a delivery (not for our kind of client)",
+    matches: (error) => error.code === "INVALID_REQUEST" && error.message.includes("authority is no longer active"),
+    verdict: "in_doubt",
+    means: "the gateway gave up in the middle of it",
+  },
+  {
+    when: "INVALID_REQUEST, no such role, method or channel: the gateway's configuration",
+    matches: (error) =>
+      error.code === "INVALID_REQUEST" && MISCONFIGURED.some((start) => error.message.startsWith(start)),
+    verdict: "not_sent",
+    means: "the gateway is not set up to send on WhatsApp",
+  },
+  {
+    when: "INVALID_REQUEST: parameters, account or target",
+    matches: (error) => error.code === "INVALID_REQUEST",
+    verdict: "failed",
+    means: "OpenClaw refuses this request",
+  },
+];
+
+/** What a failure proves. Pure. `process` is the gateway that was asked. */
+export function outcomeOf(failure: SendFailure, process: GatewayProcess | null): SendOutcome {
+  if (failure.at === "before_write") return { kind: "not_sent", reason: failure.reason };
+  if (failure.at === "no_answer") return { kind: "in_doubt", reason: failure.reason, process };
+  const { error } = failure;
+  const row = ERROR_TABLE.find(({ matches }) => matches(error));
+  const reason = `${row?.means ?? "the gateway answered with an error that proves nothing"} (${error.code}: ${safeReason(error.message)})`;
+  switch (row?.verdict) {
+    case "failed":
+    case "queued_by_gateway":
+      return { kind: row.verdict, reason };
+    case "not_sent":
+      return {
+        kind: "not_sent",
+        reason,
+        ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
+      };
+    default:
+      return { kind: "in_doubt", reason, process };
+  }
+}
+
+/**
+ * What a second asking with the same key proves about the first. A refusal of now says nothing about then: the gateway checks the request
+ * before it looks for the key, and the configuration can have changed in between.
+ */
+export function outcomeOfAskingAgain(outcome: SendOutcome, process: GatewayProcess | null): SendOutcome {
+  if (outcome.kind !== "failed" && outcome.kind !== "not_sent") return outcome;
+  return { kind: "in_doubt", reason: `asked again without an answer to the first time: ${outcome.reason}`, process };
+}

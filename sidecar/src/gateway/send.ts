@@ -1,0 +1,76 @@
+import { accountId as accountIdSchema, chatId, maskAddress } from "@hotbags/shared";
+import { GatewayClientRequestTimeoutError, isGatewayProtocolResponseError } from "@openclaw/gateway-client";
+import { sendAnswer } from "./answers.ts";
+import type { Link } from "./link.ts";
+import { outcomeOf, type SendFailure, type SendOutcome } from "./outcome.ts";
+import type { GatewayProcess } from "./process.ts";
+import { safeReason } from "./reason.ts";
+import type { SendRequest } from "./types.ts";
+
+/**
+ * What OpenClaw would get wrong instead of refusing: a LID becomes somebody else's phone number, and an id with surrounding
+ * space is another idempotency key. Null if the request may go.
+ */
+export function refusalOf(request: SendRequest): string | null {
+  if (!chatId.safeParse(request.to).success) {
+    return `${maskAddress(request.to)} is neither a phone number in E.164 nor a ...@g.us group`;
+  }
+  if (!accountIdSchema.safeParse(request.accountId).success) return "the account id is not valid";
+  if (request.commandId.trim() === "") return "the command has no id";
+  if (request.text.trim() === "") return "the text is empty";
+  return null;
+}
+
+/**
+ * One `send` over the link, judged. Never throws.
+ *
+ * The gateway remembers the key: asked twice at once it sends once, and for 300 s after the answer it gives that answer again, whatever
+ * the text (dist inflight, server-constants; in memory, so per process). Its answer ok means that the message was written to WhatsApp's
+ * socket, no more.
+ */
+export async function sendOver(
+  link: Link,
+  request: SendRequest,
+  process: GatewayProcess | null,
+  timeoutMs: number,
+): Promise<SendOutcome> {
+  const refusal = refusalOf(request);
+  if (refusal !== null) return { kind: "failed", reason: refusal };
+  let written = false;
+  try {
+    const answer = await link.request(
+      "send",
+      {
+        channel: "whatsapp",
+        accountId: request.accountId,
+        to: request.to,
+        message: request.text,
+        idempotencyKey: request.commandId,
+      },
+      {
+        timeoutMs,
+        onWritten: () => {
+          written = true;
+        },
+      },
+    );
+    // An ok is an ok, even if the message id cannot be read.
+    const parsed = sendAnswer.safeParse(answer);
+    return { kind: "sent", whatsappMessageId: parsed.success ? (parsed.data.messageId ?? null) : null };
+  } catch (error) {
+    return outcomeOf(failureOf(error, written), process);
+  }
+}
+
+function failureOf(error: unknown, written: boolean): SendFailure {
+  if (written && isGatewayProtocolResponseError(error)) {
+    const { gatewayCode: code, message, details, retryable, retryAfterMs } = error;
+    return { at: "answer", error: { code, message, details, retryable, retryAfterMs } };
+  }
+  const said = safeReason(error instanceof Error ? error.message : String(error));
+  if (!written) return { at: "before_write", reason: `not handed to the gateway: ${said}` };
+  if (error instanceof GatewayClientRequestTimeoutError) {
+    return { at: "no_answer", reason: `the gateway did not answer within ${error.timeoutMs / 1000} s` };
+  }
+  return { at: "no_answer", reason: `the link broke before the gateway answered: ${said}` };
+}

@@ -1,0 +1,18 @@
+import type { GatewayTiming } from "./types.ts";
+
+export const DEFAULT_TIMING: GatewayTiming = {
+  // No push event tells of a WhatsApp drop, so it is noticed by asking; a status costs the gateway a few ms.
+  pollMs: 3_000,
+  // Three missed polls and their timeout. A status that is older says nothing about now.
+  freshMs: 15_000,
+  statusTimeoutMs: 5_000,
+  // A long text is several WhatsApp messages, each shown as "composing" first, and the first send of a process takes seconds.
+  sendTimeoutMs: 60_000,
+  historyTimeoutMs: 15_000,
+  startTimeoutMs: 30_000,
+  connectTimeoutMs: 15_000,
+  reconnectMinMs: 500,
+  reconnectMaxMs: 5_000,
+  // The gateway counts wrong tokens and locks out who offers too many.
+  refusedRetryMs: 30_000,
+};

@@ -1,0 +1,84 @@
+import type { Logger } from "pino";
+import type { Clock } from "../clock.ts";
+import type { AccountState } from "./account.ts";
+import type { SendOutcome } from "./outcome.ts";
+import type { FirstAsked, GatewayProcess } from "./process.ts";
+
+/** How the connection to the gateway stands. `refused`: reached, but it will not have us until the operator changes something. */
+export type LinkState = "connecting" | "up" | "down" | "refused";
+
+/** A snapshot; it never changes after it was handed out. */
+export interface GatewayState {
+  readonly link: LinkState;
+  /** For a human: what is wrong and what to do. Absent while the link is up. */
+  readonly reason?: string;
+  /** The gateway that answers now; null while the link is not up, or if it does not say who it is. */
+  readonly process: GatewayProcess | null;
+  /** Every WhatsApp account the gateway reported, by account id. All `unknown` once the link breaks. */
+  readonly accounts: ReadonlyMap<string, AccountState>;
+}
+
+export interface SendRequest {
+  readonly accountId: string;
+  /** E.164 or `...@g.us`; anything else is refused here, because OpenClaw would turn it into a wrong number. */
+  readonly to: string;
+  readonly text: string;
+  /** Used as the idempotency key. The same key within 300 s in the same gateway process gets the first answer, whatever the text. */
+  readonly commandId: string;
+}
+
+export type StartOutcome = { readonly started: true } | { readonly started: false; readonly reason: string };
+
+export interface Gateway {
+  readonly state: GatewayState;
+  readonly process: GatewayProcess | null;
+  /** True only while the link is up and a fresh `channels.status` said that WhatsApp is connected for this account. */
+  canSend(accountId: string): boolean;
+  /** Called after each change of `state`. Returns the unsubscribe. */
+  onChange(listener: (state: GatewayState) => void): () => void;
+  /** Hands one text to WhatsApp. Never throws; every doubt is `in_doubt`. Write the intent down before calling. */
+  send(request: SendRequest): Promise<SendOutcome>;
+  /**
+   * `send` again with the same key, to learn the lost answer of the first time. Does nothing unless `stillRemembers` says that it
+   * cannot send twice; the outcome is then `sent`, `queued_by_gateway` or `in_doubt`, never "not sent": a refusal now proves nothing about then.
+   */
+  askAgain(request: SendRequest, first: FirstAsked): Promise<SendOutcome>;
+  /**
+   * The idempotency keys found in the gateway's transcript of a chat; null if it could not be read. A key that is there was sent;
+   * one that is not there may have been sent all the same.
+   */
+  history(accountId: string, chatId: string): Promise<ReadonlySet<string> | null>;
+  /** Starts an account that OpenClaw gave up on (`stopped`). Never call it for `logged_out` or `replaced`. */
+  startChannel(accountId: string): Promise<StartOutcome>;
+  /** Closes the connection and every timer. Sends under way end `in_doubt`. */
+  close(): Promise<void>;
+}
+
+export interface GatewayOptions {
+  /** `OPENCLAW_GATEWAY_URL`, such as ws://127.0.0.1:18789. */
+  readonly url: string;
+  /** `OPENCLAW_GATEWAY_TOKEN`; never logged. */
+  readonly token: string;
+  readonly log: Logger;
+  readonly timing?: Partial<GatewayTiming>;
+  readonly clock?: Clock;
+}
+
+/** All in ms. */
+export interface GatewayTiming {
+  /** Between two `channels.status`. */
+  readonly pollMs: number;
+  /** How long a status is believed. */
+  readonly freshMs: number;
+  readonly statusTimeoutMs: number;
+  readonly sendTimeoutMs: number;
+  readonly historyTimeoutMs: number;
+  readonly startTimeoutMs: number;
+  /** From dialling to the gateway's hello. */
+  readonly connectTimeoutMs: number;
+  /** First wait before a reconnect; it doubles up to `reconnectMaxMs`. */
+  readonly reconnectMinMs: number;
+  readonly reconnectMaxMs: number;
+  /** Wait before the next try after the gateway refused us. */
+  readonly refusedRetryMs: number;
+}

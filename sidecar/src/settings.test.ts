@@ -1,0 +1,70 @@
+import { describe, expect, it } from "vitest";
+import { readSettings } from "./settings.ts";
+
+const complete = {
+  HOTBAGS_BASE_URL: "https://shop.example/",
+  HOTBAGS_BEARER_TOKEN: "bearer",
+  OPENCLAW_GATEWAY_TOKEN: "gateway",
+  BRIDGE_TOKEN: "0123456789abcdef",
+};
+
+describe("settings", () => {
+  it("needs four variables and fills in the others", () => {
+    const settings = readSettings(complete);
+    expect(settings.listen).toEqual({ host: "127.0.0.1", port: 18790 });
+    expect(settings.gateway.url).toBe("ws://127.0.0.1:18789/");
+    expect(settings.hotbags.hmacSecret).toBeNull();
+    expect(settings.hotbags.baseUrl.href).toBe("https://shop.example/");
+  });
+
+  it("names every variable that is missing, and shows no value", () => {
+    expect(() => readSettings({ BRIDGE_TOKEN: "tooshort" })).toThrow(
+      /HOTBAGS_BASE_URL: is not set.*HOTBAGS_BEARER_TOKEN: is not set.*OPENCLAW_GATEWAY_TOKEN: is not set.*BRIDGE_TOKEN: must be at least 16/,
+    );
+    expect(() => readSettings({ ...complete, BRIDGE_TOKEN: "tooshort" })).not.toThrow(/tooshort/);
+  });
+
+  it("takes an empty variable for an unset one", () => {
+    expect(() => readSettings({ ...complete, HOTBAGS_BEARER_TOKEN: "" })).toThrow(/HOTBAGS_BEARER_TOKEN: is not set/);
+    expect(readSettings({ ...complete, BRIDGE_LISTEN: "" }).listen).toEqual({ host: "127.0.0.1", port: 18790 });
+  });
+
+  it.each([
+    "http://shop.example",
+    "ftp://shop.example",
+    "https://user:pass@shop.example",
+    "https://shop.example/?a=1",
+    "shop.example",
+  ])("refuses HOTBAGS_BASE_URL=%s", (url) => {
+    expect(() => readSettings({ ...complete, HOTBAGS_BASE_URL: url })).toThrow(/HOTBAGS_BASE_URL/);
+  });
+
+  it("allows http on loopback, where the double and a developer's own backend are", () => {
+    expect(readSettings({ ...complete, HOTBAGS_BASE_URL: "http://127.0.0.1:3000" }).hotbags.baseUrl.port).toBe("3000");
+  });
+
+  it.each(["0.0.0.0:18790", "192.168.0.2:1", "127.0.0.1", "127.0.0.1:99999", "unix:relative"])(
+    "refuses BRIDGE_LISTEN=%s",
+    (listen) => {
+      expect(() => readSettings({ ...complete, BRIDGE_LISTEN: listen })).toThrow(/this machine only/);
+    },
+  );
+
+  it("listens on a unix socket or IPv6 loopback when told to", () => {
+    expect(readSettings({ ...complete, BRIDGE_LISTEN: "unix:/run/hotbags/bridge.sock" }).listen).toEqual({
+      path: "/run/hotbags/bridge.sock",
+    });
+    expect(readSettings({ ...complete, BRIDGE_LISTEN: "[::1]:1" }).listen).toEqual({ host: "::1", port: 1 });
+  });
+
+  it("signs only when HOTBAGS_HMAC_DISABLED is false, and then needs the secret", () => {
+    expect(readSettings({ ...complete, HOTBAGS_HMAC_SECRET: "s" }).hotbags.hmacSecret).toBeNull();
+    expect(
+      readSettings({ ...complete, HOTBAGS_HMAC_SECRET: "s", HOTBAGS_HMAC_DISABLED: "false" }).hotbags.hmacSecret,
+    ).toBe("s");
+    expect(() => readSettings({ ...complete, HOTBAGS_HMAC_DISABLED: "false" })).toThrow(
+      /HOTBAGS_HMAC_SECRET: is not set/,
+    );
+    expect(() => readSettings({ ...complete, HOTBAGS_HMAC_DISABLED: "no" })).toThrow(/true or false/);
+  });
+});

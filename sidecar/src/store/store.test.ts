@@ -1,0 +1,241 @@
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { InboundMessage } from "@hotbags/shared";
+import Database from "better-sqlite3";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { systemClock } from "../clock.ts";
+import { type CommandFromResponse, openStore, type Store, StoreUnusableError } from "./index.ts";
+
+let dir: string;
+let store: Store;
+
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), "hotbags-store-"));
+  store = openStore(dir, systemClock);
+});
+afterEach(() => {
+  store.close();
+  rmSync(dir, { recursive: true });
+});
+
+function message(id: string, chat = "+15550001000", account = "default"): InboundMessage {
+  return {
+    account_id: account,
+    message_id: id,
+    chat_id: chat,
+    from: "+15550001000",
+    text: `text of ${id}`,
+    media: [],
+    timestamp: "2026-03-01T12:00:00.000Z",
+    raw: {},
+  };
+}
+
+function command(id: string | null, text: string): CommandFromResponse {
+  return { commandId: id, type: "send_text", text, payload: JSON.stringify(["send_text", text]), refusal: null };
+}
+
+function expectLedger(counts: { accepted: number; delivered: number; pending: number; dead: number }) {
+  expect(store.counters.read()).toMatchObject(counts);
+  expect(counts.accepted).toBe(counts.delivered + counts.pending + counts.dead);
+}
+
+function reopen() {
+  store.close();
+  store = openStore(dir, systemClock);
+}
+
+describe("messages", () => {
+  it("accepts a message once, however often it comes", async () => {
+    const first = await store.messages.accept(message("A"));
+    const second = await store.messages.accept({ ...message("A"), text: "told again" });
+    expect([first.duplicate, second.duplicate, second.seq]).toEqual([false, true, first.seq]);
+    expect(store.messages.headOf(first.chat)?.request).toContain("text of A");
+    expectLedger({ accepted: 1, delivered: 0, pending: 1, dead: 0 });
+  });
+
+  it("accepts two copies that come in the same turn once", async () => {
+    const both = await Promise.all([store.messages.accept(message("A")), store.messages.accept(message("A"))]);
+    expect(both.map(({ duplicate }) => duplicate)).toEqual([false, true]);
+    expectLedger({ accepted: 1, delivered: 0, pending: 1, dead: 0 });
+  });
+
+  it("keeps a message whose id another chat has used as a dead letter, and says why", async () => {
+    await store.messages.accept(message("A"));
+    const other = await store.messages.accept(message("A", "+15550002000"));
+    expect(other).toMatchObject({ duplicate: false, refusal: expect.stringContaining("another chat") });
+    expect(store.messages.headOf(other.chat)).toBeUndefined();
+    expectLedger({ accepted: 2, delivered: 0, pending: 1, dead: 1 });
+  });
+
+  it("gives a chat's messages in order of arrival, each chat for itself, also after a restart", async () => {
+    const a1 = await store.messages.accept(message("a1", "+15550001000"));
+    const b1 = await store.messages.accept(message("b1", "+15550002000"));
+    await store.messages.accept(message("a2", "+15550001000"));
+    reopen();
+    expect(store.messages.laneHeads().map(({ chat }) => chat)).toEqual([a1.chat, b1.chat]);
+    expect(store.messages.headOf(a1.chat)?.message_id).toBe("a1");
+    await store.messages.delivered(a1.seq, 200, "{}", []);
+    expect(store.messages.headOf(a1.chat)?.message_id).toBe("a2");
+    expectLedger({ accepted: 3, delivered: 1, pending: 2, dead: 0 });
+  });
+
+  it("keeps lanes of two accounts apart", async () => {
+    const one = await store.messages.accept(message("A", "+15550001000", "shop"));
+    const two = await store.messages.accept(message("B", "+15550001000", "outlet"));
+    expect(one.chat).not.toBe(two.chat);
+  });
+
+  it("takes a message that is itself at fault out of its chat's way", async () => {
+    const first = await store.messages.accept(message("A"));
+    await store.messages.accept(message("B"));
+    const nextAttemptAt = Date.now() + 60_000;
+    await store.messages.failed(first.seq, { error: "400", status: 400, nextAttemptAt, waitMs: 60_000, detach: true });
+    expect(store.messages.headOf(first.chat)?.message_id).toBe("B");
+    expect(store.messages.firstDetached()).toMatchObject({ message_id: "A", attempts: 1, retrying_ms: 60_000 });
+    expect(store.messages.detachedDue()).toBe(nextAttemptAt);
+  });
+
+  it("keeps the body byte for byte over restarts", async () => {
+    const text = "\u0000 👩‍👩‍👧 مرحبا \ud800 \n";
+    const { chat } = await store.messages.accept({ ...message("A"), text });
+    const before = store.messages.headOf(chat)?.request;
+    reopen();
+    expect(store.messages.headOf(chat)?.request).toBe(before);
+    expect(JSON.parse(before ?? "").text).toBe(text);
+  });
+
+  it("counts a dead letter out of the pending ones", async () => {
+    const { seq } = await store.messages.accept(message("A"));
+    await store.messages.dead(seq, 400, "refused");
+    await store.messages.dead(seq, 400, "refused");
+    expectLedger({ accepted: 1, delivered: 0, pending: 0, dead: 1 });
+  });
+});
+
+describe("commands", () => {
+  async function deliver(id: string, commands: CommandFromResponse[], chat?: string) {
+    const { seq } = await store.messages.accept(message(id, chat));
+    return store.messages.delivered(seq, 200, "{}", commands);
+  }
+
+  it("are written with their message's delivery, and wait in array order", async () => {
+    const [one] = await deliver("A", [command("c1", "one"), command("c2", "two")]);
+    const chat = one?.chat ?? 0;
+    expect(store.commands.waitingChats()).toEqual([chat]);
+    const next = store.commands.nextOf(chat);
+    expect(next).toMatchObject({
+      command_id: "c1",
+      text: "one",
+      message_id: "A",
+      chat_id: "+15550001000",
+      account_id: "default",
+    });
+    await store.commands.sending(next?.id ?? 0, "boot");
+    await store.commands.settled(next?.id ?? 0, "sent", { reason: null, whatsappMessageId: "W1" });
+    expect(store.commands.nextOf(chat)?.command_id).toBe("c2");
+    expect(store.counters.read()).toMatchObject({ commands_sent: 1, commands_pending: 1, commands_sending: 0 });
+  });
+
+  it("with an id seen before are skipped, also within one response", async () => {
+    await deliver("A", [command("c1", "one")]);
+    const again = await deliver("B", [command("c1", "one"), command("c2", "two"), command("c2", "two")]);
+    expect(again.map(({ outcome }) => outcome)).toEqual(["repeated", "pending", "repeated"]);
+    expect(store.counters.read().commands_pending).toBe(2);
+  });
+
+  it("with an id seen before and other content are refused, and leave the first one alone", async () => {
+    await deliver("A", [command("c1", "one")]);
+    const [reused] = await deliver("B", [command("c1", "something else")]);
+    const [elsewhere] = await deliver("C", [command("c1", "one")], "+15550002000");
+    expect([reused?.outcome, elsewhere?.outcome]).toEqual(["failed", "failed"]);
+    expect(reused?.reason).toContain("already used");
+    expect(store.counters.read()).toMatchObject({ commands_pending: 1, commands_failed: 2 });
+  });
+
+  it("that were being sent when the process ended are found again", async () => {
+    await deliver("A", [command("c1", "one")]);
+    const id = store.commands.nextOf(1)?.id ?? 0;
+    await store.commands.sending(id, "boot-7");
+    reopen();
+    expect(store.commands.interrupted()).toMatchObject([{ id, command_id: "c1", gateway_process: "boot-7" }]);
+    expect(store.commands.nextOf(1)).toBeUndefined();
+  });
+
+  it("go back to waiting only from sending", async () => {
+    await deliver("A", [command("c1", "one")]);
+    const id = store.commands.nextOf(1)?.id ?? 0;
+    await store.commands.sending(id, null);
+    await expect(store.commands.sending(id, null)).rejects.toThrow(/no longer pending/);
+    await store.commands.notSent(id, "not connected");
+    expect(store.commands.nextOf(1)?.id).toBe(id);
+    await store.commands.settled(id, "sent", { reason: null, whatsappMessageId: null });
+    expect(store.counters.read()).toMatchObject({ commands_pending: 1, commands_sent: 0 });
+  });
+
+  it("of a message that is delivered twice are written once", async () => {
+    const { seq } = await store.messages.accept(message("A"));
+    await store.messages.delivered(seq, 200, "{}", [command("c1", "one")]);
+    await store.messages.delivered(seq, 200, "{}", [command("c1", "one"), command("c2", "two")]);
+    expect(store.counters.read()).toMatchObject({ delivered: 1, commands_pending: 1 });
+  });
+});
+
+describe("the file", () => {
+  it("has one owner", () => {
+    expect(() => openStore(dir, systemClock)).toThrow(StoreUnusableError);
+    expect(() => openStore(dir, systemClock)).toThrow(/in use by another sidecar/);
+  });
+
+  it("is free again as soon as its owner was killed", async () => {
+    store.close();
+    const owner = fork(new URL("./owner.fixture.mjs", import.meta.url), [dir], {
+      stdio: ["ignore", "ignore", "inherit", "ipc"],
+    });
+    await once(owner, "message");
+    expect(() => openStore(dir, systemClock)).toThrow(/in use/);
+    owner.kill("SIGKILL");
+    await once(owner, "exit");
+    store = openStore(dir, systemClock);
+  });
+
+  it("runs with synchronous=FULL and WAL", () => {
+    store.close();
+    const file = join(dir, "bridge.sqlite");
+    const raw = new Database(file, { readonly: true });
+    expect(raw.pragma("journal_mode", { simple: true })).toBe("wal");
+    raw.close();
+    store = openStore(dir, systemClock);
+  });
+
+  it("is refused when a newer release wrote it, and left as it was", () => {
+    store.close();
+    const file = join(dir, "bridge.sqlite");
+    const raw = new Database(file);
+    raw.pragma("user_version = 99");
+    raw.close();
+    const before = readFileSync(file);
+    expect(() => openStore(dir, systemClock)).toThrow(/newer release.*schema 99/s);
+    expect(readFileSync(file).equals(before)).toBe(true);
+    const repaired = new Database(file);
+    repaired.pragma("user_version = 1");
+    repaired.close();
+    store = openStore(dir, systemClock);
+  });
+
+  it("is refused when it is no database, with what to do", () => {
+    const broken = mkdtempSync(join(tmpdir(), "hotbags-store-"));
+    writeFileSync(join(broken, "bridge.sqlite"), "this is not a database, however long it may be".repeat(100));
+    expect(() => openStore(broken, systemClock)).toThrow(/damaged.*restore a backup/s);
+    rmSync(broken, { recursive: true });
+  });
+
+  it("is refused where it can't be made", () => {
+    const file = join(dir, "a-file");
+    writeFileSync(file, "");
+    expect(() => openStore(join(file, "below"), systemClock)).toThrow(/BRIDGE_STATE_DIR/);
+  });
+});

@@ -1,0 +1,28 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: "unit",
+          include: [
+            "{shared,plugin,sidecar}/src/**/*.test.ts",
+            "test/{whatsapp,hotbags,openclaw,sidecar}/**/*.test.ts",
+          ],
+          testTimeout: 20_000,
+        },
+      },
+      {
+        test: {
+          name: "gateway",
+          include: ["test/e2e/**/*.test.ts"],
+          // A gateway takes two thirds of this machine's memory and a core while it starts: one at a time.
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 180_000,
+        },
+      },
+    ],
+  },
+});
