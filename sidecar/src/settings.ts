@@ -2,6 +2,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { describeIssues } from "@hotbags/shared";
 import { z } from "zod";
+import type { PaceLimits } from "./replies/pace.ts";
 
 /** The environment is not fit to start with; the message names each variable and what is wrong with it, never its value. */
 export class SettingsError extends Error {
@@ -50,6 +51,13 @@ const listenAddress = z.string().transform((text, ctx): ListenAddress => {
 });
 export type ListenAddress = { host: string; port: number } | { path: string };
 
+const wholeNumber = (least: number, most: number) =>
+  z
+    .string()
+    .regex(/^\d{1,9}$/, `must be a whole number from ${least} to ${most}`)
+    .transform(Number)
+    .refine((number) => number >= least && number <= most, `must be a whole number from ${least} to ${most}`);
+
 const variables = z.object({
   HOTBAGS_BASE_URL: hotBagsUrl,
   HOTBAGS_BEARER_TOKEN: z.string().min(1),
@@ -63,6 +71,9 @@ const variables = z.object({
     .string()
     .min(1)
     .default(join(homedir(), ".local", "state", "hotbags-bridge")),
+  BRIDGE_KEEP_TEXTS_DAYS: wholeNumber(1, 3_650).default(30),
+  BRIDGE_CHAT_INTERVAL_MS: wholeNumber(0, 3_600_000).default(0),
+  BRIDGE_REPLIES_PER_MINUTE: wholeNumber(0, 6_000).default(0),
   BRIDGE_LOG_LEVEL: z.enum(["debug", "info", "warn", "error"]).default("info"),
 });
 
@@ -72,6 +83,8 @@ export interface Settings {
   listen: ListenAddress;
   bridgeToken: string;
   stateDir: string;
+  keepTextsDays: number;
+  pace: PaceLimits;
   logLevel: string;
 }
 
@@ -97,6 +110,8 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
     listen: env.BRIDGE_LISTEN,
     bridgeToken: env.BRIDGE_TOKEN,
     stateDir: env.BRIDGE_STATE_DIR,
+    keepTextsDays: env.BRIDGE_KEEP_TEXTS_DAYS,
+    pace: { chatIntervalMs: env.BRIDGE_CHAT_INTERVAL_MS, perMinute: env.BRIDGE_REPLIES_PER_MINUTE },
     logLevel: env.BRIDGE_LOG_LEVEL,
   };
 }

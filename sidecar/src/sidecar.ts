@@ -12,6 +12,9 @@ import { openStore } from "./store/index.ts";
 /** A POST that takes longer than this, ms, is given up and tried again. Vercel ends a function after 60 s at the most by default. */
 const POST_TIMEOUT_MS = 60_000;
 
+/** How often old messages are forgotten, ms. */
+const SWEEP_INTERVAL_MS = 3_600_000;
+
 export interface Sidecar {
   /** Where it listens, as it can be shown. */
   address: string;
@@ -30,7 +33,7 @@ export async function startSidecar(settings: Settings, log: Logger): Promise<Sid
     maxRetryAfterMs: RELAY_DEFAULTS.backoff.maxMs,
     connections: RELAY_DEFAULTS.concurrency,
   });
-  const replies = new Replies({ store, gateway, clock, log });
+  const replies = new Replies({ store, gateway, clock, log, pace: settings.pace });
   const relay = new Relay({
     store,
     hotbags,
@@ -45,10 +48,30 @@ export async function startSidecar(settings: Settings, log: Logger): Promise<Sid
     store,
     log,
     onAccepted: ({ chat }) => relay.offer(chat),
-    health: () => readHealth({ store, relay, gateway, clock, linked: () => listener.linked }),
+    onSent: (sent) =>
+      replies.observe({
+        accountId: sent.account_id,
+        chatId: sent.to,
+        textSha256: sent.text_sha256,
+        whatsappMessageId: sent.whatsapp_message_id,
+        at: Date.parse(sent.at),
+      }),
+    health: () =>
+      readHealth({ store, relay, gateway, clock, linked: () => listener.linked, outbox: () => listener.outbox }),
   });
 
+  const sweep = async () => {
+    try {
+      const { texts, keys } = await store.retention.sweep(settings.keepTextsDays);
+      if (texts + keys > 0) log.info({ texts, keys }, "forgot what was old");
+    } catch (error) {
+      log.error({ err: error }, "old messages can't be deleted");
+    }
+  };
+  const sweeper = setInterval(sweep, SWEEP_INTERVAL_MS);
+
   const closeBackwards = async () => {
+    clearInterval(sweeper);
     await Promise.all([relay.stop(), replies.stop()]);
     await Promise.all([gateway.close(), hotbags.close()]);
     store.close();
@@ -57,6 +80,7 @@ export async function startSidecar(settings: Settings, log: Logger): Promise<Sid
     await replies.start();
     relay.start();
     const address = await listener.start();
+    void sweep();
     log.info({ listen: address }, "sidecar started");
     return {
       address,

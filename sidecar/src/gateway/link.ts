@@ -11,7 +11,7 @@ const SCOPES = ["operator.read", "operator.write", "operator.admin"];
 /** Where the wait between two attempts stops growing is set by `GatewayTiming`; this is how it grows. */
 const BACKOFF_FACTOR = 2;
 
-export interface LinkEvents {
+interface LinkEvents {
   up(hello: HelloOk): void;
   trouble(trouble: LinkTrouble): void;
 }
@@ -21,8 +21,6 @@ export interface Link {
   request(method: string, params: object, options: { timeoutMs: number; onWritten?: () => void }): Promise<unknown>;
   close(): Promise<void>;
 }
-
-export class NoLinkError extends Error {}
 
 /**
  * Keeps one connection to the gateway. The library's own reconnecting is not used: it stops for good on a wrong token, which
@@ -106,7 +104,7 @@ export function openLink(url: string, token: string, log: Logger, timing: Gatewa
   connect();
   return {
     async request(method, params, { timeoutMs, onWritten }) {
-      if (client === null || !up) throw new NoLinkError("there is no link to the gateway");
+      if (client === null || !up) throw new Error("there is no link to the gateway");
       return await client.request<unknown>(method, params, { timeoutMs, ...(onWritten ? { onSent: onWritten } : {}) });
     },
     async close() {

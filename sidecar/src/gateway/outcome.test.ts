@@ -51,6 +51,7 @@ const ANSWERS: readonly [what: string, error: GatewayError, kind: SendOutcome["k
     { code: "UNAVAILABLE", message: "The server is busy. Please try again in a moment.", retryable: true },
     "not_sent",
   ],
+  ["it is shutting down", { code: "UNAVAILABLE", message: "Error: Gateway request entry is closed" }, "not_sent"],
   [
     "a scope is missing",
     { code: "FORBIDDEN", message: "missing scope: operator.write", details: { code: "MISSING_SCOPE" } },
@@ -84,6 +85,10 @@ describe("what an error answer to send proves", () => {
 
   it.each<[string, GatewayError]>([
     ["an UNAVAILABLE that says nothing more", { code: "UNAVAILABLE", message: "Error: No delivery result" }],
+    [
+      "a failure after the gateway's queue held it",
+      { code: "UNAVAILABLE", message: "OutboundDeliveryError: StateDatabaseCoordinatorContentionError: x" },
+    ],
     ["a retryable UNAVAILABLE of unknown origin", { code: "UNAVAILABLE", message: "try later", retryable: true }],
     [
       "a queue code under another error code",
@@ -97,6 +102,11 @@ describe("what an error answer to send proves", () => {
     ["a code from the future", { code: "NEW_CODE", message: "" }],
   ])("in doubt: %s", (_what, error) => {
     expect(answered(error)).toMatchObject({ kind: "in_doubt", process });
+  });
+
+  it("knows the other words of a gateway that shuts down", () => {
+    const message = "StateDatabaseCoordinatorContentionError: another OpenClaw process owns state-lifecycle";
+    expect(answered({ code: "UNAVAILABLE", message })).toMatchObject({ kind: "not_sent" });
   });
 
   it("passes the gateway's wish to wait on", () => {

@@ -12,3 +12,7 @@ export function safeReason(text: string): string {
     .replace(ADDRESS, (address) => maskAddress(address.endsWith("@g.us") ? address : address.replace(/@.*$/, "")))
     .slice(0, MAX_REASON_CHARS);
 }
+
+export function reasonOf(error: unknown): string {
+  return safeReason(error instanceof Error ? error.message : String(error));
+}

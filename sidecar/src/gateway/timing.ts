@@ -8,7 +8,8 @@ export const DEFAULT_TIMING: GatewayTiming = {
   statusTimeoutMs: 5_000,
   // A long text is several WhatsApp messages, each shown as "composing" first, and the first send of a process takes seconds.
   sendTimeoutMs: 60_000,
-  historyTimeoutMs: 15_000,
+  // The first reading of a transcript in a gateway process took seconds on a busy machine.
+  historyTimeoutMs: 30_000,
   startTimeoutMs: 30_000,
   connectTimeoutMs: 15_000,
   reconnectMinMs: 500,

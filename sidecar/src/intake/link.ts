@@ -21,6 +21,8 @@ export const HELLO_TIMEOUT_MS = 10_000;
 /** A connection that does not answer a ping within this time is dead, whatever TCP says. */
 export const PING_INTERVAL_MS = 15_000;
 
+export type SentFrame = Extract<PluginFrame, { type: "sent" }>;
+export type OutboxStatus = Extract<PluginFrame, { type: "status" }>;
 type MessageFrame = Extract<PluginFrame, { type: "message" }>;
 
 export interface LinkParts {
@@ -28,6 +30,8 @@ export interface LinkParts {
   log: Logger;
   /** Told of each message that was taken for delivery. */
   onAccepted(accepted: Accepted): void;
+  /** Told of each text that the gateway was seen to send. */
+  onSent(sent: SentFrame): void;
 }
 
 /** One connection of the plugin: reads its frames, puts the messages into the store, and acks what is on disk. */
@@ -37,6 +41,7 @@ export class Link {
   readonly #helloTimer: NodeJS.Timeout;
   readonly #pingTimer: NodeJS.Timeout;
   #welcomed = false;
+  #outbox: OutboxStatus | null = null;
   #alive = true;
   #unacked = 0;
 
@@ -56,6 +61,11 @@ export class Link {
       clearInterval(this.#pingTimer);
       parts.log.info({ code }, "plugin disconnected");
     });
+  }
+
+  /** What the plugin last said of its outbox; null when it has not yet. */
+  get outbox(): OutboxStatus | null {
+    return this.#outbox;
   }
 
   get welcomed(): boolean {
@@ -90,6 +100,8 @@ export class Link {
     if (!this.#welcomed)
       return this.#refuse("ref" in frame ? frame.ref : null, "no_hello", "the first frame must be a hello", true);
     if (frame.type === "message") void this.#accept(frame);
+    if (frame.type === "sent" && frame.success) this.#parts.onSent(frame);
+    if (frame.type === "status") this.#outbox = frame;
   }
 
   #welcome(pluginVersion: string, openclawVersion: string): void {

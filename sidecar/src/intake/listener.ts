@@ -7,7 +7,7 @@ import { MAX_FRAME_READ_BYTES } from "@hotbags/shared";
 import { WebSocketServer } from "ws";
 import type { ListenAddress } from "../settings.ts";
 import { Door } from "./door.ts";
-import { Link, type LinkParts } from "./link.ts";
+import { Link, type LinkParts, type OutboxStatus } from "./link.ts";
 
 /** Plugin connections at once. One is normal, two during a plugin reload. */
 export const MAX_LINKS = 8;
@@ -51,6 +51,12 @@ export class Listener {
   get linked(): boolean {
     for (const link of this.#links) if (link.welcomed) return true;
     return false;
+  }
+
+  /** What the connected plugin last said of its outbox; null when none has. */
+  get outbox(): OutboxStatus | null {
+    for (const link of this.#links) if (link.welcomed && link.outbox) return link.outbox;
+    return null;
   }
 
   /** Resolves with the address as it can be written into a URL or shown. Throws ListenError. */
@@ -111,6 +117,8 @@ export class Listener {
     this.#parts.log.warn({ status }, `connection refused: ${reason}`);
     const body = JSON.stringify({ error: reason });
     socket.on("error", () => socket.destroy());
+    // Written is enough: a peer that never closes its side would keep the server from stopping.
+    socket.once("finish", () => socket.destroy());
     socket.end(
       `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
     );

@@ -1,5 +1,6 @@
 import type { Clock } from "../clock.ts";
 import type { AccountState, Gateway } from "../gateway/index.ts";
+import type { OutboxStatus } from "../intake/link.ts";
 import type { Relay } from "../relay/relay.ts";
 import type { Store } from "../store/index.ts";
 
@@ -12,13 +13,14 @@ interface HealthParts {
   gateway: Gateway;
   clock: Clock;
   linked(): boolean;
+  outbox(): OutboxStatus | null;
 }
 
 /**
  * Whether messages flow: bad when a link is down, WhatsApp is not connected, a write fails, or something waits too long. A quiet night is good.
  * Holds counts and sentences; no customer's number, text or token.
  */
-export function readHealth({ store, relay, gateway, clock, linked }: HealthParts) {
+export function readHealth({ store, relay, gateway, clock, linked, outbox }: HealthParts) {
   const counts = store.counters.read();
   const now = clock.now();
   const waits = (since: number | null) => (since === null ? 0 : Math.max(0, now - since));
@@ -35,6 +37,8 @@ export function readHealth({ store, relay, gateway, clock, linked }: HealthParts
   if (gateway.state.link !== "up") problems.push(gateway.state.reason ?? "the OpenClaw gateway is not connected");
   for (const [id, state] of gateway.state.accounts)
     if (state.code !== "connected" && state.code !== "disabled") problems.push(`account ${id}: ${describe(state)}`);
+  const parked = outbox()?.parked_messages ?? 0;
+  if (parked > 0) problems.push(`the plugin holds ${parked} message(s) that can't be forwarded: see the gateway's log`);
   if (breakerOpen) problems.push(lastFailure?.error ?? "Hot Bags does not answer");
   if (messageWaitMs > MAX_WAIT_MS)
     problems.push(`a message has waited ${Math.round(messageWaitMs / 60_000)} minutes for Hot Bags`);
@@ -44,7 +48,7 @@ export function readHealth({ store, relay, gateway, clock, linked }: HealthParts
   return {
     ok: problems.length === 0,
     problems,
-    plugin: { connected: linked() },
+    plugin: { connected: linked(), outbox: describeOutbox(outbox()) },
     gateway: { link: gateway.state.link, accounts },
     hotbags: {
       reachable: !breakerOpen,
@@ -74,6 +78,12 @@ export function readHealth({ store, relay, gateway, clock, linked }: HealthParts
 
 function describe(state: AccountState): string {
   return state.action ? `${state.sentence} ${state.action}` : state.sentence;
+}
+
+function describeOutbox(outbox: OutboxStatus | null) {
+  if (!outbox) return null;
+  const { outbox_messages: messages, outbox_bytes: bytes, oldest_at, parked_messages: parked } = outbox;
+  return { messages, bytes, oldest_at, parked };
 }
 
 function iso(at: number | null): string | null {

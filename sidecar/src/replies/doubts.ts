@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
 import { type Gateway, stillRemembers } from "../gateway/index.ts";
 import type { Store, WaitingCommand } from "../store/index.ts";
+import type { Observations } from "./observations.ts";
 
 /** A gateway that can't say what it knows is asked this often before its silence counts as an answer. */
 const MAX_QUESTIONS = 3;
@@ -18,7 +19,7 @@ interface Doubt {
 }
 
 /**
- * Commands that may or may not have been sent. Each is settled where there is proof: the gateway's transcript holds its key, or the same gateway
+ * Commands that may or may not have been sent. Each is settled where there is proof: the gateway's transcript holds its key, or the gateway was seen to send it, or the same gateway
  * process still remembers the key, so that asking again can't send twice. Without proof it stays in doubt for the operator, and is never sent again.
  */
 export class Doubts {
@@ -26,11 +27,22 @@ export class Doubts {
   readonly #gateway: Gateway;
   readonly #clock: Clock;
   readonly #log: Logger;
+  readonly #observations: Observations;
+  readonly #isSending: (chat: number) => boolean;
   readonly #open = new Map<number, Doubt>();
   #pass: Promise<void> | null = null;
   #stopped = false;
 
-  constructor(parts: { store: Store; gateway: Gateway; clock: Clock; log: Logger }) {
+  constructor(parts: {
+    store: Store;
+    gateway: Gateway;
+    clock: Clock;
+    log: Logger;
+    observations: Observations;
+    isSending(chat: number): boolean;
+  }) {
+    this.#isSending = parts.isSending;
+    this.#observations = parts.observations;
     this.#store = parts.store;
     this.#gateway = parts.gateway;
     this.#clock = parts.clock;
@@ -51,6 +63,18 @@ export class Doubts {
   add(id: number): void {
     const command = this.#store.commands.get(id);
     if (command) this.#remember(command);
+  }
+
+  /** The gateway was seen to send something in this chat: it may settle a doubt, also one that the gateway could not answer for. */
+  async observed(chatId: string): Promise<void> {
+    for (const doubt of [...this.#open.values()]) {
+      if (doubt.command.chat_id !== chatId) continue;
+      try {
+        await this.#observed(doubt);
+      } catch (error) {
+        this.#logOf(doubt.command).error({ err: error, alarm: true }, "a doubt can't be settled in the database");
+      }
+    }
   }
 
   /** Whether a doubt of this chat can still be looked into: later replies wait for that, or they would overtake. */
@@ -87,6 +111,7 @@ export class Doubts {
   async #ask(doubt: Doubt): Promise<void> {
     const { command } = doubt;
     const process = this.#gateway.process?.id ?? null;
+    if (await this.#observed(doubt)) return;
     const keys = await this.#gateway.history(command.account_id, command.chat_id);
     if (keys?.has(command.command_id)) return this.#proven(doubt, "sent", "the gateway's transcript holds its key");
     const answer = await this.#askAgain(command);
@@ -114,8 +139,22 @@ export class Doubts {
     return outcome.kind;
   }
 
-  async #proven(doubt: Doubt, state: "sent" | "queued_by_gateway", how: string): Promise<void> {
-    await this.#store.commands.proven(doubt.command.id, state);
+  async #observed(doubt: Doubt): Promise<boolean> {
+    const { account_id: accountId, chat_id: chatId, text, sending_at: sendingAt } = doubt.command;
+    if (sendingAt === null || this.#isSending(doubt.command.chat)) return false;
+    const observation = this.#observations.claim({ accountId, chatId, text, sendingAt });
+    if (!observation) return false;
+    await this.#proven(doubt, "sent", "the gateway was seen to send it", observation.whatsappMessageId);
+    return true;
+  }
+
+  async #proven(
+    doubt: Doubt,
+    state: "sent" | "queued_by_gateway",
+    how: string,
+    whatsappMessageId: string | null = null,
+  ): Promise<void> {
+    await this.#store.commands.proven(doubt.command.id, state, whatsappMessageId);
     this.#open.delete(doubt.command.id);
     this.#logOf(doubt.command).info(`no longer in doubt, ${state}: ${how}`);
   }

@@ -6,6 +6,8 @@ import { Lanes } from "../lanes.ts";
 import { step } from "../step.ts";
 import type { Store, WaitingCommand } from "../store/index.ts";
 import { Doubts } from "./doubts.ts";
+import { type Observation, Observations } from "./observations.ts";
+import { Pace, type PaceLimits } from "./pace.ts";
 
 /** Chats that are answered side by side. The gateway itself passes 20 to 25 sends a second. */
 const CONCURRENCY = 8;
@@ -24,13 +26,21 @@ interface RepliesParts {
   gateway: Gateway;
   clock: Clock;
   log: Logger;
+  pace: PaceLimits;
 }
+
+/** Ids of earlier replies that are looked up at start, so that a late observation of one proves no other. */
+const REMEMBERED_REPLIES = 1_000;
 
 /** Executes commands: in order within a chat, at most once each, and only while WhatsApp is connected. */
 export class Replies {
   readonly #parts: RepliesParts;
   readonly #lanes = new Lanes();
   readonly #doubts: Doubts;
+  readonly #observations: Observations;
+  readonly #pace: Pace;
+  /** Chats with a send under way: until it has answered, an observation may be its own, and proves no other reply. */
+  readonly #sending = new Set<number>();
   readonly #underWay = new Set<Promise<void>>();
   #unsubscribe: () => void = () => {};
   #timer: NodeJS.Timeout | undefined;
@@ -38,7 +48,13 @@ export class Replies {
 
   constructor(parts: RepliesParts) {
     this.#parts = parts;
-    this.#doubts = new Doubts(parts);
+    this.#observations = new Observations(parts.store.commands.sentIds(REMEMBERED_REPLIES));
+    this.#doubts = new Doubts({
+      ...parts,
+      observations: this.#observations,
+      isSending: (chat) => this.#sending.has(chat),
+    });
+    this.#pace = new Pace(parts.pace);
   }
 
   /** Takes up what the last run left: first what it was sending, which is in doubt now, then what waits. */
@@ -56,6 +72,12 @@ export class Replies {
     if (!this.#running) return;
     this.#lanes.offer(chat, this.#parts.clock.uptimeMs());
     this.#pump();
+  }
+
+  /** The gateway has sent a text. */
+  observe(observation: Observation): void {
+    this.#observations.add(observation);
+    void this.#doubts.observed(observation.chatId);
   }
 
   /** Begins no more sends and waits for those under way. */
@@ -100,14 +122,22 @@ export class Replies {
     // A doubt in this chat that can still be resolved comes first, or the replies would change places.
     if (!gateway.canSend(command.account_id) || this.#doubts.pendingIn(chat))
       return this.#lanes.again(chat, clock.uptimeMs() + HOLD_MS);
+    const now = clock.uptimeMs();
+    const slot = this.#pace.nextAt(now);
+    if (slot > now) return this.#lanes.again(chat, slot);
+    const restMs = this.#pace.spend(now);
     const log = this.#logOf(command);
+    this.#sending.add(chat);
     try {
-      const waitMs = await this.#send(command, log);
+      const waitMs = Math.max(restMs, await this.#send(command, log));
       if (waitMs > 0 || store.commands.nextOf(chat)) this.#lanes.again(chat, clock.uptimeMs() + waitMs);
       else this.#lanes.empty(chat);
     } catch (error) {
       log.error({ err: error, alarm: true }, "a command's state can't be written");
       this.#lanes.again(chat, clock.uptimeMs() + STORE_RETRY_MS);
+    } finally {
+      this.#sending.delete(chat);
+      await this.#doubts.observed(command.chat_id);
     }
   }
 
@@ -141,6 +171,7 @@ export class Replies {
     const reason = "reason" in outcome ? outcome.reason : null;
     const whatsappMessageId = outcome.kind === "sent" ? outcome.whatsappMessageId : null;
     await store.commands.settled(command.id, outcome.kind, { reason, whatsappMessageId });
+    this.#observations.account(whatsappMessageId);
     if (outcome.kind === "sent") log.info({ whatsapp_message_id: whatsappMessageId }, "reply sent");
     if (outcome.kind === "queued_by_gateway") log.warn(`reply handed over, the gateway sends it later: ${reason}`);
     if (outcome.kind === "failed") log.error({ alarm: true }, `reply not sent: ${reason}`);

@@ -107,6 +107,11 @@ export class Commands {
     return this.#sql.inDoubt.all(limit);
   }
 
+  /** WhatsApp's ids of the replies sent last. */
+  sentIds(limit: number): string[] {
+    return this.#sql.sentIds.all(limit).map((row) => row.whatsapp_message_id);
+  }
+
   get(id: number): WaitingCommand | undefined {
     return this.#sql.get.get(id);
   }
@@ -138,9 +143,9 @@ export class Commands {
   }
 
   /** A command in doubt turned out to have gone. */
-  proven(id: number, state: "sent" | "queued_by_gateway"): Promise<void> {
+  proven(id: number, state: "sent" | "queued_by_gateway", whatsappMessageId: string | null): Promise<void> {
     return this.#commit.run("proven", () => {
-      const moved = this.#sql.proven.run(state, this.#clock.now(), id);
+      const moved = this.#sql.proven.run(state, this.#clock.now(), whatsappMessageId, id);
       if (moved.changes === 1) this.#move("commands_in_doubt", `commands_${state}`);
     });
   }
@@ -187,8 +192,11 @@ function prepare(db: Database.Database) {
     sendsSince: db.prepare<[number], { n: number }>(
       "SELECT count(*) AS n FROM (SELECT 1 FROM commands WHERE sending_at >= ? LIMIT 1000)",
     ),
-    proven: db.prepare<[string, number, number]>(
-      "UPDATE commands SET state = ?, settled_at = ?, last_error = NULL WHERE id = ? AND state = 'in_doubt'",
+    sentIds: db.prepare<[number], { whatsapp_message_id: string }>(
+      "SELECT whatsapp_message_id FROM (SELECT whatsapp_message_id FROM commands ORDER BY id DESC LIMIT ?) WHERE whatsapp_message_id IS NOT NULL",
+    ),
+    proven: db.prepare<[string, number, string | null, number]>(
+      "UPDATE commands SET state = ?, settled_at = ?, whatsapp_message_id = ?, last_error = NULL WHERE id = ? AND state = 'in_doubt'",
     ),
     sending: db.prepare<[number, string | null, number]>(
       "UPDATE commands SET state = 'sending', sending_at = ?, gateway_process = ? WHERE id = ? AND state = 'pending'",

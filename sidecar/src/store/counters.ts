@@ -2,7 +2,7 @@ import type Database from "better-sqlite3";
 
 /**
  * Messages: `accepted = delivered + pending + dead` at every instant. `accepted` and `delivered` count all that ever were;
- * `pending` and `dead` what is there now. Commands: how many are in each state now.
+ * `pending` and `dead` what is there now. Commands: those that are pending, being sent or in doubt now, and how many ever ended in each other state.
  */
 export type CounterName =
   | "accepted"

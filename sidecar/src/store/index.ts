@@ -4,6 +4,7 @@ import { Counters } from "./counters.ts";
 import { openDatabase } from "./database.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { Messages } from "./messages.ts";
+import { Retention } from "./retention.ts";
 
 export type { CommandFromResponse, RecordedCommand, SettledState, WaitingCommand } from "./commands.ts";
 export type { CounterName } from "./counters.ts";
@@ -15,6 +16,7 @@ export interface Store {
   messages: Messages;
   commands: Commands;
   counters: Counters;
+  retention: Retention;
   /** Why the last write failed (a full disk, a damaged file); null when the last one went well. */
   readonly failure: string | null;
   /** Writes what waits, then closes the database and gives the lock back. */
@@ -32,6 +34,7 @@ export function openStore(stateDir: string, clock: Clock): Store {
     messages,
     commands,
     counters,
+    retention: new Retention(db, commit, clock),
     get failure() {
       return commit.failure;
     },

@@ -1,0 +1,120 @@
+import { describeIssues } from "@hotbags/shared";
+import type { Logger } from "pino";
+import type { Clock } from "../clock.ts";
+import { type AccountState, accountState, readAccount } from "./account.ts";
+import { channelsStatus } from "./answers.ts";
+import type { Link } from "./link.ts";
+import { reasonOf } from "./reason.ts";
+import type { GatewayTiming } from "./types.ts";
+
+/** Least time between two questions, in ms: a gateway that refuses many sends at once must not be asked for its status as often. */
+const MIN_POLL_GAP_MS = 250;
+
+export type Accounts = ReadonlyMap<string, AccountState>;
+
+export interface StatusWatch {
+  /** Asks now, and from then on every `pollMs`. An answer that is under way counts no more. */
+  ask(): void;
+  /** Whether the accounts were asked for less than `freshMs` ago, and nothing spoke against them since. */
+  isFresh(): boolean;
+  /** What was known is believed no longer. Returns the accounts, all `unknown`, without calling `changed`. */
+  forget(): Accounts;
+  /** Asks no more until the next `ask`. */
+  stop(): void;
+}
+
+/**
+ * Keeps asking the gateway how its WhatsApp accounts are. `changed` is called with each answer, and with `unknown` for all of them
+ * when there is none to believe; `again` says that the one before was no longer fresh, so that `isFresh` has changed as well.
+ */
+export function watchStatus(
+  link: () => Link,
+  { log, clock, timing }: { log: Logger; clock: Clock; timing: GatewayTiming },
+  changed: (accounts: Accounts, again: boolean) => void,
+): StatusWatch {
+  let accounts: Accounts = new Map();
+  /** `clock.uptimeMs()` when they were asked for; -Infinity when they are not to be believed. */
+  let knownAt = Number.NEGATIVE_INFINITY;
+  let askedAt = Number.NEGATIVE_INFINITY;
+  /** Grows with `ask`, `forget` and `stop`: an answer to a question from before one of them is dropped. */
+  let round = 0;
+  let running = false;
+  let failing = false;
+  let timer: NodeJS.Timeout | undefined;
+
+  const isFresh = () => clock.uptimeMs() - knownAt <= timing.freshMs;
+
+  function ask(): void {
+    running = true;
+    round += 1;
+    const gapMs = Math.min(timing.pollMs, MIN_POLL_GAP_MS) - (clock.uptimeMs() - askedAt);
+    schedule(Math.max(0, gapMs));
+  }
+
+  function schedule(delayMs: number): void {
+    clearTimeout(timer);
+    timer = setTimeout(() => void poll(), delayMs);
+  }
+
+  async function poll(): Promise<void> {
+    const mine = round;
+    const at = clock.uptimeMs();
+    askedAt = at;
+    try {
+      const params = { channel: "whatsapp", probe: false };
+      const answer = await link().request("channels.status", params, { timeoutMs: timing.statusTimeoutMs });
+      if (mine === round) read(answer, at);
+    } catch (error) {
+      if (mine !== round) return;
+      // One miss happens on a busy machine, and changes nothing while the last answer is fresh.
+      complain(reasonOf(error));
+      if (!isFresh()) changed(forgetAll(), false);
+    }
+    if (running && mine === round) schedule(timing.pollMs);
+  }
+
+  function read(answer: unknown, at: number): void {
+    const parsed = channelsStatus.safeParse(answer);
+    if (!parsed.success) {
+      complain(`cannot be read; no reply is sent until it can: ${describeIssues(parsed.error)}`);
+      changed(forgetAll(), false);
+      return;
+    }
+    failing = false;
+    const again = !isFresh();
+    knownAt = at;
+    const now = (parsed.data.channelAccounts.whatsapp ?? []).map(
+      (account) => [account.accountId, readAccount(account)] as const,
+    );
+    accounts = new Map([...unknown(accounts), ...now]);
+    changed(accounts, again);
+  }
+
+  /** Once per failing, not once per question: a bad night must not fill the log. */
+  function complain(reason: string): void {
+    if (!failing) log.warn({ reason }, "gateway: channels.status failed");
+    failing = true;
+  }
+
+  function forgetAll(): Accounts {
+    knownAt = Number.NEGATIVE_INFINITY;
+    accounts = new Map(unknown(accounts));
+    return accounts;
+  }
+
+  return {
+    ask,
+    isFresh,
+    forget() {
+      round += 1;
+      return forgetAll();
+    },
+    stop() {
+      running = false;
+      round += 1;
+      clearTimeout(timer);
+    },
+  };
+}
+
+const unknown = (accounts: Accounts) => [...accounts.keys()].map((id) => [id, accountState("unknown")] as const);

@@ -1,0 +1,277 @@
+import { once } from "node:events";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { MAX_FRAME_BYTES, MAX_FRAME_READ_BYTES, type SidecarFrame } from "@hotbags/shared";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import WebSocket from "ws";
+import { systemClock } from "../clock.ts";
+import { openLog } from "../log.ts";
+import type { ListenAddress } from "../settings.ts";
+import { type Accepted, openStore, type Store } from "../store/index.ts";
+import { Listener, MAX_LINKS } from "./listener.ts";
+
+const TOKEN = "0123456789abcdef-bridge";
+const HELLO = { v: 1, type: "hello", plugin_version: "0.1.0", openclaw_version: "2026.9.6" };
+const message = (id: string, text = "hello") => ({
+  account_id: "default",
+  message_id: id,
+  chat_id: "+15550001000",
+  from: "+15550001000",
+  text,
+  media: [],
+  timestamp: "2026-03-01T12:00:00.000Z",
+  raw: {},
+});
+
+let dir: string;
+let store: Store;
+let listener: Listener;
+let address: string;
+let accepted: Accepted[];
+let lines: Record<string, unknown>[];
+const clients: WebSocket[] = [];
+
+async function listen(where: ListenAddress) {
+  listener = new Listener({
+    address: where,
+    token: TOKEN,
+    store,
+    log: openLog("info", { write: (line) => void lines.push(JSON.parse(line)) }),
+    onAccepted: (taken) => void accepted.push(taken),
+    onSent: () => {},
+    health: () => ({ ok: listener.linked }),
+  });
+  address = await listener.start();
+}
+
+beforeEach(async () => {
+  dir = mkdtempSync(join(tmpdir(), "hotbags-intake-"));
+  store = openStore(dir, systemClock);
+  accepted = [];
+  lines = [];
+  await listen({ host: "127.0.0.1", port: 0 });
+});
+afterEach(async () => {
+  for (const client of clients.splice(0)) client.terminate();
+  await listener.stop();
+  store.close();
+  rmSync(dir, { recursive: true });
+});
+
+/** A plugin's side of the wire, spoken by hand. */
+async function connect(
+  headers: Record<string, string> = { authorization: `Bearer ${TOKEN}` },
+  url = `ws://${address}`,
+) {
+  const socket = new WebSocket(url, { headers });
+  clients.push(socket);
+  const frames: SidecarFrame[] = [];
+  const waiting: ((frame: SidecarFrame) => void)[] = [];
+  socket.on("message", (data) => {
+    const frame = JSON.parse(String(data));
+    const next = waiting.shift();
+    if (next) next(frame);
+    else frames.push(frame);
+  });
+  await once(socket, "open");
+  return {
+    socket,
+    send: (frame: unknown) =>
+      socket.send(typeof frame === "string" || Buffer.isBuffer(frame) ? frame : JSON.stringify(frame)),
+    next: () => {
+      const frame = frames.shift();
+      return frame ? Promise.resolve(frame) : new Promise<SidecarFrame>((resolve) => void waiting.push(resolve));
+    },
+  };
+}
+
+async function refusalOf(headers: Record<string, string>): Promise<number | undefined> {
+  const socket = new WebSocket(`ws://${address}`, { headers });
+  const [, response] = await once(socket, "unexpected-response");
+  socket.on("error", () => {});
+  socket.terminate();
+  return response.statusCode;
+}
+
+describe("the door", () => {
+  it.each([
+    ["no token", {}, 401],
+    ["a wrong token", { authorization: "Bearer nope" }, 401],
+    ["the token without Bearer", { authorization: TOKEN }, 401],
+    ["a browser page, even with the token", { authorization: `Bearer ${TOKEN}`, origin: "http://127.0.0.1" }, 403],
+  ])("is closed to %s, and says so in the log", async (_who, headers: Record<string, string>, status) => {
+    expect(await refusalOf(headers)).toBe(status);
+    expect(lines).toContainEqual(expect.objectContaining({ level: "warn", status }));
+    expect(JSON.stringify(lines)).not.toContain(TOKEN);
+  });
+
+  it("lets in no more than its limit, and again when there is room", async () => {
+    const crowd = await Promise.all(Array.from({ length: MAX_LINKS }, () => connect()));
+    expect(await refusalOf({ authorization: `Bearer ${TOKEN}` })).toBe(503);
+    const [first] = crowd;
+    first?.socket.close();
+    await once(first?.socket as WebSocket, "close");
+    const again = await connect();
+    again.send(HELLO);
+    expect(await again.next()).toMatchObject({ type: "welcome" });
+  });
+});
+
+describe("a link", () => {
+  it("welcomes, then acks what is on disk", async () => {
+    const plugin = await connect();
+    plugin.send(HELLO);
+    expect(await plugin.next()).toMatchObject({ v: 1, type: "welcome", max_frame_bytes: MAX_FRAME_BYTES });
+    plugin.send({ v: 1, type: "message", ref: 7, message: message("A") });
+    expect(await plugin.next()).toEqual({ v: 1, type: "ack", ref: 7, duplicate: false });
+    expect(store.counters.read().accepted).toBe(1);
+    expect(accepted).toHaveLength(1);
+    plugin.send({ v: 1, type: "message", ref: 8, message: message("A") });
+    expect(await plugin.next()).toEqual({ v: 1, type: "ack", ref: 8, duplicate: true });
+    expect(accepted).toHaveLength(1);
+  });
+
+  it.each([
+    ["not JSON", "{", "bad_json", null],
+    ["binary", Buffer.from("{}"), "bad_frame", null],
+    ["an unknown type", { v: 1, type: "dance" }, "bad_frame", null],
+    [
+      "a message that breaks the schema",
+      { v: 1, type: "message", ref: 3, message: { ...message("X"), chat_id: "123@lid" } },
+      "bad_message",
+      3,
+    ],
+    [
+      "a message that is too large",
+      { v: 1, type: "message", ref: 4, message: message("X", "x".repeat(MAX_FRAME_BYTES)) },
+      "too_large",
+      4,
+    ],
+  ])("refuses a frame that is %s, and takes the next one", async (_what, frame, code, ref) => {
+    const plugin = await connect();
+    plugin.send(HELLO);
+    await plugin.next();
+    plugin.send(frame);
+    expect(await plugin.next()).toMatchObject({ type: "refused", code, ref, retry: false });
+    plugin.send({ v: 1, type: "message", ref: 9, message: message("A") });
+    expect(await plugin.next()).toMatchObject({ type: "ack", ref: 9 });
+    expect(lines).toContainEqual(expect.objectContaining({ level: "warn", code }));
+  });
+
+  it("ends a connection of another wire version with the reason, and no other one", async () => {
+    const other = await connect();
+    const plugin = await connect();
+    plugin.send(HELLO);
+    await plugin.next();
+    other.send({ ...HELLO, v: 2 });
+    expect(await other.next()).toMatchObject({
+      type: "refused",
+      code: "bad_version",
+      reason: expect.stringContaining("of one release"),
+    });
+    await once(other.socket, "close");
+    plugin.send({ v: 1, type: "message", ref: 1, message: message("A") });
+    expect(await plugin.next()).toMatchObject({ type: "ack" });
+  });
+
+  it("ends a connection that sends more than anybody may, and no other one", async () => {
+    const flood = await connect();
+    const plugin = await connect();
+    plugin.send(HELLO);
+    await plugin.next();
+    flood.send("x".repeat(MAX_FRAME_READ_BYTES + 1));
+    const [code] = await once(flood.socket, "close");
+    expect(code).toBe(1009);
+    plugin.send({ v: 1, type: "message", ref: 1, message: message("A") });
+    expect(await plugin.next()).toMatchObject({ type: "ack" });
+  });
+
+  it("takes no message before the hello, and says that it may come again", async () => {
+    const plugin = await connect();
+    plugin.send({ v: 1, type: "message", ref: 1, message: message("A") });
+    expect(await plugin.next()).toMatchObject({ type: "refused", code: "no_hello", ref: 1, retry: true });
+    expect(store.counters.read().accepted).toBe(0);
+  });
+
+  it("does not ack what can't be written, and says that it may come again", async () => {
+    const plugin = await connect();
+    plugin.send(HELLO);
+    await plugin.next();
+    store.close();
+    plugin.send({ v: 1, type: "message", ref: 1, message: message("A") });
+    expect(await plugin.next()).toMatchObject({ type: "refused", code: "not_stored", ref: 1, retry: true });
+    store = openStore(dir, systemClock);
+  });
+
+  it("takes thousands of messages from a peer that ignores its credit, and acks each", async () => {
+    const plugin = await connect();
+    plugin.send(HELLO);
+    await plugin.next();
+    for (let ref = 0; ref < 3_000; ref++) plugin.send({ v: 1, type: "message", ref, message: message(`M${ref}`) });
+    const refs = new Set<unknown>();
+    for (let n = 0; n < 3_000; n++) {
+      const frame = await plugin.next();
+      if (frame.type === "ack") refs.add(frame.ref);
+    }
+    expect(refs.size).toBe(3_000);
+    expect(store.counters.read().accepted).toBe(3_000);
+  });
+});
+
+describe("the address", () => {
+  it("can be a unix socket, also where a crash has left its file", async () => {
+    await listener.stop();
+    const path = join(dir, "bridge.sock");
+    await listen({ path });
+    const plugin = await connect(undefined, `ws+unix:${path}:/`);
+    plugin.send(HELLO);
+    expect(await plugin.next()).toMatchObject({ type: "welcome" });
+    const second = new Listener({
+      address: { path },
+      token: TOKEN,
+      store,
+      log: openLog("error"),
+      onAccepted: () => {},
+      onSent: () => {},
+      health: () => ({ ok: true }),
+    });
+    await expect(second.start()).rejects.toThrow(/another sidecar/);
+    expect(existsSync(path)).toBe(true);
+  });
+
+  it("that is taken is refused with what to do", async () => {
+    const port = Number(address.split(":")[1]);
+    const second = new Listener({
+      address: { host: "127.0.0.1", port },
+      token: TOKEN,
+      store,
+      log: openLog("error"),
+      onAccepted: () => {},
+      onSent: () => {},
+      health: () => ({ ok: true }),
+    });
+    await expect(second.start()).rejects.toThrow(/EADDRINUSE.*BRIDGE_LISTEN/);
+  });
+});
+
+describe("GET /health", () => {
+  it("is red without a plugin and green with one, by status as well", async () => {
+    const before = await fetch(`http://${address}/health`);
+    expect([before.status, await before.json()]).toEqual([503, { ok: false }]);
+    const plugin = await connect();
+    plugin.send(HELLO);
+    await plugin.next();
+    const after = await fetch(`http://${address}/health`);
+    expect([after.status, await after.json()]).toEqual([200, { ok: true }]);
+  });
+
+  it.each([
+    ["/", "GET", 404],
+    ["/health", "POST", 405],
+  ])("is all there is: %s %s is %i", async (path, method, status) => {
+    const response = await fetch(`http://${address}${path}`, { method });
+    expect(response.status).toBe(status);
+    await response.arrayBuffer();
+  });
+});

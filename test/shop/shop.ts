@@ -1,0 +1,78 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type HotBags, startHotBags } from "../hotbags/index.ts";
+import { freePort } from "../hotbags/port.ts";
+import { type Gateway, startGateway } from "../openclaw/index.ts";
+import { until } from "../until.ts";
+import { startWhatsApp, type WhatsApp } from "../whatsapp/index.ts";
+import { SidecarProcess } from "./sidecar-process.ts";
+
+const BOT_NUMBER = "+15559990000";
+export const BEARER_TOKEN = "bearer-of-the-test-shop";
+const BRIDGE_TOKEN = "bridge-token-of-the-test-shop";
+/** For the tests that switch signatures on. */
+export const HMAC_SECRET = "hmac-secret-of-the-test-shop";
+
+/** Customers that the gateway lets through. */
+export const CUSTOMERS = Array.from({ length: 20 }, (_, n) => `+155500010${String(n + 1).padStart(2, "0")}`);
+
+/** All four parts of the path, running: the two far ends as doubles, everything between them real. */
+export interface Shop {
+  whatsapp: WhatsApp;
+  gateway: Gateway;
+  sidecar: SidecarProcess;
+  hotbags: HotBags;
+  /** What `GET /health` of the sidecar says now. */
+  health(): Promise<{ status: number; body: Record<string, unknown> }>;
+  /** Ends what was started, in reverse, and removes its folders. */
+  close(): Promise<void>;
+}
+
+/** Starts all four parts and resolves when a message can pass from end to end. `log` gets a line for each step. */
+export async function openShop({ log = () => {} }: { log?: (line: string) => void } = {}): Promise<Shop> {
+  const closers: (() => Promise<unknown>)[] = [];
+  const close = async () => {
+    for (const closer of closers.splice(0).reverse()) await closer();
+  };
+  try {
+    const stateDir = await mkdtemp(join(tmpdir(), "hotbags-sidecar-"));
+    closers.push(() => rm(stateDir, { recursive: true, force: true }));
+    const hotbags = await startHotBags({ token: BEARER_TOKEN });
+    closers.push(() => hotbags.close());
+    const whatsapp = await startWhatsApp();
+    closers.push(() => whatsapp.close());
+    const port = await freePort();
+    const gateway = await startGateway({
+      whatsapp,
+      number: BOT_NUMBER,
+      sidecarUrl: `ws://127.0.0.1:${port}`,
+      bridgeToken: BRIDGE_TOKEN,
+      allowFrom: CUSTOMERS,
+      log,
+    });
+    closers.push(() => gateway.dispose());
+    const sidecar = new SidecarProcess({
+      HOTBAGS_BASE_URL: hotbags.url,
+      HOTBAGS_BEARER_TOKEN: BEARER_TOKEN,
+      OPENCLAW_GATEWAY_URL: gateway.url,
+      OPENCLAW_GATEWAY_TOKEN: gateway.token,
+      BRIDGE_LISTEN: `127.0.0.1:${port}`,
+      BRIDGE_TOKEN,
+      BRIDGE_STATE_DIR: stateDir,
+    });
+    closers.push(() => sidecar.stop());
+    await sidecar.start();
+    log("sidecar is up; waiting for OpenClaw and WhatsApp");
+    const health = async () => {
+      const response = await fetch(`http://127.0.0.1:${port}/health`);
+      return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+    };
+    await whatsapp.online();
+    await until("the sidecar is healthy", async () => (await health()).status === 200, 60_000);
+    return { whatsapp, gateway, sidecar, hotbags, health, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}

@@ -1,0 +1,121 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+
+const CLI = fileURLToPath(new URL("../../sidecar/dist/cli.js", import.meta.url));
+
+/** Longer than this, ms, a start or a stop does not take. */
+const PATIENCE_MS = 20_000;
+
+/** One line of the sidecar's log. */
+export type LogLine = Record<string, unknown> & { level?: string; msg?: string };
+
+/** The real sidecar, `hotbags serve`, as a process of its own. */
+export class SidecarProcess {
+  readonly lines: LogLine[] = [];
+  #environment: Record<string, string>;
+  #child: ChildProcess | undefined;
+  #watchers = new Set<(line: LogLine) => void>();
+
+  /** `environment` is all it gets, besides PATH. It is not started yet. */
+  constructor(environment: Record<string, string>) {
+    this.#environment = environment;
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  /** Changes the environment of the next start. An undefined value takes a variable out. */
+  configure(changes: Record<string, string | undefined>): void {
+    const entries = Object.entries({ ...this.#environment, ...changes });
+    this.#environment = Object.fromEntries(
+      entries.filter((entry): entry is [string, string] => entry[1] !== undefined),
+    );
+  }
+
+  /** Resolves when it listens. @throws Error with what it said, if it ended instead. */
+  async start(): Promise<void> {
+    const env = { PATH: process.env["PATH"] ?? "", ...this.#environment };
+    const child = spawn(process.execPath, [CLI, "serve"], { env, stdio: ["ignore", "pipe", "pipe"] });
+    this.#child = child;
+    let complaint = "";
+    child.stderr.on("data", (chunk) => {
+      complaint += chunk;
+    });
+    createInterface({ input: child.stdout }).on("line", (line) => this.#heard(line));
+    const started = this.logs(({ msg }) => msg === "sidecar started", PATIENCE_MS);
+    const ended = once(child, "exit").then(([code]) => {
+      throw new Error(`the sidecar ended with code ${code} at start: ${complaint.trim()}`);
+    });
+    ended.catch(() => {});
+    await Promise.race([started, ended]);
+  }
+
+  /** Asks it to stop (SIGTERM), and resolves with its exit code when it has. */
+  stop(): Promise<number | null> {
+    return this.#end("SIGTERM");
+  }
+
+  /** Kills it (SIGKILL) where it stands. */
+  kill(): Promise<number | null> {
+    return this.#end("SIGKILL");
+  }
+
+  async restart(changes: Record<string, string | undefined> = {}): Promise<void> {
+    await this.stop();
+    this.configure(changes);
+    await this.start();
+  }
+
+  /** Calls the watcher with each line from now on. Returns how to stop that. */
+  onLine(watcher: (line: LogLine) => void): () => void {
+    this.#watchers.add(watcher);
+    return () => void this.#watchers.delete(watcher);
+  }
+
+  /** Resolves with the first line from now on that matches. */
+  logs(matches: (line: LogLine) => boolean, timeoutMs = 10_000): Promise<LogLine> {
+    return new Promise((resolve, reject) => {
+      const done = () => {
+        clearTimeout(timer);
+        this.#watchers.delete(watcher);
+      };
+      const watcher = (line: LogLine) => {
+        if (!matches(line)) return;
+        done();
+        resolve(line);
+      };
+      const timer = setTimeout(() => {
+        done();
+        const last = this.lines.slice(-5).map((line) => JSON.stringify(line));
+        reject(new Error(`the sidecar did not log it within ${timeoutMs} ms; its last lines:\n${last.join("\n")}`));
+      }, timeoutMs);
+      this.#watchers.add(watcher);
+    });
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<number | null> {
+    const child = this.#child;
+    this.#child = undefined;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return child?.exitCode ?? null;
+    const exit = once(child, "exit");
+    child.kill(signal);
+    const hard = setTimeout(() => child.kill("SIGKILL"), PATIENCE_MS);
+    const [code] = await exit;
+    clearTimeout(hard);
+    return code;
+  }
+
+  #heard(text: string): void {
+    let line: LogLine;
+    try {
+      line = JSON.parse(text);
+    } catch {
+      line = { msg: text };
+    }
+    this.lines.push(line);
+    for (const watcher of [...this.#watchers]) watcher(line);
+  }
+}

@@ -1,0 +1,252 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { systemClock } from "../../sidecar/src/clock.ts";
+import { openLog } from "../../sidecar/src/log.ts";
+import { HotBags as HotBagsClient } from "../../sidecar/src/relay/hotbags.ts";
+import { Relay, type RelayOptions } from "../../sidecar/src/relay/relay.ts";
+import { openStore, type Store } from "../../sidecar/src/store/index.ts";
+import { type HotBags, startHotBags } from "../hotbags/index.ts";
+import { until } from "../until.ts";
+
+const TOKEN = "bearer-of-the-test";
+const ANNA = "+15550001001";
+const BEN = "+15550001002";
+
+/** As in production, only that nobody waits. */
+const OPTIONS: RelayOptions = {
+  concurrency: 8,
+  backoff: { baseMs: 4, maxMs: 20 },
+  probeBackoff: { baseMs: 4, maxMs: 20 },
+  breakerThreshold: 5,
+  maxAttempts: 100,
+  maxRetryingMs: 24 * 3_600_000,
+};
+
+let dir: string;
+let hotbags: HotBags;
+let running: {
+  store: Store;
+  relay: Relay;
+  client: HotBagsClient;
+  lines: Record<string, unknown>[];
+  commandChats: number[];
+};
+
+beforeEach(async () => {
+  dir = mkdtempSync(join(tmpdir(), "hotbags-relay-"));
+  hotbags = await startHotBags({ token: TOKEN });
+  running = start();
+});
+afterEach(async () => {
+  await stop();
+  await hotbags.close();
+  rmSync(dir, { recursive: true });
+});
+
+function start(options: Partial<RelayOptions> = {}, baseUrl = hotbags.url, bearerToken = TOKEN) {
+  const lines: Record<string, unknown>[] = [];
+  const log = openLog("info", { write: (line: string) => void lines.push(JSON.parse(line)) });
+  const store = openStore(dir, systemClock);
+  const client = new HotBagsClient({
+    baseUrl: new URL(baseUrl),
+    bearerToken,
+    hmacSecret: null,
+    timeoutMs: 300,
+    maxRetryAfterMs: 900_000,
+    connections: 8,
+  });
+  const commandChats: number[] = [];
+  const onCommands = (chat: number) => void commandChats.push(chat);
+  const relay = new Relay(
+    { store, hotbags: client, clock: systemClock, log, random: Math.random, onCommands },
+    { ...OPTIONS, ...options },
+  );
+  relay.start();
+  return { store, relay, client, lines, commandChats };
+}
+
+async function stop() {
+  await running.relay.stop();
+  await running.client.close();
+  running.store.close();
+}
+
+async function restart(...how: Parameters<typeof start>) {
+  await stop();
+  running = start(...how);
+}
+
+async function takeIn(id: string, chat = ANNA) {
+  const accepted = await running.store.messages.accept({
+    account_id: "default",
+    message_id: id,
+    chat_id: chat,
+    from: ANNA,
+    text: id,
+    media: [],
+    timestamp: "2026-03-01T12:00:00.000Z",
+    raw: {},
+  });
+  running.relay.offer(accepted.chat);
+  return accepted;
+}
+
+const counts = () => running.store.counters.read();
+const settled = (delivered: number, dead = 0) =>
+  until(`${delivered} delivered, ${dead} dead`, () => counts().delivered === delivered && counts().dead === dead);
+const attemptsFor = (id: string) => hotbags.requests.filter(({ key }) => key === id);
+
+describe("delivery", () => {
+  it("takes a message to Hot Bags and its commands back", async () => {
+    hotbags.answers(({ text }) => [{ command_id: `c-${text}`, type: "send_text", text: "welcome" }]);
+    const { chat } = await takeIn("A");
+    await settled(1);
+    expect(running.commandChats).toEqual([chat]);
+    expect(running.store.commands.nextOf(chat)).toMatchObject({ command_id: "c-A", text: "welcome" });
+    expect(hotbags.violations).toEqual([]);
+  });
+
+  it("keeps the order of a chat, while another chat overtakes it", async () => {
+    hotbags.faultFor(({ text }) => text === "a1", { status: 503 }, 3);
+    await Promise.all([takeIn("a1"), takeIn("a2"), takeIn("a3"), takeIn("b1", BEN)]);
+    await settled(4);
+    expect(hotbags.accepted.map(({ text }) => text).filter((text) => text.startsWith("a"))).toEqual(["a1", "a2", "a3"]);
+    expect(attemptsFor("b1")).toHaveLength(1);
+  });
+
+  it.each(["drop", "truncate", "drop-after-processing", "hang", "slow-body", "endless-body"] as const)(
+    "survives %s, with the same key and the same bytes, and takes each command once",
+    async (fault) => {
+      hotbags.answers(({ text }) => [{ command_id: `c-${text}`, type: "send_text", text: "welcome" }]);
+      hotbags.next(fault);
+      await takeIn("A");
+      await settled(1);
+      expect(attemptsFor("A")).toHaveLength(2);
+      expect(attemptsFor("A")[0]?.rawBody.equals(attemptsFor("A")[1]?.rawBody ?? Buffer.alloc(0))).toBe(true);
+      expect(counts().commands_pending).toBe(1);
+      expect(hotbags.violations).toEqual([]);
+    },
+  );
+
+  it("sends the same bytes after a restart", async () => {
+    hotbags.next({ status: 500 });
+    await restart({ backoff: { baseMs: 3_600_000, maxMs: 3_600_000 } });
+    await takeIn("A");
+    await until("a failed attempt is on record", () => running.store.messages.dueOf(1));
+    await restart();
+    await settled(1);
+    const [first, second] = attemptsFor("A");
+    expect(first?.rawBody.equals(second?.rawBody ?? Buffer.alloc(0))).toBe(true);
+    expect(hotbags.violations).toEqual([]);
+  });
+});
+
+describe("a message at fault", () => {
+  it("is retried apart from its chat, which goes on without it", async () => {
+    const lift = hotbags.faultFor(({ text }) => text === "bad", { status: 422 }, Number.POSITIVE_INFINITY);
+    await takeIn("bad");
+    await takeIn("good");
+    await settled(1);
+    expect(hotbags.accepted.map(({ text }) => text)).toEqual(["good"]);
+    lift();
+    await settled(2);
+  });
+
+  it("is a dead letter after its attempts, with its last error, and is asked for no more", async () => {
+    hotbags.faultFor(({ text }) => text === "bad", { status: 422 }, Number.POSITIVE_INFINITY);
+    await restart({ maxAttempts: 4 });
+    await takeIn("bad");
+    await takeIn("good");
+    await settled(1, 1);
+    expect(attemptsFor("bad")).toHaveLength(4);
+    expect(running.lines).toContainEqual(expect.objectContaining({ message_id: "bad", alarm: true, attempts: 4 }));
+  });
+
+  it("is a dead letter after its time", async () => {
+    hotbags.faultFor(() => true, { status: 400 }, Number.POSITIVE_INFINITY);
+    await restart({ maxRetryingMs: 40 });
+    await takeIn("bad");
+    await settled(0, 1);
+    expect(attemptsFor("bad").length).toBeLessThan(100);
+  });
+
+  it("is one whose answer breaks the contract: nothing of it is executed", async () => {
+    hotbags.next({ status: 200, body: '{"commands":{"command_id":"x","type":"send_text","text":"no"}}' });
+    await takeIn("A");
+    await settled(1);
+    expect(attemptsFor("A")).toHaveLength(2);
+    expect(counts().commands_pending).toBe(0);
+  });
+});
+
+describe("a backend that is down", () => {
+  it("is probed, costs no message its attempts, and gets everything in order when it is back", async () => {
+    await hotbags.stop();
+    await restart({ maxAttempts: 8 });
+    const chats = Array.from({ length: 20 }, (_, n) => `+1555000200${String(n).padStart(2, "0")}`);
+    for (const n of [1, 2, 3]) await Promise.all(chats.map((chat) => takeIn(`${chat}-${n}`, chat)));
+    await until("the breaker is open", () => running.relay.status.breakerOpen);
+    const probes = () => running.lines.filter(({ msg }) => String(msg).includes("still holding")).length;
+    await until("more probes than any message has attempts", () => probes() > 20);
+    expect(counts()).toMatchObject({ pending: 60, dead: 0 });
+    await hotbags.start();
+    await settled(60);
+    for (const chat of chats) {
+      expect(hotbags.accepted.filter(({ chat_id }) => chat_id === chat).map(({ text }) => text)).toEqual(
+        [1, 2, 3].map((n) => `${chat}-${n}`),
+      );
+    }
+    expect(running.relay.status.breakerOpen).toBe(false);
+  });
+
+  it("holds everything for as long as it asks for with Retry-After", async () => {
+    hotbags.next({ status: 429, retryAfter: 1 });
+    await takeIn("A");
+    await until("the breaker is open", () => running.relay.status.breakerOpen);
+    await takeIn("B", BEN);
+    await settled(2);
+    const [first, second] = hotbags.requests;
+    expect((second?.at ?? 0) - (first?.endedAt ?? 0)).toBeGreaterThanOrEqual(990);
+  });
+
+  it("raises an alarm at once when the credentials are refused", async () => {
+    await restart({}, hotbags.url, "another-token");
+    await takeIn("A");
+    await until("an alarm", () => running.lines.find(({ alarm }) => alarm === true));
+    expect(running.lines).toContainEqual(
+      expect.objectContaining({ alarm: true, msg: expect.stringContaining("HOTBAGS_BEARER_TOKEN") }),
+    );
+    expect(hotbags.requests.length).toBeGreaterThan(0);
+    await restart();
+    await settled(1);
+    hotbags.violations.length = 0;
+  });
+
+  it("never gets its token taken elsewhere by a redirect", async () => {
+    const visits: string[] = [];
+    const elsewhere = createServer((request, response) => {
+      visits.push(String(request.headers.authorization));
+      response.end("{}");
+    });
+    await new Promise<void>((listening) => elsewhere.listen(0, "127.0.0.1", listening));
+    hotbags.next({ redirect: `http://127.0.0.1:${(elsewhere.address() as AddressInfo).port}/` });
+    await takeIn("A");
+    await settled(1);
+    expect(visits).toEqual([]);
+    elsewhere.close();
+  });
+});
+
+it("writes no text, token or whole number into its log", async () => {
+  hotbags.answers(() => [{ command_id: "c", type: "send_text", text: "a secret reply" }]);
+  hotbags.next({ status: 500, body: "a secret error" }, { status: 422, body: "a secret error" });
+  await takeIn("A");
+  await settled(1);
+  const written = JSON.stringify(running.lines);
+  expect(running.lines.length).toBeGreaterThan(2);
+  for (const secret of ["secret", TOKEN, ANNA, "welcome"]) expect(written).not.toContain(secret);
+});
