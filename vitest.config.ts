@@ -8,7 +8,7 @@ export default defineConfig({
           name: "unit",
           include: [
             "{shared,plugin,sidecar}/src/**/*.test.ts",
-            "test/{whatsapp,hotbags,openclaw,sidecar}/**/*.test.ts",
+            "test/{whatsapp,hotbags,openclaw,sidecar,model}/**/*.test.ts",
           ],
           testTimeout: 20_000,
         },

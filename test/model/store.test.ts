@@ -1,0 +1,259 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import fc from "fast-check";
+import { expect, it } from "vitest";
+import type { Clock } from "../../sidecar/src/clock.ts";
+import { type CommandFromResponse, openStore, type SettledState, type Store } from "../../sidecar/src/store/index.ts";
+
+// Random histories against the real store, with restarts and a clock that jumps. What must hold is read from the tables by a second connection
+// and compared with a model that knows nothing of SQL.
+
+const DAY_MS = 24 * 3_600_000;
+const CHATS = ["+15550001001", "+15550001002", "120363000000000001@g.us"];
+
+interface ModelMessage {
+  chat: string;
+  id: string;
+  request: string;
+  state: "pending" | "delivered" | "dead";
+  detached: boolean;
+}
+
+interface ModelCommand {
+  id: string;
+  chat: string;
+  text: string;
+  state: string;
+  /** Times it was handed to the gateway without proof that this did not send it. */
+  unprovenSends: number;
+}
+
+/** What ought to be, by the rules in plain words. */
+interface Model {
+  messages: ModelMessage[];
+  /** In order of arrival. */
+  commands: ModelCommand[];
+  refused: number;
+}
+
+class World implements Clock {
+  readonly dir = mkdtempSync(join(tmpdir(), "hotbags-model-"));
+  wallMs = Date.parse("2026-03-01T12:00:00Z");
+  store: Store = openStore(this.dir, this);
+  readonly tables: Database.Database = new Database(join(this.dir, "bridge.sqlite"), { readonly: true });
+
+  now() {
+    return this.wallMs;
+  }
+  uptimeMs() {
+    return 0;
+  }
+  async restart() {
+    this.store.close();
+    this.store = openStore(this.dir, this);
+    for (const command of this.store.commands.interrupted()) {
+      await this.store.commands.settled(command.id, "in_doubt", { reason: "restart", whatsappMessageId: null });
+    }
+  }
+  chatKey(chat: string): number | undefined {
+    return this.tables.prepare("SELECT chat FROM chats WHERE chat_id = ?").pluck().get(chat) as number | undefined;
+  }
+  close() {
+    this.tables.close();
+    this.store.close();
+    rmSync(this.dir, { recursive: true });
+  }
+}
+
+type Step = fc.AsyncCommand<Model, World>;
+
+const step = (name: string, run: (model: Model, world: World) => Promise<void>): Step => ({
+  check: () => true,
+  run: async (model, world) => {
+    await run(model, world);
+    verify(model, world);
+  },
+  toString: () => name,
+});
+
+const accept = (chat: string, id: string, text: string) =>
+  step(`accept(${chat}, ${id}, ${text})`, async (model, world) => {
+    const accepted = await world.store.messages.accept({
+      account_id: "default",
+      message_id: id,
+      chat_id: chat,
+      from: "+15550001001",
+      text,
+      media: [],
+      timestamp: "2026-03-01T12:00:00.000Z",
+      raw: {},
+    });
+    const known = model.messages.some((message) => message.chat === chat && message.id === id);
+    expect(accepted.duplicate).toBe(known);
+    if (known) return;
+    const taken = model.messages.some((message) => message.id === id);
+    const request = world.tables
+      .prepare("SELECT request FROM payloads WHERE seq = ?")
+      .pluck()
+      .get(accepted.seq) as string;
+    expect(JSON.parse(request)).toMatchObject({ message_id: id, chat_id: chat, text });
+    model.messages.push({ chat, id, request, state: taken ? "dead" : "pending", detached: false });
+  });
+
+function head(model: Model, chat: string, detached: boolean): ModelMessage | undefined {
+  return model.messages.find(
+    (message) => message.chat === chat && message.state === "pending" && message.detached === detached,
+  );
+}
+
+const deliver = (chat: string, commands: { id: string; text: string }[]) =>
+  step(`deliver(${chat}, ${JSON.stringify(commands)})`, async (model, world) => {
+    const expected = head(model, chat, false);
+    const actual = world.store.messages.headOf(world.chatKey(chat) ?? -1);
+    expect(actual?.message_id).toBe(expected?.id);
+    if (!expected || !actual) return;
+    expect(actual.request).toBe(expected.request);
+    const read = commands.map(
+      ({ id, text }): CommandFromResponse => ({
+        commandId: id,
+        type: "send_text",
+        text,
+        payload: JSON.stringify(["send_text", text]),
+        refusal: null,
+      }),
+    );
+    const recorded = await world.store.messages.delivered(actual.seq, 200, "{}", read);
+    expected.state = "delivered";
+    for (const [n, { id, text }] of commands.entries()) {
+      const owner = model.commands.find((command) => command.id === id);
+      const same = owner?.chat === chat && owner.text === text;
+      expect(recorded[n]?.outcome).toBe(owner ? (same ? "repeated" : "failed") : "pending");
+      if (!owner) model.commands.push({ id, chat, text, state: "pending", unprovenSends: 0 });
+      else if (!same) model.refused += 1;
+    }
+  });
+
+const fail = (chat: string, how: "wait" | "detach" | "dead") =>
+  step(`fail(${chat}, ${how})`, async (model, world) => {
+    const expected = head(model, chat, false);
+    const actual = world.store.messages.headOf(world.chatKey(chat) ?? -1);
+    if (!expected || !actual) return;
+    if (how === "dead") await world.store.messages.dead(actual.seq, 400, "refused");
+    else {
+      const nextAttemptAt = world.now() + 1_000;
+      await world.store.messages.failed(actual.seq, {
+        error: "no",
+        status: 500,
+        nextAttemptAt,
+        waitMs: 1_000,
+        detach: how === "detach",
+      });
+    }
+    if (how === "dead") expected.state = "dead";
+    if (how === "detach") expected.detached = true;
+  });
+
+const settleDetached = (how: "deliver" | "dead") =>
+  step(`settleDetached(${how})`, async (model, world) => {
+    const actual = world.store.messages.firstDetached();
+    const expected = model.messages.find(({ id, chat }) => id === actual?.message_id && chat === actual?.chat_id);
+    expect(expected === undefined).toBe(!model.messages.some(({ state, detached }) => state === "pending" && detached));
+    if (!actual || !expected) return;
+    expect(expected).toMatchObject({ state: "pending", detached: true });
+    if (how === "dead") await world.store.messages.dead(actual.seq, 400, "refused");
+    else await world.store.messages.delivered(actual.seq, 200, "{}", []);
+    expected.state = how === "dead" ? "dead" : "delivered";
+  });
+
+const send = (chat: string, outcome: SettledState | "not_sent" | "crash") =>
+  step(`send(${chat}, ${outcome})`, async (model, world) => {
+    const expected = model.commands.find((command) => command.chat === chat && command.state === "pending");
+    const actual = world.store.commands.nextOf(world.chatKey(chat) ?? -1);
+    expect(actual?.command_id).toBe(expected?.id);
+    if (!expected || !actual) return;
+    expect(actual.text).toBe(expected.text);
+    await world.store.commands.sending(actual.id, "boot");
+    expected.unprovenSends += 1;
+    if (outcome === "crash") {
+      await world.restart();
+      expected.state = "in_doubt";
+    } else if (outcome === "not_sent") {
+      await world.store.commands.notSent(actual.id, "not connected");
+      expected.unprovenSends -= 1;
+    } else {
+      await world.store.commands.settled(actual.id, outcome, { reason: null, whatsappMessageId: null });
+      expected.state = outcome;
+    }
+  });
+
+const restart = () => step("restart", (_model, world) => world.restart());
+
+const jump = (days: number) =>
+  step(`jump(${days} d)`, async (_model, world) => {
+    world.wallMs += days * DAY_MS;
+  });
+
+const sweep = () =>
+  step("sweep", async (_model, world) => {
+    // Jumps in these histories stay below the time for which anything is kept.
+    expect(await world.store.retention.sweep(30)).toEqual({ texts: 0, keys: 0 });
+  });
+
+/** The invariants, from the tables. */
+function verify(model: Model, world: World): void {
+  const all = <Row>(sql: string) => world.tables.prepare(sql).all() as Row[];
+  const rows = all<{ chat: string; id: string; state: string; detached: number; request: string }>(
+    "SELECT c.chat_id AS chat, m.message_id AS id, m.state, m.detached, p.request FROM messages m JOIN chats c USING (chat) JOIN payloads p USING (seq) ORDER BY m.seq",
+  );
+  expect(rows).toEqual(model.messages.map((message) => ({ ...message, detached: message.detached ? 1 : 0 })));
+  const commands = all<{ id: string; chat: string; text: string; state: string }>(
+    "SELECT k.command_id AS id, c.chat_id AS chat, k.text, k.state FROM commands k JOIN chats c USING (chat) WHERE k.owns_id = 1 ORDER BY k.id",
+  );
+  expect(commands).toEqual(model.commands.map(({ id, chat, text, state }) => ({ id, chat, text, state })));
+  for (const command of model.commands) expect(command.unprovenSends).toBeLessThanOrEqual(1);
+
+  const counts = world.store.counters.read();
+  const inState = (state: string) => rows.filter((row) => row.state === state).length;
+  expect(counts).toMatchObject({
+    accepted: rows.length,
+    delivered: inState("delivered"),
+    pending: inState("pending"),
+    dead: inState("dead"),
+  });
+  expect(counts.accepted).toBe(counts.delivered + counts.pending + counts.dead);
+  for (const state of ["pending", "sending", "sent", "queued_by_gateway", "in_doubt"] as const) {
+    expect(counts[`commands_${state}`]).toBe(commands.filter((row) => row.state === state).length);
+  }
+  expect(counts.commands_failed).toBe(commands.filter((row) => row.state === "failed").length + model.refused);
+}
+
+it("keeps its promises over random histories", async () => {
+  const chat = fc.constantFrom(...CHATS);
+  const text = fc.constantFrom("yes", "no", "\u0000👜");
+  const command = fc.record({ id: fc.constantFrom("c1", "c2", "c3", "c4", "c5", "c6"), text });
+  const steps = [
+    fc.tuple(chat, fc.constantFrom("A", "B", "C", "D", "E", "F"), text).map((args) => accept(...args)),
+    fc.tuple(chat, fc.array(command, { maxLength: 3 })).map((args) => deliver(...args)),
+    fc
+      .tuple(chat, fc.constantFrom("wait", "detach", "dead" as const))
+      .map((args) => fail(...(args as [string, "wait"]))),
+    fc.constantFrom("deliver" as const, "dead" as const).map(settleDetached),
+    fc
+      .tuple(chat, fc.constantFrom("sent", "queued_by_gateway", "in_doubt", "failed", "not_sent", "crash"))
+      .map(([where, outcome]) => send(where, outcome as SettledState)),
+    fc.constant(restart()),
+    fc.constantFrom(-1, 1).map(jump),
+    fc.constant(sweep()),
+  ];
+  const property = fc.asyncProperty(fc.commands(steps, { size: "+2" }), async (history) => {
+    const world = new World();
+    try {
+      await fc.asyncModelRun(() => ({ model: { messages: [], commands: [], refused: 0 }, real: world }), history);
+    } finally {
+      world.close();
+    }
+  });
+  await fc.assert(property, { numRuns: 30 });
+}, 60_000);
