@@ -10,13 +10,13 @@ const frame = <Type extends string, Shape extends z.ZodRawShape>(type: Type, sha
 /** A number that the plugin gives a message on this connection; the answer to the message carries it back. */
 const ref = z.int().nonnegative();
 
-export const helloFrame = frame("hello", {
+const helloFrame = frame("hello", {
   plugin_version: z.string().max(64),
   openclaw_version: z.string().max(64),
 });
-export const messageFrame = frame("message", { ref, message: inboundMessage });
+const messageFrame = frame("message", { ref, message: inboundMessage });
 /** What the gateway observed of a send: the proof that a command in doubt did go out. */
-export const sentFrame = frame("sent", {
+const sentFrame = frame("sent", {
   account_id: z.string().max(64),
   to: z.string().max(128),
   /** SHA-256 of the text in hex: enough to recognise a reply without carrying it again. */
@@ -26,7 +26,7 @@ export const sentFrame = frame("sent", {
   at: z.iso.datetime({ precision: 3 }),
 });
 /** The state of the outbox, sent now and then for the operator's eyes. */
-export const statusFrame = frame("status", {
+const statusFrame = frame("status", {
   outbox_messages: z.int().nonnegative(),
   outbox_bytes: z.int().nonnegative(),
   oldest_at: z.iso.datetime({ precision: 3 }).nullable(),
@@ -36,14 +36,14 @@ export const statusFrame = frame("status", {
 export const pluginFrame = z.discriminatedUnion("type", [helloFrame, messageFrame, sentFrame, statusFrame]);
 export type PluginFrame = z.infer<typeof pluginFrame>;
 
-export const welcomeFrame = frame("welcome", {
+const welcomeFrame = frame("welcome", {
   sidecar_version: z.string().max(64),
   /** How many messages may be under way without an ack. */
   credit: z.int().positive(),
   max_frame_bytes: z.int().positive(),
 });
 /** The message is on the sidecar's disk: the plugin may forget it. `duplicate` says that it was there already. */
-export const ackFrame = frame("ack", { ref, duplicate: z.boolean() });
+const ackFrame = frame("ack", { ref, duplicate: z.boolean() });
 export const refusalCode = z.enum([
   "bad_json",
   "bad_frame",
@@ -58,7 +58,7 @@ export type RefusalCode = z.infer<typeof refusalCode>;
  * A frame was not taken. With `ref` it concerns that message. `retry` true: the same frame may be sent again later (a full disk);
  * false: it would be refused again, so the plugin sets the message aside and says so.
  */
-export const refusedFrame = frame("refused", {
+const refusedFrame = frame("refused", {
   ref: ref.nullable(),
   code: refusalCode,
   reason: z.string().max(2048),

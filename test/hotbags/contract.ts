@@ -6,7 +6,7 @@ import { z } from "zod";
 export const INBOUND_PATH = "/api/integrations/whatsapp/inbound";
 
 /** Vercel refuses a request body above this before any of Hot Bags' code runs. */
-export const MAX_BODY_BYTES = 4_500_000;
+const MAX_BODY_BYTES = 4_500_000;
 
 const E164 = /^\+[1-9]\d{6,14}$/;
 const GROUP_JID = /^\d+(-\d+)?@g\.us$/;

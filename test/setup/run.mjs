@@ -39,10 +39,13 @@ function run(program, args, { env = process.env, quiet = false } = {}) {
     child.stderr?.on("data", (chunk) => (output += chunk));
     // Ctrl-C reaches the whole group; the child cleans up and decides how this ends.
     const ignore = () => {};
+    const forward = () => child.kill("SIGTERM");
     process.on("SIGINT", ignore);
+    process.on("SIGTERM", forward);
     child.on("error", reject);
     child.on("close", (code, signal) => {
       process.off("SIGINT", ignore);
+      process.off("SIGTERM", forward);
       if (code === 0) return resolve();
       process.stderr.write(output);
       reject(new Error(`${[program, ...args].join(" ")} ended with ${signal ?? `code ${code}`}`));
@@ -82,7 +85,10 @@ async function main([task, ...args]) {
   if (!steps) throw new Error(`there is no task ${JSON.stringify(task)}; there are ${Object.keys(TASKS).join(", ")}`);
   await install();
   const node = findNode();
-  const env = { ...process.env, PATH: [dirname(node), join(ROOT, "node_modules", ".bin"), process.env.PATH].join(delimiter) };
+  const env = {
+    ...process.env,
+    PATH: [dirname(node), join(ROOT, "node_modules", ".bin"), process.env.PATH].join(delimiter),
+  };
   for (const [title, program, programArgs] of steps(args)) {
     if (title) say(title);
     await run(program === "node" ? node : program, programArgs, { env });

@@ -29,8 +29,15 @@ export interface Shop {
   close(): Promise<void>;
 }
 
-/** Starts all four parts and resolves when a message can pass from end to end. `log` gets a line for each step. */
-export async function openShop({ log = () => {} }: { log?: (line: string) => void } = {}): Promise<Shop> {
+export interface ShopOptions {
+  /** Gets a line for each step of the start. */
+  log?: (line: string) => void;
+  /** The start is given up, and what was started is ended, when this resolves. */
+  interrupted?: Promise<void>;
+}
+
+/** Starts all four parts and resolves when a message can pass from end to end. */
+export async function openShop({ log = () => {}, interrupted }: ShopOptions = {}): Promise<Shop> {
   const closers: (() => Promise<unknown>)[] = [];
   const close = async () => {
     for (const closer of closers.splice(0).reverse()) await closer();
@@ -68,8 +75,13 @@ export async function openShop({ log = () => {} }: { log?: (line: string) => voi
       const response = await fetch(`http://127.0.0.1:${port}/health`);
       return { status: response.status, body: (await response.json()) as Record<string, unknown> };
     };
-    await whatsapp.online();
-    await until("the sidecar is healthy", async () => (await health()).status === 200, 60_000);
+    const ready = whatsapp
+      .online()
+      .then(() => until("the sidecar is healthy", async () => (await health()).status === 200, 60_000));
+    const givenUp = interrupted?.then(() => {
+      throw new Error("interrupted");
+    });
+    await Promise.race(givenUp ? [ready, givenUp] : [ready]);
     return { whatsapp, gateway, sidecar, hotbags, health, close };
   } catch (error) {
     await close();

@@ -6,8 +6,9 @@ export const DEFAULT_TIMING: GatewayTiming = {
   // Three missed polls and their timeout. A status that is older says nothing about now.
   freshMs: 15_000,
   statusTimeoutMs: 5_000,
-  // A long text is several WhatsApp messages, each shown as "composing" first, and the first send of a process takes seconds.
-  sendTimeoutMs: 60_000,
+  // A send that WhatsApp drops in the middle is not answered until WhatsApp is back (80 s were seen); waiting for the answer is
+  // better than a doubt, and leaves time in the gateway's memory of the key to ask again.
+  sendTimeoutMs: 120_000,
   // The first reading of a transcript in a gateway process took seconds on a busy machine.
   historyTimeoutMs: 30_000,
   startTimeoutMs: 30_000,

@@ -16,10 +16,10 @@ import type { RawData, WebSocket } from "ws";
 import type { Accepted, Store } from "../store/index.ts";
 
 /** A peer that says nothing for this long after connecting is not a plugin. */
-export const HELLO_TIMEOUT_MS = 10_000;
+const HELLO_TIMEOUT_MS = 10_000;
 
 /** A connection that does not answer a ping within this time is dead, whatever TCP says. */
-export const PING_INTERVAL_MS = 15_000;
+const PING_INTERVAL_MS = 15_000;
 
 export type SentFrame = Extract<PluginFrame, { type: "sent" }>;
 export type OutboxStatus = Extract<PluginFrame, { type: "status" }>;

@@ -5,7 +5,7 @@ import type { Relay } from "../relay/relay.ts";
 import type { Store } from "../store/index.ts";
 
 /** A message or reply that waits longer than this is a customer who waits. */
-export const MAX_WAIT_MS = 5 * 60_000;
+const MAX_WAIT_MS = 5 * 60_000;
 
 interface HealthParts {
   store: Store;

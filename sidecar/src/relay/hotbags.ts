@@ -18,7 +18,7 @@ export interface HotBagsOptions {
 }
 
 /** Largest answer that is read, bytes. Commands are short texts; what is larger is not an answer of ours. */
-export const MAX_RESPONSE_BYTES = 1024 * 1024;
+const MAX_RESPONSE_BYTES = 1024 * 1024;
 
 /** Hot Bags over HTTP: one POST a call, judged, never thrown. */
 export class HotBags {

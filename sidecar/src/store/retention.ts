@@ -5,7 +5,7 @@ import type { GroupCommit } from "./group-commit.ts";
 const DAY_MS = 24 * 3_600_000;
 
 /** How long keys and command ids are remembered at least, days. OpenClaw forgets a message after 7, and hands it in again if WhatsApp does. */
-export const KEEP_KEYS_DAYS = 90;
+const KEEP_KEYS_DAYS = 90;
 
 /** Rows a transaction: 2 ms each, where one big delete would hold everything up for more than half a second. */
 const CHUNK = 500;

@@ -1,0 +1,86 @@
+import { readFile, rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import JSON5 from "json5";
+
+const EXAMPLE = fileURLToPath(new URL("../../openclaw.json.example", import.meta.url));
+const OUR_PLUGIN = fileURLToPath(new URL("../../plugin", import.meta.url));
+
+/** The parts of OpenClaw's configuration that tests change, and whatever else is in it. */
+export type GatewayConfig = {
+  gateway: { port: number; [key: string]: unknown };
+  channels: {
+    whatsapp: {
+      allowFrom: string[];
+      groupAllowFrom: string[];
+      accounts?: Record<string, Record<string, unknown>>;
+      [key: string]: unknown;
+    };
+    [key: string]: unknown;
+  };
+  plugins: {
+    allow: string[];
+    load: { paths: string[] };
+    entries: Record<string, { enabled: boolean; config?: Record<string, unknown> }>;
+    [key: string]: unknown;
+  };
+  logging?: Record<string, unknown>;
+  [key: string]: unknown;
+};
+
+/** A change to the configuration: in place, or a new one in its stead. */
+export type ConfigPatch = (config: GatewayConfig) => GatewayConfig | undefined;
+
+/** A plugin under the id `hotbags`: its folder (default: this repository's), and what its configuration has besides the example's. */
+export type PluginUnderTest = { path?: string; config?: Record<string, unknown> };
+
+export type ConfigOptions = {
+  port: number;
+  /** The gateway's folder for files of its own. */
+  root: string;
+  accountId: string;
+  /** `none` leaves the plugin out. */
+  plugin: PluginUnderTest | "none";
+  sidecarUrl: string;
+  /** Numbers, E.164, that may write to the bot, directly and in groups. Default: the example's. */
+  allowFrom?: readonly string[] | undefined;
+  configPatch?: ConfigPatch | undefined;
+};
+
+/**
+ * `openclaw.json.example` as a gateway under test runs on it: only ports, numbers, paths and what the test asks for are changed, so
+ * that the example cannot rot. Its secrets stay references to the environment.
+ */
+export async function exampleConfig(options: ConfigOptions): Promise<GatewayConfig> {
+  const config = JSON5.parse<GatewayConfig>(await readFile(EXAMPLE, "utf8"));
+  config.gateway.port = options.port;
+  config.logging = { file: join(options.root, "openclaw.log") };
+  const { whatsapp } = config.channels;
+  if (options.allowFrom !== undefined) {
+    whatsapp.allowFrom = [...options.allowFrom];
+    whatsapp.groupAllowFrom = [...options.allowFrom];
+  }
+  if (options.accountId !== "default") whatsapp.accounts = { [options.accountId]: {} };
+  setPlugin(config.plugins, options);
+  return options.configPatch?.(config) ?? config;
+}
+
+function setPlugin(plugins: GatewayConfig["plugins"], { plugin, sidecarUrl }: ConfigOptions): void {
+  const entry = plugins.entries["hotbags"];
+  if (entry === undefined) throw new Error(`${EXAMPLE} has no plugins.entries.hotbags`);
+  if (plugin === "none") {
+    plugins.allow = plugins.allow.filter((id) => id !== "hotbags");
+    plugins.load.paths = [];
+    delete plugins.entries["hotbags"];
+    return;
+  }
+  plugins.load.paths = [plugin.path ?? OUR_PLUGIN];
+  entry.config = { ...entry.config, sidecarUrl, ...plugin.config };
+}
+
+/** Writes the configuration in one step: OpenClaw watches the file, and must not see half of it. */
+export async function writeConfig(path: string, config: GatewayConfig): Promise<void> {
+  const beside = `${path}.new`;
+  await writeFile(beside, `${JSON.stringify(config, null, 2)}\n`, { mode: 0o600 });
+  await rename(beside, path);
+}

@@ -1,0 +1,44 @@
+import { mkdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** The `openclaw` command of the pinned version. */
+export const OPENCLAW = fileURLToPath(new URL("../node_modules/openclaw/openclaw.mjs", import.meta.url));
+
+/** What is made once per clone and kept: see state-template.ts. */
+export const CACHE = fileURLToPath(new URL("../../node_modules/.cache/hotbags", import.meta.url));
+
+/** A port that nobody listens on, so that a gateway without a WhatsApp double never asks the real one. */
+const NOWHERE = "ws://127.0.0.1:9/";
+
+/**
+ * All that a gateway process gets from the environment: nothing is inherited. Its home and temporary files are inside `root`.
+ * OpenClaw's compiled code is cached for all gateways together, which saves seconds at each start.
+ */
+export async function gatewayEnvironment(root: string, stateDir: string): Promise<Record<string, string>> {
+  const home = join(root, "home");
+  const tmp = join(root, "tmp");
+  for (const folder of [home, tmp]) await mkdir(folder, { recursive: true, mode: 0o700 });
+  return {
+    PATH: `${dirname(process.execPath)}:/usr/bin:/bin`,
+    LANG: "C.UTF-8",
+    HOME: home,
+    XDG_CONFIG_HOME: join(home, ".config"),
+    XDG_CACHE_HOME: join(home, ".cache"),
+    XDG_DATA_HOME: join(home, ".local", "share"),
+    XDG_STATE_HOME: join(home, ".local", "state"),
+    TMPDIR: tmp,
+    OPENCLAW_STATE_DIR: stateDir,
+    OPENCLAW_CONFIG_PATH: configPath(root),
+    OPENCLAW_WHATSAPP_WEB_SOCKET_URL: NOWHERE,
+    // Else it starts itself anew to set a flag of Node's, in a process group of its own that a kill would miss.
+    OPENCLAW_NO_RESPAWN: "1",
+    NODE_COMPILE_CACHE: join(CACHE, "compile-cache"),
+    // Else it starts itself anew to put the cache into a subfolder.
+    OPENCLAW_PACKAGED_COMPILE_CACHE_RESPAWNED: "1",
+  };
+}
+
+export function configPath(root: string): string {
+  return join(root, "openclaw.json");
+}

@@ -1,0 +1,209 @@
+import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdtemp, statfs } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { freePort } from "../hotbags/port.ts";
+import { startCaretaker } from "./caretaker.ts";
+import { type ConfigPatch, exampleConfig, type GatewayConfig, type PluginUnderTest, writeConfig } from "./config.ts";
+import { configPath, gatewayEnvironment } from "./environment.ts";
+import { type Exit, type GatewayProcess, runGateway } from "./gateway-process.ts";
+import { createLogTail } from "./log-tail.ts";
+import { copyStateTemplate } from "./state-template.ts";
+
+/** A start takes 10 s on an idle machine, and several times that on a busy one. */
+const DEFAULT_READY_MS = 180_000;
+const DEFAULT_LOGGED_MS = 10_000;
+
+/** Of memory, for a gateway's folder: 130 MB, most of it the copies that OpenClaw makes of its plugins at each start. */
+const MEMORY_FOLDER = "/dev/shm";
+const MEMORY_NEEDED_BYTES = 2 * 1024 ** 3;
+
+/** What a gateway needs of a WhatsApp double. */
+export type LinkableWhatsApp = {
+  gatewayEnv(): Record<string, string>;
+  link(stateDir: string, account: { number: string; accountId: string }): Promise<void>;
+};
+
+export type GatewayOptions = {
+  /** The WhatsApp that the gateway talks to, as `number`. Without it no account is linked. */
+  whatsapp?: LinkableWhatsApp;
+  /** The bot's number, E.164. */
+  number?: string;
+  /** Default `default`. */
+  accountId?: string;
+  /** Default: this repository's plugin, which must be built. `none`: a gateway without it. */
+  plugin?: PluginUnderTest | "none";
+  sidecarUrl: string;
+  bridgeToken: string;
+  /** Numbers, E.164, that may write to the bot. Default: the example's. */
+  allowFrom?: readonly string[];
+  /** A state folder to start with and to leave in place; made from the template if it is empty. Default: one of its own. */
+  stateDir?: string;
+  configPatch?: ConfigPatch;
+  /** On top of the environment that all gateways get. */
+  env?: Record<string, string>;
+  /** Gets a line when something takes long. */
+  log?: (line: string) => void;
+};
+
+/** The real `openclaw gateway`, on this repository's openclaw.json.example. */
+export type Gateway = {
+  readonly url: string;
+  readonly port: number;
+  readonly token: string;
+  readonly stateDir: string;
+  /** The configuration file. OpenClaw watches it: see `configure`. */
+  readonly configPath: string;
+  /** Undefined while it is down. */
+  readonly pid: number | undefined;
+  /** The last 5,000 lines of what it said, over all its runs. */
+  readonly logs: readonly string[];
+  /**
+   * Resolves when plugins are loaded, HTTP is up and the channels were told to start (WhatsApp itself: `whatsapp.online()`). Rejects
+   * with the last lines of its log when it ended, failed to start, or took longer than `timeoutMs` (default 180 s).
+   */
+  ready(options?: { timeoutMs?: number }): Promise<void>;
+  /**
+   * Resolves when WhatsApp is connected and messages are taken, for the first time since the start; rejects like `ready`. OpenClaw
+   * attaches its listener some time after the login, and loses what comes in between, so `whatsapp.online()` is too early on a busy machine.
+   */
+  listening(options?: { timeoutMs?: number }): Promise<void>;
+  /** Resolves with the next line of its log that matches, within `timeoutMs` (default 10 s). */
+  logged(pattern: RegExp, options?: { timeoutMs?: number }): Promise<string>;
+  /** Changes the configuration file, which a running gateway notices and applies. */
+  configure(patch: ConfigPatch): Promise<void>;
+  /** SIGTERM; resolves when it has ended, after 20 s by SIGKILL. */
+  stop(): Promise<Exit | undefined>;
+  /** SIGKILL for it and its helpers; resolves when it has ended. */
+  kill(): Promise<Exit | undefined>;
+  /** Starts it again with the same state, port and configuration. Does not wait until it is ready. */
+  start(): Promise<void>;
+  /** Stops it and removes its folder, though not a `stateDir` that was given. */
+  dispose(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+};
+
+/**
+ * Starts a gateway, and resolves as soon as its process runs: `ready()` tells when it is up. Whatever happens to this process, the
+ * gateway and its folder do not outlive it.
+ */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const { accountId = "default", log = () => {} } = options;
+  const root = await mkdtemp(join(await temporaryFolder(), "hotbags-gateway-"));
+  const caretaker = startCaretaker([root]);
+  try {
+    const stateDir = options.stateDir ?? join(root, "state");
+    if (!existsSync(join(stateDir, "state"))) await copyStateTemplate(stateDir, log);
+    await link(options, stateDir, accountId);
+    const port = await freePort();
+    const token = randomBytes(24).toString("base64url");
+    const config = await exampleConfig({
+      port,
+      root,
+      accountId,
+      plugin: options.plugin ?? {},
+      sidecarUrl: options.sidecarUrl,
+      allowFrom: options.allowFrom,
+      configPatch: options.configPatch,
+    });
+    await writeConfig(configPath(root), config);
+    const env = {
+      ...(await gatewayEnvironment(root, stateDir)),
+      OPENCLAW_GATEWAY_TOKEN: token,
+      BRIDGE_TOKEN: options.bridgeToken,
+      ...options.whatsapp?.gatewayEnv(),
+      ...options.env,
+    };
+    const gateway = control({ root, stateDir, port, token, config, env, caretaker });
+    await gateway.start();
+    return gateway;
+  } catch (error) {
+    await caretaker.cleanUp();
+    throw error;
+  }
+}
+
+type Parts = {
+  root: string;
+  stateDir: string;
+  port: number;
+  token: string;
+  config: GatewayConfig;
+  env: Record<string, string>;
+  caretaker: ReturnType<typeof startCaretaker>;
+};
+
+function control({ root, stateDir, port, token, config, env, caretaker }: Parts): Gateway {
+  const tail = createLogTail();
+  let written = config;
+  let running: GatewayProcess | undefined;
+  const current = (): GatewayProcess => {
+    if (running === undefined) throw new Error(`the gateway is down\n${tail.show()}`);
+    return running;
+  };
+
+  const end = async (how: "stop" | "kill"): Promise<Exit | undefined> => running?.[how]();
+  const dispose = async (): Promise<void> => {
+    await end("stop");
+    await caretaker.cleanUp();
+  };
+
+  return {
+    url: `ws://127.0.0.1:${port}`,
+    port,
+    token,
+    stateDir,
+    configPath: configPath(root),
+    logs: tail.lines,
+    get pid() {
+      return running?.pid;
+    },
+    ready: async ({ timeoutMs = DEFAULT_READY_MS } = {}) => current().ready(timeoutMs),
+    listening: async ({ timeoutMs = DEFAULT_READY_MS } = {}) => current().listening(timeoutMs),
+    async logged(pattern, { timeoutMs = DEFAULT_LOGGED_MS } = {}) {
+      const { line, stop } = tail.next(pattern);
+      const { promise: late, reject } = Promise.withResolvers<never>();
+      const timer = setTimeout(() => {
+        reject(new Error(`the gateway did not log ${pattern} within ${timeoutMs} ms\n${tail.show()}`));
+      }, timeoutMs);
+      return Promise.race([line, late]).finally(() => {
+        clearTimeout(timer);
+        stop();
+      });
+    },
+    async configure(patch) {
+      written = patch(written) ?? written;
+      await writeConfig(configPath(root), written);
+    },
+    stop: () => end("stop"),
+    kill: () => end("kill"),
+    async start() {
+      if (running !== undefined) throw new Error(`the gateway runs already, as process ${running.pid}`);
+      const started = runGateway(env, root, tail);
+      running = started;
+      caretaker.watch(started.pid);
+      void started.exit.then(() => {
+        running = undefined;
+        caretaker.watch(undefined);
+      });
+    },
+    dispose,
+    [Symbol.asyncDispose]: dispose,
+  };
+}
+
+/** Links the account, unless the state folder comes from an earlier gateway and has its credentials. */
+async function link({ whatsapp, number }: GatewayOptions, stateDir: string, accountId: string): Promise<void> {
+  if (whatsapp === undefined) return;
+  if (number === undefined) throw new Error("a gateway with WhatsApp needs the bot's number");
+  if (existsSync(join(stateDir, "credentials", "whatsapp", accountId, "creds.json"))) return;
+  await whatsapp.link(stateDir, { number, accountId });
+}
+
+/** Memory if there is enough of it, because a start copies 6,000 files; else the disk. */
+async function temporaryFolder(): Promise<string> {
+  if (!existsSync(MEMORY_FOLDER)) return tmpdir();
+  const { bavail, bsize } = await statfs(MEMORY_FOLDER);
+  return bavail * bsize >= MEMORY_NEEDED_BYTES ? MEMORY_FOLDER : tmpdir();
+}

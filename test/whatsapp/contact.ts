@@ -1,0 +1,94 @@
+import type { Content, Quotable } from "./content/content.ts";
+import { text } from "./content/text.ts";
+import type { BotMessage } from "./events.ts";
+import type { Group } from "./group.ts";
+import { type Expected, type HearOptions, Inbox } from "./inbox.ts";
+import { type Addresses, addressesOf } from "./jid.ts";
+import type { Sent } from "./sent.ts";
+import { SignalDevice } from "./signal/device.ts";
+
+export interface ContactOptions {
+  /** The name that the contact shows to others. */
+  readonly name?: string;
+  /** False for a number that isn't on WhatsApp. Default true. */
+  readonly registered?: boolean;
+}
+
+export interface PostOptions {
+  /** Default: directly to the bot. */
+  readonly in?: Group;
+  /** Default: a new id as an iPhone makes it. */
+  readonly id?: string;
+  /** When it was written; WhatsApp keeps whole seconds. Default: now. */
+  readonly at?: Date;
+  /** Which account it is for. Default: the one that was linked first. */
+  readonly to?: string;
+  /** How WhatsApp addresses the contact: by LID as it does today, or by phone number. Default `lid`. */
+  readonly addressing?: "lid" | "pn";
+}
+
+export interface SayOptions extends PostOptions {
+  readonly quote?: Quotable;
+  /** True mentions the bot. The text stays as it is. */
+  readonly mention?: boolean;
+}
+
+/** Takes a contact's message to the server. `content` is called with the address of the bot, to be mentioned. */
+export type Post = (author: Contact, content: (bot: string) => Content, options: PostOptions) => Promise<Sent>;
+
+/** A customer's phone. */
+export class Contact {
+  readonly addresses: Addresses;
+  readonly inbox: Inbox;
+  device = new SignalDevice();
+  name: string;
+  registered: boolean;
+  /** The group sessions (`<group> <account>`) in which the bot is known to have this contact's sender key. */
+  readonly knownSenderKeys = new Set<string>();
+  readonly #post: Post;
+
+  constructor(number: string, options: ContactOptions, post: Post) {
+    this.addresses = addressesOf(number);
+    this.name = options.name ?? number;
+    this.registered = options.registered ?? true;
+    this.inbox = new Inbox(`${this.name} (${number})`);
+    this.#post = post;
+  }
+
+  get number(): string {
+    return this.addresses.number;
+  }
+
+  /** Everything that the bot said to this contact directly, in order. */
+  get heard(): readonly BotMessage[] {
+    return this.inbox.heard;
+  }
+
+  /** Installs WhatsApp anew: the phone has a new identity, and can't read what is encrypted for the old one. */
+  reinstalls(): void {
+    this.device = new SignalDevice();
+    this.knownSenderKeys.clear();
+  }
+
+  /**
+   * Writes a text. Resolves once the server has it: the bot gets it as soon as it is online, and again at each login until
+   * it sends a delivery receipt. @throws Error when no such account is linked.
+   */
+  says(body: string, options: SayOptions = {}): Promise<Sent> {
+    const content = (bot: string) => text(body, { quote: options.quote, ...(options.mention && { mentioned: [bot] }) });
+    return this.#post(this, content, options);
+  }
+
+  /** Sends content of any kind (`image`, `voice`, ...); see `says`. */
+  sends(content: Content, options: PostOptions = {}): Promise<Sent> {
+    return this.#post(this, () => content, options);
+  }
+
+  /**
+   * The bot's next message to this contact that no earlier call has returned: any, one with this text, one that matches, or
+   * one that the predicate accepts. @throws Error with a list of what did arrive, after `timeoutMs`.
+   */
+  hears(expected?: Expected, options: HearOptions = {}): Promise<BotMessage> {
+    return this.inbox.hears(expected, options);
+  }
+}

@@ -1,0 +1,26 @@
+export type { Contact, ContactOptions, PostOptions, SayOptions } from "./contact.ts";
+export type { Content, Context, Quotable } from "./content/content.ts";
+export { type DocumentOptions, document } from "./content/document.ts";
+export { image } from "./content/image.ts";
+export { type LocationOptions, location } from "./content/location.ts";
+export { sticker } from "./content/sticker.ts";
+export { text } from "./content/text.ts";
+export { video } from "./content/video.ts";
+export { type VoiceOptions, voice } from "./content/voice.ts";
+export type {
+  BotMessage,
+  Receipt,
+  ReceiptKind,
+  SendOutcome,
+  SentFacts,
+  Undecrypted,
+  WhatsAppEvent,
+  WhatsAppListener,
+} from "./events.ts";
+export type { Group, GroupOptions } from "./group.ts";
+export type { Expected, HearOptions } from "./inbox.ts";
+export { credentialsFolder, type LinkOptions } from "./link.ts";
+export type { Delivery } from "./mailbox.ts";
+export type { OnSend } from "./outgoing.ts";
+export type { Sent } from "./sent.ts";
+export { startWhatsApp, type WhatsApp, type WhatsAppOptions } from "./whatsapp.ts";

@@ -1,0 +1,71 @@
+import { type BinaryNode, encodeWAMessage, type proto } from "baileys";
+import type { Account } from "./account.ts";
+import type { Contact } from "./contact.ts";
+import type { Group } from "./group.ts";
+import type { SentParts } from "./sent.ts";
+import type { EncType } from "./signal/device.ts";
+
+export interface SealOptions {
+  /** The place in the backlog, if the message is written as a part of it. */
+  readonly offline?: number | undefined;
+  /** The number of the retry, if the bot could not decrypt the message: it then goes by the direct session. */
+  readonly attempt?: number | undefined;
+}
+
+/**
+ * Encrypts a contact's message for the bot. Each delivery is encrypted anew, unlike WhatsApp, which stores the ciphertext:
+ * a bot that was killed between decrypting and sending its receipt would find the key used, and lose the message.
+ */
+export async function seal(parts: SentParts, options: SealOptions): Promise<BinaryNode> {
+  const content = await encryptFor(parts, options.attempt);
+  return { tag: "message", attrs: { ...envelope(parts), ...offlineAttr(options.offline) }, content };
+}
+
+async function encryptFor({ account, author, group, content }: SentParts, attempt?: number): Promise<BinaryNode[]> {
+  const { message, mediaType } = content;
+  const extra = {
+    ...(mediaType && { mediatype: mediaType }),
+    ...(attempt !== undefined && { count: String(attempt) }),
+  };
+  if (!group) return [await directly(author, account, message, extra)];
+
+  const me = author.number;
+  const { ciphertext, distribution } = await author.device.senderKeys.encrypt(group.id, me, encodeWAMessage(message));
+  const senderKey = { groupId: group.id, axolotlSenderKeyDistributionMessage: distribution };
+  if (attempt !== undefined) {
+    return [await directly(author, account, { ...message, senderKeyDistributionMessage: senderKey }, extra)];
+  }
+  const enc: BinaryNode = { tag: "enc", attrs: { v: "2", type: "skmsg", ...extra }, content: ciphertext };
+  if (author.knownSenderKeys.has(senderKeySession(group, account))) return [enc];
+  return [await directly(author, account, { senderKeyDistributionMessage: senderKey }, {}), enc];
+}
+
+/** Names the fact that a bot has a contact's sender key for a group. */
+export function senderKeySession(group: Group, account: Account): string {
+  return `${group.id} ${account.peer}`;
+}
+
+async function directly(
+  author: Contact,
+  account: Account,
+  message: proto.IMessage,
+  extra: Record<string, string>,
+): Promise<BinaryNode> {
+  if (!author.device.hasSession(account.peer)) await author.device.openSession(account.peer, account.keys.take());
+  const { type, ciphertext } = await author.device.encrypt(account.peer, encodeWAMessage(message));
+  return { tag: "enc", attrs: { v: "2", type: type satisfies EncType, ...extra }, content: ciphertext };
+}
+
+function envelope({ id, author, group, content, at, addressing }: SentParts): Record<string, string> {
+  const other = addressing === "lid" ? "pn" : "lid";
+  const from = author.addresses[addressing];
+  const alternative = author.addresses[other];
+  const t = String(Math.floor(at.getTime() / 1000));
+  const common = { id, t, type: content.type, notify: author.name, addressing_mode: addressing };
+  if (group) return { ...common, from: group.id, participant: from, [`participant_${other}`]: alternative };
+  return { ...common, from, [`sender_${other}`]: alternative };
+}
+
+function offlineAttr(index: number | undefined): Record<string, string> {
+  return index === undefined ? {} : { offline: String(index) };
+}
