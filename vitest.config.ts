@@ -16,7 +16,7 @@ export default defineConfig({
       {
         test: {
           name: "gateway",
-          include: ["test/e2e/**/*.test.ts"],
+          include: ["test/{e2e,crash,soak}/**/*.test.ts"],
           // A gateway takes two thirds of this machine's memory and a core while it starts: one at a time.
           fileParallelism: false,
           testTimeout: 120_000,

@@ -15,6 +15,9 @@ const POST_TIMEOUT_MS = 60_000;
 /** How often old messages are forgotten, ms. */
 const SWEEP_INTERVAL_MS = 3_600_000;
 
+/** What is under way may take this long to finish when the sidecar is told to stop, ms. systemd kills after 90 s. */
+const STOP_PATIENCE_MS = 10_000;
+
 export interface Sidecar {
   /** Where it listens, as it can be shown. */
   address: string;
@@ -72,8 +75,16 @@ export async function startSidecar(settings: Settings, log: Logger): Promise<Sid
 
   const closeBackwards = async () => {
     clearInterval(sweeper);
-    await Promise.all([relay.stop(), replies.stop()]);
+    const finished = Promise.all([relay.stop(), replies.stop()]);
+    let impatient: NodeJS.Timeout | undefined;
+    const patience = new Promise<void>((resolve) => {
+      impatient = setTimeout(resolve, STOP_PATIENCE_MS);
+    });
+    await Promise.race([finished, patience]);
+    clearTimeout(impatient);
+    // What is still under way ends here: a POST is repeated at the next start, a send is in doubt and looked into.
     await Promise.all([gateway.close(), hotbags.close()]);
+    await finished;
     store.close();
   };
   try {

@@ -20,6 +20,7 @@ const TASKS = {
     ["look for dead code", "knip", []],
     ["test", "vitest", ["run", ...args]],
   ],
+  soak: (args) => [...BUILD, ["", "node", ["test/soak/soak.ts", ...args]]],
   demo: (args) => [...BUILD, ["", "node", ["test/demo/demo.ts", ...args]]],
 };
 const BUILD = ["shared", "plugin", "sidecar"].map((name) => [`build ${name}`, "tsc", ["-p", name]]);

@@ -15,7 +15,7 @@ const BRIDGE_TOKEN = "bridge-token-of-the-test-shop";
 export const HMAC_SECRET = "hmac-secret-of-the-test-shop";
 
 /** Customers that the gateway lets through. */
-export const CUSTOMERS = Array.from({ length: 20 }, (_, n) => `+155500010${String(n + 1).padStart(2, "0")}`);
+export const CUSTOMERS = Array.from({ length: 40 }, (_, n) => `+155500010${String(n + 1).padStart(2, "0")}`);
 
 /** All four parts of the path, running: the two far ends as doubles, everything between them real. */
 export interface Shop {
@@ -34,10 +34,15 @@ export interface ShopOptions {
   log?: (line: string) => void;
   /** The start is given up, and what was started is ended, when this resolves. */
   interrupted?: Promise<void>;
+  /** On top of what the sidecar needs. */
+  sidecarEnv?: Record<string, string>;
+  /** A module that the gateway loads before anything else, and the environment that it needs. */
+  gatewayPreload?: { module: string; env: Record<string, string> };
 }
 
 /** Starts all four parts and resolves when a message can pass from end to end. */
-export async function openShop({ log = () => {}, interrupted }: ShopOptions = {}): Promise<Shop> {
+export async function openShop(options: ShopOptions = {}): Promise<Shop> {
+  const { log = () => {}, interrupted, sidecarEnv = {}, gatewayPreload } = options;
   const closers: (() => Promise<unknown>)[] = [];
   const close = async () => {
     for (const closer of closers.splice(0).reverse()) await closer();
@@ -57,6 +62,7 @@ export async function openShop({ log = () => {}, interrupted }: ShopOptions = {}
       bridgeToken: BRIDGE_TOKEN,
       allowFrom: CUSTOMERS,
       log,
+      env: gatewayPreload ? preloaded(whatsapp.gatewayEnv(), gatewayPreload) : {},
     });
     closers.push(() => gateway.dispose());
     const sidecar = new SidecarProcess({
@@ -67,6 +73,7 @@ export async function openShop({ log = () => {}, interrupted }: ShopOptions = {}
       BRIDGE_LISTEN: `127.0.0.1:${port}`,
       BRIDGE_TOKEN,
       BRIDGE_STATE_DIR: stateDir,
+      ...sidecarEnv,
     });
     closers.push(() => sidecar.stop());
     await sidecar.start();
@@ -87,4 +94,9 @@ export async function openShop({ log = () => {}, interrupted }: ShopOptions = {}
     await close();
     throw error;
   }
+}
+
+/** The environment of a gateway that loads one more module, besides what the WhatsApp double has it load. */
+function preloaded(given: Record<string, string>, { module, env }: { module: string; env: Record<string, string> }) {
+  return { ...env, NODE_OPTIONS: `${given["NODE_OPTIONS"] ?? ""} --import=${module}`.trim() };
 }

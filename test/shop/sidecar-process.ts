@@ -18,9 +18,12 @@ export class SidecarProcess {
   #child: ChildProcess | undefined;
   #watchers = new Set<(line: LogLine) => void>();
 
-  /** `environment` is all it gets, besides PATH. It is not started yet. */
-  constructor(environment: Record<string, string>) {
+  readonly #fileLimitKiB: number | undefined;
+
+  /** `environment` is all it gets, besides PATH. No file of it can grow beyond `fileLimitKiB`, as on a full disk. It is not started yet. */
+  constructor(environment: Record<string, string>, { fileLimitKiB }: { fileLimitKiB?: number } = {}) {
     this.#environment = environment;
+    this.#fileLimitKiB = fileLimitKiB;
   }
 
   get pid(): number | undefined {
@@ -38,7 +41,8 @@ export class SidecarProcess {
   /** Resolves when it listens. @throws Error with what it said, if it ended instead. */
   async start(): Promise<void> {
     const env = { PATH: process.env["PATH"] ?? "", ...this.#environment };
-    const child = spawn(process.execPath, [CLI, "serve"], { env, stdio: ["ignore", "pipe", "pipe"] });
+    const [program, args] = this.#command();
+    const child = spawn(program, args, { env, stdio: ["ignore", "pipe", "pipe"] });
     this.#child = child;
     let complaint = "";
     child.stderr.on("data", (chunk) => {
@@ -69,6 +73,14 @@ export class SidecarProcess {
     await this.start();
   }
 
+  /** Resolves when the running process has ended, with its signal or exit code. */
+  async ended(): Promise<NodeJS.Signals | number | null> {
+    const child = this.#child;
+    if (!child) throw new Error("the sidecar is not running");
+    const [code, signal] = await once(child, "exit");
+    return signal ?? code;
+  }
+
   /** Calls the watcher with each line from now on. Returns how to stop that. */
   onLine(watcher: (line: LogLine) => void): () => void {
     this.#watchers.add(watcher);
@@ -94,6 +106,13 @@ export class SidecarProcess {
       }, timeoutMs);
       this.#watchers.add(watcher);
     });
+  }
+
+  #command(): [string, string[]] {
+    const command = [process.execPath, CLI, "serve"];
+    if (this.#fileLimitKiB === undefined) return [process.execPath, command.slice(1)];
+    // A soft limit: `prlimit` can lift it while the process runs. The signal that comes with it would end the process; the error is what is wanted.
+    return ["bash", ["-c", `trap '' XFSZ; ulimit -S -f ${this.#fileLimitKiB}; exec "$@"`, "bash", ...command]];
   }
 
   async #end(signal: NodeJS.Signals): Promise<number | null> {

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { systemClock } from "../../sidecar/src/clock.ts";
+import { type Clock, systemClock } from "../../sidecar/src/clock.ts";
 import { openLog } from "../../sidecar/src/log.ts";
 import { HotBags as HotBagsClient } from "../../sidecar/src/relay/hotbags.ts";
 import { Relay, type RelayOptions } from "../../sidecar/src/relay/relay.ts";
@@ -47,12 +47,12 @@ afterEach(async () => {
   rmSync(dir, { recursive: true });
 });
 
-function start(options: Partial<RelayOptions> = {}, baseUrl = hotbags.url, bearerToken = TOKEN) {
+function start(options: Partial<RelayOptions> = {}, bearerToken = TOKEN, clock: Clock = systemClock) {
   const lines: Record<string, unknown>[] = [];
   const log = openLog("info", { write: (line: string) => void lines.push(JSON.parse(line)) });
-  const store = openStore(dir, systemClock);
+  const store = openStore(dir, clock);
   const client = new HotBagsClient({
-    baseUrl: new URL(baseUrl),
+    baseUrl: new URL(hotbags.url),
     bearerToken,
     hmacSecret: null,
     timeoutMs: 300,
@@ -62,7 +62,7 @@ function start(options: Partial<RelayOptions> = {}, baseUrl = hotbags.url, beare
   const commandChats: number[] = [];
   const onCommands = (chat: number) => void commandChats.push(chat);
   const relay = new Relay(
-    { store, hotbags: client, clock: systemClock, log, random: Math.random, onCommands },
+    { store, hotbags: client, clock, log, random: Math.random, onCommands },
     { ...OPTIONS, ...options },
   );
   relay.start();
@@ -214,7 +214,7 @@ describe("a backend that is down", () => {
   });
 
   it("raises an alarm at once when the credentials are refused", async () => {
-    await restart({}, hotbags.url, "another-token");
+    await restart({}, "another-token");
     await takeIn("A");
     await until("an alarm", () => running.lines.find(({ alarm }) => alarm === true));
     expect(running.lines).toContainEqual(
@@ -238,6 +238,24 @@ describe("a backend that is down", () => {
     await settled(1);
     expect(visits).toEqual([]);
     elsewhere.close();
+  });
+});
+
+describe("a clock that jumps between two runs", () => {
+  const DAY_MS = 24 * 3_600_000;
+  const shifted = (byMs: number): Clock => ({ now: () => Date.now() + byMs, uptimeMs: () => performance.now() });
+
+  it.each([
+    ["back", -DAY_MS],
+    ["forward", DAY_MS],
+  ])("%s by a day neither holds a message back nor ages it", async (_where, byMs) => {
+    hotbags.faultFor(() => true, { status: 422 }, 3);
+    await restart({ backoff: { baseMs: 3_600_000, maxMs: 3_600_000 } });
+    await takeIn("A");
+    await until("a failed attempt is on record", () => running.store.messages.detachedDue());
+    await restart({}, TOKEN, shifted(byMs));
+    await settled(1);
+    expect(attemptsFor("A")).toHaveLength(4);
   });
 });
 

@@ -1,7 +1,7 @@
 import { type BinaryNode, getBinaryNodeChild } from "baileys";
 import type { Account } from "./account.ts";
 import type { Directory } from "./directory.ts";
-import type { Reporter } from "./events.ts";
+import { nowMs, type Reporter } from "./events.ts";
 import { handleReceipt, type ReceiptOptions } from "./incoming-receipts.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { Turns } from "./signal/turns.ts";
@@ -81,7 +81,10 @@ export class Client {
   /** A bot acknowledges a message with an error when it gives it up; a retry receipt may have come before. */
   #note({ attrs }: BinaryNode): void {
     const { account, reporter } = this.#options;
-    if (attrs["error"]) reporter.log(`account=${account.id} ${attrs["class"]}=${attrs["id"]} nack=${attrs["error"]}`);
+    const { id = "", error } = attrs;
+    if (!error || attrs["class"] !== "message") return;
+    reporter.log(`account=${account.id} message=${id} nack=${error}`);
+    reporter.emit({ type: "nack", atMs: nowMs(), accountId: account.id, id, error });
   }
 
   #take(turns: Turns, stanza: BinaryNode, work: () => Promise<void>): void {

@@ -86,6 +86,14 @@ export type WhatsAppEvent =
       readonly delivery: number;
     }
   | { readonly type: "receipt"; readonly atMs: number; readonly receipt: Receipt }
+  /** The bot gave a message up without a receipt: WhatsApp would drop it, the double keeps it for the next login. */
+  | {
+      readonly type: "nack";
+      readonly atMs: number;
+      readonly accountId: string;
+      readonly id: string;
+      readonly error: string;
+    }
   | { readonly type: "heard"; readonly atMs: number; readonly message: BotMessage }
   | { readonly type: "undecrypted"; readonly atMs: number; readonly undecrypted: Undecrypted };
 

@@ -1,3 +1,15 @@
+/**
+ * A WhatsApp Web server on loopback that the real Baileys inside the real `openclaw gateway` logs in to.
+ *
+ *     const whatsapp = await startWhatsApp();
+ *     await whatsapp.link(stateDir, { number: "+15559990000" });
+ *     // start `openclaw gateway` with whatsapp.gatewayEnv() in its environment, then:
+ *     await whatsapp.online();
+ *     const anna = whatsapp.contact("+15550001", { name: "Anna" });
+ *     await (await anna.says("hi")).received();
+ *     const reply = await anna.hears();
+ *     await whatsapp.close();
+ */
 export type { Contact, ContactOptions, PostOptions, SayOptions } from "./contact.ts";
 export type { Content, Context, Quotable } from "./content/content.ts";
 export { type DocumentOptions, document } from "./content/document.ts";

@@ -50,11 +50,6 @@ export class Mailbox {
     return this.#state;
   }
 
-  /** How many messages wait for a delivery receipt. */
-  get keptCount(): number {
-    return this.#kept.size;
-  }
-
   online(timeoutMs: number): Promise<void> {
     if (this.#state === "online") return Promise.resolve();
     return this.#goingOnline.wait(timeoutMs, () => `not online within ${timeoutMs} ms: ${this.#account.describe()}`);

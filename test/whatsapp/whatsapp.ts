@@ -201,7 +201,7 @@ export class WhatsApp {
 }
 
 function describeEvent(event: WhatsAppEvent): string | undefined {
-  if (!("accountId" in event)) return undefined;
+  if (!("accountId" in event) || event.type === "nack") return undefined;
   return `account=${event.accountId} ${event.type}`;
 }
 

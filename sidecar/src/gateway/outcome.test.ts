@@ -86,8 +86,15 @@ describe("what an error answer to send proves", () => {
   it.each<[string, GatewayError]>([
     ["an UNAVAILABLE that says nothing more", { code: "UNAVAILABLE", message: "Error: No delivery result" }],
     [
-      "a failure after the gateway's queue held it",
-      { code: "UNAVAILABLE", message: "OutboundDeliveryError: StateDatabaseCoordinatorContentionError: x" },
+      "a state lock that another process holds",
+      {
+        code: "UNAVAILABLE",
+        message: "StateDatabaseCoordinatorContentionError: another OpenClaw process owns state-lifecycle",
+      },
+    ],
+    [
+      "the closed entry inside a delivery",
+      { code: "UNAVAILABLE", message: "OutboundDeliveryError: Gateway request entry is closed" },
     ],
     ["a retryable UNAVAILABLE of unknown origin", { code: "UNAVAILABLE", message: "try later", retryable: true }],
     [
@@ -102,11 +109,6 @@ describe("what an error answer to send proves", () => {
     ["a code from the future", { code: "NEW_CODE", message: "" }],
   ])("in doubt: %s", (_what, error) => {
     expect(answered(error)).toMatchObject({ kind: "in_doubt", process });
-  });
-
-  it("knows the other words of a gateway that shuts down", () => {
-    const message = "StateDatabaseCoordinatorContentionError: another OpenClaw process owns state-lifecycle";
-    expect(answered({ code: "UNAVAILABLE", message })).toMatchObject({ kind: "not_sent" });
   });
 
   it("passes the gateway's wish to wait on", () => {

@@ -1,0 +1,108 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { CUSTOMERS, openShop, type Shop } from "../shop/shop.ts";
+import { until } from "../until.ts";
+import { drawTable, type Row } from "./table.ts";
+
+// A crash point before and after every commit and every effect on the outside. At each, a customer's message is on its way, the process is killed with
+// SIGKILL exactly there and started again, and the far ends tell what they saw: Hot Bags how many POSTs and messages, the phone how many replies.
+
+const PRELOAD = fileURLToPath(new URL("./kill-at.mjs", import.meta.url));
+const GUARANTEES = fileURLToPath(new URL("../../docs/guarantees.md", import.meta.url));
+
+/** In the sidecar, along a message's way. POSTs: how many Hot Bags sees in all. */
+const SIDECAR_POINTS = [
+  { point: "accept:before-commit", meaning: "the message is not on disk yet, nor acked", posts: 1 },
+  { point: "accept:after-commit", meaning: "on disk, not acked: the plugin sends it again", posts: 1 },
+  { point: "post:before", meaning: "about to POST", posts: 1 },
+  { point: "post:after", meaning: "answered, the answer not on disk: asked again", posts: 2 },
+  { point: "delivered:before-commit", meaning: "answered, the answer not on disk: asked again", posts: 2 },
+  { point: "delivered:after-commit", meaning: "the commands are on disk", posts: 1 },
+  { point: "sending:before-commit", meaning: "the intent to send is not on disk", posts: 1 },
+  { point: "sending:after-commit", meaning: "the intent is on disk, nothing was sent: in doubt", posts: 1 },
+  { point: "send:before", meaning: "about to send: in doubt", posts: 1 },
+  { point: "send:after", meaning: "sent, not on disk: in doubt", posts: 1 },
+  { point: "sent:before-commit", meaning: "sent, not on disk: in doubt", posts: 1 },
+  { point: "sent:after-commit", meaning: "all done", posts: 1 },
+  { point: "attempt-failed:before-commit", meaning: "Hot Bags answered 503, not on disk", posts: 2, fault: true },
+  {
+    point: "attempt-failed:after-commit",
+    meaning: "Hot Bags answered 503, the next attempt is on disk",
+    posts: 2,
+    fault: true,
+  },
+];
+
+let shop: Shop;
+let folder: string;
+const rows: Row[] = [];
+const customers = [...CUSTOMERS];
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "hotbags-crash-"));
+  for (const part of ["sidecar", "gateway"]) writeFileSync(join(folder, part), "");
+  const preload = `--import=${PRELOAD}`;
+  shop = await openShop({
+    sidecarEnv: { NODE_OPTIONS: preload, HOTBAGS_CRASH_FILE: join(folder, "sidecar") },
+    gatewayPreload: { module: PRELOAD, env: { HOTBAGS_CRASH_FILE: join(folder, "gateway") } },
+  });
+  shop.hotbags.answers((message) => [{ command_id: `reply-${message.message_id}`, type: "send_text", text: "reply" }]);
+});
+afterAll(async () => {
+  await shop?.close();
+  rmSync(folder, { recursive: true });
+});
+
+function customer() {
+  const number = customers.shift();
+  if (number === undefined) throw new Error("more crash points than customers: make the list in shop.ts longer");
+  return shop.whatsapp.contact(number);
+}
+
+/** Resolves when all four parts are up and nothing waits or is in doubt. */
+const settled = () =>
+  until(
+    "everything is settled",
+    async () => {
+      const { status, body } = await shop.health();
+      const { pending } = body["messages"] as { pending: number };
+      const commands = body["commands"] as Record<string, number>;
+      return (
+        status === 200 &&
+        pending === 0 &&
+        commands["pending"] === 0 &&
+        commands["sending"] === 0 &&
+        commands["in_doubt"] === 0
+      );
+    },
+    60_000,
+  );
+
+for (const { point, meaning, posts, fault } of SIDECAR_POINTS) {
+  it(`the sidecar, killed at ${point}`, async () => {
+    const anna = customer();
+    if (fault) shop.hotbags.faultFor(({ from }) => from === anna.number, { status: 503 });
+    writeFileSync(join(folder, "sidecar"), point);
+    const killed = shop.sidecar.ended();
+    const sent = await anna.says(`on its way at ${point}`);
+    expect(await killed).toBe("SIGKILL");
+    await shop.sidecar.start();
+    await anna.hears("reply");
+    await settled();
+    const seen = shop.hotbags.requests.filter(({ key }) => key === sent.id);
+    const accepted = shop.hotbags.accepted.filter(({ message_id }) => message_id === sent.id).length;
+    rows.push({ point, meaning, posts: seen.length, accepted, replies: anna.heard.length });
+    expect([seen.length, accepted, anna.heard.length]).toEqual([posts, 1, 1]);
+    for (const { rawBody } of seen) expect(rawBody.equals(seen[0]?.rawBody ?? Buffer.alloc(0))).toBe(true);
+    expect(shop.hotbags.violations).toEqual([]);
+  });
+}
+
+it("the table in docs/guarantees.md is what was observed here", () => {
+  const table = drawTable(rows);
+  console.log(table);
+  expect(readFileSync(GUARANTEES, "utf8")).toContain(table);
+});

@@ -1,0 +1,26 @@
+/** What was observed at one crash point. */
+export interface Row {
+  point: string;
+  /** What had been done when the process was killed. */
+  meaning: string;
+  posts: number;
+  accepted: number;
+  replies: number;
+}
+
+/** The rows as the Markdown table of docs/guarantees.md. */
+export function drawTable(rows: Row[]): string {
+  const head =
+    "| killed at | that is | POSTs | messages at Hot Bags | replies on the phone | outcome |\n|---|---|---|---|---|---|";
+  const lines = rows.map(
+    (row) =>
+      `| \`${row.point}\` | ${row.meaning} | ${row.posts} | ${row.accepted} | ${row.replies} | ${outcomeOf(row)} |`,
+  );
+  return [head, ...lines].join("\n");
+}
+
+function outcomeOf({ accepted, replies }: Row): string {
+  if (accepted === 1 && replies === 1) return "exactly once";
+  if (accepted === 1 && replies === 0) return "reply in doubt";
+  return "BROKEN";
+}

@@ -1,0 +1,158 @@
+import type { Fault } from "../hotbags/index.ts";
+import { CUSTOMERS, type Shop } from "../shop/shop.ts";
+import { until } from "../until.ts";
+import type { Contact, Sent } from "../whatsapp/index.ts";
+import { count, type Ledger } from "./ledger.ts";
+import { type Random, seeded } from "./random.ts";
+
+export interface KillLoopOptions {
+  seed: number;
+  /** Customers write until then, ms. What is on its way is waited for after it. */
+  durationMs: number;
+  /** Gateway kills in that time: each costs a start of 10 to 20 s. */
+  gatewayKills: number;
+  customers: number;
+  log(line: string): void;
+}
+
+/** Everything under way must have settled within this time after the last kill, ms. The longest wait is that of a message between two attempts. */
+const SETTLE_MS = 240_000;
+
+/** How the customers' and the killers' turns are spaced, ms. */
+const PAUSE_MS = { message: [50, 900], kill: [800, 4_000], down: [0, 2_500] } as const;
+
+const FAULTS: readonly Fault[] = [
+  { status: 503 },
+  { status: 500 },
+  "drop",
+  "drop-after-processing",
+  "truncate",
+  { delayMs: 400 },
+];
+
+/**
+ * Lets many customers write while the gateway, the sidecar, Hot Bags and the connection to WhatsApp are killed at random, then waits until all has settled and
+ * counts. The seed repeats what is killed and said; how the processes interleave with it is the machine's.
+ */
+export async function killLoop(shop: Shop, options: KillLoopOptions): Promise<Ledger> {
+  const sent: Sent[] = [];
+  const endsAt = performance.now() + options.durationMs;
+  const isOver = () => performance.now() > endsAt;
+  shop.hotbags.answers(({ message_id }) => [
+    { command_id: `${message_id}-a`, type: "send_text", text: `a reply to ${message_id}` },
+    { command_id: `${message_id}-b`, type: "send_text", text: `b reply to ${message_id}` },
+  ]);
+  const random = seeded(options.seed);
+  const seedOf = () => random.between(0, 2 ** 31);
+  const contacts = CUSTOMERS.slice(0, options.customers).map((number) => shop.whatsapp.contact(number));
+  // One word with each first: a burst from a contact that Baileys has never seen is reordered before it gets to OpenClaw.
+  for (const contact of contacts) {
+    sent.push(await contact.says("hello"));
+    await contact.hears();
+  }
+  await Promise.all([
+    ...contacts.map((contact) => write(contact, seeded(seedOf()), isOver, sent)),
+    fail(shop, seeded(seedOf()), isOver),
+    killSidecar(shop, seeded(seedOf()), isOver, options.log),
+    killHotBags(shop, seeded(seedOf()), isOver, options.log),
+    killGateway(shop, seeded(seedOf()), options),
+  ]);
+  options.log(`${sent.length} messages are written; waiting until all has settled`);
+  shop.hotbags.clearFaults();
+  const inDoubt = await settled(shop);
+  sent.sort((a, b) => a.acceptedAtMs - b.acceptedAtMs);
+  return count(shop, sent, inDoubt);
+}
+
+async function write(contact: Contact, random: Random, isOver: () => boolean, sent: Sent[]): Promise<void> {
+  for (let n = 1; !isOver(); n++) {
+    sent.push(await contact.says(`message ${n} of ${contact.number}`));
+    await pause(random, PAUSE_MS.message);
+  }
+}
+
+/** Hot Bags answers now and then in a way it should not. */
+async function fail(shop: Shop, random: Random, isOver: () => boolean): Promise<void> {
+  while (!isOver()) {
+    shop.hotbags.next(random.pick(FAULTS));
+    await pause(random, PAUSE_MS.message);
+  }
+}
+
+async function killSidecar(
+  shop: Shop,
+  random: Random,
+  isOver: () => boolean,
+  log: (line: string) => void,
+): Promise<void> {
+  while (!isOver()) {
+    await pause(random, PAUSE_MS.kill);
+    log("kill the sidecar");
+    await shop.sidecar.kill();
+    await pause(random, PAUSE_MS.down);
+    await shop.sidecar.start();
+  }
+}
+
+async function killHotBags(
+  shop: Shop,
+  random: Random,
+  isOver: () => boolean,
+  log: (line: string) => void,
+): Promise<void> {
+  while (!isOver()) {
+    await pause(random, PAUSE_MS.kill);
+    log("take Hot Bags down");
+    await shop.hotbags.stop();
+    await pause(random, PAUSE_MS.down);
+    await shop.hotbags.start();
+  }
+}
+
+/** Kills spread over the time; in between the connection to WhatsApp is cut. */
+async function killGateway(
+  shop: Shop,
+  random: Random,
+  { durationMs, gatewayKills, log }: KillLoopOptions,
+): Promise<void> {
+  const share = durationMs / (gatewayKills + 1);
+  for (let kill = 0; kill < gatewayKills; kill++) {
+    await wait(share * (0.5 + random.next()));
+    log("kill the gateway");
+    await shop.gateway.kill();
+    await shop.gateway.start();
+    await shop.whatsapp.online();
+    log("the gateway is back");
+    await pause(random, PAUSE_MS.kill);
+    log("cut the connection to WhatsApp");
+    shop.whatsapp.drop();
+    await shop.whatsapp.online();
+  }
+}
+
+/** Waits until nothing moves any more. Returns how many replies are in doubt, or were handed to the gateway's own queue and dropped there. */
+async function settled(shop: Shop): Promise<number> {
+  return until(
+    "everything is settled",
+    async () => {
+      const { status, body } = await shop.health();
+      const { pending } = body["messages"] as { pending: number };
+      const commands = body["commands"] as Record<string, number>;
+      const { outbox } = body["plugin"] as { outbox: { messages: number } | null };
+      const idle = pending === 0 && commands["pending"] === 0 && commands["sending"] === 0 && outbox?.messages === 0;
+      // A green light: nothing is down, so nothing more can come by itself.
+      if (status !== 200 || !idle) return undefined;
+      return { inDoubt: commands["in_doubt"] ?? 0 };
+    },
+    SETTLE_MS,
+  ).then(({ inDoubt }) => inDoubt);
+}
+
+function pause(random: Random, [least, most]: readonly [number, number]): Promise<void> {
+  return wait(random.between(least, most));
+}
+
+/** Time that passes is what this is about; nothing is waited for with it. */
+function wait(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
