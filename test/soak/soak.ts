@@ -5,8 +5,7 @@ import { broken, drawLedger } from "./ledger.ts";
 
 const USAGE = `npm run soak -- [--minutes N] [--seed S]
 
-Lets customers write for N minutes (default 10) while the gateway, the sidecar, Hot Bags and the connection to WhatsApp are killed at random, and
-ends with a ledger. The seed (default: a new one, printed) repeats a run.
+Lets customers write for N minutes (default 10) while the gateway, the sidecar and Hot Bags are killed at random, and ends with a ledger. The seed (default: a new one, printed) repeats a run.
 `;
 
 const say = (line: string) => void process.stdout.write(`${line}\n`);

@@ -1,0 +1,87 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import type { Command } from "../hotbags/index.ts";
+import { CUSTOMERS, openShop, type Shop } from "../shop/shop.ts";
+import { until } from "../until.ts";
+
+// What becomes of replies when WhatsApp, the gateway or the commands themselves are not as they should be; one gateway for all.
+let shop: Shop;
+const customers = [...CUSTOMERS];
+
+beforeAll(async () => {
+  shop = await openShop();
+});
+afterAll(() => shop?.close());
+afterEach(() => {
+  expect(shop.hotbags.violations).toEqual([]);
+  shop.hotbags.answers(() => []);
+});
+
+function customer() {
+  const number = customers.shift();
+  if (number === undefined) throw new Error("more tests than customers: make the list in shop.ts longer");
+  return shop.whatsapp.contact(number);
+}
+
+const commandCounts = async () => (await shop.health()).body["commands"] as Record<string, number>;
+const sendText = (command_id: string, text: string): Command => ({ command_id, type: "send_text", text });
+const alarms = (messageId: string) =>
+  shop.sidecar.lines.filter((line) => line["alarm"] === true && line["message_id"] === messageId);
+
+describe("WhatsApp is down", () => {
+  it("replies wait in our own queue, health says why, and they go out once when it is back", async () => {
+    const anna = customer();
+    shop.hotbags.answers(({ message_id }) => [sendText(`${message_id}-1`, "one"), sendText(`${message_id}-2`, "two")]);
+    const lift = shop.hotbags.faultFor(({ from }) => from === anna.number, { status: 503 }, Number.POSITIVE_INFINITY);
+    const sent = await anna.says("answer me later");
+    await until("Hot Bags was asked", () => shop.hotbags.requests.some(({ key }) => key === sent.id));
+    shop.whatsapp.refuse(true);
+    shop.whatsapp.drop();
+    const problems = async () => JSON.stringify((await shop.health()).body["problems"]);
+    await until(
+      "the sidecar knows that WhatsApp is down",
+      async () => (await problems()).includes("account default"),
+      20_000,
+    );
+    lift();
+    await shop.hotbags.receives("answer me later");
+    await until("both replies wait", async () => (await commandCounts())["pending"] === 2);
+    shop.whatsapp.refuse(false);
+    await shop.whatsapp.online();
+    await anna.hears("one", { timeoutMs: 60_000 });
+    await anna.hears("two");
+    expect(anna.heard).toHaveLength(2);
+    expect(await commandCounts()).toMatchObject({ queued_by_gateway: 0, in_doubt: 0 });
+  });
+});
+
+describe("commands that can't be executed", () => {
+  it("are refused one by one with an alarm each, and the others run in order", async () => {
+    const anna = customer();
+    shop.hotbags.answers(({ message_id }) => [
+      sendText(`${message_id}-1`, "first"),
+      { type: "send_text", text: "no id" } as Command,
+      sendText(`${message_id}-3`, ""),
+      null as unknown as Command,
+      sendText(`${message_id}-1`, "another text under the first one's id"),
+      sendText(`${message_id}-6`, "last"),
+    ]);
+    const before = await commandCounts();
+    const sent = await anna.says("six, please");
+    await anna.hears("last");
+    expect(anna.heard.map(({ text }) => text)).toEqual(["first", "last"]);
+    await until("four alarms", () => alarms(sent.id).length === 4);
+    expect((await commandCounts())["failed"]).toBe((before["failed"] ?? 0) + 4);
+  });
+});
+
+describe("texts", () => {
+  it("longer than WhatsApp takes in one piece arrive whole, in pieces", async () => {
+    const anna = customer();
+    const text = Array.from({ length: 900 }, (_, n) => `word${n}`).join(" ");
+    shop.hotbags.answers(({ message_id }) => [sendText(message_id, text)]);
+    await anna.says("tell me everything");
+    await until("the whole text", () => anna.heard.map((message) => message.text).join(" ").length >= text.length);
+    expect(anna.heard.length).toBeGreaterThan(1);
+    expect(anna.heard.map((message) => message.text).join(" ")).toBe(text);
+  });
+});
