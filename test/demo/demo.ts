@@ -47,7 +47,7 @@ async function demo(chatting: boolean): Promise<number> {
 
 async function show(shop: Shop, customer: Contact): Promise<void> {
   shop.hotbags.answers(({ message_id, text }) => [
-    { command_id: `reply-${message_id}`, type: "send_text", text: `About "${text}": yes!` },
+    { command_id: `reply-${message_id}`, type: "send_text", text: `Yes! (You asked: ${text})` },
   ]);
   // The first message after a start takes OpenClaw seconds, because it loads what it needs only then.
   await customer.says("hello");

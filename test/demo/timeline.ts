@@ -73,5 +73,6 @@ export function drawTimeline(moments: Moment[]): string {
 /** A text as it can be shown on a terminal: quoted, control characters escaped, not too long. */
 function quote(text: string): string {
   const short = text.length > 60 ? `${text.slice(0, 59)}…` : text;
-  return JSON.stringify(short);
+  // What a customer writes must not steer the terminal; JSON escapes it. The quotes are ours.
+  return `“${JSON.stringify(short).slice(1, -1).replaceAll('\\"', '"')}”`;
 }

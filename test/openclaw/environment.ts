@@ -8,17 +8,22 @@ export const OPENCLAW = fileURLToPath(new URL("../node_modules/openclaw/openclaw
 /** What is made once per clone and kept: see state-template.ts. */
 export const CACHE = fileURLToPath(new URL("../../node_modules/.cache/hotbags", import.meta.url));
 
-/** A port that nobody listens on, so that a gateway without a WhatsApp double never asks the real one. */
-const NOWHERE = "ws://127.0.0.1:9/";
+const LOOPBACK_ONLY = `--import=${new URL("./loopback-only.mjs", import.meta.url).href}`;
 
 /**
- * All that a gateway process gets from the environment: nothing is inherited. Its home and temporary files are inside `root`.
- * OpenClaw's compiled code is cached for all gateways together, which saves seconds at each start.
+ * All that a gateway process gets from the environment: nothing is inherited. Its home and temporary files are inside `root`, and it
+ * reaches nothing but this machine. OpenClaw's compiled code is cached for all gateways together, which saves seconds at each start.
+ * `additions` come on top; their NODE_OPTIONS are added to those that are there.
  */
-export async function gatewayEnvironment(root: string, stateDir: string): Promise<Record<string, string>> {
+export async function gatewayEnvironment(
+  root: string,
+  stateDir: string,
+  ...additions: Record<string, string>[]
+): Promise<Record<string, string>> {
   const home = join(root, "home");
   const tmp = join(root, "tmp");
   for (const folder of [home, tmp]) await mkdir(folder, { recursive: true, mode: 0o700 });
+  const nodeOptions = [LOOPBACK_ONLY, ...additions.map((addition) => addition["NODE_OPTIONS"] ?? "")];
   return {
     PATH: `${dirname(process.execPath)}:/usr/bin:/bin`,
     LANG: "C.UTF-8",
@@ -30,12 +35,13 @@ export async function gatewayEnvironment(root: string, stateDir: string): Promis
     TMPDIR: tmp,
     OPENCLAW_STATE_DIR: stateDir,
     OPENCLAW_CONFIG_PATH: configPath(root),
-    OPENCLAW_WHATSAPP_WEB_SOCKET_URL: NOWHERE,
     // Else it starts itself anew to set a flag of Node's, in a process group of its own that a kill would miss.
     OPENCLAW_NO_RESPAWN: "1",
     NODE_COMPILE_CACHE: join(CACHE, "compile-cache"),
     // Else it starts itself anew to put the cache into a subfolder.
     OPENCLAW_PACKAGED_COMPILE_CACHE_RESPAWNED: "1",
+    ...Object.assign({}, ...additions),
+    NODE_OPTIONS: nodeOptions.join(" ").trim(),
   };
 }
 

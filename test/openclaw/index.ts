@@ -108,13 +108,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       configPatch: options.configPatch,
     });
     await writeConfig(configPath(root), config);
-    const env = {
-      ...(await gatewayEnvironment(root, stateDir)),
-      OPENCLAW_GATEWAY_TOKEN: token,
-      BRIDGE_TOKEN: options.bridgeToken,
-      ...options.whatsapp?.gatewayEnv(),
-      ...options.env,
-    };
+    const env = await gatewayEnvironment(
+      root,
+      stateDir,
+      { OPENCLAW_GATEWAY_TOKEN: token, BRIDGE_TOKEN: options.bridgeToken },
+      options.whatsapp?.gatewayEnv() ?? {},
+      options.env ?? {},
+    );
     const gateway = control({ root, stateDir, port, token, config, env, caretaker });
     await gateway.start();
     return gateway;

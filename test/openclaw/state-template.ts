@@ -106,7 +106,7 @@ async function warmUp(stateDir: string, root: string): Promise<void> {
   const port = await freePort();
   const config = await exampleConfig({ port, root, accountId: "default", plugin: "none", sidecarUrl: "" });
   await writeConfig(configPath(root), config);
-  const env = { ...(await gatewayEnvironment(root, stateDir)), OPENCLAW_GATEWAY_TOKEN: basename(stateDir) };
+  const env = await gatewayEnvironment(root, stateDir, { OPENCLAW_GATEWAY_TOKEN: basename(stateDir) });
   const gateway = runGateway(env, root, createLogTail());
   try {
     await gateway.ready(WARM_UP_MS);

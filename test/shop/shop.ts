@@ -77,7 +77,7 @@ export async function openShop(options: ShopOptions = {}): Promise<Shop> {
     });
     closers.push(() => sidecar.stop());
     await sidecar.start();
-    log("sidecar is up; waiting for OpenClaw and WhatsApp");
+    log("the sidecar is up; OpenClaw is starting");
     const health = async () => {
       const response = await fetch(`http://127.0.0.1:${port}/health`);
       return { status: response.status, body: (await response.json()) as Record<string, unknown> };

@@ -20,6 +20,9 @@ export interface HotBagsOptions {
 /** Largest answer that is read, bytes. Commands are short texts; what is larger is not an answer of ours. */
 const MAX_RESPONSE_BYTES = 1024 * 1024;
 
+/** The request may have got there: the connection was up. */
+const BROKEN_OFF = new Set(["ECONNRESET", "EPIPE", "UND_ERR_SOCKET"]);
+
 /** Hot Bags over HTTP: one POST a call, judged, never thrown. */
 export class HotBags {
   readonly #options: HotBagsOptions;
@@ -83,7 +86,9 @@ export class HotBags {
       return `Hot Bags did not answer within ${this.#options.timeoutMs} ms`;
     const code =
       error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "unknown error";
-    return `Hot Bags can't be reached (${code})`;
+    return BROKEN_OFF.has(code)
+      ? `the connection to Hot Bags broke before the answer (${code})`
+      : `Hot Bags can't be reached (${code})`;
   }
 }
 
