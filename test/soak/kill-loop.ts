@@ -50,11 +50,13 @@ export async function killLoop(shop: Shop, options: KillLoopOptions): Promise<Le
     sent.push(await contact.says("hello"));
     await contact.hears();
   }
+  const sidecar = { name: "the sidecar", down: () => shop.sidecar.kill(), up: () => shop.sidecar.start() };
+  const hotbags = { name: "Hot Bags", down: () => shop.hotbags.stop(), up: () => shop.hotbags.start() };
   await Promise.all([
     ...contacts.map((contact) => write(contact, seeded(seedOf()), isOver, sent)),
     fail(shop, seeded(seedOf()), isOver),
-    killSidecar(shop, seeded(seedOf()), isOver, options.log),
-    killHotBags(shop, seeded(seedOf()), isOver, options.log),
+    kill(sidecar, seeded(seedOf()), isOver, options.log),
+    kill(hotbags, seeded(seedOf()), isOver, options.log),
     killGateway(shop, seeded(seedOf()), options),
   ]);
   options.log(`${sent.length} messages are written; waiting until all has settled`);
@@ -79,33 +81,20 @@ async function fail(shop: Shop, random: Random, isOver: () => boolean): Promise<
   }
 }
 
-async function killSidecar(
-  shop: Shop,
-  random: Random,
-  isOver: () => boolean,
-  log: (line: string) => void,
-): Promise<void> {
-  while (!isOver()) {
-    await pause(random, PAUSE_MS.kill);
-    log("kill the sidecar");
-    await shop.sidecar.kill();
-    await pause(random, PAUSE_MS.down);
-    await shop.sidecar.start();
-  }
+/** Something that is taken down without warning, and brought back. */
+interface Victim {
+  name: string;
+  down(): Promise<unknown>;
+  up(): Promise<void>;
 }
 
-async function killHotBags(
-  shop: Shop,
-  random: Random,
-  isOver: () => boolean,
-  log: (line: string) => void,
-): Promise<void> {
+async function kill(victim: Victim, random: Random, isOver: () => boolean, log: (line: string) => void): Promise<void> {
   while (!isOver()) {
     await pause(random, PAUSE_MS.kill);
-    log("take Hot Bags down");
-    await shop.hotbags.stop();
+    log(`kill ${victim.name}`);
+    await victim.down();
     await pause(random, PAUSE_MS.down);
-    await shop.hotbags.start();
+    await victim.up();
   }
 }
 
@@ -119,7 +108,7 @@ async function killGateway(
   { durationMs, gatewayKills, log }: KillLoopOptions,
 ): Promise<void> {
   const share = durationMs / (gatewayKills + 1);
-  for (let kill = 0; kill < gatewayKills; kill++) {
+  for (let n = 0; n < gatewayKills; n++) {
     await wait(share * (0.5 + random.next()));
     log("kill the gateway");
     await shop.gateway.kill();

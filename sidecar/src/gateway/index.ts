@@ -1,4 +1,4 @@
-export { type AccountCode, type AccountState, accountState } from "./account.ts";
+export type { AccountCode, AccountState } from "./account.ts";
 export { openGateway } from "./gateway.ts";
 export type { SendOutcome } from "./outcome.ts";
 export { type FirstAsked, type GatewayProcess, stillRemembers } from "./process.ts";

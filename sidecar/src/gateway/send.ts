@@ -11,7 +11,7 @@ import type { SendRequest } from "./types.ts";
  * What OpenClaw would get wrong instead of refusing: a LID becomes somebody else's phone number, and an id with surrounding
  * space is another idempotency key. Null if the request may go.
  */
-export function refusalOf(request: SendRequest): string | null {
+function refusalOf(request: SendRequest): string | null {
   if (!chatId.safeParse(request.to).success) {
     return `${maskAddress(request.to)} is neither a phone number in E.164 nor a ...@g.us group`;
   }
