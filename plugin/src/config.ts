@@ -1,0 +1,52 @@
+import { z } from "zod";
+
+/** Where the sidecar listens unless the operator says otherwise (its `BRIDGE_LISTEN`). */
+export const DEFAULT_SIDECAR_URL = "ws://127.0.0.1:18790";
+
+/** What the link needs. `url` is in the form that `ws` takes, so a Unix socket reads `ws+unix:/path:/`. */
+export type LinkConfig = { url: string; token: string };
+
+export type ParsedConfig = { ok: true; config: LinkConfig } | { ok: false; reason: string };
+
+const LOOPBACK = /^(127\.\d{1,3}\.\d{1,3}\.\d{1,3}|localhost|\[::1\])$/;
+
+const sidecarUrl = z
+  .string("must be text")
+  .default(DEFAULT_SIDECAR_URL)
+  .transform((text, context) => {
+    const url = dialable(text);
+    if (url !== undefined) return url;
+    context.addIssue({
+      code: "custom",
+      message: `must be ws:// on this machine (${DEFAULT_SIDECAR_URL}) or unix:/path: the link carries customers' messages unencrypted`,
+    });
+    return z.NEVER;
+  });
+
+/** One header line: a line break or a space in it would be refused by the HTTP client with a riddle. */
+const token = z
+  .string("is missing: put the sidecar's BRIDGE_TOKEN here, as text or as a SecretRef that resolves")
+  .regex(/^[\x21-\x7e]{1,512}$/, "must be the sidecar's BRIDGE_TOKEN: 1 to 512 visible ASCII characters, no spaces");
+
+const pluginConfig = z.strictObject({ sidecarUrl, token });
+
+/**
+ * Reads `plugins.entries.hotbags.config`. Never throws and never repeats a value: the reason names each field by its
+ * full path and says what to put there.
+ */
+export function parseConfig(value: unknown): ParsedConfig {
+  const parsed = pluginConfig.safeParse(value ?? {});
+  if (parsed.success) return { ok: true, config: { url: parsed.data.sidecarUrl, token: parsed.data.token } };
+  const problems = parsed.error.issues.map(
+    (issue) => `${["plugins.entries.hotbags.config", ...issue.path].map(String).join(".")} ${issue.message}`,
+  );
+  return { ok: false, reason: problems.join("; ") };
+}
+
+function dialable(text: string): string | undefined {
+  if (text.startsWith("unix:/"))
+    return /^unix:\/[^:?#]+$/.test(text) ? `ws+unix:${text.slice("unix:".length)}:/` : undefined;
+  const url = URL.parse(text);
+  if (url === null || url.protocol !== "ws:" || url.username !== "" || url.password !== "") return undefined;
+  return LOOPBACK.test(url.hostname) ? url.href : undefined;
+}

@@ -1,0 +1,270 @@
+import type { ClientRequest, IncomingMessage } from "node:http";
+import { MAX_CREDIT, parseFrame, type RefusalCode, type SidecarFrame, sidecarFrame } from "@hotbags/shared";
+import { WebSocket } from "ws";
+import type { LinkConfig } from "./config.ts";
+import { Delivery } from "./delivery.ts";
+import { helloFrame, statusFrame } from "./frames.ts";
+import type { LinkTiming } from "./link.ts";
+import { Complaint, type Log, line, reasonOf } from "./log.ts";
+import type { Outbox } from "./outbox.ts";
+
+/** Bytes that may wait in the socket; a slow sidecar stops us here, not at the end of memory. */
+const MAX_BUFFERED_BYTES = 4 * 1024 * 1024;
+/** The sidecar's frames are a few hundred bytes. */
+const MAX_INCOMING_BYTES = 64 * 1024;
+
+export type Ended = {
+  why: string;
+  /** The sidecar answered a message, or stayed a while: the next attempt starts with a short wait. */
+  wasUseful: boolean;
+  /** Only an operator can mend it: a wrong token, another wire version. */
+  isHopeless: boolean;
+};
+
+export type ConnectionOptions = {
+  config: LinkConfig;
+  openclawVersion: string;
+  outbox: Outbox;
+  observations: string[];
+  log: Log;
+  timing: LinkTiming;
+};
+
+/**
+ * One WebSocket to the sidecar, from dialling to its end: hello, welcome, then messages in order up to the credit, each
+ * deleted from the outbox when its ack comes. It ends once, and everything it started ends with it.
+ */
+export class Connection {
+  /** Resolves to true when the sidecar has welcomed us, to false if it never will on this connection. */
+  readonly opened: Promise<boolean>;
+  readonly ended: Promise<Ended>;
+  readonly #options: ConnectionOptions;
+  readonly #socket: WebSocket;
+  readonly #delivery: Delivery;
+  readonly #opened = Promise.withResolvers<boolean>();
+  readonly #ended = Promise.withResolvers<Ended>();
+  readonly #misbehaviour = new Complaint();
+  #why: Ended | undefined;
+  #credit = 0;
+  #maxFrameBytes = 0;
+  #openedAt = Number.POSITIVE_INFINITY;
+  #hasAnswered = false;
+  #isChoked = false;
+  #pausedUntil = 0;
+  #heardAt = performance.now();
+  #answeredAt = performance.now();
+  #lastStatus = "";
+  #beat: NodeJS.Timeout;
+  #retry: NodeJS.Timeout | undefined;
+  #turn: NodeJS.Immediate | undefined;
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+    this.opened = this.#opened.promise;
+    this.ended = this.#ended.promise;
+    this.#delivery = new Delivery(options.outbox, options.log);
+    const { config, timing } = options;
+    this.#socket = new WebSocket(config.url, {
+      headers: { authorization: `Bearer ${config.token}` },
+      handshakeTimeout: timing.openMs,
+      maxPayload: MAX_INCOMING_BYTES,
+      perMessageDeflate: false,
+    });
+    this.#beat = setTimeout(() => this.#end("the sidecar sent no welcome in time"), timing.openMs);
+    this.#socket.on("open", () => this.#send(helloFrame(options.openclawVersion)));
+    this.#socket.on("message", (data, isBinary) => this.#heard(isBinary ? "" : String(data)));
+    this.#socket.on("pong", () => this.#hear());
+    this.#socket.on("error", (error) => this.#end(reasonOf(error)));
+    this.#socket.on("unexpected-response", (request, response) => this.#refusedByHttp(request, response));
+    this.#socket.on("close", (code, reason) => this.#closed(code, String(reason)));
+  }
+
+  get isOpen(): boolean {
+    return this.#credit > 0 && this.#why === undefined;
+  }
+
+  offer(seq: number): void {
+    this.#delivery.offer(seq);
+    this.#nextTurn();
+  }
+
+  flushObservations(): void {
+    const { observations } = this.#options;
+    while (this.isOpen && observations.length > 0 && this.#socket.bufferedAmount < MAX_BUFFERED_BYTES) {
+      this.#send(observations.shift() ?? "");
+    }
+  }
+
+  /** Ends the connection politely, or not so politely after `closeMs`. */
+  async close(): Promise<void> {
+    this.#settle({ why: "stopped", isHopeless: false });
+    const deadline = setTimeout(() => this.#socket.terminate(), this.#options.timing.closeMs);
+    this.#socket.close(1000);
+    await this.ended;
+    clearTimeout(deadline);
+  }
+
+  #refusedByHttp(request: ClientRequest, response: IncomingMessage): void {
+    const status = response.statusCode ?? 0;
+    const why =
+      status === 401
+        ? "the sidecar refused us (401): plugins.entries.hotbags.config.token does not match BRIDGE_TOKEN"
+        : `the sidecar's address answered with HTTP ${status}, not with a WebSocket`;
+    response.resume();
+    this.#end(why, status === 401);
+    request.destroy();
+  }
+
+  #hear(): void {
+    this.#heardAt = performance.now();
+  }
+
+  #heard(text: string): void {
+    this.#hear();
+    if (this.#why !== undefined) return;
+    const parsed = parseFrame<SidecarFrame>(sidecarFrame, text);
+    if (!parsed.ok) {
+      if (parsed.code === "bad_version") return this.#end(parsed.reason, true);
+      this.#misbehaviour.say(() =>
+        this.#options.log.warn(line({}, `frame from the sidecar ignored: ${parsed.reason}`)),
+      );
+      return;
+    }
+    const { frame } = parsed;
+    if (frame.type === "welcome") this.#welcomed(frame.credit, frame.max_frame_bytes);
+    else if (frame.type === "ack") this.#acknowledged(frame.ref);
+    else this.#refused(frame.ref, frame.code, frame.reason, frame.retry);
+  }
+
+  #welcomed(credit: number, maxFrameBytes: number): void {
+    if (this.#credit > 0) return;
+    this.#openedAt = performance.now();
+    this.#credit = Math.min(credit, MAX_CREDIT);
+    this.#maxFrameBytes = maxFrameBytes;
+    clearTimeout(this.#beat);
+    this.#beat = setInterval(() => this.#onBeat(), this.#options.timing.beatMs);
+    this.#opened.resolve(true);
+    this.#reportStatus();
+    this.flushObservations();
+    this.#nextTurn();
+  }
+
+  #acknowledged(ref: number): void {
+    if (!this.#delivery.acknowledged(ref)) return;
+    this.#answered();
+    this.#nextTurn();
+  }
+
+  #refused(ref: number | null, code: RefusalCode, reason: string, retry: boolean): void {
+    const { log, timing } = this.#options;
+    if (ref === null) {
+      if (code === "bad_version" || code === "no_hello") {
+        return this.#end(`the sidecar refused our frames: ${reason}`, true);
+      }
+      this.#misbehaviour.say(() => log.warn(line({ code }, `the sidecar refused a frame: ${reason}`)));
+      return;
+    }
+    this.#withOutbox(() => {
+      if (!this.#delivery.refused(ref, code, reason, retry)) return;
+      this.#answered();
+      if (!retry) return this.#nextTurn();
+      this.#misbehaviour.say(() =>
+        log.warn(line({ code }, `the sidecar cannot take messages now, they wait: ${reason}`)),
+      );
+      this.#pausedUntil = performance.now() + timing.retryMs;
+      clearTimeout(this.#retry);
+      this.#retry = setTimeout(() => this.#nextTurn(), timing.retryMs + 1);
+    });
+  }
+
+  #answered(): void {
+    this.#hasAnswered = true;
+    this.#answeredAt = performance.now();
+  }
+
+  /** Once per turn of the event loop: many acks become one transaction, and the freed credit is used at once. */
+  #nextTurn(): void {
+    if (!this.isOpen) return;
+    this.#turn ??= setImmediate(() => {
+      this.#turn = undefined;
+      this.#withOutbox(() => {
+        this.#delivery.settle();
+        this.#pump();
+      });
+    });
+  }
+
+  #pump(): void {
+    if (performance.now() < this.#pausedUntil) return;
+    while (this.isOpen && this.#delivery.underWay < this.#credit) {
+      this.#isChoked = this.#socket.bufferedAmount >= MAX_BUFFERED_BYTES;
+      if (this.#isChoked) return;
+      const frame = this.#delivery.next(this.#maxFrameBytes);
+      if (frame === undefined) return;
+      // The first after a pause: the sidecar's time to answer starts here, not at its last answer.
+      if (this.#delivery.unanswered === 1) this.#answeredAt = performance.now();
+      this.#send(frame);
+    }
+  }
+
+  #onBeat(): void {
+    const silentSince = this.#delivery.unanswered > 0 ? Math.min(this.#heardAt, this.#answeredAt) : this.#heardAt;
+    if (performance.now() - silentSince > this.#options.timing.silenceMs)
+      return this.#end("the sidecar stopped answering");
+    this.#socket.ping();
+    this.#withOutbox(() => this.#reportStatus());
+    this.flushObservations();
+    this.#delivery.lookAgain();
+    this.#nextTurn();
+  }
+
+  #reportStatus(): void {
+    const status = statusFrame(this.#options.outbox);
+    if (status === this.#lastStatus) return;
+    this.#lastStatus = status;
+    this.#send(status);
+  }
+
+  /** The outbox may fail at any time (a full disk); the connection then ends, and the link opens both again. */
+  #withOutbox(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.#end(`the outbox failed: ${reasonOf(error)}`);
+    }
+  }
+
+  #send(frame: string): void {
+    this.#socket.send(frame, () => {
+      if (this.#isChoked) this.#nextTurn();
+    });
+  }
+
+  #end(why: string, isHopeless = false): void {
+    this.#settle({ why, isHopeless });
+    this.#socket.terminate();
+  }
+
+  #settle(why: { why: string; isHopeless: boolean }): void {
+    if (this.#why !== undefined) return;
+    clearTimeout(this.#beat);
+    clearTimeout(this.#retry);
+    clearImmediate(this.#turn);
+    try {
+      this.#delivery.settle();
+    } catch {
+      // They are sent again on the next connection, and the sidecar knows them.
+    }
+    const wasUseful = this.#hasAnswered || performance.now() - this.#openedAt > this.#options.timing.openMs;
+    this.#why = { ...why, wasUseful };
+    this.#opened.resolve(false);
+  }
+
+  #closed(code: number, reason: string): void {
+    this.#settle({
+      why: `the sidecar closed the connection (${code}${reason === "" ? "" : `, ${reason.slice(0, 120)}`})`,
+      isHopeless: false,
+    });
+    if (this.#why !== undefined) this.#ended.resolve(this.#why);
+  }
+}

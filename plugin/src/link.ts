@@ -1,0 +1,131 @@
+import { setTimeout as after } from "node:timers/promises";
+import { backoffMs } from "./backoff.ts";
+import type { LinkConfig } from "./config.ts";
+import { Connection, type Ended } from "./connection.ts";
+import { Complaint, type Log, line } from "./log.ts";
+import type { Outbox } from "./outbox.ts";
+
+/** All in milliseconds. */
+export type LinkTiming = {
+  /** First and longest wait before connecting again. */
+  reconnectBaseMs: number;
+  reconnectMaxMs: number;
+  /** How long connecting and the sidecar's `welcome` may take. */
+  openMs: number;
+  /** How often a ping and, if it changed, the outbox's state are sent. */
+  beatMs: number;
+  /**
+   * A connection that says nothing, or answers no message, for so long is given up: half-open sockets look healthy from
+   * this side.
+   */
+  silenceMs: number;
+  /** How long to wait after the sidecar said that it cannot store anything now. */
+  retryMs: number;
+  /** How long a closing handshake may take; OpenClaw gives a service 5 s to stop. */
+  closeMs: number;
+};
+
+export const LINK_TIMING: LinkTiming = {
+  reconnectBaseMs: 500,
+  reconnectMaxMs: 30_000,
+  openMs: 10_000,
+  beatMs: 10_000,
+  silenceMs: 30_000,
+  retryMs: 2_000,
+  closeMs: 1_000,
+};
+
+/** Observations kept for a sidecar that is away; the oldest are dropped first, they are help and not record. */
+const MAX_OBSERVATIONS = 1_000;
+
+export type LinkOptions = {
+  config: LinkConfig;
+  openclawVersion: string;
+  /** The outbox, as long as it can be used. */
+  outbox: () => Outbox | undefined;
+  log: Log;
+  timing?: LinkTiming;
+  random?: () => number;
+};
+
+/**
+ * Keeps one connection to the sidecar, for ever: connects, lets the connection drain the outbox, and connects again
+ * with backoff when it ends. Nothing here can lose a message; that is the outbox's to keep until the sidecar has
+ * confirmed.
+ */
+export class Link {
+  readonly #options: Required<LinkOptions>;
+  readonly #stopping = new AbortController();
+  readonly #observations: string[] = [];
+  readonly #down = new Complaint();
+  #connection: Connection | undefined;
+  #running: Promise<void> | undefined;
+
+  constructor(options: LinkOptions) {
+    this.#options = { timing: LINK_TIMING, random: Math.random, ...options };
+  }
+
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  /** True while the sidecar has welcomed us. */
+  get isUp(): boolean {
+    return this.#connection?.isOpen ?? false;
+  }
+
+  /** A message became ready to send. */
+  offer(seq: number): void {
+    this.#connection?.offer(seq);
+  }
+
+  /** Tells the sidecar of a send, as soon as there is a connection. */
+  observe(frame: string): void {
+    this.#observations.push(frame);
+    if (this.#observations.length > MAX_OBSERVATIONS) this.#observations.shift();
+    this.#connection?.flushObservations();
+  }
+
+  /** Closes the connection and waits until it is gone. Nothing of the link is left running. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#connection?.close();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { timing, random } = this.#options;
+    for (let attempt = 0; !this.#stopping.signal.aborted; attempt += 1) {
+      const ended = await this.#connectOnce();
+      if (ended.wasUseful) attempt = 0;
+      if (this.#stopping.signal.aborted) return;
+      this.#complain(ended);
+      // A wrong token heals by an operator's hand only: straight to the long wait.
+      const waitMs = backoffMs(ended.isHopeless ? 30 : attempt, timing.reconnectBaseMs, timing.reconnectMaxMs, random);
+      await after(waitMs, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
+    }
+  }
+
+  async #connectOnce(): Promise<Ended> {
+    const { log, outbox } = this.#options;
+    const opened = outbox();
+    if (opened === undefined) return { why: "the outbox cannot be used", wasUseful: false, isHopeless: false };
+    this.#connection = new Connection({ ...this.#options, outbox: opened, observations: this.#observations });
+    const welcomed = await this.#connection.opened;
+    if (welcomed) {
+      this.#down.over();
+      log.info(line({}, `connected to the sidecar, ${opened.totals().waiting} message(s) wait`));
+    }
+    const ended = await this.#connection.ended;
+    this.#connection = undefined;
+    return ended;
+  }
+
+  #complain(ended: Ended): void {
+    this.#down.say(() => {
+      const waiting = this.#options.outbox()?.totals().waiting ?? "unknown";
+      const say = `sidecar link is down: ${ended.why}; trying again, waiting messages: ${waiting}`;
+      this.#options.log[ended.isHopeless ? "error" : "warn"](line({}, say));
+    });
+  }
+}

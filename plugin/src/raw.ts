@@ -1,0 +1,95 @@
+import { MAX_RAW_BYTES } from "@hotbags/shared";
+
+type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
+
+/** A field larger than this says more about OpenClaw's prompt than about the message. In bytes of JSON. */
+const MAX_FIELD_BYTES = 16 * 1024;
+/** Values visited in one field, so that a cycle or a giant list costs a bounded time in the hook. */
+const MAX_FIELD_VALUES = 5_000;
+const MAX_DEPTH = 12;
+/** Names listed in `_omitted`. */
+const MAX_OMITTED = 64;
+/** Kept free for `_omitted` itself and for the punctuation between fields. */
+const RESERVED_BYTES = 8 * 1024;
+
+/**
+ * Left out without a word. The first group repeats `text`, partly wrapped in an envelope with other people's messages
+ * (a group's history); the second is OpenClaw's plumbing or names files of this machine.
+ */
+const LEFT_OUT = new Set([
+  ...["Body", "BodyForAgent", "BodyForCommands", "BodyStripped", "CommandBody", "RawBody"],
+  ...["agentText", "commandText", "rawText", "InboundHistory", "SessionTranscriptContext", "content"],
+  ...[
+    "MediaDir",
+    "MediaPath",
+    "MediaPaths",
+    "MediaUrl",
+    "MediaUrls",
+    "MediaWorkspaceDir",
+    "path",
+    "url",
+    "workspaceDir",
+  ],
+  ...["mediaPath", "mediaPaths", "mediaUrl", "mediaUrls", "OutputDir", "OutputBase", "ConversationAvatar", "mediaRef"],
+  ...["CommandTurn", "CommandSource", "SessionKey", "sessionKey", "AgentId", "DmScope", "GroupSystemPrompt"],
+  ...["ConversationToolPolicy", "ReplyThreading", "SuppressMessageReceivedHooks", "InboundAccessAuthorized"],
+  ...["trace", "traceId", "spanId", "parentSpanId", "runId", "GatewayRunToolBindings", "SessionCreation"],
+]);
+
+/**
+ * A copy of OpenClaw's own view of a message as plain JSON of at most `MAX_RAW_BYTES`: no functions, no bytes, no file
+ * paths. What was too large is named in `_omitted`, so that its absence is not mistaken for emptiness. Never throws.
+ */
+export function rawOf(context: object): Record<string, Json> {
+  const raw: Record<string, Json> = {};
+  const omitted: string[] = [];
+  let left = MAX_RAW_BYTES - RESERVED_BYTES;
+  for (const key of Object.keys(context)) {
+    if (LEFT_OUT.has(key) || key.length > 128) continue;
+    const value = cloneField(context, key);
+    if (value === undefined) continue;
+    const bytes =
+      value === TOO_MUCH ? Number.POSITIVE_INFINITY : Buffer.byteLength(JSON.stringify(value)) + key.length + 4;
+    if (value === TOO_MUCH || bytes > MAX_FIELD_BYTES || bytes > left) {
+      omitted.push(key);
+      continue;
+    }
+    left -= bytes;
+    raw[key] = value;
+  }
+  if (omitted.length > 0) raw["_omitted"] = omitted.slice(0, MAX_OMITTED);
+  return raw;
+}
+
+const TOO_MUCH = Symbol("too much");
+
+function cloneField(context: object, key: string): Json | typeof TOO_MUCH | undefined {
+  let visited = 0;
+  const clone = (value: unknown, depth: number): Json | undefined => {
+    visited += 1;
+    if (visited > MAX_FIELD_VALUES || depth > MAX_DEPTH) throw TOO_MUCH;
+    if (value === null || typeof value === "boolean") return value;
+    if (typeof value === "string") {
+      if (value.length > MAX_FIELD_BYTES) throw TOO_MUCH;
+      return value;
+    }
+    if (typeof value === "number") return Number.isFinite(value) ? value : null;
+    if (typeof value === "bigint") return String(value);
+    if (typeof value !== "object" || ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return undefined;
+    if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString();
+    if (Array.isArray(value)) return value.map((item) => clone(item, depth + 1) ?? null);
+    const copy: Record<string, Json> = {};
+    for (const [name, item] of Object.entries(value)) {
+      if (LEFT_OUT.has(name) || name === "__proto__") continue;
+      const cloned = clone(item, depth + 1);
+      if (cloned !== undefined) copy[name] = cloned;
+    }
+    return copy;
+  };
+  try {
+    return clone((context as Record<string, unknown>)[key], 0);
+  } catch {
+    // Too large, too deep, or a getter that throws: the message goes on without this field.
+    return TOO_MUCH;
+  }
+}

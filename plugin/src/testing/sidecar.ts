@@ -1,0 +1,118 @@
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import {
+  type InboundMessage,
+  MAX_FRAME_BYTES,
+  type PluginFrame,
+  parseFrame,
+  pluginFrame,
+  WIRE_VERSION,
+} from "@hotbags/shared";
+import { onTestFinished } from "vitest";
+import { type WebSocket, WebSocketServer } from "ws";
+
+export const TOKEN = "a-token-for-tests";
+
+type Answer = (frame: Extract<PluginFrame, { type: "message" }>) => object | undefined;
+
+/** The sidecar's end of the wire, on a real socket: it validates what it gets, and answers as the test says. */
+export class ScratchSidecar {
+  readonly frames: PluginFrame[] = [];
+  readonly violations: string[] = [];
+  credit = 256;
+  maxFrameBytes = MAX_FRAME_BYTES;
+  welcomes = true;
+  /** The answer to a message; undefined for none. */
+  answers: Answer = (frame) => ({ v: WIRE_VERSION, type: "ack", ref: frame.ref, duplicate: false });
+  connections = 0;
+  rejected = 0;
+  #http: Server | undefined;
+  #sockets = new Set<WebSocket>();
+  #port = 0;
+
+  static async start(): Promise<ScratchSidecar> {
+    const sidecar = new ScratchSidecar();
+    await sidecar.listen();
+    onTestFinished(() => sidecar.stop());
+    return sidecar;
+  }
+
+  get url(): string {
+    return `ws://127.0.0.1:${this.#port}`;
+  }
+
+  /** Starts to listen, again on the same port after a stop. */
+  async listen(): Promise<void> {
+    const http = createServer();
+    const wss = new WebSocketServer({ noServer: true, maxPayload: 4 * MAX_FRAME_BYTES });
+    http.on("upgrade", (request, socket, head) => {
+      if (request.headers.authorization !== `Bearer ${TOKEN}`) {
+        this.rejected += 1;
+        socket.on("error", () => undefined);
+        socket.end("HTTP/1.1 401 Unauthorized\r\nConnection: close\r\n\r\n");
+        return;
+      }
+      wss.handleUpgrade(request, socket, head, (ws) => this.#accept(ws));
+    });
+    await new Promise<void>((resolve) => http.listen(this.#port, "127.0.0.1", resolve));
+    this.#port = (http.address() as AddressInfo).port;
+    this.#http = http;
+  }
+
+  /** Drops every connection and stops to listen. */
+  async stop(): Promise<void> {
+    const http = this.#http;
+    if (http === undefined) return;
+    this.#http = undefined;
+    this.drop();
+    http.closeAllConnections();
+    await new Promise((resolve) => http.close(resolve));
+  }
+
+  drop(): void {
+    for (const socket of this.#sockets) socket.terminate();
+  }
+
+  /** Stops reading: the connection stays open, and nothing comes back on it any more. */
+  freeze(): void {
+    for (const socket of this.#sockets) socket.pause();
+  }
+
+  send(frame: object): void {
+    for (const socket of this.#sockets) socket.send(JSON.stringify(frame));
+  }
+
+  sendText(text: string): void {
+    for (const socket of this.#sockets) socket.send(text);
+  }
+
+  get messages(): InboundMessage[] {
+    return this.frames.flatMap((frame) => (frame.type === "message" ? [frame.message] : []));
+  }
+
+  get ids(): string[] {
+    return this.messages.map((message) => message.message_id);
+  }
+
+  #accept(ws: WebSocket): void {
+    this.connections += 1;
+    this.#sockets.add(ws);
+    ws.on("close", () => this.#sockets.delete(ws));
+    ws.on("message", (data) => {
+      const parsed = parseFrame<PluginFrame>(pluginFrame, String(data));
+      if (!parsed.ok) return void this.violations.push(parsed.reason);
+      this.frames.push(parsed.frame);
+      if (parsed.frame.type === "hello" && this.welcomes) {
+        const { credit, maxFrameBytes } = this;
+        ws.send(
+          JSON.stringify({
+            ...{ v: WIRE_VERSION, type: "welcome", sidecar_version: "scratch" },
+            ...{ credit, max_frame_bytes: maxFrameBytes },
+          }),
+        );
+      }
+      const answer = parsed.frame.type === "message" ? this.answers(parsed.frame) : undefined;
+      if (answer !== undefined) ws.send(JSON.stringify(answer));
+    });
+  }
+}
