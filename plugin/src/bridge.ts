@@ -1,10 +1,12 @@
 import { join } from "node:path";
+import { step } from "@hotbags/shared";
 import { type Captured, captureDispatched, type DispatchContext, isWhatsApp } from "./capture.ts";
 import { parseConfig } from "./config.ts";
 import { type SentContext, type SentEvent, sentFrame } from "./frames.ts";
 import { INTAKE_LIMITS, Intake, type IntakeLimits } from "./intake.ts";
 import { Link, type LinkTiming } from "./link.ts";
 import { type Log, line, reasonOf } from "./log.ts";
+import type { Held } from "./memory.ts";
 import { captureReceived, type ReceivedContext, type ReceivedEvent } from "./net.ts";
 import { type Limits, Outbox } from "./outbox.ts";
 
@@ -89,7 +91,7 @@ export class Bridge {
   async onDispatch(context: DispatchContext): Promise<typeof CLAIM | undefined> {
     if (!isWhatsApp(context)) return undefined;
     const captured = this.#look(() => captureDispatched(context, Date.now()));
-    if (captured !== undefined) await this.#intake.store(captured);
+    if (captured !== undefined) await this.#store(captured);
     return CLAIM;
   }
 
@@ -103,13 +105,23 @@ export class Bridge {
     // Only messages: what can't be one comes by reply_dispatch with more evidence.
     if (!captured?.ok) return;
     const consumed = this.#options.isConsumed(captured.message.text);
-    await this.#intake.store(captured, consumed ? "likely consumed" : "unlikely consumed");
+    await this.#store(captured, consumed ? "likely consumed" : "unlikely consumed");
   }
 
   /** `message_sent`: the gateway's word on a send, for the sidecar. */
   onSent(event: SentEvent, context: SentContext): void {
+    step("reply-seen");
     const frame = this.#look(() => sentFrame(event, context, Date.now()));
     if (frame !== undefined) this.#link?.observe(frame);
+  }
+
+  /** The intake never rejects by itself; should it ever, the turn must still be claimed, or the model would answer. */
+  async #store(captured: Captured, held?: Held): Promise<void> {
+    try {
+      await this.#intake.store(captured, held);
+    } catch (error) {
+      this.#options.log.error(line({}, `a message could not be stored: ${reasonOf(error)}`));
+    }
   }
 
   #look<Seen extends Captured | string>(see: () => Seen | undefined): Seen | undefined {

@@ -15,6 +15,13 @@ export type Captured =
   | { ok: true; message: InboundMessage }
   | { ok: false; account: string; chat: string; messageId: string; reason: string; evidence: object };
 
+/** What makes a message that message: account, chat, id. */
+export function keyOf(captured: Captured): [account: string, chat: string, messageId: string] {
+  if (!captured.ok) return [captured.account, captured.chat, captured.messageId];
+  const { account_id, chat_id, message_id } = captured.message;
+  return [account_id, chat_id, message_id];
+}
+
 /** The facts that both hooks provide, still unchecked. */
 export type Facts = {
   account: unknown;

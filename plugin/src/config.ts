@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 /** Where the sidecar listens unless the operator says otherwise (its `BRIDGE_LISTEN`). */
-export const DEFAULT_SIDECAR_URL = "ws://127.0.0.1:18790";
+const DEFAULT_SIDECAR_URL = "ws://127.0.0.1:18790";
 
 /** What the link needs. `url` is in the form that `ws` takes, so a Unix socket reads `ws+unix:/path:/`. */
 export type LinkConfig = { url: string; token: string };

@@ -1,8 +1,8 @@
-import type { ClientRequest, IncomingMessage } from "node:http";
 import { MAX_CREDIT, parseFrame, type RefusalCode, type SidecarFrame, sidecarFrame } from "@hotbags/shared";
-import { WebSocket } from "ws";
+import type { WebSocket } from "ws";
 import type { LinkConfig } from "./config.ts";
 import { Delivery } from "./delivery.ts";
+import { dial } from "./dial.ts";
 import { helloFrame, statusFrame } from "./frames.ts";
 import type { LinkTiming } from "./link.ts";
 import { Complaint, type Log, line, reasonOf } from "./log.ts";
@@ -10,8 +10,6 @@ import type { Outbox } from "./outbox.ts";
 
 /** Bytes that may wait in the socket; a slow sidecar stops us here, not at the end of memory. */
 const MAX_BUFFERED_BYTES = 4 * 1024 * 1024;
-/** The sidecar's frames are a few hundred bytes. */
-const MAX_INCOMING_BYTES = 64 * 1024;
 
 export type Ended = {
   why: string;
@@ -44,6 +42,7 @@ export class Connection {
   readonly #opened = Promise.withResolvers<boolean>();
   readonly #ended = Promise.withResolvers<Ended>();
   readonly #misbehaviour = new Complaint();
+  readonly #delay = new Complaint();
   #why: Ended | undefined;
   #credit = 0;
   #maxFrameBytes = 0;
@@ -64,19 +63,14 @@ export class Connection {
     this.ended = this.#ended.promise;
     this.#delivery = new Delivery(options.outbox, options.log);
     const { config, timing } = options;
-    this.#socket = new WebSocket(config.url, {
-      headers: { authorization: `Bearer ${config.token}` },
-      handshakeTimeout: timing.openMs,
-      maxPayload: MAX_INCOMING_BYTES,
-      perMessageDeflate: false,
+    this.#socket = dial(config, timing.openMs, {
+      open: () => this.#send(helloFrame(options.openclawVersion)),
+      frame: (text) => this.#heard(text),
+      pong: () => this.#hear(),
+      failed: (why, isHopeless) => this.#end(why, isHopeless),
+      closed: (why) => this.#closed(why),
     });
     this.#beat = setTimeout(() => this.#end("the sidecar sent no welcome in time"), timing.openMs);
-    this.#socket.on("open", () => this.#send(helloFrame(options.openclawVersion)));
-    this.#socket.on("message", (data, isBinary) => this.#heard(isBinary ? "" : String(data)));
-    this.#socket.on("pong", () => this.#hear());
-    this.#socket.on("error", (error) => this.#end(reasonOf(error)));
-    this.#socket.on("unexpected-response", (request, response) => this.#refusedByHttp(request, response));
-    this.#socket.on("close", (code, reason) => this.#closed(code, String(reason)));
   }
 
   get isOpen(): boolean {
@@ -102,17 +96,6 @@ export class Connection {
     this.#socket.close(1000);
     await this.ended;
     clearTimeout(deadline);
-  }
-
-  #refusedByHttp(request: ClientRequest, response: IncomingMessage): void {
-    const status = response.statusCode ?? 0;
-    const why =
-      status === 401
-        ? "the sidecar refused us (401): plugins.entries.hotbags.config.token does not match BRIDGE_TOKEN"
-        : `the sidecar's address answered with HTTP ${status}, not with a WebSocket`;
-    response.resume();
-    this.#end(why, status === 401);
-    request.destroy();
   }
 
   #hear(): void {
@@ -168,9 +151,7 @@ export class Connection {
       if (!this.#delivery.refused(ref, code, reason, retry)) return;
       this.#answered();
       if (!retry) return this.#nextTurn();
-      this.#misbehaviour.say(() =>
-        log.warn(line({ code }, `the sidecar cannot take messages now, they wait: ${reason}`)),
-      );
+      this.#delay.say(() => log.warn(line({ code }, `the sidecar cannot take messages now, they wait: ${reason}`)));
       this.#pausedUntil = performance.now() + timing.retryMs;
       clearTimeout(this.#retry);
       this.#retry = setTimeout(() => this.#nextTurn(), timing.retryMs + 1);
@@ -209,20 +190,22 @@ export class Connection {
 
   #onBeat(): void {
     const silentSince = this.#delivery.unanswered > 0 ? Math.min(this.#heardAt, this.#answeredAt) : this.#heardAt;
-    if (performance.now() - silentSince > this.#options.timing.silenceMs)
-      return this.#end("the sidecar stopped answering");
+    const silentMs = performance.now() - silentSince;
+    if (silentMs > this.#options.timing.silenceMs) return this.#end("the sidecar stopped answering");
     this.#socket.ping();
-    this.#withOutbox(() => this.#reportStatus());
+    this.#reportStatus();
     this.flushObservations();
     this.#delivery.lookAgain();
     this.#nextTurn();
   }
 
   #reportStatus(): void {
-    const status = statusFrame(this.#options.outbox);
-    if (status === this.#lastStatus) return;
-    this.#lastStatus = status;
-    this.#send(status);
+    this.#withOutbox(() => {
+      const status = statusFrame(this.#options.outbox);
+      if (status === this.#lastStatus) return;
+      this.#lastStatus = status;
+      this.#send(status);
+    });
   }
 
   /** The outbox may fail at any time (a full disk); the connection then ends, and the link opens both again. */
@@ -260,11 +243,8 @@ export class Connection {
     this.#opened.resolve(false);
   }
 
-  #closed(code: number, reason: string): void {
-    this.#settle({
-      why: `the sidecar closed the connection (${code}${reason === "" ? "" : `, ${reason.slice(0, 120)}`})`,
-      isHopeless: false,
-    });
+  #closed(why: string): void {
+    this.#settle({ why, isHopeless: false });
     if (this.#why !== undefined) this.#ended.resolve(this.#why);
   }
 }

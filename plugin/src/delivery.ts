@@ -1,4 +1,4 @@
-import type { RefusalCode } from "@hotbags/shared";
+import { type RefusalCode, step } from "@hotbags/shared";
 import { messageFrame } from "./frames.ts";
 import { type Log, line } from "./log.ts";
 import type { Outbox, Row } from "./outbox.ts";
@@ -78,7 +78,9 @@ export class Delivery {
   settle(): void {
     if (this.#acked.length === 0) return;
     // Forgotten only after the commit: their credit is not used again before.
+    step("acked:before-commit");
     this.#outbox.remove(this.#acked);
+    step("acked:after-commit");
     for (const seq of this.#acked.splice(0)) this.#window.forget(seq);
   }
 

@@ -1,5 +1,7 @@
-import type { Captured } from "./capture.ts";
-import { Complaint, type Log, line, reasonOf } from "./log.ts";
+import { step } from "@hotbags/shared";
+import { type Captured, keyOf } from "./capture.ts";
+import { type About, Complaint, type Log, line, reasonOf } from "./log.ts";
+import { type Held, Memory } from "./memory.ts";
 import { type Outbox, OutboxFullError } from "./outbox.ts";
 
 export type IntakeLimits = {
@@ -18,14 +20,11 @@ export type IntakeLimits = {
   holdWithoutMemoryMs: number;
   /** How often the outbox is tried again. */
   retryMs: number;
-  /** How long the net's view of a message waits for the complete one: generous, for it is only missed if OpenClaw consumed the message. */
+  /** How long the net's view of a message waits for the complete one. Generous: that is late only in a busy gateway. */
   heldMs: number;
   /** The same for a text that OpenClaw is likely to consume: a customer's `stop` should not take long. */
   heldConsumedMs: number;
 };
-
-/** The net's view of a message, which waits for the complete one. */
-export type Held = "unlikely consumed" | "likely consumed";
 
 export const INTAKE_LIMITS: IntakeLimits = {
   memoryMessages: 1_000,
@@ -37,8 +36,6 @@ export const INTAKE_LIMITS: IntakeLimits = {
   heldConsumedMs: 2_000,
 };
 
-type InMemory = { captured: Captured; held: Held | undefined; bytes: number; written: PromiseWithResolvers<void> };
-
 /**
  * Brings captured messages into the outbox, and survives an outbox that cannot be written: then they wait in bounded
  * memory, in order, the alarm is raised, and the hooks are held for a while so that OpenClaw keeps owning the messages.
@@ -48,13 +45,11 @@ export class Intake {
   readonly #log: Log;
   readonly #limits: IntakeLimits;
   readonly #onReady: (seq: number) => void;
-  /** By message, oldest first; the complete capture takes the place of the net's. */
-  readonly #memory = new Map<string, InMemory>();
+  readonly #memory: Memory;
   readonly #heldTimers = new Map<number, NodeJS.Timeout>();
   readonly #stopped = Promise.withResolvers<void>();
   readonly #trouble = new Complaint();
   #outbox: Outbox | undefined;
-  #memoryBytes = 0;
   #retryTimer: NodeJS.Timeout | undefined;
   #isStopped = false;
 
@@ -69,6 +64,7 @@ export class Intake {
     this.#log = log;
     this.#onReady = onReady;
     this.#limits = limits;
+    this.#memory = new Memory(limits.memoryMessages, limits.memoryBytes);
   }
 
   /** The outbox, opened if need be. Undefined while it cannot be used, and after the stop. Never throws. */
@@ -101,8 +97,9 @@ export class Intake {
    */
   async store(captured: Captured, held?: Held): Promise<void> {
     if (!captured.ok) {
-      const about = { account: captured.account, chat: captured.chat, messageId: captured.messageId };
-      this.#log.error(line(about, `is not a message for Hot Bags, parked in the outbox: ${captured.reason}`));
+      this.#log.error(
+        line(aboutOf(captured), `is not a message for Hot Bags, parked in the outbox: ${captured.reason}`),
+      );
     }
     this.#writeMemory();
     if (this.#memory.size === 0 && this.#attempt(() => this.#put(captured, held))) return this.#recovered();
@@ -117,13 +114,9 @@ export class Intake {
     this.#isStopped = true;
     clearTimeout(this.#retryTimer);
     this.#writeMemory();
-    for (const { captured } of [...this.#memory.values()].slice(0, 100)) {
-      this.#log.error(
-        line(
-          aboutOf(captured),
-          "could not be written before the stop and is lost, unless OpenClaw dispatches it again",
-        ),
-      );
+    for (const { captured } of this.#memory.all()) {
+      const lost = "could not be written before the stop and is lost, unless OpenClaw dispatches it again";
+      this.#log.error(line(aboutOf(captured), lost));
     }
     for (const timer of this.#heldTimers.values()) clearTimeout(timer);
     this.#heldTimers.clear();
@@ -147,10 +140,15 @@ export class Intake {
   #put(captured: Captured, held: Held | undefined): void {
     // A hook that was under way during the stop still comes here: it gets a connection for this one message.
     const late = this.#isStopped;
+    step("capture:before-commit");
     const stored = this.#open().put(captured, Date.now(), held !== undefined);
+    step("capture:after-commit");
     if (late) return this.#close();
     if (stored === undefined) return;
-    if (held === undefined) return this.#ready(stored.seq);
+    if (held === undefined) {
+      this.#log.info(line(aboutOf(captured), "captured"));
+      return this.#ready(stored.seq);
+    }
     const { heldMs, heldConsumedMs } = this.#limits;
     this.#releaseLater(stored.seq, held === "likely consumed" ? heldConsumedMs : heldMs);
   }
@@ -190,11 +188,10 @@ export class Intake {
 
   /** What came first is written first, or a chat would be out of order after a full disk. */
   #writeMemory(): void {
-    for (const [key, { captured, held, bytes, written }] of this.#memory) {
+    for (let entry = this.#memory.oldest(); entry !== undefined; entry = this.#memory.oldest()) {
+      const { captured, held } = entry;
       if (!this.#attempt(() => this.#put(captured, held))) return;
-      this.#memory.delete(key);
-      this.#memoryBytes -= bytes;
-      written.resolve();
+      this.#memory.forget(entry);
       if (this.#memory.size === 0) this.#recovered();
     }
   }
@@ -205,35 +202,20 @@ export class Intake {
   }
 
   async #keepInMemory(captured: Captured, held: Held | undefined): Promise<void> {
-    const key = Object.values(aboutOf(captured)).join("\n");
-    const bytes = Buffer.byteLength(JSON.stringify(captured));
-    const deadline = performance.now() + (held ? 0 : this.#limits.holdWithoutMemoryMs);
-    while (this.#isStopped || !this.#hasMemory(bytes)) {
+    const deadline = performance.now() + (held === undefined ? this.#limits.holdWithoutMemoryMs : 0);
+    let entry = this.#isStopped ? undefined : this.#memory.keep(captured, held);
+    while (entry === undefined) {
       if (this.#isStopped || performance.now() >= deadline) {
-        this.#log.error(
-          line(
-            aboutOf(captured),
-            "could not be kept: neither outbox nor memory takes it; only OpenClaw can still have it",
-          ),
-        );
-        return;
+        const lost = "could not be kept: neither outbox nor memory takes it; only OpenClaw can still have it";
+        return this.#log.error(line(aboutOf(captured), lost));
       }
       await this.#first(this.#limits.retryMs);
       this.#writeMemory();
-    }
-    const known = this.#memory.get(key);
-    const written = known?.written ?? Promise.withResolvers<void>();
-    if (known === undefined || (known.held && !held)) {
-      this.#memory.set(key, { captured, held, bytes, written });
-      this.#memoryBytes += bytes - (known?.bytes ?? 0);
+      entry = this.#memory.keep(captured, held);
     }
     this.#retryLater();
     // The net's hook owns nothing in OpenClaw, so holding it would only block the next ones.
-    if (!held) await this.#first(this.#limits.holdMs, written.promise);
-  }
-
-  #hasMemory(bytes: number): boolean {
-    return this.#memory.size < this.#limits.memoryMessages && this.#memoryBytes + bytes <= this.#limits.memoryBytes;
+    if (held === undefined) await this.#first(this.#limits.holdMs, entry.written.promise);
   }
 
   #retryLater(): void {
@@ -254,8 +236,7 @@ export class Intake {
   }
 }
 
-function aboutOf(captured: Captured): { account: string; chat: string; messageId: string } {
-  if (!captured.ok) return { account: captured.account, chat: captured.chat, messageId: captured.messageId };
-  const { account_id, chat_id, message_id } = captured.message;
-  return { account: account_id, chat: chat_id, messageId: message_id };
+function aboutOf(captured: Captured): About {
+  const [account, chat, messageId] = keyOf(captured);
+  return { account, chat, messageId };
 }

@@ -15,7 +15,7 @@ const NOW = 1_767_607_200_000;
 const FAST: LinkTiming = { ...LINK_TIMING, reconnectBaseMs: 1, reconnectMaxMs: 5, retryMs: 1 };
 
 async function setUp(options: { timing?: Partial<LinkTiming>; token?: string; messages?: string[] } = {}) {
-  const outbox = new Outbox(join(temporaryFolder(), "outbox.sqlite"));
+  const outbox = new BreakableOutbox(join(temporaryFolder(), "outbox.sqlite"));
   const sidecar = await ScratchSidecar.start();
   const log = memoryLog();
   const link = new Link({
@@ -36,6 +36,29 @@ async function setUp(options: { timing?: Partial<LinkTiming>; token?: string; me
     outbox.close();
   });
   return { outbox, sidecar, log, link, capture, empty: () => outbox.totals().waiting === 0 };
+}
+
+/** An outbox whose disk can be taken away for a while. */
+class BreakableOutbox extends Outbox {
+  #isBroken = false;
+
+  break(): void {
+    this.#isBroken = true;
+  }
+
+  mend(): void {
+    this.#isBroken = false;
+  }
+
+  override totals() {
+    if (this.#isBroken) throw new Error("disk I/O error");
+    return super.totals();
+  }
+
+  override remove(seqs: readonly number[]): void {
+    if (this.#isBroken) throw new Error("disk I/O error");
+    super.remove(seqs);
+  }
 }
 
 /** `A1` and `A2` are of one chat, `B1` of another. */
@@ -110,7 +133,9 @@ test("with the sidecar away the outbox grows, and drains in order when it is bac
   await sidecar.stop();
   link.start();
   await until("complained", () => log.lines.length > 0);
-  expect(log.lines).toEqual([expect.stringMatching(/^warn hotbags: sidecar link is down: .*waiting messages: 300$/)]);
+  expect(log.lines).toEqual([
+    expect.stringMatching(/^warn hotbags: sidecar link is down: .*trying again, 300 message\(s\) wait$/),
+  ]);
   sidecar.credit = 10;
   sidecar.answers = () => undefined;
   await sidecar.listen();
@@ -240,6 +265,21 @@ test("a sidecar that answers pings but no messages is noticed too", async () => 
   capture("A1");
   await until("replaced", () => sidecar.connections > 1);
   sidecar.answers = (frame) => ({ v: WIRE_VERSION, type: "ack", ref: frame.ref, duplicate: true });
+  await until("drained", empty);
+});
+
+test("an outbox that fails under an open connection ends that connection, and goes on when it works again", async () => {
+  const { sidecar, link, outbox, capture, empty } = await setUp();
+  sidecar.answers = () => undefined;
+  link.start();
+  await until("up", () => link.isUp);
+  capture("A1");
+  await until("sent", () => sidecar.ids.length === 1);
+  outbox.break();
+  sidecar.answers = (frame) => ({ v: WIRE_VERSION, type: "ack", ref: frame.ref, duplicate: true });
+  sidecar.send({ v: WIRE_VERSION, type: "ack", ref: 1, duplicate: false });
+  await until("ended", () => !link.isUp);
+  outbox.mend();
   await until("drained", empty);
 });
 

@@ -114,7 +114,7 @@ export class Link {
     const welcomed = await this.#connection.opened;
     if (welcomed) {
       this.#down.over();
-      log.info(line({}, `connected to the sidecar, ${opened.totals().waiting} message(s) wait`));
+      log.info(line({}, `connected to the sidecar, ${waiting(opened)} message(s) wait`));
     }
     const ended = await this.#connection.ended;
     this.#connection = undefined;
@@ -123,9 +123,18 @@ export class Link {
 
   #complain(ended: Ended): void {
     this.#down.say(() => {
-      const waiting = this.#options.outbox()?.totals().waiting ?? "unknown";
-      const say = `sidecar link is down: ${ended.why}; trying again, waiting messages: ${waiting}`;
+      const left = waiting(this.#options.outbox());
+      const say = `sidecar link is down: ${ended.why}; trying again, ${left} message(s) wait`;
       this.#options.log[ended.isHopeless ? "error" : "warn"](line({}, say));
     });
+  }
+}
+
+/** For the log, where a failing outbox is not the point. */
+function waiting(outbox: Outbox | undefined): number | "unknown" {
+  try {
+    return outbox?.totals().waiting ?? "unknown";
+  } catch {
+    return "unknown";
   }
 }

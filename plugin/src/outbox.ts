@@ -1,13 +1,13 @@
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type SQLOutputValue, type StatementSync } from "node:sqlite";
-import type { Captured } from "./capture.ts";
+import { type Captured, keyOf } from "./capture.ts";
 import { migrate } from "./schema.ts";
 
 /** Seven days of a busy shop (about 20 messages a minute, day and night) with the sidecar away all the time. */
-export const MAX_OUTBOX_MESSAGES = 200_000;
+const MAX_OUTBOX_MESSAGES = 200_000;
 /** Bytes of message bodies; the file itself is up to a third larger. */
-export const MAX_OUTBOX_BYTES = 1024 ** 3;
+const MAX_OUTBOX_BYTES = 1024 ** 3;
 /**
  * How long a statement may wait for another process (a backup) before it fails; the whole gateway stands still
  * meanwhile.
@@ -77,7 +77,7 @@ export class Outbox {
   put(captured: Captured, nowMs: number, held = false): { seq: number } | undefined {
     if (!captured.ok) return void this.#parkCapture(captured, nowMs);
     const { message } = captured;
-    const key = [message.account_id, message.chat_id, message.message_id];
+    const key = keyOf(captured);
     if (this.#one("SELECT 1 FROM parked WHERE account = ? AND chat = ? AND message_id = ?", ...key) !== undefined)
       return undefined;
     const body = JSON.stringify(message);
@@ -156,9 +156,8 @@ export class Outbox {
   #parkCapture(captured: Extract<Captured, { ok: false }>, nowMs: number): void {
     const body = JSON.stringify(captured.evidence);
     const bytes = Buffer.byteLength(body);
-    const key = [captured.account, captured.chat, captured.messageId];
     if (!this.#hasRoom(bytes)) throw this.#full();
-    this.#statement(PARK_CAPTURE).run(...key, nowMs, nowMs, "bad_message", captured.reason, bytes, body);
+    this.#statement(PARK_CAPTURE).run(...keyOf(captured), nowMs, nowMs, "bad_message", captured.reason, bytes, body);
   }
 
   #hasRoom(bytes: number): boolean {

@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import { systemClock } from "./clock.ts";
-import { openGateway } from "./gateway/index.ts";
+import { ChannelStarter, openGateway } from "./gateway/index.ts";
 import { Listener } from "./intake/listener.ts";
 import { readHealth } from "./ops/health.ts";
 import { HotBags } from "./relay/hotbags.ts";
@@ -30,6 +30,7 @@ export async function startSidecar(settings: Settings, log: Logger): Promise<Sid
   const clock = systemClock;
   const store = openStore(settings.stateDir, clock);
   const gateway = openGateway({ ...settings.gateway, log });
+  const starter = new ChannelStarter({ gateway, clock, log });
   const hotbags = new HotBags({
     ...settings.hotbags,
     timeoutMs: POST_TIMEOUT_MS,
@@ -75,6 +76,7 @@ export async function startSidecar(settings: Settings, log: Logger): Promise<Sid
 
   const closeBackwards = async () => {
     clearInterval(sweeper);
+    starter.stop();
     const finished = Promise.all([relay.stop(), replies.stop()]);
     let impatient: NodeJS.Timeout | undefined;
     const patience = new Promise<void>((resolve) => {

@@ -36,6 +36,15 @@ const SIDECAR_POINTS = [
   },
 ];
 
+/** In the gateway: the plugin's commits, and the moment when OpenClaw has written a reply to WhatsApp and not yet answered the sidecar. */
+const GATEWAY_POINTS = [
+  { point: "capture:before-commit", meaning: "OpenClaw has the message, the outbox does not: dispatched again" },
+  { point: "capture:after-commit", meaning: "in the outbox; OpenClaw dispatches it again all the same" },
+  { point: "acked:before-commit", meaning: "the sidecar has it, and so has the outbox: sent again" },
+  { point: "acked:after-commit", meaning: "the sidecar has it, the outbox no more" },
+  { point: "reply-seen", meaning: "WhatsApp has the reply, the sidecar has no answer: in doubt" },
+];
+
 let shop: Shop;
 let folder: string;
 const rows: Row[] = [];
@@ -98,6 +107,25 @@ for (const { point, meaning, posts, fault } of SIDECAR_POINTS) {
     expect([seen.length, accepted, anna.heard.length]).toEqual([posts, 1, 1]);
     for (const { rawBody } of seen) expect(rawBody.equals(seen[0]?.rawBody ?? Buffer.alloc(0))).toBe(true);
     expect(shop.hotbags.violations).toEqual([]);
+  });
+}
+
+for (const { point, meaning } of GATEWAY_POINTS) {
+  it(`the gateway, killed at ${point}`, async () => {
+    const anna = customer();
+    // The answer comes when the gateway is gone already, except where the gateway is to die of sending it.
+    if (point !== "reply-seen") shop.hotbags.faultFor(({ from }) => from === anna.number, { delayMs: 2_000 });
+    writeFileSync(join(folder, "gateway"), point);
+    const sent = await anna.says(`on its way at ${point}`);
+    await until("the gateway is dead", () => shop.gateway.pid === undefined, 30_000);
+    await shop.gateway.start();
+    await shop.whatsapp.online();
+    await anna.hears("reply", { timeoutMs: 60_000 });
+    await settled();
+    const posts = shop.hotbags.requests.filter(({ key }) => key === sent.id).length;
+    const accepted = shop.hotbags.accepted.filter(({ message_id }) => message_id === sent.id).length;
+    rows.push({ point, meaning, posts, accepted, replies: anna.heard.length });
+    expect([posts, accepted, anna.heard.length]).toEqual([1, 1, 1]);
   });
 }
 

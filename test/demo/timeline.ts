@@ -36,7 +36,17 @@ export function follow(shop: Shop, messageId: () => string | undefined) {
       SIDECAR_WORDS[line.msg ?? ""] ?? (line.level === "warn" && id !== undefined ? retryWords(line) : undefined);
     if (said !== undefined) note(id, Date.parse(String(line["time"])), "sidecar", said);
   };
-  const stops = [shop.whatsapp.onEvent(onWhatsApp), shop.hotbags.onEvent(onHotBags), shop.sidecar.onLine(onLine)];
+  const onGatewayLine = (line: string) => {
+    const captured = /message_id=(\S+) captured$/.exec(line);
+    if (captured)
+      note(captured[1], Date.parse(line.slice(0, line.indexOf(" "))), "plugin", "has it in its outbox, on disk");
+  };
+  const stops = [
+    shop.gateway.onLine(onGatewayLine),
+    shop.whatsapp.onEvent(onWhatsApp),
+    shop.hotbags.onEvent(onHotBags),
+    shop.sidecar.onLine(onLine),
+  ];
   return {
     stop(): Moment[] {
       for (const stop of stops) stop();

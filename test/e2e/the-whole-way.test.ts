@@ -231,7 +231,9 @@ describe("a restart", () => {
     const anna = customer();
     await shop.sidecar.stop();
     const kept = await anna.says("kept by the plugin");
-    await shop.gateway.logged(new RegExp(`${kept.id}.*captured`));
+    await until("the plugin has it", () =>
+      shop.gateway.logs.some((line) => line.includes(`message_id=${kept.id} captured`)),
+    );
     await shop.gateway.kill();
     await shop.gateway.start();
     await shop.sidecar.start();

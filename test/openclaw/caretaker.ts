@@ -1,31 +1,37 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { MARK } from "./stragglers.ts";
 
 /**
  * Reads process groups from its standard input, one a line (an empty line: none), and remembers the last. When the input ends, because
- * it was closed or because its owner is dead, it kills that group and removes the folders it was started with.
+ * it was closed or because its owner is dead, it kills that group and whatever else is marked with its folder (see stragglers.ts), and
+ * removes the folder.
  */
 const SCRIPT = `
 group=
 while read -r line; do group=$line; done
-[ -z "$group" ] || kill -KILL -- "-$group" 2>/dev/null
-rm -rf -- "$@" 2>/dev/null || { sleep 1; rm -rf -- "$@"; }
+[ -z "$group" ] || kill -s KILL -- "-$group"
+for environ in $(grep -lszxF "${MARK}=$1" /proc/[0-9]*/environ); do
+  process=\${environ#/proc/}
+  kill -s KILL "\${process%/environ}"
+done
+rm -rf -- "$1" || { sleep 1; rm -rf -- "$1"; }
 `;
 
 /** Cleans up after this process, even if it is killed. */
 export type Caretaker = {
   /** Names the process group to kill when this process ends; undefined: none runs now. */
   watch(processGroup: number | undefined): void;
-  /** Kills the group, if one is still named, and removes the folders. */
+  /** Kills what still runs, and removes the folder. */
   cleanUp(): Promise<void>;
 };
 
 /**
- * Starts a caretaker for `folders`. It is a shell of its own session, so that a signal to this process's group, such as Ctrl-C, does not
+ * Starts a caretaker for the gateway of this folder. It is a shell of its own session, so that a signal to this process's group, such as Ctrl-C, does not
  * end it; the end of a pipe tells it that this process is gone, however it went.
  */
-export function startCaretaker(folders: readonly string[]): Caretaker {
-  const shell = spawn("/bin/sh", ["-c", SCRIPT, "caretaker", ...folders], {
+export function startCaretaker(root: string): Caretaker {
+  const shell = spawn("/bin/sh", ["-c", SCRIPT, "caretaker", root], {
     detached: true,
     cwd: "/",
     env: { PATH: "/usr/bin:/bin" },

@@ -1,6 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { MARK } from "./stragglers.ts";
 
 /** The `openclaw` command of the pinned version. */
 export const OPENCLAW = fileURLToPath(new URL("../node_modules/openclaw/openclaw.mjs", import.meta.url));
@@ -41,6 +42,7 @@ export async function gatewayEnvironment(
     // Else it starts itself anew to put the cache into a subfolder.
     OPENCLAW_PACKAGED_COMPILE_CACHE_RESPAWNED: "1",
     ...Object.assign({}, ...additions),
+    [MARK]: root,
     NODE_OPTIONS: nodeOptions.join(" ").trim(),
   };
 }

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { OPENCLAW } from "./environment.ts";
 import type { LogTail } from "./log-tail.ts";
+import { killStragglers } from "./stragglers.ts";
 
 /** After SIGTERM a gateway is given this long, ms. An idle one takes 1 s; one with a hook that hangs would take 315 s. */
 const STOP_PATIENCE_MS = 20_000;
@@ -11,14 +12,14 @@ const READY = /\[gateway\] ready$/;
 /** What the WhatsApp plugin says when it is connected and has attached its listener, at every connect. */
 const LISTENING = /\[whatsapp\] Listening for WhatsApp inbound messages/;
 /** What a gateway says when it gives up. It then looks for the cause for up to a minute before it ends. */
-const FAILED = /Gateway failed to start|Config invalid/;
+const FAILED = /Gateway failed to start/;
 
 export type Exit = { code: number | null; signal: NodeJS.Signals | null };
 
 /** One run of `openclaw gateway`, leader of a process group of its own. */
 export type GatewayProcess = {
   readonly pid: number;
-  /** Resolves when it has ended. */
+  /** Resolves when it has ended, and its helpers with it. */
   readonly exit: Promise<Exit>;
   /** Resolves when it is up. Rejects with its last lines when it ended, failed, or took longer than `timeoutMs`. */
   ready(timeoutMs: number): Promise<void>;
@@ -26,15 +27,15 @@ export type GatewayProcess = {
   listening(timeoutMs: number): Promise<void>;
   /** SIGTERM; resolves when it has ended, at the latest after 20 s with SIGKILL. */
   stop(): Promise<Exit>;
-  /** SIGKILL for the whole group; resolves when it has ended. */
+  /** SIGKILL for it and its helpers; resolves when they have ended. */
   kill(): Promise<Exit>;
 };
 
-/** Starts a gateway in this environment. @throws Error if there is no such program. */
-export function runGateway(env: Record<string, string>, cwd: string, log: LogTail): GatewayProcess {
+/** Starts a gateway in its folder and this environment. @throws Error if there is no such program. */
+export function runGateway(root: string, env: Record<string, string>, log: LogTail): GatewayProcess {
   const lines = { ready: log.next(READY), listening: log.next(LISTENING), failed: log.next(FAILED) };
   const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", OPENCLAW, "gateway"], {
-    cwd,
+    cwd: root,
     env,
     detached: true,
     stdio: ["ignore", "pipe", "pipe"],
@@ -43,9 +44,9 @@ export function runGateway(env: Record<string, string>, cwd: string, log: LogTai
   if (pid === undefined) throw new Error(`could not start ${process.execPath} ${OPENCLAW}`);
   log.follow(child.stdout);
   log.follow(child.stderr);
-  const exit = once(child, "exit").then(([code, signal]): Exit => {
-    // Helpers that it started and that outlived it.
+  const exit = once(child, "exit").then(async ([code, signal]): Promise<Exit> => {
     signalGroup(pid, "SIGKILL");
+    await killStragglers(root);
     for (const { stop } of Object.values(lines)) stop();
     return { code, signal };
   });

@@ -69,6 +69,8 @@ export type Gateway = {
    * attaches its listener some time after the login, and loses what comes in between, so `whatsapp.online()` is too early on a busy machine.
    */
   listening(options?: { timeoutMs?: number }): Promise<void>;
+  /** Calls the listener with each line of its log from now on. Returns how to stop that. */
+  onLine(listener: (line: string) => void): () => void;
   /** Resolves with the next line of its log that matches, within `timeoutMs` (default 10 s). */
   logged(pattern: RegExp, options?: { timeoutMs?: number }): Promise<string>;
   /** Changes the configuration file, which a running gateway notices and applies. */
@@ -91,7 +93,7 @@ export type Gateway = {
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { accountId = "default", log = () => {} } = options;
   const root = await mkdtemp(join(await temporaryFolder(), "hotbags-gateway-"));
-  const caretaker = startCaretaker([root]);
+  const caretaker = startCaretaker(root);
   try {
     const stateDir = options.stateDir ?? join(root, "state");
     if (!existsSync(join(stateDir, "state"))) await copyStateTemplate(stateDir, log);
@@ -156,6 +158,7 @@ function control({ root, stateDir, port, token, config, env, caretaker }: Parts)
     stateDir,
     configPath: configPath(root),
     logs: tail.lines,
+    onLine: tail.onLine,
     get pid() {
       return running?.pid;
     },
@@ -180,7 +183,7 @@ function control({ root, stateDir, port, token, config, env, caretaker }: Parts)
     kill: () => end("kill"),
     async start() {
       if (running !== undefined) throw new Error(`the gateway runs already, as process ${running.pid}`);
-      const started = runGateway(env, root, tail);
+      const started = runGateway(root, env, tail);
       running = started;
       caretaker.watch(started.pid);
       void started.exit.then(() => {

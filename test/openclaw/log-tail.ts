@@ -12,6 +12,8 @@ export type LogTail = {
   readonly lines: readonly string[];
   /** Takes a stream in, to its end. */
   follow(stream: Readable): void;
+  /** Calls the listener with each line from now on. Returns how to stop that. */
+  onLine(listener: (line: string) => void): () => void;
   /** Resolves with the next line that matches. Never rejects; `stop` forgets it. */
   next(pattern: RegExp): { line: Promise<string>; stop(): void };
   /** The last lines, for an error. */
@@ -21,9 +23,11 @@ export type LogTail = {
 export function createLogTail(): LogTail {
   const lines: string[] = [];
   const watchers = new Set<Watcher>();
+  const listeners = new Set<(line: string) => void>();
   const hear = (line: string): void => {
     lines.push(line);
     if (lines.length > KEPT_LINES) lines.shift();
+    for (const listener of listeners) listener(line);
     for (const watcher of watchers) {
       if (!watcher.pattern.test(line)) continue;
       watchers.delete(watcher);
@@ -34,6 +38,10 @@ export function createLogTail(): LogTail {
     lines,
     follow(stream) {
       createInterface({ input: stream }).on("line", hear);
+    },
+    onLine(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
     },
     next(pattern) {
       const { promise, resolve } = Promise.withResolvers<string>();

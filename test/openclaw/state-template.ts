@@ -1,11 +1,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { cp, mkdir, mkdtemp, readFile, realpath, rm, symlink, unlink, writeFile } from "node:fs/promises";
-import { basename, delimiter, dirname, join, relative } from "node:path";
-import { freePort } from "../hotbags/port.ts";
-import { exampleConfig, writeConfig } from "./config.ts";
-import { CACHE, configPath, gatewayEnvironment, OPENCLAW } from "./environment.ts";
-import { runGateway } from "./gateway-process.ts";
+import { delimiter, dirname, join, relative } from "node:path";
+import { CACHE, configPath, OPENCLAW } from "./environment.ts";
 import { createLogTail } from "./log-tail.ts";
 
 const VERSION = "2026.9.6";
@@ -14,12 +11,9 @@ const TEMPLATE = join(CACHE, `openclaw-state-${VERSION}`);
 /** Written last into a template: that it is whole, and where it was made. */
 const MADE = "made-in";
 
-/** A first start takes longer than any later one, and this one may share a machine. */
-const WARM_UP_MS = 300_000;
-
 /**
  * Makes `stateDir` the state folder of a fresh gateway that has the WhatsApp plugin installed. The folder it is copied from is made
- * at the first call in a clone (about a minute, npm's registry), and announced to `log`; after that it takes no network and 20 ms.
+ * at the first call in a clone (half a minute, npm's registry), and announced to `log`; after that it takes no network and 30 ms.
  *
  * The plugin itself (80 MB) is not copied: OpenClaw loads it from where its install record says it is, which is in the template.
  */
@@ -45,13 +39,12 @@ async function findTemplate(): Promise<string | undefined> {
  * the first who makes it, so that two processes may do this at the same time: the later one throws its work away.
  */
 async function makeTemplate(log: (line: string) => void): Promise<string> {
-  log(`install OpenClaw's WhatsApp plugin ${VERSION} (once; about a minute)`);
+  log(`install OpenClaw's WhatsApp plugin ${VERSION} (once; about half a minute)`);
   await mkdir(CACHE, { recursive: true });
   const made = await realpath(await mkdtemp(`${TEMPLATE}-`));
   const root = await mkdtemp(join(CACHE, "making-"));
   try {
     await install(made, root);
-    await warmUp(made, root);
     await writeFile(join(made, MADE), made);
     return await publish(made);
   } catch (error) {
@@ -99,18 +92,4 @@ async function install(stateDir: string, root: string): Promise<void> {
   output.follow(child.stderr);
   const [code] = await once(child, "close");
   if (code !== 0) throw new Error(`openclaw plugins install ended with code ${code}:\n${output.show()}`);
-}
-
-/** Runs a gateway once, so that the copies need not repeat what only a first start does: migrations, and compiling OpenClaw. */
-async function warmUp(stateDir: string, root: string): Promise<void> {
-  const port = await freePort();
-  const config = await exampleConfig({ port, root, accountId: "default", plugin: "none", sidecarUrl: "" });
-  await writeConfig(configPath(root), config);
-  const env = await gatewayEnvironment(root, stateDir, { OPENCLAW_GATEWAY_TOKEN: basename(stateDir) });
-  const gateway = runGateway(env, root, createLogTail());
-  try {
-    await gateway.ready(WARM_UP_MS);
-  } finally {
-    await gateway.stop();
-  }
 }

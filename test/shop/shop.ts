@@ -82,8 +82,10 @@ export async function openShop(options: ShopOptions = {}): Promise<Shop> {
       const response = await fetch(`http://127.0.0.1:${port}/health`);
       return { status: response.status, body: (await response.json()) as Record<string, unknown> };
     };
-    const ready = whatsapp
-      .online()
+    const ready = gateway
+      .ready()
+      .then(() => log("OpenClaw is up; it connects to WhatsApp"))
+      .then(() => whatsapp.online())
       .then(() => until("the sidecar is healthy", async () => (await health()).status === 200, 60_000));
     const givenUp = interrupted?.then(() => {
       throw new Error("interrupted");

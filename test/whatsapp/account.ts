@@ -18,6 +18,10 @@ export interface LinkedDevice {
   readonly keys: AccountKeys;
 }
 
+export interface AccountOptions extends MailboxOptions {
+  readonly renewsSessions: boolean;
+}
+
 /** A linked bot: one companion device of one number. A new link of the same account is a new Account. */
 export class Account {
   readonly id: string;
@@ -32,9 +36,14 @@ export class Account {
   readonly peer: string;
   connection: Connection | undefined;
   loggedOut = false;
+  /** How often the bot itself went away: it may have been killed, and have lost the newest of its Signal state. */
+  departures = 0;
   logins = 0;
 
-  constructor(link: LinkedDevice, options: MailboxOptions) {
+  /** Whether contacts open new sessions after the bot has gone away. */
+  readonly renewsSessions: boolean;
+
+  constructor(link: LinkedDevice, options: AccountOptions) {
     this.id = link.accountId;
     this.addresses = addressesOf(link.number);
     this.device = link.device;
@@ -42,6 +51,7 @@ export class Account {
     this.keys = link.keys;
     this.phone = new SignalDevice(link.phoneIdentity);
     this.peer = `${link.number}:${link.device}`;
+    this.renewsSessions = options.renewsSessions;
     this.mailbox = new Mailbox(this, options);
   }
 
@@ -61,14 +71,15 @@ export class Account {
     this.mailbox.connected(connection);
   }
 
-  disconnected(): void {
+  disconnected(byClient: boolean): void {
+    if (byClient) this.departures++;
     this.connection = undefined;
     this.mailbox.disconnected();
   }
 
   /** One clause for messages of errors. */
   describe(): string {
-    const state = this.loggedOut ? "logged out" : this.mailbox.state;
-    return `the bot ${this.id} is ${state} after ${this.logins} logins`;
+    const state = this.loggedOut ? "logged out" : this.mailbox.describe();
+    return `the bot ${this.id} is ${state} (logins so far: ${this.logins})`;
   }
 }

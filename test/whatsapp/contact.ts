@@ -45,6 +45,8 @@ export class Contact {
   registered: boolean;
   /** The group sessions (`<group> <account>`) in which the bot is known to have this contact's sender key. */
   readonly knownSenderKeys = new Set<string>();
+  /** By bot: how often it had gone away when the session was opened in which this contact writes to it. */
+  readonly sessionAges = new Map<string, number>();
   readonly #post: Post;
 
   constructor(number: string, options: ContactOptions, post: Post) {
@@ -68,6 +70,7 @@ export class Contact {
   reinstalls(): void {
     this.device = new SignalDevice();
     this.knownSenderKeys.clear();
+    this.sessionAges.clear();
   }
 
   /**

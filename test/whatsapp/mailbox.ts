@@ -50,6 +50,14 @@ export class Mailbox {
     return this.#state;
   }
 
+  /** The state in words, with what it waits for. */
+  describe(): string {
+    if (this.#state !== "logged in") return this.#state;
+    return this.#asked
+      ? "logged in, but has not shown that it listens"
+      : "logged in, but has not asked for its backlog";
+  }
+
   online(timeoutMs: number): Promise<void> {
     if (this.#state === "online") return Promise.resolve();
     return this.#goingOnline.wait(timeoutMs, () => `not online within ${timeoutMs} ms: ${this.#account.describe()}`);

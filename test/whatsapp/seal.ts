@@ -51,9 +51,21 @@ async function directly(
   message: proto.IMessage,
   extra: Record<string, string>,
 ): Promise<BinaryNode> {
-  if (!author.device.hasSession(account.peer)) await author.device.openSession(account.peer, account.keys.take());
+  await ensureSession(author, account);
   const { type, ciphertext } = await author.device.encrypt(account.peer, encodeWAMessage(message));
   return { tag: "enc", attrs: { v: "2", type: type satisfies EncType, ...extra }, content: ciphertext };
+}
+
+/**
+ * A bot that was killed just after it wrote to somebody has lost the session that Baileys had opened for that; it could
+ * read the answer only after a retry receipt. OpenClaw loses a message that comes so: it has put the unreadable first copy
+ * down as done, under the same id. Unlike real phones, contacts therefore open a new session after the bot has gone away.
+ */
+async function ensureSession({ device, sessionAges }: Contact, { peer, departures, keys, renewsSessions }: Account) {
+  const age = renewsSessions ? (sessionAges.get(peer) ?? 0) : departures;
+  if (device.hasSession(peer) && age === departures) return;
+  await device.openSession(peer, keys.take());
+  sessionAges.set(peer, departures);
 }
 
 function envelope({ id, author, group, content, at, addressing }: SentParts): Record<string, string> {

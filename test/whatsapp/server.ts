@@ -42,7 +42,7 @@ export class WhatsAppServer {
         const connection = new Connection(webSocket, this.identity, {
           login: (one, finish) => this.#login(one, finish),
           stanza: (one, stanza) => this.#stanza(one, stanza),
-          closed: (one) => this.#closed(one),
+          closed: (one, byClient) => this.#closed(one, byClient),
           failed: (_, error) => this.#options.reporter.log(`connection failed: ${String(error)}`),
         });
         this.#connections.set(connection, undefined);
@@ -103,11 +103,11 @@ export class WhatsAppServer {
     if (client?.account.connection === connection) client.handle(stanza);
   }
 
-  #closed(connection: Connection): void {
+  #closed(connection: Connection, byClient: boolean): void {
     const account = this.#connections.get(connection)?.account;
     this.#connections.delete(connection);
     if (account?.connection !== connection) return;
-    account.disconnected();
+    account.disconnected(byClient);
     this.#options.reporter.emit({ type: "disconnected", atMs: nowMs(), accountId: account.id });
   }
 }

@@ -246,6 +246,7 @@ describe("a bot", { timeout: TIMEOUT_MS }, () => {
     await bot.send("+15550001", "yes");
     await anna.hears("yes");
     await bot.until(() => bot.heard.length === 1);
+    expect(whatsapp.receipts.filter(({ kind }) => kind === "retry")).toEqual([]);
   });
 
   test("that lost its newest Signal state is understood again, and understands", async () => {

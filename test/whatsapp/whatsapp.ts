@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { Curve, type KeyPair } from "baileys";
-import { Account } from "./account.ts";
+import { Account, type AccountOptions } from "./account.ts";
 import { Client } from "./client.ts";
 import { Contact, type ContactOptions, type Post } from "./contact.ts";
 import { Directory } from "./directory.ts";
@@ -18,6 +18,12 @@ export interface WhatsAppOptions {
   readonly log?: (line: string) => void;
   /** When the bot gets its messages after a login: `when listening` (the default) or `at once`; see `Delivery`. */
   readonly delivery?: Delivery;
+  /**
+   * Whether contacts write in new Signal sessions after the bot has gone away. Default true; with false they write on in
+   * their old ones, as real phones do, and a bot killed just after a send needs a retry receipt for the answer, with which
+   * OpenClaw loses it.
+   */
+  readonly renewSessions?: boolean;
 }
 
 /** A gateway start takes 15-25 s, and several times that on a busy machine. */
@@ -40,11 +46,10 @@ export class WhatsApp {
   readonly #listeners = new Set<WhatsAppListener>();
   readonly #reporter: Reporter;
   readonly #server: WhatsAppServer;
-  readonly #delivery: Delivery;
+  readonly #accountOptions: AccountOptions;
   #heldSends: PromiseWithResolvers<void> | undefined;
 
-  constructor({ log = () => {}, delivery = "when listening" }: WhatsAppOptions) {
-    this.#delivery = delivery;
+  constructor({ log = () => {}, delivery = "when listening", renewSessions = true }: WhatsAppOptions) {
     this.#reporter = {
       log: (line) => log(`whatsapp: ${line}`),
       emit: (event) => {
@@ -53,6 +58,7 @@ export class WhatsApp {
         if (line) log(`whatsapp: ${line}`);
       },
     };
+    this.#accountOptions = { reporter: this.#reporter, delivery, renewsSessions: renewSessions };
     this.#server = new WhatsAppServer({
       reporter: this.#reporter,
       clientOf: (noiseKey) => this.#clients.values().find(({ account }) => account.noiseKey.equals(noiseKey)),
@@ -82,7 +88,7 @@ export class WhatsApp {
     const earlier = this.#clients.get(device.accountId);
     earlier?.logout();
     earlier?.account.mailbox.close("the account was linked anew");
-    const account = new Account(device, { reporter: this.#reporter, delivery: this.#delivery });
+    const account = new Account(device, this.#accountOptions);
     const common = { account, directory: this.#directory, reporter: this.#reporter };
     const decide: OnSend = (message) => this.onSend(message);
     const outgoing = new Outgoing({ ...common, sent: this.sent, undecrypted: this.undecrypted, decide });

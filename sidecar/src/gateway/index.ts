@@ -1,4 +1,5 @@
 export type { AccountCode, AccountState } from "./account.ts";
+export { ChannelStarter } from "./channel-starter.ts";
 export { openGateway } from "./gateway.ts";
 export type { SendOutcome } from "./outcome.ts";
 export { type FirstAsked, type GatewayProcess, stillRemembers } from "./process.ts";

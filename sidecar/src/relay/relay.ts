@@ -1,8 +1,7 @@
-import { transportSessionId } from "@hotbags/shared";
+import { step, transportSessionId } from "@hotbags/shared";
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
 import { Lanes } from "../lanes.ts";
-import { step } from "../step.ts";
 import type { PendingMessage, RecordedCommand, Store } from "../store/index.ts";
 import { type Backoff, backoffMs } from "./backoff.ts";
 import { Breaker } from "./breaker.ts";

@@ -1,9 +1,8 @@
-import { transportSessionId } from "@hotbags/shared";
+import { step, transportSessionId } from "@hotbags/shared";
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
 import type { Gateway, SendOutcome } from "../gateway/index.ts";
 import { Lanes } from "../lanes.ts";
-import { step } from "../step.ts";
 import type { Store, WaitingCommand } from "../store/index.ts";
 import { Doubts } from "./doubts.ts";
 import { type Observation, Observations } from "./observations.ts";

@@ -1,5 +1,5 @@
+import { step } from "@hotbags/shared";
 import Database from "better-sqlite3";
-import { step } from "../step.ts";
 
 const { SqliteError } = Database;
 

@@ -9,7 +9,8 @@ export interface ConnectionEvents {
   login(connection: Connection, client: ClientFinish): void;
   /** A stanza came; they come in the order in which the client wrote them. */
   stanza(connection: Connection, node: BinaryNode): void;
-  closed(connection: Connection): void;
+  /** It is over; `byClient` if the client closed it, or died. */
+  closed(connection: Connection, byClient: boolean): void;
   /** The client broke the protocol, or handling its stanza threw; the connection is terminated. */
   failed(connection: Connection, error: unknown): void;
 }
@@ -31,7 +32,7 @@ export class Connection {
       // Decoding is asynchronous: the chain keeps the order.
       this.#reading = this.#reading.then(() => this.#read(data)).catch((error) => this.#fail(error));
     });
-    socket.on("close", () => this.#closed());
+    socket.on("close", () => this.#closed(true));
     // A reset socket is an ordinary way for a killed client to leave; "close" follows.
     socket.on("error", () => {});
   }
@@ -50,13 +51,13 @@ export class Connection {
   /** Ends the connection after what was written so far; it counts as closed at once. */
   end(): void {
     this.#socket.close();
-    this.#closed();
+    this.#closed(false);
   }
 
   /** Cuts the connection without a word, as a lost network does; it counts as closed at once. */
   terminate(): void {
     this.#socket.terminate();
-    this.#closed();
+    this.#closed(false);
   }
 
   async #read(data: Buffer): Promise<void> {
@@ -74,10 +75,10 @@ export class Connection {
     }
   }
 
-  #closed(): void {
+  #closed(byClient: boolean): void {
     if (this.#stage === "closed") return;
     this.#stage = "closed";
-    this.#events.closed(this);
+    this.#events.closed(this, byClient);
   }
 
   #fail(error: unknown): void {

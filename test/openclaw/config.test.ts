@@ -1,0 +1,45 @@
+import { execFile } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type ConfigOptions, exampleConfig, writeConfig } from "./config.ts";
+import { configPath, gatewayEnvironment, OPENCLAW } from "./environment.ts";
+import { copyStateTemplate } from "./state-template.ts";
+
+let root: string;
+let options: ConfigOptions;
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), "hotbags-config-"));
+  options = { port: 20_000, root, accountId: "default", plugin: {}, sidecarUrl: "ws://127.0.0.1:20001" };
+});
+afterAll(() => rm(root, { recursive: true, force: true }));
+
+test("openclaw.json.example is valid for the real OpenClaw, without a warning", { timeout: 120_000 }, async () => {
+  const stateDir = join(root, "state");
+  await copyStateTemplate(stateDir, console.log);
+  await writeConfig(configPath(root), await exampleConfig(options));
+  const env = await gatewayEnvironment(root, stateDir, { OPENCLAW_GATEWAY_TOKEN: "t", BRIDGE_TOKEN: "t" });
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, [OPENCLAW, "config", "validate"], { env });
+  expect(stdout).toMatch(/^Config valid: \S+\s*$/);
+  expect(stderr).toBe("");
+});
+
+test("a test changes ports, numbers and paths, and no secret is written into the file", async () => {
+  const before = await exampleConfig(options);
+  const config = await exampleConfig({ ...options, allowFrom: ["+15550009999"], plugin: { config: { token: "x" } } });
+  expect(config.gateway.port).toBe(20_000);
+  expect(config.channels.whatsapp.allowFrom).toEqual(["+15550009999"]);
+  expect(config.channels.whatsapp.groupAllowFrom).toEqual(["+15550009999"]);
+  expect(config.plugins.entries["hotbags"]?.config).toEqual({ sidecarUrl: "ws://127.0.0.1:20001", token: "x" });
+  expect(JSON.stringify(before)).toContain('"id":"BRIDGE_TOKEN"');
+  expect(config["session"]).toEqual(before["session"]);
+});
+
+test("the plugin can be left out, and a second account added", async () => {
+  const config = await exampleConfig({ ...options, plugin: "none", accountId: "shop-2" });
+  expect(config.plugins.allow).toEqual(["whatsapp"]);
+  expect(config.plugins.entries["hotbags"]).toBeUndefined();
+  expect(config.channels.whatsapp.accounts).toEqual({ "shop-2": {} });
+});
