@@ -126,8 +126,14 @@ for (const { point, meaning } of GATEWAY_POINTS) {
     const accepted = shop.hotbags.accepted.filter(({ message_id }) => message_id === sent.id).length;
     rows.push({ point, meaning, posts, accepted, replies: anna.heard.length });
     expect([posts, accepted, anna.heard.length]).toEqual([1, 1, 1]);
-  });
+  }, 180_000);
 }
+
+it("OpenClaw, which leaves WhatsApp down after three such deaths, was told to start it by the bridge", () => {
+  expect(shop.gateway.logs.some((line) => line.includes("restart-loop breaker tripped"))).toBe(true);
+  const started = shop.sidecar.lines.filter(({ msg }) => msg?.includes("given up on WhatsApp; starting it again"));
+  expect(started.length).toBeGreaterThan(0);
+});
 
 it("the table in docs/guarantees.md is what was observed here", () => {
   const table = drawTable(rows);

@@ -4,7 +4,7 @@ import { type AccountCode, accountState } from "./account.ts";
 import { ChannelStarter } from "./channel-starter.ts";
 import type { Gateway, GatewayState } from "./types.ts";
 
-/** The two things that the starter asks of the gateway, and a clock that is moved by hand. The real gateway is in test/e2e/channel.test.ts. */
+/** The two things that the starter asks of the gateway, and a clock that is moved by hand. The crash matrix in test/crash shows it on the real gateway. */
 function stand() {
   let nowMs = 0;
   let state: GatewayState = { link: "up", process: null, accounts: new Map() };
