@@ -18,7 +18,6 @@ async function setUp(options: Partial<BridgeOptions> = {}) {
   const create = (special: Partial<BridgeOptions> = {}) => {
     const bridge = new Bridge({
       ...{ stateDir, openclawVersion: "2026.9.6", log, isConsumed: (text) => text === "stop" },
-      pluginConfig: { sidecarUrl: sidecar.url, token: TOKEN },
       linkTiming: { ...LINK_TIMING, reconnectBaseMs: 1, reconnectMaxMs: 5 },
       ...options,
       ...special,
@@ -26,7 +25,7 @@ async function setUp(options: Partial<BridgeOptions> = {}) {
     onTestFinished(() => bridge.stop());
     return bridge;
   };
-  return { sidecar, log, create };
+  return { sidecar, log, create, config: { sidecarUrl: sidecar.url, token: TOKEN } };
 }
 
 /** `message_received` for a text in Ada's chat. */
@@ -36,9 +35,9 @@ function received(text: string, messageId: string) {
 }
 
 test("a message that both hooks see reaches the sidecar once, in its complete form", async () => {
-  const { sidecar, create } = await setUp();
+  const { sidecar, create, config } = await setUp();
   const bridge = create();
-  bridge.start();
+  bridge.start(config);
   await bridge.onReceived(...received("Hello", "3EB0C0FFEE01"));
   expect(await bridge.onDispatch(directContext())).toBe(CLAIM);
   expect(await bridge.onDispatch(groupContext({ MessageSid: "G1" }))).toBe(CLAIM);
@@ -49,9 +48,9 @@ test("a message that both hooks see reaches the sidecar once, in its complete fo
 });
 
 test("what OpenClaw consumes itself arrives by the net alone, in its place among the chat's messages", async () => {
-  const { sidecar, create } = await setUp({ intakeLimits: { ...INTAKE_LIMITS, heldConsumedMs: 5 } });
+  const { sidecar, create, config } = await setUp({ intakeLimits: { ...INTAKE_LIMITS, heldConsumedMs: 5 } });
   const bridge = create();
-  bridge.start();
+  bridge.start(config);
   await bridge.onReceived(...received("first", "A1"));
   await bridge.onReceived(...received("stop", "A2"));
   await bridge.onReceived(...received("last", "A3"));
@@ -62,9 +61,9 @@ test("what OpenClaw consumes itself arrives by the net alone, in its place among
 });
 
 test("a word that OpenClaw does not consume after all is captured once, and waits for nothing", async () => {
-  const { sidecar, create } = await setUp();
+  const { sidecar, create, config } = await setUp();
   const bridge = create({ intakeLimits: { ...INTAKE_LIMITS, heldConsumedMs: 60_000 } });
-  bridge.start();
+  bridge.start(config);
   await bridge.onReceived(...received("stop", "A1"));
   await bridge.onDispatch(directContext({ MessageSid: "A1", RawBody: "stop" }));
   await bridge.onDispatch(directContext({ MessageSid: "A2" }));
@@ -73,9 +72,9 @@ test("a word that OpenClaw does not consume after all is captured once, and wait
 });
 
 test("an unknown thing that OpenClaw consumed goes out after the wait, and those behind it then", async () => {
-  const { sidecar, create } = await setUp({ intakeLimits: { ...INTAKE_LIMITS, heldMs: 20 } });
+  const { sidecar, create, config } = await setUp({ intakeLimits: { ...INTAKE_LIMITS, heldMs: 20 } });
   const bridge = create();
-  bridge.start();
+  bridge.start(config);
   await bridge.onReceived(...received("magic word", "A1"));
   await bridge.onDispatch(directContext({ MessageSid: "A2" }));
   await until("both arrived", () => sidecar.ids.length === 2);
@@ -83,9 +82,9 @@ test("an unknown thing that OpenClaw consumed goes out after the wait, and those
 });
 
 test("other channels are left to OpenClaw; its own turns on WhatsApp are silenced but are no messages", async () => {
-  const { sidecar, create } = await setUp();
+  const { sidecar, create, config } = await setUp();
   const bridge = create();
-  bridge.start();
+  bridge.start(config);
   expect(await bridge.onDispatch(directContext({ OriginatingChannel: "telegram" }))).toBeUndefined();
   expect(await bridge.onDispatch(directContext({ InternalTurnSource: "heartbeat" }))).toBe(CLAIM);
   await bridge.onReceived(received("Hello", "A1")[0], { channelId: "telegram" });
@@ -95,9 +94,9 @@ test("other channels are left to OpenClaw; its own turns on WhatsApp are silence
 });
 
 test("what cannot be a message is claimed, kept, and named without its text or number", async () => {
-  const { log, create, sidecar } = await setUp();
+  const { log, create, sidecar, config } = await setUp();
   const bridge = create();
-  bridge.start();
+  bridge.start(config);
   const lid = { ChatId: "123456789012345@lid", From: "123456789012345@lid", RawBody: "my secret" };
   expect(await bridge.onDispatch(directContext(lid))).toBe(CLAIM);
   await until("reported", () => sidecar.frames.some((f) => f.type === "status" && f.parked_messages === 1));
@@ -108,12 +107,11 @@ test("what cannot be a message is claimed, kept, and named without its text or n
 });
 
 test("with a broken configuration messages are still captured, and the field is named; with a good one they go", async () => {
-  const { log, sidecar, create } = await setUp();
+  const { log, sidecar, create, config } = await setUp();
   const broken = new Bridge({
     ...{ stateDir: temporaryFolder(), openclawVersion: "", log, isConsumed: () => false },
-    pluginConfig: { sidecarUrl: "ws://example.com", token: TOKEN },
   });
-  broken.start();
+  broken.start({ sidecarUrl: "ws://example.com", token: TOKEN });
   expect(await broken.onDispatch(directContext())).toBe(CLAIM);
   await broken.stop();
   expect(log.lines.filter((line) => line.startsWith("error"))).toEqual([
@@ -121,19 +119,33 @@ test("with a broken configuration messages are still captured, and the field is 
       /^error hotbags: messages are kept but not forwarded: plugins\.entries\.hotbags\.config\.sidecarUrl/,
     ),
   ]);
-  create().start();
+  create().start(config);
   await until("connected", () => sidecar.connections === 1);
 });
 
-test("a config edit (the new instance beside the old) loses no message and doubles none", async () => {
-  const { sidecar, create } = await setUp();
+test("a config edit loses no message: the instance is started anew while its hooks go on", async () => {
+  const { sidecar, create, config } = await setUp();
+  const bridge = create();
+  bridge.start({ ...config, token: "wrong" });
+  await bridge.onDispatch(directContext({ MessageSid: "before" }));
+  await bridge.stop();
+  await bridge.onReceived(...received("Hello", "between"));
+  await bridge.onDispatch(directContext({ MessageSid: "between" }));
+  bridge.start(config);
+  await bridge.onDispatch(directContext({ MessageSid: "after" }));
+  await until("all arrived", () => sidecar.ids.length === 3);
+  expect(sidecar.ids).toEqual(["before", "between", "after"]);
+});
+
+test("two instances beside each other (an upgrade) lose no message", async () => {
+  const { sidecar, create, config } = await setUp();
   let bridge = create();
-  bridge.start();
+  bridge.start(config);
   for (let n = 0; n < 40; n += 1) {
     if (n % 10 === 5) {
       const old = bridge;
       bridge = create();
-      bridge.start();
+      bridge.start(config);
       await old.onDispatch(directContext({ MessageSid: `M${n}-during` }));
       await old.stop();
       await old.onDispatch(directContext({ MessageSid: `M${n}-after` }));
@@ -148,9 +160,9 @@ test("a config edit (the new instance beside the old) loses no message and doubl
 });
 
 test("a send that the gateway observed is reported by its hash", async () => {
-  const { sidecar, create } = await setUp();
+  const { sidecar, create, config } = await setUp();
   const bridge = create();
-  bridge.start();
+  bridge.start(config);
   bridge.onSent({ to: "+15550001", content: "Yes!", success: true }, { channelId: "whatsapp", accountId: "default" });
   bridge.onSent({ to: "+15550001", content: "Yes!", success: true }, { channelId: "telegram" });
   await until("reported", () => sidecar.frames.some((frame) => frame.type === "sent"));
@@ -158,10 +170,10 @@ test("a send that the gateway observed is reported by its hash", async () => {
 });
 
 test("an instance that was killed between the hooks leaves its messages to the next one", async () => {
-  const { sidecar, create } = await setUp();
+  const { sidecar, create, config } = await setUp();
   const killed = create({ intakeLimits: { ...INTAKE_LIMITS, heldMs: 60_000 } });
   await killed.onReceived(...received("Hello", "A1"));
-  create({ intakeLimits: { ...INTAKE_LIMITS, heldMs: 5 } }).start();
+  create({ intakeLimits: { ...INTAKE_LIMITS, heldMs: 5 } }).start(config);
   await until("arrived", () => sidecar.ids.length === 1);
 });
 

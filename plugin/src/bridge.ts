@@ -16,7 +16,6 @@ export const CLAIM = { handled: true, queuedFinal: false, counts: { tool: 0, blo
 export type BridgeOptions = {
   /** OpenClaw's state folder; ours is `hotbags` in it. */
   stateDir: string;
-  pluginConfig: unknown;
   openclawVersion: string;
   log: Log;
   /** True if OpenClaw may consume this text itself, so that only the net sees it. */
@@ -32,8 +31,9 @@ const COMPLAIN_EVERY_MS = 60_000;
 const ADOPT_EVERY_MS = 10_000;
 
 /**
- * One running instance of the plugin: hooks → intake → outbox → link. OpenClaw may run two of them for a moment (a
- * config edit), so nothing is shared but the outbox's file.
+ * One instance of the plugin: hooks → intake → outbox → link. It is started and stopped several times, once more with
+ * each edit of its configuration, while the hooks go on. OpenClaw may run two instances for a moment (an upgrade), so
+ * nothing is shared but the outbox's file.
  */
 export class Bridge {
   readonly #options: BridgeOptions;
@@ -58,8 +58,9 @@ export class Bridge {
    * Opens the outbox and starts the link. Never throws: a broken configuration must not keep messages from being
    * captured.
    */
-  start(): void {
-    const { pluginConfig, openclawVersion, log, linkTiming } = this.#options;
+  start(pluginConfig: unknown): void {
+    const { openclawVersion, log, linkTiming } = this.#options;
+    this.#intake.start();
     this.#intake.adoptHeld();
     this.#adopting = setInterval(() => this.#intake.adoptHeld(), ADOPT_EVERY_MS);
     const parsed = parseConfig(pluginConfig);
@@ -77,7 +78,7 @@ export class Bridge {
     this.#link.start();
   }
 
-  /** Closes everything this instance has opened; afterwards nothing of it runs. */
+  /** Closes everything this instance has opened; nothing of it runs until the next start. */
   async stop(): Promise<void> {
     clearInterval(this.#complaining);
     clearInterval(this.#adopting);

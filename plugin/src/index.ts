@@ -5,6 +5,9 @@ import { missingSettings } from "./gateway-settings.ts";
 import { line } from "./log.ts";
 import { silence } from "./silence.ts";
 
+/** Where our configuration stands in OpenClaw's. */
+const CONFIG_PATH = "plugins.entries.hotbags.config";
+
 /**
  * OpenClaw's plugin entry. It is evaluated several times in a process, so nothing happens before `register`, and
  * nothing is opened but in a running gateway.
@@ -21,7 +24,6 @@ function register(api: OpenClawPluginApi): void {
   if (api.registrationMode === "cli-metadata" || api.registrationMode === "setup-only") return;
   const bridge = new Bridge({
     stateDir: api.runtime.state.resolveStateDir(),
-    pluginConfig: api.pluginConfig,
     openclawVersion: api.runtime.version,
     log: api.logger,
     isConsumed: (text) => isAbortRequestText(text) || /^\s*\/approve(?:@\S+)?(?:\s|$)/i.test(text),
@@ -30,13 +32,18 @@ function register(api: OpenClawPluginApi): void {
   api.on("message_received", (event, context) => bridge.onReceived(event, context));
   api.on("message_sent", (event, context) => bridge.onSent(event, context));
   api.on("reply_payload_sending", (event, context) => silence(event, context));
+  // An edit of our configuration restarts the service and nothing else. By default OpenClaw would replace the whole
+  // plugin: for seconds its hooks fail, so that the model's path takes messages, and message_received never works again
+  // until the gateway restarts (2026.9.6).
+  api.registerReload({ hotPrefixes: [CONFIG_PATH] });
   // Named in every mode, so that `openclaw plugins inspect` shows it; run only in a gateway.
   api.registerService({
     id: "hotbags",
-    start: (context) => {
+    reload: { configPrefixes: [CONFIG_PATH] },
+    start: ({ config }) => {
       if (api.registrationMode !== "full") return;
-      for (const missing of missingSettings(context.config)) api.logger.warn(line({}, missing));
-      bridge.start();
+      for (const missing of missingSettings(config)) api.logger.warn(line({}, missing));
+      bridge.start(config.plugins?.entries?.["hotbags"]?.config);
     },
     stop: () => bridge.stop(),
   });

@@ -47,7 +47,7 @@ export class Intake {
   readonly #onReady: (seq: number) => void;
   readonly #memory: Memory;
   readonly #heldTimers = new Map<number, NodeJS.Timeout>();
-  readonly #stopped = Promise.withResolvers<void>();
+  #stopped = Promise.withResolvers<void>();
   readonly #trouble = new Complaint();
   #outbox: Outbox | undefined;
   #retryTimer: NodeJS.Timeout | undefined;
@@ -65,6 +65,14 @@ export class Intake {
     this.#onReady = onReady;
     this.#limits = limits;
     this.#memory = new Memory(limits.memoryMessages, limits.memoryBytes);
+  }
+
+  /** After a stop: goes on, with what could not be written then. */
+  start(): void {
+    if (!this.#isStopped) return;
+    this.#isStopped = false;
+    this.#stopped = Promise.withResolvers<void>();
+    if (this.#memory.size > 0) this.#retryLater();
   }
 
   /** The outbox, opened if need be. Undefined while it cannot be used, and after the stop. Never throws. */
@@ -113,9 +121,10 @@ export class Intake {
   stop(): void {
     this.#isStopped = true;
     clearTimeout(this.#retryTimer);
+    this.#retryTimer = undefined;
     this.#writeMemory();
     for (const { captured } of this.#memory.all()) {
-      const lost = "could not be written before the stop and is lost, unless OpenClaw dispatches it again";
+      const lost = "not written before the stop; if the gateway ends now, only OpenClaw can still have it";
       this.#log.error(line(aboutOf(captured), lost));
     }
     for (const timer of this.#heldTimers.values()) clearTimeout(timer);

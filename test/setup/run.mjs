@@ -6,6 +6,8 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
+/** Not in package.json's `packageManager`: pnpm would look that up at the registry in every run. */
+const PNPM = "pnpm@12.21.0";
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const CACHE = join(ROOT, "node_modules", ".cache", "hotbags");
 const STAMP = join(CACHE, "installed");
@@ -56,13 +58,12 @@ function run(program, args, { env = process.env, quiet = false } = {}) {
 
 /** Installs the packages unless this very set is installed already, so that a second run needs neither time nor network. */
 async function install() {
-  const pnpm = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")).packageManager;
   const wanted = createHash("sha256");
   for (const file of ["pnpm-lock.yaml", "pnpm-workspace.yaml"]) wanted.update(readFileSync(join(ROOT, file)));
-  const digest = wanted.update(pnpm).digest("hex");
+  const digest = wanted.update(PNPM).digest("hex");
   if (existsSync(STAMP) && readFileSync(STAMP, "utf8") === digest) return;
   say("install packages (once; about 20 seconds)");
-  await run("npx", ["--yes", pnpm, "install", "--frozen-lockfile"], { quiet: true });
+  await run("npx", ["--yes", PNPM, "install", "--frozen-lockfile"], { quiet: true });
   mkdirSync(CACHE, { recursive: true });
   writeFileSync(STAMP, digest);
 }

@@ -9,10 +9,10 @@ for (let round = 0; round < 3; round += 1) {
   const lines: string[] = [];
   const keep = (line: string) => void lines.push(line);
   const bridge = new Bridge({
-    ...{ stateDir, pluginConfig: { sidecarUrl, token }, openclawVersion: "2026.9.6" },
+    ...{ stateDir, openclawVersion: "2026.9.6" },
     ...{ log: { info: keep, warn: keep, error: keep }, isConsumed: () => false },
   });
-  bridge.start();
+  bridge.start({ sidecarUrl, token });
   const received = { content: "Hello", messageId: `N${round}`, metadata: { senderE164: "+15550001" } };
   await bridge.onReceived(received, { channelId: "whatsapp", accountId: "default", conversationId: "+15550001" });
   await bridge.onDispatch(directContext({ MessageSid: `M${round}` }));
