@@ -54,6 +54,28 @@ describe("WhatsApp is down", () => {
   });
 });
 
+it("a reply that meets the very moment in which WhatsApp goes down is the gateway's from then on, and goes out once", async () => {
+  const anna = customer();
+  shop.hotbags.answers(({ message_id }) => {
+    // The sidecar still believes that WhatsApp is connected: it asks every few seconds.
+    shop.whatsapp.refuse(true);
+    shop.whatsapp.drop();
+    return [sendText(message_id, "through the gateway's own queue")];
+  });
+  const before = (await commandCounts())["queued_by_gateway"] ?? 0;
+  await anna.says("answer me in the worst moment");
+  await until(
+    "the gateway has it in its queue",
+    async () => (await commandCounts())["queued_by_gateway"] === before + 1,
+    30_000,
+  );
+  shop.whatsapp.refuse(false);
+  await shop.whatsapp.online();
+  await anna.hears("through the gateway's own queue", { timeoutMs: 60_000 });
+  await until("the sidecar is healthy", async () => (await shop.health()).status === 200, 60_000);
+  expect(anna.heard).toHaveLength(1);
+});
+
 describe("commands that can't be executed", () => {
   it("are refused one by one with an alarm each, and the others run in order", async () => {
     const anna = customer();

@@ -245,6 +245,30 @@ describe("a restart", () => {
   });
 });
 
+it("a change of the plugin's configuration replaces its link, and loses no message", async () => {
+  answerWith("still listening");
+  const anna = customer();
+  const links = () => {
+    const said = (msg: string) => shop.sidecar.lines.filter((line) => line.msg === msg).length;
+    return { opened: said("plugin connected"), open: said("plugin connected") - said("plugin disconnected") };
+  };
+  const before = links();
+  await shop.gateway.configure((config) => {
+    const plugin = config.plugins.entries["hotbags"]?.config;
+    if (!plugin) throw new Error("the example configures no plugin hotbags");
+    plugin["sidecarUrl"] = String(plugin["sidecarUrl"]).replace("127.0.0.1", "localhost");
+    return config;
+  });
+  const sent = [await anna.says("one"), await anna.says("two"), await anna.says("three")];
+  await until("the link is a new one", () => links().opened === before.opened + 1, 30_000);
+  sent.push(await anna.says("four"));
+  for (const _ of sent) await anna.hears("still listening");
+  await quiet();
+  expect(links().open).toBe(before.open);
+  const arrived = shop.hotbags.accepted.filter(({ from }) => from === anna.number).map(({ message_id }) => message_id);
+  expect(arrived).toEqual(sent.map(({ id }) => id));
+});
+
 describe("the signature", () => {
   it("is absent unless it is asked for", async () => {
     const anna = customer();

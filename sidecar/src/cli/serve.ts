@@ -12,11 +12,12 @@ export async function serve(environment: NodeJS.ProcessEnv): Promise<number> {
   try {
     const settings = readSettings(environment);
     const log = openLog(settings.logLevel);
-    const sidecar = await startSidecar(settings, log);
-    await new Promise<void>((resolve) => {
-      process.once("SIGTERM", () => resolve());
-      process.once("SIGINT", () => resolve());
+    // Heard from the first moment on: a signal without a listener would end the process where it stands.
+    const told = new Promise<void>((resolve) => {
+      for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
     });
+    const sidecar = await startSidecar(settings, log);
+    await told;
     await sidecar.stop();
     return 0;
   } catch (error) {

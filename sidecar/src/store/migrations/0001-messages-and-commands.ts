@@ -66,7 +66,8 @@ CREATE INDEX commands_lane ON commands (chat, id) WHERE state = 'pending';
 CREATE INDEX commands_pending ON commands (id) WHERE state = 'pending';
 -- How much the gateway was asked lately: it forgets keys by number as well as by age.
 CREATE INDEX commands_sending_at ON commands (sending_at) WHERE sending_at IS NOT NULL;
-CREATE INDEX commands_unsettled ON commands (id) WHERE state IN ('sending', 'in_doubt');
+CREATE INDEX commands_sending ON commands (id) WHERE state = 'sending';
+CREATE INDEX commands_in_doubt ON commands (id) WHERE state = 'in_doubt';
 
 -- count(*) over a million rows takes 14 ms; these are read at every health check and written in the same transaction as what they count.
 CREATE TABLE counters (

@@ -1,0 +1,76 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { freePort } from "../hotbags/port.ts";
+import { SidecarProcess } from "../shop/sidecar-process.ts";
+import { until } from "../until.ts";
+
+let dir: string;
+let environment: Record<string, string>;
+const started: SidecarProcess[] = [];
+
+beforeEach(async () => {
+  dir = mkdtempSync(join(tmpdir(), "hotbags-start-"));
+  environment = {
+    HOTBAGS_BASE_URL: `http://127.0.0.1:${await freePort()}`,
+    HOTBAGS_BEARER_TOKEN: "a-secret-bearer",
+    OPENCLAW_GATEWAY_URL: `ws://127.0.0.1:${await freePort()}`,
+    OPENCLAW_GATEWAY_TOKEN: "a-secret-gateway-token",
+    BRIDGE_LISTEN: `127.0.0.1:${await freePort()}`,
+    BRIDGE_TOKEN: "a-secret-bridge-token",
+    BRIDGE_STATE_DIR: dir,
+  };
+});
+afterEach(async () => {
+  for (const sidecar of started.splice(0)) await sidecar.stop();
+  rmSync(dir, { recursive: true });
+});
+
+function sidecar(changes: Record<string, string> = {}) {
+  const process = new SidecarProcess({ ...environment, ...changes });
+  started.push(process);
+  return process;
+}
+
+it("starts without a gateway and without Hot Bags, and ends with code 0 when it is told to", async () => {
+  const one = sidecar();
+  await one.start();
+  expect(await one.stop()).toBe(0);
+  await until("it says so", () => one.lines.some(({ msg }) => msg === "sidecar stopped"));
+});
+
+it("refuses to be the second one on its state, and leaves the first one alone", async () => {
+  const first = sidecar();
+  await first.start();
+  await expect(sidecar({ BRIDGE_LISTEN: `127.0.0.1:${await freePort()}` }).start()).rejects.toThrow(
+    /code 78.*in use by another sidecar/,
+  );
+  expect(await first.stop()).toBe(0);
+});
+
+it("refuses an address that is taken", async () => {
+  await sidecar().start();
+  const elsewhere = join(dir, "elsewhere");
+  await expect(sidecar({ BRIDGE_STATE_DIR: elsewhere }).start()).rejects.toThrow(/code 78.*EADDRINUSE.*BRIDGE_LISTEN/);
+});
+
+it("refuses a damaged database with what to do, and does not touch it", async () => {
+  const first = sidecar();
+  await first.start();
+  await first.stop();
+  writeFileSync(join(dir, "bridge.sqlite"), Buffer.alloc(64 * 1024, "not a database "));
+  await expect(sidecar().start()).rejects.toThrow(/code 78.*damaged.*restore a backup/);
+});
+
+it("names every setting that is missing, and shows none that is there", async () => {
+  const process = new SidecarProcess({ BRIDGE_TOKEN: "short", HOTBAGS_BEARER_TOKEN: "a-secret-bearer" });
+  const refusal = await process.start().then(
+    () => "started",
+    (error: Error) => error.message,
+  );
+  expect(refusal).toMatch(
+    /code 78.*HOTBAGS_BASE_URL: is not set.*OPENCLAW_GATEWAY_TOKEN: is not set.*BRIDGE_TOKEN: must be at least 16/,
+  );
+  expect(refusal).not.toMatch(/a-secret|short/);
+});
