@@ -15,9 +15,11 @@ async function setUp(options: Partial<BridgeOptions> = {}) {
   const sidecar = await ScratchSidecar.start();
   const log = memoryLog();
   const stateDir = temporaryFolder();
+  const config: Record<string, unknown> = { sidecarUrl: sidecar.url, token: TOKEN };
   const create = (special: Partial<BridgeOptions> = {}) => {
     const bridge = new Bridge({
       ...{ stateDir, openclawVersion: "2026.9.6", log, isConsumed: (text) => text === "stop" },
+      ...{ readConfig: () => config, lookEveryMs: 1 },
       linkTiming: { ...LINK_TIMING, reconnectBaseMs: 1, reconnectMaxMs: 5 },
       ...options,
       ...special,
@@ -25,7 +27,7 @@ async function setUp(options: Partial<BridgeOptions> = {}) {
     onTestFinished(() => bridge.stop());
     return bridge;
   };
-  return { sidecar, log, create, config: { sidecarUrl: sidecar.url, token: TOKEN } };
+  return { sidecar, log, create, config };
 }
 
 /** `message_received` for a text in Ada's chat. */
@@ -35,9 +37,9 @@ function received(text: string, messageId: string) {
 }
 
 test("a message that both hooks see reaches the sidecar once, in its complete form", async () => {
-  const { sidecar, create, config } = await setUp();
+  const { sidecar, create } = await setUp();
   const bridge = create();
-  bridge.start(config);
+  bridge.start();
   await bridge.onReceived(...received("Hello", "3EB0C0FFEE01"));
   expect(await bridge.onDispatch(directContext())).toBe(CLAIM);
   expect(await bridge.onDispatch(groupContext({ MessageSid: "G1" }))).toBe(CLAIM);
@@ -48,9 +50,9 @@ test("a message that both hooks see reaches the sidecar once, in its complete fo
 });
 
 test("what OpenClaw consumes itself arrives by the net alone, in its place among the chat's messages", async () => {
-  const { sidecar, create, config } = await setUp({ intakeLimits: { ...INTAKE_LIMITS, heldConsumedMs: 5 } });
+  const { sidecar, create } = await setUp({ intakeLimits: { ...INTAKE_LIMITS, heldConsumedMs: 5 } });
   const bridge = create();
-  bridge.start(config);
+  bridge.start();
   await bridge.onReceived(...received("first", "A1"));
   await bridge.onReceived(...received("stop", "A2"));
   await bridge.onReceived(...received("last", "A3"));
@@ -61,9 +63,9 @@ test("what OpenClaw consumes itself arrives by the net alone, in its place among
 });
 
 test("a word that OpenClaw does not consume after all is captured once, and waits for nothing", async () => {
-  const { sidecar, create, config } = await setUp();
+  const { sidecar, create } = await setUp();
   const bridge = create({ intakeLimits: { ...INTAKE_LIMITS, heldConsumedMs: 60_000 } });
-  bridge.start(config);
+  bridge.start();
   await bridge.onReceived(...received("stop", "A1"));
   await bridge.onDispatch(directContext({ MessageSid: "A1", RawBody: "stop" }));
   await bridge.onDispatch(directContext({ MessageSid: "A2" }));
@@ -72,9 +74,9 @@ test("a word that OpenClaw does not consume after all is captured once, and wait
 });
 
 test("an unknown thing that OpenClaw consumed goes out after the wait, and those behind it then", async () => {
-  const { sidecar, create, config } = await setUp({ intakeLimits: { ...INTAKE_LIMITS, heldMs: 20 } });
+  const { sidecar, create } = await setUp({ intakeLimits: { ...INTAKE_LIMITS, heldMs: 20 } });
   const bridge = create();
-  bridge.start(config);
+  bridge.start();
   await bridge.onReceived(...received("magic word", "A1"));
   await bridge.onDispatch(directContext({ MessageSid: "A2" }));
   await until("both arrived", () => sidecar.ids.length === 2);
@@ -82,9 +84,9 @@ test("an unknown thing that OpenClaw consumed goes out after the wait, and those
 });
 
 test("other channels are left to OpenClaw; its own turns on WhatsApp are silenced but are no messages", async () => {
-  const { sidecar, create, config } = await setUp();
+  const { sidecar, create } = await setUp();
   const bridge = create();
-  bridge.start(config);
+  bridge.start();
   expect(await bridge.onDispatch(directContext({ OriginatingChannel: "telegram" }))).toBeUndefined();
   expect(await bridge.onDispatch(directContext({ InternalTurnSource: "heartbeat" }))).toBe(CLAIM);
   await bridge.onReceived(received("Hello", "A1")[0], { channelId: "telegram" });
@@ -94,9 +96,9 @@ test("other channels are left to OpenClaw; its own turns on WhatsApp are silence
 });
 
 test("what cannot be a message is claimed, kept, and named without its text or number", async () => {
-  const { log, create, sidecar, config } = await setUp();
+  const { log, create, sidecar } = await setUp();
   const bridge = create();
-  bridge.start(config);
+  bridge.start();
   const lid = { ChatId: "123456789012345@lid", From: "123456789012345@lid", RawBody: "my secret" };
   expect(await bridge.onDispatch(directContext(lid))).toBe(CLAIM);
   await until("reported", () => sidecar.frames.some((f) => f.type === "status" && f.parked_messages === 1));
@@ -106,46 +108,58 @@ test("what cannot be a message is claimed, kept, and named without its text or n
   expect(log.lines.join()).not.toMatch(/secret|123456789012345/);
 });
 
-test("with a broken configuration messages are still captured, and the field is named; with a good one they go", async () => {
+test("with a broken configuration messages are captured and the field is named; when it is mended they go", async () => {
   const { log, sidecar, create, config } = await setUp();
-  const broken = new Bridge({
-    ...{ stateDir: temporaryFolder(), openclawVersion: "", log, isConsumed: () => false },
-  });
-  broken.start({ sidecarUrl: "ws://example.com", token: TOKEN });
-  expect(await broken.onDispatch(directContext())).toBe(CLAIM);
-  await broken.stop();
+  config["sidecarUrl"] = "ws://example.com";
+  const bridge = create();
+  bridge.start();
+  expect(await bridge.onDispatch(directContext())).toBe(CLAIM);
   expect(log.lines.filter((line) => line.startsWith("error"))).toEqual([
     expect.stringMatching(
       /^error hotbags: messages are kept but not forwarded: plugins\.entries\.hotbags\.config\.sidecarUrl/,
     ),
   ]);
-  create().start(config);
-  await until("connected", () => sidecar.connections === 1);
+  config["sidecarUrl"] = sidecar.url;
+  await until("arrived", () => sidecar.ids.length === 1);
 });
 
-test("a config edit loses no message: the instance is started anew while its hooks go on", async () => {
+test("an edited configuration is used within moments, by the link alone", async () => {
   const { sidecar, create, config } = await setUp();
+  config["token"] = "wrong";
   const bridge = create();
-  bridge.start({ ...config, token: "wrong" });
+  bridge.start();
   await bridge.onDispatch(directContext({ MessageSid: "before" }));
-  await bridge.stop();
-  await bridge.onReceived(...received("Hello", "between"));
-  await bridge.onDispatch(directContext({ MessageSid: "between" }));
-  bridge.start(config);
+  await until("refused", () => sidecar.rejected > 0);
+  config["token"] = TOKEN;
+  await until("arrived", () => sidecar.ids.includes("before"));
+  config["sidecarUrl"] = sidecar.url.replace("127.0.0.1", "localhost");
+  await until("connected anew", () => sidecar.connections > 1);
   await bridge.onDispatch(directContext({ MessageSid: "after" }));
-  await until("all arrived", () => sidecar.ids.length === 3);
-  expect(sidecar.ids).toEqual(["before", "between", "after"]);
+  await until("arrived", () => sidecar.ids.includes("after"));
+});
+
+test("what an instance without a link stores goes out at once by the one that has it", async () => {
+  const { sidecar, create } = await setUp({ lookEveryMs: 60_000 });
+  const started = create();
+  started.start();
+  const other = create();
+  await started.onReceived(...received("Hello", "A1"));
+  await other.onDispatch(directContext({ MessageSid: "A1" }));
+  await other.onDispatch(directContext({ MessageSid: "A2" }));
+  await until("arrived", () => sidecar.ids.length === 2);
+  expect(sidecar.ids).toEqual(["A1", "A2"]);
+  expect(sidecar.messages[0]?.raw).toHaveProperty("ChatType");
 });
 
 test("two instances beside each other (an upgrade) lose no message", async () => {
-  const { sidecar, create, config } = await setUp();
+  const { sidecar, create } = await setUp();
   let bridge = create();
-  bridge.start(config);
+  bridge.start();
   for (let n = 0; n < 40; n += 1) {
     if (n % 10 === 5) {
       const old = bridge;
       bridge = create();
-      bridge.start(config);
+      bridge.start();
       await old.onDispatch(directContext({ MessageSid: `M${n}-during` }));
       await old.stop();
       await old.onDispatch(directContext({ MessageSid: `M${n}-after` }));
@@ -160,9 +174,9 @@ test("two instances beside each other (an upgrade) lose no message", async () =>
 });
 
 test("a send that the gateway observed is reported by its hash", async () => {
-  const { sidecar, create, config } = await setUp();
+  const { sidecar, create } = await setUp();
   const bridge = create();
-  bridge.start(config);
+  bridge.start();
   bridge.onSent({ to: "+15550001", content: "Yes!", success: true }, { channelId: "whatsapp", accountId: "default" });
   bridge.onSent({ to: "+15550001", content: "Yes!", success: true }, { channelId: "telegram" });
   await until("reported", () => sidecar.frames.some((frame) => frame.type === "sent"));
@@ -170,10 +184,10 @@ test("a send that the gateway observed is reported by its hash", async () => {
 });
 
 test("an instance that was killed between the hooks leaves its messages to the next one", async () => {
-  const { sidecar, create, config } = await setUp();
+  const { sidecar, create } = await setUp();
   const killed = create({ intakeLimits: { ...INTAKE_LIMITS, heldMs: 60_000 } });
   await killed.onReceived(...received("Hello", "A1"));
-  create({ intakeLimits: { ...INTAKE_LIMITS, heldMs: 5 } }).start(config);
+  create({ intakeLimits: { ...INTAKE_LIMITS, heldMs: 5 } }).start();
   await until("arrived", () => sidecar.ids.length === 1);
 });
 

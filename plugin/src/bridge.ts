@@ -1,13 +1,15 @@
 import { join } from "node:path";
 import { step } from "@hotbags/shared";
+import { type Announcement, announce, onAnnounced } from "./announcement.ts";
 import { type Captured, captureDispatched, type DispatchContext, isWhatsApp } from "./capture.ts";
-import { parseConfig } from "./config.ts";
+import { type LinkConfig, parseConfig } from "./config.ts";
 import { type SentContext, type SentEvent, sentFrame } from "./frames.ts";
 import { INTAKE_LIMITS, Intake, type IntakeLimits } from "./intake.ts";
 import { Link, type LinkTiming } from "./link.ts";
-import { type Log, line, reasonOf } from "./log.ts";
+import { Complaint, type Log, line, reasonOf } from "./log.ts";
 import type { Held } from "./memory.ts";
 import { captureReceived, type ReceivedContext, type ReceivedEvent } from "./net.ts";
+import { Observations } from "./observations.ts";
 import { type Limits, Outbox } from "./outbox.ts";
 
 /** Ends the turn in OpenClaw: no model, no reply. */
@@ -17,81 +19,111 @@ export type BridgeOptions = {
   /** OpenClaw's state folder; ours is `hotbags` in it. */
   stateDir: string;
   openclawVersion: string;
+  /** The plugin's configuration as it is now; it may change at any time. */
+  readConfig: () => unknown;
   log: Log;
   /** True if OpenClaw may consume this text itself, so that only the net sees it. */
   isConsumed: (text: string) => boolean;
   outboxLimits?: Limits;
   intakeLimits?: IntakeLimits;
   linkTiming?: LinkTiming;
+  lookEveryMs?: number;
 };
 
-/** How often a configuration that makes the link impossible is complained of. */
-const COMPLAIN_EVERY_MS = 60_000;
-/** How often held messages of other instances are looked for. */
-const ADOPT_EVERY_MS = 10_000;
+/** How often the configuration is looked at, and held messages of other instances are looked for. */
+const LOOK_EVERY_MS = 2_000;
 
 /**
- * One instance of the plugin: hooks → intake → outbox → link. It is started and stopped several times, once more with
- * each edit of its configuration, while the hooks go on. OpenClaw may run two instances for a moment (an upgrade), so
- * nothing is shared but the outbox's file.
+ * One instance of the plugin: hooks → intake → outbox → link. The hooks work whether it was started or not; what it
+ * stores while it has no link goes out by the instance that has one. Instances share nothing but the outbox's file.
  */
 export class Bridge {
   readonly #options: BridgeOptions;
+  readonly #file: string;
   readonly #intake: Intake;
+  readonly #unusable = new Complaint();
+  readonly #observations = new Observations();
   #link: Link | undefined;
-  #complaining: NodeJS.Timeout | undefined;
-  #adopting: NodeJS.Timeout | undefined;
+  #applied: string | undefined;
+  #applying: Promise<void> = Promise.resolve();
+  #looking: NodeJS.Timeout | undefined;
+  #deafen: (() => void) | undefined;
 
   constructor(options: BridgeOptions) {
     this.#options = options;
     const file = join(options.stateDir, "hotbags", "outbox.sqlite");
+    this.#file = file;
     const open = () => (options.outboxLimits === undefined ? new Outbox(file) : new Outbox(file, options.outboxLimits));
-    this.#intake = new Intake(
-      open,
-      options.log,
-      (seq) => this.#link?.offer(seq),
-      options.intakeLimits ?? INTAKE_LIMITS,
-    );
+    const limits = options.intakeLimits ?? INTAKE_LIMITS;
+    this.#intake = new Intake(open, options.log, (seq) => announce(file, { ready: seq }), limits);
   }
 
   /**
    * Opens the outbox and starts the link. Never throws: a broken configuration must not keep messages from being
    * captured.
    */
-  start(pluginConfig: unknown): void {
-    const { openclawVersion, log, linkTiming } = this.#options;
-    this.#intake.start();
-    this.#intake.adoptHeld();
-    this.#adopting = setInterval(() => this.#intake.adoptHeld(), ADOPT_EVERY_MS);
-    const parsed = parseConfig(pluginConfig);
-    if (!parsed.ok) {
-      const complain = () => log.error(line({}, `messages are kept but not forwarded: ${parsed.reason}`));
-      complain();
-      this.#complaining = setInterval(complain, COMPLAIN_EVERY_MS);
+  start(): void {
+    this.#deafen ??= onAnnounced(this.#file, (announcement) => this.#heard(announcement));
+    this.#look();
+    this.#looking ??= setInterval(() => this.#look(), this.#options.lookEveryMs ?? LOOK_EVERY_MS);
+  }
+
+  /** Closes everything this instance has opened; afterwards nothing of it runs. */
+  async stop(): Promise<void> {
+    clearInterval(this.#looking);
+    this.#deafen?.();
+    this.#applying = this.#applying.then(() => this.#endLink());
+    await this.#applying;
+    this.#intake.stop();
+  }
+
+  #heard(announcement: Announcement): void {
+    if ("ready" in announcement) {
+      this.#intake.completed(announcement.ready);
+      this.#link?.offer(announcement.ready);
       return;
     }
-    const outbox = () => this.#intake.outbox();
-    this.#link = new Link({
-      ...{ config: parsed.config, openclawVersion, outbox, log },
-      ...(linkTiming === undefined ? {} : { timing: linkTiming }),
+    this.#observations.add(announcement.sent);
+    this.#link?.flushObservations();
+  }
+
+  #look(): void {
+    this.#intake.adoptHeld();
+    const config = this.#options.readConfig();
+    const parsed = parseConfig(config);
+    if (!parsed.ok) {
+      const say = `messages are kept but not forwarded: ${parsed.reason}`;
+      this.#unusable.say(() => this.#options.log.error(line({}, say)));
+    }
+    const wanted = JSON.stringify(parsed);
+    if (wanted === this.#applied) return;
+    this.#applied = wanted;
+    this.#applying = this.#applying.then(async () => {
+      await this.#endLink();
+      if (parsed.ok) this.#beginLink(parsed.config);
     });
+  }
+
+  #beginLink(config: LinkConfig): void {
+    const { openclawVersion, log, linkTiming } = this.#options;
+    const outbox = () => this.#intake.outbox();
+    const timing = linkTiming === undefined ? {} : { timing: linkTiming };
+    this.#unusable.over();
+    const observations = this.#observations;
+    this.#link = new Link({ config, openclawVersion, outbox, observations, log, ...timing });
     this.#link.start();
   }
 
-  /** Closes everything this instance has opened; nothing of it runs until the next start. */
-  async stop(): Promise<void> {
-    clearInterval(this.#complaining);
-    clearInterval(this.#adopting);
+  async #endLink(): Promise<void> {
     const link = this.#link;
     this.#link = undefined;
     await link?.stop();
-    this.#intake.stop();
   }
 
   /** `reply_dispatch`. Claims every WhatsApp turn, and returns when its message is on disk. Never throws. */
   async onDispatch(context: DispatchContext): Promise<typeof CLAIM | undefined> {
     if (!isWhatsApp(context)) return undefined;
-    const captured = this.#look(() => captureDispatched(context, Date.now()));
+    const captured = this.#read(() => captureDispatched(context, Date.now()));
     if (captured !== undefined) await this.#store(captured);
     return CLAIM;
   }
@@ -102,7 +134,7 @@ export class Bridge {
    * whether that comes. A wrong guess of `isConsumed` costs seconds, never a message.
    */
   async onReceived(event: ReceivedEvent, context: ReceivedContext): Promise<void> {
-    const captured = this.#look(() => captureReceived(event, context, Date.now()));
+    const captured = this.#read(() => captureReceived(event, context, Date.now()));
     // Only messages: what can't be one comes by reply_dispatch with more evidence.
     if (!captured?.ok) return;
     const consumed = this.#options.isConsumed(captured.message.text);
@@ -112,8 +144,8 @@ export class Bridge {
   /** `message_sent`: the gateway's word on a send, for the sidecar. */
   onSent(event: SentEvent, context: SentContext): void {
     step("reply-seen");
-    const frame = this.#look(() => sentFrame(event, context, Date.now()));
-    if (frame !== undefined) this.#link?.observe(frame);
+    const frame = this.#read(() => sentFrame(event, context, Date.now()));
+    if (frame !== undefined) announce(this.#file, { sent: frame });
   }
 
   /** The intake never rejects by itself; should it ever, the turn must still be claimed, or the model would answer. */
@@ -125,7 +157,7 @@ export class Bridge {
     }
   }
 
-  #look<Seen extends Captured | string>(see: () => Seen | undefined): Seen | undefined {
+  #read<Seen extends Captured | string>(see: () => Seen | undefined): Seen | undefined {
     try {
       return see();
     } catch (error) {

@@ -6,6 +6,7 @@ import { dial } from "./dial.ts";
 import { helloFrame, statusFrame } from "./frames.ts";
 import type { LinkTiming } from "./link.ts";
 import { Complaint, type Log, line, reasonOf } from "./log.ts";
+import type { Observations } from "./observations.ts";
 import type { Outbox } from "./outbox.ts";
 
 /** Bytes that may wait in the socket; a slow sidecar stops us here, not at the end of memory. */
@@ -23,7 +24,7 @@ export type ConnectionOptions = {
   config: LinkConfig;
   openclawVersion: string;
   outbox: Outbox;
-  observations: string[];
+  observations: Observations;
   log: Log;
   timing: LinkTiming;
 };
@@ -66,7 +67,9 @@ export class Connection {
     this.#socket = dial(config, timing.openMs, {
       open: () => this.#send(helloFrame(options.openclawVersion)),
       frame: (text) => this.#heard(text),
-      pong: () => this.#hear(),
+      pong: () => {
+        this.#heardAt = performance.now();
+      },
       failed: (why, isHopeless) => this.#end(why, isHopeless),
       closed: (why) => this.#closed(why),
     });
@@ -84,8 +87,10 @@ export class Connection {
 
   flushObservations(): void {
     const { observations } = this.#options;
-    while (this.isOpen && observations.length > 0 && this.#socket.bufferedAmount < MAX_BUFFERED_BYTES) {
-      this.#send(observations.shift() ?? "");
+    while (this.isOpen && this.#socket.bufferedAmount < MAX_BUFFERED_BYTES) {
+      const frame = observations.take();
+      if (frame === undefined) return;
+      this.#send(frame);
     }
   }
 
@@ -98,12 +103,8 @@ export class Connection {
     clearTimeout(deadline);
   }
 
-  #hear(): void {
-    this.#heardAt = performance.now();
-  }
-
   #heard(text: string): void {
-    this.#hear();
+    this.#heardAt = performance.now();
     if (this.#why !== undefined) return;
     const parsed = parseFrame<SidecarFrame>(sidecarFrame, text);
     if (!parsed.ok) {

@@ -25,6 +25,7 @@ function register(api: OpenClawPluginApi): void {
   const bridge = new Bridge({
     stateDir: api.runtime.state.resolveStateDir(),
     openclawVersion: api.runtime.version,
+    readConfig: () => api.runtime.config.current().plugins?.entries?.["hotbags"]?.config,
     log: api.logger,
     isConsumed: (text) => isAbortRequestText(text) || /^\s*\/approve(?:@\S+)?(?:\s|$)/i.test(text),
   });
@@ -32,19 +33,20 @@ function register(api: OpenClawPluginApi): void {
   api.on("message_received", (event, context) => bridge.onReceived(event, context));
   api.on("message_sent", (event, context) => bridge.onSent(event, context));
   api.on("reply_payload_sending", (event, context) => silence(event, context));
-  // An edit of our configuration restarts the service and nothing else. By default OpenClaw would replace the whole
-  // plugin: for seconds its hooks fail, so that the model's path takes messages, and message_received never works again
-  // until the gateway restarts (2026.9.6).
-  api.registerReload({ hotPrefixes: [CONFIG_PATH] });
+  // An edit of our configuration is read by the bridge itself. By default OpenClaw would replace the whole plugin: for
+  // seconds its hooks fail, so that messages take the model's path, and message_received never works again until the
+  // gateway restarts (2026.9.6).
+  api.registerReload({ noopPrefixes: [CONFIG_PATH] });
   // Named in every mode, so that `openclaw plugins inspect` shows it; run only in a gateway.
   api.registerService({
     id: "hotbags",
-    reload: { configPrefixes: [CONFIG_PATH] },
     start: ({ config }) => {
       if (api.registrationMode !== "full") return;
       for (const missing of missingSettings(config)) api.logger.warn(line({}, missing));
-      bridge.start(config.plugins?.entries?.["hotbags"]?.config);
+      bridge.start();
     },
     stop: () => bridge.stop(),
   });
+  // Not every instance is started, but hooks may be called on any.
+  api.lifecycle.onDispose?.(() => bridge.stop());
 }

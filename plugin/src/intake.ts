@@ -47,7 +47,7 @@ export class Intake {
   readonly #onReady: (seq: number) => void;
   readonly #memory: Memory;
   readonly #heldTimers = new Map<number, NodeJS.Timeout>();
-  #stopped = Promise.withResolvers<void>();
+  readonly #stopped = Promise.withResolvers<void>();
   readonly #trouble = new Complaint();
   #outbox: Outbox | undefined;
   #retryTimer: NodeJS.Timeout | undefined;
@@ -65,14 +65,6 @@ export class Intake {
     this.#onReady = onReady;
     this.#limits = limits;
     this.#memory = new Memory(limits.memoryMessages, limits.memoryBytes);
-  }
-
-  /** After a stop: goes on, with what could not be written then. */
-  start(): void {
-    if (!this.#isStopped) return;
-    this.#isStopped = false;
-    this.#stopped = Promise.withResolvers<void>();
-    if (this.#memory.size > 0) this.#retryLater();
   }
 
   /** The outbox, opened if need be. Undefined while it cannot be used, and after the stop. Never throws. */
@@ -119,12 +111,12 @@ export class Intake {
    * log.
    */
   stop(): void {
+    if (this.#isStopped) return;
     this.#isStopped = true;
     clearTimeout(this.#retryTimer);
-    this.#retryTimer = undefined;
     this.#writeMemory();
     for (const { captured } of this.#memory.all()) {
-      const lost = "not written before the stop; if the gateway ends now, only OpenClaw can still have it";
+      const lost = "could not be written before the stop: only OpenClaw can still have it";
       this.#log.error(line(aboutOf(captured), lost));
     }
     for (const timer of this.#heldTimers.values()) clearTimeout(timer);
@@ -162,9 +154,14 @@ export class Intake {
     this.#releaseLater(stored.seq, held === "likely consumed" ? heldConsumedMs : heldMs);
   }
 
-  #ready(seq: number): void {
+  /** The message need not be held any longer; perhaps another instance got its complete form. */
+  completed(seq: number): void {
     clearTimeout(this.#heldTimers.get(seq));
     this.#heldTimers.delete(seq);
+  }
+
+  #ready(seq: number): void {
+    this.completed(seq);
     this.#onReady(seq);
   }
 

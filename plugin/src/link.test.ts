@@ -4,6 +4,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { backoffMs } from "./backoff.ts";
 import { sentFrame } from "./frames.ts";
 import { LINK_TIMING, Link, type LinkTiming } from "./link.ts";
+import { Observations } from "./observations.ts";
 import { Outbox } from "./outbox.ts";
 import { temporaryFolder } from "./testing/folder.ts";
 import { memoryLog } from "./testing/log.ts";
@@ -18,9 +19,10 @@ async function setUp(options: { timing?: Partial<LinkTiming>; token?: string; me
   const outbox = new BreakableOutbox(join(temporaryFolder(), "outbox.sqlite"));
   const sidecar = await ScratchSidecar.start();
   const log = memoryLog();
+  const observations = new Observations();
   const link = new Link({
     config: { url: sidecar.url, token: options.token ?? TOKEN },
-    ...{ openclawVersion: "2026.9.6", outbox: () => outbox, log },
+    ...{ openclawVersion: "2026.9.6", outbox: () => outbox, observations, log },
     timing: { ...FAST, ...options.timing },
   });
   /** Captures messages into the outbox and tells the link, as the intake does. */
@@ -35,7 +37,7 @@ async function setUp(options: { timing?: Partial<LinkTiming>; token?: string; me
     await link.stop();
     outbox.close();
   });
-  return { outbox, sidecar, log, link, capture, empty: () => outbox.totals().waiting === 0 };
+  return { outbox, sidecar, log, link, observations, capture, empty: () => outbox.totals().waiting === 0 };
 }
 
 /** An outbox whose disk can be taken away for a while. */
@@ -296,10 +298,10 @@ test("the state of the outbox is reported when it changes", async () => {
 });
 
 test("observed sends wait for the connection, and the oldest are dropped beyond the limit", async () => {
-  const { sidecar, link } = await setUp();
+  const { sidecar, link, observations } = await setUp();
   const observe = (to: string) => {
     const event = { to, content: "Yes!", success: true, messageId: "W1" };
-    link.observe(sentFrame(event, { channelId: "whatsapp", accountId: "default" }, NOW) ?? "");
+    observations.add(sentFrame(event, { channelId: "whatsapp", accountId: "default" }, NOW) ?? "");
   };
   for (let n = 0; n < 1_001; n += 1) observe(`+1555${n}`);
   link.start();

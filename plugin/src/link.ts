@@ -3,6 +3,7 @@ import { backoffMs } from "./backoff.ts";
 import type { LinkConfig } from "./config.ts";
 import { Connection, type Ended } from "./connection.ts";
 import { Complaint, type Log, line } from "./log.ts";
+import type { Observations } from "./observations.ts";
 import type { Outbox } from "./outbox.ts";
 
 /** All in milliseconds. */
@@ -35,14 +36,12 @@ export const LINK_TIMING: LinkTiming = {
   closeMs: 1_000,
 };
 
-/** Observations kept for a sidecar that is away; the oldest are dropped first, they are help and not record. */
-const MAX_OBSERVATIONS = 1_000;
-
 export type LinkOptions = {
   config: LinkConfig;
   openclawVersion: string;
   /** The outbox, as long as it can be used. */
   outbox: () => Outbox | undefined;
+  observations: Observations;
   log: Log;
   timing?: LinkTiming;
   random?: () => number;
@@ -56,7 +55,6 @@ export type LinkOptions = {
 export class Link {
   readonly #options: Required<LinkOptions>;
   readonly #stopping = new AbortController();
-  readonly #observations: string[] = [];
   readonly #down = new Complaint();
   #connection: Connection | undefined;
   #running: Promise<void> | undefined;
@@ -79,10 +77,8 @@ export class Link {
     this.#connection?.offer(seq);
   }
 
-  /** Tells the sidecar of a send, as soon as there is a connection. */
-  observe(frame: string): void {
-    this.#observations.push(frame);
-    if (this.#observations.length > MAX_OBSERVATIONS) this.#observations.shift();
+  /** Observations were added; without a connection they wait for one. */
+  flushObservations(): void {
     this.#connection?.flushObservations();
   }
 
@@ -110,7 +106,7 @@ export class Link {
     const { log, outbox } = this.#options;
     const opened = outbox();
     if (opened === undefined) return { why: "the outbox cannot be used", wasUseful: false, isHopeless: false };
-    this.#connection = new Connection({ ...this.#options, outbox: opened, observations: this.#observations });
+    this.#connection = new Connection({ ...this.#options, outbox: opened });
     const welcomed = await this.#connection.opened;
     if (welcomed) {
       this.#down.over();

@@ -11,8 +11,9 @@ for (let round = 0; round < 3; round += 1) {
   const bridge = new Bridge({
     ...{ stateDir, openclawVersion: "2026.9.6" },
     ...{ log: { info: keep, warn: keep, error: keep }, isConsumed: () => false },
+    readConfig: () => ({ sidecarUrl, token }),
   });
-  bridge.start({ sidecarUrl, token });
+  bridge.start();
   const received = { content: "Hello", messageId: `N${round}`, metadata: { senderE164: "+15550001" } };
   await bridge.onReceived(received, { channelId: "whatsapp", accountId: "default", conversationId: "+15550001" });
   await bridge.onDispatch(directContext({ MessageSid: `M${round}` }));

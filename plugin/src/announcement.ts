@@ -1,0 +1,26 @@
+import { channel } from "node:diagnostics_channel";
+
+/**
+ * OpenClaw may call the hooks of another instance of this plugin than the one whose service it started: after some
+ * edits of its configuration, for as long as it runs (2026.9.6). Instances share no variables, not even the module's,
+ * so the one that stored a message tells the one with the link through Node's process-wide channel.
+ */
+const ANNOUNCEMENTS = channel("hotbags.bridge");
+
+/** `ready`: the message at this place in the outbox may be sent. `sent`: a frame about a send that was observed. */
+export type Announcement = { ready: number } | { sent: string };
+
+/** Tells every instance in this process that uses the outbox `file`. */
+export function announce(file: string, announcement: Announcement): void {
+  ANNOUNCEMENTS.publish({ file, announcement });
+}
+
+/** Calls the listener, which must not throw, for every announcement. Returns what ends that. */
+export function onAnnounced(file: string, listener: (announcement: Announcement) => void): () => void {
+  const hear = (published: unknown) => {
+    const heard = published as { file: string; announcement: Announcement };
+    if (heard.file === file) listener(heard.announcement);
+  };
+  ANNOUNCEMENTS.subscribe(hear);
+  return () => ANNOUNCEMENTS.unsubscribe(hear);
+}
