@@ -47,22 +47,17 @@ it("a full disk: nothing is acked that is not on it, health is red, and it goes 
     const [data] = await once(plugin, "message");
     return JSON.parse(String(data)) as { type: string; code?: string; retry?: boolean };
   };
-  const send = (ref: number) =>
-    answer({
-      v: 1,
-      type: "message",
-      ref,
-      message: {
-        account_id: "default",
-        message_id: `M${ref}`,
-        chat_id: "+15550001001",
-        from: "+15550001001",
-        text: TEXT,
-        media: [],
-        timestamp: "2026-03-01T12:00:00.000Z",
-        raw: {},
-      },
-    });
+  const message = (n: number) => ({
+    account_id: "default",
+    message_id: `M${n}`,
+    chat_id: "+15550001001",
+    from: "+15550001001",
+    text: TEXT,
+    media: [],
+    timestamp: "2026-03-01T12:00:00.000Z",
+    raw: {},
+  });
+  const send = (ref: number) => answer({ v: 1, type: "message", ref, message: message(ref) });
   const health = async () => (await (await fetch(`http://127.0.0.1:${port}/health`)).json()) as { problems: string[] };
   const diskTrouble = async () =>
     (await health()).problems.filter((problem) => problem.includes("database can't be written"));
@@ -86,6 +81,12 @@ it("a full disk: nothing is acked that is not on it, health is red, and it goes 
   const isAlarm = (line: LogLine) =>
     line.level === "error" && line["alarm"] === true && line["message_id"] === `M${ref}`;
   await until("the alarm is in the log", () => sidecar.lines.some(isAlarm));
+
+  const small = { ...message(ref + 1), text: "small enough for the last page" };
+  expect(await answer({ v: 1, type: "message", ref: ref + 1, message: small })).toMatchObject({
+    code: "not_stored",
+    retry: true,
+  });
 
   execFileSync("prlimit", ["--pid", String(sidecar.pid), "--fsize=unlimited"]);
   expect(await send(ref)).toMatchObject({ type: "ack" });

@@ -44,6 +44,8 @@ export class Link {
   #outbox: OutboxStatus | null = null;
   #alive = true;
   #unacked = 0;
+  /** Chats with a message that could not be stored, and its id: what follows it waits until it has come again, or it would be overtaken. */
+  readonly #held = new Map<string, string>();
 
   constructor(socket: WebSocket, parts: LinkParts) {
     this.#socket = socket;
@@ -122,9 +124,15 @@ export class Link {
       transport_session_id: transportSessionId(message.account_id),
       message_id: message.message_id,
     });
+    const chat = `${message.account_id} ${message.chat_id}`;
+    const first = this.#held.get(chat);
+    if (first !== undefined && first !== message.message_id) {
+      return this.#refuse(ref, "not_stored", "an earlier message of this chat could not be stored yet", true);
+    }
     this.#hold(1);
     try {
       const accepted = await this.#parts.store.messages.accept(message);
+      this.#held.delete(chat);
       this.#send({ v: WIRE_VERSION, type: "ack", ref, duplicate: accepted.duplicate });
       const about = { chat: maskAddress(message.chat_id) };
       if (accepted.refusal)
@@ -136,6 +144,7 @@ export class Link {
       }
     } catch (error) {
       // Not on disk, so not acked: the plugin keeps it and sends it again.
+      if (!this.#held.has(chat)) this.#held.set(chat, message.message_id);
       log.error({ err: error, alarm: true }, "message can't be stored");
       this.#refuse(ref, "not_stored", "the sidecar can't write to its disk", true);
     } finally {

@@ -44,6 +44,14 @@ it("lets one failing write fail alone", async () => {
   expect(db.inTransaction).toBe(false);
 });
 
+it("lets nothing overtake what a full disk refused", async () => {
+  db.pragma("max_page_count = 2");
+  const big = "x".repeat(50_000);
+  const results = await Promise.allSettled([big, "small"].map((note) => commit.run("note", write(note))));
+  expect(results.map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+  expect(notes()).toEqual([]);
+});
+
 it("tells why the disk refused, until it takes a write again", async () => {
   db.pragma("max_page_count = 2");
   await expect(commit.run("note", write("x".repeat(50_000)))).rejects.toThrow(/full/);

@@ -64,8 +64,8 @@ export class GroupCommit {
       this.#write(batch);
     } catch (error) {
       // One job's failure is not the others': each gets a transaction of its own.
-      const [only, ...others] = batch;
-      if (only && others.length === 0) this.#reject(only, error);
+      // A disk that refuses refuses all: if a smaller job still went through, a message would overtake the one before it.
+      if (batch.length === 1 || isDiskTrouble(error)) for (const job of batch) this.#reject(job, error);
       else for (const job of batch) this.#writeAlone(job);
     }
   }
@@ -100,4 +100,9 @@ export class GroupCommit {
       job.settle.resolve(results[index]);
     }
   }
+}
+
+/** Full, unwritable or broken, as opposed to a job that asks for something impossible. */
+function isDiskTrouble(error: unknown): boolean {
+  return error instanceof SqliteError && /^SQLITE_(FULL|IOERR|READONLY|CANTOPEN|CORRUPT|NOTADB)/.test(error.code);
 }
