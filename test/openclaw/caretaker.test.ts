@@ -36,12 +36,12 @@ test.runIf(process.platform === "linux")(
   async () => {
     const caretaker = startCaretaker(folder);
     const [helper, stranger] = [sleeper({ [MARK]: folder }), sleeper({ [MARK]: `${folder}2` })];
-    const ended = once(helper, "exit");
+    const [helperEnded, strangerEnded] = [once(helper, "exit"), once(stranger, "exit")];
     await caretaker.cleanUp();
-    expect(await ended).toEqual([null, "SIGKILL"]);
+    expect(await helperEnded).toEqual([null, "SIGKILL"]);
     expect(stranger.exitCode ?? stranger.signalCode).toBeNull();
     await killStragglers(`${folder}2`);
-    expect(await once(stranger, "exit")).toEqual([null, "SIGKILL"]);
+    expect(await strangerEnded).toEqual([null, "SIGKILL"]);
   },
 );
 

@@ -27,8 +27,8 @@ export type Caretaker = {
 };
 
 /**
- * Starts a caretaker for the gateway of this folder. It is a shell of its own session, so that a signal to this process's group, such as Ctrl-C, does not
- * end it; the end of a pipe tells it that this process is gone, however it went.
+ * Starts a caretaker for the gateway of this folder. It is a shell of its own session, so that a signal to this process's group, such as
+ * Ctrl-C, does not end it; the end of a pipe tells it that this process is gone, however it went.
  */
 export function startCaretaker(root: string): Caretaker {
   const shell = spawn("/bin/sh", ["-c", SCRIPT, "caretaker", root], {

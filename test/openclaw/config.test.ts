@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type ConfigOptions, exampleConfig, writeConfig } from "./config.ts";
-import { configPath, gatewayEnvironment, OPENCLAW } from "./environment.ts";
+import { gatewayEnvironment } from "./environment.ts";
+import { configPath, OPENCLAW } from "./places.ts";
 import { copyStateTemplate } from "./state-template.ts";
 
 let root: string;

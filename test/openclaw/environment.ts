@@ -1,20 +1,14 @@
 import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { compileCache } from "./compile-cache.ts";
+import { configPath } from "./places.ts";
 import { MARK } from "./stragglers.ts";
-
-/** The `openclaw` command of the pinned version. */
-export const OPENCLAW = fileURLToPath(new URL("../node_modules/openclaw/openclaw.mjs", import.meta.url));
-
-/** What is made once per clone and kept: see state-template.ts. */
-export const CACHE = fileURLToPath(new URL("../../node_modules/.cache/hotbags", import.meta.url));
 
 const LOOPBACK_ONLY = `--import=${new URL("./loopback-only.mjs", import.meta.url).href}`;
 
 /**
  * All that a gateway process gets from the environment: nothing is inherited. Its home and temporary files are inside `root`, and it
- * reaches nothing but this machine. OpenClaw's compiled code is cached for all gateways together, which saves seconds at each start.
- * `additions` come on top; their NODE_OPTIONS are added to those that are there.
+ * reaches nothing but this machine. `additions` come on top; their NODE_OPTIONS are added to those that are there.
  */
 export async function gatewayEnvironment(
   root: string,
@@ -38,15 +32,11 @@ export async function gatewayEnvironment(
     OPENCLAW_CONFIG_PATH: configPath(root),
     // Else it starts itself anew to set a flag of Node's, in a process group of its own that a kill would miss.
     OPENCLAW_NO_RESPAWN: "1",
-    NODE_COMPILE_CACHE: join(CACHE, "compile-cache"),
+    NODE_COMPILE_CACHE: await compileCache(),
     // Else it starts itself anew to put the cache into a subfolder.
     OPENCLAW_PACKAGED_COMPILE_CACHE_RESPAWNED: "1",
     ...Object.assign({}, ...additions),
     [MARK]: root,
     NODE_OPTIONS: nodeOptions.join(" ").trim(),
   };
-}
-
-export function configPath(root: string): string {
-  return join(root, "openclaw.json");
 }

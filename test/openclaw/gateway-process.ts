@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { OPENCLAW } from "./environment.ts";
 import type { LogTail } from "./log-tail.ts";
+import { OPENCLAW } from "./places.ts";
 import { killStragglers } from "./stragglers.ts";
 
 /** After SIGTERM a gateway is given this long, ms. An idle one takes 1 s; one with a hook that hangs would take 315 s. */

@@ -6,9 +6,10 @@ import { join } from "node:path";
 import { freePort } from "../hotbags/port.ts";
 import { startCaretaker } from "./caretaker.ts";
 import { type ConfigPatch, exampleConfig, type GatewayConfig, type PluginUnderTest, writeConfig } from "./config.ts";
-import { configPath, gatewayEnvironment } from "./environment.ts";
+import { gatewayEnvironment } from "./environment.ts";
 import { type Exit, type GatewayProcess, runGateway } from "./gateway-process.ts";
 import { createLogTail } from "./log-tail.ts";
+import { configPath } from "./places.ts";
 import { copyStateTemplate } from "./state-template.ts";
 
 /** A start takes 10 s on an idle machine, and several times that on a busy one. */

@@ -2,8 +2,8 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { cp, mkdir, mkdtemp, readFile, realpath, rm, symlink, unlink, writeFile } from "node:fs/promises";
 import { delimiter, dirname, join, relative } from "node:path";
-import { CACHE, configPath, OPENCLAW } from "./environment.ts";
 import { createLogTail } from "./log-tail.ts";
+import { CACHE, configPath, OPENCLAW } from "./places.ts";
 
 const VERSION = "2026.9.6";
 const TEMPLATE = join(CACHE, `openclaw-state-${VERSION}`);
