@@ -118,8 +118,7 @@ for (const { point, meaning } of GATEWAY_POINTS) {
     writeFileSync(join(folder, "gateway"), point);
     const sent = await anna.says(`on its way at ${point}`);
     await until("the gateway is dead", () => shop.gateway.pid === undefined, 30_000);
-    await shop.gateway.start();
-    await shop.whatsapp.online();
+    await shop.restartGateway();
     await anna.hears("reply", { timeoutMs: 60_000 });
     await settled();
     const posts = shop.hotbags.requests.filter(({ key }) => key === sent.id).length;

@@ -217,8 +217,7 @@ describe("a restart", () => {
     lift();
     await shop.hotbags.receives("asked before the gateway went down", { timeoutMs: 60_000 });
     expect(anna.heard).toEqual([]);
-    await shop.gateway.start();
-    await shop.whatsapp.online();
+    await shop.restartGateway();
     await anna.hears("back again");
     await anna.says("and now?");
     await anna.hears("back again");
@@ -235,9 +234,7 @@ describe("a restart", () => {
       shop.gateway.logs.some((line) => line.includes(`message_id=${kept.id} captured`)),
     );
     await shop.gateway.kill();
-    await shop.gateway.start();
-    await shop.sidecar.start();
-    await shop.whatsapp.online();
+    await Promise.all([shop.restartGateway(), shop.sidecar.start()]);
     await anna.hears("found it");
     await quiet();
     expect(shop.hotbags.requests.filter(({ key }) => key === kept.id)).toHaveLength(1);

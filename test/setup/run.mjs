@@ -20,7 +20,13 @@ const TASKS = {
     ["check format and lint", "biome", ["ci", "--error-on-warnings"]],
     ["check types", "tsc", ["-p", "test"]],
     ["look for dead code", "knip", []],
-    ["test", "vitest", ["run", ...args]],
+    // One after the other: a gateway that starts needs both cores.
+    ["run unit tests", "vitest", ["run", "--project", "unit", "--passWithNoTests", ...args]],
+    [
+      "run end-to-end tests on the real gateway",
+      "vitest",
+      ["run", "--project", "gateway", "--passWithNoTests", ...args],
+    ],
   ],
   soak: (args) => [...BUILD, ["", "node", ["test/soak/soak.ts", ...args]]],
   demo: (args) => [...BUILD, ["", "node", ["test/demo/demo.ts", ...args]]],

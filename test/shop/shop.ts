@@ -25,6 +25,8 @@ export interface Shop {
   hotbags: HotBags;
   /** What `GET /health` of the sidecar says now. */
   health(): Promise<{ status: number; body: Record<string, unknown> }>;
+  /** Starts the gateway again, and resolves when messages come through it. */
+  restartGateway(): Promise<void>;
   /** Ends what was started, in reverse, and removes its folders. */
   close(): Promise<void>;
 }
@@ -82,16 +84,22 @@ export async function openShop(options: ShopOptions = {}): Promise<Shop> {
       const response = await fetch(`http://127.0.0.1:${port}/health`);
       return { status: response.status, body: (await response.json()) as Record<string, unknown> };
     };
+    // Logged in is not enough: what WhatsApp hands over before OpenClaw listens is lost.
+    const listens = async () => void (await Promise.all([gateway.listening(), whatsapp.online()]));
+    const restartGateway = async () => {
+      await gateway.start();
+      await listens();
+    };
     const ready = gateway
       .ready()
       .then(() => log("OpenClaw is up; it connects to WhatsApp"))
-      .then(() => whatsapp.online())
+      .then(listens)
       .then(() => until("the sidecar is healthy", async () => (await health()).status === 200, 60_000));
     const givenUp = interrupted?.then(() => {
       throw new Error("interrupted");
     });
     await Promise.race(givenUp ? [ready, givenUp] : [ready]);
-    return { whatsapp, gateway, sidecar, hotbags, health, close };
+    return { whatsapp, gateway, sidecar, hotbags, health, restartGateway, close };
   } catch (error) {
     await close();
     throw error;

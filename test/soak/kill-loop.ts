@@ -36,6 +36,11 @@ const FAULTS: readonly Fault[] = [
  */
 export async function killLoop(shop: Shop, options: KillLoopOptions): Promise<Ledger> {
   const sent: Sent[] = [];
+  const captured = new Set<string>();
+  const forget = shop.gateway.onLine((line) => {
+    const id = /message_id=(\S+) captured$/.exec(line)?.[1];
+    if (id !== undefined) captured.add(id);
+  });
   const endsAt = performance.now() + options.durationMs;
   const isOver = () => performance.now() > endsAt;
   shop.hotbags.answers(({ message_id }) => [
@@ -63,7 +68,8 @@ export async function killLoop(shop: Shop, options: KillLoopOptions): Promise<Le
   shop.hotbags.clearFaults();
   const inDoubt = await settled(shop);
   sent.sort((a, b) => a.acceptedAtMs - b.acceptedAtMs);
-  return count(shop, sent, inDoubt);
+  forget();
+  return count(shop, sent, [...captured], inDoubt);
 }
 
 async function write(contact: Contact, random: Random, isOver: () => boolean, sent: Sent[]): Promise<void> {
@@ -112,8 +118,7 @@ async function killGateway(
     await wait(share * (0.5 + random.next()));
     log("kill the gateway");
     await shop.gateway.kill();
-    await shop.gateway.start();
-    await shop.whatsapp.online();
+    await shop.restartGateway();
     log("the gateway is back");
   }
 }

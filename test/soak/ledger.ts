@@ -1,4 +1,3 @@
-import type { Message } from "../hotbags/index.ts";
 import type { Shop } from "../shop/shop.ts";
 import type { Sent } from "../whatsapp/index.ts";
 
@@ -10,7 +9,9 @@ export interface Ledger {
   lostBefore: string[];
   /** Sent, not lost by OpenClaw, and not at Hot Bags. There must be none. */
   lost: string[];
-  /** Chats whose messages came out of order. There must be none. */
+  /** Chats whose messages OpenClaw handed to the plugin in another order than they were written in. */
+  disorderedBefore: string[];
+  /** Chats whose messages reached Hot Bags in another order than they reached the plugin. There must be none. */
   disordered: string[];
   ordered: number;
   replies: number;
@@ -33,8 +34,8 @@ function lostByOpenClaw(sent: Sent): boolean {
   return sent.receipt !== undefined && sent.receipt.atMs - sent.at.getTime() > OPENCLAW_WINDOW_MS;
 }
 
-/** Counts a run. `sent` in the order in which customers wrote. */
-export function count(shop: Shop, sent: readonly Sent[], inDoubt: number): Ledger {
+/** Counts a run. `sent` in the order in which customers wrote; `captured` has the ids of messages in the order in which they came to the plugin, each once. */
+export function count(shop: Shop, sent: readonly Sent[], captured: readonly string[], inDoubt: number): Ledger {
   const accepted = new Set(shop.hotbags.accepted.map(({ message_id }) => message_id));
   const missing = sent.filter(({ id }) => !accepted.has(id));
   const heard = new Map<string, number>();
@@ -47,7 +48,14 @@ export function count(shop: Shop, sent: readonly Sent[], inDoubt: number): Ledge
     received: accepted.size,
     lostBefore: missing.filter(lostByOpenClaw).map(({ id }) => id),
     lost: missing.filter((message) => !lostByOpenClaw(message)).map(({ id }) => id),
-    disordered: disordered(shop.hotbags.accepted, sent),
+    disorderedBefore: disordered(
+      inOrder(captured, sent),
+      sent.map(({ id }) => id),
+    ),
+    disordered: disordered(
+      shop.hotbags.accepted.map(({ chat_id, message_id }) => ({ chat: chat_id, id: message_id })),
+      captured,
+    ),
     ordered: texts.length,
     replies: texts.filter((text) => heard.has(text)).length,
     repliesTwice: [...heard].filter(([, times]) => times > 1).map(([text]) => text),
@@ -57,14 +65,25 @@ export function count(shop: Shop, sent: readonly Sent[], inDoubt: number): Ledge
   };
 }
 
-function disordered(accepted: readonly Message[], sent: readonly Sent[]): string[] {
-  const place = new Map(sent.map(({ id }, index) => [id, index]));
+interface InChat {
+  chat: string;
+  id: string;
+}
+
+function inOrder(ids: readonly string[], sent: readonly Sent[]): InChat[] {
+  const chats = new Map(sent.map(({ id, chat }) => [id, chat]));
+  return ids.map((id) => ({ id, chat: chats.get(id) ?? "" }));
+}
+
+/** Chats in which the messages don't come in the order of `ids`. */
+function disordered(messages: readonly InChat[], ids: readonly string[]): string[] {
+  const place = new Map(ids.map((id, index) => [id, index]));
   const last = new Map<string, number>();
   const chats = new Set<string>();
-  for (const { chat_id, message_id } of accepted) {
-    const index = place.get(message_id) ?? -1;
-    if (index < (last.get(chat_id) ?? -1)) chats.add(chat_id);
-    last.set(chat_id, index);
+  for (const { chat, id } of messages) {
+    const index = place.get(id) ?? -1;
+    if (index < (last.get(chat) ?? -1)) chats.add(chat);
+    last.set(chat, index);
   }
   return [...chats];
 }
@@ -89,7 +108,8 @@ export function drawLedger(ledger: Ledger): string {
     ["received by Hot Bags, once per key", ledger.received],
     ["lost by OpenClaw before any hook", ledger.lostBefore.length],
     ["lost by the bridge", ledger.lost.length],
-    ["chats out of order", ledger.disordered.length],
+    ["chats put out of order by OpenClaw before any hook", ledger.disorderedBefore.length],
+    ["chats put out of order by the bridge", ledger.disordered.length],
     ["replies ordered by Hot Bags", ledger.ordered],
     ["seen by customers", ledger.replies],
     ["seen twice", ledger.repliesTwice.length],
