@@ -80,7 +80,9 @@ describe("what an error answer to send proves", () => {
   it.each(ERROR_TABLE.map((row, at) => [row.when, row, at] as const))("row: %s", (_when, row, at) => {
     const example = ANSWERS[at]?.[1];
     expect(ERROR_TABLE.find(({ matches }) => example && matches(example))).toBe(row);
-    expect(ANSWERS[at]?.[2]).toBe(row.verdict);
+    expect(ANSWERS[at]?.[2]).toBe(row.verdict === "partial" ? "in_doubt" : row.verdict);
+    const outcome = example && outcomeOf({ at: "answer", error: example }, process);
+    expect(outcome?.kind === "in_doubt" && outcome.partial === true).toBe(row.verdict === "partial");
   });
 
   it.each<[string, GatewayError]>([

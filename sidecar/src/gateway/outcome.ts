@@ -10,8 +10,16 @@ export type SendOutcome =
   | { readonly kind: "failed"; readonly reason: string }
   /** Not sent; it may be tried again, not before `retryAfterMs` where that is given. */
   | { readonly kind: "not_sent"; readonly reason: string; readonly retryAfterMs?: number }
-  /** It may have been sent, wholly or in part. `process` is the gateway that was asked; null if it did not say who it is. */
-  | { readonly kind: "in_doubt"; readonly reason: string; readonly process: GatewayProcess | null };
+  /**
+   * It may have been sent. `process` is the gateway that was asked; null if it did not say who it is. `partial`: a part of it was sent
+   * for sure and the rest was not, so no later proof of a send settles it.
+   */
+  | {
+      readonly kind: "in_doubt";
+      readonly reason: string;
+      readonly process: GatewayProcess | null;
+      readonly partial?: true;
+    };
 
 /** How a `send` ended that brought no ok. */
 export type SendFailure =
@@ -31,7 +39,7 @@ export interface GatewayError {
   readonly retryAfterMs?: number | undefined;
 }
 
-type Verdict = "failed" | "not_sent" | "queued_by_gateway" | "in_doubt";
+type Verdict = "failed" | "not_sent" | "queued_by_gateway" | "in_doubt" | "partial";
 
 interface Row {
   readonly when: string;
@@ -68,7 +76,7 @@ export const ERROR_TABLE: readonly Row[] = [
   {
     when: "UNAVAILABLE, details.partialDelivery: a long text went out in part",
     matches: (error) => detail(error, "partialDelivery") !== undefined,
-    verdict: "in_doubt",
+    verdict: "partial",
     means: "only a part of it reached WhatsApp",
   },
   {
@@ -147,6 +155,8 @@ export function outcomeOf(failure: SendFailure, process: GatewayProcess | null):
         reason,
         ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
       };
+    case "partial":
+      return { kind: "in_doubt", reason, process, partial: true };
     default:
       return { kind: "in_doubt", reason, process };
   }

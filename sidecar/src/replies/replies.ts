@@ -169,12 +169,14 @@ export class Replies {
     const { store } = this.#parts;
     const reason = "reason" in outcome ? outcome.reason : null;
     const whatsappMessageId = outcome.kind === "sent" ? outcome.whatsappMessageId : null;
-    await store.commands.settled(command.id, outcome.kind, { reason, whatsappMessageId });
+    const partial = outcome.kind === "in_doubt" && outcome.partial === true;
+    await store.commands.settled(command.id, outcome.kind, { reason, whatsappMessageId, partial });
     this.#observations.account(whatsappMessageId);
     if (outcome.kind === "sent") log.info({ whatsapp_message_id: whatsappMessageId }, "reply sent");
     if (outcome.kind === "queued_by_gateway") log.warn(`reply handed over, the gateway sends it later: ${reason}`);
     if (outcome.kind === "failed") log.error({ alarm: true }, `reply not sent: ${reason}`);
-    if (outcome.kind === "in_doubt") {
+    if (partial) log.error({ alarm: true }, `the customer has a part of the reply, and gets no more of it: ${reason}`);
+    else if (outcome.kind === "in_doubt") {
       log.warn(`it is not known whether the reply was sent: ${reason}`);
       this.#doubts.add(command.id);
       this.#wake();

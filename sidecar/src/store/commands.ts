@@ -37,6 +37,13 @@ export interface WaitingCommand {
   gateway_process: string | null;
 }
 
+export interface Settlement {
+  reason: string | null;
+  whatsappMessageId: string | null;
+  /** A part of the text is on the phone and the rest is not: no proof of a send can settle that. */
+  partial?: boolean;
+}
+
 export type SettledState = "sent" | "queued_by_gateway" | "in_doubt" | "failed";
 
 /** The commands' side of the store. States: `pending → sending → sent | queued_by_gateway | in_doubt | failed`, `sending → pending` only where it is proven that nothing was sent. */
@@ -102,7 +109,7 @@ export class Commands {
     return this.#sql.interrupted.all();
   }
 
-  /** Commands in doubt, newest first. */
+  /** Commands in doubt that a proof could still settle, newest first. */
   inDoubt(limit: number): WaitingCommand[] {
     return this.#sql.inDoubt.all(limit);
   }
@@ -131,13 +138,10 @@ export class Commands {
   }
 
   /** How the sending ended. */
-  settled(
-    id: number,
-    state: SettledState,
-    outcome: { reason: string | null; whatsappMessageId: string | null },
-  ): Promise<void> {
+  settled(id: number, state: SettledState, { reason, whatsappMessageId, partial }: Settlement): Promise<void> {
     return this.#commit.run(state, () => {
-      const moved = this.#sql.settle.run(state, this.#clock.now(), outcome.reason, outcome.whatsappMessageId, id);
+      const now = this.#clock.now();
+      const moved = this.#sql.settle.run(state, now, reason, whatsappMessageId, partial ? 1 : 0, id);
       if (moved.changes === 1) this.#move("commands_sending", `commands_${state}`);
     });
   }
@@ -187,7 +191,9 @@ function prepare(db: Database.Database) {
       `${waiting} WHERE k.id = (SELECT id FROM commands WHERE chat = ? AND state = 'pending' ORDER BY id LIMIT 1)`,
     ),
     interrupted: db.prepare<[], WaitingCommand>(`${waiting} WHERE k.state = 'sending' ORDER BY k.id`),
-    inDoubt: db.prepare<[number], WaitingCommand>(`${waiting} WHERE k.state = 'in_doubt' ORDER BY k.id DESC LIMIT ?`),
+    inDoubt: db.prepare<[number], WaitingCommand>(
+      `${waiting} WHERE k.state = 'in_doubt' AND k.partial = 0 ORDER BY k.id DESC LIMIT ?`,
+    ),
     get: db.prepare<[number], WaitingCommand>(`${waiting} WHERE k.id = ?`),
     sendsSince: db.prepare<[number], { n: number }>(
       "SELECT count(*) AS n FROM (SELECT 1 FROM commands WHERE sending_at >= ? LIMIT 1000)",
@@ -201,8 +207,8 @@ function prepare(db: Database.Database) {
     sending: db.prepare<[number, string | null, number]>(
       "UPDATE commands SET state = 'sending', sending_at = ?, gateway_process = ? WHERE id = ? AND state = 'pending'",
     ),
-    settle: db.prepare<[string, number, string | null, string | null, number]>(
-      "UPDATE commands SET state = ?, settled_at = ?, last_error = ?, whatsapp_message_id = ? WHERE id = ? AND state = 'sending'",
+    settle: db.prepare<[string, number, string | null, string | null, number, number]>(
+      "UPDATE commands SET state = ?, settled_at = ?, last_error = ?, whatsapp_message_id = ?, partial = ? WHERE id = ? AND state = 'sending'",
     ),
     notSent: db.prepare<[string, number]>(
       "UPDATE commands SET state = 'pending', last_error = ? WHERE id = ? AND state = 'sending'",

@@ -165,6 +165,18 @@ describe("commands", () => {
     expect(store.commands.nextOf(1)).toBeUndefined();
   });
 
+  it("in doubt can still be settled by proof, except those that went out in part", async () => {
+    await deliver("A", [command("c1", "one"), command("c2", "two")]);
+    for (const partial of [false, true]) {
+      const id = store.commands.nextOf(1)?.id ?? 0;
+      await store.commands.sending(id, "boot");
+      await store.commands.settled(id, "in_doubt", { reason: "?", whatsappMessageId: null, partial });
+    }
+    reopen();
+    expect(store.commands.inDoubt(10).map(({ command_id }) => command_id)).toEqual(["c1"]);
+    expect(store.counters.read().commands_in_doubt).toBe(2);
+  });
+
   it("go back to waiting only from sending", async () => {
     await deliver("A", [command("c1", "one")]);
     const id = store.commands.nextOf(1)?.id ?? 0;

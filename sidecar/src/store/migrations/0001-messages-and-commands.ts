@@ -58,6 +58,8 @@ CREATE TABLE commands (
   gateway_process TEXT,
   settled_at INTEGER,
   whatsapp_message_id TEXT,
+  -- 1: in doubt for good, a part of the text is on the phone and the rest is not.
+  partial INTEGER NOT NULL DEFAULT 0,
   last_error TEXT
 ) STRICT;
 CREATE UNIQUE INDEX commands_key ON commands (command_id) WHERE command_id IS NOT NULL AND owns_id = 1;
