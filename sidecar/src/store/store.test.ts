@@ -1,6 +1,6 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { InboundMessage } from "@hotbags/shared";
@@ -221,6 +221,17 @@ describe("the file", () => {
     expect(raw.pragma("journal_mode", { simple: true })).toBe("wal");
     raw.close();
     store = openStore(dir, systemClock);
+  });
+
+  it("keeps its log small, however much is written", async () => {
+    const text = "x".repeat(10_000);
+    for (let batch = 0; batch < 40; batch++) {
+      const ids = Array.from({ length: 100 }, (_, n) => `M${batch}-${n}`);
+      await Promise.all(ids.map((id) => store.messages.accept({ ...message(id), text })));
+    }
+    const sizeOf = (file: string) => statSync(join(dir, file)).size;
+    expect(sizeOf("bridge.sqlite")).toBeGreaterThan(30_000_000);
+    expect(sizeOf("bridge.sqlite-wal")).toBeLessThan(16 * 1024 * 1024);
   });
 
   it("is refused when a newer release wrote it, and left as it was", () => {
