@@ -15,7 +15,14 @@ afterAll(() => shop?.close());
 it("loses nothing and repeats nothing while everything is killed at random", async () => {
   const said: string[] = [];
   const log = (line: string) => void said.push(line);
-  const ledger = await killLoop(shop, { seed: SEED, durationMs: 40_000, gatewayKills: 1, customers: 8, log });
+  const ledger = await killLoop(shop, {
+    seed: SEED,
+    durationMs: 40_000,
+    gatewayKills: 1,
+    customers: 8,
+    messagesPerSecond: 8,
+    log,
+  });
   console.log(`seed ${SEED}\n${drawLedger(ledger)}`);
   expect(broken(ledger)).toEqual([]);
   expect(ledger.sent).toBeGreaterThan(100);

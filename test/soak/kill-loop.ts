@@ -12,14 +12,19 @@ export interface KillLoopOptions {
   /** Gateway kills in that time: each costs a start of 10 to 20 s. */
   gatewayKills: number;
   customers: number;
+  /** Messages a second over all customers, on average. OpenClaw passes 20 to 25 sends a second, and each message gets two replies. */
+  messagesPerSecond: number;
   log(line: string): void;
 }
 
-/** Everything under way must have settled within this time after the last kill, ms. The longest wait is that of a message between two attempts. */
-const SETTLE_MS = 240_000;
+/** When nothing has moved for this time after the last kill, ms, something hangs. The longest wait is that of a message between two attempts. */
+const STALLED_MS = 120_000;
 
-/** How the customers' and the killers' turns are spaced, ms. */
-const PAUSE_MS = { message: [100, 1_500], kill: [800, 4_000], down: [0, 2_500] } as const;
+/** However much there is to do at the end, OpenClaw does it at 20 replies a second. */
+const SETTLE_MS = 3_600_000;
+
+/** How the faults' and the killers' turns are spaced, ms. */
+const PAUSE_MS = { fault: [100, 1_500], kill: [800, 4_000], down: [0, 2_500] } as const;
 
 const FAULTS: readonly Fault[] = [
   { status: 503 },
@@ -58,7 +63,7 @@ export async function killLoop(shop: Shop, options: KillLoopOptions): Promise<Le
   const sidecar = { name: "the sidecar", down: () => shop.sidecar.kill(), up: () => shop.sidecar.start() };
   const hotbags = { name: "Hot Bags", down: () => shop.hotbags.stop(), up: () => shop.hotbags.start() };
   await Promise.all([
-    ...contacts.map((contact) => write(contact, seeded(seedOf()), isOver, sent)),
+    ...contacts.map((contact) => write(contact, seeded(seedOf()), options, isOver, sent)),
     fail(shop, seeded(seedOf()), isOver),
     kill(sidecar, seeded(seedOf()), isOver, options.log),
     kill(hotbags, seeded(seedOf()), isOver, options.log),
@@ -72,10 +77,17 @@ export async function killLoop(shop: Shop, options: KillLoopOptions): Promise<Le
   return count(shop, sent, [...captured], inDoubt);
 }
 
-async function write(contact: Contact, random: Random, isOver: () => boolean, sent: Sent[]): Promise<void> {
+async function write(
+  contact: Contact,
+  random: Random,
+  { customers, messagesPerSecond }: KillLoopOptions,
+  isOver: () => boolean,
+  sent: Sent[],
+): Promise<void> {
+  const meanMs = (1_000 * customers) / messagesPerSecond;
   for (let n = 1; !isOver(); n++) {
     sent.push(await contact.says(`message ${n} of ${contact.number}`));
-    await pause(random, PAUSE_MS.message);
+    await wait(2 * meanMs * random.next());
   }
 }
 
@@ -83,7 +95,7 @@ async function write(contact: Contact, random: Random, isOver: () => boolean, se
 async function fail(shop: Shop, random: Random, isOver: () => boolean): Promise<void> {
   while (!isOver()) {
     shop.hotbags.next(random.pick(FAULTS));
-    await pause(random, PAUSE_MS.message);
+    await pause(random, PAUSE_MS.fault);
   }
 }
 
@@ -125,10 +137,19 @@ async function killGateway(
 
 /** Waits until nothing moves any more. Returns how many replies are in doubt, or were handed to the gateway's own queue and dropped there. */
 async function settled(shop: Shop): Promise<number> {
+  let seen = "";
+  let movedAt = performance.now();
   return until(
     "everything is settled",
     async () => {
       const { status, body } = await shop.health();
+      const now = JSON.stringify([body["messages"], body["commands"]], (key, value) =>
+        key === "oldest_wait_ms" ? 0 : value,
+      );
+      if (now !== seen) movedAt = performance.now();
+      seen = now;
+      if (performance.now() - movedAt > STALLED_MS)
+        throw new Error(`nothing has moved for ${STALLED_MS} ms: ${JSON.stringify(body)}`);
       const { pending } = body["messages"] as { pending: number };
       const commands = body["commands"] as Record<string, number>;
       const { outbox } = body["plugin"] as { outbox: { messages: number } | null };

@@ -39,6 +39,7 @@ async function main(): Promise<number> {
       durationMs,
       gatewayKills: Math.ceil(minutes / 1.5),
       customers: 20,
+      messagesPerSecond: 4,
       log,
     });
     say(`\n${drawLedger(ledger)}\n`);
