@@ -118,9 +118,11 @@ export class Replies {
     const { store, gateway, clock } = this.#parts;
     const command = store.commands.nextOf(chat);
     if (!command) return this.#lanes.empty(chat);
-    // A doubt in this chat that can still be resolved comes first, or the replies would change places.
-    if (!gateway.canSend(command.account_id) || this.#doubts.pendingIn(chat))
-      return this.#lanes.again(chat, clock.uptimeMs() + HOLD_MS);
+    // A doubt in this chat that can still be resolved comes first, or the replies would change places. It is looked into from here as
+    // well: one that came up during a pass, or that the gateway could not answer, would otherwise hold the chat until something changes.
+    const isDoubtful = this.#doubts.pendingIn(chat);
+    if (isDoubtful) void this.#doubts.resolve();
+    if (isDoubtful || !gateway.canSend(command.account_id)) return this.#lanes.again(chat, clock.uptimeMs() + HOLD_MS);
     const now = clock.uptimeMs();
     const slot = this.#pace.nextAt(now);
     if (slot > now) return this.#lanes.again(chat, slot);
