@@ -1,7 +1,15 @@
 export { accountId, chatId, e164, groupId, maskAddress, transportSessionId } from "./address.ts";
 export { INBOUND_PATH, renderBody, responseEnvelope, type SendText, sendText } from "./contract.ts";
-export { MAX_CREDIT, MAX_FRAME_BYTES, MAX_FRAME_READ_BYTES, MAX_MEDIA_ITEMS, MAX_RAW_BYTES } from "./limits.ts";
-export { type InboundMessage, inboundMessage, type MediaItem, mediaItem } from "./message.ts";
+export {
+  MAX_CREDIT,
+  MAX_FILE_BYTES,
+  MAX_FRAME_BYTES,
+  MAX_FRAME_READ_BYTES,
+  MAX_MEDIA_ITEMS,
+  MAX_RAW_BYTES,
+  MEDIA_PATH,
+} from "./limits.ts";
+export { type InboundMessage, inboundMessage, type MediaItem, mediaItem, sha256 } from "./message.ts";
 export { step } from "./step.ts";
 export { VERSION } from "./version.ts";
 export {

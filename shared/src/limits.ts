@@ -14,3 +14,9 @@ export const MAX_CREDIT = 256;
 
 /** Media items of one message that are described. */
 export const MAX_MEDIA_ITEMS = 32;
+
+/** The largest file that the sidecar takes, bytes. WhatsApp's own limit for documents is 2 GB; nobody's backend wants those in a message. */
+export const MAX_FILE_BYTES = 256 * 1024 * 1024;
+
+/** Where the sidecar takes files, followed by the SHA-256. */
+export const MEDIA_PATH = "/media/";

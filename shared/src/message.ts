@@ -2,19 +2,26 @@ import { z } from "zod";
 import { accountId, chatId, e164 } from "./address.ts";
 import { MAX_MEDIA_ITEMS } from "./limits.ts";
 
-/** One attachment as Hot Bags is told of it. Either the bytes come along or `omitted` says why not. */
-export const mediaItem = z.strictObject({
-  type: z.enum(["image", "video", "audio", "document", "sticker", "unknown"]),
-  mime_type: z.string().max(256).nullable(),
-  file_name: z.string().max(1024).nullable(),
-  size_bytes: z.int().nonnegative().nullable(),
-  sha256: z
-    .string()
-    .regex(/^[0-9a-f]{64}$/)
-    .nullable(),
-  data_base64: z.string().optional(),
-  omitted: z.string().max(256).optional(),
-});
+/** The SHA-256 of a file's bytes, in lower-case hex: the name under which its bytes are stored. */
+export const sha256 = z.string().regex(/^[0-9a-f]{64}$/, "must be a SHA-256 in lower-case hex");
+
+/**
+ * One attachment. Without `omitted`, the sidecar has its bytes under `sha256` before the message comes (docs/wire.md, "Files");
+ * with it, there are no bytes, and it says why.
+ */
+export const mediaItem = z
+  .strictObject({
+    type: z.enum(["image", "video", "audio", "document", "sticker", "unknown"]),
+    mime_type: z.string().max(256).nullable(),
+    file_name: z.string().max(1024).nullable(),
+    size_bytes: z.int().nonnegative().nullable(),
+    sha256: sha256.nullable(),
+    omitted: z.string().min(1).max(256).optional(),
+  })
+  .refine(
+    ({ omitted, sha256, size_bytes }) => omitted !== undefined || (sha256 !== null && size_bytes !== null),
+    "must have sha256 and size_bytes, or say in omitted why there are no bytes",
+  );
 export type MediaItem = z.infer<typeof mediaItem>;
 
 /** A customer's message as the plugin captured it: the Hot Bags contract's fields, with the account in place of the session id. */

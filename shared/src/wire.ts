@@ -52,6 +52,7 @@ export const refusalCode = z.enum([
   "bad_version",
   "no_hello",
   "not_stored",
+  "no_file",
 ]);
 export type RefusalCode = z.infer<typeof refusalCode>;
 /**
