@@ -1,25 +1,33 @@
 import { z } from "zod";
 import { transportSessionId } from "./address.ts";
-import type { InboundMessage } from "./message.ts";
+import type { InboundMessage, MediaItem } from "./message.ts";
 
 /** Where Hot Bags takes messages, below `HOTBAGS_BASE_URL`. */
 export const INBOUND_PATH = "/api/integrations/whatsapp/inbound";
 
+/** An attachment as Hot Bags gets it: described with `omitted`, or with `data_base64`, which is empty here and filled in when it is POSTed. */
+export type OutgoingItem = MediaItem & { data_base64?: "" };
+
 /**
- * The exact JSON text POSTed for a message. It is rendered once, stored, and sent byte for byte on every attempt,
- * because Hot Bags refuses a known idempotency key with another body.
+ * The exact JSON text POSTed for a message, but for the files' bytes. It is rendered once, stored, and sent byte for byte on every attempt,
+ * because Hot Bags refuses a known idempotency key with another body. `places` says where in its UTF-8 bytes the base64 of each item
+ * with `data_base64` belongs, in the order of the items.
  */
-export function renderBody(message: InboundMessage): string {
-  return JSON.stringify({
-    message_id: message.message_id,
-    chat_id: message.chat_id,
-    from: message.from,
-    text: message.text,
-    media: message.media,
-    timestamp: message.timestamp,
-    raw: message.raw,
-    transport_session_id: transportSessionId(message.account_id),
-  });
+export function renderBody(
+  message: InboundMessage,
+  media: readonly OutgoingItem[],
+): { request: string; places: number[] } {
+  const { message_id, chat_id, from, text, timestamp, raw } = message;
+  const places: number[] = [];
+  let request = `${JSON.stringify({ message_id, chat_id, from, text }).slice(0, -1)},"media":[`;
+  for (const [position, { data_base64, ...described }] of media.entries()) {
+    if (position > 0) request += ",";
+    request += JSON.stringify(data_base64 === undefined ? described : { ...described, data_base64 });
+    // An item with bytes ends with `"data_base64":""}`: they go between the quotes.
+    if (data_base64 !== undefined) places.push(Buffer.byteLength(request) - '"}'.length);
+  }
+  const rest = { timestamp, raw, transport_session_id: transportSessionId(message.account_id) };
+  return { request: `${request}],${JSON.stringify(rest).slice(1)}`, places };
 }
 
 /**

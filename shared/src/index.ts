@@ -1,6 +1,7 @@
 export { accountId, chatId, e164, groupId, maskAddress, transportSessionId } from "./address.ts";
-export { INBOUND_PATH, renderBody, responseEnvelope, type SendText, sendText } from "./contract.ts";
+export { INBOUND_PATH, type OutgoingItem, renderBody, responseEnvelope, type SendText, sendText } from "./contract.ts";
 export {
+  MAX_BODY_BYTES,
   MAX_CREDIT,
   MAX_FILE_BYTES,
   MAX_FRAME_BYTES,
@@ -9,7 +10,7 @@ export {
   MAX_RAW_BYTES,
   MEDIA_PATH,
 } from "./limits.ts";
-export { type InboundMessage, inboundMessage, type MediaItem, mediaItem, sha256 } from "./message.ts";
+export { type InboundMessage, inboundMessage, type MediaItem, mediaItem, OMITTED, sha256 } from "./message.ts";
 export { step } from "./step.ts";
 export { VERSION } from "./version.ts";
 export {

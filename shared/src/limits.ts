@@ -20,3 +20,6 @@ export const MAX_FILE_BYTES = 256 * 1024 * 1024;
 
 /** Where the sidecar takes files, followed by the SHA-256. */
 export const MEDIA_PATH = "/media/";
+
+/** The largest body that Hot Bags can take, bytes: Vercel refuses a larger one (4.5 MB) before any code of the shop runs. */
+export const MAX_BODY_BYTES = 4_500_000;

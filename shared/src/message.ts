@@ -24,6 +24,15 @@ export const mediaItem = z
   );
 export type MediaItem = z.infer<typeof mediaItem>;
 
+/** Why an item has no bytes: all that `omitted` ever says. The first three are the plugin's, the others the sidecar's (docs/contract/README.md). */
+export const OMITTED = {
+  tooLarge: "larger than the limit for files",
+  unreadable: "the file could not be read",
+  noRoom: "no room for it",
+  tooLargeToInline: "too large to send along",
+  lost: "the file was lost",
+} as const;
+
 /** A customer's message as the plugin captured it: the Hot Bags contract's fields, with the account in place of the session id. */
 export const inboundMessage = z.strictObject({
   account_id: accountId,

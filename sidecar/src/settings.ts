@@ -1,8 +1,9 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { describeIssues } from "@hotbags/shared";
+import { describeIssues, MAX_BODY_BYTES } from "@hotbags/shared";
 import { z } from "zod";
 import type { PaceLimits } from "./replies/pace.ts";
+import { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./store/index.ts";
 
 /** The environment is not fit to start with; the message names each variable and what is wrong with it, never its value. */
 export class SettingsError extends Error {
@@ -54,7 +55,7 @@ export type ListenAddress = { host: string; port: number } | { path: string };
 const wholeNumber = (least: number, most: number) =>
   z
     .string()
-    .regex(/^\d{1,9}$/, `must be a whole number from ${least} to ${most}`)
+    .regex(/^\d{1,15}$/, `must be a whole number from ${least} to ${most}`)
     .transform(Number)
     .refine((number) => number >= least && number <= most, `must be a whole number from ${least} to ${most}`);
 
@@ -72,6 +73,9 @@ const variables = z.object({
     .min(1)
     .default(join(homedir(), ".local", "state", "hotbags-bridge")),
   BRIDGE_KEEP_TEXTS_DAYS: wholeNumber(1, 3_650).default(30),
+  BRIDGE_MEDIA_STORE_BYTES: wholeNumber(0, 1024 ** 4).default(DEFAULT_MEDIA_LIMITS.storeBytes),
+  // Four thirds of it are sent: more than this could never go.
+  BRIDGE_INLINE_MEDIA_BYTES: wholeNumber(0, (MAX_BODY_BYTES / 4) * 3).default(DEFAULT_MEDIA_LIMITS.inlineBytes),
   BRIDGE_CHAT_INTERVAL_MS: wholeNumber(0, 3_600_000).default(0),
   BRIDGE_REPLIES_PER_MINUTE: wholeNumber(0, 6_000).default(0),
   BRIDGE_LOG_LEVEL: z.enum(["debug", "info", "warn", "error"]).default("info"),
@@ -84,6 +88,7 @@ export interface Settings {
   bridgeToken: string;
   stateDir: string;
   keepTextsDays: number;
+  media: MediaLimits;
   pace: PaceLimits;
   logLevel: string;
 }
@@ -111,6 +116,7 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
     bridgeToken: env.BRIDGE_TOKEN,
     stateDir: env.BRIDGE_STATE_DIR,
     keepTextsDays: env.BRIDGE_KEEP_TEXTS_DAYS,
+    media: { storeBytes: env.BRIDGE_MEDIA_STORE_BYTES, inlineBytes: env.BRIDGE_INLINE_MEDIA_BYTES },
     pace: { chatIntervalMs: env.BRIDGE_CHAT_INTERVAL_MS, perMinute: env.BRIDGE_REPLIES_PER_MINUTE },
     logLevel: env.BRIDGE_LOG_LEVEL,
   };

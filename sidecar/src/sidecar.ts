@@ -28,7 +28,7 @@ export interface Sidecar {
 /** Puts the parts together and starts them, from the store outwards. Throws StoreUnusableError or ListenError. */
 export async function startSidecar(settings: Settings, log: Logger): Promise<Sidecar> {
   const clock = systemClock;
-  const store = openStore(settings.stateDir, clock);
+  const store = openStore(settings.stateDir, clock, settings.media);
   const gateway = openGateway({ ...settings.gateway, log });
   const starter = new ChannelStarter({ gateway, clock, log });
   const hotbags = new HotBags({
@@ -66,8 +66,8 @@ export async function startSidecar(settings: Settings, log: Logger): Promise<Sid
 
   const sweep = async () => {
     try {
-      const { texts, keys } = await store.retention.sweep(settings.keepTextsDays);
-      if (texts + keys > 0) log.info({ texts, keys }, "forgot what was old");
+      const { texts, keys, files } = await store.retention.sweep(settings.keepTextsDays);
+      if (texts + keys + files > 0) log.info({ texts, keys, files }, "forgot what was old");
     } catch (error) {
       log.error({ err: error }, "old messages can't be deleted");
     }

@@ -29,6 +29,8 @@ export function readHealth({ store, relay, gateway, clock, linked, outbox }: Hea
   const accounts = Object.fromEntries([...gateway.state.accounts].map(([id, state]) => [id, describe(state)]));
   const { breakerOpen, lastSuccessAt, lastFailure } = relay.status;
 
+  const files = store.files.status;
+
   const problems: string[] = [];
   if (store.failure) problems.push(`the database can't be written: ${store.failure}`);
   if (counts.accepted !== counts.delivered + counts.pending + counts.dead)
@@ -63,6 +65,7 @@ export function readHealth({ store, relay, gateway, clock, linked, outbox }: Hea
       dead: counts.dead,
       oldest_wait_ms: messageWaitMs,
     },
+    files: { stored: files.count, bytes: files.bytes, limit_bytes: files.limitBytes },
     commands: {
       pending: counts.commands_pending,
       sending: counts.commands_sending,

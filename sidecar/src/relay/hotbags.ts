@@ -1,7 +1,8 @@
 import { createHmac, createSecretKey, type KeyObject } from "node:crypto";
 import { INBOUND_PATH, transportSessionId, VERSION } from "@hotbags/shared";
 import { Pool } from "undici";
-import type { PendingMessage } from "../store/index.ts";
+import { FileLostError, type PendingMessage } from "../store/index.ts";
+import type { Body } from "./body.ts";
 import { type Outcome, outcomeOf } from "./outcome.ts";
 import { retryAfterMs } from "./retry-after.ts";
 
@@ -38,14 +39,13 @@ export class HotBags {
     this.#key = options.hmacSecret === null ? null : createSecretKey(Buffer.from(options.hmacSecret));
   }
 
-  async post(message: PendingMessage): Promise<Outcome> {
-    const body = Buffer.from(message.request);
+  async post(message: PendingMessage, body: Body): Promise<Outcome> {
     try {
       const response = await this.#pool.request({
         method: "POST",
         path: this.#path,
-        headers: this.#headers(message, body),
-        body,
+        headers: await this.#headers(message, body),
+        body: body.open(),
         signal: AbortSignal.timeout(this.#options.timeoutMs),
       });
       const text = await readLimited(response.body);
@@ -66,17 +66,21 @@ export class HotBags {
     await this.#pool.destroy();
   }
 
-  #headers(message: PendingMessage, body: Buffer): Record<string, string> {
+  async #headers(message: PendingMessage, body: Body): Promise<Record<string, string>> {
     const headers: Record<string, string> = {
       authorization: `Bearer ${this.#options.bearerToken}`,
       "idempotency-key": message.message_id,
       "x-idempotency-key": message.message_id,
       "x-transport-session-id": transportSessionId(message.account_id),
       "content-type": "application/json",
+      "content-length": String(body.byteLength),
       "user-agent": `hotbags-bridge/${VERSION}`,
     };
-    if (this.#key)
-      headers["x-hotbags-signature"] = `sha256=${createHmac("sha256", this.#key).update(body).digest("hex")}`;
+    if (this.#key) {
+      const hmac = createHmac("sha256", this.#key);
+      for await (const piece of body.pieces()) hmac.update(piece);
+      headers["x-hotbags-signature"] = `sha256=${hmac.digest("hex")}`;
+    }
     return headers;
   }
 
@@ -84,6 +88,8 @@ export class HotBags {
   #describe(error: unknown): string {
     if (error instanceof Error && error.name === "TimeoutError")
       return `Hot Bags did not answer within ${this.#options.timeoutMs} ms`;
+    // It was there a moment ago: the next attempt finds it missing, and says so in the body.
+    if (error instanceof FileLostError) return "a file of the message can't be read";
     const code =
       error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "unknown error";
     return BROKEN_OFF.has(code)

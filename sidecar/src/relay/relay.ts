@@ -4,6 +4,7 @@ import type { Clock } from "../clock.ts";
 import { Lanes } from "../lanes.ts";
 import type { PendingMessage, RecordedCommand, Store } from "../store/index.ts";
 import { type Backoff, backoffMs } from "./backoff.ts";
+import { Body, findLost } from "./body.ts";
 import { Breaker } from "./breaker.ts";
 import type { HotBags } from "./hotbags.ts";
 import type { Outcome } from "./outcome.ts";
@@ -129,16 +130,25 @@ export class Relay {
   /** One POST for the head of a lane. Never rejects. */
   async #attempt(lane: number, probe: boolean): Promise<void> {
     const { store, clock } = this.#parts;
-    const message = lane === DETACHED ? store.messages.firstDetached() : store.messages.headOf(lane);
-    if (!message) {
+    const next = lane === DETACHED ? store.messages.firstDetached() : store.messages.headOf(lane);
+    if (!next) {
       if (probe) this.#breaker.failed(clock.uptimeMs(), { probe, waitMs: 0 });
       this.#lanes.empty(lane);
       return;
     }
+    const log = this.#logOf(next);
+    let message: PendingMessage;
+    try {
+      message = await this.#withoutLostFiles(next, log);
+    } catch (error) {
+      log.error({ err: error }, "the message can't be made ready; trying again");
+      if (probe) this.#breaker.failed(clock.uptimeMs(), { probe });
+      this.#lanes.again(lane, clock.uptimeMs() + STORE_RETRY_MS);
+      return;
+    }
     step("post:before");
-    const outcome = await this.#parts.hotbags.post(message);
+    const outcome = await this.#parts.hotbags.post(message, new Body(message, store.files));
     step("post:after");
-    const log = this.#logOf(message);
     this.#tellBreaker(outcome, probe, log);
     try {
       const waitMs = await this.#settle(message, outcome, probe, log);
@@ -148,6 +158,16 @@ export class Relay {
       log.error({ err: error }, "the outcome of an attempt can't be written; asking again");
       this.#lanes.again(lane, clock.uptimeMs() + STORE_RETRY_MS);
     }
+  }
+
+  /** The message with a body that can be sent: what can't be read any more is left out of it for good, and that is on disk before it is sent. */
+  async #withoutLostFiles(message: PendingMessage, log: Logger): Promise<PendingMessage> {
+    const { store } = this.#parts;
+    const lost = await findLost(message.inlined, store.files);
+    if (lost.length === 0) return message;
+    const positions = lost.map(({ position }) => position);
+    log.error({ alarm: true, media: positions }, "files were lost: the message goes without their bytes");
+    return store.messages.filesLost(message, lost);
   }
 
   /** The lane's message is settled or detached: on to its next, if there is one. */

@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
-import { StoreUnusableError } from "./errors.ts";
+import { codeOf, StoreUnusableError } from "./errors.ts";
 import { migrations } from "./migrations/index.ts";
 
 const FILE = "bridge.sqlite";
@@ -117,8 +117,4 @@ function explain(error: unknown, file: string): Error {
   return new StoreUnusableError(
     `${file} can't be opened (${code || detail}): check that BRIDGE_STATE_DIR exists and belongs to this user`,
   );
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
 }

@@ -2,13 +2,19 @@ import type { Clock } from "../clock.ts";
 import { Commands } from "./commands.ts";
 import { Counters } from "./counters.ts";
 import { openDatabase } from "./database.ts";
+import { Files } from "./files.ts";
 import { GroupCommit } from "./group-commit.ts";
+import { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./limits.ts";
+import { Media } from "./media.ts";
 import { Messages } from "./messages.ts";
 import { Retention } from "./retention.ts";
 
 export type { CommandFromResponse, RecordedCommand, SettledState, WaitingCommand } from "./commands.ts";
 export type { CounterName } from "./counters.ts";
 export { StoreUnusableError } from "./errors.ts";
+export { FileLostError, type Files, type Received } from "./files.ts";
+export { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./limits.ts";
+export { base64Length, type InlinedFile } from "./media.ts";
 export type { Accepted, PendingMessage } from "./messages.ts";
 
 /** Everything the sidecar must not forget, and the only owner of SQL. */
@@ -17,6 +23,7 @@ export interface Store {
   commands: Commands;
   counters: Counters;
   retention: Retention;
+  files: Files;
   /** Why the last write failed (a full disk, a damaged file); null when the last one went well. */
   readonly failure: string | null;
   /** Writes what waits, then closes the database and gives the lock back. */
@@ -24,17 +31,26 @@ export interface Store {
 }
 
 /** Opens the store below `stateDir`. Throws StoreUnusableError with what to do. */
-export function openStore(stateDir: string, clock: Clock): Store {
+export function openStore(stateDir: string, clock: Clock, limits: MediaLimits = DEFAULT_MEDIA_LIMITS): Store {
   const { db, close } = openDatabase(stateDir);
+  let files: Files;
+  try {
+    files = new Files(stateDir, limits.storeBytes, clock);
+  } catch (error) {
+    close();
+    throw error;
+  }
   const commit = new GroupCommit(db);
   const counters = new Counters(db);
   const commands = new Commands(db, commit, counters, clock);
-  const messages = new Messages(db, commit, counters, commands, clock);
+  const media = new Media(db, files, limits.inlineBytes);
+  const messages = new Messages(db, commit, counters, commands, media, clock);
   return {
     messages,
     commands,
     counters,
-    retention: new Retention(db, commit, clock),
+    files,
+    retention: new Retention(db, commit, media, files, clock),
     get failure() {
       return commit.failure;
     },

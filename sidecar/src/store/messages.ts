@@ -1,9 +1,10 @@
-import { type InboundMessage, renderBody } from "@hotbags/shared";
+import type { InboundMessage } from "@hotbags/shared";
 import type Database from "better-sqlite3";
 import type { Clock } from "../clock.ts";
 import type { CommandFromResponse, Commands } from "./commands.ts";
 import type { Counters } from "./counters.ts";
 import type { GroupCommit } from "./group-commit.ts";
+import type { InlinedFile, Media } from "./media.ts";
 
 export interface Accepted {
   seq: number;
@@ -21,8 +22,10 @@ export interface PendingMessage {
   message_id: string;
   account_id: string;
   chat_id: string;
-  /** The stored body, the same bytes on every attempt. */
+  /** The stored body, the same bytes on every attempt, without those of the files. */
   request: string;
+  /** The files whose bytes go into it, in their order. */
+  inlined: InlinedFile[];
   attempts: number;
   retrying_ms: number;
   received_at: number;
@@ -50,28 +53,48 @@ export class Messages {
   readonly #commit: GroupCommit;
   readonly #counters: Counters;
   readonly #commands: Commands;
+  readonly #media: Media;
   readonly #clock: Clock;
   readonly #sql: ReturnType<typeof prepare>;
 
-  constructor(db: Database.Database, commit: GroupCommit, counters: Counters, commands: Commands, clock: Clock) {
+  constructor(
+    db: Database.Database,
+    commit: GroupCommit,
+    counters: Counters,
+    commands: Commands,
+    media: Media,
+    clock: Clock,
+  ) {
     this.#commit = commit;
     this.#counters = counters;
     this.#commands = commands;
+    this.#media = media;
     this.#clock = clock;
     this.#sql = prepare(db);
+  }
+
+  /**
+   * Whether a file that a new message counts on is not here, so that it can't be accepted yet. A message that is known needs none: its files are there,
+   * or were forgotten with it. Throws when the disk can't be read.
+   */
+  lacksFile(message: InboundMessage): boolean {
+    if (!this.#media.lacksFile(message)) return false;
+    const chat = this.#sql.chat.get(message.account_id, message.chat_id)?.chat;
+    return !this.#sql.usersOfId.all(message.message_id).some((row) => row.chat === chat);
   }
 
   /**
    * Takes a message into the store. Resolves when it is on disk; only then may it be acked. Idempotent by account, chat and message id.
    * A message id that another chat has used would make Hot Bags see one key with two bodies: the message is kept as a dead letter.
    */
-  accept(message: InboundMessage): Promise<Accepted> {
-    const request = renderBody(message);
+  async accept(message: InboundMessage): Promise<Accepted> {
+    const laidOut = this.#media.layOut(message);
     return this.#commit.run("accept", () => {
       const chat = this.#chatOf(message.account_id, message.chat_id);
       const users = this.#sql.usersOfId.all(message.message_id);
       const known = users.find((row) => row.chat === chat);
       if (known) return { seq: known.seq, chat, duplicate: true, refusal: null };
+      if (!laidOut) throw new Error("a file of the message is not here");
       const refusal = users.length > 0 ? "its message_id was already used in another chat" : null;
       const now = this.#clock.now();
       const state = refusal ? "dead" : "pending";
@@ -84,7 +107,8 @@ export class Messages {
         refusal,
       );
       const seq = Number(lastInsertRowid);
-      this.#sql.insertPayload.run(seq, request);
+      this.#sql.insertPayload.run(seq, laidOut.request);
+      this.#media.record(seq, laidOut.files);
       this.#counters.add("accepted", 1);
       this.#counters.add(state, 1);
       return { seq, chat, duplicate: false, refusal };
@@ -98,7 +122,7 @@ export class Messages {
 
   /** The message that is next in a chat's lane. Costs the same however long the lane is. */
   headOf(chat: number): PendingMessage | undefined {
-    return this.#sql.head.get(chat);
+    return this.#withFiles(this.#sql.head.get(chat));
   }
 
   /** When a chat's next message is due, wall-clock ms (0: at once); undefined when none waits. */
@@ -113,7 +137,19 @@ export class Messages {
 
   /** The detached message that is due first. */
   firstDetached(): PendingMessage | undefined {
-    return this.#sql.firstDetached.get();
+    return this.#withFiles(this.#sql.firstDetached.get());
+  }
+
+  /**
+   * Files that went along with a message can't be read any more: from now on its body says so instead. The only thing that ever changes a body, and
+   * on disk before the next attempt. Resolves with the message as it is then.
+   */
+  filesLost(message: PendingMessage, lost: readonly InlinedFile[]): Promise<PendingMessage> {
+    return this.#commit.run("file-lost", () => {
+      const request = this.#media.lose(message.seq, message.request, lost);
+      this.#sql.changeRequest.run(request, message.seq);
+      return { ...message, request, inlined: this.#media.inlinedOf(message.seq) };
+    });
   }
 
   /**
@@ -153,6 +189,10 @@ export class Messages {
     return this.#sql.oldestPending.get()?.received_at ?? null;
   }
 
+  #withFiles(row: Omit<PendingMessage, "inlined"> | undefined): PendingMessage | undefined {
+    return row && { ...row, inlined: this.#media.inlinedOf(row.seq) };
+  }
+
   #chatOf(accountId: string, chatId: string): number {
     const known = this.#sql.chat.get(accountId, chatId);
     return known ? known.chat : Number(this.#sql.insertChat.run(accountId, chatId).lastInsertRowid);
@@ -173,12 +213,13 @@ function prepare(db: Database.Database) {
     ),
     insertPayload: db.prepare<[number, string]>("INSERT INTO payloads (seq, request) VALUES (?, ?)"),
     storeResponse: db.prepare<[string, number]>("UPDATE payloads SET response = ? WHERE seq = ?"),
+    changeRequest: db.prepare<[string, number]>("UPDATE payloads SET request = ? WHERE seq = ?"),
     laneHeads: db.prepare<[], LaneHead>(
       `SELECT h.chat, m.next_attempt_at
        FROM (SELECT chat, min(seq) AS seq FROM messages WHERE state = 'pending' AND detached = 0 GROUP BY chat) h JOIN messages m USING (seq)
        ORDER BY h.seq`,
     ),
-    head: db.prepare<[number], PendingMessage>(
+    head: db.prepare<[number], Omit<PendingMessage, "inlined">>(
       `${pending} WHERE m.seq = (SELECT seq FROM messages WHERE chat = ? AND state = 'pending' AND detached = 0 ORDER BY seq LIMIT 1)`,
     ),
     headDue: db.prepare<[number], { next_attempt_at: number }>(
@@ -187,7 +228,7 @@ function prepare(db: Database.Database) {
     detachedDue: db.prepare<[], { next_attempt_at: number }>(
       "SELECT next_attempt_at FROM messages WHERE state = 'pending' AND detached = 1 ORDER BY next_attempt_at LIMIT 1",
     ),
-    firstDetached: db.prepare<[], PendingMessage>(
+    firstDetached: db.prepare<[], Omit<PendingMessage, "inlined">>(
       `${pending} WHERE m.seq = (SELECT seq FROM messages WHERE state = 'pending' AND detached = 1 ORDER BY next_attempt_at LIMIT 1)`,
     ),
     settle: db.prepare<[string, number, number | null, string | null, number], { chat: number }>(

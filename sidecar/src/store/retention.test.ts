@@ -1,8 +1,9 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openStore, type Store } from "./index.ts";
 
 const DAY_MS = 24 * 3_600_000;
@@ -24,21 +25,34 @@ afterEach(() => {
   rmSync(dir, { recursive: true });
 });
 
-async function accept(id: string) {
+async function accept(id: string, files: string[] = []) {
+  const media: Awaited<ReturnType<typeof put>>[] = [];
+  for (const text of files) media.push(await put(text));
   return store.messages.accept({
     account_id: "default",
     message_id: id,
     chat_id: "+15550001000",
     from: "+15550001000",
     text: `text of ${id}`,
-    media: [],
+    media,
     timestamp: "2026-03-01T12:00:00.000Z",
     raw: {},
   });
 }
 
-async function deliver(id: string, commandState: "pending" | "sent" | "in_doubt") {
-  const { seq, chat } = await accept(id);
+/** Stores a file with these bytes, and returns the item that names it. */
+async function put(text: string) {
+  const bytes = Buffer.from(text);
+  const sha256 = createHash("sha256").update(bytes).digest("hex");
+  const body = (async function* () {
+    yield bytes;
+  })();
+  await store.files.receive(sha256, { offset: 0, length: bytes.length, body });
+  return { type: "image" as const, mime_type: null, file_name: null, size_bytes: bytes.length, sha256 };
+}
+
+async function deliver(id: string, commandState: "pending" | "sent" | "in_doubt", files: string[] = []) {
+  const { seq, chat } = await accept(id, files);
   const command = { commandId: `c-${id}`, type: "send_text", text: `reply to ${id}`, payload: id, refusal: null };
   await store.messages.delivered(seq, 200, "{}", [command]);
   if (commandState === "pending") return;
@@ -49,21 +63,22 @@ async function deliver(id: string, commandState: "pending" | "sent" | "in_doubt"
 
 const texts = () =>
   tables.prepare("SELECT message_id FROM messages JOIN payloads USING (seq) ORDER BY seq").pluck().all();
+const files = () => readdirSync(join(dir, "media")).length;
 const keys = () => tables.prepare("SELECT message_id FROM messages ORDER BY seq").pluck().all();
 const replies = () => tables.prepare("SELECT text FROM commands ORDER BY id").pluck().all();
 
 it("forgets texts after their time and keys after 90 days, and no key before", async () => {
   await deliver("A", "sent");
   nowMs += 29 * DAY_MS;
-  expect(await store.retention.sweep(KEEP_TEXTS_DAYS)).toEqual({ texts: 0, keys: 0 });
+  expect(await store.retention.sweep(KEEP_TEXTS_DAYS)).toEqual({ texts: 0, keys: 0, files: 0 });
   nowMs += 2 * DAY_MS;
-  expect(await store.retention.sweep(KEEP_TEXTS_DAYS)).toEqual({ texts: 1, keys: 0 });
+  expect(await store.retention.sweep(KEEP_TEXTS_DAYS)).toEqual({ texts: 1, keys: 0, files: 0 });
   expect([texts(), keys(), replies()]).toEqual([[], ["A"], [null]]);
   nowMs += 58 * DAY_MS;
   expect((await accept("A")).duplicate).toBe(true);
-  expect(await store.retention.sweep(KEEP_TEXTS_DAYS)).toEqual({ texts: 0, keys: 0 });
+  expect(await store.retention.sweep(KEEP_TEXTS_DAYS)).toEqual({ texts: 0, keys: 0, files: 0 });
   nowMs += 2 * DAY_MS;
-  expect(await store.retention.sweep(KEEP_TEXTS_DAYS)).toEqual({ texts: 0, keys: 1 });
+  expect(await store.retention.sweep(KEEP_TEXTS_DAYS)).toEqual({ texts: 0, keys: 1, files: 0 });
   expect(keys()).toEqual([]);
 });
 
@@ -74,8 +89,65 @@ it("keeps what waits, what is in doubt and what is dead, however old", async () 
   await deliver("reply-waits", "pending");
   await accept("waits");
   nowMs += 1_000 * DAY_MS;
-  expect(await store.retention.sweep(KEEP_TEXTS_DAYS)).toEqual({ texts: 0, keys: 0 });
+  expect(await store.retention.sweep(KEEP_TEXTS_DAYS)).toEqual({ texts: 0, keys: 0, files: 0 });
   expect(texts()).toEqual(["in-doubt", "dead", "reply-waits", "waits"]);
+});
+
+describe("files", () => {
+  it("go with the text of the last message that has them, and not before", async () => {
+    await deliver("A", "sent", ["alone", "shared", "shared"]);
+    nowMs += 20 * DAY_MS;
+    await deliver("B", "sent", ["shared"]);
+    expect(files()).toBe(2);
+    nowMs += 15 * DAY_MS;
+    expect(await store.retention.sweep(KEEP_TEXTS_DAYS)).toEqual({ texts: 1, keys: 0, files: 1 });
+    expect([files(), texts()]).toEqual([1, ["B"]]);
+    nowMs += 20 * DAY_MS;
+    expect(await store.retention.sweep(KEEP_TEXTS_DAYS)).toEqual({ texts: 1, keys: 0, files: 1 });
+    expect([files(), keys()]).toEqual([0, ["A", "B"]]);
+  });
+
+  it("stay with what waits, what is in doubt and what is dead, however old", async () => {
+    await deliver("in-doubt", "in_doubt", ["one"]);
+    const dead = await accept("dead", ["two"]);
+    await store.messages.dead(dead.seq, 400, "refused");
+    await accept("waits", ["three"]);
+    nowMs += 1_000 * DAY_MS;
+    expect(await store.retention.sweep(KEEP_TEXTS_DAYS)).toEqual({ texts: 0, keys: 0, files: 0 });
+    expect(files()).toBe(3);
+  });
+
+  it("that no message has are gone after a day", async () => {
+    await put("nobody's");
+    expect(await store.retention.sweep(KEEP_TEXTS_DAYS)).toEqual({ texts: 0, keys: 0, files: 0 });
+    nowMs += 1.1 * DAY_MS;
+    expect(await store.retention.sweep(KEEP_TEXTS_DAYS)).toEqual({ texts: 0, keys: 0, files: 1 });
+  });
+
+  it("stay when their message is accepted while a sweep runs", async () => {
+    const item = await put("in the nick of time");
+    nowMs += 2 * DAY_MS;
+    const sweep = store.retention.sweep(KEEP_TEXTS_DAYS);
+    const media = [item];
+    const message = {
+      ...{
+        account_id: "default",
+        message_id: "A",
+        chat_id: "+15550001000",
+        from: "+15550001000",
+        text: "",
+        media,
+        raw: {},
+      },
+      timestamp: "2026-03-01T12:00:00.000Z",
+    };
+    expect(store.messages.lacksFile(message)).toBe(false);
+    const accepted = store.messages.accept(message);
+    expect(await sweep).toMatchObject({ files: 0 });
+    expect((await accepted).duplicate).toBe(false);
+    nowMs += 2 * DAY_MS;
+    expect(await store.retention.sweep(KEEP_TEXTS_DAYS)).toMatchObject({ files: 0 });
+  });
 });
 
 it("forgets thousands in chunks, while others are taken in between", async () => {
@@ -87,7 +159,7 @@ it("forgets thousands in chunks, while others are taken in between", async () =>
   expect(meanwhile.duplicate).toBe(false);
   // The sweep is not done when a message that came after its start is on disk: it lets others in between its chunks.
   expect(texts().length).toBeGreaterThan(1);
-  expect(await sweep).toEqual({ texts: 1_200, keys: 0 });
+  expect(await sweep).toEqual({ texts: 1_200, keys: 0, files: 0 });
   expect(texts()).toEqual(["meanwhile"]);
   expect(store.counters.read()).toMatchObject({ accepted: 1_201, delivered: 1_200, pending: 1 });
 });

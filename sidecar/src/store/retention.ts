@@ -1,6 +1,8 @@
 import type Database from "better-sqlite3";
 import type { Clock } from "../clock.ts";
+import type { Files } from "./files.ts";
 import type { GroupCommit } from "./group-commit.ts";
+import type { Media } from "./media.ts";
 
 const DAY_MS = 24 * 3_600_000;
 
@@ -11,28 +13,33 @@ const KEEP_KEYS_DAYS = 90;
 const CHUNK = 500;
 
 /**
- * Forgets what is old: first the texts, later the keys. Only of messages that are delivered and whose commands are all settled; what waits, is in doubt
+ * Forgets what is old: first the texts, and with the last one that has a file the file; later the keys. Only of messages that are delivered and whose commands are all settled; what waits, is in doubt
  * or is a dead letter stays until the operator has dealt with it.
  */
 export class Retention {
   readonly #commit: GroupCommit;
+  readonly #media: Media;
+  readonly #files: Files;
   readonly #clock: Clock;
   readonly #sql: ReturnType<typeof prepare>;
 
-  constructor(db: Database.Database, commit: GroupCommit, clock: Clock) {
+  constructor(db: Database.Database, commit: GroupCommit, media: Media, files: Files, clock: Clock) {
     this.#commit = commit;
+    this.#media = media;
+    this.#files = files;
     this.#clock = clock;
     this.#sql = prepare(db);
   }
 
-  /** Deletes in chunks, one a turn, until nothing is old. Returns how many texts and keys are gone. */
-  async sweep(keepTextsDays: number): Promise<{ texts: number; keys: number }> {
+  /** Deletes in chunks, one a turn, until nothing is old. Returns how many texts, keys and files are gone. */
+  async sweep(keepTextsDays: number): Promise<{ texts: number; keys: number; files: number }> {
     const now = this.#clock.now();
     const texts = await this.#repeat(() => this.#forgetTexts(now - keepTextsDays * DAY_MS));
     const keys = await this.#repeat(
       () => this.#sql.forgetKeys.run(now - Math.max(KEEP_KEYS_DAYS, keepTextsDays) * DAY_MS).changes,
     );
-    return { texts, keys };
+    const files = await this.#files.sweep((sha256) => this.#media.isNeeded(sha256));
+    return { texts, keys, files };
   }
 
   #forgetTexts(before: number): number {
@@ -40,6 +47,7 @@ export class Retention {
     for (const { seq } of seqs) {
       this.#sql.forgetText.run(seq);
       this.#sql.forgetCommandTexts.run(seq);
+      this.#media.forget(seq);
     }
     return seqs.length;
   }

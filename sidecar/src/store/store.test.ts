@@ -238,13 +238,14 @@ describe("the file", () => {
     store.close();
     const file = join(dir, "bridge.sqlite");
     const raw = new Database(file);
+    const known = raw.pragma("user_version", { simple: true });
     raw.pragma("user_version = 99");
     raw.close();
     const before = readFileSync(file);
     expect(() => openStore(dir, systemClock)).toThrow(/newer release.*schema 99/s);
     expect(readFileSync(file).equals(before)).toBe(true);
     const repaired = new Database(file);
-    repaired.pragma("user_version = 1");
+    repaired.pragma(`user_version = ${known}`);
     repaired.close();
     store = openStore(dir, systemClock);
   });

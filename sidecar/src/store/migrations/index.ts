@@ -1,4 +1,5 @@
 import { messagesAndCommands } from "./0001-messages-and-commands.ts";
+import { media } from "./0002-media.ts";
 
 /** In order; the number of a migration is its place, and `PRAGMA user_version` says how many a database has had. Never edit one that was released. */
-export const migrations: readonly string[] = [messagesAndCommands];
+export const migrations: readonly string[] = [messagesAndCommands, media];

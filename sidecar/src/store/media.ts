@@ -1,0 +1,138 @@
+import {
+  type InboundMessage,
+  MAX_BODY_BYTES,
+  type MediaItem,
+  OMITTED,
+  type OutgoingItem,
+  renderBody,
+} from "@hotbags/shared";
+import type Database from "better-sqlite3";
+import type { Files } from "./files.ts";
+
+/** A file whose bytes go along with its message. */
+export interface InlinedFile {
+  /** Its place in the message's `media`, from 0. */
+  position: number;
+  sha256: string;
+  size_bytes: number;
+  /** The byte of the stored request at which its base64 is put in. */
+  place: number;
+}
+
+/** A file of a message; `place` as above, or null when it is only described. */
+type KeptFile = Omit<InlinedFile, "place"> & { place: number | null };
+
+/** A message as it is written down: the request without the files' bytes, and which files it has. */
+export interface LaidOut {
+  request: string;
+  files: KeptFile[];
+}
+
+const PROPERTY = '"data_base64":"';
+
+/** Bytes of the base64 of so many bytes. */
+export const base64Length = (bytes: number) => 4 * Math.ceil(bytes / 3);
+
+/** Which files a message has, and what of them goes along to Hot Bags. Writes belong inside a commit. */
+export class Media {
+  readonly #files: Files;
+  readonly #inlineBytes: number;
+  readonly #sql: ReturnType<typeof prepare>;
+
+  constructor(db: Database.Database, files: Files, inlineBytes: number) {
+    this.#files = files;
+    this.#inlineBytes = inlineBytes;
+    this.#sql = prepare(db);
+  }
+
+  /** Whether a file that the message counts on is not here. Throws when the disk can't be read. */
+  lacksFile({ media }: InboundMessage): boolean {
+    return media.some((item) => isKept(item) && this.#files.sizeOf(item.sha256) === undefined);
+  }
+
+  /**
+   * Decides, once for all attempts, which files go along: in the order of the items, whatever still fits into the setting and into what Hot Bags can take.
+   * Undefined when a file is not here. Throws when the disk can't be read.
+   */
+  layOut(message: InboundMessage): LaidOut | undefined {
+    const files: KeptFile[] = [];
+    const described: OutgoingItem[] = [...message.media];
+    for (const [position, item] of message.media.entries()) {
+      if (!isKept(item)) continue;
+      const size_bytes = this.#files.sizeOf(item.sha256);
+      if (size_bytes === undefined) return undefined;
+      files.push({ position, sha256: item.sha256, size_bytes, place: null });
+      described[position] = { ...item, size_bytes, omitted: OMITTED.tooLargeToInline };
+    }
+    const plain = renderBody(message, described);
+    if (files.length === 0) return { request: plain.request, files };
+    let bodyBytes = Buffer.byteLength(plain.request);
+    let inlinedBytes = 0;
+    const inlined: KeptFile[] = [];
+    for (const file of files) {
+      const body = bodyBytes + base64Length(file.size_bytes);
+      const total = inlinedBytes + file.size_bytes;
+      if (this.#inlineBytes === 0 || total > this.#inlineBytes || body > MAX_BODY_BYTES) continue;
+      bodyBytes = body;
+      inlinedBytes = total;
+      inlined.push(file);
+      const { omitted: _, ...item } = described[file.position] as MediaItem;
+      described[file.position] = { ...item, data_base64: "" };
+    }
+    const { request, places } = renderBody(message, described);
+    for (const [n, file] of inlined.entries()) file.place = places[n] ?? null;
+    return { request, files };
+  }
+
+  record(seq: number, files: KeptFile[]): void {
+    for (const { position, sha256, size_bytes, place } of files)
+      this.#sql.insert.run(seq, position, sha256, size_bytes, place);
+  }
+
+  inlinedOf(seq: number): InlinedFile[] {
+    return this.#sql.inlined.all(seq);
+  }
+
+  /** These files can't be sent along any more: takes them out of the request, which says so from now on. Returns the new one. */
+  lose(seq: number, request: string, lost: readonly InlinedFile[]): string {
+    let bytes = Buffer.from(request);
+    // From behind, so that the places before stay right.
+    for (const { position, place } of [...lost].sort((a, b) => b.place - a.place)) {
+      const sentence = Buffer.from(`"omitted":${JSON.stringify(OMITTED.lost)}`);
+      const [from, to] = [place - PROPERTY.length, place + 1];
+      bytes = Buffer.concat([bytes.subarray(0, from), sentence, bytes.subarray(to)]);
+      this.#sql.forgetOne.run(seq, position);
+      this.#sql.move.run(sentence.length - (to - from), seq, place);
+    }
+    return bytes.toString("utf8");
+  }
+
+  /** The message's files are not kept on its account any more. */
+  forget(seq: number): void {
+    this.#sql.forget.run(seq);
+  }
+
+  /** Whether a message has this file. */
+  isNeeded(sha256: string): boolean {
+    return this.#sql.needed.get(sha256) !== undefined;
+  }
+}
+
+function isKept(item: MediaItem): item is MediaItem & { sha256: string } {
+  return item.omitted === undefined && item.sha256 !== null;
+}
+
+function prepare(db: Database.Database) {
+  return {
+    insert: db.prepare<[number, number, string, number, number | null]>(
+      "INSERT INTO media (seq, position, sha256, size_bytes, place) VALUES (?, ?, ?, ?, ?)",
+    ),
+    inlined: db.prepare<[number], InlinedFile>(
+      "SELECT position, sha256, size_bytes, place FROM media WHERE seq = ? AND place IS NOT NULL ORDER BY position",
+    ),
+    forgetOne: db.prepare<[number, number]>("DELETE FROM media WHERE seq = ? AND position = ?"),
+    move: db.prepare<[number, number, number]>("UPDATE media SET place = place + ? WHERE seq = ? AND place > ?"),
+    forget: db.prepare<[number]>("DELETE FROM media WHERE seq = ?"),
+    needed: db.prepare<[string], { seq: number }>("SELECT seq FROM media WHERE sha256 = ? LIMIT 1"),
+  };
+}

@@ -1,0 +1,49 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import { expect, it } from "vitest";
+import { systemClock } from "../clock.ts";
+import { openStore } from "./index.ts";
+import { messagesAndCommands } from "./migrations/0001-messages-and-commands.ts";
+
+const REQUEST = '{"message_id":"W","media":[{"type":"image","omitted":"the file could not be read"}],"text":"é"}';
+
+it("a database of the first release, with all it can hold, goes on where it was", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "hotbags-upgrade-"));
+  const old = new Database(join(dir, "bridge.sqlite"));
+  old.pragma("journal_mode = WAL");
+  old.exec(messagesAndCommands);
+  old.exec(`
+    INSERT INTO chats VALUES (1, 'default', '+15550001000'), (2, 'default', '+15550002000');
+    INSERT INTO messages (seq, chat, message_id, state, received_at, settled_at) VALUES
+      (1, 1, 'D', 'delivered', 1, 2), (2, 1, 'W', 'pending', 3, NULL), (3, 2, 'X', 'dead', 4, 5);
+    INSERT INTO payloads VALUES (1, '{"text":"old"}', '{}'), (2, '${REQUEST}', NULL), (3, '{"text":"dead"}', NULL);
+    INSERT INTO commands (id, seq, chat, position, command_id, type, text, payload_sha256, state, created_at) VALUES
+      (1, 1, 1, 0, 'c1', 'send_text', 'yes', 'x', 'pending', 2);
+    INSERT INTO counters VALUES ('accepted', 3), ('delivered', 1), ('pending', 1), ('dead', 1), ('commands_pending', 1);
+  `);
+  old.pragma("user_version = 1");
+  old.close();
+
+  const store = openStore(dir, systemClock);
+  expect(store.counters.read()).toMatchObject({ accepted: 3, delivered: 1, pending: 1, dead: 1, commands_pending: 1 });
+  expect(store.messages.headOf(1)).toMatchObject({ message_id: "W", request: REQUEST, inlined: [] });
+  expect(store.commands.nextOf(1)).toMatchObject({ command_id: "c1", text: "yes" });
+  await store.messages.delivered(2, 200, "{}", []);
+  expect(await store.retention.sweep(1)).toEqual({ texts: 0, keys: 0, files: 0 });
+  store.close();
+
+  const now = new Database(join(dir, "bridge.sqlite"), { readonly: true });
+  expect(now.pragma("user_version", { simple: true })).toBe(2);
+  expect(now.prepare("SELECT message_id, state FROM messages ORDER BY seq").raw().all()).toEqual([
+    ["D", "delivered"],
+    ["W", "delivered"],
+    ["X", "dead"],
+  ]);
+  expect(now.prepare("SELECT count(*) FROM media").pluck().get()).toBe(0);
+  expect(now.pragma("integrity_check", { simple: true })).toBe("ok");
+  expect(now.pragma("foreign_key_check")).toEqual([]);
+  now.close();
+  rmSync(dir, { recursive: true });
+});
