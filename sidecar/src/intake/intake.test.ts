@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -202,6 +203,52 @@ describe("a link", () => {
     plugin.send({ v: 1, type: "message", ref: 1, message: message("A") });
     expect(await plugin.next()).toMatchObject({ type: "refused", code: "not_stored", ref: 1, retry: true });
     store = openStore(dir, systemClock);
+  });
+
+  describe("with a message whose file is not here", () => {
+    const sha256 = createHash("sha256").update("the file").digest("hex");
+    const picture = { type: "image", mime_type: "image/png", file_name: null, size_bytes: 8, sha256 };
+    const withFile = (id: string) => ({ ...message(id), media: [picture] });
+    const putFile = () =>
+      fetch(`http://${address}/media/${sha256}`, {
+        method: "PATCH",
+        headers: { authorization: `Bearer ${TOKEN}`, "upload-offset": "0", "upload-length": "8" },
+        body: "the file",
+      });
+
+    it("refuses it until the file is here, and lets nothing of its chat overtake it, also what came in the same turn", async () => {
+      const plugin = await connect();
+      plugin.send(HELLO);
+      await plugin.next();
+      plugin.send({ v: 1, type: "message", ref: 1, message: withFile("A") });
+      plugin.send({ v: 1, type: "message", ref: 2, message: message("B") });
+      plugin.send({ v: 1, type: "message", ref: 3, message: { ...message("C"), chat_id: "+15550002000" } });
+      const answers = [await plugin.next(), await plugin.next(), await plugin.next()];
+      expect(answers).toContainEqual(expect.objectContaining({ ref: 1, code: "no_file", retry: true }));
+      expect(answers).toContainEqual(expect.objectContaining({ ref: 2, code: "not_stored", retry: true }));
+      expect(answers).toContainEqual(expect.objectContaining({ ref: 3, type: "ack" }));
+      plugin.send({ v: 1, type: "message", ref: 4, message: withFile("A") });
+      expect(await plugin.next()).toMatchObject({ ref: 4, code: "no_file" });
+      expect((await putFile()).status).toBe(204);
+      plugin.send({ v: 1, type: "message", ref: 5, message: withFile("A") });
+      expect(await plugin.next()).toMatchObject({ ref: 5, type: "ack", duplicate: false });
+      plugin.send({ v: 1, type: "message", ref: 6, message: message("B") });
+      expect(await plugin.next()).toMatchObject({ ref: 6, type: "ack", duplicate: false });
+      expect(accepted.map(({ chat }) => chat)).toEqual([1, 2, 2]);
+    });
+
+    it("takes it without the file when it comes again without its promise, and then the next one", async () => {
+      const plugin = await connect();
+      plugin.send(HELLO);
+      await plugin.next();
+      plugin.send({ v: 1, type: "message", ref: 1, message: withFile("A") });
+      expect(await plugin.next()).toMatchObject({ ref: 1, code: "no_file" });
+      const media = [{ ...picture, omitted: "no room for it" }];
+      plugin.send({ v: 1, type: "message", ref: 2, message: { ...message("A"), media } });
+      expect(await plugin.next()).toMatchObject({ ref: 2, type: "ack" });
+      plugin.send({ v: 1, type: "message", ref: 3, message: message("B") });
+      expect(await plugin.next()).toMatchObject({ ref: 3, type: "ack" });
+    });
   });
 
   it("takes thousands of messages from a peer that ignores its credit, and acks each", async () => {

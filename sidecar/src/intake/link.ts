@@ -44,7 +44,7 @@ export class Link {
   #outbox: OutboxStatus | null = null;
   #alive = true;
   #unacked = 0;
-  /** Chats with a message that could not be stored, and its id: what follows it waits until it has come again, or it would be overtaken. */
+  /** Chats with a message that could not be stored or lacked a file, and its id: what follows it waits until it has come again, or it would be overtaken. */
   readonly #held = new Map<string, string>();
 
   constructor(socket: WebSocket, parts: LinkParts) {
@@ -131,6 +131,11 @@ export class Link {
     }
     this.#hold(1);
     try {
+      // Looked up before anything is waited for: what comes in the same turn must not overtake it.
+      if (this.#parts.store.messages.lacksFile(message)) {
+        this.#held.set(chat, message.message_id);
+        return this.#refuse(ref, "no_file", "a file of the message is not here", true);
+      }
       const accepted = await this.#parts.store.messages.accept(message);
       this.#held.delete(chat);
       this.#send({ v: WIRE_VERSION, type: "ack", ref, duplicate: accepted.duplicate });

@@ -3,14 +3,24 @@ import { chmodSync, rmSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http";
 import { connect } from "node:net";
 import type { Duplex } from "node:stream";
-import { MAX_FRAME_READ_BYTES } from "@hotbags/shared";
+import { MAX_FRAME_READ_BYTES, MEDIA_PATH } from "@hotbags/shared";
 import { WebSocketServer } from "ws";
 import type { ListenAddress } from "../settings.ts";
 import { Door } from "./door.ts";
 import { Link, type LinkParts, type OutboxStatus } from "./link.ts";
+import { MAX_UPLOADS, MediaIntake } from "./media.ts";
 
 /** Plugin connections at once. One is normal, two during a plugin reload. */
 export const MAX_LINKS = 8;
+
+/** Connections at once: the plugin's links and its uploads, and as many again for what is asked and answered at once, so that neither keeps the other out. */
+const MAX_CONNECTIONS = 2 * (MAX_LINKS + MAX_UPLOADS);
+
+/**
+ * A request that takes longer than this, ms, is cut. An upload goes on where it was cut, so the time must allow for some new bytes on top of reading again
+ * what is here of the file, on the slowest disk: 256 MiB at 10 MB/s are 27 s.
+ */
+const REQUEST_TIMEOUT_MS = 60_000;
 
 /** The address can't be listened on; the message says what to do. */
 export class ListenError extends Error {
@@ -22,9 +32,11 @@ interface ListenerParts extends LinkParts {
   token: string;
   /** What `GET /health` answers. */
   health(): { ok: boolean };
+  /** REQUEST_TIMEOUT_MS, unless a test can't wait for it. */
+  requestTimeoutMs?: number;
 }
 
-/** The sidecar's one door on this machine: the plugin's WebSocket and `GET /health`. */
+/** The sidecar's one door on this machine: the plugin's WebSocket, its files and `GET /health`. */
 export class Listener {
   readonly #parts: ListenerParts;
   readonly #door: Door;
@@ -35,15 +47,20 @@ export class Listener {
     perMessageDeflate: false,
   });
   readonly #links = new Set<Link>();
+  readonly #media: MediaIntake;
 
   constructor(parts: ListenerParts) {
     this.#parts = parts;
     this.#door = new Door(parts.token);
+    this.#media = new MediaIntake(parts.store.files, parts.log);
+    const requestTimeout = parts.requestTimeoutMs ?? REQUEST_TIMEOUT_MS;
+    const headersTimeout = Math.min(10_000, requestTimeout);
+    const connectionsCheckingInterval = requestTimeout / 10;
     this.#server = createServer(
-      { requestTimeout: 10_000, headersTimeout: 10_000, keepAliveTimeout: 5_000 },
+      { requestTimeout, headersTimeout, connectionsCheckingInterval, keepAliveTimeout: 5_000 },
       (request, response) => this.#answer(request, response),
     );
-    this.#server.maxConnections = 4 * MAX_LINKS;
+    this.#server.maxConnections = MAX_CONNECTIONS;
     this.#server.on("upgrade", (request, socket, head) => this.#upgrade(request, socket, head));
   }
 
@@ -91,15 +108,25 @@ export class Listener {
       for (const socket of this.#sockets.clients) socket.terminate();
       this.#server.closeAllConnections();
     }, 1_000);
-    await closed;
+    await Promise.all([closed, this.#media.stop()]);
     clearTimeout(patience);
   }
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
-    if (request.url !== "/health") return reply(response, 404, { error: "there is /health and a WebSocket here" });
+    if (request.url?.startsWith(MEDIA_PATH)) return this.#takeFile(request, response);
+    if (request.url !== "/health")
+      return reply(response, 404, { error: "there are /health, files and a WebSocket here" });
     if (request.method !== "GET" && request.method !== "HEAD") return reply(response, 405, { error: "use GET" });
     const health = this.#parts.health();
     reply(response, health.ok ? 200 : 503, health);
+  }
+
+  #takeFile(request: IncomingMessage, response: ServerResponse): void {
+    const verdict = this.#door.judge(request);
+    if (verdict.ok) return void this.#media.answer(request, response);
+    this.#parts.log.warn({ status: verdict.status }, `file refused: ${verdict.reason}`);
+    response.setHeader("connection", "close");
+    reply(response, verdict.status, { error: verdict.reason });
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
