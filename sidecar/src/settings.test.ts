@@ -67,4 +67,20 @@ describe("settings", () => {
     );
     expect(() => readSettings({ ...complete, HOTBAGS_HMAC_DISABLED: "no" })).toThrow(/true or false/);
   });
+
+  it("keeps 4 GiB of files and sends 3 MB of them along, unless told otherwise", () => {
+    expect(readSettings(complete).media).toEqual({ storeBytes: 4 * 1024 ** 3, inlineBytes: 3_000_000 });
+    const told = { ...complete, BRIDGE_MEDIA_STORE_BYTES: "1099511627776", BRIDGE_INLINE_MEDIA_BYTES: "0" };
+    expect(readSettings(told).media).toEqual({ storeBytes: 1024 ** 4, inlineBytes: 0 });
+  });
+
+  it.each([
+    ["BRIDGE_INLINE_MEDIA_BYTES", "3375001"],
+    ["BRIDGE_INLINE_MEDIA_BYTES", "-1"],
+    ["BRIDGE_INLINE_MEDIA_BYTES", "3MB"],
+    ["BRIDGE_MEDIA_STORE_BYTES", "1099511627777"],
+    ["BRIDGE_MEDIA_STORE_BYTES", "1e9"],
+  ])("refuses %s=%s", (name, value) => {
+    expect(() => readSettings({ ...complete, [name]: value })).toThrow(`${name}: must be a whole number from 0 to`);
+  });
 });

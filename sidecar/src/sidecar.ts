@@ -69,7 +69,7 @@ export async function startSidecar(settings: Settings, log: Logger): Promise<Sid
       const { texts, keys, files } = await store.retention.sweep(settings.keepTextsDays);
       if (texts + keys + files > 0) log.info({ texts, keys, files }, "forgot what was old");
     } catch (error) {
-      log.error({ err: error }, "old messages can't be deleted");
+      log.error({ err: error }, "what is old can't be deleted");
     }
   };
   const sweeper = setInterval(sweep, SWEEP_INTERVAL_MS);

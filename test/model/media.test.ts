@@ -42,7 +42,7 @@ async function* bodyOf(pieces: Buffer[], breaks = false): AsyncGenerator<Buffer>
 
 async function collect(pieces: AsyncIterable<Buffer>): Promise<Buffer> {
   const all: Buffer[] = [];
-  for await (const piece of pieces) all.push(piece);
+  for await (const piece of pieces) all.push(Buffer.from(piece));
   return Buffer.concat(all);
 }
 
@@ -141,6 +141,7 @@ it("over random messages: the body says of each file what is so, keeps the limit
       const before = await posted(head);
       expect(before.length).toBe(new Body(head, opened.files).byteLength);
       const sent = JSON.parse(before.toString());
+      expect(JSON.stringify(sent)).toBe(before.toString());
       expect(sent.text).toBe(words);
       expect(JSON.stringify(sent.raw)).toBe(JSON.stringify(raw));
 

@@ -1,5 +1,14 @@
 import { createHash, randomBytes } from "node:crypto";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -40,12 +49,12 @@ async function putPart(bytes: Buffer, length: number) {
 
 async function readAll(bytes: Buffer) {
   const pieces: Buffer[] = [];
-  for await (const piece of files.read(nameOf(bytes), bytes.length)) pieces.push(piece);
+  for await (const piece of files.read(nameOf(bytes), bytes.length)) pieces.push(Buffer.from(piece));
   return pieces;
 }
 
 it("is read in pieces that make its base64 when each is encoded for itself", async () => {
-  for (const size of [0, 1, 98_304, 98_305, 300_000]) {
+  for (const size of [0, 1, 49_152, 49_153, 300_000]) {
     const bytes = randomBytes(size);
     await put(bytes);
     const base64 = (await readAll(bytes)).map((piece) => piece.toString("base64")).join("");
@@ -100,6 +109,17 @@ describe("a sweep", () => {
     expect(await files.sweep(() => false)).toBe(0);
     nowMs += 20 * HOUR_MS;
     expect(await files.sweep(() => false)).toBe(1);
+  });
+
+  it("goes on where a file can't be thrown away, and says so at the end", async () => {
+    const stuck = join(dir, "media", "0".repeat(64));
+    mkdirSync(join(stuck, "not a file"), { recursive: true });
+    utimesSync(stuck, 0, 0);
+    const bytes = randomBytes(100);
+    await put(bytes);
+    nowMs += 100 * HOUR_MS;
+    await expect(files.sweep(() => false)).rejects.toThrow(stuck);
+    expect(names()).toEqual(["0".repeat(64)]);
   });
 
   it("leaves alone what is coming in, and what is not its own", async () => {

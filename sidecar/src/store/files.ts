@@ -4,6 +4,7 @@ import {
   closeSync,
   createReadStream,
   fsyncSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -26,7 +27,7 @@ const NAME = /^([0-9a-f]{64})(\.part)?$/;
 const KEEP_UNASKED_MS = 24 * 3_600_000;
 
 /** Bytes of a file in memory at once, while it is read. A multiple of 3, so that the base64 of the pieces is that of the whole. */
-const PIECE_BYTES = 96 * 1024;
+const PIECE_BYTES = 48 * 1024;
 
 /** How an upload ended. `bytes` is what is here of the file now. */
 export type Received =
@@ -178,14 +179,18 @@ export class Files {
     step("file:after-commit");
   }
 
-  /** A whole file's bytes in pieces whose lengths are multiples of 3, but for the last. Throws FileLostError when it does not have exactly `sizeBytes`. */
+  /**
+   * A whole file's bytes in pieces whose lengths are multiples of 3, but for the last. A piece is good until the next one is asked for: they share their
+   * memory. Throws FileLostError when the file does not have exactly `sizeBytes`.
+   */
   async *read(sha256: string, sizeBytes: number): AsyncGenerator<Buffer> {
     const file = await orLost(() => open(this.#pathOf(sha256), "r"));
     try {
       const { size } = await orLost(() => file.stat());
       if (size !== sizeBytes) throw new FileLostError(`it has ${size} bytes instead of ${sizeBytes}`, true);
+      const memory = Buffer.allocUnsafe(Math.min(PIECE_BYTES, sizeBytes));
       for (let left = sizeBytes; left > 0; ) {
-        const piece = Buffer.allocUnsafe(Math.min(PIECE_BYTES, left));
+        const piece = memory.subarray(0, left);
         await orLost(() => fill(file, piece));
         left -= piece.length;
         yield piece;
@@ -202,32 +207,35 @@ export class Files {
       for await (const piece of this.read(sha256, sizeBytes)) hash.update(piece);
       if (hash.digest("hex") !== sha256) throw new FileLostError("its bytes were changed on disk", true);
     } catch (error) {
-      if (error instanceof FileLostError && error.changed) {
-        const path = this.#pathOf(sha256);
-        this.#discard(path, sizeAt(path));
-        this.#count -= 1;
-      }
+      if (error instanceof FileLostError && error.changed) this.#discardChanged(this.#pathOf(sha256));
       throw error;
     }
   }
 
-  /** Throws away what nobody has asked for within a day and no message has. Returns how many files are gone. */
+  /** Throws away what nobody has asked for within a day and no message has. Returns how many files are gone; rejects, after all others, when one can't be. */
   async sweep(isNeeded: (sha256: string) => boolean): Promise<number> {
     const before = this.#clock.now() - KEEP_UNASKED_MS;
     let gone = 0;
+    const errors: unknown[] = [];
     for await (const entry of await opendir(this.#folder)) {
       const [, sha256, part] = NAME.exec(entry.name) ?? [];
       if (sha256 === undefined || this.#receiving.has(sha256)) continue;
       const path = join(this.#folder, entry.name);
       // Looked at and thrown away without a pause: nobody can ask for it in between.
-      const found = statSync(path, { throwIfNoEntry: false });
+      const found = lstatSync(path, { throwIfNoEntry: false });
       if (!found || found.mtimeMs > before || (part === undefined && isNeeded(sha256))) continue;
       step("delete-file:before");
-      this.#discard(path, found.size);
+      try {
+        this.#discard(path, found.size);
+      } catch (error) {
+        errors.push(error);
+        continue;
+      }
       if (part === undefined) this.#count -= 1;
       gone += 1;
       step("delete-file:after");
     }
+    if (errors.length > 0) throw errors[0];
     return gone;
   }
 
@@ -243,6 +251,14 @@ export class Files {
   #discard(path: string, sizeBytes: number): void {
     unlinkSync(path);
     this.#bytes -= sizeBytes;
+  }
+
+  /** What can't be thrown away stays, and is found again by the next sweep: it must not keep its message from going. */
+  #discardChanged(path: string): void {
+    try {
+      this.#discard(path, sizeAt(path));
+      this.#count -= 1;
+    } catch {}
   }
 
   #touch(path: string): void {
