@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MAX_FRAME_BYTES, MAX_FRAME_READ_BYTES, type SidecarFrame } from "@hotbags/shared";
+import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import WebSocket from "ws";
 import { systemClock } from "../clock.ts";
@@ -231,10 +232,35 @@ describe("a link", () => {
       expect(await plugin.next()).toMatchObject({ ref: 4, code: "no_file" });
       expect((await putFile()).status).toBe(204);
       plugin.send({ v: 1, type: "message", ref: 5, message: withFile("A") });
-      expect(await plugin.next()).toMatchObject({ ref: 5, type: "ack", duplicate: false });
       plugin.send({ v: 1, type: "message", ref: 6, message: message("B") });
+      expect(await plugin.next()).toMatchObject({ ref: 5, type: "ack", duplicate: false });
       expect(await plugin.next()).toMatchObject({ ref: 6, type: "ack", duplicate: false });
       expect(accepted.map(({ chat }) => chat)).toEqual([1, 2, 2]);
+    });
+
+    it("waits for the message before it first, where that could not be stored", async () => {
+      const plugin = await connect();
+      plugin.send(HELLO);
+      await plugin.next();
+      const tables = new Database(join(dir, "bridge.sqlite"));
+      tables.exec(
+        "CREATE TRIGGER no BEFORE INSERT ON messages WHEN NEW.message_id = 'A' BEGIN SELECT RAISE(ABORT, 'no'); END",
+      );
+      plugin.send({ v: 1, type: "message", ref: 1, message: message("A") });
+      plugin.send({ v: 1, type: "message", ref: 2, message: withFile("B") });
+      const codes = [await plugin.next(), await plugin.next()].map((frame) => ("code" in frame ? frame.code : "none"));
+      expect(codes.sort()).toEqual(["no_file", "not_stored"]);
+      tables.exec("DROP TRIGGER no");
+      tables.close();
+      expect((await putFile()).status).toBe(204);
+      plugin.send({ v: 1, type: "message", ref: 3, message: withFile("B") });
+      expect(await plugin.next()).toMatchObject({ ref: 3, code: "not_stored" });
+      plugin.send({ v: 1, type: "message", ref: 4, message: message("A") });
+      plugin.send({ v: 1, type: "message", ref: 5, message: withFile("B") });
+      expect([await plugin.next(), await plugin.next()]).toMatchObject([
+        { ref: 4, type: "ack" },
+        { ref: 5, type: "ack" },
+      ]);
     });
 
     it("takes it without the file when it comes again without its promise, and then the next one", async () => {

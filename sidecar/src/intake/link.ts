@@ -45,7 +45,8 @@ export class Link {
   #alive = true;
   #unacked = 0;
   /** Chats with a message that could not be stored or lacked a file, and its id: what follows it waits until it has come again, or it would be overtaken. */
-  readonly #held = new Map<string, string>();
+  readonly #held = new Map<string, { messageId: string; arrival: number }>();
+  #arrivals = 0;
 
   constructor(socket: WebSocket, parts: LinkParts) {
     this.#socket = socket;
@@ -126,18 +127,20 @@ export class Link {
     });
     const chat = `${message.account_id} ${message.chat_id}`;
     const first = this.#held.get(chat);
-    if (first !== undefined && first !== message.message_id) {
+    if (first !== undefined && first.messageId !== message.message_id) {
       return this.#refuse(ref, "not_stored", "an earlier message of this chat could not be stored yet", true);
     }
+    // It has come again, and what follows is behind it again.
+    this.#held.delete(chat);
+    const arrival = this.#arrivals++;
     this.#hold(1);
     try {
       // Looked up before anything is waited for: what comes in the same turn must not overtake it.
       if (this.#parts.store.messages.lacksFile(message)) {
-        this.#held.set(chat, message.message_id);
+        this.#holdChat(chat, message.message_id, arrival);
         return this.#refuse(ref, "no_file", "a file of the message is not here", true);
       }
       const accepted = await this.#parts.store.messages.accept(message);
-      this.#held.delete(chat);
       this.#send({ v: WIRE_VERSION, type: "ack", ref, duplicate: accepted.duplicate });
       const about = { chat: maskAddress(message.chat_id) };
       if (accepted.refusal)
@@ -149,12 +152,18 @@ export class Link {
       }
     } catch (error) {
       // Not on disk, so not acked: the plugin keeps it and sends it again.
-      if (!this.#held.has(chat)) this.#held.set(chat, message.message_id);
+      this.#holdChat(chat, message.message_id, arrival);
       log.error({ err: error, alarm: true }, "message can't be stored");
       this.#refuse(ref, "not_stored", "the sidecar can't write to its disk", true);
     } finally {
       this.#hold(-1);
     }
+  }
+
+  /** Of several messages that were not taken, the chat waits for the one that came first. */
+  #holdChat(chat: string, messageId: string, arrival: number): void {
+    const first = this.#held.get(chat);
+    if (!first || arrival < first.arrival) this.#held.set(chat, { messageId, arrival });
   }
 
   /** A peer that ignores its credit is not read until it is within it again, so that memory stays bounded. */
