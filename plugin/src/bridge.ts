@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { step } from "@hotbags/shared";
 import { type Announcement, announce, onAnnounced } from "./announcement.ts";
 import { type Captured, captureDispatched, type DispatchContext, isWhatsApp } from "./capture.ts";
-import { type LinkConfig, parseConfig } from "./config.ts";
+import { type LinkConfig, maxFileBytes, parseConfig } from "./config.ts";
 import { type SentContext, type SentEvent, sentFrame } from "./frames.ts";
 import { INTAKE_LIMITS, Intake, type IntakeLimits } from "./intake.ts";
 import { Link, type LinkTiming } from "./link.ts";
@@ -26,6 +26,7 @@ export type BridgeOptions = {
   isConsumed: (text: string) => boolean;
   outboxLimits?: Limits;
   intakeLimits?: IntakeLimits;
+  maxMediaBytes?: number;
   linkTiming?: LinkTiming;
   lookEveryMs?: number;
 };
@@ -55,7 +56,12 @@ export class Bridge {
     this.#file = file;
     const open = () => (options.outboxLimits === undefined ? new Outbox(file) : new Outbox(file, options.outboxLimits));
     const limits = options.intakeLimits ?? INTAKE_LIMITS;
-    this.#intake = new Intake(open, options.log, (seq) => announce(file, { ready: seq }), limits);
+    const files = {
+      inbound: join(options.stateDir, "media", "inbound"),
+      maxFileBytes: () => maxFileBytes(options.readConfig()),
+      ...(options.maxMediaBytes === undefined ? {} : { maxMediaBytes: options.maxMediaBytes }),
+    };
+    this.#intake = new Intake(open, files, options.log, (seq) => announce(file, { ready: seq }), limits);
   }
 
   /**
@@ -65,6 +71,7 @@ export class Bridge {
   start(): void {
     this.#deafen ??= onAnnounced(this.#file, (announcement) => this.#heard(announcement));
     this.#look();
+    if (this.#looking === undefined) void this.#intake.sweep();
     this.#looking ??= setInterval(() => this.#look(), this.#options.lookEveryMs ?? LOOK_EVERY_MS);
   }
 
@@ -74,7 +81,7 @@ export class Bridge {
     this.#deafen?.();
     this.#applying = this.#applying.then(() => this.#endLink());
     await this.#applying;
-    this.#intake.stop();
+    await this.#intake.stop();
   }
 
   #heard(announcement: Announcement): void {

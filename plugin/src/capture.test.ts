@@ -54,7 +54,7 @@ test("an image without a caption has an empty text and a described attachment, n
   expect(message.media).toEqual([
     {
       ...{ type: "image", mime_type: "image/jpeg", file_name: null, size_bytes: null, sha256: null },
-      omitted: "not forwarded",
+      omitted: "the file could not be read",
     },
   ]);
   expect(JSON.stringify(message)).not.toMatch(/\.openclaw|<media|UTC]/);

@@ -10,9 +10,12 @@ import { rawOf } from "./raw.ts";
  */
 export type DispatchContext = Readonly<Record<string, unknown>>;
 
-/** What a hook saw, ready for the outbox: a message, or what could not be made into one and must not be lost either. */
+/**
+ * What a hook saw, ready for the outbox: a message, or what could not be made into one and must not be lost either.
+ * `sources` are the paths of the files that are to be copied before the message may go, see `describeMedia`.
+ */
 export type Captured =
-  | { ok: true; message: InboundMessage }
+  | { ok: true; message: InboundMessage; sources?: readonly (string | null)[] }
   | { ok: false; account: string; chat: string; messageId: string; reason: string; evidence: object };
 
 /** What makes a message that message: account, chat, id. */
@@ -64,18 +67,19 @@ export function isWhatsApp(context: DispatchContext): boolean {
 /** Makes a message of facts, or says in words which field cannot be one. Never throws. */
 export function assemble(facts: Facts, nowMs: number): Captured {
   const account = typeof facts.account === "string" && facts.account !== "" ? facts.account : "default";
+  const { media, sources } = describeMedia(facts.media);
   const candidate = {
     account_id: account,
     message_id: facts.messageId,
     chat_id: normalizeAddress(facts.chat),
     from: normalizeAddress(facts.from),
     text: typeof facts.text === "string" ? facts.text : "",
-    media: describeMedia(facts.media),
+    media,
     timestamp: timestampOf(facts.timestampMs, nowMs),
     raw: rawOf(facts.context),
   };
   const parsed = inboundMessage.safeParse(candidate);
-  if (parsed.success) return { ok: true, message: parsed.data };
+  if (parsed.success) return { ok: true, message: parsed.data, ...(sources === undefined ? {} : { sources }) };
   const chat = typeof facts.chat === "string" ? facts.chat.slice(0, 256) : "";
   const evidence = { ...candidate, chat_id: facts.chat ?? null, from: facts.from ?? null };
   return {

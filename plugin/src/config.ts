@@ -1,7 +1,11 @@
+import { MAX_FILE_BYTES } from "@hotbags/shared";
 import { z } from "zod";
 
 /** Where the sidecar listens unless the operator says otherwise (its `BRIDGE_LISTEN`). */
 const DEFAULT_SIDECAR_URL = "ws://127.0.0.1:18790";
+
+/** The largest file that is forwarded unless the operator says otherwise, bytes. */
+const DEFAULT_MAX_FILE_BYTES = 32 * 1024 * 1024;
 
 /** What the link needs. `url` is in the form that `ws` takes, so a Unix socket reads `ws+unix:/path:/`. */
 export type LinkConfig = { url: string; token: string };
@@ -28,7 +32,13 @@ const token = z
   .string("is missing: put the sidecar's BRIDGE_TOKEN here, as text or as a SecretRef that resolves")
   .regex(/^[\x21-\x7e]{1,512}$/, "must be the sidecar's BRIDGE_TOKEN: 1 to 512 visible ASCII characters, no spaces");
 
-const pluginConfig = z.strictObject({ sidecarUrl, token });
+const fileLimit = z
+  .int(`must be a whole number of bytes, 0 to ${MAX_FILE_BYTES}`)
+  .min(0, "must be 0 (no files at all) or more bytes")
+  .max(MAX_FILE_BYTES, `must be at most ${MAX_FILE_BYTES} bytes: the sidecar takes no larger file`)
+  .default(DEFAULT_MAX_FILE_BYTES);
+
+const pluginConfig = z.strictObject({ sidecarUrl, token, maxFileBytes: fileLimit });
 
 /**
  * Reads `plugins.entries.hotbags.config`. Never throws and never repeats a value: the reason names each field by its
@@ -41,6 +51,15 @@ export function parseConfig(value: unknown): ParsedConfig {
     (issue) => `${["plugins.entries.hotbags.config", ...issue.path].map(String).join(".")} ${issue.message}`,
   );
   return { ok: false, reason: problems.join("; ") };
+}
+
+/**
+ * The largest file to forward, in bytes, whatever else is wrong with the configuration: messages are captured all the
+ * same. Never throws; the default stands in for what is no such number, which `parseConfig` complains of.
+ */
+export function maxFileBytes(value: unknown): number {
+  const parsed = z.looseObject({ maxFileBytes: fileLimit.catch(DEFAULT_MAX_FILE_BYTES) }).safeParse(value ?? {});
+  return parsed.success ? parsed.data.maxFileBytes : DEFAULT_MAX_FILE_BYTES;
 }
 
 function dialable(text: string): string | undefined {

@@ -8,6 +8,7 @@ import type { LinkTiming } from "./link.ts";
 import { Complaint, type Log, line, reasonOf } from "./log.ts";
 import type { Observations } from "./observations.ts";
 import type { Outbox } from "./outbox.ts";
+import { Uploads } from "./uploads.ts";
 
 /** Bytes that may wait in the socket; a slow sidecar stops us here, not at the end of memory. */
 const MAX_BUFFERED_BYTES = 4 * 1024 * 1024;
@@ -31,7 +32,8 @@ export type ConnectionOptions = {
 
 /**
  * One WebSocket to the sidecar, from dialling to its end: hello, welcome, then messages in order up to the credit, each
- * deleted from the outbox when its ack comes. It ends once, and everything it started ends with it.
+ * deleted from the outbox when its ack comes. Files go beside it, over HTTP, each before its message. It ends once, and
+ * everything it started ends with it.
  */
 export class Connection {
   /** Resolves to true when the sidecar has welcomed us, to false if it never will on this connection. */
@@ -39,6 +41,7 @@ export class Connection {
   readonly ended: Promise<Ended>;
   readonly #options: ConnectionOptions;
   readonly #socket: WebSocket;
+  readonly #uploads: Uploads;
   readonly #delivery: Delivery;
   readonly #opened = Promise.withResolvers<boolean>();
   readonly #ended = Promise.withResolvers<Ended>();
@@ -62,8 +65,14 @@ export class Connection {
     this.#options = options;
     this.opened = this.#opened.promise;
     this.ended = this.#ended.promise;
-    this.#delivery = new Delivery(options.outbox, options.log);
-    const { config, timing } = options;
+    const { config, timing, outbox, log } = options;
+    const uploadTiming = { retryMs: timing.retryMs, retryMaxMs: timing.reconnectMaxMs, silenceMs: timing.silenceMs };
+    this.#uploads = new Uploads({ config, log, timing: uploadTiming, pathOf: (sha256) => outbox.media.pathOf(sha256) });
+    this.#delivery = new Delivery({
+      ...{ outbox, log, uploads: this.#uploads },
+      onPrepared: () => this.#nextTurn(),
+      onFailed: (error) => this.#end(`the outbox failed: ${reasonOf(error)}`),
+    });
     this.#socket = dial(config, timing.openMs, {
       open: () => this.#send(helloFrame(options.openclawVersion)),
       frame: (text) => this.#heard(text),
@@ -151,7 +160,8 @@ export class Connection {
     this.#withOutbox(() => {
       if (!this.#delivery.refused(ref, code, reason, retry)) return;
       this.#answered();
-      if (!retry) return this.#nextTurn();
+      // A missing file is that message's trouble alone; it is sent again first.
+      if (!retry || code === "no_file") return this.#nextTurn();
       this.#delay.say(() => log.warn(line({ code }, `the sidecar cannot take messages now, they wait: ${reason}`)));
       this.#pausedUntil = performance.now() + timing.retryMs;
       clearTimeout(this.#retry);
@@ -234,6 +244,7 @@ export class Connection {
     clearTimeout(this.#beat);
     clearTimeout(this.#retry);
     clearImmediate(this.#turn);
+    void this.#uploads.stop();
     try {
       this.#delivery.settle();
     } catch {
@@ -246,6 +257,7 @@ export class Connection {
 
   #closed(why: string): void {
     this.#settle({ why, isHopeless: false });
-    if (this.#why !== undefined) this.#ended.resolve(this.#why);
+    const ended = this.#why;
+    if (ended !== undefined) void this.#uploads.stop().then(() => this.#ended.resolve(ended));
   }
 }

@@ -2,27 +2,42 @@ import { type RefusalCode, step } from "@hotbags/shared";
 import { messageFrame } from "./frames.ts";
 import { type Log, line } from "./log.ts";
 import type { Outbox, Row } from "./outbox.ts";
+import type { Uploads } from "./uploads.ts";
 import { SendWindow } from "./window.ts";
+
+export type DeliveryOptions = {
+  outbox: Outbox;
+  log: Log;
+  uploads: Uploads;
+  /** A message's files are at the sidecar: there is something to send. */
+  onPrepared: () => void;
+  /** The outbox failed while files were on their way. */
+  onFailed: (error: unknown) => void;
+};
 
 /**
  * The messages of one connection: which goes next, and what the sidecar's answer to each means.
  *
- *     waiting ──next──▶ under way ──ack──▶ deleted with the next settle
+ *     waiting ──next──▶ (its files are brought to the sidecar) ──▶ under way ──ack──▶ deleted with the next settle
  *                          │ refused, retry: waiting again, before what follows it in its chat
  *                          │ refused for good, or larger than the sidecar takes: parked
  *
  * Everything may throw SQLite's error; the connection ends then.
  */
 export class Delivery {
+  readonly #options: DeliveryOptions;
   readonly #outbox: Outbox;
   readonly #log: Log;
   readonly #window: SendWindow;
   readonly #acked: number[] = [];
+  /** How often the sidecar missed a file of a message, although it had said that it was there. */
+  readonly #missed = new Map<number, number>();
 
-  constructor(outbox: Outbox, log: Log) {
-    this.#outbox = outbox;
-    this.#log = log;
-    this.#window = new SendWindow(outbox);
+  constructor(options: DeliveryOptions) {
+    this.#options = options;
+    this.#outbox = options.outbox;
+    this.#log = options.log;
+    this.#window = new SendWindow(options.outbox);
   }
 
   /**
@@ -47,9 +62,17 @@ export class Delivery {
     this.#window.rewind();
   }
 
-  /** The next message's frame. One larger than `maxFrameBytes` is parked instead, and the one after it is next. */
+  /**
+   * The next message's frame. One larger than `maxFrameBytes` is parked instead, and for one with files they are brought
+   * to the sidecar first; the one after it is next then.
+   */
   next(maxFrameBytes: number): string | undefined {
-    for (let row = this.#window.next(); row !== undefined; row = this.#window.next()) {
+    for (let next = this.#window.next(); next !== undefined; next = this.#window.next()) {
+      const { row, mustPrepare } = next;
+      if (mustPrepare) {
+        this.#prepare(row).catch((error) => this.#options.onFailed(error));
+        continue;
+      }
       const frame = messageFrame(row);
       if (Buffer.byteLength(frame) <= maxFrameBytes) return frame;
       this.#park(row, "too_large", `larger than the sidecar's limit of ${maxFrameBytes} bytes`);
@@ -68,6 +91,7 @@ export class Delivery {
   refused(ref: number, code: RefusalCode, reason: string, retry: boolean): boolean {
     if (!this.#window.isUnanswered(ref)) return false;
     const row = this.#outbox.get(ref);
+    if (code === "no_file") this.#missed.set(ref, (this.#missed.get(ref) ?? -1) + 1);
     if (retry) this.#window.giveBack(ref);
     else if (row !== undefined) this.#park(row, code, reason);
     else this.#window.forget(ref);
@@ -81,12 +105,39 @@ export class Delivery {
     step("acked:before-commit");
     this.#outbox.remove(this.#acked);
     step("acked:after-commit");
-    for (const seq of this.#acked.splice(0)) this.#window.forget(seq);
+    for (const seq of this.#acked.splice(0)) {
+      this.#window.forget(seq);
+      this.#missed.delete(seq);
+    }
+  }
+
+  /** Resolves when the message may be sent, or the connection has ended. Rejects if the outbox fails. */
+  async #prepare(row: Row): Promise<void> {
+    const { uploads } = this.#options;
+    const files = this.#outbox.filesOf(row);
+    const missed = this.#missed.get(row.seq);
+    const about = { account: row.account, chat: row.chat, messageId: row.messageId };
+    const reasons = await Promise.all([
+      ...files.map((file) => uploads.ensure(file)),
+      // Not at once again and again, should the sidecar contradict itself.
+      ...(missed === undefined ? [] : [uploads.pause(missed)]),
+    ]).catch(() => undefined);
+    if (reasons === undefined) return;
+    for (const [n, { sha256 }] of files.entries()) {
+      const reason = reasons[n];
+      if (!reason) continue;
+      this.#outbox.omit(row.seq, sha256, reason);
+      this.#log.warn(line(about, `goes without one of its files: ${reason}`));
+    }
+    this.#window.prepared(row.seq);
+    this.#options.onPrepared();
   }
 
   #park(row: Row, code: RefusalCode, reason: string): void {
     this.#outbox.park(row.seq, code, reason, Date.now());
     this.#window.forget(row.seq);
+    // With files, its chat had to wait for it.
+    if (row.files > 0) this.#window.rewind(row.seq);
     const about = { account: row.account, chat: row.chat, messageId: row.messageId, code };
     this.#log.error(line(about, `set aside, Hot Bags does not get it until somebody looks: ${reason}`));
   }

@@ -16,6 +16,7 @@ function setUp(limits: Partial<IntakeLimits> = {}, outboxLimits?: Limits) {
   const ready: number[] = [];
   const intake = new Intake(
     () => new Outbox(file, outboxLimits),
+    { inbound: join(dirname(file), "inbound"), maxFileBytes: () => 1_000_000 },
     log,
     (seq) => ready.push(seq),
     { ...FAST, ...limits },

@@ -1,5 +1,6 @@
 import { step } from "@hotbags/shared";
 import { type Captured, keyOf } from "./capture.ts";
+import { Copies, type CopiesOptions } from "./copies.ts";
 import { type About, Complaint, type Log, line, reasonOf } from "./log.ts";
 import { type Held, Memory } from "./memory.ts";
 import { type Outbox, OutboxFullError } from "./outbox.ts";
@@ -18,6 +19,13 @@ export type IntakeLimits = {
    * and dispatches the message again: it stays the owner then.
    */
   holdWithoutMemoryMs: number;
+  /**
+   * How long a hook waits until the message's files are copied; then they are copied without it. Shorter than the 300 s
+   * after which OpenClaw takes its claim back.
+   */
+  copyMs: number;
+  /** How long a stop waits for files that are being copied. OpenClaw gives 5 s, and the link needs 1 s of them. */
+  stopMs: number;
   /** How often the outbox is tried again. */
   retryMs: number;
   /** How long the net's view of a message waits for the complete one. Generous: that is late only in a busy gateway. */
@@ -31,14 +39,21 @@ export const INTAKE_LIMITS: IntakeLimits = {
   memoryBytes: 32 * 1024 * 1024,
   holdMs: 20_000,
   holdWithoutMemoryMs: 310_000,
+  copyMs: 120_000,
+  stopMs: 2_000,
   retryMs: 1_000,
   heldMs: 10_000,
   heldConsumedMs: 2_000,
 };
 
+/** Where files come from, and how large they may be. */
+export type FileOptions = Pick<CopiesOptions, "inbound" | "maxFileBytes" | "maxMediaBytes">;
+
 /**
  * Brings captured messages into the outbox, and survives an outbox that cannot be written: then they wait in bounded
  * memory, in order, the alarm is raised, and the hooks are held for a while so that OpenClaw keeps owning the messages.
+ *
+ * A message with files is written first, which gives it its place in its chat, and is held there until they are copied.
  */
 export class Intake {
   readonly #openOutbox: () => Outbox;
@@ -46,6 +61,7 @@ export class Intake {
   readonly #limits: IntakeLimits;
   readonly #onReady: (seq: number) => void;
   readonly #memory: Memory;
+  readonly #copies: Copies;
   readonly #heldTimers = new Map<number, NodeJS.Timeout>();
   readonly #stopped = Promise.withResolvers<void>();
   readonly #trouble = new Complaint();
@@ -56,6 +72,7 @@ export class Intake {
   /** `onReady` is told of every message that may be sent from now on. */
   constructor(
     openOutbox: () => Outbox,
+    files: FileOptions,
     log: Log,
     onReady: (seq: number) => void,
     limits: IntakeLimits = INTAKE_LIMITS,
@@ -65,6 +82,12 @@ export class Intake {
     this.#onReady = onReady;
     this.#limits = limits;
     this.#memory = new Memory(limits.memoryMessages, limits.memoryBytes);
+    this.#copies = new Copies({
+      ...files,
+      ...{ log, retryMs: limits.retryMs },
+      withOutbox: (act) => this.#withOutbox(act),
+      onReady: (seq) => this.#ready(seq),
+    });
   }
 
   /** The outbox, opened if need be. Undefined while it cannot be used, and after the stop. Never throws. */
@@ -91,9 +114,18 @@ export class Intake {
     return this.#memory.size;
   }
 
+  /** Removes files that no message needs. To be called at the start. Never rejects. */
+  async sweep(): Promise<void> {
+    try {
+      await this.outbox()?.sweep();
+    } catch (error) {
+      this.#log.warn(line({}, `files that nobody needs could not be removed: ${reasonOf(error)}`));
+    }
+  }
+
   /**
-   * Resolves when the message is on disk; or, if the disk fails, when the hook has been held long enough. Never
-   * rejects. `held` messages are the net's: they become sendable when the complete capture comes, or after a while.
+   * Resolves when the message and its files are on disk; or, if the disk fails, when the hook has been held long enough.
+   * Never rejects. `held` messages are the net's: they become sendable when the complete capture comes, or after a while.
    */
   async store(captured: Captured, held?: Held): Promise<void> {
     if (!captured.ok) {
@@ -102,15 +134,20 @@ export class Intake {
       );
     }
     this.#writeMemory();
-    if (this.#memory.size === 0 && this.#attempt(() => this.#put(captured, held))) return this.#recovered();
-    await this.#keepInMemory(captured, held);
+    let settled: Promise<void> | undefined;
+    const put = () => {
+      settled = this.#put(captured, held);
+    };
+    if (this.#memory.size > 0 || !this.#attempt(put)) return this.#keepInMemory(captured, held);
+    this.#recovered();
+    if (settled !== undefined) await first(this.#limits.copyMs, [settled]);
   }
 
   /**
-   * Ends every hold, tries the disk a last time, and closes the outbox. What is still in memory then is named in the
-   * log.
+   * Ends every hold but those for files, tries the disk a last time, and closes the outbox. What is still in memory then
+   * is named in the log. Resolves when the files under way are copied or given up; the next instance goes on with those.
    */
-  stop(): void {
+  async stop(): Promise<void> {
     if (this.#isStopped) return;
     this.#isStopped = true;
     clearTimeout(this.#retryTimer);
@@ -123,6 +160,7 @@ export class Intake {
     this.#heldTimers.clear();
     this.#stopped.resolve();
     this.#close();
+    await this.#copies.stop(this.#limits.stopMs);
   }
 
   #open(): Outbox {
@@ -138,20 +176,39 @@ export class Intake {
     outbox?.close();
   }
 
-  #put(captured: Captured, held: Held | undefined): void {
-    // A hook that was under way during the stop still comes here: it gets a connection for this one message.
-    const late = this.#isStopped;
-    step("capture:before-commit");
-    const stored = this.#open().put(captured, Date.now(), held !== undefined);
-    step("capture:after-commit");
-    if (late) return this.#close();
-    if (stored === undefined) return;
-    if (held === undefined) {
-      this.#log.info(line(aboutOf(captured), "captured"));
-      return this.#ready(stored.seq);
+  /** Throws what the outbox throws. What it returns resolves when the message's files are copied. */
+  #put(captured: Captured, held: Held | undefined): Promise<void> | undefined {
+    const stored = this.#using((outbox) => {
+      step("capture:before-commit");
+      const row = outbox.put(captured, Date.now(), held !== undefined);
+      step("capture:after-commit");
+      return row;
+    });
+    if (stored === undefined) return undefined;
+    const { seq } = stored;
+    if (held !== undefined) {
+      // After the stop it is for another instance to release.
+      const { heldMs, heldConsumedMs } = this.#limits;
+      if (!this.#isStopped) this.#releaseLater(seq, held === "likely consumed" ? heldConsumedMs : heldMs);
+      return undefined;
     }
-    const { heldMs, heldConsumedMs } = this.#limits;
-    this.#releaseLater(stored.seq, held === "likely consumed" ? heldConsumedMs : heldMs);
+    if (captured.ok && captured.sources !== undefined) return this.#copies.settle(seq);
+    this.#log.info(line(aboutOf(captured), "captured"));
+    this.#ready(seq);
+    return undefined;
+  }
+
+  #withOutbox(act: (outbox: Outbox) => void): boolean {
+    return this.#attempt(() => this.#using(act));
+  }
+
+  /** Hooks that are under way during the stop, or come after it, get a connection for one act. */
+  #using<Result>(act: (outbox: Outbox) => Result): Result {
+    try {
+      return act(this.#open());
+    } finally {
+      if (this.#isStopped) this.#close();
+    }
   }
 
   /** The message need not be held any longer; perhaps another instance got its complete form. */
@@ -166,13 +223,18 @@ export class Intake {
   }
 
   #releaseLater(seq: number, heldMs: number): void {
-    if (this.#heldTimers.has(seq)) return;
+    if (this.#heldTimers.has(seq) || this.#copies.has(seq)) return;
     const release = () => {
-      if (!this.#attempt(() => this.#open().release(seq))) {
-        this.#heldTimers.set(seq, setTimeout(release, this.#limits.retryMs));
-        return;
-      }
-      this.#ready(seq);
+      this.#heldTimers.delete(seq);
+      if (this.#copies.has(seq)) return;
+      let hasFiles = false;
+      const isDone = this.#withOutbox((outbox) => {
+        hasFiles = outbox.get(seq)?.sources !== undefined;
+        if (!hasFiles) outbox.release(seq);
+      });
+      if (!isDone) this.#heldTimers.set(seq, setTimeout(release, this.#limits.retryMs));
+      else if (hasFiles) void this.#copies.settle(seq);
+      else this.#ready(seq);
     };
     this.#heldTimers.set(seq, setTimeout(release, heldMs));
   }
@@ -196,8 +258,12 @@ export class Intake {
   #writeMemory(): void {
     for (let entry = this.#memory.oldest(); entry !== undefined; entry = this.#memory.oldest()) {
       const { captured, held } = entry;
-      if (!this.#attempt(() => this.#put(captured, held))) return;
-      this.#memory.forget(entry);
+      let settled: Promise<void> | undefined;
+      const put = () => {
+        settled = this.#put(captured, held);
+      };
+      if (!this.#attempt(put)) return;
+      this.#memory.forget(entry, settled);
       if (this.#memory.size === 0) this.#recovered();
     }
   }
@@ -215,13 +281,13 @@ export class Intake {
         const lost = "could not be kept: neither outbox nor memory takes it; only OpenClaw can still have it";
         return this.#log.error(line(aboutOf(captured), lost));
       }
-      await this.#first(this.#limits.retryMs);
+      await first(this.#limits.retryMs, [this.#stopped.promise]);
       this.#writeMemory();
       entry = this.#memory.keep(captured, held);
     }
     this.#retryLater();
     // The net's hook owns nothing in OpenClaw, so holding it would only block the next ones.
-    if (held === undefined) await this.#first(this.#limits.holdMs, entry.written.promise);
+    if (held === undefined) await first(this.#limits.holdMs, [this.#stopped.promise, entry.written.promise]);
   }
 
   #retryLater(): void {
@@ -232,14 +298,14 @@ export class Intake {
       if (this.#memory.size > 0) this.#retryLater();
     }, this.#limits.retryMs);
   }
+}
 
-  /** The first of: the time is over, the instance stops, the given promise. Leaves no timer behind. */
-  async #first(ms: number, promise?: Promise<void>): Promise<void> {
-    const time = Promise.withResolvers<void>();
-    const timer = setTimeout(time.resolve, ms);
-    await Promise.race([time.promise, this.#stopped.promise, ...(promise === undefined ? [] : [promise])]);
-    clearTimeout(timer);
-  }
+/** Resolves when one of the promises does, or the time is over. Leaves no timer behind. */
+async function first(ms: number, promises: readonly Promise<void>[]): Promise<void> {
+  const time = Promise.withResolvers<void>();
+  const timer = setTimeout(time.resolve, ms);
+  await Promise.race([time.promise, ...promises]);
+  clearTimeout(timer);
 }
 
 function aboutOf(captured: Captured): About {

@@ -49,10 +49,10 @@ export class Memory {
     return this.#byMessage.values();
   }
 
-  /** The message is in the outbox now. */
-  forget(entry: InMemory): void {
+  /** The message is in the outbox now, and its files are copied when `settled` resolves. */
+  forget(entry: InMemory, settled?: Promise<void>): void {
     if (!this.#byMessage.delete(keyOf(entry.captured).join("\n"))) return;
     this.#bytes -= entry.bytes;
-    entry.written.resolve();
+    entry.written.resolve(settled);
   }
 }

@@ -132,7 +132,7 @@ test("an outbox of a newer release is refused with what to do, and left as it is
   db.exec("PRAGMA user_version = 99");
   db.close();
   expect(() => new Outbox(file)).toThrow(NewerOutboxError);
-  expect(() => new Outbox(file)).toThrow(/version 99, this plugin knows 1: install the release that wrote it/);
+  expect(() => new Outbox(file)).toThrow(/version 99, this plugin knows \d+: install the release that wrote it/);
 });
 
 test("two instances on one file do not harm each other", () => {

@@ -56,6 +56,48 @@ const MIGRATIONS = [
     UPDATE totals SET parked = parked - 1, parked_bytes = parked_bytes - old.bytes;
   END;
   `,
+  `
+  -- Files (attachments). A message that has some is held until they are in our folder: held is 1 for what the net saw,
+  -- 2 for what is complete but for its files. sources is where OpenClaw keeps them, a JSON list beside message.media
+  -- with null for what has no file; files is how many the sidecar must have before the message.
+  ALTER TABLE waiting ADD COLUMN sources TEXT;
+  ALTER TABLE waiting ADD COLUMN files INTEGER NOT NULL DEFAULT 0;
+  DROP INDEX waiting_held;
+  CREATE INDEX waiting_held ON waiting (seq) WHERE held > 0;
+
+  -- What is in our folder, and which message needs it. By the message's key, so that a parked message keeps its files.
+  CREATE TABLE files (sha256 TEXT PRIMARY KEY, bytes INTEGER NOT NULL) STRICT;
+  CREATE TABLE uses (
+    account TEXT NOT NULL,
+    chat TEXT NOT NULL,
+    message_id TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    PRIMARY KEY (account, chat, message_id, sha256)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX uses_file ON uses (sha256);
+  CREATE TRIGGER waiting_let_go AFTER DELETE ON waiting WHEN old.files > 0 AND NOT EXISTS (
+    SELECT 1 FROM parked WHERE account = old.account AND chat = old.chat AND message_id = old.message_id
+  ) BEGIN
+    DELETE FROM uses WHERE account = old.account AND chat = old.chat AND message_id = old.message_id;
+  END;
+  CREATE TRIGGER parked_let_go AFTER DELETE ON parked WHEN NOT EXISTS (
+    SELECT 1 FROM waiting WHERE account = old.account AND chat = old.chat AND message_id = old.message_id
+  ) BEGIN
+    DELETE FROM uses WHERE account = old.account AND chat = old.chat AND message_id = old.message_id;
+  END;
+  CREATE TRIGGER use_ended AFTER DELETE ON uses WHEN NOT EXISTS (SELECT 1 FROM uses WHERE sha256 = old.sha256) BEGIN
+    DELETE FROM files WHERE sha256 = old.sha256;
+  END;
+
+  ALTER TABLE totals ADD COLUMN files INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE totals ADD COLUMN file_bytes INTEGER NOT NULL DEFAULT 0;
+  CREATE TRIGGER file_added AFTER INSERT ON files BEGIN
+    UPDATE totals SET files = files + 1, file_bytes = file_bytes + new.bytes;
+  END;
+  CREATE TRIGGER file_removed AFTER DELETE ON files BEGIN
+    UPDATE totals SET files = files - 1, file_bytes = file_bytes - old.bytes;
+  END;
+  `,
 ];
 
 /** The outbox was written by a newer release: using it could damage it. */

@@ -10,7 +10,15 @@ export {
   MAX_RAW_BYTES,
   MEDIA_PATH,
 } from "./limits.ts";
-export { type InboundMessage, inboundMessage, type MediaItem, mediaItem, OMITTED, sha256 } from "./message.ts";
+export {
+  type InboundMessage,
+  inboundMessage,
+  type MediaItem,
+  mediaItem,
+  OMITTED,
+  type Omitted,
+  sha256,
+} from "./message.ts";
 export { step } from "./step.ts";
 export { VERSION } from "./version.ts";
 export {

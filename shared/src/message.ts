@@ -5,6 +5,16 @@ import { MAX_MEDIA_ITEMS } from "./limits.ts";
 /** The SHA-256 of a file's bytes, in lower-case hex: the name under which its bytes are stored. */
 export const sha256 = z.string().regex(/^[0-9a-f]{64}$/, "must be a SHA-256 in lower-case hex");
 
+/** Why a message goes without the bytes of an attachment: all that `omitted` ever says to Hot Bags (docs/contract/README.md). */
+export const OMITTED = {
+  tooLarge: "larger than the limit for files",
+  unreadable: "the file could not be read",
+  noRoom: "no room for it",
+  tooLargeToInline: "too large to send along",
+  lost: "the file was lost",
+} as const;
+export type Omitted = (typeof OMITTED)[keyof typeof OMITTED];
+
 /**
  * One attachment. Without `omitted`, the sidecar has its bytes under `sha256` before the message comes (docs/wire.md, "Files");
  * with it, there are no bytes, and it says why.
@@ -23,15 +33,6 @@ export const mediaItem = z
     "must have sha256 and size_bytes, or say in omitted why there are no bytes",
   );
 export type MediaItem = z.infer<typeof mediaItem>;
-
-/** Why an item has no bytes: all that `omitted` ever says. The first three are the plugin's, the others the sidecar's (docs/contract/README.md). */
-export const OMITTED = {
-  tooLarge: "larger than the limit for files",
-  unreadable: "the file could not be read",
-  noRoom: "no room for it",
-  tooLargeToInline: "too large to send along",
-  lost: "the file was lost",
-} as const;
 
 /** A customer's message as the plugin captured it: the Hot Bags contract's fields, with the account in place of the session id. */
 export const inboundMessage = z.strictObject({
