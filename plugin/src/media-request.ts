@@ -15,12 +15,14 @@ export type Answer = {
   bodyFailed: boolean;
 };
 
+/** The rest of a file, from `offset` on. */
+type Body = { handle: FileHandle; offset: number; sizeBytes: number };
+
 export type MediaRequest = {
   method: "HEAD" | "PATCH";
   config: LinkConfig;
   path: string;
-  /** The rest of a file, from `offset` on. */
-  body?: { handle: FileHandle; offset: number; sizeBytes: number };
+  body?: Body;
   /** The request fails when nothing moves for so long. */
   silenceMs: number;
   signal: AbortSignal;
@@ -62,27 +64,32 @@ function addressOf({ url }: LinkConfig): RequestOptions {
  * Sends the body, as fast as the sidecar takes it, until it is through or an answer came before its end. Returns what was
  * wrong with our file; what is wrong with the connection is the answer's to say.
  */
-async function pour(
-  sent: ClientRequest,
-  { handle, offset, sizeBytes }: NonNullable<MediaRequest["body"]>,
-  answer: Promise<unknown>,
-): Promise<Error | undefined> {
-  if (offset === sizeBytes) {
-    sent.end();
-    return undefined;
-  }
-  const file = handle.createReadStream({
-    ...{ start: offset, end: sizeBytes - 1, highWaterMark: CHUNK_BYTES, autoClose: false },
-  });
+async function pour(sent: ClientRequest, body: Body, answer: Promise<unknown>): Promise<Error | undefined> {
   let failure: Error | undefined;
-  file.once("error", (error) => {
-    failure = error;
-  });
+  const chunks = async function* () {
+    try {
+      yield* read(body);
+    } catch (error) {
+      failure = error as Error;
+      throw error;
+    }
+  };
   // An answer before the end of the body is a refusal: the rest is not worth sending.
-  const stop = () => file.destroy();
+  const answered = new AbortController();
+  const stop = () => answered.abort();
   void answer.then(stop, stop);
-  await pipeline(file, sent).catch(() => sent.destroy());
+  await pipeline(chunks, sent, { signal: answered.signal }).catch(() => sent.destroy());
   return failure;
+}
+
+async function* read({ handle, offset, sizeBytes }: Body): AsyncGenerator<Buffer> {
+  for (let position = offset; position < sizeBytes; ) {
+    const wanted = Math.min(CHUNK_BYTES, sizeBytes - position);
+    const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(wanted), 0, wanted, position);
+    if (bytesRead === 0) throw new Error("the file was cut short");
+    position += bytesRead;
+    yield buffer.subarray(0, bytesRead);
+  }
 }
 
 function answerTo(sent: ClientRequest): Promise<Omit<Answer, "bodyFailed">> {

@@ -13,17 +13,17 @@ const MAX_PREPARING = 64;
 const MAX_PASSED_OVER = 1_024;
 
 /**
- * `preparing`: its files are on their way to the sidecar. `sent`: on this connection, not answered. `answered`: the
- * sidecar has confirmed it, and it is still in the outbox.
+ * `preparing`: its files are on their way to the sidecar. `prepared`: they are there, it goes next. `sent`: on this
+ * connection, not answered. `answered`: the sidecar has confirmed it, and it is still in the outbox.
  */
-type State = "preparing" | "sent" | "answered";
+type State = "preparing" | "prepared" | "sent" | "answered";
 
 /**
  * Which message goes next on one connection. Within a chat strictly in order of arrival; across chats in order too,
  * except that a new message need not wait for a backlog of other chats, nor any for the files of another chat.
  *
- *     waiting ──next──▶ preparing ──prepared, next──▶ sent ──confirm──▶ answered ──forget──▶ gone
- *        └──────────────next, without files────────────▲
+ *     waiting ──next──▶ preparing ──prepared──▶ prepared ──next──▶ sent ──confirm──▶ answered ──forget──▶ gone
+ *        └──────────────next, without files────────────────────────▲
  *
  * A message may go when it isn't held and its predecessor in the chat is gone, answered, or sent without files: one
  * with files may still be refused for want of a file, and nothing may overtake it then.
@@ -83,7 +83,10 @@ export class SendWindow {
 
   /** The message's files are at the sidecar, or it goes without them: it comes up next. */
   prepared(seq: number): void {
-    if (this.#underWay.get(seq)?.state === "preparing") this.#due.push(seq);
+    const message = this.#underWay.get(seq);
+    if (message?.state !== "preparing") return;
+    message.state = "prepared";
+    this.#due.push(seq);
   }
 
   /** Marks an answered message. False if it was not under way: an answer to nothing. */
@@ -105,7 +108,7 @@ export class SendWindow {
     const message = this.#underWay.get(seq);
     if (message?.state === "sent") this.#unanswered -= 1;
     this.#underWay.delete(seq);
-    if (message?.state !== "preparing") return;
+    if (message?.state !== "preparing" && message?.state !== "prepared") return;
     this.#preparing -= 1;
     const postponed = this.#postponed.shift();
     if (postponed !== undefined) this.#due.push(postponed);
@@ -119,7 +122,7 @@ export class SendWindow {
 
   #nextDue() {
     for (let seq = this.#due.shift(); seq !== undefined; seq = this.#due.shift()) {
-      const isPrepared = this.#underWay.get(seq)?.state === "preparing";
+      const isPrepared = this.#underWay.get(seq)?.state === "prepared";
       if (isPrepared) this.forget(seq);
       const row = this.#outbox.get(seq);
       if (row === undefined || !this.#isSendable(row)) continue;
@@ -190,5 +193,5 @@ export class SendWindow {
 }
 
 function isInTheWay({ state, hasFiles }: { state: State; hasFiles: boolean }): boolean {
-  return state === "preparing" || (state === "sent" && hasFiles);
+  return state === "preparing" || state === "prepared" || (state === "sent" && hasFiles);
 }

@@ -10,6 +10,7 @@ import {
 } from "@hotbags/shared";
 import { onTestFinished } from "vitest";
 import { type WebSocket, WebSocketServer } from "ws";
+import { ScratchMedia } from "./media.ts";
 
 export const TOKEN = "a-token-for-tests";
 
@@ -19,6 +20,7 @@ type Answer = (frame: Extract<PluginFrame, { type: "message" }>) => object | und
 export class ScratchSidecar {
   readonly frames: PluginFrame[] = [];
   readonly violations: string[] = [];
+  readonly media = new ScratchMedia();
   credit = 256;
   maxFrameBytes = MAX_FRAME_BYTES;
   welcomes = true;
@@ -29,21 +31,30 @@ export class ScratchSidecar {
   #http: Server | undefined;
   #sockets = new Set<WebSocket>();
   #port = 0;
+  readonly #socketPath: string | undefined;
 
-  static async start(): Promise<ScratchSidecar> {
-    const sidecar = new ScratchSidecar();
+  private constructor(socketPath?: string) {
+    this.#socketPath = socketPath;
+  }
+
+  /** On a port of its own, or on a Unix socket. */
+  static async start(socketPath?: string): Promise<ScratchSidecar> {
+    const sidecar = new ScratchSidecar(socketPath);
     await sidecar.listen();
     onTestFinished(() => sidecar.stop());
     return sidecar;
   }
 
   get url(): string {
-    return `ws://127.0.0.1:${this.#port}`;
+    return this.#socketPath !== undefined ? `ws+unix:${this.#socketPath}:/` : `ws://127.0.0.1:${this.#port}`;
   }
 
   /** Starts to listen, again on the same port after a stop. */
   async listen(): Promise<void> {
-    const http = createServer();
+    const http = createServer((request, response) => {
+      if (request.headers.authorization !== `Bearer ${TOKEN}`) return void response.writeHead(401).end();
+      void this.media.handle(request, response);
+    });
     const wss = new WebSocketServer({ noServer: true, maxPayload: 4 * MAX_FRAME_BYTES });
     http.on("upgrade", (request, socket, head) => {
       if (request.headers.authorization !== `Bearer ${TOKEN}`) {
@@ -54,8 +65,9 @@ export class ScratchSidecar {
       }
       wss.handleUpgrade(request, socket, head, (ws) => this.#accept(ws));
     });
-    await new Promise<void>((resolve) => http.listen(this.#port, "127.0.0.1", resolve));
-    this.#port = (http.address() as AddressInfo).port;
+    const where = this.#socketPath === undefined ? { port: this.#port, host: "127.0.0.1" } : { path: this.#socketPath };
+    await new Promise<void>((resolve) => http.listen(where, resolve));
+    if (this.#socketPath === undefined) this.#port = (http.address() as AddressInfo).port;
     this.#http = http;
   }
 
@@ -94,6 +106,14 @@ export class ScratchSidecar {
     return this.messages.map((message) => message.message_id);
   }
 
+  /** An item without `omitted` is a promise that its file is here. */
+  #checkFiles({ message_id, media }: InboundMessage): void {
+    for (const { sha256, omitted } of media) {
+      if (omitted === undefined && !this.media.has(sha256 ?? ""))
+        this.violations.push(`${message_id} came before its file`);
+    }
+  }
+
   #accept(ws: WebSocket): void {
     this.connections += 1;
     this.#sockets.add(ws);
@@ -111,6 +131,7 @@ export class ScratchSidecar {
           }),
         );
       }
+      if (parsed.frame.type === "message") this.#checkFiles(parsed.frame.message);
       const answer = parsed.frame.type === "message" ? this.answers(parsed.frame) : undefined;
       if (answer !== undefined) ws.send(JSON.stringify(answer));
     });
