@@ -1,5 +1,7 @@
+import { MAX_FILE_BYTES } from "@hotbags/shared";
 import { expect, test } from "vitest";
-import { parseConfig } from "./config.ts";
+import manifest from "../openclaw.plugin.json" with { type: "json" };
+import { maxFileBytes, parseConfig } from "./config.ts";
 
 const token = "s3cret";
 
@@ -42,6 +44,26 @@ test.each([[undefined], [{ source: "env", provider: "default", id: "X" }], [""],
     }
   },
 );
+
+test("maxFileBytes is 32 MiB unless it is set, and at most what the sidecar takes", () => {
+  expect(maxFileBytes({ token })).toBe(33_554_432);
+  expect(maxFileBytes({ token, maxFileBytes: 0 })).toBe(0);
+  expect(maxFileBytes({ maxFileBytes: MAX_FILE_BYTES, sidecarUrl: "broken" })).toBe(MAX_FILE_BYTES);
+  expect(maxFileBytes(undefined)).toBe(33_554_432);
+  expect(maxFileBytes("nonsense")).toBe(33_554_432);
+});
+
+test.each([["10MB"], [1.5], [-1], [MAX_FILE_BYTES + 1], [null]])("maxFileBytes %j is refused by name", (bad) => {
+  const parsed = parseConfig({ token, maxFileBytes: bad });
+  expect(parsed).toMatchObject({ ok: false, reason: expect.stringContaining("config.maxFileBytes must be") });
+  expect(maxFileBytes({ token, maxFileBytes: bad })).toBe(33_554_432);
+});
+
+test("the schema that OpenClaw checks has the same settings and defaults", () => {
+  const { properties } = manifest.configSchema;
+  expect(Object.keys(properties).toSorted()).toEqual(["maxFileBytes", "sidecarUrl", "token"]);
+  expect(properties.maxFileBytes).toMatchObject({ default: maxFileBytes({}) });
+});
 
 test("an unknown setting is named", () => {
   expect(parseConfig({ token, sidecarURL: "x" })).toMatchObject({

@@ -1,6 +1,7 @@
 import { step } from "@hotbags/shared";
 import { type Captured, keyOf } from "./capture.ts";
 import { Copies, type CopiesOptions } from "./copies.ts";
+import { Holds } from "./holds.ts";
 import { type About, Complaint, type Log, line, reasonOf } from "./log.ts";
 import { type Held, Memory } from "./memory.ts";
 import { type Outbox, OutboxFullError } from "./outbox.ts";
@@ -62,7 +63,7 @@ export class Intake {
   readonly #onReady: (seq: number) => void;
   readonly #memory: Memory;
   readonly #copies: Copies;
-  readonly #heldTimers = new Map<number, NodeJS.Timeout>();
+  readonly #holds: Holds;
   readonly #stopped = Promise.withResolvers<void>();
   readonly #trouble = new Complaint();
   #outbox: Outbox | undefined;
@@ -82,6 +83,7 @@ export class Intake {
     this.#onReady = onReady;
     this.#limits = limits;
     this.#memory = new Memory(limits.memoryMessages, limits.memoryBytes);
+    this.#holds = new Holds((seq) => this.#release(seq), limits.retryMs);
     this.#copies = new Copies({
       ...files,
       ...{ log, retryMs: limits.retryMs },
@@ -156,8 +158,7 @@ export class Intake {
       const lost = "could not be written before the stop: only OpenClaw can still have it";
       this.#log.error(line(aboutOf(captured), lost));
     }
-    for (const timer of this.#heldTimers.values()) clearTimeout(timer);
-    this.#heldTimers.clear();
+    this.#holds.stop();
     this.#stopped.resolve();
     this.#close();
     await this.#copies.stop(this.#limits.stopMs);
@@ -213,8 +214,7 @@ export class Intake {
 
   /** The message need not be held any longer; perhaps another instance got its complete form. */
   completed(seq: number): void {
-    clearTimeout(this.#heldTimers.get(seq));
-    this.#heldTimers.delete(seq);
+    this.#holds.end(seq);
   }
 
   #ready(seq: number): void {
@@ -223,20 +223,21 @@ export class Intake {
   }
 
   #releaseLater(seq: number, heldMs: number): void {
-    if (this.#heldTimers.has(seq) || this.#copies.has(seq)) return;
-    const release = () => {
-      this.#heldTimers.delete(seq);
-      if (this.#copies.has(seq)) return;
-      let hasFiles = false;
-      const isDone = this.#withOutbox((outbox) => {
-        hasFiles = outbox.get(seq)?.sources !== undefined;
-        if (!hasFiles) outbox.release(seq);
-      });
-      if (!isDone) this.#heldTimers.set(seq, setTimeout(release, this.#limits.retryMs));
-      else if (hasFiles) void this.#copies.settle(seq);
-      else this.#ready(seq);
-    };
-    this.#heldTimers.set(seq, setTimeout(release, heldMs));
+    if (!this.#copies.has(seq)) this.#holds.begin(seq, heldMs);
+  }
+
+  /** Nothing more complete came: the message goes as it is, after its files. False if the outbox failed. */
+  #release(seq: number): boolean {
+    if (this.#copies.has(seq)) return true;
+    let hasFiles = false;
+    const isDone = this.#withOutbox((outbox) => {
+      hasFiles = outbox.get(seq)?.sources !== undefined;
+      if (!hasFiles) outbox.release(seq);
+    });
+    if (!isDone) return false;
+    if (hasFiles) void this.#copies.settle(seq);
+    else this.#ready(seq);
+    return true;
   }
 
   /** True if it worked. A failure is the outbox's, and is said once a minute as long as it lasts. */

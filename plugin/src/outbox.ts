@@ -1,23 +1,14 @@
-import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { DatabaseSync, type SQLOutputValue, type StatementSync } from "node:sqlite";
 import { type InboundMessage, type Omitted, step } from "@hotbags/shared";
 import { type Captured, keyOf } from "./capture.ts";
+import { type Columns, Database } from "./database.ts";
 import { MediaFolder } from "./media-folder.ts";
-import { migrate } from "./schema.ts";
+import { type Copy, type StoredFile, StoredFiles } from "./stored-files.ts";
 
 /** Seven days of a busy shop (about 20 messages a minute, day and night) with the sidecar away all the time. */
 const MAX_OUTBOX_MESSAGES = 200_000;
 /** Bytes of message bodies; the file itself is up to a third larger. */
 const MAX_OUTBOX_BYTES = 1024 ** 3;
-/**
- * How long a statement may wait for another process (a backup) before it fails; the whole gateway stands still
- * meanwhile.
- */
-const BUSY_TIMEOUT_MS = 250;
-/** The WAL shrinks back to this after a checkpoint, or one outage would keep its size for good. */
-const WAL_LIMIT_BYTES = 16 * 1024 * 1024;
-
 /** The outbox is at its limit: the message is not stored, and nothing else was thrown away for it. */
 export class OutboxFullError extends Error {
   override name = "OutboxFullError";
@@ -36,7 +27,6 @@ export type Row = {
   bytes: number;
   body: string;
 };
-export type StoredFile = { sha256: string; sizeBytes: number };
 export type Totals = {
   waiting: number;
   waitingBytes: number;
@@ -57,36 +47,27 @@ export type Limits = { messages: number; bytes: number };
  * the database, and go with the last message that has them.
  */
 export class Outbox {
-  readonly #db: DatabaseSync;
+  readonly #db: Database;
   readonly #limits: Limits;
-  readonly #statements = new Map<string, StatementSync>();
-  /** Files that no message needs any more, still to be removed. */
-  readonly #unneeded = new Set<string>();
-  readonly media: MediaFolder;
+  readonly #files: StoredFiles;
 
   /**
    * Opens or creates the file. Throws `NewerOutboxError`, or what SQLite says of a file or disk that cannot be used.
    */
   constructor(file: string, limits: Limits = { messages: MAX_OUTBOX_MESSAGES, bytes: MAX_OUTBOX_BYTES }) {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
     this.#limits = limits;
-    this.media = new MediaFolder(join(dirname(file), "media"));
-    this.#db = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS });
-    try {
-      this.#db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
-      this.#db.exec(`PRAGMA journal_size_limit = ${WAL_LIMIT_BYTES}`);
-      if (this.synchronous() !== 2)
-        throw new Error(`${file}: PRAGMA synchronous is not FULL, a power cut would lose messages`);
-      migrate(this.#db, file);
-    } catch (error) {
-      this.#db.close();
-      throw error;
-    }
+    this.#db = new Database(file);
+    this.#files = new StoredFiles(this.#db, new MediaFolder(join(dirname(file), "media")));
   }
 
   /** SQLite's own word for how it syncs: 2 is FULL. */
   synchronous(): number {
-    return Number(this.#db.prepare("PRAGMA synchronous").get()?.["synchronous"]);
+    return this.#db.synchronous();
+  }
+
+  /** Where the files of its messages are. */
+  get media(): MediaFolder {
+    return this.#files.folder;
   }
 
   /**
@@ -98,62 +79,47 @@ export class Outbox {
     if (!captured.ok) return void this.#parkCapture(captured, nowMs);
     const { message } = captured;
     const key = keyOf(captured);
-    if (this.#one("SELECT 1 FROM parked WHERE account = ? AND chat = ? AND message_id = ?", ...key) !== undefined)
+    if (this.#db.one("SELECT 1 FROM parked WHERE account = ? AND chat = ? AND message_id = ?", ...key) !== undefined)
       return undefined;
     const body = JSON.stringify(message);
     const bytes = Buffer.byteLength(body);
-    if (!this.#hasRoom(bytes) && this.#one(KNOWN, ...key) === undefined) throw this.#full();
+    if (!this.#hasRoom(bytes) && this.#db.one(KNOWN, ...key) === undefined) throw this.#full();
     const { sources } = captured;
     const level = held ? SEEN_BY_NET : sources === undefined ? READY : WITHOUT_FILES;
     const listed = sources === undefined ? null : JSON.stringify(sources);
-    const row = this.#one(PUT, ...key, nowMs, level, bytes, body, listed);
+    const row = this.#db.one(PUT, ...key, nowMs, level, bytes, body, listed);
     return row === undefined ? undefined : { seq: Number(row["seq"]) };
   }
 
   /** Makes a held message ready as it is: nothing more complete came. Returns whether it was still held. */
   release(seq: number): boolean {
-    return (
-      Number(
-        this.#statement("UPDATE waiting SET held = 0, sources = NULL WHERE seq = ? AND held > 0").run(seq).changes,
-      ) > 0
-    );
+    return this.#db.run("UPDATE waiting SET held = 0, sources = NULL WHERE seq = ? AND held > 0", seq) > 0;
   }
 
   /**
-   * Makes a held message ready with its files. `copies` are whole and on disk; they get their names within the same
-   * transaction. False if it is not held any more: then nothing was done. Throws SQLite's or the disk's error.
+   * Makes a held message ready with its files, which get their names within the same transaction. False if it is not held
+   * any more: then nothing was done. Throws SQLite's or the disk's error.
    */
-  complete(seq: number, message: InboundMessage, copies: readonly (StoredFile & { part: string })[]): boolean {
-    return this.#transaction(() => {
+  complete(seq: number, message: InboundMessage, copies: readonly Copy[]): boolean {
+    return this.#db.transaction(() => {
       const row = this.get(seq);
       if (!row?.held) return false;
-      this.media.keep(copies);
-      const key = [row.account, row.chat, row.messageId] as const;
-      for (const { sha256, sizeBytes } of copies) {
-        this.#statement("INSERT OR IGNORE INTO files (sha256, bytes) VALUES (?, ?)").run(sha256, sizeBytes);
-        this.#statement("INSERT OR IGNORE INTO uses (account, chat, message_id, sha256) VALUES (?, ?, ?, ?)").run(
-          ...key,
-          sha256,
-        );
-      }
-      const files = new Set(copies.map(({ sha256 }) => sha256)).size;
+      const files = this.#files.add([row.account, row.chat, row.messageId], copies);
       const body = JSON.stringify(message);
-      this.#statement(COMPLETE).run(files, Buffer.byteLength(body), body, seq);
+      this.#db.run(COMPLETE, files, Buffer.byteLength(body), body, seq);
       return true;
     });
   }
 
   /** The files that the sidecar must have before this message. */
   filesOf(row: Row): StoredFile[] {
-    return this.#statement(FILES_OF)
-      .all(row.account, row.chat, row.messageId)
-      .map((file) => ({ sha256: String(file["sha256"]), sizeBytes: Number(file["bytes"]) }));
+    return this.#files.of([row.account, row.chat, row.messageId]);
   }
 
   /** Lets a waiting message go without one of its files, for ever: each attempt must carry the same content. */
   omit(seq: number, sha256: string, reason: Omitted): void {
     step("omit:before-commit");
-    this.#transaction(() => {
+    this.#db.transaction(() => {
       const row = this.get(seq);
       if (row === undefined) return;
       const message: InboundMessage = JSON.parse(row.body);
@@ -161,79 +127,69 @@ export class Outbox {
         return item.sha256 === sha256 && item.omitted === undefined ? { ...item, omitted: reason } : item;
       });
       const body = JSON.stringify({ ...message, media });
-      this.#statement(OMIT).run(Buffer.byteLength(body), body, seq);
-      const { account, chat, messageId } = row;
-      this.#statement(`${END_USE} AND sha256 = ?`).run(account, chat, messageId, sha256);
+      this.#db.run(OMIT, Buffer.byteLength(body), body, seq);
+      this.#files.end([row.account, row.chat, row.messageId], sha256);
     });
     step("omit:after-commit");
-    this.#discard([sha256]);
+    this.#files.discard([sha256]);
   }
 
-  /**
-   * Removes the files that no message needs: what was left behind by a process that was killed between a file and its
-   * message, or a message and its file. Takes its time; rejects if the outbox or the disk fails meanwhile.
-   */
-  async sweep(): Promise<void> {
-    try {
-      for await (const names of this.media.sweep()) this.#discard(names);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-    }
+  /** Removes files that no message needs. To be called at the start; see `StoredFiles.sweep`. */
+  sweep(): Promise<void> {
+    return this.#files.sweep();
   }
 
   /** The held messages, oldest first, at most 1,000. */
   held(): number[] {
-    return this.#statement("SELECT seq FROM waiting WHERE held > 0 ORDER BY seq LIMIT 1000")
-      .all()
-      .map((row) => Number(row["seq"]));
+    const rows = this.#db.all("SELECT seq FROM waiting WHERE held > 0 ORDER BY seq LIMIT 1000");
+    return rows.map((row) => Number(row["seq"]));
   }
 
   /** The places of the messages after `seq`, in order of arrival. */
   after(seq: number, limit: number): number[] {
-    return this.#statement("SELECT seq FROM waiting WHERE seq > ? ORDER BY seq LIMIT ?")
-      .all(seq, limit)
-      .map((row) => Number(row["seq"]));
+    const rows = this.#db.all("SELECT seq FROM waiting WHERE seq > ? ORDER BY seq LIMIT ?", seq, limit);
+    return rows.map((row) => Number(row["seq"]));
   }
 
   get(seq: number): Row | undefined {
-    const row = this.#one("SELECT * FROM waiting WHERE seq = ?", seq);
+    const row = this.#db.one("SELECT * FROM waiting WHERE seq = ?", seq);
     return row === undefined ? undefined : asRow(row);
   }
 
   /** The message that must be sent before this one: the chat's next older one that still waits. */
   predecessor(row: Row): number | undefined {
-    const older = this.#one(PREDECESSOR, row.account, row.chat, row.seq);
+    const older = this.#db.one(PREDECESSOR, row.account, row.chat, row.seq);
     return older === undefined ? undefined : Number(older["seq"]);
   }
 
   /** The chat's next message after this one. */
   successor(row: Row): number | undefined {
-    const newer = this.#one(SUCCESSOR, row.account, row.chat, row.seq);
+    const newer = this.#db.one(SUCCESSOR, row.account, row.chat, row.seq);
     return newer === undefined ? undefined : Number(newer["seq"]);
   }
 
   /** Forgets acknowledged messages, all in one transaction, and the files that no other message has. */
   remove(seqs: readonly number[]): void {
     const files: string[] = [];
-    this.#transaction(() => {
+    this.#db.transaction(() => {
       for (const seq of seqs) {
-        for (const file of this.#statement(FILES_AT).all(seq)) files.push(String(file["sha256"]));
-        this.#statement("DELETE FROM waiting WHERE seq = ?").run(seq);
+        files.push(...this.#files.at(seq));
+        this.#db.run("DELETE FROM waiting WHERE seq = ?", seq);
       }
     });
-    this.#discard(files);
+    this.#files.discard(files);
   }
 
   /** Sets a message aside for the operator, so that it neither blocks the others nor is lost. */
   park(seq: number, code: string, reason: string, nowMs: number): void {
-    this.#transaction(() => {
-      this.#statement(PARK).run(nowMs, code, reason, seq);
-      this.#statement("DELETE FROM waiting WHERE seq = ?").run(seq);
+    this.#db.transaction(() => {
+      this.#db.run(PARK, nowMs, code, reason, seq);
+      this.#db.run("DELETE FROM waiting WHERE seq = ?", seq);
     });
   }
 
   totals(): Totals {
-    const row = this.#one("SELECT * FROM totals");
+    const row = this.#db.one("SELECT * FROM totals");
     return {
       waiting: Number(row?.["waiting"]),
       waitingBytes: Number(row?.["waiting_bytes"]),
@@ -246,12 +202,11 @@ export class Outbox {
 
   /** When the oldest waiting message was captured, in milliseconds since 1970. */
   oldestMs(): number | undefined {
-    const row = this.#one("SELECT captured_at FROM waiting ORDER BY seq LIMIT 1");
+    const row = this.#db.one("SELECT captured_at FROM waiting ORDER BY seq LIMIT 1");
     return row === undefined ? undefined : Number(row["captured_at"]);
   }
 
   close(): void {
-    this.#statements.clear();
     this.#db.close();
   }
 
@@ -259,7 +214,7 @@ export class Outbox {
     const body = JSON.stringify(captured.evidence);
     const bytes = Buffer.byteLength(body);
     if (!this.#hasRoom(bytes)) throw this.#full();
-    this.#statement(PARK_CAPTURE).run(...keyOf(captured), nowMs, nowMs, "bad_message", captured.reason, bytes, body);
+    this.#db.run(PARK_CAPTURE, ...keyOf(captured), nowMs, nowMs, "bad_message", captured.reason, bytes, body);
   }
 
   #hasRoom(bytes: number): boolean {
@@ -274,50 +229,6 @@ export class Outbox {
         `${waitingBytes + parkedBytes} bytes (limit ${this.#limits.bytes}); start the sidecar so that it drains`,
     );
   }
-
-  /**
-   * Removes those of the files that no message needs, under the write lock: another instance may be about to need one.
-   * Never throws: the messages are settled, and what is left is tried again with the next files, or at the next start.
-   */
-  #discard(files: readonly string[]): void {
-    for (const sha256 of files) this.#unneeded.add(sha256);
-    if (this.#unneeded.size === 0) return;
-    try {
-      this.#transaction(() => {
-        for (const sha256 of this.#unneeded) {
-          if (this.#one("SELECT 1 FROM files WHERE sha256 = ?", sha256) === undefined) this.media.discard(sha256);
-          this.#unneeded.delete(sha256);
-        }
-      });
-    } catch {
-      // The disk or another process's lock; see above.
-    }
-  }
-
-  #transaction<Result>(run: () => Result): Result {
-    this.#db.exec("BEGIN IMMEDIATE");
-    try {
-      const result = run();
-      this.#db.exec("COMMIT");
-      return result;
-    } catch (error) {
-      // A full disk may have rolled back already; then ROLLBACK itself would throw and hide the reason.
-      if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
-      throw error;
-    }
-  }
-
-  #one(sql: string, ...values: (string | number | null)[]): Record<string, SQLOutputValue> | undefined {
-    return this.#statement(sql).get(...values);
-  }
-
-  #statement(sql: string): StatementSync {
-    const known = this.#statements.get(sql);
-    if (known !== undefined) return known;
-    const statement = this.#db.prepare(sql);
-    this.#statements.set(sql, statement);
-    return statement;
-  }
 }
 
 const KNOWN = "SELECT 1 FROM waiting WHERE account = ? AND chat = ? AND message_id = ?";
@@ -331,11 +242,6 @@ const PUT = `INSERT INTO waiting (account, chat, message_id, captured_at, held, 
   WHERE waiting.held > 0 AND excluded.held <> ${SEEN_BY_NET} RETURNING seq`;
 const COMPLETE = "UPDATE waiting SET held = 0, sources = NULL, files = ?, bytes = ?, body = ? WHERE seq = ?";
 const OMIT = "UPDATE waiting SET files = files - 1, bytes = ?, body = ? WHERE seq = ?";
-const END_USE = "DELETE FROM uses WHERE account = ? AND chat = ? AND message_id = ?";
-const FILES_OF = `SELECT sha256, bytes FROM uses JOIN files USING (sha256)
-  WHERE account = ? AND chat = ? AND message_id = ?`;
-const FILES_AT = `SELECT sha256 FROM uses JOIN waiting USING (account, chat, message_id)
-  WHERE waiting.seq = ? AND waiting.files > 0`;
 const PREDECESSOR = "SELECT seq FROM waiting WHERE account = ? AND chat = ? AND seq < ? ORDER BY seq DESC LIMIT 1";
 const SUCCESSOR = "SELECT seq FROM waiting WHERE account = ? AND chat = ? AND seq > ? ORDER BY seq LIMIT 1";
 const PARK = `INSERT OR IGNORE INTO parked (account, chat, message_id, captured_at, parked_at, code, reason, bytes, body)
@@ -343,7 +249,7 @@ const PARK = `INSERT OR IGNORE INTO parked (account, chat, message_id, captured_
 const PARK_CAPTURE = `INSERT OR IGNORE INTO parked (account, chat, message_id, captured_at, parked_at, code, reason, bytes, body)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 
-function asRow(row: Record<string, SQLOutputValue>): Row {
+function asRow(row: Columns): Row {
   return {
     seq: Number(row["seq"]),
     account: String(row["account"]),

@@ -5,7 +5,7 @@ import { backoffMs } from "./backoff.ts";
 import type { LinkConfig } from "./config.ts";
 import { Complaint, type Log, line, reasonOf } from "./log.ts";
 import { type Answer, request } from "./media-request.ts";
-import type { StoredFile } from "./outbox.ts";
+import type { StoredFile } from "./stored-files.ts";
 
 /** Files on their way at a time; each holds one connection to the sidecar and 64 KiB. */
 const MAX_UPLOADS = 4;

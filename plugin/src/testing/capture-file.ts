@@ -1,0 +1,16 @@
+// Runs the plugin's whole instance on one message with a file, and kills itself at the given step, as a power cut would.
+import { subscribe } from "node:diagnostics_channel";
+import { Bridge } from "../bridge.ts";
+import { directContext } from "./messages.ts";
+
+const [stateDir = "", sidecarUrl = "", token = "", killedAt = "", path = ""] = process.argv.slice(2);
+subscribe("hotbags:step", (name) => {
+  if (name === killedAt) process.kill(process.pid, "SIGKILL");
+});
+const bridge = new Bridge({
+  ...{ stateDir, openclawVersion: "2026.9.6", isConsumed: () => false },
+  ...{ log: { info: () => {}, warn: () => {}, error: console.error } },
+  readConfig: () => ({ sidecarUrl, token }),
+});
+bridge.start();
+await bridge.onDispatch(directContext({ MessageSid: "M1", media: [{ path, kind: "image" }] }));
