@@ -29,13 +29,25 @@ test("openclaw.json.example is valid for the real OpenClaw, without a warning", 
 
 test("a test changes ports, numbers and paths, and no secret is written into the file", async () => {
   const before = await exampleConfig(options);
-  const config = await exampleConfig({ ...options, allowFrom: ["+15550009999"], plugin: { config: { token: "x" } } });
+  const given = {
+    allowFrom: ["+15550009999"],
+    groups: ["120363000000000007@g.us"],
+    plugin: { config: { token: "x" } },
+  };
+  const config = await exampleConfig({ ...options, ...given });
   expect(config.gateway.port).toBe(20_000);
   expect(config.channels.whatsapp.allowFrom).toEqual(["+15550009999"]);
   expect(config.channels.whatsapp.groupAllowFrom).toEqual(["+15550009999"]);
+  expect(config.channels.whatsapp.groups).toEqual({ "120363000000000007@g.us": { requireMention: false } });
   expect(config.plugins.entries["hotbags"]?.config).toEqual({ sidecarUrl: "ws://127.0.0.1:20001", token: "x" });
   expect(JSON.stringify(before)).toContain('"id":"BRIDGE_TOKEN"');
   expect(config["session"]).toEqual(before["session"]);
+});
+
+test("the example names its groups: a wildcard, or no name at all, would let every group through", async () => {
+  const { groups, ...whatsapp } = (await exampleConfig(options)).channels.whatsapp;
+  expect(whatsapp["groupPolicy"]).toBe("allowlist");
+  expect(Object.keys(groups)).toEqual([expect.stringMatching(/^\d+@g\.us$/)]);
 });
 
 test("the plugin can be left out, and a second account added", async () => {

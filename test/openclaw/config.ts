@@ -13,6 +13,7 @@ export type GatewayConfig = {
     whatsapp: {
       allowFrom: string[];
       groupAllowFrom: string[];
+      groups: Record<string, Record<string, unknown>>;
       accounts?: Record<string, Record<string, unknown>>;
       [key: string]: unknown;
     };
@@ -44,6 +45,8 @@ export type ConfigOptions = {
   sidecarUrl: string;
   /** Numbers, E.164, that may write to the bot, directly and in groups. Default: the example's. */
   allowFrom?: readonly string[] | undefined;
+  /** Groups, by id, that get through. Default: the example's. */
+  groups?: readonly string[] | undefined;
   configPatch?: ConfigPatch | undefined;
 };
 
@@ -59,6 +62,10 @@ export async function exampleConfig(options: ConfigOptions): Promise<GatewayConf
   if (options.allowFrom !== undefined) {
     whatsapp.allowFrom = [...options.allowFrom];
     whatsapp.groupAllowFrom = [...options.allowFrom];
+  }
+  if (options.groups !== undefined) {
+    const [setting] = Object.values(whatsapp.groups);
+    whatsapp.groups = Object.fromEntries(options.groups.map((id) => [id, { ...setting }]));
   }
   if (options.accountId !== "default") whatsapp.accounts = { [options.accountId]: {} };
   setPlugin(config.plugins, options);

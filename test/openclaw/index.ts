@@ -39,6 +39,8 @@ export type GatewayOptions = {
   bridgeToken: string;
   /** Numbers, E.164, that may write to the bot. Default: the example's. */
   allowFrom?: readonly string[];
+  /** Groups, by id, that the bot listens to. Default: the example's. */
+  groups?: readonly string[];
   /** A state folder to start with and to leave in place; made from the template if it is empty. Default: one of its own. */
   stateDir?: string;
   configPatch?: ConfigPatch;
@@ -108,6 +110,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       plugin: options.plugin ?? {},
       sidecarUrl: options.sidecarUrl,
       allowFrom: options.allowFrom,
+      groups: options.groups,
       configPatch: options.configPatch,
     });
     await writeConfig(configPath(root), config);

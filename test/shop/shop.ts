@@ -17,6 +17,9 @@ export const HMAC_SECRET = "hmac-secret-of-the-test-shop";
 /** Customers that the gateway lets through. */
 export const CUSTOMERS = Array.from({ length: 40 }, (_, n) => `+155500010${String(n + 1).padStart(2, "0")}`);
 
+/** Groups that the gateway lets through. */
+export const GROUPS = Array.from({ length: 9 }, (_, n) => `12036300000000000${n + 1}@g.us`);
+
 /** All four parts of the path, running: the two far ends as doubles, everything between them real. */
 export interface Shop {
   whatsapp: WhatsApp;
@@ -63,6 +66,7 @@ export async function openShop(options: ShopOptions = {}): Promise<Shop> {
       sidecarUrl: `ws://127.0.0.1:${port}`,
       bridgeToken: BRIDGE_TOKEN,
       allowFrom: CUSTOMERS,
+      groups: GROUPS,
       log,
       env: gatewayPreload ? preloaded(whatsapp.gatewayEnv(), gatewayPreload) : {},
     });
