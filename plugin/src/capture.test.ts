@@ -60,6 +60,66 @@ test("an image without a caption has an empty text and a described attachment, n
   expect(JSON.stringify(message)).not.toMatch(/\.openclaw|<media|UTC]/);
 });
 
+const part = (type: string, payload: object) => ({ label: `WhatsApp ${type}`, source: "whatsapp", type, payload });
+const place = { LocationLat: 52.52, LocationLon: 13.405, LocationSource: "pin", LocationIsLive: false };
+
+test("a location has no text of OpenClaw's, but its caption, and stands in raw", () => {
+  const pin = messageOf(directContext({ RawBody: "📍 52.520000, 13.405000", ...place }));
+  expect(pin).toMatchObject({ text: "", raw: place });
+  const live = { ...place, LocationSource: "live", LocationIsLive: true, LocationCaption: " on my way " };
+  expect(messageOf(directContext({ RawBody: "🛰 Live location: 52.520000, 13.405000", ...live }))).toMatchObject({
+    text: " on my way ",
+    raw: live,
+  });
+});
+
+test("a contact card has no text, and all its names and numbers in raw, also where there are 257", () => {
+  const contacts = Array.from({ length: 257 }, (_, n) => ({ name: `Person ${n}`, phones: [`+1 555 000 ${2000 + n}`] }));
+  const parts = [part("contacts", { kind: "contacts", total: 257, contacts })];
+  const message = messageOf(directContext({ RawBody: "<contacts: 257 contacts>", ChannelStructuredContext: parts }));
+  expect(message.text).toBe("");
+  expect(message.raw["ChannelStructuredContext"]).toEqual(parts);
+  const card = part("contact", { kind: "contact", total: 1, contacts: contacts.slice(0, 1) });
+  expect(messageOf(directContext({ RawBody: "<contact>", ChannelStructuredContext: [card] })).text).toBe("");
+});
+
+test("who types what OpenClaw writes for a card or a place has typed it", () => {
+  for (const RawBody of ["<contact>", "<contacts: 2 contacts>", "📍 52.520000, 13.405000", "<media:image>"]) {
+    expect(messageOf(directContext({ RawBody })).text).toBe(RawBody);
+  }
+});
+
+test("raw doesn't repeat an attachment, and says when it is that of the quoted message", () => {
+  const media = [{ path: "/x/a.png", contentType: "image/png", kind: "image", transcribed: false }];
+  const own = messageOf(directContext({ media, ChannelStructuredContext: [part("media", { kind: "image" })] }));
+  expect(own.raw).not.toHaveProperty("media");
+  expect(own.raw).not.toHaveProperty("ChannelStructuredContext");
+  expect(own.raw).not.toHaveProperty("_quoted_media");
+  const quoted = messageOf(directContext({ media, ReplyToId: "3EB0C0FFEE00", ReplyToBody: "<media:image>" }));
+  expect(quoted).toMatchObject({ raw: { ReplyToId: "3EB0C0FFEE00", _quoted_media: true } });
+  expect(quoted.media).toHaveLength(1);
+});
+
+test.each([null, "text", [null, 7, "media", {}]])("parts that are no parts are no trouble: %j", (parts) => {
+  expect(messageOf(directContext({ ChannelStructuredContext: parts })).text).toBe("Hello");
+});
+
+test("raw says each thing once, in OpenClaw's words", () => {
+  expect(messageOf(groupContext({ GroupRequireMention: false })).raw).toEqual({
+    To: "+15559999",
+    AccountId: "default",
+    MessageSid: "3EB0C0FFEE01",
+    ChatType: "group",
+    ChatId: "120363000000000001@g.us",
+    GroupSubject: "Red bags",
+    SenderName: "Ada",
+    SenderE164: "+15550001",
+    Timestamp: 1767607200000,
+    Provider: "whatsapp",
+    WasMentioned: false,
+  });
+});
+
 test("other channels and OpenClaw's own turns are not messages", () => {
   expect(captureDispatched(directContext({ OriginatingChannel: "telegram" }), NOW)).toBeUndefined();
   expect(captureDispatched(directContext({ InternalTurnSource: "heartbeat" }), NOW)).toBeUndefined();
@@ -147,18 +207,53 @@ const received = {
 };
 const receivedContext = { channelId: "whatsapp", accountId: "default", conversationId: "+15550001" };
 
-test("the net sees the same message, with less around it", () => {
+test("the net sees the same message, with less around it but under the same names", () => {
   expect(captureReceived(received, receivedContext, NOW)).toMatchObject({
     ok: true,
     message: {
       ...{ account_id: "default", message_id: "3EB0C0FFEE02", chat_id: "+15550001", from: "+15550001", text: "stop" },
-      ...{ timestamp: "2026-01-05T10:00:00.000Z", raw: { metadata: { senderName: "Ada" } } },
+      timestamp: "2026-01-05T10:00:00.000Z",
     },
+  });
+  const seen = captureReceived(received, receivedContext, NOW);
+  expect(seen?.ok === true && seen.message.raw).toEqual({
+    AccountId: "default",
+    MessageSid: "3EB0C0FFEE02",
+    ChatType: "direct",
+    ChatId: "+15550001",
+    SenderName: "Ada",
+    Timestamp: 1767607200000,
+    Provider: "whatsapp",
+    SenderE164: "+15550001",
   });
 });
 
-test("the net takes OpenClaw's envelope for no text, and leaves other channels alone", () => {
-  const envelope = { ...received, content: "[WhatsApp +15550001 Mon 2026-01-05 10:00 UTC] <media:image>" };
-  expect(captureReceived(envelope, receivedContext, NOW)).toMatchObject({ message: { text: "" } });
+const ENVELOPE = "[WhatsApp +15550001 Mon 2026-01-05 10:00 UTC] +15550001: ";
+
+test.each([
+  ["the envelope of an attachment", { content: ENVELOPE, media: [{ kind: "image" }] }, ""],
+  ["a customer who writes like an envelope", { content: ENVELOPE }, ENVELOPE],
+  ["a contact card", { content: "<contact>" }, ""],
+  ["several contact cards", { content: "<contacts: 2 contacts>" }, ""],
+  ["a place", { content: "📍 1.000000, 2.000000", location: { latitude: 1, longitude: 2 } }, ""],
+  ["a place with words", { content: "📍 1.0, 2.0", location: { latitude: 1, longitude: 2, caption: "here" } }, "here"],
+])("the net takes what OpenClaw wrote for no text: %s", (_, fields, text) => {
+  const seen = captureReceived({ ...received, ...fields }, receivedContext, NOW);
+  expect(seen).toMatchObject({ message: { text } });
+});
+
+test("the net names a place and a quote as reply_dispatch does, and leaves other channels alone", () => {
+  const location = { latitude: 1, longitude: 2, source: "live", isLive: true };
+  const quote = { replyToId: "3EB0C0FFEE00", replyToBody: "two left", replyToSender: "100000015550000@lid" };
+  const event = { ...received, location, metadata: { ...received.metadata, ...quote, to: "+15559999" } };
+  expect(captureReceived(event, { ...receivedContext, conversationId: "120363000000000001@g.us" }, NOW)).toMatchObject({
+    message: {
+      raw: {
+        ...{ LocationLat: 1, LocationLon: 2, LocationSource: "live", LocationIsLive: true, To: "+15559999" },
+        ...{ ReplyToId: "3EB0C0FFEE00", ReplyToBody: "two left", ReplyToSender: "100000015550000@lid" },
+        ...{ ChatType: "group", ChatId: "120363000000000001@g.us" },
+      },
+    },
+  });
   expect(captureReceived(received, { ...receivedContext, channelId: "telegram" }, NOW)).toBeUndefined();
 });

@@ -3,6 +3,7 @@ import { describeIssues, type InboundMessage, inboundMessage } from "@hotbags/sh
 import { normalizeAddress } from "./address.ts";
 import { describeMedia } from "./media.ts";
 import { rawOf } from "./raw.ts";
+import { isQuotedMedia, textOf } from "./words.ts";
 
 /**
  * OpenClaw's finalized message (`reply_dispatch`'s `event.ctx`), as far as it is used here. Nothing in it is trusted to
@@ -34,7 +35,10 @@ export type Facts = {
   text: unknown;
   media: unknown;
   timestampMs: unknown;
+  /** OpenClaw's own view, for `raw`. */
   context: object;
+  /** True if `media` is not the message's own, but of the message that it quotes. */
+  mediaIsQuoted?: boolean;
 };
 
 /**
@@ -49,11 +53,11 @@ export function captureDispatched(context: DispatchContext, nowMs: number): Capt
     messageId: context["MessageSid"] ?? context["MessageSidFull"],
     chat: context["ChatId"] ?? context["From"],
     from: context["SenderE164"] ?? context["SenderId"],
-    // RawBody is the customer's own words: never Body, which may be an envelope such as `[WhatsApp +1555… UTC] …`.
-    text: context["RawBody"],
+    text: textOf(context),
     media: context["media"],
     timestampMs: context["Timestamp"],
     context,
+    mediaIsQuoted: isQuotedMedia(context),
   };
   return assemble(facts, nowMs);
 }
@@ -76,7 +80,7 @@ export function assemble(facts: Facts, nowMs: number): Captured {
     text: typeof facts.text === "string" ? facts.text : "",
     media,
     timestamp: timestampOf(facts.timestampMs, nowMs),
-    raw: rawOf(facts.context),
+    raw: { ...rawOf(facts.context), ...(facts.mediaIsQuoted === true && { _quoted_media: true }) },
   };
   const parsed = inboundMessage.safeParse(candidate);
   if (parsed.success) return { ok: true, message: parsed.data, ...(sources === undefined ? {} : { sources }) };

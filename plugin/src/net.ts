@@ -1,4 +1,5 @@
 import { assemble, type Captured } from "./capture.ts";
+import { receivedTextOf } from "./words.ts";
 
 /** OpenClaw's `message_received` event and its context, as far as they are used here. */
 export type ReceivedEvent = {
@@ -6,15 +7,10 @@ export type ReceivedEvent = {
   messageId?: unknown;
   timestamp?: unknown;
   media?: unknown;
+  location?: unknown;
   metadata?: Readonly<Record<string, unknown>>;
 };
 export type ReceivedContext = { channelId: unknown; accountId?: unknown; conversationId?: unknown };
-
-/**
- * OpenClaw's own wrapping, which stands in `content` when the message has no text: `[WhatsApp +15550001 Mon 2026-01-05
- * 10:00 UTC] ...`.
- */
-const ENVELOPE = /^\[WhatsApp [^\]\n]*\]/;
 
 /**
  * The message in a `message_received` event: less than `reply_dispatch` gives, but the only sight of what OpenClaw
@@ -23,18 +19,50 @@ const ENVELOPE = /^\[WhatsApp [^\]\n]*\]/;
 export function captureReceived(event: ReceivedEvent, context: ReceivedContext, nowMs: number): Captured | undefined {
   if (context.channelId !== "whatsapp") return undefined;
   const metadata = event.metadata ?? {};
-  const text = typeof event.content === "string" && !ENVELOPE.test(event.content) ? event.content : "";
+  const chat = context.conversationId ?? metadata["originatingTo"];
+  const messageId = event.messageId ?? metadata["messageId"];
   return assemble(
     {
       account: context.accountId,
-      messageId: event.messageId ?? metadata["messageId"],
-      chat: context.conversationId ?? metadata["originatingTo"],
+      messageId,
+      chat,
       from: metadata["senderE164"] ?? metadata["senderId"],
-      text,
+      text: receivedTextOf(event),
       media: event.media,
       timestampMs: event.timestamp,
-      context: event,
+      context: inDispatchWords(event, { account: context.accountId, chat, messageId }),
     },
     nowMs,
   );
+}
+
+/** The event under the names of `reply_dispatch`, so that `raw` has one vocabulary whichever hook saw the message. */
+function inDispatchWords(
+  { timestamp, media, location, metadata = {} }: ReceivedEvent,
+  { account, chat, messageId }: { account: unknown; chat: unknown; messageId: unknown },
+): object {
+  const place = (typeof location === "object" && location !== null ? location : {}) as Record<string, unknown>;
+  return {
+    To: metadata["to"],
+    AccountId: account,
+    MessageSid: messageId,
+    ReplyToId: metadata["replyToId"],
+    ReplyToBody: metadata["replyToBody"],
+    ReplyToSender: metadata["replyToSender"],
+    ChatType: String(chat).endsWith("@g.us") ? "group" : "direct",
+    ChatId: chat,
+    SenderName: metadata["senderName"],
+    Timestamp: timestamp,
+    Provider: metadata["provider"],
+    SenderE164: metadata["senderE164"],
+    LocationLat: place["latitude"],
+    LocationLon: place["longitude"],
+    LocationAccuracy: place["accuracy"],
+    LocationName: place["name"],
+    LocationAddress: place["address"],
+    LocationSource: place["source"],
+    LocationIsLive: place["isLive"],
+    LocationCaption: place["caption"],
+    media,
+  };
 }

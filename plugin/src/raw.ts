@@ -12,28 +12,27 @@ const MAX_OMITTED = 64;
 /** Kept free for `_omitted` itself and for the punctuation between fields. */
 const RESERVED_BYTES = 8 * 1024;
 
+/** Where OpenClaw lists the parts of a message that have no field of their own: contact cards above all. */
+const PARTS = "ChannelStructuredContext";
+
 /**
- * Left out without a word. The first group repeats `text`, partly wrapped in an envelope with other people's messages
- * (a group's history); the second is OpenClaw's plumbing or names files of this machine.
+ * Left out without a word, wherever it stands. The first group repeats `text`, partly wrapped in an envelope with other
+ * people's messages (a group's history); the second repeats `media` and names files of this machine; the third is
+ * OpenClaw's plumbing; the fourth repeats other fields of `raw`. GroupMembers is left out for being wrong: OpenClaw
+ * writes the LID of a member as if it were a phone number.
  */
 const LEFT_OUT = new Set([
   ...["Body", "BodyForAgent", "BodyForCommands", "BodyStripped", "CommandBody", "RawBody"],
   ...["agentText", "commandText", "rawText", "InboundHistory", "SessionTranscriptContext", "content"],
-  ...[
-    "MediaDir",
-    "MediaPath",
-    "MediaPaths",
-    "MediaUrl",
-    "MediaUrls",
-    "MediaWorkspaceDir",
-    "path",
-    "url",
-    "workspaceDir",
-  ],
-  ...["mediaPath", "mediaPaths", "mediaUrl", "mediaUrls", "OutputDir", "OutputBase", "ConversationAvatar", "mediaRef"],
-  ...["CommandTurn", "CommandSource", "SessionKey", "sessionKey", "AgentId", "DmScope", "GroupSystemPrompt"],
+  ...["media", "path", "url", "workspaceDir", "OutputDir", "OutputBase", "mediaRef", "ConversationAvatar"],
+  ...["MediaDir", "MediaPath", "MediaPaths", "MediaUrl", "MediaUrls", "MediaWorkspaceDir"],
+  ...["mediaPath", "mediaPaths", "mediaUrl", "mediaUrls"],
+  ...["CommandTurn", "CommandSource", "CommandAuthorized", "InboundEventKind", "GroupRequireMention"],
+  ...["SessionKey", "sessionKey", "AgentId", "DmScope", "GroupSystemPrompt"],
   ...["ConversationToolPolicy", "ReplyThreading", "SuppressMessageReceivedHooks", "InboundAccessAuthorized"],
   ...["trace", "traceId", "spanId", "parentSpanId", "runId", "GatewayRunToolBindings", "SessionCreation"],
+  ...["From", "ConversationLabel", "SenderId", "Surface", "OriginatingChannel", "OriginatingTo"],
+  "GroupMembers",
 ]);
 
 /**
@@ -46,11 +45,14 @@ export function rawOf(context: object): Record<string, Json> {
   let left = MAX_RAW_BYTES - RESERVED_BYTES;
   for (const key of Object.keys(context)) {
     if (LEFT_OUT.has(key) || key.length > 128) continue;
-    const value = cloneField(context, key);
+    const cloned = cloneField(context, key);
+    const value = key === PARTS ? partsBesideMedia(cloned) : cloned;
+    // Contact cards are nowhere else, and WhatsApp sends up to 257 in one message.
+    const limit = key === PARTS ? left : MAX_FIELD_BYTES;
     if (value === undefined) continue;
     const bytes =
       value === TOO_MUCH ? Number.POSITIVE_INFINITY : Buffer.byteLength(JSON.stringify(value)) + key.length + 4;
-    if (value === TOO_MUCH || bytes > MAX_FIELD_BYTES || bytes > left) {
+    if (value === TOO_MUCH || bytes > limit || bytes > left) {
       omitted.push(key);
       continue;
     }
@@ -62,6 +64,13 @@ export function rawOf(context: object): Record<string, Json> {
 }
 
 const TOO_MUCH = Symbol("too much");
+
+/** The message's parts without those that only repeat `media`; nothing if no other is left. */
+function partsBesideMedia(parts: Json | typeof TOO_MUCH | undefined): typeof parts {
+  if (!Array.isArray(parts)) return parts;
+  const others = parts.filter((part) => (part as { type?: Json } | null)?.type !== "media");
+  return others.length > 0 ? others : undefined;
+}
 
 function cloneField(context: object, key: string): Json | typeof TOO_MUCH | undefined {
   let visited = 0;
