@@ -11,13 +11,19 @@
  *     await whatsapp.close();
  */
 export type { Contact, ContactOptions, PostOptions, SayOptions } from "./contact.ts";
+export { type AudioOptions, audio } from "./content/audio.ts";
+export { type Card, contactCard } from "./content/contact-card.ts";
 export type { Content, Context, Quotable } from "./content/content.ts";
+export { disappearing } from "./content/disappearing.ts";
 export { type DocumentOptions, document } from "./content/document.ts";
+export { gif } from "./content/gif.ts";
 export { image } from "./content/image.ts";
+export { type LiveLocationOptions, liveLocation } from "./content/live-location.ts";
 export { type LocationOptions, location } from "./content/location.ts";
 export { sticker } from "./content/sticker.ts";
 export { text } from "./content/text.ts";
 export { video } from "./content/video.ts";
+export { type ViewOnceForm, viewOnce, withheld } from "./content/view-once.ts";
 export { type VoiceOptions, voice } from "./content/voice.ts";
 export type {
   BotMessage,

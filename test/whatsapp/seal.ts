@@ -22,7 +22,8 @@ export async function seal(parts: SentParts, options: SealOptions): Promise<Bina
 }
 
 async function encryptFor({ account, author, group, content }: SentParts, attempt?: number): Promise<BinaryNode[]> {
-  const { message, mediaType } = content;
+  const { message, mediaType, unavailable } = content;
+  if (unavailable !== undefined) return [{ tag: "unavailable", attrs: { type: unavailable } }];
   const extra = {
     ...(mediaType && { mediatype: mediaType }),
     ...(attempt !== undefined && { count: String(attempt) }),

@@ -18,6 +18,8 @@ export interface Content {
   readonly text: string;
   /** The file that a phone uploads before it sends the message. */
   readonly upload?: Upload;
+  /** Why WhatsApp withholds the content from linked devices: they get this word in its place. */
+  readonly unavailable?: "view_once";
 }
 
 /** A message that can be quoted: a contact's or the bot's. */
@@ -32,13 +34,16 @@ export interface Context {
   readonly quote?: Quotable | undefined;
   /** The addresses of those who are mentioned. */
   readonly mentioned?: readonly string[];
+  /** For a chat with disappearing messages: how long this one stays, in seconds. */
+  readonly expiresInSeconds?: number;
 }
 
 /** The context that every kind carries in the same way; undefined where there is none. */
-export function contextInfo({ quote, mentioned = [] }: Context): proto.IContextInfo | undefined {
-  if (!quote && mentioned.length === 0) return undefined;
+export function contextInfo({ quote, mentioned = [], expiresInSeconds }: Context): proto.IContextInfo | undefined {
+  if (!quote && mentioned.length === 0 && expiresInSeconds === undefined) return undefined;
   return {
     ...(quote && { stanzaId: quote.id, participant: quote.from, quotedMessage: quote.message }),
     ...(mentioned.length > 0 && { mentionedJid: [...mentioned] }),
+    ...(expiresInSeconds !== undefined && { expiration: expiresInSeconds }),
   };
 }
