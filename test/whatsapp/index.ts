@@ -20,9 +20,11 @@ export { gif } from "./content/gif.ts";
 export { image } from "./content/image.ts";
 export { type LiveLocationOptions, liveLocation } from "./content/live-location.ts";
 export { type LocationOptions, location } from "./content/location.ts";
+export { poll } from "./content/poll.ts";
 export { sticker } from "./content/sticker.ts";
 export { text } from "./content/text.ts";
 export { video } from "./content/video.ts";
+export { videoNote } from "./content/video-note.ts";
 export { type ViewOnceForm, viewOnce, withheld } from "./content/view-once.ts";
 export { type VoiceOptions, voice } from "./content/voice.ts";
 export type {

@@ -5,13 +5,19 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { BareBot } from "./bare-bot.ts";
 import {
+  audio,
   credentialsFolder,
+  disappearing,
   document,
+  gif,
   image,
   startWhatsApp,
+  video,
+  viewOnce,
   voice,
   type WhatsApp,
   type WhatsAppEvent,
+  withheld,
 } from "./index.ts";
 
 const GROUP_ID = "120363000000000001@g.us";
@@ -168,12 +174,30 @@ describe("a linked bot", { timeout: TIMEOUT_MS }, () => {
   test("gets media, which it downloads from the server", async () => {
     const anna = whatsapp.contact("+15550121");
     const bytes = randomBytes(100_000);
-    const contents = [image(bytes, { caption: "look" }), document(bytes, { fileName: "a.pdf" }), voice(bytes)];
+    const contents = [
+      image(bytes, { caption: "look" }),
+      document(bytes, { fileName: "a.pdf" }),
+      document(bytes, { fileName: "a.pdf", caption: "read" }),
+      voice(bytes),
+      audio(bytes),
+      gif(bytes),
+      viewOnce(image(bytes)),
+      disappearing(video(bytes)),
+    ];
     for (const content of contents) await (await anna.sends(content)).received();
     const heard = () => heardIn(anna.addresses.lid);
     await bot.until(() => heard().length === contents.length);
     expect(heard().map(({ file }) => file)).toEqual(contents.map(() => bytes.toString("base64")));
-    expect(heard()[0]?.text).toBe("look");
+    expect(heard().map(({ text }) => text)).toEqual(contents.map(({ text }) => text || undefined));
+  });
+
+  test("is told that a message which can be viewed once is not for it", async () => {
+    const anna = whatsapp.contact("+15550122");
+    const message = await anna.sends(withheld(image(randomBytes(100))));
+    await (await anna.says("afterwards")).received();
+    await bot.until(() => heardIn(anna.addresses.lid).length === 1);
+    expect(textsIn(anna.addresses.lid)).toEqual(["afterwards"]);
+    expect(message.deliveries).toBe(1);
   });
 
   test("sends again what a reinstalled phone can't read", async () => {

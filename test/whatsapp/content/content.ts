@@ -11,7 +11,7 @@ export interface Upload {
 export interface Content {
   readonly message: proto.IMessage;
   /** The stanza's `type`. */
-  readonly type: "text" | "media";
+  readonly type: "text" | "media" | "poll";
   /** The stanza's `mediatype`, for media. */
   readonly mediaType?: string;
   /** Its text or caption; "" where it has none. */
