@@ -6,6 +6,7 @@ import {
   makeWASocket,
   useMultiFileAuthState,
   type WAMessage,
+  type WAMessageKey,
   type WASocket,
 } from "baileys";
 import { readContent } from "./content/read.ts";
@@ -14,6 +15,8 @@ export interface BotHeard {
   readonly id: string;
   readonly chat: string;
   readonly participant: string | undefined;
+  /** The sender's other address, if WhatsApp named it. */
+  readonly alsoKnownAs: string | undefined;
   readonly text: string | undefined;
   readonly quotedId: string | undefined;
   /** The bytes of its media file in base64. */
@@ -22,9 +25,20 @@ export interface BotHeard {
   readonly live: boolean;
 }
 
+/** What Baileys made of a reaction, an edit or a deletion. */
+export interface BotNoticed {
+  /** The message that was reacted to, edited or deleted. */
+  readonly id: string;
+  readonly fromMe: boolean;
+  readonly what: "reaction" | "edit" | "deletion";
+  /** The emoji or the new text. */
+  readonly text: string;
+}
+
 export type FromChild =
   | { readonly event: "closed"; readonly status: number }
   | { readonly event: "heard"; readonly message: BotHeard }
+  | { readonly event: "noticed"; readonly change: BotNoticed }
   | { readonly event: "sent"; readonly call: number; readonly id: string }
   | { readonly event: "failed"; readonly call: number; readonly error: string };
 
@@ -65,6 +79,19 @@ async function connect(folder: string): Promise<void> {
   socket.ev.on("messages.upsert", ({ messages, type }) => {
     for (const message of messages) if (!message.key.fromMe) void report(message, type === "notify");
   });
+  socket.ev.on("messages.reaction", (reactions) => {
+    for (const { key, reaction } of reactions) notice(key, "reaction", reaction.text ?? "");
+  });
+  socket.ev.on("messages.update", (changes) => {
+    for (const { key, update } of changes) {
+      if (update.message === null) notice(key, "deletion", "");
+      else if (update.message) notice(key, "edit", readContent(update.message).text ?? "");
+    }
+  });
+}
+
+function notice({ id, fromMe }: WAMessageKey, what: BotNoticed["what"], text: string): void {
+  tell({ event: "noticed", change: { id: id ?? "", fromMe: fromMe === true, what, text } });
 }
 
 async function report(heard: WAMessage, live: boolean): Promise<void> {
@@ -73,7 +100,9 @@ async function report(heard: WAMessage, live: boolean): Promise<void> {
   const { kind, text, quotedId } = readContent(message);
   const file = MEDIA.test(kind) ? (await downloadMediaMessage(heard, "buffer", {})).toString("base64") : undefined;
   const participant = key.participant ?? undefined;
-  tell({ event: "heard", message: { id: key.id, chat: key.remoteJid ?? "", participant, text, quotedId, file, live } });
+  const alsoKnownAs = key.remoteJidAlt ?? key.participantAlt ?? undefined;
+  const chat = key.remoteJid ?? "";
+  tell({ event: "heard", message: { id: key.id, chat, participant, alsoKnownAs, text, quotedId, file, live } });
 }
 
 async function send(call: number, to: string, text: string): Promise<void> {

@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import type { BotHeard, FromChild, ToChild } from "./bare-bot.child.ts";
+import type { BotHeard, BotNoticed, FromChild, ToChild } from "./bare-bot.child.ts";
 import { Waiting } from "./waiting.ts";
 import type { WhatsApp } from "./whatsapp.ts";
 
@@ -9,6 +9,8 @@ const TIMEOUT_MS = 10_000;
 /** The real Baileys in a process of its own, with the credentials of a folder: what the double is tested with. */
 export class BareBot {
   readonly heard: BotHeard[] = [];
+  /** Reactions, edits and deletions. */
+  readonly noticed: BotNoticed[] = [];
   /** The status with which each connection ended. */
   readonly closed: number[] = [];
   readonly #child: ChildProcess;
@@ -60,6 +62,7 @@ export class BareBot {
 
   #take(message: FromChild): void {
     if (message.event === "heard") this.heard.push(message.message);
+    if (message.event === "noticed") this.noticed.push(message.change);
     if (message.event === "closed") this.closed.push(message.status);
     if (message.event === "sent") this.#calls.get(message.call)?.resolve(message.id);
     if (message.event === "failed") this.#calls.get(message.call)?.reject(new Error(message.error));

@@ -1,4 +1,8 @@
 import type { Content, Quotable } from "./content/content.ts";
+import { deletion } from "./content/deletion.ts";
+import { edit } from "./content/edit.ts";
+import { keyOf } from "./content/key.ts";
+import { reaction } from "./content/reaction.ts";
 import { text } from "./content/text.ts";
 import type { BotMessage } from "./events.ts";
 import type { Group } from "./group.ts";
@@ -14,6 +18,12 @@ export interface ContactOptions {
   readonly registered?: boolean;
 }
 
+/**
+ * How WhatsApp addresses a contact: by LID with the phone number beside it, as it does today; by phone number; or by LID only,
+ * as it does for people who show their number to nobody, and for those who come from an advertisement.
+ */
+export type Addressing = "lid" | "pn" | "lid only";
+
 export interface PostOptions {
   /** Default: directly to the bot. */
   readonly in?: Group;
@@ -23,8 +33,8 @@ export interface PostOptions {
   readonly at?: Date;
   /** Which account it is for. Default: the one that was linked first. */
   readonly to?: string;
-  /** How WhatsApp addresses the contact: by LID as it does today, or by phone number. Default `lid`. */
-  readonly addressing?: "lid" | "pn";
+  /** Default `lid`. */
+  readonly addressing?: Addressing;
 }
 
 export interface SayOptions extends PostOptions {
@@ -85,6 +95,26 @@ export class Contact {
   /** Sends content of any kind (`image`, `voice`, ...); see `says`. */
   sends(content: Content, options: PostOptions = {}): Promise<Sent> {
     return this.#post(this, () => content, options);
+  }
+
+  /** Puts an emoji on a message, the bot's or a contact's, in place of an earlier one; "" takes it back. See `says`. */
+  reacts(emoji: string, to: Quotable, options: PostOptions = {}): Promise<Sent> {
+    return this.#post(this, (bot) => reaction(this.#name(to, bot, options), emoji), options);
+  }
+
+  /** Gives a message of this contact another text. The edit has an id of its own; see `says`. */
+  edits(message: Quotable, body: string, options: PostOptions = {}): Promise<Sent> {
+    return this.#post(this, (bot) => edit(this.#name(message, bot, options), body), options);
+  }
+
+  /** Deletes a message of this contact for everyone. The deletion has an id of its own; see `says`. */
+  deletes(message: Quotable, options: PostOptions = {}): Promise<Sent> {
+    return this.#post(this, (bot) => deletion(this.#name(message, bot, options)), options);
+  }
+
+  #name(message: Quotable, bot: string, { in: group }: PostOptions) {
+    const { pn, lid } = this.addresses;
+    return keyOf(message, { me: [pn, lid], chat: group?.id ?? bot, isGroup: group !== undefined });
   }
 
   /**

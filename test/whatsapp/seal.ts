@@ -70,13 +70,16 @@ async function ensureSession({ device, sessionAges }: Contact, { peer, departure
 }
 
 function envelope({ id, author, group, content, at, addressing }: SentParts): Record<string, string> {
-  const other = addressing === "lid" ? "pn" : "lid";
-  const from = author.addresses[addressing];
-  const alternative = author.addresses[other];
+  const mode = addressing === "pn" ? "pn" : "lid";
+  const other = mode === "lid" ? "pn" : "lid";
+  const from = author.addresses[mode];
   const t = String(Math.floor(at.getTime() / 1000));
-  const common = { id, t, type: content.type, notify: author.name, addressing_mode: addressing };
-  if (group) return { ...common, from: group.id, participant: from, [`participant_${other}`]: alternative };
-  return { ...common, from, [`sender_${other}`]: alternative };
+  const edit = content.edit && { edit: content.edit };
+  const common = { id, t, type: content.type, notify: author.name, addressing_mode: mode, ...edit };
+  const also = addressing !== "lid only" && {
+    [`${group ? "participant" : "sender"}_${other}`]: author.addresses[other],
+  };
+  return group ? { ...common, from: group.id, participant: from, ...also } : { ...common, from, ...also };
 }
 
 function offlineAttr(index: number | undefined): Record<string, string> {

@@ -1,6 +1,6 @@
 import type { proto } from "baileys";
 import type { Account } from "./account.ts";
-import type { Contact } from "./contact.ts";
+import type { Addressing, Contact } from "./contact.ts";
 import type { Content, Quotable } from "./content/content.ts";
 import { nowMs, type Receipt, type SentFacts } from "./events.ts";
 import type { Group } from "./group.ts";
@@ -26,7 +26,7 @@ export interface SentParts {
   readonly group: Group | undefined;
   readonly content: Content;
   readonly at: Date;
-  readonly addressing: "lid" | "pn";
+  readonly addressing: Addressing;
 }
 
 /** The server's copy of a contact's message. */
@@ -62,7 +62,8 @@ export class SentMessage implements Sent {
   }
 
   get from(): string {
-    return this.parts.author.addresses[this.parts.addressing];
+    const { author, addressing } = this.parts;
+    return author.addresses[addressing === "pn" ? "pn" : "lid"];
   }
 
   get message(): proto.IMessage {

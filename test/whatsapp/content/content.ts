@@ -11,9 +11,11 @@ export interface Upload {
 export interface Content {
   readonly message: proto.IMessage;
   /** The stanza's `type`. */
-  readonly type: "text" | "media" | "poll";
+  readonly type: "text" | "media" | "poll" | "reaction";
   /** The stanza's `mediatype`, for media. */
   readonly mediaType?: string;
+  /** The stanza's `edit`, for what changes another message: 1 edits it, 7 takes back what its author sent. */
+  readonly edit?: "1" | "7";
   /** Its text or caption; "" where it has none. */
   readonly text: string;
   /** The file that a phone uploads before it sends the message. */
