@@ -1,0 +1,200 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { CUSTOMERS, openShop, type Shop } from "../shop/shop.ts";
+import { until } from "../until.ts";
+import type { Contact, Sent } from "../whatsapp/index.ts";
+
+// What OpenClaw 2026.9.6 keeps from its plugins, one test for each line of docs/limits.md: an upgrade of OpenClaw that changes one fails
+// here. That something does not arrive is shown by a later message that does.
+
+const MINUTE_MS = 60_000;
+
+let shop: Shop;
+let nextCustomer = 0;
+
+beforeAll(async () => {
+  shop = await openShop();
+  shop.hotbags.answers((message) => [
+    { command_id: `re-${message.message_id}`, type: "send_text", text: `re: ${message.text}` },
+  ]);
+});
+afterAll(() => shop?.close());
+afterEach(() => expect(shop.hotbags.violations).toEqual([]));
+
+function customer(): Contact {
+  const number = CUSTOMERS[nextCustomer++];
+  if (number === undefined) throw new Error("more tests than customers: make the list in shop.ts longer");
+  return shop.whatsapp.contact(number);
+}
+
+/** Says something and resolves with it when the answer of Hot Bags is on the phone: what came before it has been dealt with. */
+async function asks(who: Contact, text: string): Promise<Sent> {
+  const sent = await who.says(text);
+  await who.hears(`re: ${text}`, { timeoutMs: 30_000 });
+  return sent;
+}
+
+/** Whether Hot Bags has been asked about a message, or the plugin has taken note of it in any way. */
+const isKnown = ({ id }: Sent) =>
+  shop.hotbags.requests.some(({ key }) => key === id) || shop.gateway.logs.some((line) => line.includes(id));
+const textsAtHotBags = ({ number }: Contact) =>
+  shop.hotbags.accepted.filter(({ from }) => from === number).map(({ text }) => text);
+const wasRead = ({ id }: Sent) =>
+  shop.whatsapp.receipts.some((receipt) => receipt.id === id && receipt.kind === "read");
+
+describe("what a customer does to a message that is there already does not arrive:", () => {
+  it("a reaction to a reply, nor taking it back", async () => {
+    const anna = customer();
+    await asks(anna, "hello");
+    const [reply] = anna.heard;
+    if (!reply) throw new Error("there is no reply to react to");
+    const changes = [await anna.reacts("👍", reply), await anna.reacts("", reply)];
+    for (const change of changes) await change.received();
+    await asks(anna, "did you see it?");
+    expect(textsAtHotBags(anna)).toEqual(["hello", "did you see it?"]);
+    expect(changes.map(isKnown)).toEqual([false, false]);
+    expect(changes.map(wasRead)).toEqual([false, false]);
+  });
+
+  it("a reaction to somebody's message in a group", async () => {
+    const [anna, ben] = [customer(), customer()];
+    const group = shop.whatsapp.group("120363000000000031@g.us", { members: [anna, ben] });
+    const asked = await anna.says("who comes?", { in: group });
+    await group.hears("re: who comes?");
+    const change = await ben.reacts("🙋", asked, { in: group });
+    await change.received();
+    await ben.says("me!", { in: group });
+    await group.hears("re: me!");
+    expect(textsAtHotBags(ben)).toEqual(["me!"]);
+    expect(isKnown(change)).toBe(false);
+  });
+
+  it("an edit: Hot Bags keeps the first text", async () => {
+    const anna = customer();
+    const sent = await asks(anna, "tow bags, please");
+    const change = await anna.edits(sent, "two bags, please");
+    await change.received();
+    await asks(anna, "thank you");
+    expect(textsAtHotBags(anna)).toEqual(["tow bags, please", "thank you"]);
+    expect([isKnown(change), wasRead(change)]).toEqual([false, false]);
+  });
+
+  it("a deletion: Hot Bags keeps what was deleted", async () => {
+    const anna = customer();
+    const sent = await asks(anna, "my card number is none of your business");
+    const change = await anna.deletes(sent);
+    await change.received();
+    await asks(anna, "forget that");
+    expect(textsAtHotBags(anna)).toEqual([sent.text, "forget that"]);
+    expect([isKnown(change), wasRead(change)]).toEqual([false, false]);
+  });
+});
+
+describe("a customer whose number WhatsApp does not give", () => {
+  it("is not heard, until it has given it once; and is answered from then on", async () => {
+    const anna = customer();
+    const unheard = await anna.says("do you know me?", { addressing: "lid only" });
+    await unheard.received();
+    await asks(anna, "here is my number");
+    const heard = await anna.says("and now?", { addressing: "lid only" });
+    await anna.hears("re: and now?");
+    expect(textsAtHotBags(anna)).toEqual(["here is my number", "and now?"]);
+    const message = shop.hotbags.accepted.find(({ message_id }) => message_id === heard.id);
+    expect(message).toMatchObject({ chat_id: anna.number, from: anna.number });
+    expect([isKnown(unheard), wasRead(unheard)]).toEqual([false, false]);
+  });
+
+  it("is not heard in a group either", async () => {
+    const [anna, hidden] = [customer(), customer()];
+    const group = shop.whatsapp.group("120363000000000032@g.us", { members: [anna, hidden] });
+    const unheard = await hidden.says("do you know me?", { in: group, addressing: "lid only" });
+    await unheard.received();
+    await hidden.says("here is my number", { in: group });
+    await group.hears("re: here is my number");
+    expect(textsAtHotBags(hidden)).toEqual(["here is my number"]);
+    expect(isKnown(unheard)).toBe(false);
+  });
+});
+
+describe("a number that is not in allowFrom", () => {
+  it("is not heard in a group that the operator has allowed, where others are", async () => {
+    const [anna, stranger] = [customer(), shop.whatsapp.contact("+15550009901")];
+    const group = shop.whatsapp.group("120363000000000033@g.us", { members: [anna, stranger] });
+    const unheard = await stranger.says("and me?", { in: group });
+    await unheard.received();
+    await anna.says("not you", { in: group });
+    await group.hears("re: not you");
+    expect([isKnown(unheard), wasRead(unheard)]).toEqual([false, false]);
+  });
+
+  it("is not heard, nor answered, and what it wrote stays lost when it is allowed later", async () => {
+    const stranger = shop.whatsapp.contact("+15550009902");
+    const unheard = await stranger.says("let me in");
+    await unheard.received();
+    const applied = shop.gateway.logged(/config change applied .*allowFrom/, { timeoutMs: 30_000 });
+    await shop.gateway.configure(({ channels: { whatsapp } }) => {
+      whatsapp.allowFrom.push(stranger.number);
+      return undefined;
+    });
+    await applied;
+    await asks(stranger, "thank you");
+    expect(textsAtHotBags(stranger)).toEqual(["thank you"]);
+    expect(stranger.heard.map(({ text }) => text)).toEqual(["re: thank you"]);
+    expect([isKnown(unheard), wasRead(unheard)]).toEqual([false, false]);
+  });
+});
+
+/** Resolves when OpenClaw gets its messages again, after a connection that is yet to come. */
+function nextOnline(): Promise<void> {
+  return new Promise((resolve) => {
+    const off = shop.whatsapp.onEvent(({ type }) => {
+      if (type !== "online") return;
+      off();
+      resolve();
+    });
+  });
+}
+
+const written = (who: Contact, agoMs: number, text: string) => who.says(text, { at: new Date(Date.now() - agoMs) });
+
+describe("messages that waited at WhatsApp", () => {
+  // Here and below OpenClaw judges by the time at which a message was written, against that of its connection.
+  it("while the connection was down arrive if they are at most 20 minutes old; older ones are marked read", async () => {
+    const anna = customer();
+    // Without a message since its start, OpenClaw would take this for a first connection.
+    await asks(anna, "hello");
+    const back = nextOnline();
+    shop.whatsapp.refuse(true);
+    shop.whatsapp.drop();
+    const lost = await written(anna, 25 * MINUTE_MS, "25 minutes ago");
+    const kept = await written(anna, 15 * MINUTE_MS, "15 minutes ago");
+    shop.whatsapp.refuse(false);
+    await back;
+    await anna.hears(`re: ${kept.text}`, { timeoutMs: 30_000 });
+    await asks(anna, "just now");
+    expect(textsAtHotBags(anna)).toEqual(["hello", kept.text, "just now"]);
+    await until("the dropped message is marked read", () => wasRead(lost));
+    expect(isKnown(lost)).toBe(false);
+  });
+
+  it("while the gateway was down arrive if they are at most 60 s old when it connects; older ones are marked read", async () => {
+    const anna = customer();
+    await asks(anna, "hello");
+    await shop.gateway.stop();
+    // The clock stops only at the connection, and the start itself takes 20 s and more: they are written when it is about to connect.
+    shop.whatsapp.refuse(true);
+    await shop.gateway.start();
+    await shop.gateway.ready();
+    const lost = [
+      await written(anna, 60 * MINUTE_MS, "an hour ago"),
+      await written(anna, 1.5 * MINUTE_MS, "a minute and a half ago"),
+    ];
+    const kept = await written(anna, MINUTE_MS / 2, "half a minute ago");
+    shop.whatsapp.refuse(false);
+    await Promise.all([shop.gateway.listening(), shop.whatsapp.online()]);
+    await anna.hears(`re: ${kept.text}`, { timeoutMs: 60_000 });
+    await asks(anna, "just now");
+    expect(textsAtHotBags(anna)).toEqual(["hello", kept.text, "just now"]);
+    await until("the dropped messages are marked read", () => lost.every(wasRead));
+    expect(lost.map(isKnown)).toEqual([false, false]);
+  });
+});
