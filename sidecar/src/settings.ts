@@ -2,6 +2,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { describeIssues, MAX_BODY_BYTES } from "@hotbags/shared";
 import { z } from "zod";
+import type { AlertSettings } from "./ops/alerts.ts";
 import type { PaceLimits } from "./replies/pace.ts";
 import { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./store/index.ts";
 
@@ -37,6 +38,10 @@ const gatewayUrl = url(["ws:", "wss:"], "ws://127.0.0.1:18789").refine(
   (url) => url.protocol === "wss:" || isLoopback(url),
   "must be on loopback, or wss://",
 );
+
+const webhookUrl = url(["https:", "http:"], "https://alerts.example/hook")
+  .refine((url) => url.protocol === "https:" || isLoopback(url), "must be https, or on loopback")
+  .refine((url) => url.username === "" && url.password === "", "must not hold a user name or password");
 
 /** `127.0.0.1:18790`, `[::1]:18790` or `unix:/run/hotbags/bridge.sock`. */
 const listenAddress = z.string().transform((text, ctx): ListenAddress => {
@@ -78,6 +83,8 @@ const variables = z.object({
   BRIDGE_INLINE_MEDIA_BYTES: wholeNumber(0, (MAX_BODY_BYTES / 4) * 3).default(DEFAULT_MEDIA_LIMITS.inlineBytes),
   BRIDGE_CHAT_INTERVAL_MS: wholeNumber(0, 3_600_000).default(0),
   BRIDGE_REPLIES_PER_MINUTE: wholeNumber(0, 6_000).default(0),
+  ALERT_WEBHOOK_URL: webhookUrl.optional(),
+  ALERT_COMMAND: z.string().max(4_096, "must be at most 4096 characters; put more into a script").optional(),
   BRIDGE_LOG_LEVEL: z.enum(["debug", "info", "warn", "error"]).default("info"),
 });
 
@@ -90,6 +97,7 @@ export interface Settings {
   keepTextsDays: number;
   media: MediaLimits;
   pace: PaceLimits;
+  alerts: AlertSettings;
   logLevel: string;
 }
 
@@ -118,6 +126,7 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
     keepTextsDays: env.BRIDGE_KEEP_TEXTS_DAYS,
     media: { storeBytes: env.BRIDGE_MEDIA_STORE_BYTES, inlineBytes: env.BRIDGE_INLINE_MEDIA_BYTES },
     pace: { chatIntervalMs: env.BRIDGE_CHAT_INTERVAL_MS, perMinute: env.BRIDGE_REPLIES_PER_MINUTE },
+    alerts: { webhookUrl: env.ALERT_WEBHOOK_URL ?? null, command: env.ALERT_COMMAND ?? null },
     logLevel: env.BRIDGE_LOG_LEVEL,
   };
 }

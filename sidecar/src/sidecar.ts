@@ -1,7 +1,9 @@
 import type { Logger } from "pino";
 import { systemClock } from "./clock.ts";
+import { DowntimeWatch } from "./downtime/watch.ts";
 import { ChannelStarter, openGateway } from "./gateway/index.ts";
 import { Listener } from "./intake/listener.ts";
+import { Alerts } from "./ops/alerts.ts";
 import { readHealth } from "./ops/health.ts";
 import { HotBags } from "./relay/hotbags.ts";
 import { RELAY_DEFAULTS, Relay } from "./relay/relay.ts";
@@ -31,6 +33,8 @@ export async function startSidecar(settings: Settings, log: Logger): Promise<Sid
   const store = openStore(settings.stateDir, clock, settings.media);
   const gateway = openGateway({ ...settings.gateway, log });
   const starter = new ChannelStarter({ gateway, clock, log });
+  const alerts = new Alerts(settings.alerts, log);
+  const downtimes = new DowntimeWatch({ store, gateway, alerts, log });
   const hotbags = new HotBags({
     ...settings.hotbags,
     timeoutMs: POST_TIMEOUT_MS,
@@ -77,7 +81,7 @@ export async function startSidecar(settings: Settings, log: Logger): Promise<Sid
   const closeBackwards = async () => {
     clearInterval(sweeper);
     starter.stop();
-    const finished = Promise.all([relay.stop(), replies.stop()]);
+    const finished = Promise.all([relay.stop(), replies.stop(), alerts.close(), downtimes.stop()]);
     let impatient: NodeJS.Timeout | undefined;
     const patience = new Promise<void>((resolve) => {
       impatient = setTimeout(resolve, STOP_PATIENCE_MS);

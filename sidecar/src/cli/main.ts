@@ -24,6 +24,8 @@ Settings come from the environment:
                             base64 (default 3000000, at most 3375000; 0: none)
   BRIDGE_CHAT_INTERVAL_MS   least time between two replies in one chat (default 0)
   BRIDGE_REPLIES_PER_MINUTE most replies over all chats (default 0: no limit)
+  ALERT_WEBHOOK_URL         https://… that alerts are posted to, as JSON
+  ALERT_COMMAND             a shell command that gets an alert's text on its standard input
   BRIDGE_LOG_LEVEL          debug, info (default), warn or error
 `;
 

@@ -21,6 +21,12 @@ export interface AccountState {
   /** ms since 1970 of the last message that OpenClaw saw on this account; null if it has seen none since its start. */
   readonly lastInboundAt: number | null;
   readonly reconnectAttempts: number;
+  /** ms since 1970: when OpenClaw last started this account. Every start begins with an empty memory of what came in. */
+  readonly startedAt: number | null;
+  /** ms since 1970: when it last connected to WhatsApp since that start. No two connections of a start share it. */
+  readonly connectedAt: number | null;
+  /** The last break, or the last failed attempt to connect after one. Null before the first, and after OpenClaw's watchdog has reconnected. */
+  readonly lastDisconnect: { readonly at: number; readonly status: number | null } | null;
 }
 
 const RELINK = "Relink it: openclaw channels login --channel whatsapp (scan the code with the phone).";
@@ -68,11 +74,17 @@ export const accountStatus = z.looseObject({
   healthState: z.string().nullish(),
   lifecycle: z.string().nullish(),
   lastDisconnect: z
-    .looseObject({ status: z.number().nullish(), loggedOut: z.boolean().nullish() })
+    .looseObject({
+      at: z.number().nullish().catch(null),
+      status: z.number().nullish(),
+      loggedOut: z.boolean().nullish(),
+    })
     .nullish()
     .catch(null),
   reconnectAttempts: z.number().nullish().catch(null),
   lastInboundAt: z.number().nullish().catch(null),
+  lastStartAt: z.number().nullish().catch(null),
+  lastConnectedAt: z.number().nullish().catch(null),
 });
 export type AccountStatus = z.infer<typeof accountStatus>;
 
@@ -100,11 +112,15 @@ function codeOf(status: AccountStatus): AccountCode {
 }
 
 export function accountState(code: AccountCode, status?: AccountStatus): AccountState {
+  const { at, status: reason } = status?.lastDisconnect ?? {};
   return {
     code,
     ...ACCOUNT_STATES[code],
     lastInboundAt: status?.lastInboundAt ?? null,
     reconnectAttempts: status?.reconnectAttempts ?? 0,
+    startedAt: status?.lastStartAt ?? null,
+    connectedAt: status?.lastConnectedAt ?? null,
+    lastDisconnect: typeof at === "number" ? { at, status: reason ?? null } : null,
   };
 }
 

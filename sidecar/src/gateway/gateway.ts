@@ -10,7 +10,7 @@ import type { LinkTrouble } from "./refusal.ts";
 import { sendOver } from "./send.ts";
 import { watchStatus } from "./status.ts";
 import { DEFAULT_TIMING } from "./timing.ts";
-import type { Gateway, GatewayOptions, GatewayState, SendRequest } from "./types.ts";
+import type { Gateway, GatewayOptions, GatewayState, SendRequest, StatusReport } from "./types.ts";
 
 /**
  * The sidecar's only contact with the OpenClaw gateway. Connects at once and keeps connecting; returns without waiting for it.
@@ -20,6 +20,7 @@ export function openGateway(options: GatewayOptions): Gateway {
   const { url, token, log, clock = systemClock } = options;
   const timing = { ...DEFAULT_TIMING, ...options.timing };
   const listeners = new Set<(state: GatewayState) => void>();
+  const reports = new Set<(report: StatusReport) => void>();
   let state: GatewayState = { link: "connecting", process: null, accounts: new Map() };
   /** OpenClaw's own default, until the gateway names another. */
   let agentId = "main";
@@ -27,7 +28,10 @@ export function openGateway(options: GatewayOptions): Gateway {
   const status = watchStatus(
     () => link,
     { log, clock, timing },
-    (accounts, again) => change({ ...state, accounts }, again),
+    {
+      changed: (accounts, again) => change({ ...state, accounts }, again),
+      answered: (accounts, asked) => tell(reports, { ...asked, process: state.process, accounts }),
+    },
   );
   const link = openLink(url, token, log, timing, { up, trouble });
 
@@ -36,9 +40,13 @@ export function openGateway(options: GatewayOptions): Gateway {
     const same = sameForOthers(state, next);
     state = next;
     if (same && !always) return;
-    for (const listener of [...listeners]) {
+    tell(listeners, next);
+  }
+
+  function tell<T>(those: ReadonlySet<(news: T) => void>, news: T): void {
+    for (const listener of [...those]) {
       try {
-        listener(next);
+        listener(news);
       } catch (error) {
         log.error({ err: error }, "gateway: a listener failed");
       }
@@ -94,6 +102,10 @@ export function openGateway(options: GatewayOptions): Gateway {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
+    onStatus(listener) {
+      reports.add(listener);
+      return () => reports.delete(listener);
+    },
     send,
     async askAgain(request, first) {
       const process = state.process;
@@ -128,6 +140,7 @@ export function openGateway(options: GatewayOptions): Gateway {
     },
     async close() {
       listeners.clear();
+      reports.clear();
       status.stop();
       change({ link: "down", reason: "the bridge has closed the link", process: null, accounts: status.forget() });
       await link.close();

@@ -11,4 +11,5 @@ export type {
   LinkState,
   SendRequest,
   StartOutcome,
+  StatusReport,
 } from "./types.ts";

@@ -12,6 +12,19 @@ const MIN_POLL_GAP_MS = 250;
 
 export type Accounts = ReadonlyMap<string, AccountState>;
 
+/** When a status was asked for, by both clocks of `Clock`: what it says was so then, or later. */
+export interface AskedAt {
+  readonly now: number;
+  readonly uptimeMs: number;
+}
+
+interface StatusEvents {
+  /** With each answer, and with `unknown` for all accounts when there is none to believe; `again`: the one before was no longer fresh, so `isFresh` has changed as well. */
+  changed(accounts: Accounts, again: boolean): void;
+  /** With each answer, and nothing else. */
+  answered(accounts: Accounts, asked: AskedAt): void;
+}
+
 export interface StatusWatch {
   /** Asks now, and from then on every `pollMs`. An answer that is under way counts no more. */
   ask(): void;
@@ -23,14 +36,11 @@ export interface StatusWatch {
   stop(): void;
 }
 
-/**
- * Keeps asking the gateway how its WhatsApp accounts are. `changed` is called with each answer, and with `unknown` for all of them
- * when there is none to believe; `again` says that the one before was no longer fresh, so that `isFresh` has changed as well.
- */
+/** Keeps asking the gateway how its WhatsApp accounts are. */
 export function watchStatus(
   link: () => Link,
   { log, clock, timing }: { log: Logger; clock: Clock; timing: GatewayTiming },
-  changed: (accounts: Accounts, again: boolean) => void,
+  { changed, answered }: StatusEvents,
 ): StatusWatch {
   let accounts: Accounts = new Map();
   /** `clock.uptimeMs()` when they were asked for; -Infinity when they are not to be believed. */
@@ -58,12 +68,12 @@ export function watchStatus(
 
   async function poll(): Promise<void> {
     const mine = round;
-    const at = clock.uptimeMs();
-    askedAt = at;
+    const asked = { now: clock.now(), uptimeMs: clock.uptimeMs() };
+    askedAt = asked.uptimeMs;
     try {
       const params = { channel: "whatsapp", probe: false };
       const answer = await link().request("channels.status", params, { timeoutMs: timing.statusTimeoutMs });
-      if (mine === round) read(answer, at);
+      if (mine === round) read(answer, asked);
     } catch (error) {
       if (mine !== round) return;
       // One miss happens on a busy machine, and changes nothing while the last answer is fresh.
@@ -73,7 +83,7 @@ export function watchStatus(
     if (running && mine === round) schedule(timing.pollMs);
   }
 
-  function read(answer: unknown, at: number): void {
+  function read(answer: unknown, asked: AskedAt): void {
     const parsed = channelsStatus.safeParse(answer);
     if (!parsed.success) {
       complain(`cannot be read; no reply is sent until it can: ${describeIssues(parsed.error)}`);
@@ -82,12 +92,13 @@ export function watchStatus(
     }
     failing = false;
     const again = !isFresh();
-    knownAt = at;
+    knownAt = asked.uptimeMs;
     const now = (parsed.data.channelAccounts.whatsapp ?? []).map(
       (account) => [account.accountId, readAccount(account)] as const,
     );
     accounts = new Map([...unknown(accounts), ...now]);
     changed(accounts, again);
+    answered(new Map(now), asked);
   }
 
   /** Once per failing, not once per question: a bad night must not fill the log. */

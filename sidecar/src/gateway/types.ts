@@ -18,6 +18,15 @@ export interface GatewayState {
   readonly accounts: ReadonlyMap<string, AccountState>;
 }
 
+/** What one `channels.status` said, `unknown` left out, and when it was asked for (`now` and `uptimeMs` of the clock). */
+export interface StatusReport {
+  readonly now: number;
+  readonly uptimeMs: number;
+  /** The gateway that answered; null if it does not say who it is. */
+  readonly process: GatewayProcess | null;
+  readonly accounts: ReadonlyMap<string, AccountState>;
+}
+
 export interface SendRequest {
   readonly accountId: string;
   /** E.164 or `...@g.us`; anything else is refused here, because OpenClaw would turn it into a wrong number. */
@@ -36,6 +45,8 @@ export interface Gateway {
   canSend(accountId: string): boolean;
   /** Called after each change of `state`. Returns the unsubscribe. */
   onChange(listener: (state: GatewayState) => void): () => void;
+  /** Called with each status that the gateway answers, every few seconds, whether it is news or not. Returns the unsubscribe. */
+  onStatus(listener: (report: StatusReport) => void): () => void;
   /** Hands one text to WhatsApp. Never throws; every doubt is `in_doubt`. Write the intent down before calling. */
   send(request: SendRequest): Promise<SendOutcome>;
   /**

@@ -7,6 +7,9 @@ import type { Store } from "../store/index.ts";
 /** A message or reply that waits longer than this is a customer who waits. */
 const MAX_WAIT_MS = 5 * 60_000;
 
+/** How many of the last downtimes are shown. */
+const SHOWN_DOWNTIMES = 5;
+
 interface HealthParts {
   store: Store;
   relay: Relay;
@@ -52,6 +55,9 @@ export function readHealth({ store, relay, gateway, clock, linked, outbox }: Hea
     problems,
     plugin: { connected: linked(), outbox: describeOutbox(outbox()) },
     gateway: { link: gateway.state.link, accounts },
+    downtime: store.downtimes
+      .latest(SHOWN_DOWNTIMES)
+      .map(({ accountId, from, to }) => ({ account: accountId, from: iso(from), to: iso(to) })),
     hotbags: {
       reachable: !breakerOpen,
       last_success_at: iso(lastSuccessAt),

@@ -2,6 +2,7 @@ import type { Clock } from "../clock.ts";
 import { Commands } from "./commands.ts";
 import { Counters } from "./counters.ts";
 import { openDatabase } from "./database.ts";
+import { Downtimes } from "./downtimes.ts";
 import { Files } from "./files.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./limits.ts";
@@ -11,6 +12,7 @@ import { Retention } from "./retention.ts";
 
 export type { CommandFromResponse, RecordedCommand, SettledState, WaitingCommand } from "./commands.ts";
 export type { CounterName } from "./counters.ts";
+export type { RecordedDowntime } from "./downtimes.ts";
 export { StoreUnusableError } from "./errors.ts";
 export { FileLostError, type Files, type Received } from "./files.ts";
 export { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./limits.ts";
@@ -22,6 +24,7 @@ export interface Store {
   messages: Messages;
   commands: Commands;
   counters: Counters;
+  downtimes: Downtimes;
   retention: Retention;
   files: Files;
   /** Why the last write failed (a full disk, a damaged file); null when the last one went well. */
@@ -49,6 +52,7 @@ export function openStore(stateDir: string, clock: Clock, limits: MediaLimits = 
     messages,
     commands,
     counters,
+    downtimes: new Downtimes(db, commit, clock),
     files,
     retention: new Retention(db, commit, media, files, clock),
     get failure() {

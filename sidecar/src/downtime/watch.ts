@@ -1,0 +1,131 @@
+import type { Logger } from "pino";
+import type { AccountCode, AccountState, Gateway, StatusReport } from "../gateway/index.ts";
+import type { Alerts } from "../ops/alerts.ts";
+import type { Store } from "../store/index.ts";
+import { alertOf } from "./alert.ts";
+import { type Connection, look, type Seen, type Sighting } from "./window.ts";
+
+/** How often it is written down that an account is still connected, ms: the most that a downtime begins too early if the sidecar dies. */
+const RECORD_INTERVAL_MS = 15_000;
+
+/** What an account's state says of its connection; of `unknown` nothing follows. */
+const CONNECTION: Readonly<Record<AccountCode, Sighting["state"] | null>> = {
+  connected: "connected",
+  connecting: "away",
+  reconnecting: "away",
+  stopped: "away",
+  disabled: "away",
+  logged_out: "taken",
+  replaced: "taken",
+  not_linked: "taken",
+  unknown: null,
+};
+
+interface Parts {
+  store: Store;
+  gateway: Gateway;
+  alerts: Alerts;
+  log: Logger;
+}
+
+/**
+ * Follows when WhatsApp is connected, and raises one alert for each downtime in which OpenClaw can have dropped messages. A downtime is on disk, in the
+ * transaction that ends it, before its alert is raised: a crash in between repeats the alert, and loses none.
+ */
+export class DowntimeWatch {
+  readonly #store: Store;
+  readonly #alerts: Alerts;
+  readonly #log: Logger;
+  readonly #known: Map<string, Connection>;
+  /** `uptimeMs` when an account's connection was last written. */
+  readonly #writtenAt = new Map<string, number>();
+  readonly #writing = new Map<string, Promise<void>>();
+  readonly #unsubscribe: () => void;
+  #telling: Promise<void> | null = null;
+  #failing = false;
+
+  constructor({ store, gateway, alerts, log }: Parts) {
+    this.#store = store;
+    this.#alerts = alerts;
+    this.#log = log;
+    this.#known = store.downtimes.connections();
+    this.#unsubscribe = gateway.onStatus((report) => {
+      for (const [accountId, state] of report.accounts) this.#look(accountId, state, report);
+    });
+    this.#tell();
+  }
+
+  /** Writes down until when each account was seen connected. The alerts are closed by then: what they have not delivered is told again at the next start. */
+  async stop(): Promise<void> {
+    this.#unsubscribe();
+    await Promise.all(this.#writing.values());
+    for (const [accountId, connection] of this.#known)
+      if (this.#writtenAt.has(accountId)) this.#write(accountId, { connection, downtime: null, reconnected: false });
+    await Promise.all([...this.#writing.values(), this.#telling]);
+  }
+
+  #look(accountId: string, state: AccountState, { now, uptimeMs, process }: StatusReport): void {
+    const connection = CONNECTION[state.code];
+    if (connection === null || this.#writing.has(accountId)) return;
+    const known = this.#known.get(accountId) ?? null;
+    const seen = look(known, { ...state, state: connection, processId: process?.id ?? null, now, uptimeMs });
+    if (seen.connection === null) return;
+    const writtenAt = this.#writtenAt.get(accountId);
+    const news = writtenAt === undefined || seen.reconnected || seen.connection.state !== known?.state;
+    const due = seen.connection.state === "up" && uptimeMs - (writtenAt ?? 0) >= RECORD_INTERVAL_MS;
+    if (news || due) {
+      this.#writtenAt.set(accountId, uptimeMs);
+      this.#write(accountId, { ...seen, connection: seen.connection });
+    } else this.#known.set(accountId, seen.connection);
+  }
+
+  /** What can't be written is not known either: the next look, in a few seconds, starts from the same point. */
+  #write(accountId: string, seen: Seen & { connection: Connection }): void {
+    const known = this.#known.get(accountId);
+    const written = this.#store.downtimes.record(accountId, seen.connection, seen.downtime).then(
+      () => {
+        this.#failing = false;
+        this.#known.set(accountId, seen.connection);
+        this.#say(accountId, seen, known);
+        if (seen.downtime) this.#tell();
+      },
+      (error: unknown) => {
+        if (!this.#failing) this.#log.error({ err: error }, "how WhatsApp is connected can't be written");
+        this.#failing = true;
+      },
+    );
+    const ended = written.finally(() => this.#writing.delete(accountId));
+    this.#writing.set(accountId, ended);
+  }
+
+  #say(
+    account: string,
+    { connection, downtime, reconnected }: Seen & { connection: Connection },
+    known?: Connection,
+  ): void {
+    if (connection.state !== "up") return;
+    if (reconnected) this.#log.info({ account, missed: downtime !== null }, "WhatsApp is connected again");
+    else if (known?.aliveUptimeMs === null) this.#log.info({ account }, "WhatsApp has stayed connected");
+  }
+
+  /** Raises the alerts that are still to be raised, one after the other. */
+  #tell(): void {
+    this.#telling ??= this.#tellAll()
+      .catch((error: unknown) =>
+        this.#log.error(
+          { err: error },
+          "that an alert was raised can't be written; it is raised again at the next start",
+        ),
+      )
+      .finally(() => {
+        this.#telling = null;
+      });
+  }
+
+  async #tellAll(): Promise<void> {
+    for (let next = this.#store.downtimes.nextToTell(); next; next = this.#store.downtimes.nextToTell()) {
+      if (!(await this.#alerts.raise(alertOf(next)))) return;
+      await this.#store.downtimes.told(next.id);
+    }
+  }
+}

@@ -1,0 +1,113 @@
+import type { Logger } from "pino";
+import { runCommand } from "./alert-command.ts";
+import { Webhook } from "./alert-webhook.ts";
+
+/** Something that only the operator can put right. */
+export interface Alert {
+  /** The same each time that this alert is raised, so that a repetition can be told from a new one. */
+  readonly id: string;
+  readonly kind: "downtime";
+  /** What happened and what to do, in sentences. No customer's number or text. */
+  readonly text: string;
+  /** More of it, for programs. */
+  readonly details: Readonly<Record<string, string | number | null>>;
+}
+
+/** Where alerts go besides the log. */
+export interface AlertSettings {
+  /** `ALERT_WEBHOOK_URL`; it may hold a token and is never logged. */
+  readonly webhookUrl: URL | null;
+  /** `ALERT_COMMAND`; it may hold a token and is never logged. */
+  readonly command: string | null;
+}
+
+/** All in ms. */
+export interface AlertTiming {
+  /** How long one attempt may take. */
+  readonly timeoutMs: number;
+  /** The waits between the attempts; after the last one it is given up. */
+  readonly waitsMs: readonly number[];
+}
+
+const TIMING: AlertTiming = { timeoutMs: 15_000, waitsMs: [1_000, 10_000, 60_000, 300_000] };
+
+/** What became of one attempt. `why` holds no part of the URL, the command or the alert. */
+export type Attempt = { readonly ok: true } | { readonly ok: false; readonly again: boolean; readonly why: string };
+
+type Way = (alert: Alert, signal: AbortSignal) => Promise<Attempt>;
+
+/** Tells the operator: a log line with `alarm: true`, and the webhook and the command that are set. Nothing waits for it but its caller. */
+export class Alerts {
+  readonly #ways: ReadonlyMap<string, Way>;
+  readonly #log: Logger;
+  readonly #timing: AlertTiming;
+  readonly #webhook: Webhook | null;
+  readonly #closing = new AbortController();
+  readonly #raising = new Set<Promise<boolean>>();
+
+  constructor({ webhookUrl, command }: AlertSettings, log: Logger, timing: AlertTiming = TIMING) {
+    this.#log = log;
+    this.#timing = timing;
+    const webhook = webhookUrl && new Webhook(webhookUrl);
+    this.#webhook = webhook;
+    const ways = new Map<string, Way>();
+    if (webhook) ways.set("ALERT_WEBHOOK_URL", (alert, signal) => webhook.post(alert, signal));
+    if (command !== null) ways.set("ALERT_COMMAND", (alert, signal) => runCommand(command, alert, signal));
+    this.#ways = ways;
+  }
+
+  /** Resolves with true when it was delivered by every way that is set, or given up there; with false when the sidecar stopped before. Never rejects. */
+  raise(alert: Alert): Promise<boolean> {
+    this.#log.error({ alarm: true, alert: alert.kind, alert_id: alert.id, ...alert.details }, alert.text);
+    const all = Promise.all([...this.#ways].map(([name, way]) => this.#deliver(alert, name, way)));
+    const raising = all.then((ended) => ended.every(Boolean));
+    this.#raising.add(raising);
+    void raising.then(() => this.#raising.delete(raising));
+    return raising;
+  }
+
+  /** Ends what is under way. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await Promise.all(this.#raising);
+    await this.#webhook?.close();
+  }
+
+  async #deliver(alert: Alert, name: string, way: Way): Promise<boolean> {
+    const about = { alert: alert.kind, alert_id: alert.id, by: name };
+    for (const waitMs of [...this.#timing.waitsMs, null]) {
+      const attempt = await way(
+        alert,
+        AbortSignal.any([this.#closing.signal, AbortSignal.timeout(this.#timing.timeoutMs)]),
+      );
+      if (attempt.ok) {
+        this.#log.info(about, "alert delivered");
+        return true;
+      }
+      if (this.#closing.signal.aborted) return false;
+      if (waitMs === null || !attempt.again) {
+        this.#log.error(about, `alert not delivered: ${attempt.why}; given up, it is in this log only`);
+        return true;
+      }
+      this.#log.warn({ ...about, next_attempt_ms: waitMs }, `alert not delivered: ${attempt.why}`);
+      if (!(await this.#wait(waitMs))) return false;
+    }
+    return true;
+  }
+
+  /** False when the sidecar stops meanwhile. */
+  #wait(ms: number): Promise<boolean> {
+    const { signal } = this.#closing;
+    if (signal.aborted) return Promise.resolve(false);
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => done(true), ms);
+      const stop = () => done(false);
+      const done = (waited: boolean) => {
+        clearTimeout(timer);
+        signal.removeEventListener("abort", stop);
+        resolve(waited);
+      };
+      signal.addEventListener("abort", stop);
+    });
+  }
+}

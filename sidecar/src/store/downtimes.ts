@@ -1,0 +1,83 @@
+import type Database from "better-sqlite3";
+import type { Clock } from "../clock.ts";
+import type { Connection, Downtime } from "../downtime/window.ts";
+import type { GroupCommit } from "./group-commit.ts";
+
+/** Older ones are forgotten, unless their alert is still to be raised. */
+const KEPT_DOWNTIMES = 100;
+
+export interface RecordedDowntime extends Downtime {
+  /** Never used twice. */
+  readonly id: number;
+  readonly accountId: string;
+}
+
+/** When each account was last seen connected, and what came of it. */
+export class Downtimes {
+  readonly #commit: GroupCommit;
+  readonly #clock: Clock;
+  readonly #sql: ReturnType<typeof prepare>;
+
+  constructor(db: Database.Database, commit: GroupCommit, clock: Clock) {
+    this.#commit = commit;
+    this.#clock = clock;
+    this.#sql = prepare(db);
+  }
+
+  /** The last connection of each account, as an earlier process of the sidecar saw it. */
+  connections(): Map<string, Connection> {
+    return new Map(
+      this.#sql.connections.all().map(({ accountId, ...row }) => [accountId, { ...row, aliveUptimeMs: null }] as const),
+    );
+  }
+
+  /** Writes the connection, and in the same transaction the downtime that it ended: after a crash both are there or neither. */
+  record(accountId: string, connection: Connection, downtime: Downtime | null): Promise<void> {
+    const { processId, startedAt, connectedAt, lastInboundAt, state, aliveAt } = connection;
+    return this.#commit.run("connection", () => {
+      this.#sql.connection.run(accountId, processId, startedAt, connectedAt, lastInboundAt, state, Math.round(aliveAt));
+      if (downtime === null) return;
+      const { from, to, clockJumpMs } = downtime;
+      const at = [from === null ? null : Math.round(from), Math.round(to), Math.round(clockJumpMs)] as const;
+      this.#sql.downtime.run(accountId, ...at, this.#clock.now());
+      this.#sql.forget.run();
+    });
+  }
+
+  /** The oldest downtime whose alert is not raised yet. */
+  nextToTell(): RecordedDowntime | null {
+    return this.#sql.nextToTell.get() ?? null;
+  }
+
+  /** Its alert was raised; before that it is raised again at each start. */
+  told(id: number): Promise<void> {
+    return this.#commit.run("downtime-told", () => void this.#sql.told.run(this.#clock.now(), id));
+  }
+
+  /** The newest ones, newest first. */
+  latest(count: number): RecordedDowntime[] {
+    return this.#sql.latest.all(count);
+  }
+}
+
+function prepare(db: Database.Database) {
+  const downtime = "id, account_id AS accountId, from_at AS 'from', to_at AS 'to', clock_jump_ms AS clockJumpMs";
+  return {
+    connections: db.prepare<[], Omit<Connection, "aliveUptimeMs"> & { accountId: string }>(
+      `SELECT account_id AS accountId, gateway_process AS processId, started_at AS startedAt, connected_at AS connectedAt,
+        last_inbound_at AS lastInboundAt, state, alive_at AS aliveAt FROM connections`,
+    ),
+    connection: db.prepare("INSERT OR REPLACE INTO connections VALUES (?, ?, ?, ?, ?, ?, ?)"),
+    downtime: db.prepare(
+      "INSERT INTO downtimes (account_id, from_at, to_at, clock_jump_ms, noticed_at) VALUES (?, ?, ?, ?, ?)",
+    ),
+    forget: db.prepare(
+      `DELETE FROM downtimes WHERE alerted_at IS NOT NULL AND id <= (SELECT max(id) FROM downtimes) - ${KEPT_DOWNTIMES}`,
+    ),
+    nextToTell: db.prepare<[], RecordedDowntime>(
+      `SELECT ${downtime} FROM downtimes WHERE alerted_at IS NULL ORDER BY id LIMIT 1`,
+    ),
+    told: db.prepare<[number, number]>("UPDATE downtimes SET alerted_at = ? WHERE id = ?"),
+    latest: db.prepare<[number], RecordedDowntime>(`SELECT ${downtime} FROM downtimes ORDER BY id DESC LIMIT ?`),
+  };
+}
