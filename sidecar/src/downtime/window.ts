@@ -69,7 +69,8 @@ export interface Seen {
 
 /**
  * What is known of an account after one more look at it. Where something can't be known the downtime comes out too long rather than too short:
- * of an interval in which the sidecar itself did not look, and at whose end it found another connection, all counts as away.
+ * of an interval in which the sidecar itself did not look, and at whose end it found another connection, all counts as away. Two things
+ * can't be seen at all: a logout and a new link while the sidecar did not look, and that a connection had fallen silent seconds before the gateway or the sidecar ended.
  */
 export function look(known: Connection | null, seen: Sighting): Seen {
   if (seen.state !== "connected")

@@ -1,0 +1,160 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import { pino } from "pino";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { accountStatus, readAccount } from "../gateway/account.ts";
+import type { Gateway, StatusReport } from "../gateway/index.ts";
+import { Alerts } from "../ops/alerts.ts";
+import { openStore, type Store } from "../store/index.ts";
+import { DowntimeWatch } from "./watch.ts";
+
+const MIN = 60_000;
+const T0 = Date.UTC(2026, 2, 3, 1, 0, 0);
+
+let dir: string;
+let store: Store;
+let watch: DowntimeWatch;
+let alerts: Alerts;
+let lines: Record<string, unknown>[];
+let report: (report: StatusReport) => void;
+
+/** The one thing that it asks of the gateway. test/e2e shows it on the real one. */
+const gateway = {
+  onStatus: (listener: typeof report) => {
+    report = listener;
+    return () => {
+      report = () => {};
+    };
+  },
+} as unknown as Gateway;
+
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), "hotbags-downtime-"));
+  lines = [];
+  start();
+});
+afterEach(async () => {
+  await stop();
+  rmSync(dir, { recursive: true });
+});
+
+function start(command: string | null = null) {
+  const log = pino({ base: null }, { write: (line: string) => lines.push(JSON.parse(line)) });
+  store = openStore(dir, { now: () => T0, uptimeMs: () => 0 });
+  alerts = new Alerts({ webhookUrl: null, command }, log, { timeoutMs: 5_000, waitsMs: [600_000] });
+  watch = new DowntimeWatch({ store, gateway, alerts, log });
+}
+
+async function stop() {
+  await Promise.all([alerts.close(), watch.stop()]);
+  store.close();
+}
+
+/** `channels.status` of ms after T0 says that the account is connected since `since`, in this gateway process. */
+function sees(at: number, process: string, since: number, changes: object = {}, account = "default") {
+  const status = {
+    accountId: account,
+    ...{ enabled: true, linked: true, running: true, connected: true, healthState: "healthy" },
+    ...{ lastStartAt: T0 + since - 1_000, lastConnectedAt: T0 + since, ...changes },
+  };
+  const accounts = new Map([[account, readAccount(accountStatus.parse(status))]]);
+  report({ now: T0 + at, uptimeMs: at, process: { id: process, version: "2026.9.6" }, accounts });
+}
+
+const raised = () =>
+  lines.filter(({ alarm }) => alarm === true).map((line) => [line["account"], line["from"], line["to"]]);
+const iso = (ms: number) => new Date(T0 + ms).toISOString();
+const connectedAgain = (times: number) =>
+  vi.waitFor(() => expect(lines.filter(({ msg }) => msg === "WhatsApp is connected again")).toHaveLength(times));
+const written = () => vi.waitFor(() => expect(store.downtimes.connections().size).toBeGreaterThan(0));
+
+it("raises one alert for a downtime, also over a restart", async () => {
+  sees(0, "a", 0);
+  await written();
+  sees(10 * MIN, "b", 10 * MIN);
+  await vi.waitFor(() => expect(store.downtimes.latest(10)).toHaveLength(1));
+  await vi.waitFor(() => expect(store.downtimes.nextToTell()).toBeNull());
+  sees(10 * MIN + 3_000, "b", 10 * MIN);
+  await stop();
+  start();
+  sees(11 * MIN, "b", 10 * MIN);
+  await vi.waitFor(() => expect(lines.map(({ msg }) => msg)).toContain("WhatsApp has stayed connected"));
+  expect(raised()).toEqual([["default", iso(0), iso(9 * MIN)]]);
+});
+
+it("raises none for a short one, and keeps accounts apart", async () => {
+  sees(0, "a", 0);
+  sees(0, "a", 0, {}, "second");
+  await vi.waitFor(() => expect(store.downtimes.connections().size).toBe(2));
+  sees(50_000, "b", 50_000);
+  sees(5 * MIN, "b", 5 * MIN, {}, "second");
+  await connectedAgain(2);
+  expect(raised()).toEqual([["second", iso(0), iso(4 * MIN)]]);
+});
+
+it("takes no notice of a status that says nothing", async () => {
+  sees(0, "a", 0);
+  await written();
+  sees(3_000, "a", 0, { running: null, connected: null, healthState: null });
+  sees(90_000, "a", 0);
+  await vi.waitFor(() => expect(store.downtimes.connections().get("default")?.aliveAt).toBe(T0 + 90_000));
+  sees(100_000, "b", 100_000);
+  await connectedAgain(1);
+  expect(raised()).toEqual([]);
+});
+
+it("begins the downtime with what it wrote at its stop", async () => {
+  sees(0, "a", 0);
+  await written();
+  sees(9_000, "a", 0);
+  await stop();
+  start();
+  sees(10 * MIN, "b", 10 * MIN);
+  await connectedAgain(1);
+  expect(raised()).toEqual([["default", iso(9_000), iso(9 * MIN)]]);
+});
+
+it("writes no more than every 15 s while nothing changes", async () => {
+  const writes = new Set<number | undefined>();
+  for (let at = 0; at <= MIN; at += 3_000) {
+    sees(at, "a", 0);
+    await store.downtimes.told(0); // commits after it, or with it
+    writes.add(store.downtimes.connections().get("default")?.aliveAt);
+  }
+  expect([...writes]).toEqual([0, 15_000, 30_000, 45_000, 60_000].map((ms) => T0 + ms));
+});
+
+it("raises an alert again at the next start that was not delivered when the sidecar stopped", async () => {
+  await stop();
+  start("exit 1");
+  sees(0, "a", 0);
+  await written();
+  sees(10 * MIN, "b", 10 * MIN);
+  await vi.waitFor(() => expect(lines.map(({ msg }) => msg)).toContainEqual(expect.stringContaining("not delivered")));
+  await stop();
+  start("exit 0");
+  await vi.waitFor(() => expect(lines.map(({ msg }) => msg)).toContain("alert delivered"));
+  await vi.waitFor(() => expect(store.downtimes.nextToTell()).toBeNull());
+  expect(raised()).toEqual([
+    ["default", iso(0), iso(9 * MIN)],
+    ["default", iso(0), iso(9 * MIN)],
+  ]);
+});
+
+it("finds a downtime anew that could not be written", async () => {
+  sees(0, "a", 0);
+  await written();
+  const other = new Database(join(dir, "bridge.sqlite"));
+  other.exec("ALTER TABLE downtimes RENAME TO out_of_reach");
+  sees(10 * MIN, "b", 10 * MIN);
+  await vi.waitFor(() =>
+    expect(lines.map(({ msg }) => msg)).toContainEqual(expect.stringContaining("can't be written")),
+  );
+  other.exec("ALTER TABLE out_of_reach RENAME TO downtimes");
+  other.close();
+  sees(10 * MIN + 3_000, "b", 10 * MIN);
+  await connectedAgain(1);
+  expect(raised()).toEqual([["default", iso(0), iso(9 * MIN)]]);
+});
