@@ -57,6 +57,25 @@ describe("settings", () => {
     expect(readSettings({ ...complete, BRIDGE_LISTEN: "[::1]:1" }).listen).toEqual({ host: "::1", port: 1 });
   });
 
+  it("raises alerts in the log only, unless told where else", () => {
+    expect(readSettings(complete).alerts).toEqual({ webhookUrl: null, command: null });
+    const ALERT_WEBHOOK_URL = "https://alerts.example/hook?token=t";
+    const { alerts } = readSettings({ ...complete, ALERT_WEBHOOK_URL, ALERT_COMMAND: "mail me@shop.example" });
+    expect([alerts.webhookUrl?.href, alerts.command]).toEqual([ALERT_WEBHOOK_URL, "mail me@shop.example"]);
+    expect(
+      readSettings({ ...complete, ALERT_WEBHOOK_URL: "http://localhost:8080/x" }).alerts.webhookUrl,
+    ).not.toBeNull();
+  });
+
+  it.each(["http://alerts.example/secret", "secret", "https://me:secret@alerts.example", "file:///secret"])(
+    "refuses ALERT_WEBHOOK_URL=%s, without showing it",
+    (url) => {
+      const read = () => readSettings({ ...complete, ALERT_WEBHOOK_URL: url });
+      expect(read).toThrow(/ALERT_WEBHOOK_URL: must/);
+      expect(read).not.toThrow(/secret/);
+    },
+  );
+
   it("signs only when HOTBAGS_HMAC_DISABLED is false, and then needs the secret", () => {
     expect(readSettings({ ...complete, HOTBAGS_HMAC_SECRET: "s" }).hotbags.hmacSecret).toBeNull();
     expect(

@@ -32,7 +32,7 @@ beforeAll(async () => {
   operator.listen(0, "127.0.0.1");
   await once(operator, "listening");
   const { port } = operator.address() as AddressInfo;
-  shop = await openShop({ log: (l) => console.log(new Date().toISOString(), l), sidecarEnv: { ALERT_WEBHOOK_URL: `http://127.0.0.1:${port}/`, TZ: "Europe/Berlin" } });
+  shop = await openShop({ sidecarEnv: { ALERT_WEBHOOK_URL: `http://127.0.0.1:${port}/`, TZ: "Europe/Berlin" } });
 });
 afterAll(async () => {
   await shop?.close();
