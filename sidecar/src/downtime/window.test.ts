@@ -223,6 +223,12 @@ describe("a clock that jumps", () => {
     expect(downtimes).toEqual([{ from: -40 * MIN, to: -11 * MIN }]);
   });
 
+  it("back, just before the look: none goes on into the future", () => {
+    const restarted = { ...newProcess, startedAt: T0 + 8 * MIN, connectedAt: T0 + 9 * MIN };
+    const { downtimes } = looks({ at: 0 }, { at: 10 * MIN, clock: -HOUR, ...restarted });
+    expect(downtimes).toEqual([{ from: -HOUR, to: -51 * MIN }]);
+  });
+
   it("back, makes none of a short restart", () => {
     const restarted = { ...newProcess, startedAt: T0 - HOUR + 10_000, connectedAt: T0 - HOUR + 20_000 };
     expect(looks({ at: 0 }, { at: 22_000, clock: -HOUR, ...restarted }).downtimes).toEqual([]);
