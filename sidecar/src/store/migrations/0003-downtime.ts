@@ -11,8 +11,9 @@ CREATE TABLE connections (
   alive_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- A hundred rows at the most. The newest always stays, so no id is used twice.
 CREATE TABLE downtimes (
-  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  id INTEGER PRIMARY KEY,
   account_id TEXT NOT NULL,
   -- NULL: not known.
   from_at INTEGER,
@@ -21,5 +22,4 @@ CREATE TABLE downtimes (
   noticed_at INTEGER NOT NULL,
   alerted_at INTEGER
 ) STRICT;
-CREATE INDEX downtimes_to_tell ON downtimes (id) WHERE alerted_at IS NULL;
 `;
