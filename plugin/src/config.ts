@@ -1,5 +1,5 @@
 import { MAX_FILE_BYTES } from "@hotbags/shared";
-import { z } from "zod";
+import * as z from "zod";
 
 /** Where the sidecar listens unless the operator says otherwise (its `BRIDGE_LISTEN`). */
 const DEFAULT_SIDECAR_URL = "ws://127.0.0.1:18790";

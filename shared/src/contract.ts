@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { transportSessionId } from "./address.ts";
 import type { InboundMessage, MediaItem } from "./message.ts";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { accountId, chatId, e164 } from "./address.ts";
 import { MAX_MEDIA_ITEMS } from "./limits.ts";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { inboundMessage } from "./message.ts";
 
 /** The version of the frames below. A peer that speaks another one is refused by name. docs/wire.md is the specification. */

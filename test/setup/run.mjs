@@ -15,6 +15,10 @@ const STAMP = join(CACHE, "installed");
 /** What each script runs, in order; a step that fails ends it. `args` are those after `--`. */
 const TASKS = {
   build: () => BUILD,
+  package: () => {
+    mkdirSync(join(ROOT, PACKAGES), { recursive: true });
+    return [...BUILD, ["pack the plugin", "npm", ["pack", "./plugin", "--pack-destination", PACKAGES]]];
+  },
   test: (args) => [
     ...BUILD,
     ["check format and lint", "biome", ["ci", "--error-on-warnings"]],
@@ -31,7 +35,14 @@ const TASKS = {
   soak: (args) => [...BUILD, ["", "node", ["test/soak/soak.ts", ...args]]],
   demo: (args) => [...BUILD, ["", "node", ["test/demo/demo.ts", ...args]]],
 };
-const BUILD = ["shared", "plugin", "sidecar"].map((name) => [`build ${name}`, "tsc", ["-p", name]]);
+const BUILD = [
+  ["build shared", "tsc", ["-p", "shared"]],
+  ["check plugin", "tsc", ["-p", "plugin"]],
+  ["build plugin", "node", ["plugin/build.mjs"]],
+  ["build sidecar", "tsc", ["-p", "sidecar"]],
+];
+/** Where `npm run package` puts what an operator installs. */
+const PACKAGES = "dist";
 
 /** The versions that OpenClaw 2026.9.6 runs on. */
 function isNodeFit(version) {
