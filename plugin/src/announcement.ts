@@ -7,8 +7,11 @@ import { channel } from "node:diagnostics_channel";
  */
 const ANNOUNCEMENTS = channel("hotbags.bridge");
 
-/** `ready`: the message at this place in the outbox may be sent. `sent`: a frame about a send that was observed. */
-export type Announcement = { ready: number } | { sent: string };
+/**
+ * `ready`: the message at this place in the outbox may be sent. `sent`: a frame about a send that was observed.
+ * `tookMs`: how long the capture hook took for a message.
+ */
+export type Announcement = { ready: number } | { sent: string } | { tookMs: number };
 
 /** Tells every instance in this process that uses the outbox `file`. */
 export function announce(file: string, announcement: Announcement): void {

@@ -11,6 +11,7 @@ import type { Held } from "./memory.ts";
 import { captureReceived, type ReceivedContext, type ReceivedEvent } from "./net.ts";
 import { Observations } from "./observations.ts";
 import { type Limits, Outbox } from "./outbox.ts";
+import { StatusBoard } from "./status.ts";
 
 /** Ends the turn in OpenClaw: no model, no reply. */
 export const CLAIM = { handled: true, queuedFinal: false, counts: { tool: 0, block: 0, final: 0 } } as const;
@@ -44,6 +45,7 @@ export class Bridge {
   readonly #intake: Intake;
   readonly #unusable = new Complaint();
   readonly #observations = new Observations();
+  readonly #status: StatusBoard;
   #link: Link | undefined;
   #applied: string | undefined;
   #applying: Promise<void> = Promise.resolve();
@@ -62,6 +64,8 @@ export class Bridge {
       ...(options.maxMediaBytes === undefined ? {} : { maxMediaBytes: options.maxMediaBytes }),
     };
     this.#intake = new Intake(open, files, options.log, (seq) => announce(file, { ready: seq }), limits);
+    const { stateDir, openclawVersion, log } = options;
+    this.#status = new StatusBoard(stateDir, openclawVersion, log, () => this.#intake.inMemory);
   }
 
   /**
@@ -82,6 +86,9 @@ export class Bridge {
     this.#applying = this.#applying.then(() => this.#endLink());
     await this.#applying;
     await this.#intake.stop();
+    // One that never ran has nothing to say, and must not overwrite what the running one says.
+    if (this.#looking !== undefined) await this.#status.stop();
+    this.#looking = undefined;
   }
 
   #heard(announcement: Announcement): void {
@@ -90,6 +97,7 @@ export class Bridge {
       this.#link?.offer(announcement.ready);
       return;
     }
+    if ("tookMs" in announcement) return this.#status.hook.add(announcement.tookMs);
     this.#observations.add(announcement.sent);
     this.#link?.flushObservations();
   }
@@ -102,12 +110,14 @@ export class Bridge {
       const say = `messages are kept but not forwarded: ${parsed.reason}`;
       this.#unusable.say(() => this.#options.log.error(line({}, say)));
     }
+    this.#status.write();
     const wanted = JSON.stringify(parsed);
     if (wanted === this.#applied) return;
     this.#applied = wanted;
     this.#applying = this.#applying.then(async () => {
       await this.#endLink();
       if (parsed.ok) this.#beginLink(parsed.config);
+      else this.#status.down(parsed.reason);
     });
   }
 
@@ -117,7 +127,8 @@ export class Bridge {
     const timing = linkTiming === undefined ? {} : { timing: linkTiming };
     this.#unusable.over();
     const observations = this.#observations;
-    this.#link = new Link({ config, openclawVersion, outbox, observations, log, ...timing });
+    this.#status.dialling(config.url);
+    this.#link = new Link({ config, openclawVersion, outbox, observations, log, report: this.#status, ...timing });
     this.#link.start();
   }
 
@@ -130,8 +141,12 @@ export class Bridge {
   /** `reply_dispatch`. Claims every WhatsApp turn, and returns when its message is on disk. Never throws. */
   async onDispatch(context: DispatchContext): Promise<typeof CLAIM | undefined> {
     if (!isWhatsApp(context)) return undefined;
+    const calledAt = performance.now();
     const captured = this.#read(() => captureDispatched(context, Date.now()));
-    if (captured !== undefined) await this.#store(captured);
+    if (captured !== undefined) {
+      await this.#store(captured);
+      announce(this.#file, { tookMs: performance.now() - calledAt });
+    }
     return CLAIM;
   }
 

@@ -8,6 +8,7 @@ import type { LinkTiming } from "./link.ts";
 import { Complaint, type Log, line, reasonOf } from "./log.ts";
 import type { Observations } from "./observations.ts";
 import type { Outbox } from "./outbox.ts";
+import type { LinkReport } from "./status.ts";
 import { Uploads } from "./uploads.ts";
 
 /** Bytes that may wait in the socket; a slow sidecar stops us here, not at the end of memory. */
@@ -28,6 +29,7 @@ export type ConnectionOptions = {
   observations: Observations;
   log: Log;
   timing: LinkTiming;
+  report: LinkReport;
 };
 
 /**
@@ -144,6 +146,7 @@ export class Connection {
 
   #acknowledged(ref: number): void {
     if (!this.#delivery.acknowledged(ref)) return;
+    this.#options.report.acknowledged();
     this.#answered();
     this.#nextTurn();
   }

@@ -1,6 +1,7 @@
 import { isAbortRequestText } from "openclaw/plugin-sdk/command-primitives-runtime";
 import { definePluginEntry, type OpenClawPluginApi } from "openclaw/plugin-sdk/plugin-entry";
 import { Bridge } from "./bridge.ts";
+import { registerCommands } from "./cli.ts";
 import { missingSettings } from "./gateway-settings.ts";
 import { line } from "./log.ts";
 import { silence } from "./silence.ts";
@@ -20,6 +21,7 @@ export default definePluginEntry({
 });
 
 function register(api: OpenClawPluginApi): void {
+  registerCommands(api, () => api.runtime.state.resolveStateDir());
   // Reading metadata, OpenClaw offers no runtime at all: touching it would throw.
   if (api.registrationMode === "cli-metadata" || api.registrationMode === "setup-only") return;
   const bridge = new Bridge({

@@ -5,6 +5,7 @@ import { Connection, type Ended } from "./connection.ts";
 import { Complaint, type Log, line } from "./log.ts";
 import type { Observations } from "./observations.ts";
 import type { Outbox } from "./outbox.ts";
+import type { LinkReport } from "./status.ts";
 
 /** All in milliseconds. */
 export type LinkTiming = {
@@ -45,7 +46,11 @@ export type LinkOptions = {
   log: Log;
   timing?: LinkTiming;
   random?: () => number;
+  /** Is told how the link does. */
+  report?: LinkReport;
 };
+
+const UNREPORTED: LinkReport = { up: () => {}, down: () => {}, acknowledged: () => {} };
 
 /**
  * Keeps one connection to the sidecar, for ever: connects, lets the connection drain the outbox, and connects again
@@ -60,7 +65,7 @@ export class Link {
   #running: Promise<void> | undefined;
 
   constructor(options: LinkOptions) {
-    this.#options = { timing: LINK_TIMING, random: Math.random, ...options };
+    this.#options = { timing: LINK_TIMING, random: Math.random, report: UNREPORTED, ...options };
   }
 
   start(): void {
@@ -103,13 +108,14 @@ export class Link {
   }
 
   async #connectOnce(): Promise<Ended> {
-    const { log, outbox } = this.#options;
+    const { log, outbox, report } = this.#options;
     const opened = outbox();
     if (opened === undefined) return { why: "the outbox cannot be used", wasUseful: false, isHopeless: false };
     this.#connection = new Connection({ ...this.#options, outbox: opened });
     const welcomed = await this.#connection.opened;
     if (welcomed) {
       this.#down.over();
+      report.up();
       log.info(line({}, `connected to the sidecar, ${waiting(opened)} message(s) wait`));
     }
     const ended = await this.#connection.ended;
@@ -118,6 +124,7 @@ export class Link {
   }
 
   #complain(ended: Ended): void {
+    this.#options.report.down(ended.why);
     this.#down.say(() => {
       const left = waiting(this.#options.outbox());
       const say = `sidecar link is down: ${ended.why}; trying again, ${left} message(s) wait`;
