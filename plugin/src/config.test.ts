@@ -23,6 +23,7 @@ test.each([
   "ws://user:pw@127.0.0.1:1",
   "unix:relative",
   "unix:/a:b",
+  "ws://127.0.0.1:99999",
   "",
   "not a url",
 ])("sidecarUrl %j is refused, by its full name and with what to write", (sidecarUrl) => {
@@ -33,17 +34,21 @@ test.each([
   }
 });
 
-test.each([[undefined], [{ source: "env", provider: "default", id: "X" }], [""], ["two words"], ["line\nbreak"]])(
-  "token %j is refused without being repeated",
-  (bad) => {
-    const parsed = parseConfig({ token: bad });
-    expect(parsed).toMatchObject({ ok: false });
-    if (!parsed.ok) {
-      expect(parsed.reason).toMatch(/^plugins\.entries\.hotbags\.config\.token .*BRIDGE_TOKEN/);
-      expect(parsed.reason).not.toContain("words");
-    }
-  },
-);
+test.each([
+  [undefined],
+  [{ source: "env", provider: "default", id: "X" }],
+  [["a"]],
+  [""],
+  ["two words"],
+  ["line\nbreak"],
+])("token %j is refused without being repeated", (bad) => {
+  const parsed = parseConfig({ token: bad });
+  expect(parsed).toMatchObject({ ok: false });
+  if (!parsed.ok) {
+    expect(parsed.reason).toMatch(/^plugins\.entries\.hotbags\.config\.token .*BRIDGE_TOKEN/);
+    expect(parsed.reason).not.toContain("words");
+  }
+});
 
 test("maxFileBytes is 32 MiB unless it is set, and at most what the sidecar takes", () => {
   expect(maxFileBytes({ token })).toBe(33_554_432);
@@ -68,7 +73,7 @@ test("the schema that OpenClaw checks has the same settings and defaults", () =>
 test("an unknown setting is named", () => {
   expect(parseConfig({ token, sidecarURL: "x" })).toMatchObject({
     ok: false,
-    reason: expect.stringContaining("sidecarURL"),
+    reason: "plugins.entries.hotbags.config.sidecarURL is no setting: there are sidecarUrl, token and maxFileBytes",
   });
   expect(parseConfig(undefined)).toMatchObject({ ok: false, reason: expect.stringContaining("token is missing") });
 });

@@ -30,7 +30,10 @@ const sidecarUrl = z
 /** One header line: a line break or a space in it would be refused by the HTTP client with a riddle. */
 const token = z
   .string("is missing: put the sidecar's BRIDGE_TOKEN here, as text or as a SecretRef that resolves")
-  .regex(/^[\x21-\x7e]{1,512}$/, "must be the sidecar's BRIDGE_TOKEN: 1 to 512 visible ASCII characters, no spaces");
+  .regex(
+    /^[\x21-\x7e]{1,512}$/,
+    "must be 1 to 512 visible ASCII characters without a space, the same as the sidecar's BRIDGE_TOKEN",
+  );
 
 const fileLimit = z
   .int(`must be a whole number of bytes, 0 to ${MAX_FILE_BYTES}`)
@@ -38,7 +41,10 @@ const fileLimit = z
   .max(MAX_FILE_BYTES, `must be at most ${MAX_FILE_BYTES} bytes: the sidecar takes no larger file`)
   .default(DEFAULT_MAX_FILE_BYTES);
 
-const pluginConfig = z.strictObject({ sidecarUrl, token, maxFileBytes: fileLimit });
+const pluginConfig = z.strictObject(
+  { sidecarUrl, token, maxFileBytes: fileLimit },
+  "must be an object with sidecarUrl and token",
+);
 
 /**
  * Reads `plugins.entries.hotbags.config`. Never throws and never repeats a value: the reason names each field by its
@@ -47,9 +53,10 @@ const pluginConfig = z.strictObject({ sidecarUrl, token, maxFileBytes: fileLimit
 export function parseConfig(value: unknown): ParsedConfig {
   const parsed = pluginConfig.safeParse(value ?? {});
   if (parsed.success) return { ok: true, config: { url: parsed.data.sidecarUrl, token: parsed.data.token } };
-  const problems = parsed.error.issues.map(
-    (issue) => `${["plugins.entries.hotbags.config", ...issue.path].map(String).join(".")} ${issue.message}`,
-  );
+  const problems = parsed.error.issues.flatMap((issue) => {
+    if (issue.code !== "unrecognized_keys") return `${fieldAt(issue.path)} ${issue.message}`;
+    return issue.keys.map((key) => `${fieldAt([key])} is no setting: there are sidecarUrl, token and maxFileBytes`);
+  });
   return { ok: false, reason: problems.join("; ") };
 }
 
@@ -60,6 +67,10 @@ export function parseConfig(value: unknown): ParsedConfig {
 export function maxFileBytes(value: unknown): number {
   const parsed = z.looseObject({ maxFileBytes: fileLimit.catch(DEFAULT_MAX_FILE_BYTES) }).safeParse(value ?? {});
   return parsed.success ? parsed.data.maxFileBytes : DEFAULT_MAX_FILE_BYTES;
+}
+
+function fieldAt(path: readonly PropertyKey[]): string {
+  return ["plugins.entries.hotbags.config", ...path].map(String).join(".");
 }
 
 function dialable(text: string): string | undefined {
