@@ -33,6 +33,7 @@ const TASKS = {
     ],
   ],
   soak: (args) => [...BUILD, ["", "node", ["test/soak/soak.ts", ...args]]],
+  bench: (args) => [...BUILD, ["", "node", ["test/bench/bench.ts", ...args]]],
   demo: (args) => [...BUILD, ["", "node", ["test/demo/demo.ts", ...args]]],
 };
 const BUILD = [

@@ -8,7 +8,7 @@ import { until } from "../until.ts";
 import { startWhatsApp, type WhatsApp } from "../whatsapp/index.ts";
 import { SidecarProcess } from "./sidecar-process.ts";
 
-const BOT_NUMBER = "+15559990000";
+export const BOT_NUMBER = "+15559990000";
 export const BEARER_TOKEN = "bearer-of-the-test-shop";
 const BRIDGE_TOKEN = "bridge-token-of-the-test-shop";
 /** For the tests that switch signatures on. */
