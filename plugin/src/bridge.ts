@@ -13,8 +13,11 @@ import { Observations } from "./observations.ts";
 import { type Limits, Outbox } from "./outbox.ts";
 import { StatusBoard } from "./status.ts";
 
-/** Ends the turn in OpenClaw: no model, no reply. */
-export const CLAIM = { handled: true, queuedFinal: false, counts: { tool: 0, block: 0, final: 0 } } as const;
+/**
+ * Ends the turn in OpenClaw: no model, no reply. `queuedFinal` says that the answer is somebody's business: else OpenClaw
+ * (2026.9.6) writes a warning for each message, with the customer's whole number in it.
+ */
+export const CLAIM = { handled: true, queuedFinal: true, counts: { tool: 0, block: 0, final: 0 } } as const;
 
 export type BridgeOptions = {
   /** OpenClaw's state folder; ours is `hotbags` in it. */

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { CUSTOMERS } from "../shop/shop.ts";
@@ -37,16 +38,30 @@ function readPlan(): (Plan & { json: boolean }) | undefined {
   return { rounds, customers, messages, json: values.json };
 }
 
-/** One burst; resolves with the messages a second, from the first that a customer hands to WhatsApp to the last that passed. */
-async function burst({ whatsapp, passed, name }: Contender, { customers, messages }: Plan): Promise<number> {
+type Burst = { messagesPerSecond: number; gatewayCpuMs: number };
+
+/** One burst, from the first message that a customer hands to WhatsApp to the last that passed; the gateway's CPU time is per message. */
+async function burst({ whatsapp, passed, pid, name }: Contender, { customers, messages }: Plan): Promise<Burst> {
   const wanted = passed() + customers * messages;
+  const cpu = cpuMs(pid());
   const start = performance.now();
   const writing = CUSTOMERS.slice(0, customers).map(async (number) => {
     for (let n = 0; n < messages; n += 1) await whatsapp.contact(number).says(`Message ${n}: do you have it in red?`);
   });
   await Promise.all(writing);
   await until(`${name}: all messages passed`, () => passed() >= wanted, PATIENCE_MS);
-  return (customers * messages) / ((performance.now() - start) / 1_000);
+  const messagesPerSecond = (customers * messages) / ((performance.now() - start) / 1_000);
+  return { messagesPerSecond, gatewayCpuMs: (cpuMs(pid()) - cpu) / (customers * messages) };
+}
+
+/** CPU time that a process has used, in ms; not a number where the system has no /proc. */
+function cpuMs(pid: number | undefined): number {
+  try {
+    const [user, system] = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ").slice(11, 13) ?? [];
+    return (Number(user) + Number(system)) * 10;
+  } catch {
+    return Number.NaN;
+  }
 }
 
 function median(values: readonly number[]): number {
@@ -69,15 +84,19 @@ async function main(): Promise<number> {
     contenders.push(empty);
     // A gateway loads much at its first messages only, and a customer's first message opens a session.
     for (const contender of contenders) await burst(contender, plan);
-    const rates = new Map<Contender, number[]>(contenders.map((contender) => [contender, []]));
+    const ours: Burst[] = [];
+    const theirs: Burst[] = [];
     for (let round = 0; round < plan.rounds; round += 1) {
       for (const contender of round % 2 === 0 ? [bridge, empty] : [empty, bridge]) {
-        const rate = await burst(contender, plan);
-        rates.get(contender)?.push(rate);
-        say(`round ${round + 1}: ${contender.name} ${rate.toFixed(1)} messages/s`);
+        const measured = await burst(contender, plan);
+        (contender === bridge ? ours : theirs).push(measured);
+        const { messagesPerSecond, gatewayCpuMs } = measured;
+        say(
+          `round ${round + 1}: ${contender.name} ${messagesPerSecond.toFixed(1)} messages/s, ${gatewayCpuMs.toFixed(1)} ms CPU each`,
+        );
       }
     }
-    report(plan, rates.get(bridge) ?? [], rates.get(empty) ?? []);
+    report(plan, ours, theirs);
     return 0;
   } finally {
     for (const contender of contenders) await contender.close();
@@ -85,8 +104,12 @@ async function main(): Promise<number> {
 }
 
 /** The ratio is the median over the rounds, whose two bursts ran right after each other: what else the machine does meets both. */
-function report({ json, ...plan }: Plan & { json: boolean }, ours: number[], empty: number[]): void {
-  const ratios = ours.map((rate, round) => rate / (empty[round] ?? Number.NaN));
+function report({ json, ...plan }: Plan & { json: boolean }, ours: Burst[], theirs: Burst[]): void {
+  const rates = (bursts: Burst[]) => bursts.map(({ messagesPerSecond }) => messagesPerSecond);
+  const cpu = (bursts: Burst[]) => bursts.map(({ gatewayCpuMs }) => gatewayCpuMs);
+  const ratios = ours.map(
+    ({ messagesPerSecond }, round) => messagesPerSecond / (theirs[round]?.messagesPerSecond ?? Number.NaN),
+  );
   const ratio = median(ratios);
   if (json) {
     const result = {
@@ -94,7 +117,7 @@ function report({ json, ...plan }: Plan & { json: boolean }, ours: number[], emp
       cpus: cpus().length,
       node: process.version,
       ours,
-      empty,
+      empty: theirs,
       ratios,
       ratio,
       promised: PROMISED_RATIO,
@@ -104,16 +127,18 @@ function report({ json, ...plan }: Plan & { json: boolean }, ours: number[], emp
   }
   const row = (name: string, values: number[], digits: number) =>
     [
-      name.padEnd(18),
+      name.padEnd(36),
       ...[median(values), Math.min(...values), Math.max(...values)].map((v) => v.toFixed(digits).padStart(8)),
     ].join("");
   const lines = [
     `${plan.rounds} rounds of ${plan.customers} customers x ${plan.messages} messages, ${cpus().length} CPUs, Node ${process.version}`,
     "",
-    "messages/s          median     min     max",
-    row("our plugin", ours, 1),
-    row("empty claim hook", empty, 1),
+    `${" ".repeat(38)}median     min     max`,
+    row("messages/s, our plugin", rates(ours), 1),
+    row("messages/s, empty claim hook", rates(theirs), 1),
     row("ratio of a round", ratios, 3),
+    row("gateway CPU ms/message, our plugin", cpu(ours), 1),
+    row("gateway CPU ms/message, empty claim", cpu(theirs), 1),
     "",
     `The gateway passes ${(ratio * 100).toFixed(1)}% of what it passes with an empty claim hook: ${ratio >= PROMISED_RATIO ? "as promised" : "LESS than promised"} (at least ${PROMISED_RATIO * 100}%).`,
   ];

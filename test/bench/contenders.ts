@@ -12,6 +12,8 @@ export type Contender = {
   whatsapp: WhatsApp;
   /** Messages that have passed, since the start. */
   passed(): number;
+  /** The gateway's process. */
+  pid(): number | undefined;
   close(): Promise<void>;
 };
 
@@ -22,6 +24,7 @@ export async function startBridge(log: (line: string) => void): Promise<Contende
     name: "our plugin",
     whatsapp: shop.whatsapp,
     passed: () => shop.hotbags.accepted.length,
+    pid: () => shop.gateway.pid,
     close: shop.close,
   };
 }
@@ -58,5 +61,5 @@ export async function startEmptyClaim(log: (line: string) => void): Promise<Cont
     await close();
     throw error;
   }
-  return { name: "empty claim hook", whatsapp, passed: () => passed, close };
+  return { name: "empty claim hook", whatsapp, passed: () => passed, pid: () => gateway.pid, close };
 }

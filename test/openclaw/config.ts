@@ -21,7 +21,7 @@ export type GatewayConfig = {
   };
   plugins: {
     allow: string[];
-    load: { paths: string[] };
+    load?: { paths: string[] };
     entries: Record<string, { enabled: boolean; config?: Record<string, unknown> }>;
     [key: string]: unknown;
   };
@@ -40,8 +40,8 @@ export type ConfigOptions = {
   /** The gateway's folder for files of its own. */
   root: string;
   accountId: string;
-  /** `none` leaves the plugin out. */
-  plugin: PluginUnderTest | "none";
+  /** `none` leaves the plugin out; `installed` takes the one that is installed in the state folder. */
+  plugin: PluginUnderTest | "none" | "installed";
   sidecarUrl: string;
   /** Numbers, E.164, that may write to the bot, directly and in groups. Default: the example's. */
   allowFrom?: readonly string[] | undefined;
@@ -77,11 +77,16 @@ function setPlugin(plugins: GatewayConfig["plugins"], { plugin, sidecarUrl }: Co
   if (entry === undefined) throw new Error(`${EXAMPLE} has no plugins.entries.hotbags`);
   if (plugin === "none") {
     plugins.allow = plugins.allow.filter((id) => id !== "hotbags");
-    plugins.load.paths = [];
+    delete plugins.load;
     delete plugins.entries["hotbags"];
     return;
   }
-  plugins.load.paths = [plugin.path ?? OUR_PLUGIN];
+  if (plugin === "installed") {
+    delete plugins.load;
+    entry.config = { ...entry.config, sidecarUrl };
+    return;
+  }
+  plugins.load = { paths: [plugin.path ?? OUR_PLUGIN] };
   entry.config = { ...entry.config, sidecarUrl, ...plugin.config };
 }
 

@@ -33,8 +33,8 @@ export type GatewayOptions = {
   number?: string;
   /** Default `default`. */
   accountId?: string;
-  /** Default: this repository's plugin, which must be built. `none`: a gateway without it. */
-  plugin?: PluginUnderTest | "none";
+  /** Default: this repository's plugin, which must be built. `none`: a gateway without it. `installed`: the state folder's. */
+  plugin?: PluginUnderTest | "none" | "installed";
   sidecarUrl: string;
   bridgeToken: string;
   /** Numbers, E.164, that may write to the bot. Default: the example's. */

@@ -43,11 +43,13 @@ export interface ShopOptions {
   sidecarEnv?: Record<string, string>;
   /** A module that the gateway loads before anything else, and the environment that it needs. */
   gatewayPreload?: { module: string; env: Record<string, string> };
+  /** A gateway's state folder with our plugin installed in it. Default: a new one, and the plugin from this repository's folder. */
+  installedIn?: string;
 }
 
 /** Starts all four parts and resolves when a message can pass from end to end. */
 export async function openShop(options: ShopOptions = {}): Promise<Shop> {
-  const { log = () => {}, interrupted, sidecarEnv = {}, gatewayPreload } = options;
+  const { log = () => {}, interrupted, sidecarEnv = {}, gatewayPreload, installedIn } = options;
   const closers: (() => Promise<unknown>)[] = [];
   const close = async () => {
     for (const closer of closers.splice(0).reverse()) await closer();
@@ -68,6 +70,7 @@ export async function openShop(options: ShopOptions = {}): Promise<Shop> {
       allowFrom: CUSTOMERS,
       groups: GROUPS,
       log,
+      ...(installedIn !== undefined && { stateDir: installedIn, plugin: "installed" }),
       env: gatewayPreload ? preloaded(whatsapp.gatewayEnv(), gatewayPreload) : {},
     });
     closers.push(() => gateway.dispose());
