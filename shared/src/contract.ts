@@ -36,10 +36,16 @@ export function renderBody(
  */
 export const responseEnvelope = z.looseObject({ commands: z.array(z.unknown()).optional() });
 
+/** The longest text that WhatsApp takes, in UTF-16 units. OpenClaw cuts it into 17 messages; a longer one is a mistake, and would be many more. */
+export const MAX_REPLY_CHARACTERS = 65_536;
+
 /** The one command of contract v1. Fields that the contract does not name are ignored. */
 export const sendText = z.looseObject({
   command_id: z.string().min(1, "command_id must not be empty").max(256),
   type: z.literal("send_text"),
-  text: z.string().refine((text) => text.trim() !== "", "text must not be empty"),
+  text: z
+    .string()
+    .max(MAX_REPLY_CHARACTERS, `text must not be longer than ${MAX_REPLY_CHARACTERS} characters`)
+    .refine((text) => text.trim() !== "", "text must not be empty"),
 });
 export type SendText = z.infer<typeof sendText>;

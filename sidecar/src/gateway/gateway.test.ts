@@ -135,7 +135,8 @@ it("sends with the command id as the key", async () => {
   const gateway = open(peer);
   await until(() => expect(gateway.canSend("default")).toBe(true));
   expect(await gateway.send(hello)).toEqual({ kind: "sent", whatsappMessageId: "WA1" });
-  const params = { channel: "whatsapp", accountId: "default", to: "+15550001", message: "hello", idempotencyKey: "c1" };
+  const message = "&#104;ello";
+  const params = { channel: "whatsapp", accountId: "default", to: "+15550001", message, idempotencyKey: "c1" };
   expect(peer.asked).toContainEqual({ method: "send", params });
 });
 

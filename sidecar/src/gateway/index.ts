@@ -1,6 +1,7 @@
 export type { AccountCode, AccountState } from "./account.ts";
 export { ChannelStarter } from "./channel-starter.ts";
 export { openGateway } from "./gateway.ts";
+export { literal } from "./literal.ts";
 export type { SendOutcome } from "./outcome.ts";
 export { type FirstAsked, type GatewayProcess, stillRemembers } from "./process.ts";
 export type {

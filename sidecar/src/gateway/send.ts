@@ -2,6 +2,7 @@ import { accountId as accountIdSchema, chatId, maskAddress } from "@hotbags/shar
 import { GatewayClientRequestTimeoutError, isGatewayProtocolResponseError } from "@openclaw/gateway-client";
 import { sendAnswer } from "./answers.ts";
 import type { Link } from "./link.ts";
+import { literal } from "./literal.ts";
 import { outcomeOf, type SendFailure, type SendOutcome } from "./outcome.ts";
 import type { GatewayProcess } from "./process.ts";
 import { safeReason } from "./reason.ts";
@@ -44,7 +45,7 @@ export async function sendOver(
         channel: "whatsapp",
         accountId: request.accountId,
         to: request.to,
-        message: request.text,
+        message: literal(request.text),
         idempotencyKey: request.commandId,
       },
       {

@@ -1,7 +1,7 @@
 import { transportSessionId } from "@hotbags/shared";
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
-import { type Gateway, stillRemembers } from "../gateway/index.ts";
+import { type Gateway, literal, stillRemembers } from "../gateway/index.ts";
 import type { Store, WaitingCommand } from "../store/index.ts";
 import type { Observations } from "./observations.ts";
 
@@ -142,7 +142,8 @@ export class Doubts {
   async #observed(doubt: Doubt): Promise<boolean> {
     const { account_id: accountId, chat_id: chatId, text, sending_at: sendingAt } = doubt.command;
     if (sendingAt === null || this.#isSending(doubt.command.chat)) return false;
-    const observation = this.#observations.claim({ accountId, chatId, text, sendingAt });
+    // The gateway tells of the text as it was given to it.
+    const observation = this.#observations.claim({ accountId, chatId, text: literal(text), sendingAt });
     if (!observation) return false;
     await this.#proven(doubt, "sent", "the gateway was seen to send it", observation.whatsappMessageId);
     return true;

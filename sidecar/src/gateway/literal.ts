@@ -1,0 +1,32 @@
+/**
+ * OpenClaw takes the text of a `send` for what a model wrote: it obeys directives in it (`NO_REPLY` sends nothing, `MEDIA:` attaches a file or
+ * fetches a URL), removes what looks like reasoning, tool calls or HTML, and turns Markdown into WhatsApp's marks, so that `*bold*` comes
+ * out as `_bold_`. No setting and no parameter of `send` turns that off. But Markdown comes last, and a character reference (`&#42;`) is
+ * Markdown for a character that means nothing: what is written with references is seen by none of those steps and arrives as it was.
+ */
+export function literal(text: string): string {
+  let begun = false;
+  return text.replace(NAMEABLE, (character, at: number) => {
+    // The first one is always a reference: what OpenClaw takes out by its words, such as `No channel reply`, it knows by its beginning.
+    if (begun && isPlain(character, text[at - 1] ?? " ", text[at + 1] ?? " ")) return character;
+    begun = true;
+    const reference = `&#${character.codePointAt(0)};`;
+    // `||…||` would be a spoiler even out of references, and lose its bars; an empty link between two bars keeps them apart and is not shown.
+    return character === "|" && text[at - 1] === "|" ? `[]()${reference}` : reference;
+  });
+}
+
+/**
+ * All that a reference may name (CommonMark 2.5, markdown-it isValidEntityCode). The rest goes as it is: control characters, and private
+ * ones too, since OpenClaw takes for placeholders the first of those that it does not see in the text.
+ */
+const NAMEABLE = /[^\0-\x08\x0b\x0e-\x1f\x7f-\x9f\p{Noncharacter_Code_Point}\p{Co}\p{Cs}]/gu;
+
+/** Letters, digits, marks, and punctuation that means nothing inside of a line: most of a text stays legible where OpenClaw shows it. */
+const PLAIN = /[\p{L}\p{N}\p{M},.!?'()/@%-]/u;
+
+function isPlain(character: string, before: string, after: string): boolean {
+  if (character === " ") return /\S/.test(before) && /\S/.test(after);
+  // A private character and then `cite` would be one of OpenClaw's citation marks, which it takes out.
+  return PLAIN.test(character) && !/[\ue000-\uf8ff]/.test(before);
+}
