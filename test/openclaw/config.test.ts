@@ -13,7 +13,7 @@ let root: string;
 let options: ConfigOptions;
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), "hotbags-config-"));
-  options = { port: 20_000, root, accountId: "default", plugin: {}, sidecarUrl: "ws://127.0.0.1:20001" };
+  options = { port: 20_000, root, accountIds: ["default"], plugin: {}, sidecarUrl: "ws://127.0.0.1:20001" };
 });
 afterAll(() => rm(root, { recursive: true, force: true }));
 
@@ -51,8 +51,8 @@ test("the example names its groups: a wildcard, or no name at all, would let eve
 });
 
 test("the plugin can be left out, and a second account added", async () => {
-  const config = await exampleConfig({ ...options, plugin: "none", accountId: "shop-2" });
+  const config = await exampleConfig({ ...options, plugin: "none", accountIds: ["default", "shop-2"] });
   expect(config.plugins.allow).toEqual(["whatsapp"]);
   expect(config.plugins.entries["hotbags"]).toBeUndefined();
-  expect(config.channels.whatsapp.accounts).toEqual({ "shop-2": {} });
+  expect(config.channels.whatsapp.accounts).toEqual({ default: {}, "shop-2": {} });
 });

@@ -39,7 +39,8 @@ export type ConfigOptions = {
   port: number;
   /** The gateway's folder for files of its own. */
   root: string;
-  accountId: string;
+  /** The bots. With `default` alone, or none, the configuration names no accounts, as in the example. */
+  accountIds: readonly string[];
   /** `none` leaves the plugin out; `installed` takes the one that is installed in the state folder. */
   plugin: PluginUnderTest | "none" | "installed";
   sidecarUrl: string;
@@ -67,7 +68,9 @@ export async function exampleConfig(options: ConfigOptions): Promise<GatewayConf
     const [setting] = Object.values(whatsapp.groups);
     whatsapp.groups = Object.fromEntries(options.groups.map((id) => [id, { ...setting }]));
   }
-  if (options.accountId !== "default") whatsapp.accounts = { [options.accountId]: {} };
+  if (options.accountIds.some((id) => id !== "default")) {
+    whatsapp.accounts = Object.fromEntries(options.accountIds.map((id) => [id, {}]));
+  }
   setPlugin(config.plugins, options);
   return options.configPatch?.(config) ?? config;
 }

@@ -26,6 +26,9 @@ export type LinkableWhatsApp = {
   link(stateDir: string, account: { number: string; accountId: string }): Promise<void>;
 };
 
+/** A WhatsApp account of the gateway: OpenClaw's name for it, and its number in E.164. */
+export type BotAccount = { id: string; number: string };
+
 export type GatewayOptions = {
   /** The WhatsApp that the gateway talks to, as `number`. Without it no account is linked. */
   whatsapp?: LinkableWhatsApp;
@@ -33,6 +36,8 @@ export type GatewayOptions = {
   number?: string;
   /** Default `default`. */
   accountId?: string;
+  /** Several bots on one gateway, in place of `number` and `accountId`. */
+  accounts?: readonly BotAccount[];
   /** Default: this repository's plugin, which must be built. `none`: a gateway without it. `installed`: the state folder's. */
   plugin?: PluginUnderTest | "none" | "installed";
   sidecarUrl: string;
@@ -94,19 +99,20 @@ export type Gateway = {
  * gateway and its folder do not outlive it.
  */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const { accountId = "default", log = () => {} } = options;
+  const { log = () => {} } = options;
+  const accounts = accountsOf(options);
   const root = await mkdtemp(join(await temporaryFolder(), "hotbags-gateway-"));
   const caretaker = startCaretaker(root);
   try {
     const stateDir = options.stateDir ?? join(root, "state");
     if (!existsSync(join(stateDir, "state"))) await copyStateTemplate(stateDir, log);
-    await link(options, stateDir, accountId);
+    for (const account of accounts) await link(options, stateDir, account);
     const port = await freePort();
     const token = randomBytes(24).toString("base64url");
     const config = await exampleConfig({
       port,
       root,
-      accountId,
+      accountIds: accounts.map(({ id }) => id),
       plugin: options.plugin ?? {},
       sidecarUrl: options.sidecarUrl,
       allowFrom: options.allowFrom,
@@ -200,12 +206,18 @@ function control({ root, stateDir, port, token, config, env, caretaker }: Parts)
   };
 }
 
+function accountsOf({ whatsapp, number, accountId = "default", accounts }: GatewayOptions): readonly BotAccount[] {
+  if (accounts !== undefined) return accounts;
+  if (number !== undefined) return [{ id: accountId, number }];
+  if (whatsapp !== undefined) throw new Error("a gateway with WhatsApp needs the bot's number");
+  return [];
+}
+
 /** Links the account, unless the state folder comes from an earlier gateway and has its credentials. */
-async function link({ whatsapp, number }: GatewayOptions, stateDir: string, accountId: string): Promise<void> {
+async function link({ whatsapp }: GatewayOptions, stateDir: string, { id, number }: BotAccount): Promise<void> {
   if (whatsapp === undefined) return;
-  if (number === undefined) throw new Error("a gateway with WhatsApp needs the bot's number");
-  if (existsSync(join(stateDir, "credentials", "whatsapp", accountId, "creds.json"))) return;
-  await whatsapp.link(stateDir, { number, accountId });
+  if (existsSync(join(stateDir, "credentials", "whatsapp", id, "creds.json"))) return;
+  await whatsapp.link(stateDir, { number, accountId: id });
 }
 
 /** Memory if there is enough of it, because a start copies 6,000 files; else the disk. */

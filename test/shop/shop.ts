@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type HotBags, startHotBags } from "../hotbags/index.ts";
 import { freePort } from "../hotbags/port.ts";
-import { type Gateway, startGateway } from "../openclaw/index.ts";
+import { type BotAccount, type Gateway, startGateway } from "../openclaw/index.ts";
 import { until } from "../until.ts";
 import { startWhatsApp, type WhatsApp } from "../whatsapp/index.ts";
 import { SidecarProcess } from "./sidecar-process.ts";
@@ -35,6 +35,8 @@ export interface Shop {
 }
 
 export interface ShopOptions {
+  /** The bots of the gateway. Default: one, `default`. */
+  accounts?: readonly BotAccount[];
   /** Gets a line for each step of the start. */
   log?: (line: string) => void;
   /** The start is given up, and what was started is ended, when this resolves. */
@@ -50,6 +52,7 @@ export interface ShopOptions {
 /** Starts all four parts and resolves when a message can pass from end to end. */
 export async function openShop(options: ShopOptions = {}): Promise<Shop> {
   const { log = () => {}, interrupted, sidecarEnv = {}, gatewayPreload, installedIn } = options;
+  const accounts = options.accounts ?? [{ id: "default", number: BOT_NUMBER }];
   const closers: (() => Promise<unknown>)[] = [];
   const close = async () => {
     for (const closer of closers.splice(0).reverse()) await closer();
@@ -64,7 +67,7 @@ export async function openShop(options: ShopOptions = {}): Promise<Shop> {
     const port = await freePort();
     const gateway = await startGateway({
       whatsapp,
-      number: BOT_NUMBER,
+      accounts,
       sidecarUrl: `ws://127.0.0.1:${port}`,
       bridgeToken: BRIDGE_TOKEN,
       allowFrom: CUSTOMERS,
@@ -92,7 +95,8 @@ export async function openShop(options: ShopOptions = {}): Promise<Shop> {
       return { status: response.status, body: (await response.json()) as Record<string, unknown> };
     };
     // Logged in is not enough: what WhatsApp hands over before OpenClaw listens is lost.
-    const listens = async () => void (await Promise.all([gateway.listening(), whatsapp.online()]));
+    const listens = async () =>
+      void (await Promise.all([gateway.listening(), ...accounts.map(({ id }) => whatsapp.online(undefined, id))]));
     const restartGateway = async () => {
       await gateway.start();
       await listens();

@@ -9,7 +9,11 @@ it.each([
   ["line breaks, and spaces at a line's edge", "a \n  b", "&#97;&#32;&#10;&#32;&#32;b"],
   ["two bars", "a||b", "&#97;&#124;[]()&#124;b"],
   ["emoji, by code point", "x👍🏽", "&#120;&#128077;&#127997;"],
-  ["what no reference may name goes as it is, and is not the beginning", "\u0001No\u0000\uffff", "\u0001&#78;o\u0000\uffff"],
+  [
+    "what no reference may name goes as it is, and is not the beginning",
+    "\u0001No\u0000\uffff",
+    "\u0001&#78;o\u0000\uffff",
+  ],
   ["private characters go as they are, and a letter after one does not", "ab \ue200cite", "&#97;b \ue200&#99;ite"],
 ])("%s", (_what, text, written) => {
   expect(literal(text)).toBe(written);

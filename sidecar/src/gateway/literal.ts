@@ -20,7 +20,7 @@ export function literal(text: string): string {
  * All that a reference may name (CommonMark 2.5, markdown-it isValidEntityCode). The rest goes as it is: control characters, and private
  * ones too, since OpenClaw takes for placeholders the first of those that it does not see in the text.
  */
-const NAMEABLE = /[^\0-\x08\x0b\x0e-\x1f\x7f-\x9f\p{Noncharacter_Code_Point}\p{Co}\p{Cs}]/gu;
+const NAMEABLE = /[\t\n\f\r]|[^\p{Cc}\p{Noncharacter_Code_Point}\p{Co}\p{Cs}]/gu;
 
 /** Letters, digits, marks, and punctuation that means nothing inside of a line: most of a text stays legible where OpenClaw shows it. */
 const PLAIN = /[\p{L}\p{N}\p{M},.!?'()/@%-]/u;

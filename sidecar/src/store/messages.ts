@@ -48,6 +48,13 @@ export interface LaneHead {
   next_attempt_at: number;
 }
 
+/** A message under an id, and where it was written. */
+interface IdUser {
+  seq: number;
+  chat: number;
+  chat_id: string;
+}
+
 /** The messages' side of the store. States: `pending → delivered | dead`, and by the operator's hand `dead → pending`. */
 export class Messages {
   readonly #commit: GroupCommit;
@@ -80,20 +87,22 @@ export class Messages {
   lacksFile(message: InboundMessage): boolean {
     if (!this.#media.lacksFile(message)) return false;
     const chat = this.#sql.chat.get(message.account_id, message.chat_id)?.chat;
-    return !this.#sql.usersOfId.all(message.message_id).some((row) => row.chat === chat);
+    return this.#known(this.#sql.usersOfId.all(message.message_id), chat, message) === undefined;
   }
 
   /**
    * Takes a message into the store. Resolves when it is on disk; only then may it be acked. Idempotent by account, chat and message id.
-   * A message id that another chat has used would make Hot Bags see one key with two bodies: the message is kept as a dead letter.
+   * Two accounts in one group, or on one customer's broadcast list, get the same message under the same id. Its key is that id, so Hot Bags
+   * can have it once: the copy that came first counts. A message id that something else has used would make Hot Bags see one key with
+   * two bodies: the message is kept as a dead letter.
    */
   async accept(message: InboundMessage): Promise<Accepted> {
     const laidOut = this.#media.layOut(message);
     return this.#commit.run("accept", () => {
       const chat = this.#chatOf(message.account_id, message.chat_id);
       const users = this.#sql.usersOfId.all(message.message_id);
-      const known = users.find((row) => row.chat === chat);
-      if (known) return { seq: known.seq, chat, duplicate: true, refusal: null };
+      const known = this.#known(users, chat, message);
+      if (known) return { seq: known.seq, chat: known.chat, duplicate: true, refusal: null };
       if (!laidOut) throw new Error("a file of the message is not here");
       const refusal = users.length > 0 ? "its message_id was already used in another chat" : null;
       const now = this.#clock.now();
@@ -193,6 +202,20 @@ export class Messages {
     return row && { ...row, inlined: this.#media.inlinedOf(row.seq) };
   }
 
+  /** The row of this message, among those of its id: in its own chat, or as the same message in another account's. */
+  #known(users: IdUser[], chat: number | undefined, message: InboundMessage): IdUser | undefined {
+    const isCopy = (row: IdUser) => row.chat_id === message.chat_id && this.#isCopy(row.seq, message);
+    return users.find((row) => row.chat === chat) ?? users.find(isCopy);
+  }
+
+  /** Whether what another account got under this id is the same message. Where its text is forgotten already, the id is all there is. */
+  #isCopy(seq: number, message: InboundMessage): boolean {
+    const request = this.#sql.request.get(seq)?.request;
+    if (request === undefined) return true;
+    const { from, text } = JSON.parse(request) as Pick<InboundMessage, "from" | "text">;
+    return from === message.from && text === message.text;
+  }
+
   #chatOf(accountId: string, chatId: string): number {
     const known = this.#sql.chat.get(accountId, chatId);
     return known ? known.chat : Number(this.#sql.insertChat.run(accountId, chatId).lastInsertRowid);
@@ -205,9 +228,10 @@ function prepare(db: Database.Database) {
   return {
     chat: db.prepare<[string, string], { chat: number }>("SELECT chat FROM chats WHERE account_id = ? AND chat_id = ?"),
     insertChat: db.prepare<[string, string]>("INSERT INTO chats (account_id, chat_id) VALUES (?, ?)"),
-    usersOfId: db.prepare<[string], { seq: number; chat: number }>(
-      "SELECT seq, chat FROM messages WHERE message_id = ?",
+    usersOfId: db.prepare<[string], IdUser>(
+      "SELECT seq, chat, chat_id FROM messages JOIN chats USING (chat) WHERE message_id = ?",
     ),
+    request: db.prepare<[number], { request: string }>("SELECT request FROM payloads WHERE seq = ?"),
     insert: db.prepare<[number, string, string, number, number | null, string | null]>(
       "INSERT INTO messages (chat, message_id, state, received_at, settled_at, last_error) VALUES (?, ?, ?, ?, ?, ?)",
     ),

@@ -71,6 +71,16 @@ describe("messages", () => {
     expectLedger({ accepted: 2, delivered: 0, pending: 1, dead: 1 });
   });
 
+  it("takes what two accounts got in one group for one message, and what only looks like it for a reused id", async () => {
+    const group = "120363000000000001@g.us";
+    const first = await store.messages.accept(message("A", group));
+    const copy = await store.messages.accept({ ...message("A", group), account_id: "outlet" });
+    expect(copy).toMatchObject({ duplicate: true, seq: first.seq, chat: first.chat });
+    const other = await store.messages.accept({ ...message("A", group), account_id: "outlet", from: "+15550002000" });
+    expect(other).toMatchObject({ duplicate: false, refusal: expect.stringContaining("another chat") });
+    expectLedger({ accepted: 2, delivered: 0, pending: 1, dead: 1 });
+  });
+
   it("gives a chat's messages in order of arrival, each chat for itself, also after a restart", async () => {
     const a1 = await store.messages.accept(message("a1", "+15550001000"));
     const b1 = await store.messages.accept(message("b1", "+15550002000"));

@@ -1,0 +1,155 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import type { Message } from "../hotbags/index.ts";
+import { CUSTOMERS, openShop, type Shop } from "../shop/shop.ts";
+import { until } from "../until.ts";
+
+// One gateway with two bots, `default` and `outlet`. Each test has customers of its own; the last one leaves `outlet` logged out.
+let shop: Shop;
+const customers = [...CUSTOMERS];
+
+beforeAll(async () => {
+  shop = await openShop({
+    accounts: [
+      { id: "default", number: "+15559990000" },
+      { id: "outlet", number: "+15559990001" },
+    ],
+  });
+});
+afterAll(() => shop?.close());
+afterEach(() => {
+  expect(shop.hotbags.violations).toEqual([]);
+  shop.hotbags.answers(() => []);
+});
+
+function customer() {
+  const number = customers.shift();
+  if (number === undefined) throw new Error("more tests than customers: make the list in shop.ts longer");
+  return shop.whatsapp.contact(number);
+}
+
+const counts = async () => (await shop.health()).body["commands"] as Record<string, number>;
+const accountStates = async () =>
+  ((await shop.health()).body["gateway"] as { accounts: Record<string, string> }).accounts;
+const echo = (prefix: string) => shop.hotbags.answers(({ message_id, text }) => [reply(message_id, prefix + text)]);
+const reply = (id: string, text: string) => ({ command_id: `${id}-1`, type: "send_text", text });
+const holdOutlet = () =>
+  shop.hotbags.faultFor(
+    (message: Message) => message.transport_session_id === "whatsapp:outlet",
+    { status: 503 },
+    Number.POSITIVE_INFINITY,
+  );
+const reachedHotBags = (id: string) => until(`Hot Bags was asked about ${id}`, () => asked(id) !== undefined);
+const asked = (id: string) => shop.hotbags.requests.find(({ key }) => key === id);
+
+it("health tells of each account", async () => {
+  expect(await accountStates()).toEqual({
+    default: "WhatsApp is connected.",
+    outlet: "WhatsApp is connected.",
+  });
+});
+
+describe("a customer who writes to both accounts", () => {
+  it("reaches Hot Bags with the account in the session id, and hears the reply from that account", async () => {
+    const anna = customer();
+    echo("You wrote: ");
+    for (const account of ["default", "outlet"]) {
+      const sent = await anna.says(`to ${account}`, { to: account });
+      const heard = await anna.hears(`You wrote: to ${account}`);
+      expect(heard.accountId).toBe(account);
+      expect(asked(sent.id)?.headers["x-transport-session-id"]).toBe(`whatsapp:${account}`);
+      expect(asked(sent.id)?.body).toMatchObject({
+        transport_session_id: `whatsapp:${account}`,
+        chat_id: anna.number,
+        from: anna.number,
+      });
+    }
+  });
+
+  it("has a lane with each: while one waits for Hot Bags the other goes on", async () => {
+    const anna = customer();
+    echo("");
+    const lift = holdOutlet();
+    const first = await anna.says("outlet 1", { to: "outlet" });
+    await anna.says("outlet 2", { to: "outlet" });
+    await reachedHotBags(first.id);
+    for (const text of ["default 1", "default 2", "default 3"]) {
+      await anna.says(text, { to: "default" });
+      await anna.hears(text);
+    }
+    expect(anna.heard.map(({ accountId }) => accountId)).toEqual(["default", "default", "default"]);
+    lift();
+    await anna.hears("outlet 2");
+    expect(anna.heard.slice(3).map(({ text, accountId }) => [text, accountId])).toEqual([
+      ["outlet 1", "outlet"],
+      ["outlet 2", "outlet"],
+    ]);
+  });
+});
+
+describe("a group with both accounts in it", () => {
+  it("is one chat for Hot Bags: a message is asked about once, and answered by the account whose copy came first", async () => {
+    const anna = customer();
+    const group = shop.whatsapp.group("120363000000000001@g.us", { members: [anna] });
+    echo("You wrote: ");
+    for (const [n, [first, second]] of [["default", "outlet"] as const, ["outlet", "default"] as const].entries()) {
+      const text = `group ${n}`;
+      const { id } = await anna.says(text, { in: group, to: first });
+      expect((await group.hears(`You wrote: ${text}`)).accountId).toBe(first);
+      await anna.says(text, { in: group, to: second, id });
+      await until(`the copy of ${second} is known`, () =>
+        shop.sidecar.lines.some(
+          (line) =>
+            line["message_id"] === id &&
+            line["transport_session_id"] === `whatsapp:${second}` &&
+            line["msg"] === "message was here already",
+        ),
+      );
+      expect(shop.hotbags.requests.filter(({ key }) => key === id)).toHaveLength(1);
+    }
+    expect(group.heard).toHaveLength(2);
+    expect((await shop.health()).body["messages"]).toMatchObject({ dead: 0, pending: 0 });
+  });
+});
+
+describe("one account is away", () => {
+  it("its replies wait until it is back, and the other's go", async () => {
+    const anna = customer();
+    const ben = customer();
+    echo("");
+    const lift = holdOutlet();
+    const sent = await anna.says("from the outlet", { to: "outlet" });
+    await reachedHotBags(sent.id);
+    shop.whatsapp.refuse(true);
+    shop.whatsapp.drop("outlet");
+    await until("its drop is known", async () => !/is connected/.test((await accountStates())["outlet"] ?? ""), 20_000);
+    lift();
+    await until("the reply waits", async () => (await counts())["pending"] === 1, 20_000);
+    await ben.says("from the shop");
+    expect((await ben.hears("from the shop")).accountId).toBe("default");
+    expect(anna.heard).toEqual([]);
+    shop.whatsapp.refuse(false);
+    expect((await anna.hears("from the outlet", { timeoutMs: 60_000 })).accountId).toBe("outlet");
+    expect(await counts()).toMatchObject({ in_doubt: 0, queued_by_gateway: 0 });
+  });
+
+  it("logged out on the phone: health says what to do, its replies wait, and the other account goes on", async () => {
+    const anna = customer();
+    const ben = customer();
+    echo("");
+    const lift = holdOutlet();
+    const sent = await anna.says("too late", { to: "outlet" });
+    await reachedHotBags(sent.id);
+    await shop.whatsapp.logout("outlet");
+    await until("the logout is known", async () =>
+      /openclaw channels login/.test((await accountStates())["outlet"] ?? ""),
+    );
+    lift();
+    await until("the reply waits", async () => (await counts())["pending"] === 1, 20_000);
+    await ben.says("still open?");
+    expect((await ben.hears("still open?")).accountId).toBe("default");
+    const { status, body } = await shop.health();
+    expect(status).toBe(503);
+    expect(body["problems"]).toEqual([expect.stringMatching(/^account outlet: The phone has logged this device out/)]);
+    expect(anna.heard).toEqual([]);
+  });
+});
