@@ -166,6 +166,23 @@ describe("changes on the way", () => {
   });
 });
 
+it("in a group the number of a member after @ becomes a mention", async () => {
+  const anna = customer();
+  const group = shop.whatsapp.group("120363000000000002@g.us", { members: [anna] });
+  const texts = [`Hello @${anna.number}!`, `${anna.number}, @15559999999 and mail@${anna.number} are no members`];
+  shop.hotbags.answers(({ message_id }) =>
+    texts.map((text, n) => ({ command_id: `${message_id}-${n}`, type: "send_text", text })),
+  );
+  await anna.says("who is here?", { in: group });
+  const lid = anna.addresses.lid;
+  const mention = await group.hears();
+  expect(mention.text).toBe(`Hello @${lid.split("@")[0]}!`);
+  expect(mention.message.extendedTextMessage?.contextInfo?.mentionedJid).toEqual([lid]);
+  const plain = await group.hears();
+  expect(plain.text).toBe(texts[1]);
+  expect(plain.message.extendedTextMessage?.contextInfo?.mentionedJid ?? []).toEqual([]);
+});
+
 describe("a text of more than 4,000 characters arrives in pieces", () => {
   const line = (n: number) => `line ${n} ${"x".repeat(90)}`;
   const lines = Array.from({ length: 100 }, (_, n) => line(n));
