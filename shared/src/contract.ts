@@ -37,7 +37,7 @@ export function renderBody(
 export const responseEnvelope = z.looseObject({ commands: z.array(z.unknown()).optional() });
 
 /** The longest text that WhatsApp takes, in UTF-16 units. OpenClaw cuts it into 17 messages; a longer one is a mistake, and would be many more. */
-export const MAX_REPLY_CHARACTERS = 65_536;
+const MAX_REPLY_CHARACTERS = 65_536;
 
 /** The one command of contract v1. Fields that the contract does not name are ignored. */
 export const sendText = z.looseObject({

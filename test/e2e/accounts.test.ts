@@ -42,10 +42,9 @@ const reachedHotBags = (id: string) => until(`Hot Bags was asked about ${id}`, (
 const asked = (id: string) => shop.hotbags.requests.find(({ key }) => key === id);
 
 it("health tells of each account", async () => {
-  expect(await accountStates()).toEqual({
-    default: "WhatsApp is connected.",
-    outlet: "WhatsApp is connected.",
-  });
+  const connected = { default: "WhatsApp is connected.", outlet: "WhatsApp is connected." };
+  await until("the gateway was asked for its accounts", async () => "outlet" in (await accountStates()), 20_000);
+  expect(await accountStates()).toEqual(connected);
 });
 
 describe("a customer who writes to both accounts", () => {

@@ -115,8 +115,8 @@ export function openGateway(options: GatewayOptions): Gateway {
       }
       return outcomeOfAskingAgain(await send(request), process);
     },
-    async history(_accountId, chatId) {
-      const params = { sessionKey: sessionKeyOf(agentId, chatId), limit: HISTORY_ROWS };
+    async history(accountId, chatId) {
+      const params = { sessionKey: sessionKeyOf(agentId, accountId, chatId), limit: HISTORY_ROWS };
       try {
         const keys = keysIn(await link.request("chat.history", params, { timeoutMs: timing.historyTimeoutMs }));
         if (keys === null) log.error("gateway: chat.history cannot be read");

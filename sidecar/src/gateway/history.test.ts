@@ -2,8 +2,13 @@ import { expect, it } from "vitest";
 import { keysIn, sessionKeyOf } from "./history.ts";
 
 it("finds the session of a person and of a group", () => {
-  expect(sessionKeyOf("main", "+15550001")).toBe("agent:main:whatsapp:direct:+15550001");
-  expect(sessionKeyOf("main", "120363000000000001@g.us")).toBe("agent:main:whatsapp:group:120363000000000001@g.us");
+  const group = "120363000000000001@g.us";
+  expect(sessionKeyOf("main", "default", "+15550001")).toBe("agent:main:whatsapp:direct:+15550001");
+  expect(sessionKeyOf("main", "outlet", "+15550001")).toBe("agent:main:whatsapp:direct:+15550001");
+  expect(sessionKeyOf("main", "default", group)).toBe(`agent:main:whatsapp:group:${group}`);
+  expect(sessionKeyOf("main", "Outlet", group)).toBe(
+    `agent:main:whatsapp:group:${group}:thread:whatsapp-account-outlet`,
+  );
 });
 
 it("takes keys only from rows that OpenClaw wrote after a delivery", () => {

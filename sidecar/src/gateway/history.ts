@@ -5,12 +5,15 @@ import { chatHistory, deliveredRow } from "./answers.ts";
 export const HISTORY_ROWS = 1_000;
 
 /**
- * The session that OpenClaw mirrors a delivery into, under `session.dmScope: "per-channel-peer"` (dist session-key
- * buildAgentPeerSessionKey). The account is not part of it: two accounts that write to one person share the transcript.
+ * The session that OpenClaw mirrors a delivery into, under `session.dmScope: "per-channel-peer"` (dist session-key buildAgentPeerSessionKey; for
+ * groups the WhatsApp plugin's group-session-key, observed with a second account). Two accounts that write to one person share the
+ * transcript; in a group every account but `default` has its own.
  */
-export function sessionKeyOf(agentId: string, chatId: string): string {
-  const kind = groupId.safeParse(chatId).success ? "group" : "direct";
-  return `agent:${agentId}:whatsapp:${kind}:${chatId}`;
+export function sessionKeyOf(agentId: string, accountId: string, chatId: string): string {
+  if (!groupId.safeParse(chatId).success) return `agent:${agentId}:whatsapp:direct:${chatId}`;
+  const account = accountId.toLowerCase();
+  const thread = account === "default" ? "" : `:thread:whatsapp-account-${account}`;
+  return `agent:${agentId}:whatsapp:group:${chatId}${thread}`;
 }
 
 /** The keys of the rows that OpenClaw wrote after delivering something; null if the answer cannot be read. */
