@@ -11,7 +11,7 @@ import { type LogLine, SidecarProcess } from "../shop/sidecar-process.ts";
 import { until } from "../until.ts";
 
 const TOKEN = "bridge-token-of-the-disk-test";
-const FILE_LIMIT_KIB = 400;
+const FILE_LIMIT_KIB = 600;
 const TEXT = "x".repeat(20_000);
 
 let dir: string;

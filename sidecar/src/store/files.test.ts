@@ -13,7 +13,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { StoreUnusableError } from "./errors.ts";
-import { FileLostError, Files } from "./files.ts";
+import { Files } from "./files.ts";
+import { FileLostError } from "./read-file.ts";
 
 const HOUR_MS = 3_600_000;
 const LIMIT_BYTES = 1_000_000;

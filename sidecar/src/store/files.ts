@@ -17,6 +17,7 @@ import { join } from "node:path";
 import { step } from "@hotbags/shared";
 import type { Clock } from "../clock.ts";
 import { codeOf, StoreUnusableError } from "./errors.ts";
+import { FileLostError, readFile, verifyFile } from "./read-file.ts";
 
 const FOLDER = "media";
 
@@ -25,9 +26,6 @@ const NAME = /^([0-9a-f]{64})(\.part)?$/;
 
 /** A file that no message has, or that is not whole, is thrown away when nobody has asked for it for this long. */
 const KEEP_UNASKED_MS = 24 * 3_600_000;
-
-/** Bytes of a file in memory at once, while it is read. A multiple of 3, so that the base64 of the pieces is that of the whole. */
-const PIECE_BYTES = 48 * 1024;
 
 /** How an upload ended. `bytes` is what is here of the file now. */
 export type Received =
@@ -42,20 +40,6 @@ export interface Upload {
   /** The bytes from `offset` on. */
   body: AsyncIterable<Buffer>;
 }
-
-/** A file can't be given any more: it is gone, can't be read, or (`changed`) is not what its name says. */
-export class FileLostError extends Error {
-  override readonly name = "FileLostError";
-  readonly changed: boolean;
-
-  constructor(reason: string, changed = false) {
-    super(reason);
-    this.changed = changed;
-  }
-}
-
-/** The process or the machine is short of something: this says nothing about the file. */
-const PASSING = new Set(["EMFILE", "ENFILE", "ENOMEM"]);
 
 /** The attachments' bytes: one file each below `media/`, named by their SHA-256, so that what comes twice is stored once. */
 export class Files {
@@ -179,35 +163,18 @@ export class Files {
     step("file:after-commit");
   }
 
-  /**
-   * A whole file's bytes in pieces whose lengths are multiples of 3, but for the last. A piece is good until the next one is asked for: they share their
-   * memory. Throws FileLostError when the file does not have exactly `sizeBytes`.
-   */
-  async *read(sha256: string, sizeBytes: number): AsyncGenerator<Buffer> {
-    const file = await orLost(() => open(this.#pathOf(sha256), "r"));
-    try {
-      const { size } = await orLost(() => file.stat());
-      if (size !== sizeBytes) throw new FileLostError(`it has ${size} bytes instead of ${sizeBytes}`, true);
-      const memory = Buffer.allocUnsafe(Math.min(PIECE_BYTES, sizeBytes));
-      for (let left = sizeBytes; left > 0; ) {
-        const piece = memory.subarray(0, left);
-        await orLost(() => fill(file, piece));
-        left -= piece.length;
-        yield piece;
-      }
-    } finally {
-      await file.close();
-    }
+  /** A whole file's bytes, as readFile gives them. Throws FileLostError. */
+  read(sha256: string, sizeBytes: number): AsyncGenerator<Buffer> {
+    return readFile(this.#pathOf(sha256), sizeBytes);
   }
 
   /** Reads the file from end to end. Throws FileLostError when it is not what its name says; then it is thrown away, so that it can be sent again. */
   async verify(sha256: string, sizeBytes: number): Promise<void> {
-    const hash = createHash("sha256");
+    const path = this.#pathOf(sha256);
     try {
-      for await (const piece of this.read(sha256, sizeBytes)) hash.update(piece);
-      if (hash.digest("hex") !== sha256) throw new FileLostError("its bytes were changed on disk", true);
+      await verifyFile(path, sizeBytes, sha256);
     } catch (error) {
-      if (error instanceof FileLostError && error.changed) this.#discardChanged(this.#pathOf(sha256));
+      if (error instanceof FileLostError && error.changed) this.#discardChanged(path);
       throw error;
     }
   }
@@ -285,23 +252,5 @@ function syncFolder(path: string): void {
     fsyncSync(folder);
   } finally {
     closeSync(folder);
-  }
-}
-
-/** Reads on until the piece is full. */
-async function fill(file: FileHandle, piece: Buffer): Promise<void> {
-  for (let have = 0; have < piece.length; ) {
-    const { bytesRead } = await file.read(piece, have);
-    if (bytesRead === 0) throw new FileLostError("it ends before its end", true);
-    have += bytesRead;
-  }
-}
-
-async function orLost<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof FileLostError || PASSING.has(codeOf(error))) throw error;
-    throw new FileLostError(codeOf(error) || String(error));
   }
 }

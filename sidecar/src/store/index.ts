@@ -14,10 +14,11 @@ export type { CommandFromResponse, RecordedCommand, SettledState, WaitingCommand
 export type { CounterName } from "./counters.ts";
 export type { RecordedDowntime } from "./downtimes.ts";
 export { StoreUnusableError } from "./errors.ts";
-export { FileLostError, type Files, type Received } from "./files.ts";
+export type { Files, Received } from "./files.ts";
 export { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./limits.ts";
 export { base64Length, type InlinedFile } from "./media.ts";
 export type { Accepted, PendingMessage } from "./messages.ts";
+export { FileLostError } from "./read-file.ts";
 
 /** Everything the sidecar must not forget, and the only owner of SQL. */
 export interface Store {
