@@ -8,7 +8,6 @@ import type { MediaFolder } from "./media-folder.ts";
 /** Read, hashed and written at a time; hashing so much keeps the event loop for about a millisecond. */
 const CHUNK_BYTES = 512 * 1024;
 
-/** This process has too much open or in use at the moment: that says nothing about the file. */
 const PASSING = new Set(["EMFILE", "ENFILE", "ENOMEM", "EAGAIN", "EINTR"]);
 
 /** A copy on disk, still under its first name; or why there is none, and the size where it is known. */
@@ -38,7 +37,7 @@ export async function copyFile(source: string, options: CopyOptions): Promise<Co
     return await copyOpened(from, stats, options);
   } catch (error) {
     options.signal.throwIfAborted();
-    if (PASSING.has(codeOf(error))) throw error;
+    if (isPassing(error)) throw error;
     return { ok: false, omitted: OMITTED.unreadable, sizeBytes: null, detail: codeOf(error) };
   } finally {
     await from?.close().catch(() => undefined);
@@ -77,7 +76,7 @@ async function copyOpened(from: FileHandle, stats: Stats, options: CopyOptions):
     return { ok: true, sha256, sizeBytes, part };
   } catch (error) {
     if (part !== undefined) await rm(part, { force: true }).catch(() => undefined);
-    if (signal.aborted || PASSING.has(codeOf(error))) throw error;
+    if (signal.aborted || isPassing(error)) throw error;
     if (error instanceof ReadError) return without(OMITTED.unreadable, codeOf(error.cause));
     return without(OMITTED.noRoom, codeOf(error));
   } finally {
@@ -104,6 +103,11 @@ async function pour(from: FileHandle, to: FileHandle, sizeBytes: number, signal:
     hash.update(chunk);
     await to.writeFile(chunk);
   }
+}
+
+/** This process has too much open or in use at the moment: that says nothing about the file. */
+export function isPassing(error: unknown): boolean {
+  return PASSING.has(codeOf(error));
 }
 
 /** `ENOENT` and the like: a file's name, which Node's message holds, is the customer's. */

@@ -306,20 +306,17 @@ test("a new message passes a chat with thousands that wait for a file, and those
   await drained();
 }, 60_000);
 
-test("a connection that only uploads is not taken for a dead one", async () => {
-  const { sidecar, link, capture, drained } = await setUp({ timing: { beatMs: 5, silenceMs: 50 } });
-  const bytes = randomBytes(LARGE_BYTES);
-  let isBlocked = true;
-  sidecar.media.gate = async () => {
-    // Longer than any silence, measured in beats that the sidecar answered, and short of what HTTP allows for.
-    const deadline = performance.now() + 40;
-    while (isBlocked && performance.now() < deadline) await new Promise((resolve) => setImmediate(resolve));
-  };
-  sidecar.media.cutsAfter = () => 300_000;
-  capture("A1", bytes);
+test("a connection that only uploads, for longer than a silence may last, is not taken for a dead one", async () => {
+  const silenceMs = 1_500;
+  const { sidecar, link, capture, drained } = await setUp({ timing: { beatMs: 50, silenceMs } });
+  sidecar.media.cutsAfter = () => 1_000;
+  capture("A1", randomBytes(LARGE_BYTES));
   link.start();
-  await until("many attempts", () => sidecar.media.patches().length >= 5);
-  isBlocked = false;
+  await until("begun", () => sidecar.media.patches().length > 0);
+  const begunAt = performance.now();
+  await until("longer than the silence", () => performance.now() - begunAt > silenceMs * 1.5);
+  expect(sidecar.ids).toEqual([]);
+  sidecar.media.cutsAfter = () => Number.POSITIVE_INFINITY;
   await drained();
   expect(sidecar.connections).toBe(1);
 });

@@ -3,6 +3,7 @@ import { setTimeout as after } from "node:timers/promises";
 import { MEDIA_PATH, OMITTED, type Omitted, step } from "@hotbags/shared";
 import { backoffMs } from "./backoff.ts";
 import type { LinkConfig } from "./config.ts";
+import { isPassing } from "./copy.ts";
 import { Complaint, type Log, line, reasonOf } from "./log.ts";
 import { type Answer, request } from "./media-request.ts";
 import type { StoredFile } from "./stored-files.ts";
@@ -71,15 +72,17 @@ export class Uploads {
   async #upload(file: StoredFile): Promise<Omitted | undefined> {
     const { signal } = this.#stopping;
     let badReads = 0;
+    const there = { bytes: 0 };
     for (let attempt = 0; ; attempt += 1) {
-      const outcome = await this.#inTurn(() => this.#tryOnce(file));
+      const before = there.bytes;
+      const outcome = await this.#inTurn(() => this.#tryOnce(file, there));
       signal.throwIfAborted();
       if (outcome === "done") return undefined;
       if (outcome === OMITTED.tooLarge || outcome === OMITTED.noRoom || outcome === OMITTED.lost) return outcome;
       if (outcome === "bad read") badReads += 1;
       if (badReads >= MAX_BAD_READS) return OMITTED.lost;
-      // What moved on starts with the shortest wait again.
-      if (outcome === "went on") attempt = 0;
+      // A connection that breaks again and again moves on too: the shortest wait again.
+      if (there.bytes > before) attempt = 0;
       await this.pause(attempt);
     }
   }
@@ -99,15 +102,15 @@ export class Uploads {
     }
   }
 
-  async #tryOnce(file: StoredFile): Promise<Outcome> {
-    let begun = 0;
+  /** `there` is how much of the file the sidecar has, as far as it said. */
+  async #tryOnce(file: StoredFile, there: { bytes: number }): Promise<Outcome> {
     try {
       const asked = await this.#request("HEAD", file);
       if (asked.status === 204 && asked.isComplete) return "done";
       if (asked.status !== 404 && asked.status !== 204) return this.#failed(asked.status);
-      begun = asked.offset ?? 0;
-      if (begun > file.sizeBytes) return this.#failed(asked.status);
-      return await this.#send(file, begun);
+      there.bytes = asked.offset ?? 0;
+      if (there.bytes > file.sizeBytes) return this.#failed(asked.status);
+      return await this.#send(file, there.bytes);
     } catch (error) {
       if (!this.#stopping.signal.aborted) this.#complain(reasonOf(error));
       return "failed";
@@ -116,7 +119,10 @@ export class Uploads {
 
   async #send(file: StoredFile, offset: number): Promise<Outcome> {
     const handle = await open(this.#options.pathOf(file.sha256)).catch((error: NodeJS.ErrnoException) => error);
-    if (handle instanceof Error) return handle.code === "ENOENT" ? OMITTED.lost : "bad read";
+    if (handle instanceof Error) {
+      if (handle.code === "ENOENT") return OMITTED.lost;
+      return isPassing(handle) ? "failed" : "bad read";
+    }
     try {
       if ((await handle.stat()).size !== file.sizeBytes) return OMITTED.lost;
       step("upload:before");
@@ -125,7 +131,7 @@ export class Uploads {
       step("upload:after");
       if (answer.bodyFailed) return "bad read";
       if (answer.status === 204 && answer.isComplete) return "done";
-      if (answer.status === 204 || answer.status === 409) return (answer.offset ?? 0) > offset ? "went on" : "failed";
+      if (answer.status === 204 || answer.status === 409) return "failed";
       if (answer.status === 413) return OMITTED.tooLarge;
       if (answer.status === 507) return OMITTED.noRoom;
       if (answer.status === 422) return "bad read";
@@ -155,4 +161,4 @@ export class Uploads {
   }
 }
 
-type Outcome = "done" | "went on" | "failed" | "bad read" | Omitted;
+type Outcome = "done" | "failed" | "bad read" | Omitted;
