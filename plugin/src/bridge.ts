@@ -63,7 +63,7 @@ export class Bridge {
     const limits = options.intakeLimits ?? INTAKE_LIMITS;
     const files = {
       inbound: join(options.stateDir, "media", "inbound"),
-      maxFileBytes: () => maxFileBytes(options.readConfig()),
+      maxFileBytes: () => maxFileBytes(this.#read(() => options.readConfig())),
       ...(options.maxMediaBytes === undefined ? {} : { maxMediaBytes: options.maxMediaBytes }),
     };
     this.#intake = new Intake(open, files, options.log, (seq) => announce(file, { ready: seq }), limits);
@@ -182,11 +182,11 @@ export class Bridge {
     }
   }
 
-  #read<Seen extends Captured | string>(see: () => Seen | undefined): Seen | undefined {
+  #read<Seen>(see: () => Seen | undefined): Seen | undefined {
     try {
       return see();
     } catch (error) {
-      this.#options.log.error(line({}, `an event of OpenClaw could not be read: ${reasonOf(error)}`));
+      this.#options.log.error(line({}, `what OpenClaw gave could not be read: ${reasonOf(error)}`));
       return undefined;
     }
   }

@@ -10,6 +10,8 @@ import type { Outbox, Row } from "./outbox.ts";
 const MAX_MEDIA_BYTES = 2 * 1024 ** 3;
 /** Files copied at a time, each with 512 KiB of memory. */
 const MAX_COPIES = 4;
+/** Attempts at a copy while this process has too much open; after that the message goes without. */
+const MAX_ATTEMPTS = 10;
 
 export type CopiesOptions = {
   /** Runs an act on the outbox; false if it failed. Never throws. */
@@ -74,7 +76,7 @@ export class Copies {
   }
 
   async #settle(seq: number, signal: AbortSignal): Promise<void> {
-    do {
+    for (let attempt = 1; ; attempt += 1) {
       const found: { row?: Row | undefined; folder?: MediaFolder } = {};
       const isRead = this.#options.withOutbox((outbox) => {
         found.row = outbox.get(seq);
@@ -82,13 +84,16 @@ export class Copies {
       });
       const { row, folder } = found;
       if (isRead && !row?.held) return;
-      if (row !== undefined && folder !== undefined && (await this.#copyAndComplete(row, folder, signal))) return;
+      if (row !== undefined && folder !== undefined && (await this.#copyAndComplete(row, folder, attempt, signal))) {
+        return;
+      }
+      if (this.#isStopped) return;
       // The outbox can't be written, and says so itself. Everything is done anew then: the disk may be another one.
       await after(this.#options.retryMs, undefined, { signal });
-    } while (!this.#isStopped);
+    }
   }
 
-  async #copyAndComplete(row: Row, folder: MediaFolder, signal: AbortSignal): Promise<boolean> {
+  async #copyAndComplete(row: Row, folder: MediaFolder, attempt: number, signal: AbortSignal): Promise<boolean> {
     const message: InboundMessage = JSON.parse(row.body);
     let reservedBytes = 0;
     const reserve = (bytes: number) => {
@@ -100,7 +105,8 @@ export class Copies {
     const copied = all.map((one) => (one.status === "fulfilled" ? one.value : undefined));
     const copies = copied.filter((copy) => copy?.ok === true);
     try {
-      if (all.some(({ status }) => status === "rejected")) return false;
+      signal.throwIfAborted();
+      if (attempt < MAX_ATTEMPTS && all.some(({ status }) => status === "rejected")) return false;
       const media = message.media.map((item, n) => described(item, copied[n]));
       let isReady = false;
       step("copied:before-commit");

@@ -110,3 +110,17 @@ describe("killed while a message with a file is on its way, at", () => {
     expect(sidecar.messages[0]?.media).toMatchObject([{ omitted: OMITTED.unreadable }]);
   });
 });
+
+test("a disk that takes no more bytes costs the file, not the message", async () => {
+  const sidecar = await ScratchSidecar.start();
+  const stateDir = temporaryFolder();
+  const { path } = savedFile(stateDir, "a.jpg", randomBytes(1_000_000));
+  const script = fileURLToPath(new URL("./testing/capture-file.ts", import.meta.url));
+  const args = [process.execPath, script, stateDir, sidecar.url, TOKEN, "never", path];
+  // The kernel lets this process write no file beyond 500 KiB, as a full disk would not.
+  const child = spawn("bash", ["-c", 'ulimit -f 500; exec "$@"', "limited", ...args], { stdio: "inherit" });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  await until("arrived", () => sidecar.ids.length === 1);
+  expect(sidecar.messages[0]?.media).toMatchObject([{ omitted: OMITTED.noRoom, size_bytes: 1_000_000 }]);
+  expect(readdirSync(join(stateDir, "hotbags", "media"))).toEqual([]);
+});
