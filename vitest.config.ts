@@ -23,6 +23,15 @@ export default defineConfig({
           hookTimeout: 180_000,
         },
       },
+      {
+        test: {
+          name: "patience",
+          // What takes minutes of waiting for OpenClaw, and hardly any work: `npm test` runs it beside the project above.
+          include: ["test/patience/**/*.test.ts"],
+          fileParallelism: false,
+          hookTimeout: 180_000,
+        },
+      },
     ],
   },
 });

@@ -12,7 +12,7 @@ const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const CACHE = join(ROOT, "node_modules", ".cache", "hotbags");
 const STAMP = join(CACHE, "installed");
 
-/** What each script runs, in order; a step that fails ends it. `args` are those after `--`. */
+/** What each script runs, in order; a step that fails ends it. A list of steps runs at once. `args` are those after `--`. */
 const TASKS = {
   build: () => BUILD,
   package: () => {
@@ -25,17 +25,18 @@ const TASKS = {
     ["check types", "tsc", ["-p", "test"]],
     ["look for dead code", "knip", []],
     // One after the other: a gateway that starts needs both cores.
-    ["run unit tests", "vitest", ["run", "--project", "unit", "--passWithNoTests", ...args]],
+    ["run unit tests", ...vitest("unit", args)],
+    // But these side by side: the patient ones take as long as OpenClaw's patience lasts, and use next to nothing.
     [
-      "run end-to-end tests on the real gateway",
-      "vitest",
-      ["run", "--project", "gateway", "--passWithNoTests", ...args],
+      ["run end-to-end tests on the real gateway", ...vitest("gateway", args)],
+      ["run those that wait for minutes beside them; you see how they went at the end", ...vitest("patience", args)],
     ],
   ],
   soak: (args) => [...BUILD, ["", "node", ["test/soak/soak.ts", ...args]]],
   bench: (args) => [...BUILD, ["", "node", ["test/bench/bench.ts", ...args]]],
   demo: (args) => [...BUILD, ["", "node", ["test/demo/demo.ts", ...args]]],
 };
+const vitest = (project, args) => ["vitest", ["run", "--project", project, "--passWithNoTests", ...args]];
 const BUILD = [
   ["build shared", "tsc", ["-p", "shared"]],
   ["check plugin", "tsc", ["-p", "plugin"]],
@@ -51,7 +52,7 @@ function isNodeFit(version) {
   return (major === 24 && minor >= 16) || (major === 26 && minor >= 1) || major > 26;
 }
 
-/** Runs a program; resolves when it ended well. Its output is shown as it comes, or, with `quiet`, only if it fails. */
+/** Runs a program; resolves when it ended well. Its output is shown as it comes; with `quiet` it is what this resolves with, or part of the error. */
 function run(program, args, { env = process.env, quiet = false } = {}) {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, { cwd: ROOT, env, stdio: quiet ? ["ignore", "pipe", "pipe"] : "inherit" });
@@ -67,11 +68,18 @@ function run(program, args, { env = process.env, quiet = false } = {}) {
     child.on("close", (code, signal) => {
       process.off("SIGINT", ignore);
       process.off("SIGTERM", forward);
-      if (code === 0) return resolve();
-      process.stderr.write(output);
-      reject(new Error(`${[program, ...args].join(" ")} ended with ${signal ?? `code ${code}`}`));
+      if (code === 0) return resolve(output);
+      reject(new Error(`${output}${[program, ...args].join(" ")} ended with ${signal ?? `code ${code}`}`));
     });
   });
+}
+
+/** Runs steps side by side: the first one is seen as it goes, the others at the end. All run to their end, also where one fails. */
+async function runAtOnce([shown, ...others], run) {
+  const ends = await Promise.allSettled([run(shown), ...others.map((step) => run(step, { quiet: true }))]);
+  for (const { value } of ends) if (value) process.stdout.write(value);
+  const failed = ends.filter(({ status }) => status === "rejected").map(({ reason }) => reason.message);
+  if (failed.length > 0) throw new Error(failed.join("\n"));
 }
 
 /** Installs the packages unless this very set is installed already, so that a second run needs neither time nor network. */
@@ -109,10 +117,11 @@ async function main([task, ...args]) {
     ...process.env,
     PATH: [dirname(node), join(ROOT, "node_modules", ".bin"), process.env.PATH].join(delimiter),
   };
-  for (const [title, program, programArgs] of steps(args)) {
+  const runStep = ([title, program, programArgs], options) => {
     if (title) say(title);
-    await run(program === "node" ? node : program, programArgs, { env });
-  }
+    return run(program === "node" ? node : program, programArgs, { env, ...options });
+  };
+  for (const step of steps(args)) await (Array.isArray(step[0]) ? runAtOnce(step, runStep) : runStep(step));
 }
 
 main(process.argv.slice(2)).catch((error) => {
