@@ -1,8 +1,9 @@
 import { type BinaryNode, getBinaryNodeChild } from "baileys";
 import type { Account } from "./account.ts";
 import type { Directory } from "./directory.ts";
-import { nowMs, type Reporter } from "./events.ts";
+import { type ChatState, nowMs, type Reporter } from "./events.ts";
 import { handleReceipt, type ReceiptOptions } from "./incoming-receipts.ts";
+import { withoutDevice } from "./jid.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { Turns } from "./signal/turns.ts";
 import { answerIq } from "./stanzas/iq.ts";
@@ -13,6 +14,7 @@ export interface ClientOptions extends ReceiptOptions {
   readonly directory: Directory;
   readonly reporter: Reporter;
   readonly outgoing: Outgoing;
+  readonly chatStates: ChatState[];
   /** Awaited before each message of the bot is looked at. */
   readonly gate: () => Promise<void>;
 }
@@ -59,7 +61,10 @@ export class Client {
       case "ack":
         this.#note(stanza);
         break;
-      // Presences, chat states and telemetry need no answer.
+      case "chatstate":
+        this.#show(stanza);
+        break;
+      // Presences and telemetry need no answer.
     }
   }
 
@@ -85,6 +90,14 @@ export class Client {
     if (!error || attrs["class"] !== "message") return;
     reporter.log(`account=${account.id} message=${id} nack=${error}`);
     reporter.emit({ type: "nack", atMs: nowMs(), accountId: account.id, id, error });
+  }
+
+  #show({ attrs, content }: BinaryNode): void {
+    const { account, chatStates, directory } = this.#options;
+    const to = withoutDevice(attrs["to"] ?? "");
+    const [shown] = Array.isArray(content) ? content : [];
+    const chat = directory.contactAt(to)?.number ?? to;
+    chatStates.push({ state: shown?.tag ?? "", chat, accountId: account.id, atMs: nowMs() });
   }
 
   #take(turns: Turns, stanza: BinaryNode, work: () => Promise<void>): void {

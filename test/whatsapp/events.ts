@@ -64,6 +64,14 @@ export interface Receipt {
   readonly atMs: number;
 }
 
+/** What a phone shows above a chat while the bot does something there: `composing` is "typing…", `paused` ends it. */
+export interface ChatState {
+  readonly state: string;
+  readonly chat: string;
+  readonly accountId: string;
+  readonly atMs: number;
+}
+
 /** A message of a contact, as events tell of it. */
 export interface SentFacts {
   readonly id: string;

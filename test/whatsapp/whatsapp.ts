@@ -4,7 +4,15 @@ import { Account, type AccountOptions } from "./account.ts";
 import { Client } from "./client.ts";
 import { Contact, type ContactOptions, type Post } from "./contact.ts";
 import { Directory } from "./directory.ts";
-import type { BotMessage, Receipt, Reporter, Undecrypted, WhatsAppEvent, WhatsAppListener } from "./events.ts";
+import type {
+  BotMessage,
+  ChatState,
+  Receipt,
+  Reporter,
+  Undecrypted,
+  WhatsAppEvent,
+  WhatsAppListener,
+} from "./events.ts";
 import { gatewayEnv } from "./gateway-env.ts";
 import { Group, type GroupOptions } from "./group.ts";
 import { type LinkOptions, writeLink } from "./link.ts";
@@ -37,6 +45,8 @@ export class WhatsApp {
   readonly undecrypted: Undecrypted[] = [];
   /** Every receipt that the bots sent, in order. */
   readonly receipts: Receipt[] = [];
+  /** Every chat state ("typing…") that the bots showed, in order. */
+  readonly chatStates: ChatState[] = [];
   /** Decides what becomes of each message of a bot. Default: all are acknowledged. */
   onSend: OnSend = () => "ack";
 
@@ -94,7 +104,10 @@ export class WhatsApp {
     const outgoing = new Outgoing({ ...common, sent: this.sent, undecrypted: this.undecrypted, decide });
     const gate = async () => this.#heldSends?.promise;
     this.#directory.accounts.set(account.id, account);
-    this.#clients.set(account.id, new Client({ ...common, receipts: this.receipts, outgoing, gate }));
+    this.#clients.set(
+      account.id,
+      new Client({ ...common, receipts: this.receipts, chatStates: this.chatStates, outgoing, gate }),
+    );
   }
 
   /**
