@@ -3,6 +3,7 @@ import { missingSettings } from "./gateway-settings.ts";
 import { silence } from "./silence.ts";
 
 const good = {
+  agents: { entries: { main: {} }, defaults: { heartbeat: { every: "0m", target: "none" } } },
   session: {
     dmScope: "per-channel-peer",
     sendPolicy: { default: "allow", rules: [{ action: "deny", match: { channel: "whatsapp" } }] },
@@ -29,8 +30,17 @@ test("denying everything by default is enough", () => {
   expect(missingSettings({ ...good, session: { ...good.session, sendPolicy: { default: "deny" } } })).toEqual([]);
 });
 
+test.each([
+  ["by default the owner, who is a customer", {}],
+  ["the last chat", { defaults: { heartbeat: { target: "last" } } }],
+  ["one agent's own", { ...good.agents, entries: { main: { heartbeat: { target: "owner" } } } }],
+])("a woken agent could write to %s", (_, agents) => {
+  expect(missingSettings({ ...good, agents })).toEqual([expect.stringContaining('heartbeat: {target: "none"}')]);
+});
+
 test("each other missing line is named with what to write", () => {
   const warnings = missingSettings({
+    agents: good.agents,
     session: { sendPolicy: { default: "deny" } },
     channels: { whatsapp: { accounts: { a: { pluginHooks: { messageReceived: true } }, b: {} } } },
     messages: { inbound: { debounceMs: 500 } },

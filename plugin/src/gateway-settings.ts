@@ -13,6 +13,12 @@ export function missingSettings(config: Config): string[] {
         'session: {sendPolicy: {default: "allow", rules: [{action: "deny", match: {channel: "whatsapp"}}]}}',
     );
   }
+  if (!tellsNobody(at(config, "agents"))) {
+    missing.push(
+      "an agent that OpenClaw wakes by itself may write to the first customer in allowFrom; add to openclaw.json: " +
+        'agents: {defaults: {heartbeat: {target: "none"}}}',
+    );
+  }
   if (
     at(config, "session", "dmScope") !== "per-channel-peer" &&
     at(config, "session", "dmScope") !== "per-account-channel-peer"
@@ -51,6 +57,13 @@ function isWholeChannel(match: unknown): boolean {
   if (typeof match !== "object") return false;
   const conditions = Object.entries(match).filter(([, value]) => value !== undefined);
   return conditions.every(([name, value]) => name === "channel" && String(value).toLowerCase() === "whatsapp");
+}
+
+/** Neither `session.sendPolicy` nor `reply_payload_sending` is asked about what a woken agent says: only its target counts. */
+function tellsNobody(agents: unknown): boolean {
+  const everywhere = at(agents, "defaults", "heartbeat", "target");
+  const perAgent = Object.values(at(agents, "entries") ?? {}).map((agent) => at(agent, "heartbeat", "target"));
+  return everywhere === "none" && perAgent.every((target) => (target ?? everywhere) === "none");
 }
 
 function reportsReceived(whatsapp: unknown): boolean {
