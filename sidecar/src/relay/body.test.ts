@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readlinkSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -76,19 +76,25 @@ it("reads a file only as fast as it is taken", async () => {
   await until("its file is closed", () => openFiles().length === 0);
 });
 
-it("a file that is lost on the way ends the attempt, and Hot Bags gets no whole request", async () => {
-  let whole = 0;
-  rmSync(join(dir, "media", message.inlined[0]?.sha256 ?? ""));
-  const outcome = await post((request, response) => {
-    request.on("error", () => {});
-    request.resume().once("end", () => {
-      whole += 1;
-      response.end("{}");
-    });
-  }, 10_000);
-  expect(outcome).toEqual({ kind: "backend", status: null, error: "a file of the message can't be read" });
-  expect(whole).toBe(0);
-});
+it.each([
+  ["is gone", (path: string) => rmSync(path)],
+  ["has got other bytes", (path: string) => writeFileSync(path, randomBytes(FILE_BYTES))],
+])(
+  "a file that %s since it was looked at ends the attempt, and Hot Bags gets no whole request",
+  async (_how, spoil) => {
+    let whole = 0;
+    spoil(join(dir, "media", message.inlined[0]?.sha256 ?? ""));
+    const outcome = await post((request, response) => {
+      request.on("error", () => {});
+      request.resume().once("end", () => {
+        whole += 1;
+        response.end("{}");
+      });
+    }, 10_000);
+    expect(outcome).toEqual({ kind: "backend", status: null, error: "a file of the message can't be read" });
+    expect(whole).toBe(0);
+  },
+);
 
 it("a request that is given up leaves no file open", async () => {
   const outcome = await post(() => {}, 300);

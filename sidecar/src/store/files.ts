@@ -17,7 +17,7 @@ import { join } from "node:path";
 import { step } from "@hotbags/shared";
 import type { Clock } from "../clock.ts";
 import { codeOf, StoreUnusableError } from "./errors.ts";
-import { FileLostError, readFile, verifyFile } from "./read-file.ts";
+import { FileLostError, readFile } from "./read-file.ts";
 
 const FOLDER = "media";
 
@@ -165,16 +165,15 @@ export class Files {
 
   /** A whole file's bytes, as readFile gives them. Throws FileLostError. */
   read(sha256: string, sizeBytes: number): AsyncGenerator<Buffer> {
-    return readFile(this.#pathOf(sha256), sizeBytes);
+    return readFile(this.#pathOf(sha256), sizeBytes, sha256);
   }
 
   /** Reads the file from end to end. Throws FileLostError when it is not what its name says; then it is thrown away, so that it can be sent again. */
   async verify(sha256: string, sizeBytes: number): Promise<void> {
-    const path = this.#pathOf(sha256);
     try {
-      await verifyFile(path, sizeBytes, sha256);
+      for await (const _ of this.read(sha256, sizeBytes));
     } catch (error) {
-      if (error instanceof FileLostError && error.changed) this.#discardChanged(path);
+      if (error instanceof FileLostError && error.changed) this.#discardChanged(this.#pathOf(sha256));
       throw error;
     }
   }

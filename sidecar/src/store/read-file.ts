@@ -21,30 +21,27 @@ const PASSING = new Set(["EMFILE", "ENFILE", "ENOMEM"]);
 
 /**
  * A file's bytes in pieces whose lengths are multiples of 3, but for the last. A piece is good until the next one is asked for: they share their
- * memory. Throws FileLostError when the file does not have exactly `sizeBytes`.
+ * memory. Throws FileLostError when the file does not have exactly `sizeBytes`; or, in place of the last piece, when its bytes are others than its hash
+ * says: whoever passes them on never passes on a whole file that is not the right one.
  */
-export async function* readFile(path: string, sizeBytes: number): AsyncGenerator<Buffer> {
+export async function* readFile(path: string, sizeBytes: number, sha256: string): AsyncGenerator<Buffer> {
   const file = await orLost(() => open(path, "r"));
   try {
     const { size } = await orLost(() => file.stat());
     if (size !== sizeBytes) throw new FileLostError(`it has ${size} bytes instead of ${sizeBytes}`, true);
+    const hash = createHash("sha256");
     const memory = Buffer.allocUnsafe(Math.min(PIECE_BYTES, sizeBytes));
     for (let left = sizeBytes; left > 0; ) {
       const piece = memory.subarray(0, left);
       await orLost(() => fill(file, piece));
+      hash.update(piece);
       left -= piece.length;
+      if (left === 0 && hash.digest("hex") !== sha256) throw new FileLostError("its bytes were changed on disk", true);
       yield piece;
     }
   } finally {
     await file.close();
   }
-}
-
-/** Reads a file from end to end. Throws FileLostError when its bytes are others than its hash says. */
-export async function verifyFile(path: string, sizeBytes: number, sha256: string): Promise<void> {
-  const hash = createHash("sha256");
-  for await (const piece of readFile(path, sizeBytes)) hash.update(piece);
-  if (hash.digest("hex") !== sha256) throw new FileLostError("its bytes were changed on disk", true);
 }
 
 /** Reads on until the piece is full. */
