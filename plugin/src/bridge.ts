@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { step } from "@hotbags/shared";
 import { type Announcement, announce, onAnnounced } from "./announcement.ts";
+import { BurstLog } from "./burst-log.ts";
 import { type Captured, captureDispatched, type DispatchContext, isWhatsApp } from "./capture.ts";
 import { type LinkConfig, maxFileBytes, parseConfig } from "./config.ts";
 import { type SentContext, type SentEvent, sentFrame } from "./frames.ts";
@@ -45,6 +46,7 @@ const LOOK_EVERY_MS = 2_000;
 export class Bridge {
   readonly #options: BridgeOptions;
   readonly #file: string;
+  readonly #log: BurstLog;
   readonly #intake: Intake;
   readonly #unusable = new Complaint();
   readonly #observations = new Observations();
@@ -66,9 +68,10 @@ export class Bridge {
       maxFileBytes: () => maxFileBytes(this.#read(() => options.readConfig())),
       ...(options.maxMediaBytes === undefined ? {} : { maxMediaBytes: options.maxMediaBytes }),
     };
-    this.#intake = new Intake(open, files, options.log, (seq) => announce(file, { ready: seq }), limits);
-    const { stateDir, openclawVersion, log } = options;
-    this.#status = new StatusBoard(stateDir, openclawVersion, log, () => this.#intake.inMemory);
+    this.#log = new BurstLog(options.log);
+    this.#intake = new Intake(open, files, this.#log, (seq) => announce(file, { ready: seq }), limits);
+    const { stateDir, openclawVersion } = options;
+    this.#status = new StatusBoard(stateDir, openclawVersion, this.#log, () => this.#intake.inMemory);
   }
 
   /**
@@ -89,6 +92,7 @@ export class Bridge {
     this.#applying = this.#applying.then(() => this.#endLink());
     await this.#applying;
     await this.#intake.stop();
+    this.#log.stop();
     // One that never ran has nothing to say, and must not overwrite what the running one says.
     if (this.#looking !== undefined) await this.#status.stop();
     this.#looking = undefined;
@@ -111,7 +115,7 @@ export class Bridge {
     const parsed = parseConfig(config);
     if (!parsed.ok) {
       const say = `messages are kept but not forwarded: ${parsed.reason}`;
-      this.#unusable.say(() => this.#options.log.error(line({}, say)));
+      this.#unusable.say(() => this.#log.error(line({}, say)));
     }
     this.#status.write();
     const wanted = JSON.stringify(parsed);
@@ -125,13 +129,16 @@ export class Bridge {
   }
 
   #beginLink(config: LinkConfig): void {
-    const { openclawVersion, log, linkTiming } = this.#options;
+    const { openclawVersion, linkTiming } = this.#options;
     const outbox = () => this.#intake.outbox();
     const timing = linkTiming === undefined ? {} : { timing: linkTiming };
     this.#unusable.over();
     const observations = this.#observations;
     this.#status.dialling(config.url);
-    this.#link = new Link({ config, openclawVersion, outbox, observations, log, report: this.#status, ...timing });
+    this.#link = new Link({
+      ...{ config, openclawVersion, outbox, observations, log: this.#log, report: this.#status },
+      ...timing,
+    });
     this.#link.start();
   }
 
@@ -178,7 +185,7 @@ export class Bridge {
     try {
       await this.#intake.store(captured, held);
     } catch (error) {
-      this.#options.log.error(line({}, `a message could not be stored: ${reasonOf(error)}`));
+      this.#log.error(line({}, `a message could not be stored: ${reasonOf(error)}`));
     }
   }
 
@@ -186,7 +193,7 @@ export class Bridge {
     try {
       return see();
     } catch (error) {
-      this.#options.log.error(line({}, `what OpenClaw gave could not be read: ${reasonOf(error)}`));
+      this.#log.error(line({}, `what OpenClaw gave could not be read: ${reasonOf(error)}`));
       return undefined;
     }
   }

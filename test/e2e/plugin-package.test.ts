@@ -125,6 +125,13 @@ test("plugins inspect, plugins doctor and plugins list show it loaded, without a
   ]);
 });
 
+/** What it says of any gateway that has no model, no paired devices and no door but loopback, as ours is meant to be. */
+const OPENCLAWS_OWN = [
+  "warning core/doctor/codex-session-routes agents.defaults.model",
+  "warning core/doctor/node-hosting-preconditions gateway.bind",
+  "warning core/doctor/node-hosting-preconditions plugins.entries.device-pair.enabled",
+];
+
 test("openclaw doctor warns of nothing that is ours", { timeout: 120_000 }, async () => {
   const { stdout, stderr } = await beside("doctor", "--lint", "--json");
   expect(stderr).toBe("");
@@ -133,9 +140,6 @@ test("openclaw doctor warns of nothing that is ours", { timeout: 120_000 }, asyn
     OPENCLAWS_OWN,
   );
 });
-
-/** What it says of any gateway that has no model, no paired devices and no door but loopback, as ours is meant to be. */
-const OPENCLAWS_OWN: string[] = [];
 
 test("openclaw hotbags status tells of the link, the outbox, the last ack and the hook", {
   timeout: 120_000,
