@@ -95,15 +95,3 @@ describe("commands that can't be executed", () => {
     expect((await commandCounts())["failed"]).toBe((before["failed"] ?? 0) + 4);
   });
 });
-
-describe("texts", () => {
-  it("longer than WhatsApp takes in one piece arrive whole, in pieces", async () => {
-    const anna = customer();
-    const text = Array.from({ length: 900 }, (_, n) => `word${n}`).join(" ");
-    shop.hotbags.answers(({ message_id }) => [sendText(message_id, text)]);
-    await anna.says("tell me everything");
-    await until("the whole text", () => anna.heard.map((message) => message.text).join(" ").length >= text.length);
-    expect(anna.heard.length).toBeGreaterThan(1);
-    expect(anna.heard.map((message) => message.text).join(" ")).toBe(text);
-  });
-});
