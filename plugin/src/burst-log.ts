@@ -8,7 +8,7 @@ const MAX_GATHERED = 200;
 /**
  * A log for one line per message. Alone it is written at once; while many come they are written together once a second,
  * because each call costs OpenClaw as much as all the rest of the plugin does for a message. Warnings and errors never
- * wait, and what came before them is written first.
+ * wait, and what came before them is written first. A kill loses the lines of its last second, never a message.
  */
 export class BurstLog implements Log {
   readonly #log: Log;

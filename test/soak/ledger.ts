@@ -75,13 +75,14 @@ function inOrder(ids: readonly string[], sent: readonly Sent[]): InChat[] {
   return ids.map((id) => ({ id, chat: chats.get(id) ?? "" }));
 }
 
-/** Chats in which the messages don't come in the order of `ids`. */
+/** Chats in which the messages don't come in the order of `ids`. One that isn't among them has no place: its line was lost in a kill. */
 function disordered(messages: readonly InChat[], ids: readonly string[]): string[] {
   const place = new Map(ids.map((id, index) => [id, index]));
   const last = new Map<string, number>();
   const chats = new Set<string>();
   for (const { chat, id } of messages) {
-    const index = place.get(id) ?? -1;
+    const index = place.get(id);
+    if (index === undefined) continue;
     if (index < (last.get(chat) ?? -1)) chats.add(chat);
     last.set(chat, index);
   }
