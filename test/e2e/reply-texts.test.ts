@@ -234,47 +234,28 @@ describe("a text of more than 4,000 characters arrives in pieces", () => {
     expect(refusals).toMatchObject([{ alarm: true }]);
   });
 
-  describe("of which WhatsApp has got only a part", () => {
+  it("goes on where it was, with no piece twice, when the connection to WhatsApp breaks in the middle", async () => {
+    const anna = customer();
     const long = Array.from({ length: 500 }, (_, n) => line(n)).join("\n");
-
-    /** Asks for the long text, and calls `then` when the phone has the first piece of it. */
-    async function hearOnlyPartOf(name: string, anna: ReturnType<typeof customer>, then: () => void) {
-      shop.hotbags.answers(() => [
-        { command_id: `${name}-1`, type: "send_text", text: long },
-        { command_id: `${name}-2`, type: "send_text", text: LAST },
-      ]);
-      shop.whatsapp.onSend = ({ chat }) => {
-        if (chat === anna.number) {
-          shop.whatsapp.onSend = () => "ack";
-          then();
-        }
-        return "ack";
-      };
-      await anna.says("tell me everything");
-    }
-    const said = (commandId: string) => shop.sidecar.lines.filter((entry) => entry["command_id"] === commandId);
-
-    it("because the connection broke: OpenClaw waits until it is back, and goes on where it was", async () => {
-      const anna = customer();
-      await hearOnlyPartOf("dropped", anna, () => shop.whatsapp.drop());
-      await anna.hears(LAST, { timeoutMs: 60_000 });
-      const pieces = anna.heard.slice(0, -1).map(({ text }) => text ?? "");
-      expect(new Set(pieces).size).toBe(pieces.length);
-      expect(pieces.at(0)).toContain(`${line(0)}\n`);
-      expect(pieces.at(-1)).toContain(`\n${line(499)}`);
-      expect(said("dropped-1").map(({ msg }) => msg)).toEqual(["reply sent"]);
-    });
-
-    it("because the phone logged the bot out: it is not sent again, the operator hears of it, and what follows waits", async () => {
-      const anna = customer();
-      await hearOnlyPartOf("cut", anna, () => void shop.whatsapp.logout());
-      await until("an alarm", () => said("cut-1").some(({ alarm }) => alarm === true), 60_000);
-      expect(said("cut-1").map(({ msg }) => msg)).toEqual([
-        expect.stringContaining("the customer has a part of the reply, and gets no more of it"),
-      ]);
-      expect(anna.heard.length).toBeGreaterThanOrEqual(1);
-      expect(anna.heard.map(({ text }) => text).join("\n").length).toBeLessThan(long.length);
-      expect((await shop.health()).body["commands"]).toMatchObject({ in_doubt: 1, pending: 1, queued_by_gateway: 0 });
-    });
+    shop.hotbags.answers(() => [
+      { command_id: "long", type: "send_text", text: long },
+      { command_id: "after it", type: "send_text", text: LAST },
+    ]);
+    shop.whatsapp.onSend = ({ chat }) => {
+      if (chat === anna.number) {
+        shop.whatsapp.onSend = () => "ack";
+        shop.whatsapp.drop();
+      }
+      return "ack";
+    };
+    await anna.says("tell me everything");
+    await anna.hears(LAST, { timeoutMs: 60_000 });
+    // The piece that was in the connection at that moment may be lost, as guarantees.md says.
+    const pieces = anna.heard.slice(0, -1).map(({ text }) => text ?? "");
+    expect(new Set(pieces).size).toBe(pieces.length);
+    expect(pieces.at(0)).toContain(`${line(0)}\n`);
+    expect(pieces.at(-1)).toContain(`\n${line(499)}`);
+    const said = shop.sidecar.lines.filter((entry) => entry["command_id"] === "long").map(({ msg }) => msg);
+    expect(said).toEqual(["reply sent"]);
   });
 });
