@@ -1,7 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { CUSTOMERS, openShop, type Shop } from "../shop/shop.ts";
 import { seeded } from "../soak/random.ts";
-import { until } from "../until.ts";
 
 // What a customer reads is what Hot Bags wrote, whatever OpenClaw would make of such a text if a model had written it; one gateway for all.
 let shop: Shop;
