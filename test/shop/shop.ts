@@ -105,7 +105,11 @@ export async function openShop(options: ShopOptions = {}): Promise<Shop> {
       .ready()
       .then(() => log("OpenClaw is up; it connects to WhatsApp"))
       .then(listens)
-      .then(() => until("the sidecar is healthy", async () => (await health()).status === 200, 60_000));
+      .then(() => until("the sidecar is healthy", async () => (await health()).status === 200, 60_000))
+      .catch(async (error: Error) => {
+        const problems = await health().then(({ body }) => JSON.stringify(body["problems"]), String);
+        throw new Error(`${error.message}; the sidecar says: ${problems}`, { cause: error });
+      });
     const givenUp = interrupted?.then(() => {
       throw new Error("interrupted");
     });
