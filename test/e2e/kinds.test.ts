@@ -1,4 +1,4 @@
-import { readdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
@@ -71,14 +71,6 @@ describe("a kind of message", () => {
     await received(await anna.says("the next message of this chat"));
     expect(cameAt(dropped)).toBe(false);
   });
-});
-
-it("each example is in the contract's table, and each link there has one", async () => {
-  const folder = new URL("../../docs/contract/", import.meta.url);
-  const readme = await readFile(new URL("README.md", folder), "utf8");
-  const linked = [...readme.matchAll(/\]\(([\w-]+\.json)\)/g)].map(([, name]) => name);
-  const files = (await readdir(folder)).filter((name) => name.endsWith(".json"));
-  expect(linked.sort()).toEqual(files.sort());
 });
 
 /** What a quote is seen by in `raw`. */
