@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import JSON5 from "json5";
 
 const EXAMPLE = fileURLToPath(new URL("../../openclaw.json.example", import.meta.url));
-const OUR_PLUGIN = fileURLToPath(new URL("../../plugin", import.meta.url));
+export const OUR_PLUGIN = fileURLToPath(new URL("../../plugin", import.meta.url));
 
 /** The parts of OpenClaw's configuration that tests change, and whatever else is in it. */
 export type GatewayConfig = {
