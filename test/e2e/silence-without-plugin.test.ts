@@ -137,7 +137,7 @@ async function unlock(anna: Contact, shows: () => boolean) {
 }
 
 function loadPlugin({ plugins }: GatewayConfig, path: string) {
-  plugins.load.paths = [path];
+  plugins.load = { paths: [path] };
   plugins.allow = ["whatsapp", "hotbags"];
   plugins.entries["hotbags"] = {
     enabled: true,
@@ -179,7 +179,7 @@ it("the plugin is there and not in plugins.allow", async () => {
   await restartWith((config) => {
     lock(config);
     // With its configuration in plugins.entries, OpenClaw would add it to the list by itself.
-    config.plugins.load.paths = [OUR_PLUGIN];
+    config.plugins.load = { paths: [OUR_PLUGIN] };
   });
   await wake();
   await hearsNothing();
