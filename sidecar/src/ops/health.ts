@@ -40,6 +40,10 @@ export function readHealth({ store, relay, gateway, clock, linked, outbox }: Hea
     problems.push("the ledger does not add up: accepted is not delivered + pending + dead");
   if (!linked()) problems.push("the OpenClaw plugin is not connected");
   if (gateway.state.link !== "up") problems.push(gateway.state.reason ?? "the OpenClaw gateway is not connected");
+  else if (gateway.state.accounts.size === 0)
+    problems.push(
+      "OpenClaw names no WhatsApp account (yet): if this lasts, see channels.whatsapp in its configuration",
+    );
   for (const [id, state] of gateway.state.accounts)
     if (state.code !== "connected" && state.code !== "disabled") problems.push(`account ${id}: ${describe(state)}`);
   const parked = outbox()?.parked_messages ?? 0;
