@@ -57,7 +57,7 @@ describe("what a customer does to a message that is there already does not arriv
 
   it("a reaction to somebody's message in a group", async () => {
     const [anna, ben] = [customer(), customer()];
-    const group = shop.whatsapp.group("120363000000000031@g.us", { members: [anna, ben] });
+    const group = shop.whatsapp.group("120363000000000004@g.us", { members: [anna, ben] });
     const asked = await anna.says("who comes?", { in: group });
     await group.hears("re: who comes?");
     const change = await ben.reacts("🙋", asked, { in: group });
@@ -105,7 +105,7 @@ describe("a customer whose number WhatsApp does not give", () => {
 
   it("is not heard in a group either", async () => {
     const [anna, hidden] = [customer(), customer()];
-    const group = shop.whatsapp.group("120363000000000032@g.us", { members: [anna, hidden] });
+    const group = shop.whatsapp.group("120363000000000005@g.us", { members: [anna, hidden] });
     const unheard = await hidden.says("do you know me?", { in: group, addressing: "lid only" });
     await unheard.received();
     await hidden.says("here is my number", { in: group });
@@ -118,7 +118,7 @@ describe("a customer whose number WhatsApp does not give", () => {
 describe("a number that is not in allowFrom", () => {
   it("is not heard in a group that the operator has allowed, where others are", async () => {
     const [anna, stranger] = [customer(), shop.whatsapp.contact("+15550009901")];
-    const group = shop.whatsapp.group("120363000000000033@g.us", { members: [anna, stranger] });
+    const group = shop.whatsapp.group("120363000000000006@g.us", { members: [anna, stranger] });
     const unheard = await stranger.says("and me?", { in: group });
     await unheard.received();
     await anna.says("not you", { in: group });
