@@ -43,6 +43,8 @@ export interface ShopOptions {
   interrupted?: Promise<void>;
   /** On top of what the sidecar needs. */
   sidecarEnv?: Record<string, string>;
+  /** What the plugin's configuration has besides the example's. Not with `installedIn`. */
+  pluginConfig?: Record<string, unknown>;
   /** A module that the gateway loads before anything else, and the environment that it needs. */
   gatewayPreload?: { module: string; env: Record<string, string> };
   /** A gateway's state folder with our plugin installed in it. Default: a new one, and the plugin from this repository's folder. */
@@ -51,7 +53,7 @@ export interface ShopOptions {
 
 /** Starts all four parts and resolves when a message can pass from end to end. */
 export async function openShop(options: ShopOptions = {}): Promise<Shop> {
-  const { log = () => {}, interrupted, sidecarEnv = {}, gatewayPreload, installedIn } = options;
+  const { log = () => {}, interrupted, sidecarEnv = {}, gatewayPreload, installedIn, pluginConfig = {} } = options;
   const accounts = options.accounts ?? [{ id: "default", number: BOT_NUMBER }];
   const closers: (() => Promise<unknown>)[] = [];
   const close = async () => {
@@ -73,6 +75,7 @@ export async function openShop(options: ShopOptions = {}): Promise<Shop> {
       allowFrom: CUSTOMERS,
       groups: GROUPS,
       log,
+      plugin: { config: pluginConfig },
       ...(installedIn !== undefined && { stateDir: installedIn, plugin: "installed" }),
       env: gatewayPreload ? preloaded(whatsapp.gatewayEnv(), gatewayPreload) : {},
     });

@@ -1,0 +1,145 @@
+import { createHash, randomBytes } from "node:crypto";
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
+import { OMITTED } from "../../shared/src/index.ts";
+import { CUSTOMERS, openShop, type Shop } from "../shop/shop.ts";
+import { until } from "../until.ts";
+import { type Contact, document, image, type Sent } from "../whatsapp/index.ts";
+import { file } from "./kinds.ts";
+
+// Attachments from the phone to Hot Bags, which checks that data_base64 is what sha256 and size_bytes say. Each part's own tests
+// of files are elsewhere; these show that the parts fit together.
+const KILL_AT = fileURLToPath(new URL("../crash/kill-at.mjs", import.meta.url));
+const MAX_FILE_BYTES = 6_000_000;
+/** More than goes inline (3 MB), less than the limit for files. */
+const LARGE_BYTES = 4_000_000;
+
+const dir = mkdtempSync(join(tmpdir(), "hotbags-attachments-"));
+const crashFile = join(dir, "crash-at");
+let shop: Shop;
+let nextCustomer = 0;
+
+beforeAll(async () => {
+  writeFileSync(crashFile, "");
+  shop = await openShop({
+    pluginConfig: { maxFileBytes: MAX_FILE_BYTES },
+    sidecarEnv: { BRIDGE_STATE_DIR: dir, NODE_OPTIONS: `--import=${KILL_AT}`, HOTBAGS_CRASH_FILE: crashFile },
+  });
+});
+afterAll(async () => {
+  await shop?.close();
+  rmSync(dir, { recursive: true, force: true });
+});
+afterEach(() => expect(shop.hotbags.violations).toEqual([]));
+
+function customer(): Contact {
+  const number = CUSTOMERS[nextCustomer++];
+  if (number === undefined) throw new Error("more tests than customers: make the list in shop.ts longer");
+  return shop.whatsapp.contact(number);
+}
+
+const nameOf = (bytes: Buffer) => createHash("sha256").update(bytes).digest("hex");
+/** A picture like no other: behind its end a JPEG may have anything. */
+const picture = (size = 200_000) => Buffer.concat([file("photo.jpg"), randomBytes(size)]);
+const pdf = (size: number) => Buffer.concat([file("price-list.pdf"), randomBytes(size)]);
+const received = ({ id }: Sent) => shop.hotbags.receives(({ message_id }) => message_id === id, { timeoutMs: 60_000 });
+/** What Hot Bags must get of bytes that are sent along. */
+const whole = (bytes: Buffer) => ({
+  sha256: nameOf(bytes),
+  size_bytes: bytes.length,
+  data_base64: bytes.toString("base64"),
+});
+const acceptedFrom = ({ number }: Contact) =>
+  shop.hotbags.accepted.filter(({ from }) => from === number).map(({ message_id }) => message_id);
+const captured = ({ id }: Sent) =>
+  until(
+    `the plugin has ${id}`,
+    () => shop.gateway.logs.some((line) => line.includes(`message_id=${id} captured`)),
+    30_000,
+  );
+const storedBySidecar = () => readdirSync(join(dir, "media"));
+
+/** Resolves when the plugin keeps no copy any more. */
+const pluginKeepsNothing = () =>
+  until("the plugin's folder for files is empty", () => {
+    const folder = join(shop.gateway.stateDir, "hotbags", "media");
+    return !existsSync(folder) || readdirSync(folder).length === 0;
+  });
+
+it("a picture and a document arrive with their very bytes", async () => {
+  const anna = customer();
+  const [photo, list] = [picture(), file("price-list.pdf")];
+  const shown = await anna.sends(image(photo, { caption: "This one" }));
+  const named = await anna.sends(document(list, { fileName: "price-list.pdf" }));
+  const message = await received(shown);
+  expect(message.text).toBe("This one");
+  expect(message.media).toMatchObject([{ type: "image", mime_type: "image/jpeg", ...whole(photo) }]);
+  const expected = { type: "document", mime_type: "application/pdf", file_name: "price-list.pdf", ...whole(list) };
+  expect((await received(named)).media).toMatchObject([expected]);
+});
+
+it("a document too large to send along is described and kept; one beyond the limit for files is described only", async () => {
+  const anna = customer();
+  const [large, tooLarge] = [pdf(LARGE_BYTES), pdf(MAX_FILE_BYTES)];
+  const first = await received(await anna.sends(document(large, { fileName: "large.pdf" })));
+  const described = { sha256: nameOf(large), size_bytes: large.length, omitted: OMITTED.tooLargeToInline };
+  expect(first.media).toMatchObject([described]);
+  expect(storedBySidecar()).toContain(nameOf(large));
+  const second = await received(await anna.sends(document(tooLarge, { fileName: "larger.pdf" })));
+  expect(second.media).toMatchObject([{ size_bytes: tooLarge.length, omitted: OMITTED.tooLarge }]);
+  expect(storedBySidecar()).not.toContain(nameOf(tooLarge));
+});
+
+it("a picture from two customers, and twice from one, is stored once and goes with each message", async () => {
+  const [anna, ben] = [customer(), customer()];
+  const photo = picture();
+  const storedBefore = ((await shop.health()).body["files"] as { stored: number }).stored;
+  const sent = [await anna.sends(image(photo)), await ben.sends(image(photo)), await anna.sends(image(photo))];
+  for (const one of sent) expect((await received(one)).media).toMatchObject([whole(photo)]);
+  expect((await shop.health()).body["files"]).toMatchObject({ stored: storedBefore + 1 });
+});
+
+it("killed with a file in its hands, the sidecar gets it again: all messages arrive once, in order, with their bytes", async () => {
+  const [anna, ben] = [customer(), customer()];
+  const [large, photo] = [pdf(LARGE_BYTES), picture()];
+  writeFileSync(crashFile, "file:before-commit");
+  const died = shop.sidecar.ended();
+  const sent = [await anna.says("before"), await anna.sends(document(large, { fileName: "large.pdf" }))];
+  expect(await died).toBe("SIGKILL");
+  sent.push(await anna.sends(image(photo)), await anna.says("after"));
+  const bens = await ben.sends(image(photo));
+  for (const one of [...sent, bens]) await captured(one);
+  // OpenClaw cleans up: from here on only the plugin has the bytes.
+  rmSync(join(shop.gateway.stateDir, "media", "inbound"), { recursive: true });
+  await shop.sidecar.start();
+  const messages = await Promise.all([...sent, bens].map(received));
+  expect(messages[1]?.media).toMatchObject([{ sha256: nameOf(large), omitted: OMITTED.tooLargeToInline }]);
+  for (const n of [2, 4]) expect(messages[n]?.media).toMatchObject([whole(photo)]);
+  expect(acceptedFrom(anna)).toEqual(sent.map(({ id }) => id));
+  expect(storedBySidecar()).toContain(nameOf(large));
+  await pluginKeepsNothing();
+});
+
+it("the gateway killed with files in its outbox brings them after its restart, once, in order, with their bytes", async () => {
+  const anna = customer();
+  const [large, photo] = [pdf(LARGE_BYTES), picture()];
+  await shop.sidecar.kill();
+  const sent = [
+    await anna.sends(image(photo)),
+    await anna.says("between"),
+    await anna.sends(document(large, { fileName: "large.pdf" })),
+  ];
+  for (const one of sent) await captured(one);
+  await shop.gateway.kill();
+  await Promise.all([shop.restartGateway(), shop.sidecar.start()]);
+  const messages = await Promise.all(sent.map(received));
+  expect(messages[0]?.media).toMatchObject([whole(photo)]);
+  expect(messages[2]?.media).toMatchObject([{ sha256: nameOf(large), omitted: OMITTED.tooLargeToInline }]);
+  await received(await anna.says("a marker"));
+  expect(acceptedFrom(anna).slice(0, -1)).toEqual(sent.map(({ id }) => id));
+  for (const { id } of sent) expect(shop.hotbags.requests.filter(({ key }) => key === id)).toHaveLength(1);
+  await pluginKeepsNothing();
+});
