@@ -12,7 +12,7 @@ const TOKEN = "token-in-the-address";
 const ALERT: Alert = {
   id: "downtime-1",
   kind: "downtime",
-  text: "Something that $(touch /tmp/never) `must` 'be' \"seen\" to",
+  text: "Something that $(echo expanded) `must` 'be' \"seen\" to",
   details: { account: "default", from: null, to: "2026-03-03T01:24:40.000Z" },
 };
 
