@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { CUSTOMERS, openShop, type Shop } from "../shop/shop.ts";
+import { openShop, type Shop } from "../shop/shop.ts";
 import { until } from "../until.ts";
 import { drawTable, type Row } from "./table.ts";
 
@@ -48,7 +48,6 @@ const GATEWAY_POINTS = [
 let shop: Shop;
 let folder: string;
 const rows: Row[] = [];
-const customers = [...CUSTOMERS];
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "hotbags-crash-"));
@@ -65,11 +64,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-function customer() {
-  const number = customers.shift();
-  if (number === undefined) throw new Error("more crash points than customers: make the list in shop.ts longer");
-  return shop.whatsapp.contact(number);
-}
+const customer = () => shop.newCustomer();
 
 /** Resolves when all four parts are up and nothing waits or is in doubt. */
 const settled = () =>

@@ -1,11 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { Message } from "../hotbags/index.ts";
-import { CUSTOMERS, openShop, type Shop } from "../shop/shop.ts";
+import { openShop, type Shop } from "../shop/shop.ts";
 import { until } from "../until.ts";
 
 // One gateway with two bots, `default` and `outlet`. Each test has customers of its own; the last one leaves `outlet` logged out.
 let shop: Shop;
-const customers = [...CUSTOMERS];
 
 beforeAll(async () => {
   shop = await openShop({
@@ -21,11 +20,7 @@ afterEach(() => {
   shop.hotbags.answers(() => []);
 });
 
-function customer() {
-  const number = customers.shift();
-  if (number === undefined) throw new Error("more tests than customers: make the list in shop.ts longer");
-  return shop.whatsapp.contact(number);
-}
+const customer = () => shop.newCustomer();
 
 const counts = async () => (await shop.health()).body["commands"] as Record<string, number>;
 const accountStates = async () =>

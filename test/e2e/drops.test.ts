@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { CUSTOMERS, openShop, type Shop } from "../shop/shop.ts";
+import { openShop, type Shop } from "../shop/shop.ts";
 import { until } from "../until.ts";
 import type { Contact, Sent } from "../whatsapp/index.ts";
 
@@ -9,7 +9,6 @@ import type { Contact, Sent } from "../whatsapp/index.ts";
 const MINUTE_MS = 60_000;
 
 let shop: Shop;
-let nextCustomer = 0;
 
 beforeAll(async () => {
   shop = await openShop();
@@ -20,11 +19,7 @@ beforeAll(async () => {
 afterAll(() => shop?.close());
 afterEach(() => expect(shop.hotbags.violations).toEqual([]));
 
-function customer(): Contact {
-  const number = CUSTOMERS[nextCustomer++];
-  if (number === undefined) throw new Error("more tests than customers: make the list in shop.ts longer");
-  return shop.whatsapp.contact(number);
-}
+const customer = () => shop.newCustomer();
 
 /** Says something and resolves with it when the answer of Hot Bags is on the phone: what came before it has been dealt with. */
 async function asks(who: Contact, text: string): Promise<Sent> {

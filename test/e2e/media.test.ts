@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { OMITTED } from "../../shared/src/index.ts";
-import { CUSTOMERS, openShop, type Shop } from "../shop/shop.ts";
+import { openShop, type Shop } from "../shop/shop.ts";
 import { until } from "../until.ts";
 import { type Contact, document, image, type Sent } from "../whatsapp/index.ts";
 import { file } from "./kinds.ts";
@@ -20,7 +20,6 @@ const LARGE_BYTES = 4_000_000;
 const dir = mkdtempSync(join(tmpdir(), "hotbags-attachments-"));
 const crashFile = join(dir, "crash-at");
 let shop: Shop;
-let nextCustomer = 0;
 
 beforeAll(async () => {
   writeFileSync(crashFile, "");
@@ -35,11 +34,7 @@ afterAll(async () => {
 });
 afterEach(() => expect(shop.hotbags.violations).toEqual([]));
 
-function customer(): Contact {
-  const number = CUSTOMERS[nextCustomer++];
-  if (number === undefined) throw new Error("more tests than customers: make the list in shop.ts longer");
-  return shop.whatsapp.contact(number);
-}
+const customer = () => shop.newCustomer();
 
 const nameOf = (bytes: Buffer) => createHash("sha256").update(bytes).digest("hex");
 /** A picture like no other: behind its end a JPEG may have anything. */

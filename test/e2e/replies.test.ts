@@ -1,11 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { Command } from "../hotbags/index.ts";
-import { CUSTOMERS, openShop, type Shop } from "../shop/shop.ts";
+import { openShop, type Shop } from "../shop/shop.ts";
 import { until } from "../until.ts";
 
 // What becomes of replies when WhatsApp, the gateway or the commands themselves are not as they should be; one gateway for all.
 let shop: Shop;
-const customers = [...CUSTOMERS];
 
 beforeAll(async () => {
   shop = await openShop();
@@ -16,11 +15,7 @@ afterEach(() => {
   shop.hotbags.answers(() => []);
 });
 
-function customer() {
-  const number = customers.shift();
-  if (number === undefined) throw new Error("more tests than customers: make the list in shop.ts longer");
-  return shop.whatsapp.contact(number);
-}
+const customer = () => shop.newCustomer();
 
 const commandCounts = async () => (await shop.health()).body["commands"] as Record<string, number>;
 const sendText = (command_id: string, text: string): Command => ({ command_id, type: "send_text", text });

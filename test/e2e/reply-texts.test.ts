@@ -1,10 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { CUSTOMERS, openShop, type Shop } from "../shop/shop.ts";
+import { openShop, type Shop } from "../shop/shop.ts";
 import { seeded } from "../soak/random.ts";
 
 // What a customer reads is what Hot Bags wrote, whatever OpenClaw would make of such a text if a model had written it; one gateway for all.
 let shop: Shop;
-const customers = [...CUSTOMERS];
 
 beforeAll(async () => {
   shop = await openShop();
@@ -15,11 +14,7 @@ afterEach(() => {
   shop.hotbags.answers(() => []);
 });
 
-function customer() {
-  const number = customers.shift();
-  if (number === undefined) throw new Error("more tests than customers: make the list in shop.ts longer");
-  return shop.whatsapp.contact(number);
-}
+const customer = () => shop.newCustomer();
 
 const LAST = "that was all";
 

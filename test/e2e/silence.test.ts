@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { COMMAND_WORDS } from "../openclaw/command-words.ts";
 import type { ConfigPatch } from "../openclaw/config.ts";
 import { type Model, startModel } from "../openclaw/model.ts";
-import { CUSTOMERS, GROUPS, openShop, type Shop } from "../shop/shop.ts";
+import { GROUPS, openShop, type Shop } from "../shop/shop.ts";
 import { until } from "../until.ts";
 import type { Contact, Group, Sent } from "../whatsapp/index.ts";
 
@@ -16,7 +16,6 @@ const IN_MEMORY = /outbox cannot be used, (\d+) message\(s\) wait in memory/;
 
 let shop: Shop;
 let model: Model;
-const customers = [...CUSTOMERS];
 const said: Sent[] = [];
 
 beforeAll(async () => {
@@ -32,11 +31,7 @@ afterAll(async () => {
 });
 afterEach(() => expect(shop.hotbags.violations).toEqual([]));
 
-function customer() {
-  const number = customers.shift();
-  if (number === undefined) throw new Error("more tests than customers: make the list in shop.ts longer");
-  return shop.whatsapp.contact(number);
-}
+const customer = () => shop.newCustomer();
 
 const replyTo = (text: string) => `Hot Bags on ${text}`;
 

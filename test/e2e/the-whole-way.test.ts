@@ -1,12 +1,11 @@
 import { createHmac } from "node:crypto";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type Command, type Message, startHotBags } from "../hotbags/index.ts";
-import { BEARER_TOKEN, CUSTOMERS, HMAC_SECRET, openShop, type Shop } from "../shop/shop.ts";
+import { BEARER_TOKEN, HMAC_SECRET, openShop, type Shop } from "../shop/shop.ts";
 import { until } from "../until.ts";
 
 // All of these share one gateway: a start takes 20 s. Each test has customers of its own, so that none depends on another.
 let shop: Shop;
-let nextCustomer = 0;
 
 beforeAll(async () => {
   shop = await openShop();
@@ -18,11 +17,7 @@ afterEach(() => {
   shop.hotbags.answers(() => []);
 });
 
-function customer() {
-  const number = CUSTOMERS[nextCustomer++];
-  if (number === undefined) throw new Error("more tests than customers: make the list in shop.ts longer");
-  return shop.whatsapp.contact(number);
-}
+const customer = () => shop.newCustomer();
 
 /** Hot Bags answers every message with these texts, under ids made from the message's own. */
 function answerWith(...texts: string[]) {

@@ -5,7 +5,7 @@ import { type HotBags, startHotBags } from "../hotbags/index.ts";
 import { freePort } from "../hotbags/port.ts";
 import { type BotAccount, type Gateway, startGateway } from "../openclaw/index.ts";
 import { until } from "../until.ts";
-import { startWhatsApp, type WhatsApp } from "../whatsapp/index.ts";
+import { type Contact, startWhatsApp, type WhatsApp } from "../whatsapp/index.ts";
 import { SidecarProcess } from "./sidecar-process.ts";
 
 export const BOT_NUMBER = "+15559990000";
@@ -26,6 +26,8 @@ export interface Shop {
   gateway: Gateway;
   sidecar: SidecarProcess;
   hotbags: HotBags;
+  /** A customer whom nobody was given yet, so that no test depends on another. @throws Error when there is none left. */
+  newCustomer(): Contact;
   /** What `GET /health` of the sidecar says now. */
   health(): Promise<{ status: number; body: Record<string, unknown> }>;
   /** Starts the gateway again, and resolves when messages come through it. */
@@ -117,7 +119,13 @@ export async function openShop(options: ShopOptions = {}): Promise<Shop> {
       throw new Error("interrupted");
     });
     await Promise.race(givenUp ? [ready, givenUp] : [ready]);
-    return { whatsapp, gateway, sidecar, hotbags, health, restartGateway, close };
+    const unused = [...CUSTOMERS];
+    const newCustomer = () => {
+      const number = unused.shift();
+      if (number === undefined) throw new Error("there are no more customers: make the list CUSTOMERS longer");
+      return whatsapp.contact(number);
+    };
+    return { whatsapp, gateway, sidecar, hotbags, newCustomer, health, restartGateway, close };
   } catch (error) {
     await close();
     throw error;
