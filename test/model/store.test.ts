@@ -11,6 +11,10 @@ import { type CommandFromResponse, openStore, type SettledState, type Store } fr
 // and compared with a model that knows nothing of SQL.
 
 const DAY_MS = 24 * 3_600_000;
+const START_MS = Date.parse("2026-03-01T12:00:00Z");
+/** Texts are kept for longer than the clock of a history ever goes astray, so that none is forgotten. */
+const KEEP_TEXTS_DAYS = 30;
+const MAX_ASTRAY_DAYS = 14;
 const CHATS = ["+15550001001", "+15550001002", "120363000000000001@g.us"];
 
 interface ModelMessage {
@@ -30,6 +34,9 @@ interface ModelCommand {
   unprovenSends: number;
 }
 
+type MessageRow = { chat: string; id: string; state: string; detached: number; request: string };
+type CommandRow = { id: string; chat: string; text: string; state: string };
+
 /** What ought to be, by the rules in plain words. */
 interface Model {
   messages: ModelMessage[];
@@ -40,9 +47,19 @@ interface Model {
 
 class World implements Clock {
   readonly dir = mkdtempSync(join(tmpdir(), "hotbags-model-"));
-  wallMs = Date.parse("2026-03-01T12:00:00Z");
+  wallMs = START_MS;
   store: Store = openStore(this.dir, this);
   readonly tables: Database.Database = new Database(join(this.dir, "bridge.sqlite"), { readonly: true });
+  readonly look = {
+    messages: this.tables.prepare<[], MessageRow>(
+      "SELECT c.chat_id AS chat, m.message_id AS id, m.state, m.detached, p.request FROM messages m JOIN chats c USING (chat) JOIN payloads p USING (seq) ORDER BY m.seq",
+    ),
+    commands: this.tables.prepare<[], CommandRow>(
+      "SELECT k.command_id AS id, c.chat_id AS chat, k.text, k.state FROM commands k JOIN chats c USING (chat) WHERE k.owns_id = 1 ORDER BY k.id",
+    ),
+    request: this.tables.prepare<[number], string>("SELECT request FROM payloads WHERE seq = ?").pluck(),
+    chatKey: this.tables.prepare<[string], number>("SELECT chat FROM chats WHERE chat_id = ?").pluck(),
+  };
 
   now() {
     return this.wallMs;
@@ -58,7 +75,7 @@ class World implements Clock {
     }
   }
   chatKey(chat: string): number | undefined {
-    return this.tables.prepare("SELECT chat FROM chats WHERE chat_id = ?").pluck().get(chat) as number | undefined;
+    return this.look.chatKey.get(chat);
   }
   close() {
     this.tables.close();
@@ -94,10 +111,7 @@ const accept = (chat: string, id: string, text: string) =>
     expect(accepted.duplicate).toBe(known);
     if (known) return;
     const taken = model.messages.some((message) => message.id === id);
-    const request = world.tables
-      .prepare("SELECT request FROM payloads WHERE seq = ?")
-      .pluck()
-      .get(accepted.seq) as string;
+    const request = world.look.request.get(accepted.seq) ?? "";
     expect(JSON.parse(request)).toMatchObject({ message_id: id, chat_id: chat, text });
     model.messages.push({ chat, id, request, state: taken ? "dead" : "pending", detached: false });
   });
@@ -190,27 +204,21 @@ const send = (chat: string, outcome: SettledState | "not_sent" | "crash") =>
 
 const restart = () => step("restart", (_model, world) => world.restart());
 
-const jump = (days: number) =>
-  step(`jump(${days} d)`, async (_model, world) => {
-    world.wallMs += days * DAY_MS;
+const setClock = (days: number) =>
+  step(`setClock(${days} d)`, async (_model, world) => {
+    world.wallMs = START_MS + days * DAY_MS;
   });
 
 const sweep = () =>
   step("sweep", async (_model, world) => {
-    // Jumps in these histories stay below the time for which anything is kept.
-    expect(await world.store.retention.sweep(30)).toEqual({ texts: 0, keys: 0, files: 0 });
+    expect(await world.store.retention.sweep(KEEP_TEXTS_DAYS)).toEqual({ texts: 0, keys: 0, files: 0 });
   });
 
 /** The invariants, from the tables. */
 function verify(model: Model, world: World): void {
-  const all = <Row>(sql: string) => world.tables.prepare(sql).all() as Row[];
-  const rows = all<{ chat: string; id: string; state: string; detached: number; request: string }>(
-    "SELECT c.chat_id AS chat, m.message_id AS id, m.state, m.detached, p.request FROM messages m JOIN chats c USING (chat) JOIN payloads p USING (seq) ORDER BY m.seq",
-  );
+  const rows = world.look.messages.all();
   expect(rows).toEqual(model.messages.map((message) => ({ ...message, detached: message.detached ? 1 : 0 })));
-  const commands = all<{ id: string; chat: string; text: string; state: string }>(
-    "SELECT k.command_id AS id, c.chat_id AS chat, k.text, k.state FROM commands k JOIN chats c USING (chat) WHERE k.owns_id = 1 ORDER BY k.id",
-  );
+  const commands = world.look.commands.all();
   expect(commands).toEqual(model.commands.map(({ id, chat, text, state }) => ({ id, chat, text, state })));
   for (const command of model.commands) expect(command.unprovenSends).toBeLessThanOrEqual(1);
 
@@ -244,10 +252,10 @@ it("keeps its promises over random histories", async () => {
       .tuple(chat, fc.constantFrom("sent", "queued_by_gateway", "in_doubt", "failed", "not_sent", "crash"))
       .map(([where, outcome]) => send(where, outcome as SettledState)),
     fc.constant(restart()),
-    fc.constantFrom(-1, 1).map(jump),
+    fc.integer({ min: -MAX_ASTRAY_DAYS, max: MAX_ASTRAY_DAYS }).map(setClock),
     fc.constant(sweep()),
   ];
-  const property = fc.asyncProperty(fc.commands(steps, { size: "+2" }), async (history) => {
+  const property = fc.asyncProperty(fc.commands(steps, { size: "+1" }), async (history) => {
     const world = new World();
     try {
       await fc.asyncModelRun(() => ({ model: { messages: [], commands: [], refused: 0 }, real: world }), history);
@@ -255,5 +263,6 @@ it("keeps its promises over random histories", async () => {
       world.close();
     }
   });
-  await fc.assert(property, { numRuns: 30 });
-}, 60_000);
+  // Shrinking a history takes minutes, and a test that times out says nothing; the seed and path that are printed repeat it.
+  await fc.assert(property, { numRuns: 100, endOnFailure: true });
+}, 120_000);
