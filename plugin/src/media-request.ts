@@ -32,7 +32,11 @@ export type MediaRequest = {
 export async function request(options: MediaRequest): Promise<Answer> {
   const { method, config, path, body, silenceMs, signal } = options;
   signal.throwIfAborted();
-  const headers: Record<string, string | number> = { authorization: `Bearer ${config.token}` };
+  // We close, not the sidecar: one that closes while some of the body is unread resets the connection, and its answer is lost.
+  const headers: Record<string, string | number> = {
+    authorization: `Bearer ${config.token}`,
+    connection: "keep-alive",
+  };
   if (body !== undefined) {
     headers["content-type"] = "application/octet-stream";
     headers["content-length"] = body.sizeBytes - body.offset;
