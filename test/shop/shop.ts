@@ -47,6 +47,10 @@ export interface ShopOptions {
   sidecarEnv?: Record<string, string>;
   /** What the plugin's configuration has besides the example's. Not with `installedIn`. */
   pluginConfig?: Record<string, unknown>;
+  /** The folder of a plugin that goes by our plugin's id, in place of ours. */
+  pluginPath?: string;
+  /** On top of what the gateway needs. */
+  gatewayEnv?: Record<string, string>;
   /** A module that the gateway loads before anything else, and the environment that it needs. */
   gatewayPreload?: { module: string; env: Record<string, string> };
   /** A gateway's state folder with our plugin installed in it. Default: a new one, and the plugin from this repository's folder. */
@@ -55,7 +59,8 @@ export interface ShopOptions {
 
 /** Starts all four parts and resolves when a message can pass from end to end. */
 export async function openShop(options: ShopOptions = {}): Promise<Shop> {
-  const { log = () => {}, interrupted, sidecarEnv = {}, gatewayPreload, installedIn, pluginConfig = {} } = options;
+  const { log = () => {}, interrupted, sidecarEnv = {}, gatewayEnv = {}, gatewayPreload, installedIn } = options;
+  const { pluginConfig = {}, pluginPath } = options;
   const accounts = options.accounts ?? [{ id: "default", number: BOT_NUMBER }];
   const closers: (() => Promise<unknown>)[] = [];
   const close = async () => {
@@ -77,9 +82,9 @@ export async function openShop(options: ShopOptions = {}): Promise<Shop> {
       allowFrom: CUSTOMERS,
       groups: GROUPS,
       log,
-      plugin: { config: pluginConfig },
+      plugin: { config: pluginConfig, ...(pluginPath !== undefined && { path: pluginPath }) },
       ...(installedIn !== undefined && { stateDir: installedIn, plugin: "installed" }),
-      env: gatewayPreload ? preloaded(whatsapp.gatewayEnv(), gatewayPreload) : {},
+      env: { ...gatewayEnv, ...(gatewayPreload && preloaded(whatsapp.gatewayEnv(), gatewayPreload)) },
     });
     closers.push(() => gateway.dispose());
     const sidecar = new SidecarProcess({
