@@ -49,7 +49,7 @@ async function show(shop: Shop, customer: Contact): Promise<void> {
   shop.hotbags.answers(({ message_id, text }) => [
     { command_id: `reply-${message_id}`, type: "send_text", text: `Yes! (You asked: ${text})` },
   ]);
-  // The first message after a start takes OpenClaw seconds, because it loads what it needs only then.
+  say("\nA “hello” goes ahead, which is not timed: with its first message OpenClaw loads what it needs.");
   await customer.says("hello");
   await customer.hears();
 
@@ -63,7 +63,7 @@ async function show(shop: Shop, customer: Contact): Promise<void> {
   const { body } = await shop.health();
   const messages = body["messages"] as Record<string, number>;
   say(
-    `\nThe sidecar's ledger: ${messages["accepted"]} accepted = ${messages["delivered"]} delivered + ${messages["pending"]} pending + ${messages["dead"]} dead.`,
+    `\nThe sidecar's ledger, with the “hello”: ${messages["accepted"]} accepted = ${messages["delivered"]} delivered + ${messages["pending"]} pending + ${messages["dead"]} dead.`,
   );
   say("Try it yourself: npm run demo -- --chat\n");
 }
