@@ -7,7 +7,7 @@ export interface Ledger {
   received: number;
   /** Sent, and lost by OpenClaw before any hook of ours could see it; see `lostByOpenClaw`. */
   lostBefore: string[];
-  /** Sent, not lost by OpenClaw, and not at Hot Bags. There must be none. */
+  /** Sent, not lost by OpenClaw, and not at Hot Bags, with how old they were at their receipt. There must be none. */
   lost: string[];
   /** Chats whose messages OpenClaw handed to the plugin in another order than they were written in. */
   disorderedBefore: string[];
@@ -26,12 +26,17 @@ export interface Ledger {
 /** OpenClaw marks what is older than this, ms, as read at the first connection of a gateway process, and shows it to no hook (its issue 132260). */
 const OPENCLAW_WINDOW_MS = 60_000;
 
+/** How old a message was when OpenClaw sent its delivery receipt, ms, by WhatsApp's time: that is in whole seconds, rounded down. */
+function ageAtReceipt({ at, receipt }: Sent): number | undefined {
+  return receipt && receipt.atMs - Math.floor(at.getTime() / 1_000) * 1_000;
+}
+
 /**
  * Whether OpenClaw lost this message before any hook, by the WhatsApp double's own record: it sent a delivery receipt for it, and the message was
  * older than 60 s then.
  */
 function lostByOpenClaw(sent: Sent): boolean {
-  return sent.receipt !== undefined && sent.receipt.atMs - sent.at.getTime() > OPENCLAW_WINDOW_MS;
+  return (ageAtReceipt(sent) ?? 0) > OPENCLAW_WINDOW_MS;
 }
 
 /** Counts a run. `sent` in the order in which customers wrote; `captured` has the ids of messages in the order in which they came to the plugin, each once. */
@@ -47,7 +52,9 @@ export function count(shop: Shop, sent: readonly Sent[], captured: readonly stri
     sent: sent.length,
     received: accepted.size,
     lostBefore: missing.filter(lostByOpenClaw).map(({ id }) => id),
-    lost: missing.filter((message) => !lostByOpenClaw(message)).map(({ id }) => id),
+    lost: missing
+      .filter((message) => !lostByOpenClaw(message))
+      .map((message) => `${message.id} (receipt at the age of ${ageAtReceipt(message) ?? "…"} ms)`),
     disorderedBefore: disordered(
       inOrder(captured, sent),
       sent.map(({ id }) => id),
