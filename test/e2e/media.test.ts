@@ -36,6 +36,13 @@ afterEach(() => expect(shop.hotbags.violations).toEqual([]));
 
 const customer = () => shop.newCustomer();
 
+/** One who has written before: a first burst of somebody new is put out of order by Baileys, before OpenClaw sees it. */
+async function knownCustomer(): Promise<Contact> {
+  const someone = customer();
+  await received(await someone.says("hello"));
+  return someone;
+}
+
 const nameOf = (bytes: Buffer) => createHash("sha256").update(bytes).digest("hex");
 /** A picture like no other: behind its end a JPEG may have anything. */
 const picture = (size = 200_000) => Buffer.concat([file("photo.jpg"), randomBytes(size)]);
@@ -94,7 +101,7 @@ it("a picture from two customers, and twice from one, is stored once and goes wi
 });
 
 it("killed with a file in its hands, the sidecar gets it again: all messages arrive once, in order, with their bytes", async () => {
-  const [anna, ben] = [customer(), customer()];
+  const [anna, ben] = [await knownCustomer(), customer()];
   const [large, photo] = [pdf(LARGE_BYTES), picture()];
   writeFileSync(crashFile, "file:before-commit");
   const died = shop.sidecar.ended();
@@ -109,13 +116,13 @@ it("killed with a file in its hands, the sidecar gets it again: all messages arr
   const messages = await Promise.all([...sent, bens].map(received));
   expect(messages[1]?.media).toMatchObject([{ sha256: nameOf(large), omitted: OMITTED.tooLargeToInline }]);
   for (const n of [2, 4]) expect(messages[n]?.media).toMatchObject([whole(photo)]);
-  expect(acceptedFrom(anna)).toEqual(sent.map(({ id }) => id));
+  expect(acceptedFrom(anna).slice(1)).toEqual(sent.map(({ id }) => id));
   expect(storedBySidecar()).toContain(nameOf(large));
   await pluginKeepsNothing();
 });
 
 it("the gateway killed with files in its outbox brings them after its restart, once, in order, with their bytes", async () => {
-  const anna = customer();
+  const anna = await knownCustomer();
   const [large, photo] = [pdf(LARGE_BYTES), picture()];
   await shop.sidecar.kill();
   const sent = [
@@ -131,7 +138,7 @@ it("the gateway killed with files in its outbox brings them after its restart, o
   expect(messages[0]?.media).toMatchObject([whole(photo)]);
   expect(messages[2]?.media).toMatchObject([{ sha256: nameOf(large), omitted: OMITTED.tooLargeToInline }]);
   await received(await anna.says("a marker"));
-  expect(acceptedFrom(anna).slice(0, -1)).toEqual(sent.map(({ id }) => id));
+  expect(acceptedFrom(anna).slice(1, -1)).toEqual(sent.map(({ id }) => id));
   for (const { id } of sent) expect(shop.hotbags.requests.filter(({ key }) => key === id)).toHaveLength(1);
   await pluginKeepsNothing();
 });

@@ -240,6 +240,9 @@ describe("a restart", () => {
 it("a change of the plugin's configuration replaces its link, and loses no message", async () => {
   answerWith("still listening");
   const anna = customer();
+  // A first burst of somebody new is put out of order by Baileys.
+  const sent = [await anna.says("hello")];
+  await anna.hears("still listening");
   const links = () => {
     const said = (msg: string) => shop.sidecar.lines.filter((line) => line.msg === msg).length;
     return { opened: said("plugin connected"), open: said("plugin connected") - said("plugin disconnected") };
@@ -251,10 +254,10 @@ it("a change of the plugin's configuration replaces its link, and loses no messa
     plugin["sidecarUrl"] = String(plugin["sidecarUrl"]).replace("127.0.0.1", "localhost");
     return config;
   });
-  const sent = [await anna.says("one"), await anna.says("two"), await anna.says("three")];
+  for (const text of ["one", "two", "three"]) sent.push(await anna.says(text));
   await until("the link is a new one", () => links().opened === before.opened + 1, 30_000);
   sent.push(await anna.says("four"));
-  for (const _ of sent) await anna.hears("still listening");
+  for (const _ of sent.slice(1)) await anna.hears("still listening");
   await quiet();
   expect(links().open).toBe(before.open);
   const arrived = shop.hotbags.accepted.filter(({ from }) => from === anna.number).map(({ message_id }) => message_id);
