@@ -2,11 +2,23 @@
 // A kill empties the file, so that the next run lives.
 import { subscribe } from "node:diagnostics_channel";
 import { readFileSync, writeFileSync } from "node:fs";
+import { StatementSync } from "node:sqlite";
 
 const file = process.env.HOTBAGS_CRASH_FILE;
 
-subscribe("hotbags:step", (name) => {
-  if (readFileSync(file, "utf8") !== name) return;
+function at(step) {
+  if (readFileSync(file, "utf8") !== step) return;
   writeFileSync(file, "");
   process.kill(process.pid, "SIGKILL");
-});
+}
+
+subscribe("hotbags:step", at);
+
+// OpenClaw names no steps. This is the one that counts: where it writes down a message that has come in.
+for (const method of ["run", "get", "all"]) {
+  const execute = StatementSync.prototype[method];
+  StatementSync.prototype[method] = function (...values) {
+    if (/^insert into "?channel_ingress_events\b/i.test(this.sourceSQL)) at("openclaw:before-write");
+    return execute.apply(this, values);
+  };
+}

@@ -1,4 +1,9 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { writtenDown } from "../openclaw/ingress.ts";
 import { openShop, type Shop } from "../shop/shop.ts";
 import { until } from "../until.ts";
 import type { Contact, Sent } from "../whatsapp/index.ts";
@@ -8,15 +13,23 @@ import type { Contact, Sent } from "../whatsapp/index.ts";
 
 const MINUTE_MS = 60_000;
 
+const KILL_AT = fileURLToPath(new URL("../crash/kill-at.mjs", import.meta.url));
+
+const dir = mkdtempSync(join(tmpdir(), "hotbags-drops-"));
+const crashFile = join(dir, "crash-at");
 let shop: Shop;
 
 beforeAll(async () => {
-  shop = await openShop();
+  writeFileSync(crashFile, "");
+  shop = await openShop({ gatewayPreload: { module: KILL_AT, env: { HOTBAGS_CRASH_FILE: crashFile } } });
   shop.hotbags.answers((message) => [
     { command_id: `re-${message.message_id}`, type: "send_text", text: `re: ${message.text}` },
   ]);
 });
-afterAll(() => shop?.close());
+afterAll(async () => {
+  await shop?.close();
+  rmSync(dir, { recursive: true });
+});
 afterEach(() => expect(shop.hotbags.violations).toEqual([]));
 
 const customer = () => shop.newCustomer();
@@ -192,4 +205,27 @@ describe("messages that waited at WhatsApp", () => {
     expect(textsAtHotBags(anna)).toEqual(["hello", "half a minute ago", "just now"]);
     for (const sent of [longLost, await lost]) await isDropped(sent);
   });
+});
+
+it("what OpenClaw has not written down when it is killed is lost: WhatsApp has the receipts, and keeps it no longer", async () => {
+  const anna = customer();
+  const kept = await asks(anna, "hello");
+  await shop.gateway.stop();
+  // A backlog, because its first receipts are on their way for sure when OpenClaw comes to write.
+  const backlog: Sent[] = [];
+  for (let n = 1; n <= 20; n++) backlog.push(await anna.says(`bag ${n}`));
+  writeFileSync(crashFile, "openclaw:before-write");
+  await shop.gateway.start();
+  await until("the gateway is dead", () => shop.gateway.pid === undefined, 180_000);
+  const wroteDown = writtenDown(shop.gateway.stateDir);
+  expect([kept, ...backlog].map(wroteDown)).toEqual([true, ...backlog.map(() => false)]);
+  await shop.restartGateway();
+  await asks(anna, "and now?");
+  const again = backlog.filter(({ deliveries }) => deliveries > 1);
+  for (const { text } of again) await shop.hotbags.receives(text);
+  // What waited and what comes live may change places.
+  expect(textsAtHotBags(anna).sort()).toEqual(["hello", ...again.map(({ text }) => text), "and now?"].sort());
+  const lost = backlog.filter((sent) => !again.includes(sent));
+  expect(lost.length).toBeGreaterThan(0);
+  expect(lost.filter((sent) => !sent.receipt || isKnown(sent) || wasRead(sent))).toEqual([]);
 });

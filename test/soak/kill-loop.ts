@@ -1,8 +1,9 @@
 import type { Fault } from "../hotbags/index.ts";
+import { writtenDown } from "../openclaw/ingress.ts";
 import { CUSTOMERS, type Shop } from "../shop/shop.ts";
 import { until } from "../until.ts";
 import type { Contact, Sent } from "../whatsapp/index.ts";
-import { count, type Ledger } from "./ledger.ts";
+import { count, type Death, type Ledger } from "./ledger.ts";
 import { type Random, seeded } from "./random.ts";
 
 export interface KillLoopOptions {
@@ -42,6 +43,7 @@ const FAULTS: readonly Fault[] = [
 export async function killLoop(shop: Shop, options: KillLoopOptions): Promise<Ledger> {
   const sent: Sent[] = [];
   const captured = new Set<string>();
+  const deaths: Death[] = [];
   const forget = shop.gateway.onLine((line) => {
     const id = /message_id=(\S+) captured$/.exec(line)?.[1];
     if (id !== undefined) captured.add(id);
@@ -67,14 +69,14 @@ export async function killLoop(shop: Shop, options: KillLoopOptions): Promise<Le
     fail(shop, seeded(seedOf()), isOver),
     kill(sidecar, seeded(seedOf()), isOver, options.log),
     kill(hotbags, seeded(seedOf()), isOver, options.log),
-    killGateway(shop, seeded(seedOf()), options),
+    killGateway(shop, seeded(seedOf()), options, deaths),
   ]);
   options.log(`${sent.length} messages are written; waiting until all has settled`);
   shop.hotbags.clearFaults();
   const inDoubt = await settled(shop);
   sent.sort((a, b) => a.acceptedAtMs - b.acceptedAtMs);
   forget();
-  return count(shop, sent, [...captured], inDoubt);
+  return count(shop, sent, [...captured], deaths, inDoubt);
 }
 
 async function write(
@@ -124,15 +126,30 @@ async function killGateway(
   shop: Shop,
   random: Random,
   { durationMs, gatewayKills, log }: KillLoopOptions,
+  deaths: Death[],
 ): Promise<void> {
   const share = durationMs / (gatewayKills + 1);
   for (let n = 0; n < gatewayKills; n++) {
     await wait(share * (0.5 + random.next()));
     log("kill the gateway");
     await shop.gateway.kill();
+    const wroteDown = writtenDown(shop.gateway.stateDir);
+    const connectedMs = nextConnection(shop);
     await shop.restartGateway();
+    deaths.push({ untilMs: await connectedMs, wroteDown });
     log("the gateway is back");
   }
+}
+
+/** When the gateway is connected to WhatsApp the next time, ms since the epoch. */
+function nextConnection({ whatsapp }: Shop): Promise<number> {
+  const { promise, resolve } = Promise.withResolvers<number>();
+  const forget = whatsapp.onEvent(({ type, atMs }) => {
+    if (type !== "connected") return;
+    forget();
+    resolve(atMs);
+  });
+  return promise;
 }
 
 /** Waits until nothing moves any more. Returns how many replies are in doubt, or were handed to the gateway's own queue and dropped there. */

@@ -1,3 +1,4 @@
+import type { Addressed } from "../openclaw/ingress.ts";
 import type { Shop } from "../shop/shop.ts";
 import type { Sent } from "../whatsapp/index.ts";
 
@@ -23,6 +24,14 @@ export interface Ledger {
   violations: readonly string[];
 }
 
+/** A death of the gateway without warning. */
+export interface Death {
+  /** When the next process was connected to WhatsApp, ms since the epoch: a receipt before that is of the one that died, or of an earlier one. */
+  readonly untilMs: number;
+  /** Whether OpenClaw had written a message down before it died. */
+  wroteDown(message: Addressed): boolean;
+}
+
 /** OpenClaw marks what is older than this, ms, as read at the first connection of a gateway process, and shows it to no hook (its issue 132260). */
 const OPENCLAW_WINDOW_MS = 60_000;
 
@@ -32,15 +41,27 @@ function ageAtReceipt({ at, receipt }: Sent): number | undefined {
 }
 
 /**
- * Whether OpenClaw lost this message before any hook, by the WhatsApp double's own record: it sent a delivery receipt for it, and the message was
- * older than 60 s then.
+ * Whether OpenClaw lost this message before any hook. The WhatsApp double says that it sent a delivery receipt for it; and either the message was
+ * older than 60 s then, or OpenClaw died before it had written the message down (its issue 50563): Baileys sends the receipt first.
  */
-function lostByOpenClaw(sent: Sent): boolean {
-  return (ageAtReceipt(sent) ?? 0) > OPENCLAW_WINDOW_MS;
+function lostByOpenClaw(sent: Sent, deaths: readonly Death[]): boolean {
+  const { receipt } = sent;
+  if (receipt === undefined) return false;
+  const death = deaths.find(({ untilMs }) => receipt.atMs < untilMs);
+  return (ageAtReceipt(sent) ?? 0) > OPENCLAW_WINDOW_MS || death?.wroteDown(sent) === false;
 }
 
-/** Counts a run. `sent` in the order in which customers wrote; `captured` has the ids of messages in the order in which they came to the plugin, each once. */
-export function count(shop: Shop, sent: readonly Sent[], captured: readonly string[], inDoubt: number): Ledger {
+/**
+ * Counts a run. `sent` in the order in which customers wrote; `captured` has the ids of messages in the order in which they came to the plugin, each
+ * once; `deaths` are the gateway's, in their order.
+ */
+export function count(
+  shop: Shop,
+  sent: readonly Sent[],
+  captured: readonly string[],
+  deaths: readonly Death[],
+  inDoubt: number,
+): Ledger {
   const accepted = new Set(shop.hotbags.accepted.map(({ message_id }) => message_id));
   const missing = sent.filter(({ id }) => !accepted.has(id));
   const heard = new Map<string, number>();
@@ -51,9 +72,9 @@ export function count(shop: Shop, sent: readonly Sent[], captured: readonly stri
   return {
     sent: sent.length,
     received: accepted.size,
-    lostBefore: missing.filter(lostByOpenClaw).map(({ id }) => id),
+    lostBefore: missing.filter((message) => lostByOpenClaw(message, deaths)).map(({ id }) => id),
     lost: missing
-      .filter((message) => !lostByOpenClaw(message))
+      .filter((message) => !lostByOpenClaw(message, deaths))
       .map((message) => `${message.id} (receipt at the age of ${ageAtReceipt(message) ?? "…"} ms)`),
     disorderedBefore: disordered(
       inOrder(captured, sent),
