@@ -35,6 +35,8 @@ export interface PostOptions {
   readonly to?: string;
   /** Default `lid`. */
   readonly addressing?: Addressing;
+  /** True if the bot can't read it until it has asked for it again, as when the two ends disagree about their session. Default false. Not in groups. */
+  readonly unreadable?: boolean;
 }
 
 export interface SayOptions extends PostOptions {

@@ -27,6 +27,7 @@ export interface SentParts {
   readonly content: Content;
   readonly at: Date;
   readonly addressing: Addressing;
+  readonly unreadable: boolean;
 }
 
 /** The server's copy of a contact's message. */

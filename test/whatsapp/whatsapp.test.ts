@@ -323,6 +323,16 @@ describe("a bot", { timeout: TIMEOUT_MS }, () => {
     expect(asked).toEqual(expect.arrayContaining([direct.id, inGroup.id]));
   });
 
+  test("asks for a message again that a contact sends unreadable, and then has it once", async () => {
+    const anna = whatsapp.contact("+15550001");
+    await (await anna.says("hi")).received();
+    const sent = await anna.says("garbled", { unreadable: true });
+    await sent.received();
+    await bot.until(() => textsIn(anna.addresses.lid).length === 2);
+    expect(textsIn(anna.addresses.lid)).toEqual(["hi", "garbled"]);
+    expect(whatsapp.receipts.filter(({ kind }) => kind === "retry").map(({ id }) => id)).toEqual([sent.id]);
+  });
+
   test("that is logged out can't come back until it is linked again", async () => {
     const anna = whatsapp.contact("+15550001");
     await (await anna.says("hi")).received();

@@ -200,6 +200,8 @@ export class WhatsApp {
 
   readonly #post: Post = async (author, content, options) => {
     const { account } = this.#client(options.to);
+    if (options.unreadable && options.in)
+      throw new Error("Baileys reads a group message that was damaged all the same");
     const parts = {
       id: options.id ?? `3A${randomBytes(9).toString("hex").toUpperCase()}`,
       account,
@@ -208,6 +210,7 @@ export class WhatsApp {
       content: content(account.addresses.lid),
       at: options.at ?? new Date(),
       addressing: options.addressing ?? "lid",
+      unreadable: options.unreadable ?? false,
     } as const;
     if (parts.content.upload) this.#server.upload(parts.content.upload);
     return this.#accept(new SentMessage(parts));
