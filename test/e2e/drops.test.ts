@@ -207,6 +207,17 @@ describe("messages that waited at WhatsApp", () => {
   });
 });
 
+it("a message that Baileys can't read at first is lost, though it asks for it again and can read it then", async () => {
+  const anna = customer();
+  await asks(anna, "hello");
+  const lost = await anna.says("the blue one, please", { unreadable: true });
+  await lost.received();
+  await asks(anna, "and now?");
+  expect(textsAtHotBags(anna)).toEqual(["hello", "and now?"]);
+  const asked = shop.whatsapp.receipts.filter(({ id, kind }) => id === lost.id && kind === "retry");
+  expect([asked.length, lost.deliveries, isKnown(lost)]).toEqual([1, 2, false]);
+});
+
 it("what OpenClaw has not written down when it is killed is lost: WhatsApp has the receipts, and keeps it no longer", async () => {
   const anna = customer();
   const kept = await asks(anna, "hello");

@@ -6,8 +6,8 @@ import type { Sent } from "../whatsapp/index.ts";
 export interface Ledger {
   sent: number;
   received: number;
-  /** Sent, and lost by OpenClaw before any hook of ours could see it; see `lostByOpenClaw`. */
-  lostBefore: string[];
+  /** Sent, and lost by OpenClaw before any hook of ours could see it. */
+  lostBefore: { id: string; reason: Reason }[];
   /** Sent, not lost by OpenClaw, and not at Hot Bags, with how old they were at their receipt. There must be none. */
   lost: string[];
   /** Chats whose messages OpenClaw handed to the plugin in another order than they were written in. */
@@ -18,7 +18,9 @@ export interface Ledger {
   replies: number;
   /** Replies that a customer saw twice. There must be none. */
   repliesTwice: string[];
-  /** Replies that no customer saw and that the sidecar does not call in doubt or queued by the gateway. There must be none. */
+  /** Replies that a phone got, could not read, and did not get again: the same fault of Baileys that makes messages unreadable. */
+  repliesUnreadable: number;
+  /** Replies that no customer saw, none of these, and that the sidecar does not call in doubt or queued by the gateway. There must be none. */
   repliesLost: string[];
   inDoubt: number;
   violations: readonly string[];
@@ -40,15 +42,24 @@ function ageAtReceipt({ at, receipt }: Sent): number | undefined {
   return receipt && receipt.atMs - Math.floor(at.getTime() / 1_000) * 1_000;
 }
 
+const REASONS = ["too old", "unreadable at first", "not written down when the gateway was killed"] as const;
+type Reason = (typeof REASONS)[number];
+
 /**
- * Whether OpenClaw lost this message before any hook. The WhatsApp double says that it sent a delivery receipt for it; and either the message was
- * older than 60 s then, or OpenClaw died before it had written the message down (its issue 50563): Baileys sends the receipt first.
+ * Why OpenClaw lost this message before any hook, by what others than we recorded; undefined if it did not. The WhatsApp double says that a
+ * delivery receipt came for it; and
+ * - the message was older than 60 s then; or
+ * - Baileys had asked for it again first. It loses its place in a session with a contact to whom it sends in the instant in which it reads
+ *   (Baileys' issue 2811), and OpenClaw has put the unreadable copy down as done then; or
+ * - OpenClaw died before it had written the message down (its issue 50563): Baileys sends the receipt first.
  */
-function lostByOpenClaw(sent: Sent, deaths: readonly Death[]): boolean {
+function lossByOpenClaw(sent: Sent, asked: ReadonlySet<string>, deaths: readonly Death[]): Reason | undefined {
   const { receipt } = sent;
-  if (receipt === undefined) return false;
+  if (receipt === undefined) return undefined;
+  if ((ageAtReceipt(sent) ?? 0) > OPENCLAW_WINDOW_MS) return "too old";
+  if (asked.has(sent.id)) return "unreadable at first";
   const death = deaths.find(({ untilMs }) => receipt.atMs < untilMs);
-  return (ageAtReceipt(sent) ?? 0) > OPENCLAW_WINDOW_MS || death?.wroteDown(sent) === false;
+  return death?.wroteDown(sent) === false ? "not written down when the gateway was killed" : undefined;
 }
 
 /**
@@ -63,19 +74,23 @@ export function count(
   inDoubt: number,
 ): Ledger {
   const accepted = new Set(shop.hotbags.accepted.map(({ message_id }) => message_id));
-  const missing = sent.filter(({ id }) => !accepted.has(id));
+  const asked = new Set(shop.whatsapp.receipts.filter(({ kind }) => kind === "retry").map(({ id }) => id));
+  const missing = sent
+    .filter(({ id }) => !accepted.has(id))
+    .map((message) => ({ message, reason: lossByOpenClaw(message, asked, deaths) }));
   const heard = new Map<string, number>();
   for (const { text, delivered } of shop.whatsapp.sent) {
     if (text !== undefined && delivered) heard.set(text, (heard.get(text) ?? 0) + 1);
   }
+  const repliesUnreadable = shop.whatsapp.undecrypted.filter(({ resolved }) => !resolved).length;
   const texts = shop.hotbags.issued.flatMap(({ command }) => command.text ?? []);
   return {
     sent: sent.length,
     received: accepted.size,
-    lostBefore: missing.filter((message) => lostByOpenClaw(message, deaths)).map(({ id }) => id),
+    lostBefore: missing.flatMap(({ message: { id }, reason }) => (reason ? [{ id, reason }] : [])),
     lost: missing
-      .filter((message) => !lostByOpenClaw(message, deaths))
-      .map((message) => `${message.id} (receipt at the age of ${ageAtReceipt(message) ?? "…"} ms)`),
+      .filter(({ reason }) => !reason)
+      .map(({ message }) => `${message.id} (receipt at the age of ${ageAtReceipt(message) ?? "…"} ms)`),
     disorderedBefore: disordered(
       inOrder(captured, sent),
       sent.map(({ id }) => id),
@@ -87,7 +102,8 @@ export function count(
     ordered: texts.length,
     replies: texts.filter((text) => heard.has(text)).length,
     repliesTwice: [...heard].filter(([, times]) => times > 1).map(([text]) => text),
-    repliesLost: texts.filter((text) => !heard.has(text)).slice(inDoubt),
+    repliesUnreadable,
+    repliesLost: texts.filter((text) => !heard.has(text)).slice(inDoubt + repliesUnreadable),
     inDoubt,
     violations: shop.hotbags.violations,
   };
@@ -136,11 +152,16 @@ export function drawLedger(ledger: Ledger): string {
     ["messages sent by customers", ledger.sent],
     ["received by Hot Bags, once per key", ledger.received],
     ["lost by OpenClaw before any hook", ledger.lostBefore.length],
+    ...REASONS.map((reason): [string, number] => [
+      `  ${reason}`,
+      ledger.lostBefore.filter((loss) => loss.reason === reason).length,
+    ]),
     ["lost by the bridge", ledger.lost.length],
     ["chats put out of order by OpenClaw before any hook", ledger.disorderedBefore.length],
     ["chats put out of order by the bridge", ledger.disordered.length],
     ["replies ordered by Hot Bags", ledger.ordered],
     ["seen by customers", ledger.replies],
+    ["unreadable on the phone, and not sent again by Baileys", ledger.repliesUnreadable],
     ["seen twice", ledger.repliesTwice.length],
     ["in doubt, for the operator", ledger.inDoubt],
   ];
