@@ -50,7 +50,7 @@ type Reason = (typeof REASONS)[number];
  * delivery receipt came for it; and
  * - the message was older than 60 s then; or
  * - Baileys had asked for it again first. It loses its place in a session with a contact to whom it sends in the instant in which it reads
- *   (Baileys' issue 2811), and OpenClaw has put the unreadable copy down as done then; or
+ *   (Baileys' pull request 2811), and OpenClaw has put the unreadable copy down as done then; or
  * - OpenClaw died before it had written the message down (its issue 50563): Baileys sends the receipt first.
  */
 function lossByOpenClaw(sent: Sent, asked: ReadonlySet<string>, deaths: readonly Death[]): Reason | undefined {
