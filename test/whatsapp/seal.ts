@@ -4,6 +4,7 @@ import type { Contact } from "./contact.ts";
 import type { Group } from "./group.ts";
 import type { SentParts } from "./sent.ts";
 import type { EncType } from "./signal/device.ts";
+import { tamper } from "./signal/tamper.ts";
 
 export interface SealOptions {
   /** The place in the backlog, if the message is written as a part of it. */
@@ -17,27 +18,19 @@ export interface SealOptions {
  * a bot that was killed between decrypting and sending its receipt would find the key used, and lose the message.
  */
 export async function seal(parts: SentParts, options: SealOptions): Promise<BinaryNode> {
-  const encrypted = await encryptFor(parts, options.attempt);
-  const content = parts.unreadable && options.attempt === undefined ? encrypted.map(damaged) : encrypted;
+  const content = await encryptFor(parts, options.attempt);
   return { tag: "message", attrs: { ...envelope(parts), ...offlineAttr(options.offline) }, content };
 }
 
-/** What fits no session. The middle of it is authenticated in every form; the end of a first message is not. */
-function damaged(enc: BinaryNode): BinaryNode {
-  const ciphertext = Buffer.from(enc.content as Uint8Array);
-  const middle = ciphertext.length >> 1;
-  ciphertext.writeUInt8(ciphertext.readUInt8(middle) ^ 1, middle);
-  return { ...enc, content: ciphertext };
-}
-
-async function encryptFor({ account, author, group, content }: SentParts, attempt?: number): Promise<BinaryNode[]> {
+async function encryptFor(parts: SentParts, attempt?: number): Promise<BinaryNode[]> {
+  const { account, author, group, content } = parts;
   const { message, mediaType, unavailable } = content;
   if (unavailable !== undefined) return [{ tag: "unavailable", attrs: { type: unavailable } }];
   const extra = {
     ...(mediaType && { mediatype: mediaType }),
     ...(attempt !== undefined && { count: String(attempt) }),
   };
-  if (!group) return [await directly(author, account, message, extra)];
+  if (!group) return [await directly(author, account, message, extra, parts.unreadable && attempt === undefined)];
 
   const me = author.number;
   const { ciphertext, distribution } = await author.device.senderKeys.encrypt(group.id, me, encodeWAMessage(message));
@@ -60,10 +53,12 @@ async function directly(
   account: Account,
   message: proto.IMessage,
   extra: Record<string, string>,
+  unreadable = false,
 ): Promise<BinaryNode> {
   await ensureSession(author, account);
-  const { type, ciphertext } = await author.device.encrypt(account.peer, encodeWAMessage(message));
-  return { tag: "enc", attrs: { v: "2", type: type satisfies EncType, ...extra }, content: ciphertext };
+  const encrypted = await author.device.encrypt(account.peer, encodeWAMessage(message));
+  const content = unreadable ? tamper(encrypted) : encrypted.ciphertext;
+  return { tag: "enc", attrs: { v: "2", type: encrypted.type satisfies EncType, ...extra }, content };
 }
 
 /**

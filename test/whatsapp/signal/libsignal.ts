@@ -43,6 +43,20 @@ interface SessionCipher {
   decryptWhisperMessage(data: Buffer): Promise<Buffer>;
 }
 
+/** What a first message is on the wire, behind its version byte: keys that open a session, and the message itself. */
+export interface FirstMessage {
+  /** Ends with its MAC. */
+  message: Uint8Array;
+}
+
+/** The part of libsignal's wire format that the double reads. */
+interface WireFormat {
+  PreKeyWhisperMessage: {
+    decode(bytes: Uint8Array): FirstMessage;
+    encode(message: FirstMessage): { finish(): Uint8Array };
+  };
+}
+
 /** The parts of libsignal that the double uses; its own types lack half of them. */
 interface LibSignal {
   ProtocolAddress: new (name: string, deviceId: number) => Address;
@@ -56,12 +70,14 @@ interface LibSignal {
 
 const SESSION_FILES = /\/libsignal\/(index|src\/session_[a-z]+)\.js$/;
 
+// libsignal is a dependency of Baileys, not of ours, so it is resolved from there.
+const require = createRequire(createRequire(import.meta.url).resolve("baileys"));
+
 /**
  * Loads a private copy of libsignal's session code with a mute console: it prints whole session objects, keys and all.
- * libsignal is a dependency of Baileys, not of ours, so it is resolved from there; what Baileys has loaded stays as it is.
+ * What Baileys has loaded stays as it is.
  */
 function loadQuietly(): LibSignal {
-  const require = createRequire(createRequire(import.meta.url).resolve("baileys"));
   const loadedByBaileys = Object.entries(require.cache).filter(([path]) => SESSION_FILES.test(path));
   for (const [path] of loadedByBaileys) delete require.cache[path];
   const hooks = registerHooks({
@@ -81,3 +97,4 @@ function loadQuietly(): LibSignal {
 }
 
 export const libsignal = loadQuietly();
+export const wireFormat = require("libsignal/src/protobufs.js") as WireFormat;
