@@ -32,6 +32,7 @@ const TASKS = {
       ["run those that wait for minutes beside them; you see how they went at the end", ...vitest("patience", args)],
     ],
   ],
+  "test:repeat": (args) => [...BUILD, ["", "node", ["test/setup/repeat.ts", ...args]]],
   soak: (args) => [...BUILD, ["", "node", ["test/soak/soak.ts", ...args]]],
   bench: (args) => [...BUILD, ["", "node", ["test/bench/bench.ts", ...args]]],
   demo: (args) => [...BUILD, ["", "node", ["test/demo/demo.ts", ...args]]],
