@@ -1,4 +1,11 @@
+import { availableParallelism, freemem } from "node:os";
 import { defineConfig } from "vitest/config";
+
+/** What a gateway, its sidecar and the test beside it need, bytes: 1.3 GB were seen at most. */
+const GATEWAY_BYTES = 2 * 1024 ** 3;
+
+/** A start keeps one core busy for 20 s, so two gateways share two cores well. One alone where memory is short. */
+const gatewaysAtOnce = Math.max(1, Math.min(2, availableParallelism(), Math.floor(freemem() / GATEWAY_BYTES)));
 
 export default defineConfig({
   test: {
@@ -19,8 +26,9 @@ export default defineConfig({
         test: {
           name: "gateway",
           include: ["test/{e2e,crash,soak}/**/*.test.ts"],
-          // A gateway takes two thirds of this machine's memory and a core while it starts: one at a time.
-          fileParallelism: false,
+          setupFiles: ["test/setup/count-gateways.ts"],
+          maxWorkers: gatewaysAtOnce,
+          sequence: { groupOrder: 1 },
           testTimeout: 120_000,
           hookTimeout: 180_000,
         },
@@ -30,7 +38,9 @@ export default defineConfig({
           name: "patience",
           // What takes minutes of waiting for OpenClaw, and hardly any work: `npm test` runs it beside the project above.
           include: ["test/patience/**/*.test.ts"],
+          setupFiles: ["test/setup/count-gateways.ts"],
           fileParallelism: false,
+          sequence: { groupOrder: 2 },
           hookTimeout: 180_000,
         },
       },

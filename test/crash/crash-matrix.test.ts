@@ -1,16 +1,14 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { openShop, type Shop } from "../shop/shop.ts";
 import { until } from "../until.ts";
+import { CrashPoint } from "./crash-point.ts";
 import { drawTable, type Row } from "./table.ts";
 
 // A crash point before and after every commit and every effect on the outside. At each, a customer's message is on its way, the process is killed with
 // SIGKILL exactly there and started again, and the far ends tell what they saw: Hot Bags how many POSTs and messages, the phone how many replies.
 
-const PRELOAD = fileURLToPath(new URL("./kill-at.mjs", import.meta.url));
 const GUARANTEES = fileURLToPath(new URL("../../docs/guarantees.md", import.meta.url));
 
 /** In the sidecar, along a message's way. POSTs: how many Hot Bags sees in all. */
@@ -45,23 +43,17 @@ const GATEWAY_POINTS = [
   { point: "reply-seen", meaning: "WhatsApp has the reply, the sidecar has no answer: in doubt" },
 ];
 
+const crash = { sidecar: new CrashPoint(), gateway: new CrashPoint() };
 let shop: Shop;
-let folder: string;
 const rows: Row[] = [];
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), "hotbags-crash-"));
-  for (const part of ["sidecar", "gateway"]) writeFileSync(join(folder, part), "");
-  const preload = `--import=${PRELOAD}`;
-  shop = await openShop({
-    sidecarEnv: { NODE_OPTIONS: preload, HOTBAGS_CRASH_FILE: join(folder, "sidecar") },
-    gatewayPreload: { module: PRELOAD, env: { HOTBAGS_CRASH_FILE: join(folder, "gateway") } },
-  });
+  shop = await openShop({ sidecarPreload: crash.sidecar, gatewayPreload: crash.gateway });
   shop.hotbags.answers((message) => [{ command_id: `reply-${message.message_id}`, type: "send_text", text: "reply" }]);
 });
 afterAll(async () => {
   await shop?.close();
-  rmSync(folder, { recursive: true });
+  for (const point of Object.values(crash)) point.remove();
 });
 
 const customer = () => shop.newCustomer();
@@ -89,7 +81,7 @@ for (const { point, meaning, posts, fault } of SIDECAR_POINTS) {
   it(`the sidecar, killed at ${point}`, async () => {
     const anna = customer();
     if (fault) shop.hotbags.faultFor(({ from }) => from === anna.number, { status: 503 });
-    writeFileSync(join(folder, "sidecar"), point);
+    crash.sidecar.arm(point);
     const killed = shop.sidecar.ended();
     const sent = await anna.says(`on its way at ${point}`);
     expect(await killed).toBe("SIGKILL");
@@ -110,7 +102,7 @@ for (const { point, meaning } of GATEWAY_POINTS) {
     const anna = customer();
     // The answer comes when the gateway is gone already, except where the gateway is to die of sending it.
     if (point !== "reply-seen") shop.hotbags.faultFor(({ from }) => from === anna.number, { delayMs: 2_000 });
-    writeFileSync(join(folder, "gateway"), point);
+    crash.gateway.arm(point);
     const sent = await anna.says(`on its way at ${point}`);
     await until("the gateway is dead", () => shop.gateway.pid === undefined, 30_000);
     await shop.restartGateway();

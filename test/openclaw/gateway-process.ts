@@ -1,8 +1,13 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { channel } from "node:diagnostics_channel";
 import { once } from "node:events";
 import type { LogTail } from "./log-tail.ts";
 import { OPENCLAW } from "./places.ts";
 import { killStragglers } from "./stragglers.ts";
+
+/** The diagnostics channel that tells of each start. */
+export const GATEWAY_STARTS = "hotbags:gateway-start";
+const starts = channel(GATEWAY_STARTS);
 
 /** After SIGTERM a gateway is given this long, ms. An idle one takes 1 s; one with a hook that hangs would take 315 s. */
 const STOP_PATIENCE_MS = 20_000;
@@ -42,6 +47,7 @@ export function runGateway(root: string, env: Record<string, string>, log: LogTa
   });
   const { pid } = child;
   if (pid === undefined) throw new Error(`could not start ${process.execPath} ${OPENCLAW}`);
+  starts.publish(pid);
   log.follow(child.stdout);
   log.follow(child.stderr);
   const exit = once(child, "exit").then(async ([code, signal]): Promise<Exit> => {

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { cp, mkdir, mkdtemp, readFile, realpath, rm, symlink, unlink, writeFile } from "node:fs/promises";
 import { delimiter, dirname, join, relative } from "node:path";
+import { compileCache } from "./compile-cache.ts";
 import { createLogTail } from "./log-tail.ts";
 import { CACHE, configPath, OPENCLAW } from "./places.ts";
 
@@ -18,9 +19,14 @@ const MADE = "made-in";
  * The plugin itself (80 MB) is not copied: OpenClaw loads it from where its install record says it is, which is in the template.
  */
 export async function copyStateTemplate(stateDir: string, log: (line: string) => void): Promise<void> {
-  const template = (await findTemplate()) ?? (await makeTemplate(log));
+  const template = await ensureStateTemplate(log);
   const left = new Set([join(template, "npm"), join(template, MADE)]);
   await cp(template, stateDir, { recursive: true, filter: (source) => !left.has(source) });
+}
+
+/** Makes the template unless it is there. Resolves with its folder. */
+export async function ensureStateTemplate(log: (line: string) => void): Promise<string> {
+  return (await findTemplate()) ?? (await makeTemplate(log));
 }
 
 /** The template's real folder, unless it is missing or was moved: its install record holds absolute paths. */
@@ -84,6 +90,9 @@ async function install(stateDir: string, root: string): Promise<void> {
     OPENCLAW_STATE_DIR: stateDir,
     OPENCLAW_CONFIG_PATH: configPath(root),
     OPENCLAW_NO_AUTO_UPDATE: "1",
+    // What it compiles, the first gateway needs not compile again.
+    NODE_COMPILE_CACHE: await compileCache(),
+    OPENCLAW_PACKAGED_COMPILE_CACHE_RESPAWNED: "1",
   };
   const args = [OPENCLAW, "plugins", "install", `npm:@openclaw/whatsapp@${VERSION}`, "--force"];
   const child = spawn(process.execPath, args, { env, stdio: ["ignore", "pipe", "pipe"] });

@@ -1,86 +1,69 @@
 // The way into every `npm run …`: works on any Node from 18 on, without a single package installed, and sets up what is missing.
 // Plain JavaScript with Node's own modules only, because nothing else exists yet when it runs.
-import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { run, runSteps, say } from "./steps.mjs";
+import { drawTimes } from "./times.mjs";
 
 /** Not in package.json's `packageManager`: pnpm would look that up at the registry in every run. */
 const PNPM = "pnpm@12.21.0";
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const CACHE = join(ROOT, "node_modules", ".cache", "hotbags");
 const STAMP = join(CACHE, "installed");
+/** Where the test runs leave what their files took: test/setup/time-report.ts. */
+const TIMES = join(CACHE, "times");
 
-/** What each script runs, in order; a step that fails ends it. A list of steps runs at once. `args` are those after `--`. */
+const step = (title, program, ...args) => ({ title, program, args });
+/** A step whose failure does not keep the others from being run. */
+const check = (...it) => ({ ...step(...it), check: true });
+const vitest = (title, project, args) =>
+  check(title, "vitest", "run", "--project", project, "--reporter=default", `--reporter=${REPORT}`, ...args);
+const REPORT = "./test/setup/time-report.ts";
+
+const BUILD = [
+  step("build shared", "tsc", "-p", "shared"),
+  step("check plugin", "tsc", "-p", "plugin"),
+  step("build plugin", "node", "plugin/build.mjs"),
+  step("build sidecar", "tsc", "-p", "sidecar"),
+];
+/** Where `npm run package` puts what an operator installs. */
+const PACKAGES = "dist";
+
+/** What each script runs, in order; a list of steps runs at once. `args` are those after `--`. */
 const TASKS = {
   build: () => BUILD,
   package: () => {
     mkdirSync(join(ROOT, PACKAGES), { recursive: true });
-    return [...BUILD, ["pack the plugin", "npm", ["pack", "./plugin", "--pack-destination", PACKAGES]]];
+    return [...BUILD, step("pack the plugin", "npm", "pack", "./plugin", "--pack-destination", PACKAGES)];
   },
   test: (args) => [
     ...BUILD,
-    ["check format and lint", "biome", ["ci", "--error-on-warnings"]],
-    ["check types", "tsc", ["-p", "test"]],
-    ["look for dead code", "knip", []],
-    // One after the other: a gateway that starts needs both cores.
-    ["run unit tests", ...vitest("unit", args)],
+    check("check format and lint", "biome", "ci", "--error-on-warnings"),
+    check("check types", "tsc", "-p", "test"),
+    check("look for dead code", "knip"),
+    // Before those on the gateway, and not beside them: gateways that start need all cores.
+    [
+      vitest("run unit tests", "unit", args),
+      check("install OpenClaw's WhatsApp plugin beside them", "node", "test/setup/prepare-gateway.ts"),
+    ],
     // But these side by side: the patient ones take as long as OpenClaw's patience lasts, and use next to nothing.
     [
-      ["run end-to-end tests on the real gateway", ...vitest("gateway", args)],
-      ["run those that wait for minutes beside them; you see how they went at the end", ...vitest("patience", args)],
+      vitest("run end-to-end tests on the real gateway", "gateway", args),
+      vitest("run those that wait for minutes beside them; you see how they went at the end", "patience", args),
     ],
   ],
-  "test:repeat": (args) => [...BUILD, ["", "node", ["test/setup/repeat.ts", ...args]]],
-  soak: (args) => [...BUILD, ["", "node", ["test/soak/soak.ts", ...args]]],
-  bench: (args) => [...BUILD, ["", "node", ["test/bench/bench.ts", ...args]]],
-  demo: (args) => [...BUILD, ["", "node", ["test/demo/demo.ts", ...args]]],
+  "test:repeat": (args) => [...BUILD, step("", "node", "test/setup/repeat.ts", ...args)],
+  soak: (args) => [...BUILD, step("", "node", "test/soak/soak.ts", ...args)],
+  bench: (args) => [...BUILD, step("", "node", "test/bench/bench.ts", ...args)],
+  demo: (args) => [...BUILD, step("", "node", "test/demo/demo.ts", ...args)],
 };
-const vitest = (project, args) => ["vitest", ["run", "--project", project, "--passWithNoTests", ...args]];
-const BUILD = [
-  ["build shared", "tsc", ["-p", "shared"]],
-  ["check plugin", "tsc", ["-p", "plugin"]],
-  ["build plugin", "node", ["plugin/build.mjs"]],
-  ["build sidecar", "tsc", ["-p", "sidecar"]],
-];
-/** Where `npm run package` puts what an operator installs. */
-const PACKAGES = "dist";
 
 /** The versions that OpenClaw 2026.9.6 runs on. */
 function isNodeFit(version) {
   const [major, minor] = version.split(".").map(Number);
   return (major === 24 && minor >= 16) || (major === 26 && minor >= 1) || major > 26;
-}
-
-/** Runs a program; resolves when it ended well. Its output is shown as it comes; with `quiet` it is what this resolves with, or part of the error. */
-function run(program, args, { env = process.env, quiet = false } = {}) {
-  return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { cwd: ROOT, env, stdio: quiet ? ["ignore", "pipe", "pipe"] : "inherit" });
-    let output = "";
-    child.stdout?.on("data", (chunk) => (output += chunk));
-    child.stderr?.on("data", (chunk) => (output += chunk));
-    // Ctrl-C reaches the whole group; the child cleans up and decides how this ends.
-    const ignore = () => {};
-    const forward = () => child.kill("SIGTERM");
-    process.on("SIGINT", ignore);
-    process.on("SIGTERM", forward);
-    child.on("error", reject);
-    child.on("close", (code, signal) => {
-      process.off("SIGINT", ignore);
-      process.off("SIGTERM", forward);
-      if (code === 0) return resolve(output);
-      reject(new Error(`${output}${[program, ...args].join(" ")} ended with ${signal ?? `code ${code}`}`));
-    });
-  });
-}
-
-/** Runs steps side by side: the first one is seen as it goes, the others at the end. All run to their end, also where one fails. */
-async function runAtOnce([shown, ...others], run) {
-  const ends = await Promise.allSettled([run(shown), ...others.map((step) => run(step, { quiet: true }))]);
-  for (const { value } of ends) if (value) process.stdout.write(value);
-  const failed = ends.filter(({ status }) => status === "rejected").map(({ reason }) => reason.message);
-  if (failed.length > 0) throw new Error(failed.join("\n"));
 }
 
 /** Installs the packages unless this very set is installed already, so that a second run needs neither time nor network. */
@@ -90,7 +73,7 @@ async function install() {
   const digest = wanted.update(PNPM).digest("hex");
   if (existsSync(STAMP) && readFileSync(STAMP, "utf8") === digest) return;
   say("install packages (once; about 20 seconds)");
-  await run("npx", ["--yes", PNPM, "install", "--frozen-lockfile"], { quiet: true });
+  await run("npx", ["--yes", PNPM, "install", "--frozen-lockfile"], { cwd: ROOT, quiet: true });
   mkdirSync(CACHE, { recursive: true });
   writeFileSync(STAMP, digest);
 }
@@ -105,24 +88,22 @@ function findNode() {
   );
 }
 
-function say(text) {
-  process.stdout.write(`· ${text}\n`);
-}
-
 async function main([task, ...args]) {
   const steps = TASKS[task];
   if (!steps) throw new Error(`there is no task ${JSON.stringify(task)}; there are ${Object.keys(TASKS).join(", ")}`);
+  const startedAt = performance.now();
   await install();
-  const node = findNode();
+  const installed = { title: "install packages", seconds: (performance.now() - startedAt) / 1_000 };
   const env = {
     ...process.env,
-    PATH: [dirname(node), join(ROOT, "node_modules", ".bin"), process.env.PATH].join(delimiter),
+    PATH: [dirname(findNode()), join(ROOT, "node_modules", ".bin"), process.env.PATH].join(delimiter),
+    HOTBAGS_TEST_TIMES: TIMES,
   };
-  const runStep = ([title, program, programArgs], options) => {
-    if (title) say(title);
-    return run(program === "node" ? node : program, programArgs, { env, ...options });
-  };
-  for (const step of steps(args)) await (Array.isArray(step[0]) ? runAtOnce(step, runStep) : runStep(step));
+  rmSync(TIMES, { recursive: true, force: true });
+  const taken = await runSteps(steps(args), { cwd: ROOT, env });
+  if (task === "test") process.stdout.write(drawTimes([installed, ...taken], TIMES));
+  const failed = taken.filter(({ failure }) => failure !== undefined);
+  if (failed.length > 0) throw new Error(failed.map(({ title, failure }) => `${title}: ${failure}`).join("\n"));
 }
 
 main(process.argv.slice(2)).catch((error) => {

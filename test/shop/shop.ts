@@ -5,7 +5,14 @@ import { type HotBags, startHotBags } from "../hotbags/index.ts";
 import { freePort } from "../hotbags/port.ts";
 import { type BotAccount, type Gateway, startGateway } from "../openclaw/index.ts";
 import { until } from "../until.ts";
-import { type Contact, startWhatsApp, type WhatsApp } from "../whatsapp/index.ts";
+import {
+  type Contact,
+  type ContactOptions,
+  type Group,
+  type GroupOptions,
+  startWhatsApp,
+  type WhatsApp,
+} from "../whatsapp/index.ts";
 import { SidecarProcess } from "./sidecar-process.ts";
 
 export const BOT_NUMBER = "+15559990000";
@@ -15,19 +22,23 @@ const BRIDGE_TOKEN = "bridge-token-of-the-test-shop";
 export const HMAC_SECRET = "hmac-secret-of-the-test-shop";
 
 /** Customers that the gateway lets through. */
-export const CUSTOMERS = Array.from({ length: 40 }, (_, n) => `+155500010${String(n + 1).padStart(2, "0")}`);
+export const CUSTOMERS = Array.from({ length: 200 }, (_, n) => `+15550001${String(n + 1).padStart(3, "0")}`);
 
 /** Groups that the gateway lets through. */
-export const GROUPS = Array.from({ length: 9 }, (_, n) => `12036300000000000${n + 1}@g.us`);
+const GROUPS = Array.from({ length: 20 }, (_, n) => `1203630000000000${String(n + 1).padStart(2, "0")}@g.us`);
 
 /** All four parts of the path, running: the two far ends as doubles, everything between them real. */
 export interface Shop {
   whatsapp: WhatsApp;
   gateway: Gateway;
   sidecar: SidecarProcess;
+  /** The sidecar's state folder. */
+  stateDir: string;
   hotbags: HotBags;
   /** A customer whom nobody was given yet, so that no test depends on another. @throws Error when there is none left. */
-  newCustomer(): Contact;
+  newCustomer(options?: ContactOptions): Contact;
+  /** A group that nobody was given yet, and that the gateway lets through. @throws Error when there is none left. */
+  newGroup(options: GroupOptions): Group;
   /** What `GET /health` of the sidecar says now. */
   health(): Promise<{ status: number; body: Record<string, unknown> }>;
   /** Starts the gateway again, and resolves when messages come through it. */
@@ -35,6 +46,9 @@ export interface Shop {
   /** Ends what was started, in reverse, and removes its folders. */
   close(): Promise<void>;
 }
+
+/** A module that a process loads before anything else, and the environment that it needs. */
+type Preload = { module: string; env: Record<string, string> };
 
 export interface ShopOptions {
   /** The bots of the gateway. Default: one, `default`. */
@@ -52,15 +66,17 @@ export interface ShopOptions {
   /** On top of what the gateway needs. */
   gatewayEnv?: Record<string, string>;
   /** A module that the gateway loads before anything else, and the environment that it needs. */
-  gatewayPreload?: { module: string; env: Record<string, string> };
+  gatewayPreload?: Preload;
+  /** The same for the sidecar. */
+  sidecarPreload?: Preload;
   /** A gateway's state folder with our plugin installed in it. Default: a new one, and the plugin from this repository's folder. */
   installedIn?: string;
 }
 
 /** Starts all four parts and resolves when a message can pass from end to end. */
 export async function openShop(options: ShopOptions = {}): Promise<Shop> {
-  const { log = () => {}, interrupted, sidecarEnv = {}, gatewayEnv = {}, gatewayPreload, installedIn } = options;
-  const { pluginConfig = {}, pluginPath } = options;
+  const { log = () => {}, interrupted, sidecarEnv = {}, gatewayEnv = {}, installedIn } = options;
+  const { pluginConfig = {}, pluginPath, gatewayPreload, sidecarPreload } = options;
   const accounts = options.accounts ?? [{ id: "default", number: BOT_NUMBER }];
   const closers: (() => Promise<unknown>)[] = [];
   const close = async () => {
@@ -95,6 +111,7 @@ export async function openShop(options: ShopOptions = {}): Promise<Shop> {
       BRIDGE_LISTEN: `127.0.0.1:${port}`,
       BRIDGE_TOKEN,
       BRIDGE_STATE_DIR: stateDir,
+      ...(sidecarPreload && preloaded({}, sidecarPreload)),
       ...sidecarEnv,
     });
     closers.push(() => sidecar.stop());
@@ -124,20 +141,28 @@ export async function openShop(options: ShopOptions = {}): Promise<Shop> {
       throw new Error("interrupted");
     });
     await Promise.race(givenUp ? [ready, givenUp] : [ready]);
-    const unused = [...CUSTOMERS];
-    const newCustomer = () => {
-      const number = unused.shift();
-      if (number === undefined) throw new Error("there are no more customers: make the list CUSTOMERS longer");
-      return whatsapp.contact(number);
-    };
-    return { whatsapp, gateway, sidecar, hotbags, newCustomer, health, restartGateway, close };
+    const nextCustomer = handOut(CUSTOMERS, "CUSTOMERS");
+    const nextGroup = handOut(GROUPS, "GROUPS");
+    const newCustomer = (options?: ContactOptions) => whatsapp.contact(nextCustomer(), options);
+    const newGroup = (options: GroupOptions) => whatsapp.group(nextGroup(), options);
+    return { whatsapp, gateway, sidecar, hotbags, stateDir, newCustomer, newGroup, health, restartGateway, close };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-/** The environment of a gateway that loads one more module, besides what the WhatsApp double has it load. */
-function preloaded(given: Record<string, string>, { module, env }: { module: string; env: Record<string, string> }) {
+/** Each of them once. @throws Error when there is none left. */
+function handOut(all: readonly string[], list: string): () => string {
+  const unused = [...all];
+  return () => {
+    const next = unused.shift();
+    if (next === undefined) throw new Error(`they are all in use: make the list ${list} longer`);
+    return next;
+  };
+}
+
+/** The environment of a process that loads one more module, besides those that it is given. */
+function preloaded(given: Record<string, string>, { module, env }: Preload) {
   return { ...env, NODE_OPTIONS: `${given["NODE_OPTIONS"] ?? ""} --import=${module}`.trim() };
 }

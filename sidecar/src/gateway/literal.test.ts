@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { literal } from "./literal.ts";
 
-// That OpenClaw turns these into the text they stand for is shown on the real gateway: test/e2e/reply-texts.test.ts.
+// That OpenClaw turns these into the text they stand for is shown on the real gateway: test/e2e/one-gateway/reply-texts.suite.ts.
 it.each([
   ["an ordinary text stays legible", "Yes, two left!", "&#89;es, two left!"],
   ["marks, brackets and tags", "Now *all* [a](b) <i>", "&#78;ow &#42;all&#42; &#91;a&#93;(b) &#60;i&#62;"],

@@ -1,31 +1,25 @@
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { BOT_NUMBER, CUSTOMERS, GROUPS, openShop, type Shop } from "../shop/shop.ts";
-import { until } from "../until.ts";
-import { type Contact, type Group, image, type PostOptions, type Sent, voice } from "../whatsapp/index.ts";
-import { addressesOf } from "../whatsapp/jid.ts";
+import { beforeAll, describe, expect, it } from "vitest";
+import { BOT_NUMBER } from "../../shop/shop.ts";
+import { until } from "../../until.ts";
+import { type Contact, type Group, image, type PostOptions, type Sent, voice } from "../../whatsapp/index.ts";
+import { addressesOf } from "../../whatsapp/jid.ts";
 import { DROPPED, file, KINDS } from "./kinds.ts";
+import { shop } from "./shop.ts";
 import { CHANGED, DROPPED_TEXTS, UNCHANGED } from "./texts.ts";
 
-// What Hot Bags gets of each kind of message, through one real gateway. `vitest run --project gateway test/e2e/kinds -u` writes the
-// examples in docs/contract anew.
-let shop: Shop;
+// What Hot Bags gets of each kind of message. `vitest run --project gateway one-gateway -t kinds -u` writes the examples in docs/contract
+// anew.
 let anna: Contact;
 let ben: Contact;
 let group: Group;
 
-beforeAll(async () => {
-  shop = await openShop();
-  anna = shop.whatsapp.contact(CUSTOMERS[0] ?? "", { name: "Anna" });
-  ben = shop.whatsapp.contact(CUSTOMERS[1] ?? "", { name: "Ben" });
-  group = shop.whatsapp.group(GROUPS[0] ?? "", { subject: "Deals", members: [anna, ben] });
-});
-afterAll(() => shop?.close());
-afterEach(() => {
-  expect(shop.hotbags.violations).toEqual([]);
-  shop.hotbags.answers(() => []);
+beforeAll(() => {
+  anna = shop.newCustomer({ name: "Anna" });
+  ben = shop.newCustomer({ name: "Ben" });
+  group = shop.newGroup({ subject: "Deals", members: [anna, ben] });
 });
 
 /** The message at Hot Bags. */
@@ -45,7 +39,7 @@ async function expectExample(name: string, sent: Sent, stable: Record<string, st
   let example = `${JSON.stringify(JSON.parse(body), null, 2)}\n`;
   for (const [volatile, placeholder] of Object.entries(stable)) example = example.replaceAll(volatile, placeholder);
   for (const path of [shop.gateway.stateDir, process.cwd(), "/media/inbound"]) expect(example).not.toContain(path);
-  const path = fileURLToPath(new URL(`../../docs/contract/${name}.json`, import.meta.url));
+  const path = fileURLToPath(new URL(`../../../docs/contract/${name}.json`, import.meta.url));
   await expect(example).toMatchFileSnapshot(path);
 }
 
@@ -161,7 +155,7 @@ describe("in a group", () => {
 
   it("nothing is forwarded of a member whom the operator has not allowed", async () => {
     const eve = shop.whatsapp.contact("+15550009999", { name: "Eve" });
-    const mixed = shop.whatsapp.group(GROUPS[1] ?? "", { subject: "Mixed", members: [anna, eve] });
+    const mixed = shop.newGroup({ subject: "Mixed", members: [anna, eve] });
     const stranger = await eve.says("let me in", { in: mixed });
     const friend = await anna.says("the next message of this group", { in: mixed });
     await stranger.received();

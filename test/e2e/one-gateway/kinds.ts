@@ -18,7 +18,7 @@ import {
   viewOnce,
   voice,
   withheld,
-} from "../whatsapp/index.ts";
+} from "../../whatsapp/index.ts";
 
 /** A kind of message that a customer sends directly. Its name is that of its example in docs/contract. */
 export interface Kind {
@@ -46,7 +46,7 @@ function cards(kind: "contact" | "contacts", ...contacts: Card[]): object {
 
 /** A small, valid file of test/files. */
 export function file(name: string): Buffer {
-  return readFileSync(new URL(`../files/${name}`, import.meta.url));
+  return readFileSync(new URL(`../../files/${name}`, import.meta.url));
 }
 
 const photo = () => image(file("photo.jpg"));

@@ -1,38 +1,17 @@
 import { createHash, randomBytes } from "node:crypto";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
-import { OMITTED } from "../../shared/src/index.ts";
-import { openShop, type Shop } from "../shop/shop.ts";
-import { until } from "../until.ts";
-import { type Contact, document, image, type Sent } from "../whatsapp/index.ts";
+import { expect, it } from "vitest";
+import { OMITTED } from "../../../shared/src/index.ts";
+import { until } from "../../until.ts";
+import { type Contact, document, image, type Sent } from "../../whatsapp/index.ts";
 import { file } from "./kinds.ts";
+import { crash, MAX_FILE_BYTES, shop } from "./shop.ts";
 
 // Attachments from the phone to Hot Bags, which checks that data_base64 is what sha256 and size_bytes say. Each part's own tests
 // of files are elsewhere; these show that the parts fit together.
-const KILL_AT = fileURLToPath(new URL("../crash/kill-at.mjs", import.meta.url));
-const MAX_FILE_BYTES = 6_000_000;
 /** More than goes inline (3 MB), less than the limit for files. */
 const LARGE_BYTES = 4_000_000;
-
-const dir = mkdtempSync(join(tmpdir(), "hotbags-attachments-"));
-const crashFile = join(dir, "crash-at");
-let shop: Shop;
-
-beforeAll(async () => {
-  writeFileSync(crashFile, "");
-  shop = await openShop({
-    pluginConfig: { maxFileBytes: MAX_FILE_BYTES },
-    sidecarEnv: { BRIDGE_STATE_DIR: dir, NODE_OPTIONS: `--import=${KILL_AT}`, HOTBAGS_CRASH_FILE: crashFile },
-  });
-});
-afterAll(async () => {
-  await shop?.close();
-  rmSync(dir, { recursive: true, force: true });
-});
-afterEach(() => expect(shop.hotbags.violations).toEqual([]));
 
 const customer = () => shop.newCustomer();
 
@@ -62,7 +41,7 @@ const captured = ({ id }: Sent) =>
     () => shop.gateway.logs.some((line) => line.includes(`message_id=${id} captured`)),
     30_000,
   );
-const storedBySidecar = () => readdirSync(join(dir, "media"));
+const storedBySidecar = () => readdirSync(join(shop.stateDir, "media"));
 
 const keptByPlugin = () => readdirSync(join(shop.gateway.stateDir, "hotbags", "media"));
 const pluginKeepsNothing = () => until("the plugin keeps no copy any more", () => keptByPlugin().length === 0);
@@ -103,7 +82,7 @@ it("a picture from two customers, and twice from one, is stored once and goes wi
 it("killed with a file in its hands, the sidecar gets it again: all messages arrive once, in order, with their bytes", async () => {
   const [anna, ben] = [await knownCustomer(), customer()];
   const [large, photo] = [pdf(LARGE_BYTES), picture()];
-  writeFileSync(crashFile, "file:before-commit");
+  crash.sidecar.arm("file:before-commit");
   const died = shop.sidecar.ended();
   const sent = [await anna.says("before"), await anna.sends(document(large, { fileName: "large.pdf" }))];
   expect(await died).toBe("SIGKILL");
@@ -118,27 +97,5 @@ it("killed with a file in its hands, the sidecar gets it again: all messages arr
   for (const n of [2, 4]) expect(messages[n]?.media).toMatchObject([whole(photo)]);
   expect(acceptedFrom(anna).slice(1)).toEqual(sent.map(({ id }) => id));
   expect(storedBySidecar()).toContain(nameOf(large));
-  await pluginKeepsNothing();
-});
-
-it("the gateway killed with files in its outbox brings them after its restart, once, in order, with their bytes", async () => {
-  const anna = await knownCustomer();
-  const [large, photo] = [pdf(LARGE_BYTES), picture()];
-  await shop.sidecar.kill();
-  const sent = [
-    await anna.sends(image(photo)),
-    await anna.says("between"),
-    await anna.sends(document(large, { fileName: "large.pdf" })),
-  ];
-  for (const one of sent) await captured(one);
-  expect(keptByPlugin()).toEqual(expect.arrayContaining([large, photo].map(nameOf)));
-  await shop.gateway.kill();
-  await Promise.all([shop.restartGateway(), shop.sidecar.start()]);
-  const messages = await Promise.all(sent.map(received));
-  expect(messages[0]?.media).toMatchObject([whole(photo)]);
-  expect(messages[2]?.media).toMatchObject([{ sha256: nameOf(large), omitted: OMITTED.tooLargeToInline }]);
-  await received(await anna.says("a marker"));
-  expect(acceptedFrom(anna).slice(1, -1)).toEqual(sent.map(({ id }) => id));
-  for (const { id } of sent) expect(shop.hotbags.requests.filter(({ key }) => key === id)).toHaveLength(1);
   await pluginKeepsNothing();
 });

@@ -1,18 +1,8 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { openShop, type Shop } from "../shop/shop.ts";
-import { seeded } from "../soak/random.ts";
+import { describe, expect, it } from "vitest";
+import { seeded } from "../../soak/random.ts";
+import { shop } from "./shop.ts";
 
-// What a customer reads is what Hot Bags wrote, whatever OpenClaw would make of such a text if a model had written it; one gateway for all.
-let shop: Shop;
-
-beforeAll(async () => {
-  shop = await openShop();
-});
-afterAll(() => shop?.close());
-afterEach(() => {
-  expect(shop.hotbags.violations).toEqual([]);
-  shop.hotbags.answers(() => []);
-});
+// What a customer reads is what Hot Bags wrote, whatever OpenClaw would make of such a text if a model had written it.
 
 const customer = () => shop.newCustomer();
 
@@ -162,7 +152,7 @@ describe("changes on the way", () => {
 
 it("in a group the number of a member after @ becomes a mention", async () => {
   const anna = customer();
-  const group = shop.whatsapp.group("120363000000000002@g.us", { members: [anna] });
+  const group = shop.newGroup({ members: [anna] });
   const texts = [`Hello @${anna.number}!`, `${anna.number}, @15559999999 and mail@${anna.number} are no members`];
   shop.hotbags.answers(({ message_id }) =>
     texts.map((text, n) => ({ command_id: `${message_id}-${n}`, type: "send_text", text })),
@@ -233,7 +223,7 @@ describe("a text of more than 4,000 characters arrives in pieces", () => {
     const long = Array.from({ length: 500 }, (_, n) => line(n)).join("\n");
     shop.hotbags.answers(() => [
       { command_id: "long", type: "send_text", text: long },
-      { command_id: "after it", type: "send_text", text: LAST },
+      { command_id: "after the long one", type: "send_text", text: LAST },
     ]);
     shop.whatsapp.onSend = ({ chat }) => {
       if (chat === anna.number) {

@@ -1,0 +1,29 @@
+import { CrashPoint } from "../../crash/crash-point.ts";
+import { openShop, type Shop } from "../../shop/shop.ts";
+
+/** The plugin's limit for files, so low that a test can go beyond it. */
+export const MAX_FILE_BYTES = 6_000_000;
+
+/** The shop of all suites in this folder; open while their tests run. */
+export let shop: Shop;
+
+/** Where its processes can be killed. */
+export const crash = { sidecar: new CrashPoint(), gateway: new CrashPoint() };
+
+/** Opens the shop with all that any of the suites needs. The bot is `default`; `outlet` is its second number. */
+export async function open(): Promise<void> {
+  shop = await openShop({
+    accounts: [
+      { id: "default", number: "+15559990000" },
+      { id: "outlet", number: "+15559990001" },
+    ],
+    pluginConfig: { maxFileBytes: MAX_FILE_BYTES },
+    sidecarPreload: crash.sidecar,
+    gatewayPreload: crash.gateway,
+  });
+}
+
+export async function close(): Promise<void> {
+  await shop?.close();
+  for (const point of Object.values(crash)) point.remove();
+}
