@@ -1,5 +1,5 @@
 import type { InboundMessage } from "@hotbags/shared";
-import type { Captured, DispatchContext } from "../capture.ts";
+import type { Captured, DispatchContext } from "../capture/capture.ts";
 
 /** A message as capture makes it. */
 export function message(fields: Partial<InboundMessage> = {}): InboundMessage {

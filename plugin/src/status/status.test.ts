@@ -2,16 +2,16 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { Bridge } from "./bridge.ts";
-import { LINK_TIMING } from "./link.ts";
+import { Bridge } from "../bridge.ts";
+import { LINK_TIMING } from "../link/link.ts";
+import { temporaryFolder } from "../testing/folder.ts";
+import { memoryLog } from "../testing/log.ts";
+import { directContext } from "../testing/messages.ts";
+import { ScratchSidecar, TOKEN } from "../testing/sidecar.ts";
+import { until } from "../testing/until.ts";
 import { BEAT_MS, readStatus, statusFile } from "./status.ts";
 import { reportStatus } from "./status-report.ts";
 import { statusTable } from "./status-table.ts";
-import { temporaryFolder } from "./testing/folder.ts";
-import { memoryLog } from "./testing/log.ts";
-import { directContext } from "./testing/messages.ts";
-import { ScratchSidecar, TOKEN } from "./testing/sidecar.ts";
-import { until } from "./testing/until.ts";
 
 async function setUp() {
   const sidecar = await ScratchSidecar.start();

@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test, vi } from "vitest";
+import { memoryLog } from "../testing/log.ts";
+import { until } from "../testing/until.ts";
 import { BurstLog } from "./burst-log.ts";
-import { memoryLog } from "./testing/log.ts";
-import { until } from "./testing/until.ts";
 
 function setUp(gatherMs: number) {
   const written = memoryLog();

@@ -12,15 +12,15 @@ import {
 import { dirname, join } from "node:path";
 import { type InboundMessage, inboundMessage, OMITTED } from "@hotbags/shared";
 import { expect, onTestFinished, test } from "vitest";
-import { type Captured, captureDispatched } from "./capture.ts";
+import { type Captured, captureDispatched } from "../capture/capture.ts";
+import { captureReceived } from "../capture/message-received.ts";
+import { Outbox } from "../outbox/outbox.ts";
+import { savedFile, sha256Of } from "../testing/files.ts";
+import { temporaryFolder } from "../testing/folder.ts";
+import { memoryLog } from "../testing/log.ts";
+import { directContext } from "../testing/messages.ts";
+import { until } from "../testing/until.ts";
 import { INTAKE_LIMITS, Intake, type IntakeLimits } from "./intake.ts";
-import { captureReceived } from "./net.ts";
-import { Outbox } from "./outbox.ts";
-import { savedFile, sha256Of } from "./testing/files.ts";
-import { temporaryFolder } from "./testing/folder.ts";
-import { memoryLog } from "./testing/log.ts";
-import { directContext } from "./testing/messages.ts";
-import { until } from "./testing/until.ts";
 
 const MAX_FILE_BYTES = 1_000_000;
 const LONG: Partial<IntakeLimits> = { heldMs: 60_000, heldConsumedMs: 60_000 };
@@ -203,7 +203,7 @@ test("a message with files has its place in the chat before they are copied", as
   expect(outbox.after(0, 10).map((seq) => outbox.get(seq)?.messageId)).toEqual(["M1", "M2"]);
 });
 
-test("the net waits for no copy; the complete capture takes its place and brings the files", async () => {
+test("message_received waits for no copy; the complete capture takes its place and brings the files", async () => {
   const { intake, outbox, save, messageAt, ready } = setUp(LONG);
   const fact = save("a.jpg", randomBytes(1_000));
   await intake.store(received("M1", fact), "unlikely consumed");
@@ -214,7 +214,7 @@ test("the net waits for no copy; the complete capture takes its place and brings
   expect(outbox.totals()).toMatchObject({ waiting: 1, files: 1 });
 });
 
-test("what only the net has seen is copied before it goes", async () => {
+test("what only message_received has seen is copied before it goes", async () => {
   const { intake, save, messageAt, ready } = setUp({ heldConsumedMs: 1 });
   const bytes = randomBytes(1_000);
   await intake.store(received("M1", save("a.jpg", bytes)), "likely consumed");

@@ -1,10 +1,10 @@
 import { rm } from "node:fs/promises";
 import { setTimeout as after } from "node:timers/promises";
 import { type InboundMessage, type MediaItem, OMITTED, step } from "@hotbags/shared";
+import { type Log, line } from "../host/log.ts";
+import type { MediaFolder } from "../outbox/media-folder.ts";
+import type { Outbox, Row } from "../outbox/outbox.ts";
 import { type Copied, copyFile } from "./copy.ts";
-import { type Log, line } from "./log.ts";
-import type { MediaFolder } from "./media-folder.ts";
-import type { Outbox, Row } from "./outbox.ts";
 
 /** Bytes of files that may wait for the sidecar; those of messages in the making count too. */
 const MAX_MEDIA_BYTES = 2 * 1024 ** 3;

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { type PluginFrame, VERSION, WIRE_VERSION } from "@hotbags/shared";
-import type { Outbox, Row } from "./outbox.ts";
+import type { Outbox, Row } from "../outbox/outbox.ts";
 
 /** The first frame of a connection. */
 export function helloFrame(openclawVersion: string): string {

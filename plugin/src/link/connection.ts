@@ -1,14 +1,14 @@
 import { MAX_CREDIT, parseFrame, type RefusalCode, type SidecarFrame, sidecarFrame } from "@hotbags/shared";
 import type { WebSocket } from "ws";
-import type { LinkConfig } from "./config.ts";
+import type { LinkConfig } from "../host/config.ts";
+import { Complaint, type Log, line, reasonOf } from "../host/log.ts";
+import type { Outbox } from "../outbox/outbox.ts";
+import type { LinkReport } from "../status/status.ts";
 import { Delivery } from "./delivery.ts";
 import { dial } from "./dial.ts";
 import { helloFrame, statusFrame } from "./frames.ts";
 import type { LinkTiming } from "./link.ts";
-import { Complaint, type Log, line, reasonOf } from "./log.ts";
 import type { Observations } from "./observations.ts";
-import type { Outbox } from "./outbox.ts";
-import type { LinkReport } from "./status.ts";
 import { Uploads } from "./uploads.ts";
 
 /** Bytes that may wait in the socket; a slow sidecar stops us here, not at the end of memory. */

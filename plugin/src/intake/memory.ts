@@ -1,6 +1,6 @@
-import { type Captured, keyOf } from "./capture.ts";
+import { type Captured, keyOf } from "../capture/capture.ts";
 
-/** The net's view of a message, which waits for the complete one. */
+/** Says that only `message_received` has seen a message, which waits for the complete one. */
 export type Held = "unlikely consumed" | "likely consumed";
 
 export type InMemory = {
@@ -26,7 +26,7 @@ export class Memory {
     return this.#byMessage.size;
   }
 
-  /** Keeps a message, or completes the net's view of it. Undefined if there is no room. */
+  /** Keeps a message, or completes what `message_received` saw of it. Undefined if there is no room. */
   keep(captured: Captured, held: Held | undefined): InMemory | undefined {
     const key = keyOf(captured).join("\n");
     const known = this.#byMessage.get(key);

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { describeIssues, type InboundMessage, inboundMessage } from "@hotbags/shared";
 import { normalizeAddress } from "./address.ts";
-import { describeMedia } from "./media.ts";
+import { describeAttachments } from "./attachments.ts";
 import { rawOf } from "./raw.ts";
 import { isQuotedMedia, textOf } from "./words.ts";
 
@@ -13,7 +13,7 @@ export type DispatchContext = Readonly<Record<string, unknown>>;
 
 /**
  * What a hook saw, ready for the outbox: a message, or what could not be made into one and must not be lost either.
- * `sources` are the paths of the files that are to be copied before the message may go, see `describeMedia`.
+ * `sources` are the paths of the files that are to be copied before the message may go, see `describeAttachments`.
  */
 export type Captured =
   | { ok: true; message: InboundMessage; sources?: readonly (string | null)[] }
@@ -71,7 +71,7 @@ export function isWhatsApp(context: DispatchContext): boolean {
 /** Makes a message of facts, or says in words which field cannot be one. Never throws. */
 export function assemble(facts: Facts, nowMs: number): Captured {
   const account = typeof facts.account === "string" && facts.account !== "" ? facts.account : "default";
-  const { media, sources } = describeMedia(facts.media);
+  const { media, sources } = describeAttachments(facts.media);
   const candidate = {
     account_id: account,
     message_id: facts.messageId,

@@ -1,6 +1,6 @@
 import { dirname, join } from "node:path";
 import { type InboundMessage, type Omitted, step } from "@hotbags/shared";
-import { type Captured, keyOf } from "./capture.ts";
+import { type Captured, keyOf } from "../capture/capture.ts";
 import { type Columns, Database } from "./database.ts";
 import { MediaFolder } from "./media-folder.ts";
 import { type Copy, type StoredFile, StoredFiles } from "./stored-files.ts";
@@ -42,8 +42,8 @@ export type Limits = { messages: number; bytes: number };
  * Messages that the sidecar has not confirmed, in one SQLite file. Every write is on disk when the call returns
  * (`synchronous=FULL`), and every call is synchronous: a hook that returns has left nothing in memory.
  *
- * A message is `held` (seen by the net, waiting for the complete capture; or waiting for its files to be copied) or
- * ready; it leaves by `remove` (acknowledged) or `park` (refused for good). Its files are in the folder `media` beside
+ * A message is `held` or ready. Held means: only `message_received` has seen it, and the complete capture is awaited; or
+ * its files are not copied yet. It leaves by `remove` (acknowledged) or `park` (refused for good). Its files are in the folder `media` beside
  * the database, and go with the last message that has them.
  */
 export class Outbox {
@@ -85,7 +85,7 @@ export class Outbox {
     const bytes = Buffer.byteLength(body);
     if (!this.#hasRoom(bytes) && this.#db.one(KNOWN, ...key) === undefined) throw this.#full();
     const { sources } = captured;
-    const level = held ? SEEN_BY_NET : sources === undefined ? READY : WITHOUT_FILES;
+    const level = held ? RECEIVED_ONLY : sources === undefined ? READY : WITHOUT_FILES;
     const listed = sources === undefined ? null : JSON.stringify(sources);
     const row = this.#db.one(PUT, ...key, nowMs, level, bytes, body, listed);
     return row === undefined ? undefined : { seq: Number(row["seq"]) };
@@ -232,14 +232,14 @@ export class Outbox {
 }
 
 const KNOWN = "SELECT 1 FROM waiting WHERE account = ? AND chat = ? AND message_id = ?";
-/** A message's `held`. What is complete takes the place of what the net saw, never the other way round. */
+/** A message's `held`. What is complete takes the place of what `message_received` saw, never the other way round. */
 const READY = 0;
-const SEEN_BY_NET = 1;
+const RECEIVED_ONLY = 1;
 const WITHOUT_FILES = 2;
 const PUT = `INSERT INTO waiting (account, chat, message_id, captured_at, held, bytes, body, sources) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
   ON CONFLICT (account, chat, message_id) DO UPDATE
   SET held = excluded.held, bytes = excluded.bytes, body = excluded.body, sources = excluded.sources
-  WHERE waiting.held > 0 AND excluded.held <> ${SEEN_BY_NET} RETURNING seq`;
+  WHERE waiting.held > 0 AND excluded.held <> ${RECEIVED_ONLY} RETURNING seq`;
 const COMPLETE = "UPDATE waiting SET held = 0, sources = NULL, files = ?, bytes = ?, body = ? WHERE seq = ?";
 const OMIT = "UPDATE waiting SET files = files - 1, bytes = ?, body = ? WHERE seq = ?";
 const PREDECESSOR = "SELECT seq FROM waiting WHERE account = ? AND chat = ? AND seq < ? ORDER BY seq DESC LIMIT 1";

@@ -1,6 +1,6 @@
 import { WebSocket } from "ws";
-import type { LinkConfig } from "./config.ts";
-import { reasonOf } from "./log.ts";
+import type { LinkConfig } from "../host/config.ts";
+import { reasonOf } from "../host/log.ts";
 
 /** The sidecar's frames are a few hundred bytes. */
 const MAX_INCOMING_BYTES = 64 * 1024;

@@ -1,12 +1,12 @@
 import { open } from "node:fs/promises";
 import { setTimeout as after } from "node:timers/promises";
 import { MEDIA_PATH, OMITTED, type Omitted, step } from "@hotbags/shared";
+import type { LinkConfig } from "../host/config.ts";
+import { Complaint, type Log, line, reasonOf } from "../host/log.ts";
+import { isPassing } from "../intake/copy.ts";
+import type { StoredFile } from "../outbox/stored-files.ts";
 import { backoffMs } from "./backoff.ts";
-import type { LinkConfig } from "./config.ts";
-import { isPassing } from "./copy.ts";
-import { Complaint, type Log, line, reasonOf } from "./log.ts";
 import { type Answer, request } from "./media-request.ts";
-import type { StoredFile } from "./stored-files.ts";
 
 /** Files on their way at a time; each holds one connection to the sidecar and 64 KiB. */
 const MAX_UPLOADS = 4;

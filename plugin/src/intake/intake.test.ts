@@ -1,12 +1,12 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { type Limits, Outbox } from "../outbox/outbox.ts";
+import { temporaryFolder } from "../testing/folder.ts";
+import { memoryLog } from "../testing/log.ts";
+import { captured } from "../testing/messages.ts";
+import { until } from "../testing/until.ts";
 import { INTAKE_LIMITS, Intake, type IntakeLimits } from "./intake.ts";
-import { type Limits, Outbox } from "./outbox.ts";
-import { temporaryFolder } from "./testing/folder.ts";
-import { memoryLog } from "./testing/log.ts";
-import { captured } from "./testing/messages.ts";
-import { until } from "./testing/until.ts";
 
 const FAST: IntakeLimits = { ...INTAKE_LIMITS, retryMs: 1, heldMs: 1, heldConsumedMs: 1, holdMs: 60_000 };
 
@@ -47,7 +47,7 @@ test("a stored message is on disk when store resolves, and is announced", async 
   expect(ready).toEqual([1]);
 });
 
-test("the net's message is announced when the complete one comes", async () => {
+test("a message seen by message_received is announced when the complete one comes", async () => {
   const { intake, ready } = setUp({ heldMs: 60_000 });
   await intake.store(captured({ raw: {} }), "unlikely consumed");
   expect(ready).toEqual([]);
@@ -55,7 +55,7 @@ test("the net's message is announced when the complete one comes", async () => {
   expect(ready).toEqual([1]);
 });
 
-test("the net's message is announced after a while if no complete one comes", async () => {
+test("a message seen by message_received is announced after a while if no complete one comes", async () => {
   const { intake, ready } = setUp();
   await intake.store(captured(), "unlikely consumed");
   await until("released", () => ready.length === 1);
@@ -113,7 +113,7 @@ test("with a full memory too the hook is held longer, and the loss is named if e
   expect(log.lines.at(-1)).toMatch(/^error hotbags: account=default chat=\+1555…01 message_id=B could not be kept/);
 });
 
-test("in memory too the complete capture takes the net's place", async () => {
+test("in memory too the complete capture takes the place of message_received's", async () => {
   const { intake, breakDisk, repair } = setUp({ heldMs: 60_000 });
   breakDisk();
   await intake.store(captured({ raw: {} }), "unlikely consumed");

@@ -1,6 +1,6 @@
 import { MAX_FILE_BYTES } from "@hotbags/shared";
 import { expect, test } from "vitest";
-import manifest from "../openclaw.plugin.json" with { type: "json" };
+import manifest from "../../openclaw.plugin.json" with { type: "json" };
 import { maxFileBytes, parseConfig } from "./config.ts";
 
 const token = "s3cret";

@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
+import { temporaryFolder } from "../testing/folder.ts";
+import { captured, message } from "../testing/messages.ts";
 import { type Limits, Outbox, OutboxFullError } from "./outbox.ts";
 import { NewerOutboxError } from "./schema.ts";
-import { temporaryFolder } from "./testing/folder.ts";
-import { captured, message } from "./testing/messages.ts";
 
 const NOW = 1_767_607_200_000;
 
@@ -46,7 +46,7 @@ test("the second capture of a message changes nothing; the same id in another ch
   expect(JSON.parse(outbox.get(1)?.body ?? "")).toEqual(message());
 });
 
-test("what the net has seen is completed by the full capture, and only once", () => {
+test("what message_received has seen is completed by the full capture, and only once", () => {
   const outbox = open();
   const seen = outbox.put(captured({ raw: {} }), NOW, true);
   expect(outbox.get(seen?.seq ?? 0)?.held).toBe(true);
@@ -58,7 +58,7 @@ test("what the net has seen is completed by the full capture, and only once", ()
   expect(outbox.totals()).toMatchObject({ waiting: 1, waitingBytes: Buffer.byteLength(JSON.stringify(message())) });
 });
 
-test("what the net has seen goes as it is when it is released, and a later capture changes nothing", () => {
+test("what message_received has seen goes as it is when it is released, and a later capture changes nothing", () => {
   const outbox = open();
   const seq = outbox.put(captured({ raw: {} }), NOW, true)?.seq ?? 0;
   expect(outbox.held()).toEqual([seq]);
@@ -151,7 +151,7 @@ test("two instances on one file do not harm each other", () => {
 
 test("whatever put has confirmed is there after the process is killed", async () => {
   const file = outboxFile();
-  const script = fileURLToPath(new URL("./testing/put-forever.ts", import.meta.url));
+  const script = fileURLToPath(new URL("../testing/put-forever.ts", import.meta.url));
   const child = spawn(process.execPath, [script, file], { stdio: ["ignore", "pipe", "inherit"] });
   let said = "";
   for await (const chunk of child.stdout) {

@@ -1,16 +1,16 @@
 import { join } from "node:path";
 import { WIRE_VERSION } from "@hotbags/shared";
 import { expect, onTestFinished, test } from "vitest";
+import { Outbox } from "../outbox/outbox.ts";
+import { temporaryFolder } from "../testing/folder.ts";
+import { memoryLog } from "../testing/log.ts";
+import { captured } from "../testing/messages.ts";
+import { ScratchSidecar, TOKEN } from "../testing/sidecar.ts";
+import { until } from "../testing/until.ts";
 import { backoffMs } from "./backoff.ts";
 import { sentFrame } from "./frames.ts";
 import { LINK_TIMING, Link, type LinkTiming } from "./link.ts";
 import { Observations } from "./observations.ts";
-import { Outbox } from "./outbox.ts";
-import { temporaryFolder } from "./testing/folder.ts";
-import { memoryLog } from "./testing/log.ts";
-import { captured } from "./testing/messages.ts";
-import { ScratchSidecar, TOKEN } from "./testing/sidecar.ts";
-import { until } from "./testing/until.ts";
 
 const NOW = 1_767_607_200_000;
 const FAST: LinkTiming = { ...LINK_TIMING, reconnectBaseMs: 1, reconnectMaxMs: 5, retryMs: 1 };

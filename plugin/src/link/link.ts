@@ -1,11 +1,11 @@
 import { setTimeout as after } from "node:timers/promises";
+import type { LinkConfig } from "../host/config.ts";
+import { Complaint, type Log, line } from "../host/log.ts";
+import type { Outbox } from "../outbox/outbox.ts";
+import type { LinkReport } from "../status/status.ts";
 import { backoffMs } from "./backoff.ts";
-import type { LinkConfig } from "./config.ts";
 import { Connection, type Ended } from "./connection.ts";
-import { Complaint, type Log, line } from "./log.ts";
 import type { Observations } from "./observations.ts";
-import type { Outbox } from "./outbox.ts";
-import type { LinkReport } from "./status.ts";
 
 /** All in milliseconds. */
 export type LinkTiming = {

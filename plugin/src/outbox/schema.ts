@@ -57,8 +57,8 @@ const MIGRATIONS = [
   END;
   `,
   `
-  -- Files (attachments). A message that has some is held until they are in our folder: held is 1 for what the net saw,
-  -- 2 for what is complete but for its files. sources is where OpenClaw keeps them, a JSON list beside message.media
+  -- Files (attachments). A message that has some is held until they are in our folder: held is 1 for what only
+  -- message_received saw, 2 for what is complete but for its files. sources is where OpenClaw keeps them, a JSON list beside message.media
   -- with null for what has no file; files is how many the sidecar must have before the message.
   ALTER TABLE waiting ADD COLUMN sources TEXT;
   ALTER TABLE waiting ADD COLUMN files INTEGER NOT NULL DEFAULT 0;

@@ -1,7 +1,7 @@
 import type { FileHandle } from "node:fs/promises";
 import { type ClientRequest, request as httpRequest, type RequestOptions } from "node:http";
 import { pipeline } from "node:stream/promises";
-import type { LinkConfig } from "./config.ts";
+import type { LinkConfig } from "../host/config.ts";
 
 /** Read from the disk at a time. */
 const CHUNK_BYTES = 64 * 1024;

@@ -1,8 +1,8 @@
 import { inboundMessage, MAX_RAW_BYTES } from "@hotbags/shared";
 import { expect, test } from "vitest";
+import { directContext, groupContext } from "../testing/messages.ts";
 import { captureDispatched } from "./capture.ts";
-import { captureReceived } from "./net.ts";
-import { directContext, groupContext } from "./testing/messages.ts";
+import { captureReceived } from "./message-received.ts";
 
 const NOW = Date.UTC(2026, 0, 6);
 
@@ -207,7 +207,7 @@ const received = {
 };
 const receivedContext = { channelId: "whatsapp", accountId: "default", conversationId: "+15550001" };
 
-test("the net sees the same message, with less around it but under the same names", () => {
+test("message_received sees the same message, with less around it but under the same names", () => {
   expect(captureReceived(received, receivedContext, NOW)).toMatchObject({
     ok: true,
     message: {
@@ -237,12 +237,12 @@ test.each([
   ["several contact cards", { content: "<contacts: 2 contacts>" }, ""],
   ["a place", { content: "📍 1.000000, 2.000000", location: { latitude: 1, longitude: 2 } }, ""],
   ["a place with words", { content: "📍 1.0, 2.0", location: { latitude: 1, longitude: 2, caption: "here" } }, "here"],
-])("the net takes what OpenClaw wrote for no text: %s", (_, fields, text) => {
+])("message_received takes what OpenClaw wrote for no text: %s", (_, fields, text) => {
   const seen = captureReceived({ ...received, ...fields }, receivedContext, NOW);
   expect(seen).toMatchObject({ message: { text } });
 });
 
-test("the net names a place and a quote as reply_dispatch does, and leaves other channels alone", () => {
+test("message_received names a place and a quote as reply_dispatch does, and leaves other channels alone", () => {
   const location = { latitude: 1, longitude: 2, source: "live", isLive: true };
   const quote = { replyToId: "3EB0C0FFEE00", replyToBody: "two left", replyToSender: "100000015550000@lid" };
   const event = { ...received, location, metadata: { ...received.metadata, ...quote, to: "+15559999" } };

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { maskAddress } from "@hotbags/shared";
-import { reasonOf } from "./log.ts";
+import { reasonOf } from "../host/log.ts";
 import { BEAT_MS, readStatus, type Status, statusFile } from "./status.ts";
 
 /** A gateway that is busy starting may miss a beat or two; after this, ms, something is wrong. */

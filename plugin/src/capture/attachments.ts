@@ -1,7 +1,7 @@
 import { MAX_MEDIA_ITEMS, type MediaItem, OMITTED } from "@hotbags/shared";
 
 /** OpenClaw's description of one attachment, as far as it is used here. */
-export type MediaFact = {
+export type AttachmentFact = {
   path?: unknown;
   contentType?: unknown;
   kind?: unknown;
@@ -24,9 +24,9 @@ const SAVED_NAME = /([^/\\]+)---[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(\.[^
  * The attachments of one message as Hot Bags is told of them, at most `MAX_MEDIA_ITEMS`. Anything but a list gives an
  * empty one. Never throws, whatever is in the list.
  */
-export function describeMedia(facts: unknown): Described {
+export function describeAttachments(facts: unknown): Described {
   if (!Array.isArray(facts)) return { media: [], sources: undefined };
-  const few: (MediaFact | null)[] = facts.slice(0, MAX_MEDIA_ITEMS);
+  const few: (AttachmentFact | null)[] = facts.slice(0, MAX_MEDIA_ITEMS);
   const sources = few.map((fact) => sourceOf(fact?.path));
   return {
     media: few.map((fact, n) => describe(fact ?? {}, sources[n] ?? null)),
@@ -34,7 +34,7 @@ export function describeMedia(facts: unknown): Described {
   };
 }
 
-function describe(fact: MediaFact, source: string | null): MediaItem {
+function describe(fact: AttachmentFact, source: string | null): MediaItem {
   const mime = shortText(fact.contentType, 256);
   return {
     type: typeOf(fact.kind, mime),

@@ -3,7 +3,7 @@ import { constants, type Stats } from "node:fs";
 import { type FileHandle, open, realpath, rm } from "node:fs/promises";
 import { basename, dirname, join, sep } from "node:path";
 import { OMITTED, type Omitted, step } from "@hotbags/shared";
-import type { MediaFolder } from "./media-folder.ts";
+import type { MediaFolder } from "../outbox/media-folder.ts";
 
 /** Read, hashed and written at a time; hashing so much keeps the event loop for about a millisecond. */
 const CHUNK_BYTES = 512 * 1024;

@@ -2,8 +2,8 @@ import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { VERSION } from "@hotbags/shared";
 import * as z from "zod";
+import { Complaint, type Log, line, reasonOf } from "../host/log.ts";
 import { HookClock } from "./hook-times.ts";
-import { Complaint, type Log, line, reasonOf } from "./log.ts";
 
 /** How often at least the running plugin writes its status: what is much older comes from one that hangs or is gone. */
 export const BEAT_MS = 10_000;

@@ -1,7 +1,7 @@
 import { type RefusalCode, step } from "@hotbags/shared";
+import { type Log, line } from "../host/log.ts";
+import type { Outbox, Row } from "../outbox/outbox.ts";
 import { messageFrame } from "./frames.ts";
-import { type Log, line } from "./log.ts";
-import type { Outbox, Row } from "./outbox.ts";
 import type { Uploads } from "./uploads.ts";
 import { SendWindow } from "./window.ts";
 

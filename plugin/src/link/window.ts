@@ -1,4 +1,4 @@
-import type { Outbox, Row } from "./outbox.ts";
+import type { Outbox, Row } from "../outbox/outbox.ts";
 
 /**
  * Places in the order read at a time. The messages themselves are read one by one when they go: a page would show them

@@ -1,10 +1,10 @@
 import { step } from "@hotbags/shared";
-import { type Captured, keyOf } from "./capture.ts";
+import { type Captured, keyOf } from "../capture/capture.ts";
+import { type About, Complaint, type Log, line, reasonOf } from "../host/log.ts";
+import { type Outbox, OutboxFullError } from "../outbox/outbox.ts";
 import { Copies, type CopiesOptions } from "./copies.ts";
 import { Holds } from "./holds.ts";
-import { type About, Complaint, type Log, line, reasonOf } from "./log.ts";
 import { type Held, Memory } from "./memory.ts";
-import { type Outbox, OutboxFullError } from "./outbox.ts";
 
 export type IntakeLimits = {
   /** Messages and bytes kept in memory while the outbox cannot be written. */
@@ -29,7 +29,7 @@ export type IntakeLimits = {
   stopMs: number;
   /** How often the outbox is tried again. */
   retryMs: number;
-  /** How long the net's view of a message waits for the complete one. Generous: that is late only in a busy gateway. */
+  /** How long a message seen by `message_received` waits for the complete one, which is late only in a busy gateway. */
   heldMs: number;
   /** The same for a text that OpenClaw is likely to consume: a customer's `stop` should not take long. */
   heldConsumedMs: number;
@@ -127,7 +127,7 @@ export class Intake {
 
   /**
    * Resolves when the message and its files are on disk; or, if the disk fails, when the hook has been held long enough.
-   * Never rejects. `held` messages are the net's: they become sendable when the complete capture comes, or after a while.
+   * Never rejects. `held` ones come from `message_received`: they may go when the complete capture comes, or after a while.
    */
   async store(captured: Captured, held?: Held): Promise<void> {
     if (!captured.ok) {
@@ -287,7 +287,7 @@ export class Intake {
       entry = this.#memory.keep(captured, held);
     }
     this.#retryLater();
-    // The net's hook owns nothing in OpenClaw, so holding it would only block the next ones.
+    // `message_received` owns nothing in OpenClaw, so holding it would only block the next ones.
     if (held === undefined) await first(this.#limits.holdMs, [this.#stopped.promise, entry.written.promise]);
   }
 
