@@ -4,7 +4,7 @@ import { promisify } from "node:util";
 import { expect, onTestFinished, test } from "vitest";
 import { Bridge, type BridgeOptions, CLAIM } from "./bridge.ts";
 import { INTAKE_LIMITS } from "./intake/intake.ts";
-import { LINK_TIMING } from "./link/link.ts";
+import { LINK_TIMING } from "./link/timing.ts";
 import { temporaryFolder } from "./testing/folder.ts";
 import { memoryLog } from "./testing/log.ts";
 import { directContext, groupContext } from "./testing/messages.ts";

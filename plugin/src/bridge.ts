@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { step } from "@hotbags/shared";
-import { type Captured, captureDispatched, type DispatchContext, isWhatsApp } from "./capture/capture.ts";
+import { type Captured, captureDispatched, isWhatsApp } from "./capture/capture.ts";
 import { captureReceived, type ReceivedContext, type ReceivedEvent } from "./capture/message-received.ts";
+import type { DispatchContext } from "./capture/words.ts";
 import { type Announcement, announce, onAnnounced } from "./host/announcement.ts";
 import { BurstLog } from "./host/burst-log.ts";
 import { type LinkConfig, maxFileBytes, parseConfig } from "./host/config.ts";
@@ -9,8 +10,9 @@ import { Complaint, type Log, line, reasonOf } from "./host/log.ts";
 import { INTAKE_LIMITS, Intake, type IntakeLimits } from "./intake/intake.ts";
 import type { Held } from "./intake/memory.ts";
 import { type SentContext, type SentEvent, sentFrame } from "./link/frames.ts";
-import { Link, type LinkTiming } from "./link/link.ts";
+import { Link } from "./link/link.ts";
 import { Observations } from "./link/observations.ts";
+import type { LinkTiming } from "./link/timing.ts";
 import { type Limits, Outbox } from "./outbox/outbox.ts";
 import { StatusBoard } from "./status/status.ts";
 

@@ -8,7 +8,7 @@ import { OMITTED } from "@hotbags/shared";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { Bridge } from "./bridge.ts";
 import { INTAKE_LIMITS } from "./intake/intake.ts";
-import { LINK_TIMING } from "./link/link.ts";
+import { LINK_TIMING } from "./link/timing.ts";
 import { savedFile, sha256Of } from "./testing/files.ts";
 import { temporaryFolder } from "./testing/folder.ts";
 import { memoryLog } from "./testing/log.ts";

@@ -3,13 +3,7 @@ import { describeIssues, type InboundMessage, inboundMessage } from "@hotbags/sh
 import { normalizeAddress } from "./address.ts";
 import { describeAttachments } from "./attachments.ts";
 import { rawOf } from "./raw.ts";
-import { isQuotedMedia, textOf } from "./words.ts";
-
-/**
- * OpenClaw's finalized message (`reply_dispatch`'s `event.ctx`), as far as it is used here. Nothing in it is trusted to
- * have its declared type.
- */
-export type DispatchContext = Readonly<Record<string, unknown>>;
+import { type DispatchContext, isQuotedMedia, textOf } from "./words.ts";
 
 /**
  * What a hook saw, ready for the outbox: a message, or what could not be made into one and must not be lost either.

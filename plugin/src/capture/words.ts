@@ -1,4 +1,8 @@
-import type { DispatchContext } from "./capture.ts";
+/**
+ * OpenClaw's finalized message (`reply_dispatch`'s `event.ctx`), as far as it is used here. Nothing in it is trusted to
+ * have its declared type.
+ */
+export type DispatchContext = Readonly<Record<string, unknown>>;
 
 /** What OpenClaw puts into the text of a message that is a contact card, or several. */
 const CARD_PLACEHOLDER = /^<contact>$|^<contacts: \d+ contacts?>$/;

@@ -7,8 +7,8 @@ import type { LinkReport } from "../status/status.ts";
 import { Delivery } from "./delivery.ts";
 import { dial } from "./dial.ts";
 import { helloFrame, statusFrame } from "./frames.ts";
-import type { LinkTiming } from "./link.ts";
 import type { Observations } from "./observations.ts";
+import type { LinkTiming } from "./timing.ts";
 import { Uploads } from "./uploads.ts";
 
 /** Bytes that may wait in the socket; a slow sidecar stops us here, not at the end of memory. */

@@ -9,8 +9,9 @@ import { ScratchSidecar, TOKEN } from "../testing/sidecar.ts";
 import { until } from "../testing/until.ts";
 import { backoffMs } from "./backoff.ts";
 import { sentFrame } from "./frames.ts";
-import { LINK_TIMING, Link, type LinkTiming } from "./link.ts";
+import { Link } from "./link.ts";
 import { Observations } from "./observations.ts";
+import { LINK_TIMING, type LinkTiming } from "./timing.ts";
 
 const NOW = 1_767_607_200_000;
 const FAST: LinkTiming = { ...LINK_TIMING, reconnectBaseMs: 1, reconnectMaxMs: 5, retryMs: 1 };

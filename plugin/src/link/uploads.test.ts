@@ -11,8 +11,9 @@ import type { MediaRequest } from "../testing/media.ts";
 import { message } from "../testing/messages.ts";
 import { ScratchSidecar, TOKEN } from "../testing/sidecar.ts";
 import { until } from "../testing/until.ts";
-import { LINK_TIMING, Link, type LinkTiming } from "./link.ts";
+import { Link } from "./link.ts";
 import { Observations } from "./observations.ts";
+import { LINK_TIMING, type LinkTiming } from "./timing.ts";
 
 const NOW = 1_767_607_200_000;
 const FAST: LinkTiming = { ...LINK_TIMING, reconnectBaseMs: 1, reconnectMaxMs: 5, retryMs: 1 };

@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { Bridge } from "../bridge.ts";
-import { LINK_TIMING } from "../link/link.ts";
+import { LINK_TIMING } from "../link/timing.ts";
 import { temporaryFolder } from "../testing/folder.ts";
 import { memoryLog } from "../testing/log.ts";
 import { directContext } from "../testing/messages.ts";

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import type { Alert, Attempt } from "./alerts.ts";
+import type { Alert, Attempt } from "./alert.ts";
 
 /** All that the command's environment takes over: none of the sidecar's secrets. */
 const PASSED_ON = ["PATH", "HOME", "LANG", "TZ"];
