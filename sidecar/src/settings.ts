@@ -2,6 +2,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { describeIssues, MAX_BODY_BYTES } from "@hotbags/shared";
 import { z } from "zod";
+import type { ListenAddress } from "./intake/listener.ts";
 import type { AlertSettings } from "./ops/alerts.ts";
 import type { PaceLimits } from "./replies/pace.ts";
 import { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./store/index.ts";
@@ -55,7 +56,6 @@ const listenAddress = z.string().transform((text, ctx): ListenAddress => {
   });
   return z.NEVER;
 });
-export type ListenAddress = { host: string; port: number } | { path: string };
 
 const wholeNumber = (least: number, most: number) =>
   z

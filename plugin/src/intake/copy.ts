@@ -3,12 +3,11 @@ import { constants, type Stats } from "node:fs";
 import { type FileHandle, open, realpath, rm } from "node:fs/promises";
 import { basename, dirname, join, sep } from "node:path";
 import { OMITTED, type Omitted, step } from "@hotbags/shared";
+import { codeOf, isPassing } from "../outbox/file-errors.ts";
 import type { MediaFolder } from "../outbox/media-folder.ts";
 
 /** Read, hashed and written at a time; hashing so much keeps the event loop for about a millisecond. */
 const CHUNK_BYTES = 512 * 1024;
-
-const PASSING = new Set(["EMFILE", "ENFILE", "ENOMEM", "EAGAIN", "EINTR"]);
 
 /** A copy on disk, still under its first name; or why there is none, and the size where it is known. */
 export type Copied =
@@ -103,14 +102,4 @@ async function pour(from: FileHandle, to: FileHandle, sizeBytes: number, signal:
     hash.update(chunk);
     await to.writeFile(chunk);
   }
-}
-
-/** This process has too much open or in use at the moment: that says nothing about the file. */
-export function isPassing(error: unknown): boolean {
-  return PASSING.has(codeOf(error));
-}
-
-/** `ENOENT` and the like: a file's name, which Node's message holds, is the customer's. */
-function codeOf(error: unknown): string {
-  return (error as NodeJS.ErrnoException).code ?? (error instanceof Error ? error.message : "unknown");
 }

@@ -3,7 +3,6 @@ import type { WebSocket } from "ws";
 import type { LinkConfig } from "../host/config.ts";
 import { Complaint, type Log, line, reasonOf } from "../host/log.ts";
 import type { Outbox } from "../outbox/outbox.ts";
-import type { LinkReport } from "../status/status.ts";
 import { Delivery } from "./delivery.ts";
 import { dial } from "./dial.ts";
 import { helloFrame, statusFrame } from "./frames.ts";
@@ -21,6 +20,9 @@ export type Ended = {
   /** Only an operator can mend it: a wrong token, another wire version. */
   isHopeless: boolean;
 };
+
+/** What the link tells of itself as it goes. */
+export type LinkReport = { up(): void; down(why: string): void; acknowledged(): void };
 
 export type ConnectionOptions = {
   config: LinkConfig;

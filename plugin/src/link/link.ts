@@ -2,9 +2,8 @@ import { setTimeout as after } from "node:timers/promises";
 import type { LinkConfig } from "../host/config.ts";
 import { Complaint, type Log, line } from "../host/log.ts";
 import type { Outbox } from "../outbox/outbox.ts";
-import type { LinkReport } from "../status/status.ts";
 import { backoffMs } from "./backoff.ts";
-import { Connection, type Ended } from "./connection.ts";
+import { Connection, type Ended, type LinkReport } from "./connection.ts";
 import type { Observations } from "./observations.ts";
 import { LINK_TIMING, type LinkTiming } from "./timing.ts";
 

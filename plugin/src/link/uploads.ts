@@ -3,7 +3,7 @@ import { setTimeout as after } from "node:timers/promises";
 import { MEDIA_PATH, OMITTED, type Omitted, step } from "@hotbags/shared";
 import type { LinkConfig } from "../host/config.ts";
 import { Complaint, type Log, line, reasonOf } from "../host/log.ts";
-import { isPassing } from "../intake/copy.ts";
+import { isPassing } from "../outbox/file-errors.ts";
 import type { StoredFile } from "../outbox/stored-files.ts";
 import { backoffMs } from "./backoff.ts";
 import { type Answer, request } from "./media-request.ts";

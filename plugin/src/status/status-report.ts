@@ -1,22 +1,11 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
-import { maskAddress } from "@hotbags/shared";
 import { reasonOf } from "../host/log.ts";
+import { type OutboxReport, reportOutbox } from "../outbox/report.ts";
 import { BEAT_MS, readStatus, type Status, statusFile } from "./status.ts";
 
 /** A gateway that is busy starting may miss a beat or two; after this, ms, something is wrong. */
 const SILENT_MS = 6 * BEAT_MS;
-/** How long, ms, the gateway's own work on the outbox is waited for. */
-const BUSY_TIMEOUT_MS = 2_000;
-
-/** The messages that wait for the sidecar. `oldest` is the one that waits longest; its chat is masked. */
-export type OutboxReport = {
-  messages: number;
-  bytes: number;
-  set_aside: number;
-  oldest: { captured_at: number; chat: string; message_id: string } | null;
-};
 
 export type StatusReport = {
   /** True if messages flow; else `problems` has a sentence for each reason, with what to do. */
@@ -94,26 +83,7 @@ function readOutbox(stateDir: string, problems: string[]): OutboxReport | null {
   const file = join(stateDir, "hotbags", "outbox.sqlite");
   if (!existsSync(file)) return null;
   try {
-    const db = new DatabaseSync(file, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
-    try {
-      const totals = db.prepare("SELECT waiting, waiting_bytes, parked FROM totals").get();
-      const oldest = db.prepare("SELECT captured_at, chat, message_id FROM waiting ORDER BY seq LIMIT 1").get();
-      return {
-        messages: Number(totals?.["waiting"]),
-        bytes: Number(totals?.["waiting_bytes"]),
-        set_aside: Number(totals?.["parked"]),
-        oldest:
-          oldest === undefined
-            ? null
-            : {
-                captured_at: Number(oldest["captured_at"]),
-                chat: maskAddress(String(oldest["chat"])),
-                message_id: String(oldest["message_id"]),
-              },
-      };
-    } finally {
-      db.close();
-    }
+    return reportOutbox(file);
   } catch (error) {
     problems.push(`the outbox ${file} can't be read: ${reasonOf(error)}`);
     return null;

@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { VERSION } from "@hotbags/shared";
 import * as z from "zod";
 import { Complaint, type Log, line, reasonOf } from "../host/log.ts";
+import type { LinkReport } from "../link/connection.ts";
 import { HookClock } from "./hook-times.ts";
 
 /** How often at least the running plugin writes its status: what is much older comes from one that hangs or is gone. */
@@ -36,9 +37,6 @@ const status = z.object({
   hook: z.object({ captures: z.number(), p50_ms: z.number(), p95_ms: z.number(), max_ms: z.number() }).nullable(),
 });
 export type Status = z.infer<typeof status>;
-
-/** What the link tells of itself as it goes. */
-export type LinkReport = { up(): void; down(why: string): void; acknowledged(): void };
 
 export function statusFile(stateDir: string): string {
   return join(stateDir, "hotbags", "status.json");

@@ -1,9 +1,9 @@
 import type { Logger } from "pino";
 import type { AccountCode, AccountState, Gateway, StatusReport } from "../gateway/index.ts";
 import type { Alerts } from "../ops/alerts.ts";
-import type { Store } from "../store/index.ts";
+import type { Connection, Store } from "../store/index.ts";
 import { alertOf } from "./alert.ts";
-import { type Connection, look, type Seen, type Sighting } from "./window.ts";
+import { look, type Seen, type Sighting } from "./window.ts";
 
 /** How often it is written down that an account is still connected, ms: the most that a downtime begins too early if the sidecar dies. */
 const RECORD_INTERVAL_MS = 15_000;

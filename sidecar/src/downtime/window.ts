@@ -1,3 +1,5 @@
+import type { Connection, Downtime } from "../store/index.ts";
+
 /**
  * When OpenClaw loses messages that came while it was away, as measured on and read in OpenClaw 2026.9.6.
  *
@@ -34,29 +36,6 @@ export interface Sighting {
   /** When it was looked, by both clocks. */
   readonly now: number;
   readonly uptimeMs: number;
-}
-
-/** An account's last connection to WhatsApp, as far as it was seen. */
-export interface Connection {
-  readonly processId: string | null;
-  readonly startedAt: number | null;
-  readonly connectedAt: number | null;
-  readonly lastInboundAt: number | null;
-  /** `up` until it is seen broken. */
-  readonly state: "up" | "lost" | "taken";
-  /** Until when it surely carried messages, ms since 1970. */
-  readonly aliveAt: number;
-  /** The same by the clock that never jumps; null when it was another process of the sidecar that saw it. */
-  readonly aliveUptimeMs: number | null;
-}
-
-/** A time from which messages may be missing. */
-export interface Downtime {
-  /** Null: the clock was set back while nobody looked, so that the beginning isn't known. */
-  readonly from: number | null;
-  readonly to: number;
-  /** By how much the machine's clock went forward without time passing: it was paused or asleep, or its clock was put right. */
-  readonly clockJumpMs: number;
 }
 
 export interface Seen {
