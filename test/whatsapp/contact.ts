@@ -40,7 +40,10 @@ export interface PostOptions {
   readonly to?: string;
   /** Default `lid`. */
   readonly addressing?: Addressing;
-  /** True if the bot can't read it until it has asked for it again, as when the two ends disagree about their session. Default false. Not in groups. */
+  /**
+   * True if the bot can't read it until it has asked for it again, as when the two encryption sessions are out of step.
+   * Default false. Not in groups.
+   */
   readonly unreadable?: boolean;
 }
 
