@@ -17,7 +17,7 @@ import { type Limits, Outbox } from "./outbox/outbox.ts";
 import { StatusBoard } from "./status/status.ts";
 
 /**
- * Ends the turn in OpenClaw: no model, no reply. `queuedFinal` says that the answer is somebody's business: else OpenClaw
+ * Ends the turn in OpenClaw: no model, no reply. `queuedFinal` says that somebody will answer. Without it OpenClaw
  * (2026.9.6) writes a warning for each message, with the customer's whole number in it.
  */
 export const CLAIM = { handled: true, queuedFinal: true, counts: { tool: 0, block: 0, final: 0 } } as const;

@@ -1,4 +1,4 @@
-// That biome.layout.jsonc forbids what it is meant to forbid: biome reads it over a small tree whose every file imports one other.
+// That biome.layout.jsonc forbids what it is meant to: biome lints a small tree in which each file has one import.
 import { execFile } from "node:child_process";
 import { copyFile, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -8,9 +8,10 @@ const AT_ONCE = 3;
 const MAX_GATHERED = 200;
 
 /**
- * A log for one line per message. A few are written at once; while many come they are written together once a second,
- * each with its own time, because each call costs OpenClaw as much as all the rest of the plugin does for a message. Warnings and errors never
- * wait, and what came before them is written first. A kill loses the lines of its last second, never a message.
+ * A log for one line per message. A few lines are written at once. While many come they are gathered, and written
+ * together once a second, each with its own time: a call of OpenClaw's log costs as much as all the rest of the plugin
+ * does for a message. Warnings and errors never wait, and what came before them is written first. A kill loses the lines
+ * of its last second, never a message.
  */
 export class BurstLog implements Log {
   readonly #log: Log;

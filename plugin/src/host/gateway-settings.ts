@@ -59,7 +59,7 @@ function isWholeChannel(match: unknown): boolean {
   return conditions.every(([name, value]) => name === "channel" && String(value).toLowerCase() === "whatsapp");
 }
 
-/** Neither `session.sendPolicy` nor `reply_payload_sending` is asked about what a woken agent says: only its target counts. */
+/** Neither `session.sendPolicy` nor `reply_payload_sending` is asked about a heartbeat's words: only its target counts. */
 function tellsNobody(agents: unknown): boolean {
   const everywhere = at(agents, "defaults", "heartbeat", "target");
   const perAgent = Object.values(at(agents, "entries") ?? {}).map((agent) => at(agent, "heartbeat", "target"));

@@ -63,7 +63,7 @@ export class Copies {
     return settling;
   }
 
-  /** Waits for what is under way, at most `graceMs`, and gives up the rest. Messages that come after that are tried once. */
+  /** Waits for what is under way, at most `graceMs`, and gives up the rest. Messages after that are tried once. */
   async stop(graceMs: number): Promise<void> {
     this.#isStopped = true;
     const stopping = this.#stopping;

@@ -86,7 +86,10 @@ async function copyOpened(from: FileHandle, stats: Stats, options: CopyOptions):
 /** The source failed, not our disk. */
 class ReadError extends Error {}
 
-/** The SHA-256 of what was copied; undefined if that was not `sizeBytes` bytes: the file is still written, or cut short. */
+/**
+ * The SHA-256 of what was copied. Undefined if that was not `sizeBytes` bytes: the file is still being written, or was cut
+ * short.
+ */
 async function pour(from: FileHandle, to: FileHandle, sizeBytes: number, signal: AbortSignal) {
   const hash = createHash("sha256");
   const buffer = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, sizeBytes + 1));

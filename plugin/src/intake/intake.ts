@@ -126,8 +126,9 @@ export class Intake {
   }
 
   /**
-   * Resolves when the message and its files are on disk; or, if the disk fails, when the hook has been held long enough.
-   * Never rejects. `held` ones come from `message_received`: they may go when the complete capture comes, or after a while.
+   * Resolves when the message and its files are on disk. If the disk fails: when the hook has been held long enough.
+   * `held` is set for what only `message_received` has seen: it waits for the complete capture, but not for ever. Never
+   * rejects.
    */
   async store(captured: Captured, held?: Held): Promise<void> {
     if (!captured.ok) {
@@ -146,8 +147,8 @@ export class Intake {
   }
 
   /**
-   * Ends every hold but those for files, tries the disk a last time, and closes the outbox. What is still in memory then
-   * is named in the log. Resolves when the files under way are copied or given up; the next instance goes on with those.
+   * Ends every hold but those for files, tries the disk a last time, and closes the outbox. The log names what is in
+   * memory even then. Resolves when the files under way are copied or given up. The next instance goes on with the latter.
    */
   async stop(): Promise<void> {
     if (this.#isStopped) return;

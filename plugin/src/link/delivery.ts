@@ -63,8 +63,8 @@ export class Delivery {
   }
 
   /**
-   * The next message's frame. One larger than `maxFrameBytes` is parked instead, and for one with files they are brought
-   * to the sidecar first; the one after it is next then.
+   * The next message's frame. A message larger than `maxFrameBytes` is parked. One with files waits until the sidecar has
+   * them. In both cases the message after it is next.
    */
   next(maxFrameBytes: number): string | undefined {
     for (let next = this.#window.next(); next !== undefined; next = this.#window.next()) {

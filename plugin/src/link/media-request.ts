@@ -32,7 +32,7 @@ export type MediaRequest = {
 export async function request(options: MediaRequest): Promise<Answer> {
   const { method, config, path, body, silenceMs, signal } = options;
   signal.throwIfAborted();
-  // We close, not the sidecar: one that closes while some of the body is unread resets the connection, and its answer is lost.
+  // We close, not the sidecar. If it closed with some of the body unread, the connection would be reset and its answer lost.
   const headers: Record<string, string | number> = {
     authorization: `Bearer ${config.token}`,
     connection: "keep-alive",
@@ -65,8 +65,8 @@ function addressOf({ url }: LinkConfig): RequestOptions {
 }
 
 /**
- * Sends the body, as fast as the sidecar takes it, until it is through or an answer came before its end. Returns what was
- * wrong with our file; what is wrong with the connection is the answer's to say.
+ * Sends the body as fast as the sidecar takes it, to its end or until an answer comes. Returns what was wrong with our
+ * file. What was wrong with the connection shows in `answer`.
  */
 async function pour(sent: ClientRequest, body: Body, answer: Promise<unknown>): Promise<Error | undefined> {
   let failure: Error | undefined;

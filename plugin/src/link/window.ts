@@ -74,7 +74,7 @@ export class SendWindow {
   }
 
   /**
-   * The next message: to be sent now, or, with `mustPrepare`, once its files are at the sidecar and `prepared` was called.
+   * The next message, to be sent now. With `mustPrepare` its files come first: it is sent after `prepared` was called.
    * Throws SQLite's error.
    */
   next(): { row: Row; mustPrepare: boolean } | undefined {

@@ -19,7 +19,7 @@ export class Database {
   readonly #db: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
 
-  /** Opens or creates the file. Throws `NewerOutboxError`, or what SQLite says of a file or disk that cannot be used. */
+  /** Opens or creates the file. Throws `NewerOutboxError`, or SQLite's error if the file or disk cannot be used. */
   constructor(file: string) {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
     this.#db = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS });

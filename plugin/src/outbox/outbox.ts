@@ -42,9 +42,9 @@ export type Limits = { messages: number; bytes: number };
  * Messages that the sidecar has not confirmed, in one SQLite file. Every write is on disk when the call returns
  * (`synchronous=FULL`), and every call is synchronous: a hook that returns has left nothing in memory.
  *
- * A message is `held` or ready. Held means: only `message_received` has seen it, and the complete capture is awaited; or
- * its files are not copied yet. It leaves by `remove` (acknowledged) or `park` (refused for good). Its files are in the folder `media` beside
- * the database, and go with the last message that has them.
+ * A message is held or ready. It is held until its files are copied, and, if only `message_received` has seen it, until
+ * the complete capture comes. It leaves by `remove` (acknowledged) or `park` (refused for good). Its files are in the
+ * folder `media` beside the database, and go with the last message that has them.
  */
 export class Outbox {
   readonly #db: Database;
@@ -71,9 +71,9 @@ export class Outbox {
   }
 
   /**
-   * Stores what a hook captured. A held message is completed by the first capture that isn't held; any other second
-   * capture of the same message changes nothing. One with `sources` stays held until `complete`. Returns the row that is
-   * new or was changed, or undefined. Throws `OutboxFullError`, or SQLite's error.
+   * Stores what a hook captured. A held message is completed by the first capture that isn't held. Any other second
+   * capture of the same message changes nothing. One with `sources` stays held until `complete`. Returns the row if it
+   * is new or was changed. Throws `OutboxFullError`, or SQLite's error.
    */
   put(captured: Captured, nowMs: number, held = false): { seq: number } | undefined {
     if (!captured.ok) return void this.#parkCapture(captured, nowMs);
@@ -97,8 +97,8 @@ export class Outbox {
   }
 
   /**
-   * Makes a held message ready with its files, which get their names within the same transaction. False if it is not held
-   * any more: then nothing was done. Throws SQLite's or the disk's error.
+   * Makes a held message ready with its files, which get their names within the same transaction. False, with nothing
+   * done, if it is not held any more. Throws SQLite's or the disk's error.
    */
   complete(seq: number, message: InboundMessage, copies: readonly Copy[]): boolean {
     return this.#db.transaction(() => {

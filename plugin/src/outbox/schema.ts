@@ -58,8 +58,8 @@ const MIGRATIONS = [
   `,
   `
   -- Files (attachments). A message that has some is held until they are in our folder: held is 1 for what only
-  -- message_received saw, 2 for what is complete but for its files. sources is where OpenClaw keeps them, a JSON list beside message.media
-  -- with null for what has no file; files is how many the sidecar must have before the message.
+  -- message_received saw, 2 for what is complete but for its files. sources is where OpenClaw keeps them, a JSON list
+  -- beside message.media with null for what has no file; files is how many the sidecar must have before the message.
   ALTER TABLE waiting ADD COLUMN sources TEXT;
   ALTER TABLE waiting ADD COLUMN files INTEGER NOT NULL DEFAULT 0;
   DROP INDEX waiting_held;

@@ -4,7 +4,7 @@ import { statusTable } from "./status-table.ts";
 
 const DESCRIPTION = "Look at the Hot Bags bridge";
 
-/** Adds `openclaw hotbags`. `stateDir` is asked for when a command runs: reading metadata, OpenClaw has none to give. */
+/** Adds `openclaw hotbags`. `stateDir` is called when a command runs: while OpenClaw reads metadata it has none. */
 export function registerCommands(api: OpenClawPluginApi, stateDir: () => string): void {
   api.registerCli(
     ({ program }) => {

@@ -24,7 +24,7 @@ export interface Downtime {
   /** Null: the clock was set back while nobody looked, so that the beginning isn't known. */
   readonly from: number | null;
   readonly to: number;
-  /** By how much the machine's clock went forward without time passing: it was paused or asleep, or its clock was put right. */
+  /** By how much the machine's clock went forward without time passing: a pause, a sleep, or a corrected clock. */
   readonly clockJumpMs: number;
 }
 
@@ -53,7 +53,7 @@ export class Downtimes {
     );
   }
 
-  /** Writes the connection, and in the same transaction the downtime that it ended: after a crash both are there or neither. */
+  /** Writes the connection and the downtime that it ended, in one transaction: after a crash there are both or neither. */
   record(accountId: string, connection: Connection, downtime: Downtime | null): Promise<void> {
     const { processId, startedAt, connectedAt, lastInboundAt, state, aliveAt } = connection;
     return this.#commit.run("connection", () => {
