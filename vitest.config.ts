@@ -17,7 +17,7 @@ export default defineConfig({
           name: "unit",
           include: [
             "{shared,plugin,sidecar}/src/**/*.test.ts",
-            "test/{whatsapp,hotbags,openclaw,sidecar,model}/**/*.test.ts",
+            "test/{whatsapp,hotbags,openclaw,sidecar,model,setup}/**/*.test.ts",
           ],
           testTimeout: 20_000,
         },

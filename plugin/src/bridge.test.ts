@@ -3,8 +3,8 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect, onTestFinished, test } from "vitest";
 import { Bridge, type BridgeOptions, CLAIM } from "./bridge.ts";
-import { INTAKE_LIMITS } from "./intake.ts";
-import { LINK_TIMING } from "./link.ts";
+import { INTAKE_LIMITS } from "./intake/intake.ts";
+import { LINK_TIMING } from "./link/timing.ts";
 import { temporaryFolder } from "./testing/folder.ts";
 import { memoryLog } from "./testing/log.ts";
 import { directContext, groupContext } from "./testing/messages.ts";
@@ -49,7 +49,7 @@ test("a message that both hooks see reaches the sidecar once, in its complete fo
   expect(sidecar.violations).toEqual([]);
 });
 
-test("what OpenClaw consumes itself arrives by the net alone, in its place among the chat's messages", async () => {
+test("what OpenClaw consumes itself arrives by message_received alone, in its place among the chat's messages", async () => {
   const { sidecar, create } = await setUp({ intakeLimits: { ...INTAKE_LIMITS, heldConsumedMs: 5 } });
   const bridge = create();
   bridge.start();

@@ -1,21 +1,23 @@
 import { join } from "node:path";
 import { step } from "@hotbags/shared";
-import { type Announcement, announce, onAnnounced } from "./announcement.ts";
-import { BurstLog } from "./burst-log.ts";
-import { type Captured, captureDispatched, type DispatchContext, isWhatsApp } from "./capture.ts";
-import { type LinkConfig, maxFileBytes, parseConfig } from "./config.ts";
-import { type SentContext, type SentEvent, sentFrame } from "./frames.ts";
-import { INTAKE_LIMITS, Intake, type IntakeLimits } from "./intake.ts";
-import { Link, type LinkTiming } from "./link.ts";
-import { Complaint, type Log, line, reasonOf } from "./log.ts";
-import type { Held } from "./memory.ts";
-import { captureReceived, type ReceivedContext, type ReceivedEvent } from "./net.ts";
-import { Observations } from "./observations.ts";
-import { type Limits, Outbox } from "./outbox.ts";
-import { StatusBoard } from "./status.ts";
+import { type Captured, captureDispatched, isWhatsApp } from "./capture/capture.ts";
+import { captureReceived, type ReceivedContext, type ReceivedEvent } from "./capture/message-received.ts";
+import type { DispatchContext } from "./capture/words.ts";
+import { type Announcement, announce, onAnnounced } from "./host/announcement.ts";
+import { BurstLog } from "./host/burst-log.ts";
+import { type LinkConfig, maxFileBytes, parseConfig } from "./host/config.ts";
+import { Complaint, type Log, line, reasonOf } from "./host/log.ts";
+import { INTAKE_LIMITS, Intake, type IntakeLimits } from "./intake/intake.ts";
+import type { Held } from "./intake/memory.ts";
+import { type SentContext, type SentEvent, sentFrame } from "./link/frames.ts";
+import { Link } from "./link/link.ts";
+import { Observations } from "./link/observations.ts";
+import type { LinkTiming } from "./link/timing.ts";
+import { type Limits, Outbox } from "./outbox/outbox.ts";
+import { StatusBoard } from "./status/status.ts";
 
 /**
- * Ends the turn in OpenClaw: no model, no reply. `queuedFinal` says that the answer is somebody's business: else OpenClaw
+ * Ends the turn in OpenClaw: no model, no reply. `queuedFinal` says that somebody will answer. Without it OpenClaw
  * (2026.9.6) writes a warning for each message, with the customer's whole number in it.
  */
 export const CLAIM = { handled: true, queuedFinal: true, counts: { tool: 0, block: 0, final: 0 } } as const;
@@ -27,7 +29,7 @@ export type BridgeOptions = {
   /** The plugin's configuration as it is now; it may change at any time. */
   readConfig: () => unknown;
   log: Log;
-  /** True if OpenClaw may consume this text itself, so that only the net sees it. */
+  /** True if OpenClaw may consume this text itself, so that only `message_received` sees it. */
   isConsumed: (text: string) => boolean;
   outboxLimits?: Limits;
   intakeLimits?: IntakeLimits;

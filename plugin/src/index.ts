@@ -1,10 +1,10 @@
 import { isAbortRequestText } from "openclaw/plugin-sdk/command-primitives-runtime";
 import { definePluginEntry, type OpenClawPluginApi } from "openclaw/plugin-sdk/plugin-entry";
 import { Bridge } from "./bridge.ts";
-import { registerCommands } from "./cli.ts";
-import { missingSettings } from "./gateway-settings.ts";
-import { line } from "./log.ts";
-import { silence } from "./silence.ts";
+import { missingSettings } from "./host/gateway-settings.ts";
+import { line } from "./host/log.ts";
+import { silence } from "./host/silence.ts";
+import { registerCommands } from "./status/cli.ts";
 
 /** Where our configuration stands in OpenClaw's. */
 const CONFIG_PATH = "plugins.entries.hotbags.config";

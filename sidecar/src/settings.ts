@@ -2,11 +2,12 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { describeIssues, MAX_BODY_BYTES } from "@hotbags/shared";
 import { z } from "zod";
+import type { ListenAddress } from "./intake/listener.ts";
 import type { AlertSettings } from "./ops/alerts.ts";
 import type { PaceLimits } from "./replies/pace.ts";
 import { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./store/index.ts";
 
-/** The environment is not fit to start with; the message names each variable and what is wrong with it, never its value. */
+/** The environment won't do. The message names each variable and what is wrong with it, never its value. */
 export class SettingsError extends Error {
   override readonly name = "SettingsError";
 }
@@ -55,7 +56,6 @@ const listenAddress = z.string().transform((text, ctx): ListenAddress => {
   });
   return z.NEVER;
 });
-export type ListenAddress = { host: string; port: number } | { path: string };
 
 const wholeNumber = (least: number, most: number) =>
   z
@@ -101,7 +101,7 @@ export interface Settings {
   logLevel: string;
 }
 
-/** Reads the environment. An empty variable counts as unset, as in systemd's environment files. Throws SettingsError. */
+/** Reads the environment. An empty variable counts as unset, as it does for systemd. Throws SettingsError. */
 export function readSettings(environment: NodeJS.ProcessEnv): Settings {
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ""));
   const parsed = variables.safeParse(given, {

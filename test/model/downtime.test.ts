@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { type Connection, type Downtime, look, type Sighting } from "../../sidecar/src/downtime/window.ts";
+import { look, type Sighting } from "../../sidecar/src/downtime/window.ts";
+import type { Connection, Downtime } from "../../sidecar/src/store/index.ts";
 
 // Random histories of a gateway that breaks, reconnects, restarts and is logged out, while a customer writes every 3 s. What OpenClaw then drops is
 // decided here by the lines of its own code (WhatsApp plugin 2026.9.6: shouldSkipStaleAppend, isOpeningAfterRecentInbound, resolveCloseDecision),

@@ -10,7 +10,7 @@ const OURS = new URL("../../plugin/", import.meta.url);
 const ENTRIES = {
   "throws while loading": `throw new Error("this plugin throws while loading");`,
   "throws in its hooks": `
-    import { silence } from ${JSON.stringify(new URL("src/silence.ts", OURS).href)};
+    import { silence } from ${JSON.stringify(new URL("src/host/silence.ts", OURS).href)};
     const fail = () => {
       throw new Error("this plugin throws in its hooks");
     };

@@ -2,6 +2,7 @@ import type { KeyPair } from "baileys";
 import type { AccountKeys } from "./account-keys.ts";
 import { type Addresses, addressesOf, withDevice, withoutDevice } from "./jid.ts";
 import { Mailbox, type MailboxOptions } from "./mailbox.ts";
+import type { Recipient } from "./recipient.ts";
 import { SignalDevice } from "./signal/device.ts";
 import type { Connection } from "./socket/connection.ts";
 
@@ -23,7 +24,7 @@ export interface AccountOptions extends MailboxOptions {
 }
 
 /** A linked bot: one companion device of one number. A new link of the same account is a new Account. */
-export class Account {
+export class Account implements Recipient {
   readonly id: string;
   readonly addresses: Addresses;
   readonly device: number;
@@ -32,15 +33,11 @@ export class Account {
   /** The owner's phone, device 0: the bot encrypts a copy of all that it sends for it. */
   readonly phone: SignalDevice;
   readonly mailbox: Mailbox;
-  /** Under which name contacts keep their Signal sessions with it: a new link starts with new ones. */
   readonly peer: string;
   connection: Connection | undefined;
   loggedOut = false;
-  /** How often the bot itself went away: it may have been killed, and have lost the newest of its Signal state. */
   departures = 0;
   logins = 0;
-
-  /** Whether contacts open new sessions after the bot has gone away. */
   readonly renewsSessions: boolean;
 
   constructor(link: LinkedDevice, options: AccountOptions) {
@@ -77,7 +74,6 @@ export class Account {
     this.mailbox.disconnected();
   }
 
-  /** One clause for messages of errors. */
   describe(): string {
     const state = this.loggedOut ? "logged out" : this.mailbox.describe();
     return `the bot ${this.id} is ${state} (logins so far: ${this.logins})`;

@@ -5,7 +5,6 @@ import { keyOf } from "./content/key.ts";
 import { reaction } from "./content/reaction.ts";
 import { text } from "./content/text.ts";
 import type { BotMessage } from "./events.ts";
-import type { Group } from "./group.ts";
 import { type Expected, type HearOptions, Inbox } from "./inbox.ts";
 import { type Addresses, addressesOf } from "./jid.ts";
 import type { Sent } from "./sent.ts";
@@ -24,9 +23,15 @@ export interface ContactOptions {
  */
 export type Addressing = "lid" | "pn" | "lid only";
 
+/** A group, as far as its members need it to write there. */
+export interface GroupChat {
+  readonly id: string;
+  readonly subject: string;
+}
+
 export interface PostOptions {
   /** Default: directly to the bot. */
-  readonly in?: Group;
+  readonly in?: GroupChat;
   /** Default: a new id as an iPhone makes it. */
   readonly id?: string;
   /** When it was written; WhatsApp keeps whole seconds. Default: now. */
@@ -35,7 +40,10 @@ export interface PostOptions {
   readonly to?: string;
   /** Default `lid`. */
   readonly addressing?: Addressing;
-  /** True if the bot can't read it until it has asked for it again, as when the two ends disagree about their session. Default false. Not in groups. */
+  /**
+   * True if the bot can't read it until it has asked for it again, as when the two encryption sessions are out of step.
+   * Default false. Not in groups.
+   */
   readonly unreadable?: boolean;
 }
 

@@ -1,4 +1,4 @@
-import type { Contact } from "./contact.ts";
+import type { Contact, GroupChat } from "./contact.ts";
 import type { BotMessage } from "./events.ts";
 import { type Expected, type HearOptions, Inbox } from "./inbox.ts";
 
@@ -9,7 +9,7 @@ export interface GroupOptions {
 }
 
 /** A group with the bot in it. */
-export class Group {
+export class Group implements GroupChat {
   readonly id: string;
   readonly subject: string;
   readonly members: readonly Contact[];

@@ -1,8 +1,8 @@
 import type { BinaryNode } from "baileys";
-import type { Account } from "./account.ts";
 import { nowMs, type Receipt, type Reporter } from "./events.ts";
+import type { Recipient } from "./recipient.ts";
 import { seal } from "./seal.ts";
-import type { SentMessage } from "./sent.ts";
+import type { SentMessage } from "./sent-message.ts";
 import type { PreKeyBundle } from "./signal/libsignal.ts";
 import type { Connection } from "./socket/connection.ts";
 import { Waiting } from "./waiting.ts";
@@ -27,7 +27,7 @@ export type MailboxState = "offline" | "logged in" | "catching up" | "online";
 
 /** The messages for one bot: each is kept until the bot sends a delivery receipt, and written again at each login. */
 export class Mailbox {
-  readonly #account: Account;
+  readonly #account: Recipient;
   readonly #options: MailboxOptions;
   /** All without a receipt, in the order of acceptance. */
   readonly #kept = new Set<SentMessage>();
@@ -41,7 +41,7 @@ export class Mailbox {
   #listening = false;
   #writing = false;
 
-  constructor(account: Account, options: MailboxOptions) {
+  constructor(account: Recipient, options: MailboxOptions) {
     this.#account = account;
     this.#options = options;
   }

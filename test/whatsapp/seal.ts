@@ -1,8 +1,7 @@
 import { type BinaryNode, encodeWAMessage, type proto } from "baileys";
-import type { Account } from "./account.ts";
-import type { Contact } from "./contact.ts";
-import type { Group } from "./group.ts";
-import type { SentParts } from "./sent.ts";
+import type { Contact, GroupChat } from "./contact.ts";
+import type { Recipient } from "./recipient.ts";
+import type { SentParts } from "./sent-message.ts";
 import type { EncType } from "./signal/device.ts";
 import { tamper } from "./signal/tamper.ts";
 
@@ -44,13 +43,13 @@ async function encryptFor(parts: SentParts, attempt?: number): Promise<BinaryNod
 }
 
 /** Names the fact that a bot has a contact's sender key for a group. */
-export function senderKeySession(group: Group, account: Account): string {
+export function senderKeySession(group: GroupChat, account: Recipient): string {
   return `${group.id} ${account.peer}`;
 }
 
 async function directly(
   author: Contact,
-  account: Account,
+  account: Recipient,
   message: proto.IMessage,
   extra: Record<string, string>,
   unreadable = false,
@@ -66,7 +65,7 @@ async function directly(
  * read the answer only after a retry receipt. OpenClaw loses a message that comes so: it has put the unreadable first copy
  * down as done, under the same id. Unlike real phones, contacts therefore open a new session after the bot has gone away.
  */
-async function ensureSession({ device, sessionAges }: Contact, { peer, departures, keys, renewsSessions }: Account) {
+async function ensureSession({ device, sessionAges }: Contact, { peer, departures, keys, renewsSessions }: Recipient) {
   const age = renewsSessions ? (sessionAges.get(peer) ?? 0) : departures;
   if (device.hasSession(peer) && age === departures) return;
   await device.openSession(peer, keys.take());

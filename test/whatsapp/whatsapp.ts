@@ -18,7 +18,8 @@ import { Group, type GroupOptions } from "./group.ts";
 import { type LinkOptions, writeLink } from "./link.ts";
 import type { Delivery } from "./mailbox.ts";
 import { type OnSend, Outgoing } from "./outgoing.ts";
-import { type Sent, SentMessage } from "./sent.ts";
+import type { Sent } from "./sent.ts";
+import { SentMessage } from "./sent-message.ts";
 import { WhatsAppServer } from "./server.ts";
 
 export interface WhatsAppOptions {
@@ -143,7 +144,8 @@ export class WhatsApp {
   /** Delivers a message once more under its id, as a resend by the server; returns the new delivery. */
   async redeliver(sent: Sent): Promise<Sent> {
     if (!(sent instanceof SentMessage)) throw new Error(`${sent.id} is not a message of this WhatsApp`);
-    return this.#accept(new SentMessage(sent.parts));
+    const { account } = this.#client(sent.accountId);
+    return this.#accept(account, new SentMessage({ ...sent.parts, account }));
   }
 
   /** Cuts the connection of one account or of all, without a word. */
@@ -213,11 +215,11 @@ export class WhatsApp {
       unreadable: options.unreadable ?? false,
     } as const;
     if (parts.content.upload) this.#server.upload(parts.content.upload);
-    return this.#accept(new SentMessage(parts));
+    return this.#accept(account, new SentMessage(parts));
   };
 
-  #accept(message: SentMessage): SentMessage {
-    message.parts.account.mailbox.accept(message);
+  #accept(account: Account, message: SentMessage): SentMessage {
+    account.mailbox.accept(message);
     return message;
   }
 }

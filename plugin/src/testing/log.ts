@@ -1,4 +1,4 @@
-import type { Log } from "../log.ts";
+import type { Log } from "../host/log.ts";
 
 /** A log that keeps its lines. */
 export function memoryLog(): Log & { lines: string[] } {

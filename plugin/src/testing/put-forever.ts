@@ -1,6 +1,6 @@
 // A process that stores messages as fast as it can, and says the id of each once `put` has returned. To be killed.
 import { writeSync } from "node:fs";
-import { Outbox } from "../outbox.ts";
+import { Outbox } from "../outbox/outbox.ts";
 import { captured } from "./messages.ts";
 
 const outbox = new Outbox(process.argv[2] ?? "");

@@ -1,4 +1,4 @@
-import type { Alert } from "../ops/alerts.ts";
+import type { Alert } from "../ops/alert.ts";
 import type { RecordedDowntime } from "../store/index.ts";
 import { durationInWords, instantInWords, spanInWords } from "./local-time.ts";
 

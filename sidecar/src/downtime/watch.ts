@@ -1,11 +1,14 @@
 import type { Logger } from "pino";
 import type { AccountCode, AccountState, Gateway, StatusReport } from "../gateway/index.ts";
 import type { Alerts } from "../ops/alerts.ts";
-import type { Store } from "../store/index.ts";
+import type { Connection, Store } from "../store/index.ts";
 import { alertOf } from "./alert.ts";
-import { type Connection, look, type Seen, type Sighting } from "./window.ts";
+import { look, type Seen, type Sighting } from "./window.ts";
 
-/** How often it is written down that an account is still connected, ms: the most that a downtime begins too early if the sidecar dies. */
+/**
+ * How often it is recorded that an account is connected, ms. A downtime begins too early by up to this
+ * if the sidecar is killed.
+ */
 const RECORD_INTERVAL_MS = 15_000;
 
 /** What an account's state says of its connection; of `unknown` nothing follows. */
@@ -29,8 +32,8 @@ interface Parts {
 }
 
 /**
- * Follows when WhatsApp is connected, and raises one alert for each downtime in which OpenClaw can have dropped messages. A downtime is on disk, in the
- * transaction that ends it, before its alert is raised: a crash in between repeats the alert, and loses none.
+ * Follows when WhatsApp is connected, and raises one alert for each downtime in which OpenClaw can have dropped messages.
+ * A downtime is on disk before its alert is raised: a crash in between repeats the alert, and loses none.
  */
 export class DowntimeWatch {
   readonly #store: Store;
@@ -55,7 +58,10 @@ export class DowntimeWatch {
     this.#tell();
   }
 
-  /** Writes down until when each account was seen connected. The alerts are closed by then: what they have not delivered is told again at the next start. */
+  /**
+   * Records until when each account was seen connected. The alerts are closed by then: one that was not delivered is raised
+   * again at the next start.
+   */
   async stop(): Promise<void> {
     this.#unsubscribe();
     await Promise.all(this.#writing.values());

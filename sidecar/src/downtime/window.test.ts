@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type Connection, type Downtime, look, type Sighting } from "./window.ts";
+import type { Connection, Downtime } from "../store/index.ts";
+import { look, type Sighting } from "./window.ts";
 
 const MIN = 60_000;
 const HOUR = 60 * MIN;

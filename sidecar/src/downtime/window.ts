@@ -1,12 +1,14 @@
+import type { Connection, Downtime } from "../store/index.ts";
+
 /**
  * When OpenClaw loses messages that came while it was away, as measured on and read in OpenClaw 2026.9.6.
  *
- * WhatsApp keeps what comes while nobody is connected, and hands it over at the next connect. Of that, OpenClaw marks read and drops
- * what is older than its catch-up, counted from the connect:
+ * WhatsApp keeps what comes while nobody is connected, and hands it over at the next connect. Of that, OpenClaw marks read
+ * and drops what is older than its catch-up, counted from the connect:
  * - 60 s, as a rule;
- * - 20 minutes, if the same start of the account took in a message within 2 hours before the connect. Every new gateway process, every
- *   `channels.start`, every change of the channel's configuration is a new start, with nothing taken in yet;
- * - nothing at all, if the phone logged the device out or another session took its place: WhatsApp then kept nothing for it.
+ * - 20 minutes, if the same start of the account took in a message within 2 hours before the connect. Every new gateway
+ *   process, `channels.start` and change of the channel's configuration is a new start, with nothing taken in yet;
+ * - nothing at all, if the phone logged the device out or another session took its place: WhatsApp then kept nothing.
  */
 const CATCH_UP_MS = 60_000;
 const LONG_CATCH_UP_MS = 20 * 60_000;
@@ -15,7 +17,10 @@ const RECENT_INBOUND_MS = 2 * 3_600_000;
 /** The long catch-up is counted from the instant at which a message is handed over, and a backlog takes time. */
 const BACKLOG_MS = 60_000;
 
-/** OpenClaw asks WhatsApp for a sign of life every 25 s, and calls a connection lost when the second one stays out: it can have been dead for this long. */
+/**
+ * OpenClaw pings WhatsApp every 25 s, and calls a connection lost after two pings without an answer:
+ * it was dead for this long at most.
+ */
 const SILENCE_MS = 50_000;
 
 /** WhatsApp's reason for a disconnect that nobody announced (Baileys DisconnectReason.connectionLost). */
@@ -23,7 +28,7 @@ const LOST_STATUS = 408;
 
 /** One look at a WhatsApp account. Times are ms since 1970 by the machine's clock, null where OpenClaw names none. */
 export interface Sighting {
-  /** `taken`: WhatsApp keeps nothing for this device now, because it is logged out, not linked, or replaced by another session. */
+  /** `taken`: WhatsApp keeps nothing for this device: it is logged out, not linked, or replaced by another session. */
   readonly state: "connected" | "away" | "taken";
   readonly processId: string | null;
   readonly startedAt: number | null;
@@ -36,29 +41,6 @@ export interface Sighting {
   readonly uptimeMs: number;
 }
 
-/** An account's last connection to WhatsApp, as far as it was seen. */
-export interface Connection {
-  readonly processId: string | null;
-  readonly startedAt: number | null;
-  readonly connectedAt: number | null;
-  readonly lastInboundAt: number | null;
-  /** `up` until it is seen broken. */
-  readonly state: "up" | "lost" | "taken";
-  /** Until when it surely carried messages, ms since 1970. */
-  readonly aliveAt: number;
-  /** The same by the clock that never jumps; null when it was another process of the sidecar that saw it. */
-  readonly aliveUptimeMs: number | null;
-}
-
-/** A time from which messages may be missing. */
-export interface Downtime {
-  /** Null: the clock was set back while nobody looked, so that the beginning isn't known. */
-  readonly from: number | null;
-  readonly to: number;
-  /** By how much the machine's clock went forward without time passing: it was paused or asleep, or its clock was put right. */
-  readonly clockJumpMs: number;
-}
-
 export interface Seen {
   readonly connection: Connection | null;
   /** Set once for each downtime: when the account is connected again. */
@@ -68,9 +50,10 @@ export interface Seen {
 }
 
 /**
- * What is known of an account after one more look at it. Where something can't be known the downtime comes out too long rather than too short:
- * of an interval in which the sidecar itself did not look, and at whose end it found another connection, all counts as away. Two things
- * can't be seen at all: a logout and a new link while the sidecar did not look, and that a connection had fallen silent seconds before the gateway or the sidecar ended.
+ * What is known of an account after one more look at it. Where something can't be known the downtime comes out too long
+ * rather than too short: if the sidecar did not look for a while and then finds another connection, all that time counts.
+ * Two things can't be seen: a logout and a new link while the sidecar did not look; and that a connection had fallen silent
+ * seconds before the gateway or the sidecar ended.
  */
 export function look(known: Connection | null, seen: Sighting): Seen {
   if (seen.state !== "connected")
@@ -121,8 +104,8 @@ function lastAlive({ aliveAt, connectedAt, lastInboundAt }: Connection, seen: Si
 function beginning(last: Connection, seen: Sighting, end: number) {
   if (last.aliveUptimeMs === null) return { from: last.aliveAt > end ? null : last.aliveAt, clockJumpMs: 0 };
   const passedMs = seen.uptimeMs - last.aliveUptimeMs;
-  // If the clock was set back, the time that has passed tells when it was by the clock of now. If it went forward, the clock is believed:
-  // a machine that was paused looks the same from within, and then messages are missing.
+  // A clock that was set back: the time that has passed tells when it was by the clock of now. One that went forward is
+  // believed: a machine that was paused looks the same from within, and then messages are missing.
   const from = Math.min(last.aliveAt, seen.now - passedMs, end);
   return { from, clockJumpMs: Math.max(0, seen.now - last.aliveAt - passedMs) };
 }

@@ -9,9 +9,8 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import WebSocket from "ws";
 import { systemClock } from "../clock.ts";
 import { openLog } from "../log.ts";
-import type { ListenAddress } from "../settings.ts";
 import { type Accepted, openStore, type Store } from "../store/index.ts";
-import { Listener, MAX_LINKS } from "./listener.ts";
+import { type ListenAddress, Listener, MAX_LINKS } from "./listener.ts";
 
 const TOKEN = "0123456789abcdef-bridge";
 const HELLO = { v: 1, type: "hello", plugin_version: "0.1.0", openclaw_version: "2026.9.6" };

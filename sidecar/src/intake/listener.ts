@@ -5,7 +5,6 @@ import { connect } from "node:net";
 import type { Duplex } from "node:stream";
 import { MAX_FRAME_READ_BYTES, MEDIA_PATH } from "@hotbags/shared";
 import { WebSocketServer } from "ws";
-import type { ListenAddress } from "../settings.ts";
 import { Door } from "./door.ts";
 import { Link, type LinkParts, type OutboxStatus } from "./link.ts";
 import { MAX_UPLOADS, MediaIntake } from "./media.ts";
@@ -21,6 +20,9 @@ const MAX_CONNECTIONS = 2 * (MAX_LINKS + MAX_UPLOADS);
  * what is here of the file, on the slowest disk: 256 MiB at 10 MB/s are 27 s.
  */
 const REQUEST_TIMEOUT_MS = 60_000;
+
+/** A port on loopback, or the path of a Unix socket. */
+export type ListenAddress = { host: string; port: number } | { path: string };
 
 /** The address can't be listened on; the message says what to do. */
 export class ListenError extends Error {

@@ -1,13 +1,13 @@
 import { spawn } from "node:child_process";
-import type { Alert, Attempt } from "./alerts.ts";
+import type { Alert, Attempt } from "./alert.ts";
 
 /** All that the command's environment takes over: none of the sidecar's secrets. */
 const PASSED_ON = ["PATH", "HOME", "LANG", "TZ"];
 
 /**
- * Runs the operator's command with the alert's text on its standard input, never among its arguments, where other users of the
- * machine could read it. By `sh -c`, so that a setting such as `mail -s "Hot Bags" me@example.com` is enough. What it prints is dropped.
- * When the signal says so, it is killed with everything it has started.
+ * Runs the operator's command with the alert's text on its standard input, never among its arguments, where other users of
+ * the machine could read it. By `sh -c`, so that a setting such as `mail -s "Hot Bags" me@example.com` is enough. What it
+ * prints is dropped. When the signal aborts, it is killed with everything it has started.
  */
 export function runCommand(command: string, { text }: Alert, signal: AbortSignal): Promise<Attempt> {
   return new Promise((resolve) => {

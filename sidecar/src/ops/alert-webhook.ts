@@ -1,6 +1,6 @@
 import { VERSION } from "@hotbags/shared";
 import { Agent, request } from "undici";
-import type { Alert, Attempt } from "./alerts.ts";
+import type { Alert, Attempt } from "./alert.ts";
 
 /** What is read of an answer, bytes: only its status counts. */
 const MAX_ANSWER_BYTES = 64 * 1024;

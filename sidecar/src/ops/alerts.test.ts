@@ -6,7 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
 import { afterEach, beforeEach, expect, it, onTestFinished, vi } from "vitest";
-import { type Alert, Alerts, type AlertTiming } from "./alerts.ts";
+import type { Alert } from "./alert.ts";
+import { Alerts, type AlertTiming } from "./alerts.ts";
 
 const TOKEN = "token-in-the-address";
 const ALERT: Alert = {

@@ -1,17 +1,7 @@
 import type { Logger } from "pino";
+import type { Alert, Attempt } from "./alert.ts";
 import { runCommand } from "./alert-command.ts";
 import { Webhook } from "./alert-webhook.ts";
-
-/** Something that only the operator can put right. */
-export interface Alert {
-  /** The same each time that this alert is raised, so that a repetition can be told from a new one. */
-  readonly id: string;
-  readonly kind: "downtime";
-  /** What happened and what to do, in sentences. No customer's number or text. */
-  readonly text: string;
-  /** More of it, for programs. */
-  readonly details: Readonly<Record<string, string | number | null>>;
-}
 
 /** Where alerts go besides the log. */
 export interface AlertSettings {
@@ -30,9 +20,6 @@ export interface AlertTiming {
 }
 
 const TIMING: AlertTiming = { timeoutMs: 15_000, waitsMs: [1_000, 10_000, 60_000, 300_000] };
-
-/** What became of one attempt. `why` holds no part of the URL, the command or the alert. */
-export type Attempt = { readonly ok: true } | { readonly ok: false; readonly again: boolean; readonly why: string };
 
 type Way = (alert: Alert, signal: AbortSignal) => Promise<Attempt>;
 

@@ -1,10 +1,32 @@
 import type Database from "better-sqlite3";
 import type { Clock } from "../clock.ts";
-import type { Connection, Downtime } from "../downtime/window.ts";
 import type { GroupCommit } from "./group-commit.ts";
 
 /** Older ones are forgotten, unless their alert is still to be raised. */
 const KEPT_DOWNTIMES = 100;
+
+/** An account's last connection to WhatsApp, as far as it was seen. */
+export interface Connection {
+  readonly processId: string | null;
+  readonly startedAt: number | null;
+  readonly connectedAt: number | null;
+  readonly lastInboundAt: number | null;
+  /** `up` until it is seen broken. */
+  readonly state: "up" | "lost" | "taken";
+  /** Until when it surely carried messages, ms since 1970. */
+  readonly aliveAt: number;
+  /** The same by the clock that never jumps; null when it was another process of the sidecar that saw it. */
+  readonly aliveUptimeMs: number | null;
+}
+
+/** A time from which messages may be missing. */
+export interface Downtime {
+  /** Null: the clock was set back while nobody looked, so that the beginning isn't known. */
+  readonly from: number | null;
+  readonly to: number;
+  /** By how much the machine's clock went forward without time passing: a pause, a sleep, or a corrected clock. */
+  readonly clockJumpMs: number;
+}
 
 export interface RecordedDowntime extends Downtime {
   /** Never used twice. */
@@ -31,7 +53,7 @@ export class Downtimes {
     );
   }
 
-  /** Writes the connection, and in the same transaction the downtime that it ended: after a crash both are there or neither. */
+  /** Writes the connection and the downtime that it ended, in one transaction: after a crash there are both or neither. */
   record(accountId: string, connection: Connection, downtime: Downtime | null): Promise<void> {
     const { processId, startedAt, connectedAt, lastInboundAt, state, aliveAt } = connection;
     return this.#commit.run("connection", () => {

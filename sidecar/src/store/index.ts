@@ -12,7 +12,7 @@ import { Retention } from "./retention.ts";
 
 export type { CommandFromResponse, RecordedCommand, SettledState, WaitingCommand } from "./commands.ts";
 export type { CounterName } from "./counters.ts";
-export type { RecordedDowntime } from "./downtimes.ts";
+export type { Connection, Downtime, RecordedDowntime } from "./downtimes.ts";
 export { StoreUnusableError } from "./errors.ts";
 export type { Files, Received } from "./files.ts";
 export { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./limits.ts";

@@ -1,0 +1,91 @@
+type Config = Readonly<Record<string, unknown>>;
+
+/**
+ * What is wrong in OpenClaw's configuration for a gateway that serves Hot Bags: one sentence each, with the line to
+ * write. The plugin works on without them, but then OpenClaw may speak to customers, or messages may be joined, held up
+ * or missed.
+ */
+export function missingSettings(config: Config): string[] {
+  const missing: string[] = [];
+  if (!deniesWhatsApp(at(config, "session", "sendPolicy"))) {
+    missing.push(
+      "OpenClaw itself may answer customers when this plugin fails; add to openclaw.json: " +
+        'session: {sendPolicy: {default: "allow", rules: [{action: "deny", match: {channel: "whatsapp"}}]}}',
+    );
+  }
+  if (!tellsNobody(at(config, "agents"))) {
+    missing.push(
+      "an agent that OpenClaw wakes by itself may write to the first customer in allowFrom; add to openclaw.json: " +
+        'agents: {defaults: {heartbeat: {target: "none"}}}',
+    );
+  }
+  if (
+    at(config, "session", "dmScope") !== "per-channel-peer" &&
+    at(config, "session", "dmScope") !== "per-account-channel-peer"
+  ) {
+    missing.push('all direct chats wait for each other; add to openclaw.json: session: {dmScope: "per-channel-peer"}');
+  }
+  if (at(config, "channels", "whatsapp") !== undefined && !reportsReceived(at(config, "channels", "whatsapp"))) {
+    missing.push(
+      "messages that OpenClaw consumes itself, such as stop, do not reach Hot Bags; add to openclaw.json: " +
+        "channels: {whatsapp: {pluginHooks: {messageReceived: true}}}",
+    );
+  }
+  if (debounceMs(config) > 0) {
+    missing.push(
+      "quick messages of one customer are joined into one and the earlier ones lose their ids; add to openclaw.json: " +
+        "messages: {inbound: {byChannel: {whatsapp: 0}}}",
+    );
+  }
+  return missing;
+}
+
+/** OpenClaw denies as soon as one rule that matches denies, so an unconditional rule for the channel is enough. */
+function deniesWhatsApp(policy: unknown): boolean {
+  const rules = at(policy, "rules");
+  const denied =
+    Array.isArray(rules) && rules.some((rule) => at(rule, "action") === "deny" && isWholeChannel(at(rule, "match")));
+  return (
+    denied ||
+    (at(policy, "default") === "deny" &&
+      (!Array.isArray(rules) || rules.every((rule) => at(rule, "action") === "deny")))
+  );
+}
+
+function isWholeChannel(match: unknown): boolean {
+  if (match === undefined || match === null) return true;
+  if (typeof match !== "object") return false;
+  const conditions = Object.entries(match).filter(([, value]) => value !== undefined);
+  return conditions.every(([name, value]) => name === "channel" && String(value).toLowerCase() === "whatsapp");
+}
+
+/** Neither `session.sendPolicy` nor `reply_payload_sending` is asked about a heartbeat's words: only its target counts. */
+function tellsNobody(agents: unknown): boolean {
+  const everywhere = at(agents, "defaults", "heartbeat", "target");
+  const perAgent = Object.values(at(agents, "entries") ?? {}).map((agent) => at(agent, "heartbeat", "target"));
+  return everywhere === "none" && perAgent.every((target) => (target ?? everywhere) === "none");
+}
+
+function reportsReceived(whatsapp: unknown): boolean {
+  const everywhere = at(whatsapp, "pluginHooks", "messageReceived");
+  const accounts = at(whatsapp, "accounts");
+  if (typeof accounts !== "object" || accounts === null) return everywhere === true;
+  const perAccount = Object.values(accounts).map(
+    (account) => at(account, "pluginHooks", "messageReceived") ?? everywhere,
+  );
+  return perAccount.length === 0 ? everywhere === true : perAccount.every((reports) => reports === true);
+}
+
+function debounceMs(config: Config): number {
+  const inbound = at(config, "messages", "inbound");
+  return Number(at(inbound, "byChannel", "whatsapp") ?? at(inbound, "debounceMs") ?? 0);
+}
+
+function at(value: unknown, ...path: string[]): unknown {
+  let found = value;
+  for (const key of path) {
+    if (typeof found !== "object" || found === null) return undefined;
+    found = (found as Record<string, unknown>)[key];
+  }
+  return found;
+}

@@ -1,0 +1,316 @@
+import { step } from "@hotbags/shared";
+import { type Captured, keyOf } from "../capture/capture.ts";
+import { type About, Complaint, type Log, line, reasonOf } from "../host/log.ts";
+import { type Outbox, OutboxFullError } from "../outbox/outbox.ts";
+import { Copies, type CopiesOptions } from "./copies.ts";
+import { Holds } from "./holds.ts";
+import { type Held, Memory } from "./memory.ts";
+
+export type IntakeLimits = {
+  /** Messages and bytes kept in memory while the outbox cannot be written. */
+  memoryMessages: number;
+  memoryBytes: number;
+  /**
+   * How long a hook waits for the disk while its message is in memory. Until it returns, OpenClaw still owns the
+   * message too.
+   */
+  holdMs: number;
+  /**
+   * How long a hook waits when even the memory is full. Longer than the 300 s after which OpenClaw takes its claim back
+   * and dispatches the message again: it stays the owner then.
+   */
+  holdWithoutMemoryMs: number;
+  /**
+   * How long a hook waits until the message's files are copied; then they are copied without it. Shorter than the 300 s
+   * after which OpenClaw takes its claim back.
+   */
+  copyMs: number;
+  /** How long a stop waits for files that are being copied. OpenClaw gives 5 s, and the link needs 1 s of them. */
+  stopMs: number;
+  /** How often the outbox is tried again. */
+  retryMs: number;
+  /** How long a message seen by `message_received` waits for the complete one, which is late only in a busy gateway. */
+  heldMs: number;
+  /** The same for a text that OpenClaw is likely to consume: a customer's `stop` should not take long. */
+  heldConsumedMs: number;
+};
+
+export const INTAKE_LIMITS: IntakeLimits = {
+  memoryMessages: 1_000,
+  memoryBytes: 32 * 1024 * 1024,
+  holdMs: 20_000,
+  holdWithoutMemoryMs: 310_000,
+  copyMs: 120_000,
+  stopMs: 2_000,
+  retryMs: 1_000,
+  heldMs: 10_000,
+  heldConsumedMs: 2_000,
+};
+
+/** Where files come from, and how large they may be. */
+export type FileOptions = Pick<CopiesOptions, "inbound" | "maxFileBytes" | "maxMediaBytes">;
+
+/**
+ * Brings captured messages into the outbox, and survives an outbox that cannot be written: then they wait in bounded
+ * memory, in order, the alarm is raised, and the hooks are held for a while so that OpenClaw keeps owning the messages.
+ *
+ * A message with files is written first, which gives it its place in its chat, and is held there until they are copied.
+ */
+export class Intake {
+  readonly #openOutbox: () => Outbox;
+  readonly #log: Log;
+  readonly #limits: IntakeLimits;
+  readonly #onReady: (seq: number) => void;
+  readonly #memory: Memory;
+  readonly #copies: Copies;
+  readonly #holds: Holds;
+  readonly #stopped = Promise.withResolvers<void>();
+  readonly #trouble = new Complaint();
+  #outbox: Outbox | undefined;
+  #retryTimer: NodeJS.Timeout | undefined;
+  #isStopped = false;
+
+  /** `onReady` is told of every message that may be sent from now on. */
+  constructor(
+    openOutbox: () => Outbox,
+    files: FileOptions,
+    log: Log,
+    onReady: (seq: number) => void,
+    limits: IntakeLimits = INTAKE_LIMITS,
+  ) {
+    this.#openOutbox = openOutbox;
+    this.#log = log;
+    this.#onReady = onReady;
+    this.#limits = limits;
+    this.#memory = new Memory(limits.memoryMessages, limits.memoryBytes);
+    this.#holds = new Holds((seq) => this.#release(seq), limits.retryMs);
+    this.#copies = new Copies({
+      ...files,
+      ...{ log, retryMs: limits.retryMs },
+      withOutbox: (act) => this.#withOutbox(act),
+      onReady: (seq) => this.#ready(seq),
+    });
+  }
+
+  /** The outbox, opened if need be. Undefined while it cannot be used, and after the stop. Never throws. */
+  outbox(): Outbox | undefined {
+    if (this.#isStopped) return undefined;
+    if (this.#outbox === undefined) this.#attempt(() => this.#open());
+    return this.#outbox;
+  }
+
+  /**
+   * Takes over the held messages that nobody waits for: of an instance that was killed, or that was replaced while
+   * OpenClaw still called its hooks. To be called now and then.
+   */
+  adoptHeld(): void {
+    const outbox = this.outbox();
+    if (outbox === undefined) return;
+    this.#attempt(() => {
+      for (const seq of outbox.held()) this.#releaseLater(seq, this.#limits.heldMs);
+    });
+  }
+
+  /** Messages that are only in memory. */
+  get inMemory(): number {
+    return this.#memory.size;
+  }
+
+  /** Removes files that no message needs. To be called at the start. Never rejects. */
+  async sweep(): Promise<void> {
+    try {
+      await this.outbox()?.sweep();
+    } catch (error) {
+      this.#log.warn(line({}, `files that nobody needs could not be removed: ${reasonOf(error)}`));
+    }
+  }
+
+  /**
+   * Resolves when the message and its files are on disk. If the disk fails: when the hook has been held long enough.
+   * `held` is set for what only `message_received` has seen: it waits for the complete capture, but not for ever. Never
+   * rejects.
+   */
+  async store(captured: Captured, held?: Held): Promise<void> {
+    if (!captured.ok) {
+      this.#log.error(
+        line(aboutOf(captured), `is not a message for Hot Bags, parked in the outbox: ${captured.reason}`),
+      );
+    }
+    this.#writeMemory();
+    let settled: Promise<void> | undefined;
+    const put = () => {
+      settled = this.#put(captured, held);
+    };
+    if (this.#memory.size > 0 || !this.#attempt(put)) return this.#keepInMemory(captured, held);
+    this.#recovered();
+    if (settled !== undefined) await first(this.#limits.copyMs, [settled]);
+  }
+
+  /**
+   * Ends every hold but those for files, tries the disk a last time, and closes the outbox. The log names what is in
+   * memory even then. Resolves when the files under way are copied or given up. The next instance goes on with the latter.
+   */
+  async stop(): Promise<void> {
+    if (this.#isStopped) return;
+    this.#isStopped = true;
+    clearTimeout(this.#retryTimer);
+    this.#writeMemory();
+    for (const { captured } of this.#memory.all()) {
+      const lost = "could not be written before the stop: only OpenClaw can still have it";
+      this.#log.error(line(aboutOf(captured), lost));
+    }
+    this.#holds.stop();
+    this.#stopped.resolve();
+    this.#close();
+    await this.#copies.stop(this.#limits.stopMs);
+  }
+
+  #open(): Outbox {
+    if (this.#outbox !== undefined) return this.#outbox;
+    const outbox = this.#openOutbox();
+    this.#outbox = outbox;
+    return outbox;
+  }
+
+  #close(): void {
+    const outbox = this.#outbox;
+    this.#outbox = undefined;
+    outbox?.close();
+  }
+
+  /** Throws what the outbox throws. What it returns resolves when the message's files are copied. */
+  #put(captured: Captured, held: Held | undefined): Promise<void> | undefined {
+    const stored = this.#using((outbox) => {
+      step("capture:before-commit");
+      const row = outbox.put(captured, Date.now(), held !== undefined);
+      step("capture:after-commit");
+      return row;
+    });
+    if (stored === undefined) return undefined;
+    const { seq } = stored;
+    if (held !== undefined) {
+      // After the stop it is for another instance to release.
+      const { heldMs, heldConsumedMs } = this.#limits;
+      if (!this.#isStopped) this.#releaseLater(seq, held === "likely consumed" ? heldConsumedMs : heldMs);
+      return undefined;
+    }
+    if (captured.ok && captured.sources !== undefined) return this.#copies.settle(seq);
+    this.#log.info(line(aboutOf(captured), "captured"));
+    this.#ready(seq);
+    return undefined;
+  }
+
+  #withOutbox(act: (outbox: Outbox) => void): boolean {
+    return this.#attempt(() => this.#using(act));
+  }
+
+  /** Hooks that are under way during the stop, or come after it, get a connection for one act. */
+  #using<Result>(act: (outbox: Outbox) => Result): Result {
+    try {
+      return act(this.#open());
+    } finally {
+      if (this.#isStopped) this.#close();
+    }
+  }
+
+  /** The message need not be held any longer; perhaps another instance got its complete form. */
+  completed(seq: number): void {
+    this.#holds.end(seq);
+  }
+
+  #ready(seq: number): void {
+    this.completed(seq);
+    this.#onReady(seq);
+  }
+
+  #releaseLater(seq: number, heldMs: number): void {
+    if (!this.#copies.has(seq)) this.#holds.begin(seq, heldMs);
+  }
+
+  /** Nothing more complete came: the message goes as it is, after its files. False if the outbox failed. */
+  #release(seq: number): boolean {
+    if (this.#copies.has(seq)) return true;
+    let hasFiles = false;
+    const isDone = this.#withOutbox((outbox) => {
+      hasFiles = outbox.get(seq)?.sources !== undefined;
+      if (!hasFiles) outbox.release(seq);
+    });
+    if (!isDone) return false;
+    if (hasFiles) void this.#copies.settle(seq);
+    else this.#ready(seq);
+    return true;
+  }
+
+  /** True if it worked. A failure is the outbox's, and is said once a minute as long as it lasts. */
+  #attempt(act: () => void): boolean {
+    try {
+      act();
+    } catch (error) {
+      // Opened afresh at the next attempt: a file that was moved away or a disk that went read-only does not heal an
+      // open handle.
+      if (!(error instanceof OutboxFullError)) this.#close();
+      const memory = `${this.#memory.size} message(s) wait in memory`;
+      this.#trouble.say(() => this.#log.error(line({}, `outbox cannot be used, ${memory}: ${reasonOf(error)}`)));
+      return false;
+    }
+    return true;
+  }
+
+  /** What came first is written first, or a chat would be out of order after a full disk. */
+  #writeMemory(): void {
+    for (let entry = this.#memory.oldest(); entry !== undefined; entry = this.#memory.oldest()) {
+      const { captured, held } = entry;
+      let settled: Promise<void> | undefined;
+      const put = () => {
+        settled = this.#put(captured, held);
+      };
+      if (!this.#attempt(put)) return;
+      this.#memory.forget(entry, settled);
+      if (this.#memory.size === 0) this.#recovered();
+    }
+  }
+
+  /** A message was written and none is left in memory. */
+  #recovered(): void {
+    if (this.#trouble.over()) this.#log.info(line({}, "outbox works again, nothing is left in memory"));
+  }
+
+  async #keepInMemory(captured: Captured, held: Held | undefined): Promise<void> {
+    const deadline = performance.now() + (held === undefined ? this.#limits.holdWithoutMemoryMs : 0);
+    let entry = this.#isStopped ? undefined : this.#memory.keep(captured, held);
+    while (entry === undefined) {
+      if (this.#isStopped || performance.now() >= deadline) {
+        const lost = "could not be kept: neither outbox nor memory takes it; only OpenClaw can still have it";
+        return this.#log.error(line(aboutOf(captured), lost));
+      }
+      await first(this.#limits.retryMs, [this.#stopped.promise]);
+      this.#writeMemory();
+      entry = this.#memory.keep(captured, held);
+    }
+    this.#retryLater();
+    // `message_received` owns nothing in OpenClaw, so holding it would only block the next ones.
+    if (held === undefined) await first(this.#limits.holdMs, [this.#stopped.promise, entry.written.promise]);
+  }
+
+  #retryLater(): void {
+    if (this.#retryTimer !== undefined || this.#isStopped) return;
+    this.#retryTimer = setTimeout(() => {
+      this.#retryTimer = undefined;
+      this.#writeMemory();
+      if (this.#memory.size > 0) this.#retryLater();
+    }, this.#limits.retryMs);
+  }
+}
+
+/** Resolves when one of the promises does, or the time is over. Leaves no timer behind. */
+async function first(ms: number, promises: readonly Promise<void>[]): Promise<void> {
+  const time = Promise.withResolvers<void>();
+  const timer = setTimeout(time.resolve, ms);
+  await Promise.race([time.promise, ...promises]);
+  clearTimeout(timer);
+}
+
+function aboutOf(captured: Captured): About {
+  const [account, chat, messageId] = keyOf(captured);
+  return { account, chat, messageId };
+}

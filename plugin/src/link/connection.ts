@@ -1,0 +1,268 @@
+import { MAX_CREDIT, parseFrame, type RefusalCode, type SidecarFrame, sidecarFrame } from "@hotbags/shared";
+import type { WebSocket } from "ws";
+import type { LinkConfig } from "../host/config.ts";
+import { Complaint, type Log, line, reasonOf } from "../host/log.ts";
+import type { Outbox } from "../outbox/outbox.ts";
+import { Delivery } from "./delivery.ts";
+import { dial } from "./dial.ts";
+import { helloFrame, statusFrame } from "./frames.ts";
+import type { Observations } from "./observations.ts";
+import type { LinkTiming } from "./timing.ts";
+import { Uploads } from "./uploads.ts";
+
+/** Bytes that may wait in the socket; a slow sidecar stops us here, not at the end of memory. */
+const MAX_BUFFERED_BYTES = 4 * 1024 * 1024;
+
+export type Ended = {
+  why: string;
+  /** The sidecar answered a message, or stayed a while: the next attempt starts with a short wait. */
+  wasUseful: boolean;
+  /** Only an operator can mend it: a wrong token, another wire version. */
+  isHopeless: boolean;
+};
+
+/** What the link tells of itself as it goes. */
+export type LinkReport = { up(): void; down(why: string): void; acknowledged(): void };
+
+export type ConnectionOptions = {
+  config: LinkConfig;
+  openclawVersion: string;
+  outbox: Outbox;
+  observations: Observations;
+  log: Log;
+  timing: LinkTiming;
+  report: LinkReport;
+};
+
+/**
+ * One WebSocket to the sidecar, from dialling to its end: hello, welcome, then messages in order up to the credit, each
+ * deleted from the outbox when its ack comes. Files go beside it, over HTTP, each before its message. It ends once, and
+ * everything it started ends with it.
+ */
+export class Connection {
+  /** Resolves to true when the sidecar has welcomed us, to false if it never will on this connection. */
+  readonly opened: Promise<boolean>;
+  readonly ended: Promise<Ended>;
+  readonly #options: ConnectionOptions;
+  readonly #socket: WebSocket;
+  readonly #uploads: Uploads;
+  readonly #delivery: Delivery;
+  readonly #opened = Promise.withResolvers<boolean>();
+  readonly #ended = Promise.withResolvers<Ended>();
+  readonly #misbehaviour = new Complaint();
+  readonly #delay = new Complaint();
+  #why: Ended | undefined;
+  #credit = 0;
+  #maxFrameBytes = 0;
+  #openedAt = Number.POSITIVE_INFINITY;
+  #hasAnswered = false;
+  #isChoked = false;
+  #pausedUntil = 0;
+  #heardAt = performance.now();
+  #answeredAt = performance.now();
+  #lastStatus = "";
+  #beat: NodeJS.Timeout;
+  #retry: NodeJS.Timeout | undefined;
+  #turn: NodeJS.Immediate | undefined;
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+    this.opened = this.#opened.promise;
+    this.ended = this.#ended.promise;
+    const { config, timing, outbox, log } = options;
+    const uploadTiming = { retryMs: timing.retryMs, retryMaxMs: timing.reconnectMaxMs, silenceMs: timing.silenceMs };
+    this.#uploads = new Uploads({ config, log, timing: uploadTiming, pathOf: (sha256) => outbox.media.pathOf(sha256) });
+    this.#delivery = new Delivery({
+      ...{ outbox, log, uploads: this.#uploads },
+      onPrepared: () => this.#nextTurn(),
+      onFailed: (error) => this.#end(`the outbox failed: ${reasonOf(error)}`),
+    });
+    this.#socket = dial(config, timing.openMs, {
+      open: () => this.#send(helloFrame(options.openclawVersion)),
+      frame: (text) => this.#heard(text),
+      pong: () => {
+        this.#heardAt = performance.now();
+      },
+      failed: (why, isHopeless) => this.#end(why, isHopeless),
+      closed: (why) => this.#closed(why),
+    });
+    this.#beat = setTimeout(() => this.#end("the sidecar sent no welcome in time"), timing.openMs);
+  }
+
+  get isOpen(): boolean {
+    return this.#credit > 0 && this.#why === undefined;
+  }
+
+  offer(seq: number): void {
+    this.#delivery.offer(seq);
+    this.#nextTurn();
+  }
+
+  flushObservations(): void {
+    const { observations } = this.#options;
+    while (this.isOpen && this.#socket.bufferedAmount < MAX_BUFFERED_BYTES) {
+      const frame = observations.take();
+      if (frame === undefined) return;
+      this.#send(frame);
+    }
+  }
+
+  /** Ends the connection politely, or not so politely after `closeMs`. */
+  async close(): Promise<void> {
+    this.#settle({ why: "stopped", isHopeless: false });
+    const deadline = setTimeout(() => this.#socket.terminate(), this.#options.timing.closeMs);
+    this.#socket.close(1000);
+    await this.ended;
+    clearTimeout(deadline);
+  }
+
+  #heard(text: string): void {
+    this.#heardAt = performance.now();
+    if (this.#why !== undefined) return;
+    const parsed = parseFrame<SidecarFrame>(sidecarFrame, text);
+    if (!parsed.ok) {
+      if (parsed.code === "bad_version") return this.#end(parsed.reason, true);
+      this.#misbehaviour.say(() =>
+        this.#options.log.warn(line({}, `frame from the sidecar ignored: ${parsed.reason}`)),
+      );
+      return;
+    }
+    const { frame } = parsed;
+    if (frame.type === "welcome") this.#welcomed(frame.credit, frame.max_frame_bytes);
+    else if (frame.type === "ack") this.#acknowledged(frame.ref);
+    else this.#refused(frame.ref, frame.code, frame.reason, frame.retry);
+  }
+
+  #welcomed(credit: number, maxFrameBytes: number): void {
+    if (this.#credit > 0) return;
+    this.#openedAt = performance.now();
+    this.#credit = Math.min(credit, MAX_CREDIT);
+    this.#maxFrameBytes = maxFrameBytes;
+    clearTimeout(this.#beat);
+    this.#beat = setInterval(() => this.#onBeat(), this.#options.timing.beatMs);
+    this.#opened.resolve(true);
+    this.#reportStatus();
+    this.flushObservations();
+    this.#nextTurn();
+  }
+
+  #acknowledged(ref: number): void {
+    if (!this.#delivery.acknowledged(ref)) return;
+    this.#options.report.acknowledged();
+    this.#answered();
+    this.#nextTurn();
+  }
+
+  #refused(ref: number | null, code: RefusalCode, reason: string, retry: boolean): void {
+    const { log, timing } = this.#options;
+    if (ref === null) {
+      if (code === "bad_version" || code === "no_hello") {
+        return this.#end(`the sidecar refused our frames: ${reason}`, true);
+      }
+      this.#misbehaviour.say(() => log.warn(line({ code }, `the sidecar refused a frame: ${reason}`)));
+      return;
+    }
+    this.#withOutbox(() => {
+      if (!this.#delivery.refused(ref, code, reason, retry)) return;
+      this.#answered();
+      // A missing file is that message's trouble alone; it is sent again first.
+      if (!retry || code === "no_file") return this.#nextTurn();
+      this.#delay.say(() => log.warn(line({ code }, `the sidecar cannot take messages now, they wait: ${reason}`)));
+      this.#pausedUntil = performance.now() + timing.retryMs;
+      clearTimeout(this.#retry);
+      this.#retry = setTimeout(() => this.#nextTurn(), timing.retryMs + 1);
+    });
+  }
+
+  #answered(): void {
+    this.#hasAnswered = true;
+    this.#answeredAt = performance.now();
+  }
+
+  /** Once per turn of the event loop: many acks become one transaction, and the freed credit is used at once. */
+  #nextTurn(): void {
+    if (!this.isOpen) return;
+    this.#turn ??= setImmediate(() => {
+      this.#turn = undefined;
+      this.#withOutbox(() => {
+        this.#delivery.settle();
+        this.#pump();
+      });
+    });
+  }
+
+  #pump(): void {
+    if (performance.now() < this.#pausedUntil) return;
+    while (this.isOpen && this.#delivery.underWay < this.#credit) {
+      this.#isChoked = this.#socket.bufferedAmount >= MAX_BUFFERED_BYTES;
+      if (this.#isChoked) return;
+      const frame = this.#delivery.next(this.#maxFrameBytes);
+      if (frame === undefined) return;
+      // The first after a pause: the sidecar's time to answer starts here, not at its last answer.
+      if (this.#delivery.unanswered === 1) this.#answeredAt = performance.now();
+      this.#send(frame);
+    }
+  }
+
+  #onBeat(): void {
+    const silentSince = this.#delivery.unanswered > 0 ? Math.min(this.#heardAt, this.#answeredAt) : this.#heardAt;
+    const silentMs = performance.now() - silentSince;
+    if (silentMs > this.#options.timing.silenceMs) return this.#end("the sidecar stopped answering");
+    this.#socket.ping();
+    this.#reportStatus();
+    this.flushObservations();
+    this.#delivery.lookAgain();
+    this.#nextTurn();
+  }
+
+  #reportStatus(): void {
+    this.#withOutbox(() => {
+      const status = statusFrame(this.#options.outbox);
+      if (status === this.#lastStatus) return;
+      this.#lastStatus = status;
+      this.#send(status);
+    });
+  }
+
+  /** The outbox may fail at any time (a full disk); the connection then ends, and the link opens both again. */
+  #withOutbox(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.#end(`the outbox failed: ${reasonOf(error)}`);
+    }
+  }
+
+  #send(frame: string): void {
+    this.#socket.send(frame, () => {
+      if (this.#isChoked) this.#nextTurn();
+    });
+  }
+
+  #end(why: string, isHopeless = false): void {
+    this.#settle({ why, isHopeless });
+    this.#socket.terminate();
+  }
+
+  #settle(why: { why: string; isHopeless: boolean }): void {
+    if (this.#why !== undefined) return;
+    clearTimeout(this.#beat);
+    clearTimeout(this.#retry);
+    clearImmediate(this.#turn);
+    void this.#uploads.stop();
+    try {
+      this.#delivery.settle();
+    } catch {
+      // They are sent again on the next connection, and the sidecar knows them.
+    }
+    const wasUseful = this.#hasAnswered || performance.now() - this.#openedAt > this.#options.timing.openMs;
+    this.#why = { ...why, wasUseful };
+    this.#opened.resolve(false);
+  }
+
+  #closed(why: string): void {
+    this.#settle({ why, isHopeless: false });
+    const ended = this.#why;
+    if (ended !== undefined) void this.#uploads.stop().then(() => this.#ended.resolve(ended));
+  }
+}

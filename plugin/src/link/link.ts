@@ -1,0 +1,113 @@
+import { setTimeout as after } from "node:timers/promises";
+import type { LinkConfig } from "../host/config.ts";
+import { Complaint, type Log, line } from "../host/log.ts";
+import type { Outbox } from "../outbox/outbox.ts";
+import { backoffMs } from "./backoff.ts";
+import { Connection, type Ended, type LinkReport } from "./connection.ts";
+import type { Observations } from "./observations.ts";
+import { LINK_TIMING, type LinkTiming } from "./timing.ts";
+
+export type LinkOptions = {
+  config: LinkConfig;
+  openclawVersion: string;
+  /** The outbox, as long as it can be used. */
+  outbox: () => Outbox | undefined;
+  observations: Observations;
+  log: Log;
+  timing?: LinkTiming;
+  random?: () => number;
+  /** Is told how the link does. */
+  report?: LinkReport;
+};
+
+const UNREPORTED: LinkReport = { up: () => {}, down: () => {}, acknowledged: () => {} };
+
+/**
+ * Keeps one connection to the sidecar, for ever: connects, lets the connection drain the outbox, and connects again
+ * with backoff when it ends. Nothing here can lose a message; that is the outbox's to keep until the sidecar has
+ * confirmed.
+ */
+export class Link {
+  readonly #options: Required<LinkOptions>;
+  readonly #stopping = new AbortController();
+  readonly #down = new Complaint();
+  #connection: Connection | undefined;
+  #running: Promise<void> | undefined;
+
+  constructor(options: LinkOptions) {
+    this.#options = { timing: LINK_TIMING, random: Math.random, report: UNREPORTED, ...options };
+  }
+
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  /** True while the sidecar has welcomed us. */
+  get isUp(): boolean {
+    return this.#connection?.isOpen ?? false;
+  }
+
+  /** A message became ready to send. */
+  offer(seq: number): void {
+    this.#connection?.offer(seq);
+  }
+
+  /** Observations were added; without a connection they wait for one. */
+  flushObservations(): void {
+    this.#connection?.flushObservations();
+  }
+
+  /** Closes the connection and waits until it is gone. Nothing of the link is left running. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#connection?.close();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { timing, random } = this.#options;
+    for (let attempt = 0; !this.#stopping.signal.aborted; attempt += 1) {
+      const ended = await this.#connectOnce();
+      if (ended.wasUseful) attempt = 0;
+      if (this.#stopping.signal.aborted) return;
+      this.#complain(ended);
+      // A wrong token heals by an operator's hand only: straight to the long wait.
+      const waitMs = backoffMs(ended.isHopeless ? 30 : attempt, timing.reconnectBaseMs, timing.reconnectMaxMs, random);
+      await after(waitMs, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
+    }
+  }
+
+  async #connectOnce(): Promise<Ended> {
+    const { log, outbox, report } = this.#options;
+    const opened = outbox();
+    if (opened === undefined) return { why: "the outbox cannot be used", wasUseful: false, isHopeless: false };
+    this.#connection = new Connection({ ...this.#options, outbox: opened });
+    const welcomed = await this.#connection.opened;
+    if (welcomed) {
+      this.#down.over();
+      report.up();
+      log.info(line({}, `connected to the sidecar, ${waiting(opened)} message(s) wait`));
+    }
+    const ended = await this.#connection.ended;
+    this.#connection = undefined;
+    return ended;
+  }
+
+  #complain(ended: Ended): void {
+    this.#options.report.down(ended.why);
+    this.#down.say(() => {
+      const left = waiting(this.#options.outbox());
+      const say = `sidecar link is down: ${ended.why}; trying again, ${left} message(s) wait`;
+      this.#options.log[ended.isHopeless ? "error" : "warn"](line({}, say));
+    });
+  }
+}
+
+/** For the log, where a failing outbox is not the point. */
+function waiting(outbox: Outbox | undefined): number | "unknown" {
+  try {
+    return outbox?.totals().waiting ?? "unknown";
+  } catch {
+    return "unknown";
+  }
+}

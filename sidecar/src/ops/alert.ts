@@ -1,0 +1,13 @@
+/** Something that only the operator can put right. */
+export interface Alert {
+  /** The same each time that this alert is raised, so that a repetition can be told from a new one. */
+  readonly id: string;
+  readonly kind: "downtime";
+  /** What happened and what to do, in sentences. No customer's number or text. */
+  readonly text: string;
+  /** More of it, for programs. */
+  readonly details: Readonly<Record<string, string | number | null>>;
+}
+
+/** What became of one attempt. `why` holds no part of the URL, the command or the alert. */
+export type Attempt = { readonly ok: true } | { readonly ok: false; readonly again: boolean; readonly why: string };

@@ -1,0 +1,131 @@
+// That biome.layout.jsonc forbids what it is meant to: biome lints a small tree in which each file has one import.
+import { execFile } from "node:child_process";
+import { copyFile, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, onTestFinished, test } from "vitest";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const BIOME = join(ROOT, "node_modules", ".bin", "biome");
+const RULES = ["--only=style/noRestrictedImports", "--only=suspicious/noImportCycles"];
+
+/** The paths of the files in which biome finds something forbidden. `tree` is each file's path and text. */
+async function refused(tree: Readonly<Record<string, string>>): Promise<string[]> {
+  const cwd = await mkdtemp(join(tmpdir(), "hotbags-layout-"));
+  onTestFinished(() => rm(cwd, { recursive: true }));
+  for (const name of ["biome.json", "biome.layout.jsonc"]) await copyFile(join(ROOT, name), join(cwd, name));
+  for (const [path, text] of Object.entries(tree)) {
+    await mkdir(dirname(join(cwd, path)), { recursive: true });
+    await writeFile(join(cwd, path), text);
+  }
+  const args = ["lint", ...RULES, "--vcs-enabled=false", "--max-diagnostics=none", "--reporter=json"];
+  const report = await new Promise<string>((resolve) => execFile(BIOME, args, { cwd }, (_, stdout) => resolve(stdout)));
+  const { diagnostics }: { diagnostics: { location: { path: string } }[] } = JSON.parse(report);
+  return diagnostics.map(({ location }) => location.path);
+}
+
+/** Of imports such as `plugin/src/link/ > plugin/src/intake/copy.ts`, or of a package, those that are refused. */
+async function refusedOf(imports: readonly string[]): Promise<string[]> {
+  const paths = imports.map((one, n) => `${one.split(" > ")[0]}importer-${n}.ts`);
+  const texts = imports.map((one, n) => `export * from ${JSON.stringify(specifier(paths[n] ?? "", one))};\n`);
+  const found = new Set(await refused(Object.fromEntries(paths.map((path, n) => [path, texts[n] ?? ""]))));
+  return imports.filter((_, n) => found.has(paths[n] ?? ""));
+}
+
+function specifier(importer: string, one: string): string {
+  const imported = one.split(" > ")[1] ?? "";
+  if (!imported.endsWith(".ts")) return imported;
+  const path = relative(dirname(importer), imported);
+  return path.startsWith(".") ? path : `./${path}`;
+}
+
+/** Every folder with product code, and the folder above the rooms of each side. */
+async function rooms(): Promise<string[]> {
+  const all = ["shared/src/"];
+  for (const side of ["plugin/src/", "sidecar/src/"]) {
+    const entries = await readdir(join(ROOT, side), { withFileTypes: true });
+    const folders = entries.filter((entry) => entry.isDirectory() && entry.name !== "testing");
+    all.push(side, ...folders.map(({ name }) => `${side}${name}/`));
+  }
+  return all;
+}
+
+test("an import against the way of a message is refused", async () => {
+  const imports = [
+    "plugin/src/capture/ > plugin/src/host/log.ts",
+    "plugin/src/host/ > plugin/src/status/status.ts",
+    "plugin/src/outbox/ > plugin/src/intake/intake.ts",
+    "plugin/src/intake/ > plugin/src/link/link.ts",
+    "plugin/src/link/ > plugin/src/intake/copy.ts",
+    "plugin/src/link/ > plugin/src/status/status.ts",
+    "plugin/src/status/ > plugin/src/bridge.ts",
+    "sidecar/src/intake/ > sidecar/src/relay/relay.ts",
+    "sidecar/src/relay/ > sidecar/src/replies/replies.ts",
+    "sidecar/src/relay/ > sidecar/src/gateway/index.ts",
+    "sidecar/src/replies/ > sidecar/src/relay/relay.ts",
+    "sidecar/src/replies/ > sidecar/src/ops/health.ts",
+    "sidecar/src/relay/ > sidecar/src/ops/alerts.ts",
+    "sidecar/src/store/ > sidecar/src/downtime/window.ts",
+    "sidecar/src/gateway/ > sidecar/src/store/index.ts",
+    "sidecar/src/intake/ > sidecar/src/settings.ts",
+    "sidecar/src/ops/ > sidecar/src/sidecar.ts",
+  ];
+  expect(await refusedOf(imports)).toEqual(imports);
+});
+
+test("a room with SQL is entered by its front door, and nobody else has SQL", async () => {
+  const imports = [
+    "sidecar/src/relay/ > sidecar/src/store/messages.ts",
+    "sidecar/src/ops/ > sidecar/src/store/database.ts",
+    "sidecar/src/ > sidecar/src/store/database.ts",
+    "sidecar/src/cli/ > sidecar/src/store/database.ts",
+    "sidecar/src/replies/ > better-sqlite3",
+    "sidecar/src/ops/ > better-sqlite3",
+    "sidecar/src/ > better-sqlite3",
+    "plugin/src/status/ > node:sqlite",
+    "plugin/src/ > node:sqlite",
+  ];
+  expect(await refusedOf(imports)).toEqual(imports);
+});
+
+test("no room, a new one neither, imports a test's code or another package's by its path", async () => {
+  const strangers = ["test/until.ts", "plugin/src/testing/until.ts", "sidecar/src/lanes.ts", "shared/src/index.ts"];
+  const imports = (await rooms()).flatMap((room) =>
+    strangers
+      .filter((stranger) => !stranger.startsWith(room.slice(0, room.indexOf("/"))) || stranger.includes("/testing/"))
+      .map((stranger) => `${room} > ${stranger}`),
+  );
+  expect(await refusedOf(imports)).toEqual(imports);
+});
+
+test("what leads along the way is allowed", async () => {
+  const imports = [
+    "plugin/src/ > plugin/src/link/link.ts",
+    "plugin/src/intake/ > plugin/src/outbox/outbox.ts",
+    "plugin/src/link/ > plugin/src/outbox/outbox.ts",
+    "plugin/src/outbox/ > plugin/src/capture/capture.ts",
+    "plugin/src/outbox/ > node:sqlite",
+    "plugin/src/status/ > plugin/src/link/connection.ts",
+    "sidecar/src/ > sidecar/src/relay/relay.ts",
+    "sidecar/src/relay/ > sidecar/src/store/index.ts",
+    "sidecar/src/replies/ > sidecar/src/gateway/index.ts",
+    "sidecar/src/store/ > better-sqlite3",
+    "sidecar/src/ops/ > sidecar/src/intake/link.ts",
+    "sidecar/src/downtime/ > sidecar/src/ops/alerts.ts",
+    "sidecar/src/store/ > sidecar/src/clock.ts",
+    "test/model/ > sidecar/src/store/database.ts",
+  ];
+  expect(await refusedOf(imports)).toEqual([]);
+});
+
+test("a circle is refused, one of types alone too, in tests as well", async () => {
+  const tree = {
+    "plugin/src/link/a.ts": 'import { b } from "./b.ts";\nexport const a = b;\n',
+    "plugin/src/link/b.ts": 'import type { a } from "./a.ts";\nexport const b = 1;\nexport type A = typeof a;\n',
+    "test/shop/c.ts": 'export type { D } from "./d.ts";\nexport type C = 1;\n',
+    "test/shop/d.ts": 'import type { C } from "./c.ts";\nexport type D = C;\n',
+    "test/shop/e.ts": 'export type { D } from "./d.ts";\n',
+  };
+  expect((await refused(tree)).toSorted()).toEqual(Object.keys(tree).filter((path) => !path.endsWith("e.ts")));
+});
