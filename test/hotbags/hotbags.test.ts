@@ -195,6 +195,13 @@ describe("faults", () => {
   });
 });
 
+test("bytes go out as they are, and count as processed", async () => {
+  hotbags.next({ bytes: "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n<html>" }, { bytes: "SSH-2.0-OpenSSH_9.6\r\n" });
+  expect(await (await post(message("m1"))).text()).toBe("<html>");
+  await expect(post(message("m2"))).rejects.toThrow();
+  expect(hotbags.accepted).toHaveLength(2);
+});
+
 describe("receives", () => {
   test("hands out each message once, now or later, by text or by predicate", async () => {
     const later = hotbags.receives("text of m2");
