@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { transportSessionId } from "./address.ts";
+import { MAX_COMMANDS } from "./limits.ts";
 import type { InboundMessage, MediaItem } from "./message.ts";
 
 /** Where Hot Bags takes messages, below `HOTBAGS_BASE_URL`. */
@@ -31,17 +32,40 @@ export function renderBody(
 }
 
 /**
+ * The JSON of an answer. A `command_id` that is a number, as a Postgres bigint is, becomes the string of its digits:
+ * `1` and `"1"` are one command. Only a whole number from 1 to 2^53-1, written in digits alone, is taken, because
+ * JSON.parse rounds others: 9007199254740993 would be the id of another command. Such a one stays a number, and
+ * `sendText` refuses it. Throws SyntaxError; RangeError when the answer is nested thousands deep.
+ */
+export function parseAnswer(text: string): unknown {
+  return JSON.parse(text, (key: string, value: unknown, written?: { source?: string }) =>
+    key === "command_id" && Number.isSafeInteger(value) && /^[1-9]\d*$/.test(written?.source ?? "")
+      ? written?.source
+      : value,
+  );
+}
+
+/**
  * The envelope of a 2xx answer. Its commands are judged one by one (`sendText`), so that one bad command
  * does not hold back the others; an envelope that does not fit is never executed in part.
  */
-export const responseEnvelope = z.looseObject({ commands: z.array(z.unknown()).optional() });
+export const responseEnvelope = z.looseObject({
+  commands: z.array(z.unknown()).max(MAX_COMMANDS, `must not have more than ${MAX_COMMANDS} entries`).optional(),
+});
 
 /** The longest text that WhatsApp takes, in UTF-16 units. OpenClaw cuts it into 17 messages; a longer one is a mistake, and would be many more. */
 const MAX_REPLY_CHARACTERS = 65_536;
 
-/** The one command of contract v1. Fields that the contract does not name are ignored. */
+const NUMERIC_ID =
+  `as a number it must be a whole one from 1 to ${Number.MAX_SAFE_INTEGER}, in digits alone; ` +
+  "send any other id as a string";
+
+/** The one command of contract v1, as `parseAnswer` gives it. Fields that the contract does not name are ignored. */
 export const sendText = z.looseObject({
-  command_id: z.string().min(1, "command_id must not be empty").max(256),
+  command_id: z
+    .string({ error: ({ input }) => (typeof input === "number" ? NUMERIC_ID : undefined) })
+    .min(1, "command_id must not be empty")
+    .max(256),
   type: z.literal("send_text"),
   text: z
     .string()

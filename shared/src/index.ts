@@ -1,7 +1,16 @@
 export { accountId, chatId, e164, groupId, maskAddress, transportSessionId } from "./address.ts";
-export { INBOUND_PATH, type OutgoingItem, renderBody, responseEnvelope, type SendText, sendText } from "./contract.ts";
+export {
+  INBOUND_PATH,
+  type OutgoingItem,
+  parseAnswer,
+  renderBody,
+  responseEnvelope,
+  type SendText,
+  sendText,
+} from "./contract.ts";
 export {
   MAX_BODY_BYTES,
+  MAX_COMMANDS,
   MAX_CREDIT,
   MAX_FILE_BYTES,
   MAX_FRAME_BYTES,

@@ -23,3 +23,6 @@ export const MEDIA_PATH = "/media/";
 
 /** The largest body that Hot Bags can take, bytes: Vercel refuses a larger one (4.5 MB) before any code of the shop runs. */
 export const MAX_BODY_BYTES = 4_500_000;
+
+/** Commands in one answer. More are a mistake: nobody wants so many messages, and WhatsApp bans numbers that blast. */
+export const MAX_COMMANDS = 100;

@@ -15,6 +15,10 @@ export function writeAnswer(response: ServerResponse, status: number, body: stri
     response.once("close", () => clearTimeout(timer));
     return status;
   }
+  if ("bytes" in fault) {
+    response.socket?.end(fault.bytes);
+    return undefined;
+  }
   if ("redirect" in fault) {
     response.writeHead(fault.status ?? 307, { location: fault.redirect }).end();
     return fault.status ?? 307;

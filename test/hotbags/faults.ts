@@ -29,6 +29,8 @@ export type FaultAfterProcessing =
   | "endless-body"
   /** The right answer, that much later. */
   | { delayMs: number }
+  /** These bytes on the bare connection, whatever HTTP makes of them, and its end. */
+  | { bytes: string | Buffer }
   /** A 2xx whose body is this instead of the answer. */
   | { status: number; headers?: Record<string, string>; body?: string | Buffer };
 
@@ -75,5 +77,5 @@ export function createFaultScript(): FaultScript {
 export function isAfterProcessing(fault: Fault): boolean {
   if (typeof fault === "string") return fault !== "drop" && fault !== "hang";
   if ("redirect" in fault) return false;
-  return "delayMs" in fault || (fault.status >= 200 && fault.status < 300);
+  return "delayMs" in fault || "bytes" in fault || (fault.status >= 200 && fault.status < 300);
 }

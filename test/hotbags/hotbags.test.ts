@@ -1,5 +1,6 @@
 import { createHash, createHmac } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { until } from "../until.ts";
 import { type HotBags, INBOUND_PATH, type Message, startHotBags } from "./index.ts";
 
 const TOKEN = "bearer-of-the-test";
@@ -25,11 +26,11 @@ function message(id: string, fields: Partial<Message> = {}): Message {
   };
 }
 
-function post(body: Message, headers: Record<string, string> = {}, timeoutMs = 5_000): Promise<Response> {
+function post(body: Message, headers: Record<string, string> = {}, signal = AbortSignal.timeout(5_000)) {
   return fetch(hotbags.url + INBOUND_PATH, {
     method: "POST",
     redirect: "manual",
-    signal: AbortSignal.timeout(timeoutMs),
+    signal,
     headers: {
       authorization: `Bearer ${TOKEN}`,
       "idempotency-key": body.message_id,
@@ -170,7 +171,11 @@ describe("faults", () => {
 
   test.each(["hang", "hang-after-processing"] as const)("%s never answers", async (fault) => {
     hotbags.next(fault);
-    await expect(post(message("m1"), {}, 100)).rejects.toThrow(/timeout/);
+    const leave = new AbortController();
+    const answer = post(message("m1"), {}, leave.signal);
+    await until("it was read", () => hotbags.requests[0]?.fault === fault);
+    setTimeout(() => leave.abort(), 100);
+    await expect(answer).rejects.toThrow(/aborted/);
     expect(hotbags.accepted).toHaveLength(fault === "hang" ? 0 : 1);
   });
 
@@ -178,9 +183,12 @@ describe("faults", () => {
     "%s starts an answer that has no end",
     async (fault) => {
       hotbags.next(fault);
-      const response = await post(message("m1"), {}, 200);
+      const leave = new AbortController();
+      const response = await post(message("m1"), {}, leave.signal);
       expect(response.status).toBe(200);
-      await expect(response.text()).rejects.toThrow();
+      const text = response.text();
+      if (fault !== "truncate") setTimeout(() => leave.abort(), 100);
+      await expect(text).rejects.toThrow();
       expect(hotbags.accepted).toHaveLength(1);
     },
   );
@@ -193,6 +201,13 @@ describe("faults", () => {
     expect(await (await post(message("m2"))).text()).toBe("<html>");
     expect(hotbags.accepted).toHaveLength(2);
   });
+});
+
+test("bytes go out as they are, and count as processed", async () => {
+  hotbags.next({ bytes: "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n<html>" }, { bytes: "SSH-2.0-OpenSSH_9.6\r\n" });
+  expect(await (await post(message("m1"))).text()).toBe("<html>");
+  await expect(post(message("m2"))).rejects.toThrow();
+  expect(hotbags.accepted).toHaveLength(2);
 });
 
 describe("receives", () => {

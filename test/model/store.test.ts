@@ -229,6 +229,7 @@ function verify(model: Model, world: World): void {
     delivered: inState("delivered"),
     pending: inState("pending"),
     dead: inState("dead"),
+    detached: rows.filter((row) => row.state === "pending" && row.detached === 1).length,
   });
   expect(counts.accepted).toBe(counts.delivered + counts.pending + counts.dead);
   for (const state of ["pending", "sending", "sent", "queued_by_gateway", "in_doubt"] as const) {

@@ -4,97 +4,34 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type Clock, systemClock } from "../../sidecar/src/clock.ts";
-import { openLog } from "../../sidecar/src/log.ts";
-import { HotBags as HotBagsClient } from "../../sidecar/src/relay/hotbags.ts";
-import { Relay, type RelayOptions } from "../../sidecar/src/relay/relay.ts";
-import { openStore, type Store } from "../../sidecar/src/store/index.ts";
-import { type HotBags, startHotBags } from "../hotbags/index.ts";
+import type { Clock } from "../../sidecar/src/clock.ts";
+import { type Fault, type HotBags, startHotBags } from "../hotbags/index.ts";
 import { until } from "../until.ts";
+import { ANNA, type RealRelay, type RealRelayOptions, startRelay, TOKEN } from "./real-relay.ts";
 
-const TOKEN = "bearer-of-the-test";
-const ANNA = "+15550001001";
 const BEN = "+15550001002";
-
-/** As in production, only that nobody waits. */
-const OPTIONS: RelayOptions = {
-  concurrency: 8,
-  backoff: { baseMs: 4, maxMs: 20 },
-  probeBackoff: { baseMs: 4, maxMs: 20 },
-  breakerThreshold: 5,
-  maxAttempts: 100,
-  maxRetryingMs: 24 * 3_600_000,
-};
 
 let dir: string;
 let hotbags: HotBags;
-let running: {
-  store: Store;
-  relay: Relay;
-  client: HotBagsClient;
-  lines: Record<string, unknown>[];
-  commandChats: number[];
-};
+let running: RealRelay;
 
 beforeEach(async () => {
   dir = mkdtempSync(join(tmpdir(), "hotbags-relay-"));
   hotbags = await startHotBags({ token: TOKEN });
-  running = start();
+  running = startRelay({ dir, url: hotbags.url });
 });
 afterEach(async () => {
-  await stop();
+  await running.stop();
   await hotbags.close();
   rmSync(dir, { recursive: true });
 });
 
-function start(options: Partial<RelayOptions> = {}, bearerToken = TOKEN, clock: Clock = systemClock) {
-  const lines: Record<string, unknown>[] = [];
-  const log = openLog("info", { write: (line: string) => void lines.push(JSON.parse(line)) });
-  const store = openStore(dir, clock);
-  const client = new HotBagsClient({
-    baseUrl: new URL(hotbags.url),
-    bearerToken,
-    hmacSecret: null,
-    timeoutMs: 300,
-    maxRetryAfterMs: 900_000,
-    connections: 8,
-  });
-  const commandChats: number[] = [];
-  const onCommands = (chat: number) => void commandChats.push(chat);
-  const relay = new Relay(
-    { store, hotbags: client, clock, log, random: Math.random, onCommands },
-    { ...OPTIONS, ...options },
-  );
-  relay.start();
-  return { store, relay, client, lines, commandChats };
+async function restart(how: Omit<RealRelayOptions, "dir" | "url"> = {}) {
+  await running.stop();
+  running = startRelay({ dir, url: hotbags.url, ...how });
 }
 
-async function stop() {
-  await running.relay.stop();
-  await running.client.close();
-  running.store.close();
-}
-
-async function restart(...how: Parameters<typeof start>) {
-  await stop();
-  running = start(...how);
-}
-
-async function takeIn(id: string, chat = ANNA) {
-  const accepted = await running.store.messages.accept({
-    account_id: "default",
-    message_id: id,
-    chat_id: chat,
-    from: ANNA,
-    text: id,
-    media: [],
-    timestamp: "2026-03-01T12:00:00.000Z",
-    raw: {},
-  });
-  running.relay.offer(accepted.chat);
-  return accepted;
-}
-
+const takeIn: RealRelay["takeIn"] = (...args) => running.takeIn(...args);
 const counts = () => running.store.counters.read();
 const settled = (delivered: number, dead = 0) =>
   until(`${delivered} delivered, ${dead} dead`, () => counts().delivered === delivered && counts().dead === dead);
@@ -118,23 +55,29 @@ describe("delivery", () => {
     expect(attemptsFor("b1")).toHaveLength(1);
   });
 
-  it.each(["drop", "truncate", "drop-after-processing", "hang", "slow-body", "endless-body"] as const)(
-    "survives %s, with the same key and the same bytes, and takes each command once",
-    async (fault) => {
-      hotbags.answers(({ text }) => [{ command_id: `c-${text}`, type: "send_text", text: "welcome" }]);
-      hotbags.next(fault);
-      await takeIn("A");
-      await settled(1);
-      expect(attemptsFor("A")).toHaveLength(2);
-      expect(attemptsFor("A")[0]?.rawBody.equals(attemptsFor("A")[1]?.rawBody ?? Buffer.alloc(0))).toBe(true);
-      expect(counts().commands_pending).toBe(1);
-      expect(hotbags.violations).toEqual([]);
-    },
-  );
+  it.each<[Fault, number]>([
+    ["drop", 20_000],
+    ["truncate", 20_000],
+    ["drop-after-processing", 20_000],
+    // These end by the timeout alone, and what comes after them must not.
+    ["hang", 2_000],
+    ["slow-body", 2_000],
+    ["endless-body", 20_000],
+  ])("survives %s, with the same key and the same bytes, and takes each command once", async (fault, timeoutMs) => {
+    await restart({ timeoutMs });
+    hotbags.answers(({ text }) => [{ command_id: `c-${text}`, type: "send_text", text: "welcome" }]);
+    hotbags.next(fault);
+    await takeIn("A");
+    await settled(1);
+    expect(attemptsFor("A")).toHaveLength(2);
+    expect(attemptsFor("A")[0]?.rawBody.equals(attemptsFor("A")[1]?.rawBody ?? Buffer.alloc(0))).toBe(true);
+    expect(counts().commands_pending).toBe(1);
+    expect(hotbags.violations).toEqual([]);
+  });
 
   it("sends the same bytes after a restart", async () => {
     hotbags.next({ status: 500 });
-    await restart({ backoff: { baseMs: 3_600_000, maxMs: 3_600_000 } });
+    await restart({ options: { backoff: { baseMs: 3_600_000, maxMs: 3_600_000 } } });
     await takeIn("A");
     await until("a failed attempt is on record", () => running.store.messages.dueOf(1));
     await restart();
@@ -158,7 +101,7 @@ describe("a message at fault", () => {
 
   it("is a dead letter after its attempts, with its last error, and is asked for no more", async () => {
     hotbags.faultFor(({ text }) => text === "bad", { status: 422 }, Number.POSITIVE_INFINITY);
-    await restart({ maxAttempts: 4 });
+    await restart({ options: { maxAttempts: 4 } });
     await takeIn("bad");
     await takeIn("good");
     await settled(1, 1);
@@ -168,7 +111,7 @@ describe("a message at fault", () => {
 
   it("is a dead letter after its time", async () => {
     hotbags.faultFor(() => true, { status: 400 }, Number.POSITIVE_INFINITY);
-    await restart({ maxRetryingMs: 40 });
+    await restart({ options: { maxRetryingMs: 40 } });
     await takeIn("bad");
     await settled(0, 1);
     expect(attemptsFor("bad").length).toBeLessThan(100);
@@ -186,7 +129,7 @@ describe("a message at fault", () => {
 describe("a backend that is down", () => {
   it("is probed, costs no message its attempts, and gets everything in order when it is back", async () => {
     await hotbags.stop();
-    await restart({ maxAttempts: 8 });
+    await restart({ options: { maxAttempts: 8 } });
     const chats = Array.from({ length: 20 }, (_, n) => `+1555000200${String(n).padStart(2, "0")}`);
     for (const n of [1, 2, 3]) await Promise.all(chats.map((chat) => takeIn(`${chat}-${n}`, chat)));
     await until("the breaker is open", () => running.relay.status.breakerOpen);
@@ -214,7 +157,7 @@ describe("a backend that is down", () => {
   });
 
   it("raises an alarm at once when the credentials are refused", async () => {
-    await restart({}, "another-token");
+    await restart({ bearerToken: "another-token" });
     await takeIn("A");
     await until("an alarm", () => running.lines.find(({ alarm }) => alarm === true));
     expect(running.lines).toContainEqual(
@@ -250,10 +193,10 @@ describe("a clock that jumps between two runs", () => {
     ["forward", DAY_MS],
   ])("%s by a day neither holds a message back nor ages it", async (_where, byMs) => {
     hotbags.faultFor(() => true, { status: 422 }, 3);
-    await restart({ backoff: { baseMs: 3_600_000, maxMs: 3_600_000 } });
+    await restart({ options: { backoff: { baseMs: 3_600_000, maxMs: 3_600_000 } } });
     await takeIn("A");
     await until("a failed attempt is on record", () => running.store.messages.detachedDue());
-    await restart({}, TOKEN, shifted(byMs));
+    await restart({ clock: shifted(byMs) });
     await settled(1);
     expect(attemptsFor("A")).toHaveLength(4);
   });

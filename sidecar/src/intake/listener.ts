@@ -5,6 +5,7 @@ import { connect } from "node:net";
 import type { Duplex } from "node:stream";
 import { MAX_FRAME_READ_BYTES, MEDIA_PATH } from "@hotbags/shared";
 import { WebSocketServer } from "ws";
+import { Connections } from "./connections.ts";
 import { Door } from "./door.ts";
 import { Link, type LinkParts, type OutboxStatus } from "./link.ts";
 import { MAX_UPLOADS, MediaIntake } from "./media.ts";
@@ -12,8 +13,8 @@ import { MAX_UPLOADS, MediaIntake } from "./media.ts";
 /** Plugin connections at once. One is normal, two during a plugin reload. */
 export const MAX_LINKS = 8;
 
-/** Connections at once: the plugin's links and its uploads, and as many again for what is asked and answered at once, so that neither keeps the other out. */
-const MAX_CONNECTIONS = 2 * (MAX_LINKS + MAX_UPLOADS);
+/** Connections at once: the plugin's links and its uploads, and as many again for everything else. */
+export const MAX_CONNECTIONS = 2 * (MAX_LINKS + MAX_UPLOADS);
 
 /**
  * A request that takes longer than this, ms, is cut. An upload goes on where it was cut, so the time must allow for some new bytes on top of reading again
@@ -42,6 +43,7 @@ interface ListenerParts extends LinkParts {
 export class Listener {
   readonly #parts: ListenerParts;
   readonly #door: Door;
+  readonly #connections: Connections;
   readonly #server: Server;
   readonly #sockets = new WebSocketServer({
     noServer: true,
@@ -54,6 +56,7 @@ export class Listener {
   constructor(parts: ListenerParts) {
     this.#parts = parts;
     this.#door = new Door(parts.token);
+    this.#connections = new Connections(MAX_CONNECTIONS, parts.log);
     this.#media = new MediaIntake(parts.store.files, parts.log);
     const requestTimeout = parts.requestTimeoutMs ?? REQUEST_TIMEOUT_MS;
     const headersTimeout = Math.min(10_000, requestTimeout);
@@ -62,7 +65,7 @@ export class Listener {
       { requestTimeout, headersTimeout, connectionsCheckingInterval, keepAliveTimeout: 5_000 },
       (request, response) => this.#answer(request, response),
     );
-    this.#server.maxConnections = MAX_CONNECTIONS;
+    this.#server.on("connection", (socket) => this.#connections.add(socket));
     this.#server.on("upgrade", (request, socket, head) => this.#upgrade(request, socket, head));
   }
 
@@ -125,7 +128,10 @@ export class Listener {
 
   #takeFile(request: IncomingMessage, response: ServerResponse): void {
     const verdict = this.#door.judge(request);
-    if (verdict.ok) return void this.#media.answer(request, response);
+    if (verdict.ok) {
+      const done = this.#connections.activate(request.socket);
+      return void this.#media.answer(request, response).finally(done);
+    }
     this.#parts.log.warn({ status: verdict.status }, `file refused: ${verdict.reason}`);
     response.setHeader("connection", "close");
     reply(response, verdict.status, { error: verdict.reason });
@@ -135,6 +141,7 @@ export class Listener {
     const verdict = this.#door.judge(request);
     if (!verdict.ok) return this.#turnAway(socket, verdict.status, verdict.reason);
     if (this.#links.size >= MAX_LINKS) return this.#turnAway(socket, 503, `there are ${MAX_LINKS} connections already`);
+    this.#connections.activate(socket);
     this.#sockets.handleUpgrade(request, socket, head, (webSocket) => {
       const link = new Link(webSocket, this.#parts);
       this.#links.add(link);

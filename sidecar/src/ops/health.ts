@@ -2,7 +2,7 @@ import type { Clock } from "../clock.ts";
 import type { AccountState, Gateway } from "../gateway/index.ts";
 import type { OutboxStatus } from "../intake/link.ts";
 import type { Relay } from "../relay/relay.ts";
-import type { Store } from "../store/index.ts";
+import type { Failure, Store } from "../store/index.ts";
 
 /** A message or reply that waits longer than this is a customer who waits. */
 const MAX_WAIT_MS = 5 * 60_000;
@@ -72,7 +72,10 @@ export function readHealth({ store, relay, gateway, clock, linked, outbox }: Hea
       accepted: counts.accepted,
       delivered: counts.delivered,
       pending: counts.pending,
+      detached: counts.detached,
+      last_detached: describeFailure(store.failures.latest("detached")),
       dead: counts.dead,
+      last_dead: describeFailure(store.failures.latest("dead")),
       oldest_wait_ms: messageWaitMs,
     },
     files: { stored: files.count, bytes: files.bytes, limit_bytes: files.limitBytes },
@@ -83,6 +86,7 @@ export function readHealth({ store, relay, gateway, clock, linked, outbox }: Hea
       queued_by_gateway: counts.commands_queued_by_gateway,
       in_doubt: counts.commands_in_doubt,
       failed: counts.commands_failed,
+      last_failed: describeFailure(store.failures.latest("command_failed")),
       skipped: counts.commands_skipped,
       oldest_wait_ms: replyWaitMs,
     },
@@ -97,6 +101,10 @@ function describeOutbox(outbox: OutboxStatus | null) {
   if (!outbox) return null;
   const { outbox_messages: messages, outbox_bytes: bytes, oldest_at, parked_messages: parked } = outbox;
   return { messages, bytes, oldest_at, parked };
+}
+
+function describeFailure(failure: Failure | null) {
+  return failure && { ...failure, at: iso(failure.at) };
 }
 
 function iso(at: number | null): string | null {

@@ -1,7 +1,8 @@
 import { createHmac, createSecretKey, type KeyObject } from "node:crypto";
 import { INBOUND_PATH, transportSessionId, VERSION } from "@hotbags/shared";
-import { Pool } from "undici";
+import { type Dispatcher, Pool } from "undici";
 import { FileLostError, type PendingMessage } from "../store/index.ts";
+import { AnswerError, readAnswer } from "./answer.ts";
 import type { Body } from "./body.ts";
 import { type Outcome, outcomeOf } from "./outcome.ts";
 import { retryAfterMs } from "./retry-after.ts";
@@ -18,11 +19,11 @@ export interface HotBagsOptions {
   connections: number;
 }
 
-/** Largest answer that is read, bytes. Commands are short texts; what is larger is not an answer of ours. */
-const MAX_RESPONSE_BYTES = 1024 * 1024;
-
 /** The request may have got there: the connection was up. */
 const BROKEN_OFF = new Set(["ECONNRESET", "EPIPE", "UND_ERR_SOCKET"]);
+
+/** What undici says of a 100 Continue, over which it ends the connection (nodejs/undici#197; client-h1.js). */
+const UNASKED_CONTINUE = "bad response";
 
 /** Hot Bags over HTTP: one POST a call, judged, never thrown. */
 export class HotBags {
@@ -48,15 +49,7 @@ export class HotBags {
         body: body.open(),
         signal: AbortSignal.timeout(this.#options.timeoutMs),
       });
-      const text = await readLimited(response.body);
-      if (text === null) {
-        const error = `Hot Bags answered ${response.statusCode} with more than ${MAX_RESPONSE_BYTES} bytes`;
-        const kind = response.statusCode < 300 ? "message" : "backend";
-        return { kind, status: response.statusCode, error };
-      }
-      const header = response.headers["retry-after"];
-      const wait = retryAfterMs(Array.isArray(header) ? header[0] : header, Date.now(), this.#options.maxRetryAfterMs);
-      return outcomeOf(response.statusCode, text, wait);
+      return await this.#judge(response);
     } catch (error) {
       return { kind: "backend", status: null, error: this.#describe(error) };
     }
@@ -66,6 +59,22 @@ export class HotBags {
     await this.#pool.destroy();
   }
 
+  async #judge({ statusCode: status, headers, body }: Dispatcher.ResponseData): Promise<Outcome> {
+    const header = headers["retry-after"];
+    const wait = retryAfterMs(Array.isArray(header) ? header[0] : header, Date.now(), this.#options.maxRetryAfterMs);
+    if (status < 200 || status >= 300) {
+      // What it says beside its status is of no use to us; read, it leaves the connection for the next message.
+      await body.dump();
+      return outcomeOf(status, "", wait);
+    }
+    try {
+      return outcomeOf(status, await readAnswer(body, headers["content-encoding"]), wait);
+    } catch (error) {
+      if (!(error instanceof AnswerError)) throw error;
+      return { kind: "message", status, error: `Hot Bags answered ${status} with ${error.message}` };
+    }
+  }
+
   async #headers(message: PendingMessage, body: Body): Promise<Record<string, string>> {
     const headers: Record<string, string> = {
       authorization: `Bearer ${this.#options.bearerToken}`,
@@ -73,6 +82,8 @@ export class HotBags {
       "x-idempotency-key": message.message_id,
       "x-transport-session-id": transportSessionId(message.account_id),
       "content-type": "application/json",
+      // Answers are short: a plain one is the cheapest to make and to read. What comes compressed all the same is read.
+      "accept-encoding": "identity",
       "content-length": String(body.byteLength),
       "user-agent": `hotbags-bridge/${VERSION}`,
     };
@@ -92,20 +103,10 @@ export class HotBags {
     if (error instanceof FileLostError) return "a file of the message can't be read";
     const code =
       error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "unknown error";
+    if (code === "UND_ERR_SOCKET" && error instanceof Error && error.message === UNASKED_CONTINUE)
+      return "Hot Bags, or a proxy in front of it, sent 100 Continue unasked, which can't be read: switch it off there";
     return BROKEN_OFF.has(code)
       ? `the connection to Hot Bags broke before the answer (${code})`
       : `Hot Bags can't be reached (${code})`;
   }
-}
-
-/** The whole body as text; null when it is longer than an answer may be. */
-async function readLimited(body: AsyncIterable<Buffer>): Promise<string | null> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of body) {
-    size += chunk.length;
-    if (size > MAX_RESPONSE_BYTES) return null;
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString("utf8");
 }

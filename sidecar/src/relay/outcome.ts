@@ -1,4 +1,4 @@
-import { describeIssues, responseEnvelope, sendText } from "@hotbags/shared";
+import { describeIssues, parseAnswer, responseEnvelope, sendText } from "@hotbags/shared";
 import type { CommandFromResponse } from "../store/index.ts";
 
 /**
@@ -37,22 +37,25 @@ export function outcomeOf(status: number, body: string, waitMs: number | undefin
 }
 
 function answered(status: number, body: string): Outcome {
-  if (status === 204 && body === "") return { kind: "answered", status, response: body, commands: [] };
-  let json: unknown;
+  const refused = (how: string): Outcome => ({
+    kind: "message",
+    status,
+    error: `Hot Bags answered ${status} with ${how}`,
+  });
+  if (body === "") {
+    if (status === 204) return { kind: "answered", status, response: body, commands: [] };
+    // Mostly a handler that returns nothing. But a proxy that lost the answer looks the same, and a reply is lost.
+    return refused("an empty body: if there is nothing to do, answer 204, or {}");
+  }
   try {
-    json = JSON.parse(body);
-  } catch {
-    return { kind: "message", status, error: `Hot Bags answered ${status} with something that is not JSON` };
+    const envelope = responseEnvelope.safeParse(parseAnswer(body));
+    if (!envelope.success) return refused(`JSON that breaks the contract: ${describeIssues(envelope.error)}`);
+    return { kind: "answered", status, response: body, commands: (envelope.data.commands ?? []).map(readCommand) };
+  } catch (error) {
+    if (error instanceof SyntaxError) return refused("something that is not JSON");
+    if (error instanceof RangeError) return refused("JSON that is nested too deep");
+    throw error;
   }
-  const envelope = responseEnvelope.safeParse(json);
-  if (!envelope.success) {
-    return {
-      kind: "message",
-      status,
-      error: `Hot Bags answered ${status} with JSON that breaks the contract: ${describeIssues(envelope.error)}`,
-    };
-  }
-  return { kind: "answered", status, response: body, commands: (envelope.data.commands ?? []).map(readCommand) };
 }
 
 /** One entry of `commands[]`. Whatever it is, it becomes a row: executable, or refused with the reason. */

@@ -2,7 +2,8 @@ import { step, transportSessionId } from "@hotbags/shared";
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
 import { Lanes } from "../lanes.ts";
-import type { PendingMessage, RecordedCommand, Store } from "../store/index.ts";
+import type { PendingMessage, Store } from "../store/index.ts";
+import { announce } from "./announce.ts";
 import { type Backoff, backoffMs } from "./backoff.ts";
 import { Body, findLost } from "./body.ts";
 import { Breaker } from "./breaker.ts";
@@ -205,7 +206,8 @@ export class Relay {
         { status: outcome.status, attempts: message.attempts + 1, commands: recorded.length },
         "delivered to Hot Bags",
       );
-      this.#announce(message, recorded, log);
+      announce(recorded, log);
+      if (recorded.some(({ outcome }) => outcome === "pending")) this.#parts.onCommands(message.chat);
       return 0;
     }
     // A probe asks for the backend, not for the message: its failure is not counted against whoever happened to be asked.
@@ -225,27 +227,20 @@ export class Relay {
       return 0;
     }
     const detach = outcome.kind === "message";
-    await store.messages.failed(message.seq, {
+    const left = await store.messages.failed(message.seq, {
       error: outcome.error,
       status: outcome.status,
       nextAttemptAt: clock.now() + waitMs,
       waitMs,
       detach,
     });
-    log.warn({ status: outcome.status, attempts, wait_ms: waitMs, detached: detach }, outcome.error);
+    const about = { status: outcome.status, attempts, wait_ms: waitMs, detached: detach };
+    // Only Hot Bags can mend it, and until then the customer hears nothing. Said once a message, not once an attempt.
+    if (left) log.error({ ...about, alarm: true }, `${outcome.error}; trying again apart from its chat`);
+    else log.warn(about, outcome.error);
     if (!detach) return Math.max(1, waitMs);
     this.#offerDetached();
     return 0;
-  }
-
-  #announce(message: PendingMessage, recorded: RecordedCommand[], log: Logger): void {
-    for (const { commandId, outcome, reason } of recorded) {
-      const about = { command_id: commandId };
-      if (outcome === "repeated") log.info(about, "command skipped: it was seen before");
-      if (outcome === "skipped") log.warn(about, `command skipped: ${reason}`);
-      if (outcome === "failed") log.error({ ...about, alarm: true }, `command refused: ${reason}`);
-    }
-    if (recorded.some(({ outcome }) => outcome === "pending")) this.#parts.onCommands(message.chat);
   }
 
   #offerDetached(): void {

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type Database from "better-sqlite3";
 import type { Clock } from "../clock.ts";
 import type { CounterName, Counters } from "./counters.ts";
+import type { Failures } from "./failures.ts";
 import type { GroupCommit } from "./group-commit.ts";
 
 /** A command as the relay read it from a response, in array order. */
@@ -50,12 +51,14 @@ export type SettledState = "sent" | "queued_by_gateway" | "in_doubt" | "failed";
 export class Commands {
   readonly #commit: GroupCommit;
   readonly #counters: Counters;
+  readonly #failures: Failures;
   readonly #clock: Clock;
   readonly #sql: ReturnType<typeof prepare>;
 
-  constructor(db: Database.Database, commit: GroupCommit, counters: Counters, clock: Clock) {
+  constructor(db: Database.Database, commit: GroupCommit, counters: Counters, failures: Failures, clock: Clock) {
     this.#commit = commit;
     this.#counters = counters;
+    this.#failures = failures;
     this.#clock = clock;
     this.#sql = prepare(db);
   }
@@ -91,6 +94,7 @@ export class Commands {
       error: refusal?.reason ?? null,
     });
     this.#counters.add(`commands_${state}`, 1);
+    if (refusal?.state === "failed") this.#failures.note("command_failed", seq, refusal.reason);
     return { commandId: command.commandId, chat, outcome: state, reason: refusal?.reason ?? null };
   }
 
@@ -141,8 +145,10 @@ export class Commands {
   settled(id: number, state: SettledState, { reason, whatsappMessageId, partial }: Settlement): Promise<void> {
     return this.#commit.run(state, () => {
       const now = this.#clock.now();
-      const moved = this.#sql.settle.run(state, now, reason, whatsappMessageId, partial ? 1 : 0, id);
-      if (moved.changes === 1) this.#move("commands_sending", `commands_${state}`);
+      const moved = this.#sql.settle.get(state, now, reason, whatsappMessageId, partial ? 1 : 0, id);
+      if (!moved) return;
+      this.#move("commands_sending", `commands_${state}`);
+      if (state === "failed") this.#failures.note("command_failed", moved.seq, reason ?? "it could not be sent");
     });
   }
 
@@ -207,8 +213,8 @@ function prepare(db: Database.Database) {
     sending: db.prepare<[number, string | null, number]>(
       "UPDATE commands SET state = 'sending', sending_at = ?, gateway_process = ? WHERE id = ? AND state = 'pending'",
     ),
-    settle: db.prepare<[string, number, string | null, string | null, number, number]>(
-      "UPDATE commands SET state = ?, settled_at = ?, last_error = ?, whatsapp_message_id = ?, partial = ? WHERE id = ? AND state = 'sending'",
+    settle: db.prepare<[string, number, string | null, string | null, number, number], { seq: number }>(
+      "UPDATE commands SET state = ?, settled_at = ?, last_error = ?, whatsapp_message_id = ?, partial = ? WHERE id = ? AND state = 'sending' RETURNING seq",
     ),
     notSent: db.prepare<[string, number]>(
       "UPDATE commands SET state = 'pending', last_error = ? WHERE id = ? AND state = 'sending'",

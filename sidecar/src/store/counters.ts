@@ -2,13 +2,15 @@ import type Database from "better-sqlite3";
 
 /**
  * Messages: `accepted = delivered + pending + dead` at every instant. `accepted` and `delivered` count all that ever were;
- * `pending` and `dead` what is there now. Commands: those that are pending, being sent or in doubt now, and how many ever ended in each other state.
+ * `pending` and `dead` what is there now; `detached` those of the pending ones that are out of their chats' lanes.
+ * Commands: those that are pending, being sent or in doubt now, and how many ever ended in each other state.
  */
 export type CounterName =
   | "accepted"
   | "delivered"
   | "pending"
   | "dead"
+  | "detached"
   | "commands_pending"
   | "commands_sending"
   | "commands_sent"
@@ -40,6 +42,7 @@ export class Counters {
       delivered: 0,
       pending: 0,
       dead: 0,
+      detached: 0,
       commands_pending: 0,
       commands_sending: 0,
       commands_sent: 0,

@@ -3,6 +3,7 @@ import { Commands } from "./commands.ts";
 import { Counters } from "./counters.ts";
 import { openDatabase } from "./database.ts";
 import { Downtimes } from "./downtimes.ts";
+import { Failures } from "./failures.ts";
 import { Files } from "./files.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./limits.ts";
@@ -14,6 +15,7 @@ export type { CommandFromResponse, RecordedCommand, SettledState, WaitingCommand
 export type { CounterName } from "./counters.ts";
 export type { Connection, Downtime, RecordedDowntime } from "./downtimes.ts";
 export { StoreUnusableError } from "./errors.ts";
+export type { Failure } from "./failures.ts";
 export type { Files, Received } from "./files.ts";
 export { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./limits.ts";
 export { base64Length, type InlinedFile } from "./media.ts";
@@ -25,6 +27,7 @@ export interface Store {
   messages: Messages;
   commands: Commands;
   counters: Counters;
+  failures: Failures;
   downtimes: Downtimes;
   retention: Retention;
   files: Files;
@@ -46,13 +49,15 @@ export function openStore(stateDir: string, clock: Clock, limits: MediaLimits = 
   }
   const commit = new GroupCommit(db);
   const counters = new Counters(db);
-  const commands = new Commands(db, commit, counters, clock);
+  const failures = new Failures(db, clock);
+  const commands = new Commands(db, commit, counters, failures, clock);
   const media = new Media(db, files, limits.inlineBytes);
-  const messages = new Messages(db, commit, counters, commands, media, clock);
+  const messages = new Messages(db, commit, counters, failures, commands, media, clock);
   return {
     messages,
     commands,
     counters,
+    failures,
     downtimes: new Downtimes(db, commit, clock),
     files,
     retention: new Retention(db, commit, media, files, clock),

@@ -3,6 +3,7 @@ import type Database from "better-sqlite3";
 import type { Clock } from "../clock.ts";
 import type { CommandFromResponse, Commands } from "./commands.ts";
 import type { Counters } from "./counters.ts";
+import type { Failures } from "./failures.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import type { InlinedFile, Media } from "./media.ts";
 
@@ -59,6 +60,7 @@ interface IdUser {
 export class Messages {
   readonly #commit: GroupCommit;
   readonly #counters: Counters;
+  readonly #failures: Failures;
   readonly #commands: Commands;
   readonly #media: Media;
   readonly #clock: Clock;
@@ -68,12 +70,14 @@ export class Messages {
     db: Database.Database,
     commit: GroupCommit,
     counters: Counters,
+    failures: Failures,
     commands: Commands,
     media: Media,
     clock: Clock,
   ) {
     this.#commit = commit;
     this.#counters = counters;
+    this.#failures = failures;
     this.#commands = commands;
     this.#media = media;
     this.#clock = clock;
@@ -120,6 +124,7 @@ export class Messages {
       this.#media.record(seq, laidOut.files);
       this.#counters.add("accepted", 1);
       this.#counters.add(state, 1);
+      if (refusal) this.#failures.note("dead", seq, refusal);
       return { seq, chat, duplicate: false, refusal };
     });
   }
@@ -167,35 +172,46 @@ export class Messages {
    */
   delivered(seq: number, status: number, response: string, commands: CommandFromResponse[]) {
     return this.#commit.run("delivered", () => {
-      const row = this.#sql.settle.get("delivered", this.#clock.now(), status, null, seq);
+      const row = this.#settle("delivered", seq, status, null);
       // Settled before, which a retried commit can find: the commands are in already.
       if (!row) return [];
       this.#sql.storeResponse.run(response, seq);
-      this.#counters.add("pending", -1);
-      this.#counters.add("delivered", 1);
       return this.#commands.record(seq, row.chat, commands);
     });
   }
 
-  /** An attempt failed and another one will follow. */
-  failed(seq: number, attempt: FailedAttempt): Promise<void> {
+  /** An attempt failed and another one will follow. Resolves with whether the message left its chat's lane by it. */
+  failed(seq: number, { detach, ...attempt }: FailedAttempt): Promise<boolean> {
     return this.#commit.run("attempt-failed", () => {
-      this.#sql.failed.run({ seq, now: this.#clock.now(), ...attempt, detach: attempt.detach ? 1 : 0 });
+      this.#sql.failed.run({ seq, now: this.#clock.now(), ...attempt });
+      if (!detach) return false;
+      this.#failures.note("detached", seq, attempt.error);
+      const left = this.#sql.detach.run(seq).changes === 1;
+      if (left) this.#counters.add("detached", 1);
+      return left;
     });
   }
 
   /** The last attempt failed: the message waits for the operator. */
   dead(seq: number, status: number | null, error: string): Promise<void> {
     return this.#commit.run("dead", () => {
-      if (!this.#sql.settle.get("dead", this.#clock.now(), status, error, seq)) return;
-      this.#counters.add("pending", -1);
-      this.#counters.add("dead", 1);
+      if (this.#settle("dead", seq, status, error)) this.#failures.note("dead", seq, error);
     });
   }
 
   /** When the oldest message that waits arrived, wall-clock ms; null when none waits. */
   oldestPendingAt(): number | null {
     return this.#sql.oldestPending.get()?.received_at ?? null;
+  }
+
+  /** Undefined, and nothing is written, where the message was settled before. */
+  #settle(state: "delivered" | "dead", seq: number, status: number | null, error: string | null) {
+    const row = this.#sql.settle.get(state, this.#clock.now(), status, error, seq);
+    if (!row) return undefined;
+    this.#counters.add("pending", -1);
+    this.#counters.add(state, 1);
+    if (row.detached === 1) this.#counters.add("detached", -1);
+    return row;
   }
 
   #withFiles(row: Omit<PendingMessage, "inlined"> | undefined): PendingMessage | undefined {
@@ -255,12 +271,15 @@ function prepare(db: Database.Database) {
     firstDetached: db.prepare<[], Omit<PendingMessage, "inlined">>(
       `${pending} WHERE m.seq = (SELECT seq FROM messages WHERE state = 'pending' AND detached = 1 ORDER BY next_attempt_at LIMIT 1)`,
     ),
-    settle: db.prepare<[string, number, number | null, string | null, number], { chat: number }>(
-      "UPDATE messages SET state = ?, attempts = attempts + 1, settled_at = ?, status = ?, last_error = ? WHERE seq = ? AND state = 'pending' RETURNING chat",
+    settle: db.prepare<[string, number, number | null, string | null, number], { chat: number; detached: number }>(
+      "UPDATE messages SET state = ?, attempts = attempts + 1, settled_at = ?, status = ?, last_error = ? WHERE seq = ? AND state = 'pending' RETURNING chat, detached",
     ),
     failed: db.prepare(
       `UPDATE messages SET attempts = attempts + 1, retrying_ms = retrying_ms + @waitMs, last_attempt_at = @now, next_attempt_at = @nextAttemptAt,
-         status = @status, last_error = @error, detached = max(detached, @detach) WHERE seq = @seq AND state = 'pending'`,
+         status = @status, last_error = @error WHERE seq = @seq AND state = 'pending'`,
+    ),
+    detach: db.prepare<[number]>(
+      "UPDATE messages SET detached = 1 WHERE seq = ? AND state = 'pending' AND detached = 0",
     ),
     oldestPending: db.prepare<[], { received_at: number }>(
       "SELECT received_at FROM messages WHERE seq = (SELECT min(seq) FROM messages INDEXED BY messages_pending WHERE state = 'pending')",

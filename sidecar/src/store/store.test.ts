@@ -124,6 +124,60 @@ describe("messages", () => {
     await store.messages.dead(seq, 400, "refused");
     expectLedger({ accepted: 1, delivered: 0, pending: 0, dead: 1 });
   });
+
+  it("counts those that are detached, once each and for as long as they wait", async () => {
+    const [one, two] = [await store.messages.accept(message("A")), await store.messages.accept(message("B"))];
+    const attempt = { error: "no", status: 422, nextAttemptAt: 1, waitMs: 1, detach: true };
+    const detached = () => store.counters.read().detached;
+    expect(await store.messages.failed(one.seq, { ...attempt, detach: false })).toBe(false);
+    expect(detached()).toBe(0);
+    expect([await store.messages.failed(one.seq, attempt), await store.messages.failed(one.seq, attempt)]).toEqual([
+      true,
+      false,
+    ]);
+    await store.messages.failed(two.seq, attempt);
+    expect(detached()).toBe(2);
+    await store.messages.delivered(one.seq, 200, "{}", []);
+    await store.messages.dead(two.seq, 422, "no");
+    expect(detached()).toBe(0);
+  });
+});
+
+describe("what failed last", () => {
+  it("is there with its message and reason, also after a restart, until the next one of its kind", async () => {
+    const kinds = ["dead", "detached", "command_failed"] as const;
+    const latest = () => kinds.map((kind) => store.failures.latest(kind));
+    expect(latest()).toEqual([null, null, null]);
+    for (const id of ["A", "B"]) {
+      const { seq } = await store.messages.accept(message(id));
+      await store.messages.failed(seq, { error: `late ${id}`, status: 422, nextAttemptAt: 1, waitMs: 1, detach: true });
+      await store.messages.dead(seq, 422, `given up ${id}`);
+      const other = await store.messages.accept(message(`${id}2`));
+      const refusal = { state: "failed" as const, reason: `no id ${id}` };
+      await store.messages.delivered(other.seq, 200, "{}", [{ ...command(null, "x"), refusal }]);
+      reopen();
+      const at = expect.any(Number);
+      expect(latest()).toEqual([
+        { at, message_id: id, reason: `given up ${id}` },
+        { at, message_id: id, reason: `late ${id}` },
+        { at, message_id: `${id}2`, reason: `no id ${id}` },
+      ]);
+    }
+  });
+
+  it("can be a message whose id another chat has used, and a command that the gateway refused", async () => {
+    const { seq } = await store.messages.accept(message("A"));
+    await store.messages.accept(message("A", "+15550002000"));
+    expect(store.failures.latest("dead")).toMatchObject({
+      message_id: "A",
+      reason: expect.stringContaining("already used"),
+    });
+    await store.messages.delivered(seq, 200, "{}", [command("c1", "one")]);
+    const id = store.commands.nextOf(1)?.id ?? 0;
+    await store.commands.sending(id, "boot");
+    await store.commands.settled(id, "failed", { reason: "unknown target", whatsappMessageId: null });
+    expect(store.failures.latest("command_failed")).toMatchObject({ message_id: "A", reason: "unknown target" });
+  });
 });
 
 describe("commands", () => {

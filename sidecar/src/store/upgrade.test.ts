@@ -17,21 +17,30 @@ it("a database of the first release, with all it can hold, goes on where it was"
   old.exec(messagesAndCommands);
   old.exec(`
     INSERT INTO chats VALUES (1, 'default', '+15550001000'), (2, 'default', '+15550002000');
-    INSERT INTO messages (seq, chat, message_id, state, received_at, settled_at) VALUES
-      (1, 1, 'D', 'delivered', 1, 2), (2, 1, 'W', 'pending', 3, NULL), (3, 2, 'X', 'dead', 4, 5);
-    INSERT INTO payloads VALUES (1, '{"text":"old"}', '{}'), (2, '${REQUEST}', NULL), (3, '{"text":"dead"}', NULL);
-    INSERT INTO commands (id, seq, chat, position, command_id, type, text, payload_sha256, state, created_at) VALUES
-      (1, 1, 1, 0, 'c1', 'send_text', 'yes', 'x', 'pending', 2);
-    INSERT INTO counters VALUES ('accepted', 3), ('delivered', 1), ('pending', 1), ('dead', 1), ('commands_pending', 1);
+    INSERT INTO messages (seq, chat, message_id, state, detached, received_at, settled_at, last_error) VALUES
+      (1, 1, 'D', 'delivered', 0, 1, 2, NULL), (2, 1, 'W', 'pending', 0, 3, NULL, NULL),
+      (3, 2, 'X', 'dead', 1, 4, 5, 'it was refused'), (4, 2, 'Y', 'pending', 1, 6, NULL, 'no answer for it');
+    INSERT INTO payloads VALUES (1, '{"text":"old"}', '{}'), (2, '${REQUEST}', NULL), (3, '{"text":"dead"}', NULL),
+      (4, '{}', NULL);
+    INSERT INTO commands
+      (id, seq, chat, position, command_id, type, text, payload_sha256, state, created_at, settled_at, last_error) VALUES
+      (1, 1, 1, 0, 'c1', 'send_text', 'yes', 'x', 'pending', 2, NULL, NULL),
+      (2, 1, 1, 1, NULL, 'send_text', NULL, 'x', 'failed', 2, 2, 'it has no id');
+    INSERT INTO counters VALUES ('accepted', 4), ('delivered', 1), ('pending', 2), ('dead', 1),
+      ('commands_pending', 1), ('commands_failed', 1);
   `);
   old.pragma("user_version = 1");
   old.close();
 
   const store = openStore(dir, systemClock);
-  expect(store.counters.read()).toMatchObject({ accepted: 3, delivered: 1, pending: 1, dead: 1, commands_pending: 1 });
+  expect(store.counters.read()).toMatchObject({ accepted: 4, delivered: 1, pending: 2, dead: 1, detached: 1 });
+  expect(store.failures.latest("dead")).toEqual({ at: 5, message_id: "X", reason: "it was refused" });
+  expect(store.failures.latest("command_failed")).toEqual({ at: 2, message_id: "D", reason: "it has no id" });
   expect(store.messages.headOf(1)).toMatchObject({ message_id: "W", request: REQUEST, inlined: [] });
   expect(store.commands.nextOf(1)).toMatchObject({ command_id: "c1", text: "yes" });
   await store.messages.delivered(2, 200, "{}", []);
+  await store.messages.delivered(4, 200, "{}", []);
+  expect(store.counters.read()).toMatchObject({ accepted: 4, delivered: 3, pending: 0, dead: 1, detached: 0 });
   expect(await store.retention.sweep(1)).toEqual({ texts: 0, keys: 0, files: 0 });
   store.close();
 
@@ -41,6 +50,7 @@ it("a database of the first release, with all it can hold, goes on where it was"
     ["D", "delivered"],
     ["W", "delivered"],
     ["X", "dead"],
+    ["Y", "delivered"],
   ]);
   expect(now.prepare("SELECT count(*) FROM media").pluck().get()).toBe(0);
   expect(now.pragma("integrity_check", { simple: true })).toBe("ok");

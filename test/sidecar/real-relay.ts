@@ -1,0 +1,92 @@
+import { type Clock, systemClock } from "../../sidecar/src/clock.ts";
+import { openLog } from "../../sidecar/src/log.ts";
+import { HotBags as HotBagsClient } from "../../sidecar/src/relay/hotbags.ts";
+import { Relay, type RelayOptions } from "../../sidecar/src/relay/relay.ts";
+import { type Accepted, openStore, type Store } from "../../sidecar/src/store/index.ts";
+
+export const TOKEN = "bearer-of-the-test";
+export const ANNA = "+15550001001";
+
+/** As in production, only that nobody waits. */
+const OPTIONS: RelayOptions = {
+  concurrency: 8,
+  backoff: { baseMs: 4, maxMs: 20 },
+  probeBackoff: { baseMs: 4, maxMs: 20 },
+  breakerThreshold: 5,
+  maxAttempts: 100,
+  maxRetryingMs: 24 * 3_600_000,
+};
+
+/** The relay with its real store and HTTP client, in the test's own process. */
+export interface RealRelay {
+  store: Store;
+  relay: Relay;
+  client: HotBagsClient;
+  /** Its log. */
+  lines: Record<string, unknown>[];
+  /** The chats that were said to have commands. */
+  commandChats: number[];
+  /** Takes a message in that has its id as text. */
+  takeIn(id: string, chat?: string): Promise<Accepted>;
+  stop(): Promise<void>;
+}
+
+export interface RealRelayOptions {
+  /** Where its state is. */
+  dir: string;
+  /** The backend's base URL. */
+  url: string;
+  options?: Partial<RelayOptions>;
+  bearerToken?: string;
+  clock?: Clock;
+  /** How long, ms, an attempt may take. The default is what no test gets to on the busiest machine. */
+  timeoutMs?: number;
+}
+
+export function startRelay(settings: RealRelayOptions): RealRelay {
+  const { dir, url, options = {}, bearerToken = TOKEN, clock = systemClock, timeoutMs = 20_000 } = settings;
+  const lines: Record<string, unknown>[] = [];
+  const log = openLog("info", { write: (line: string) => void lines.push(JSON.parse(line)) });
+  const store = openStore(dir, clock);
+  const client = new HotBagsClient({
+    baseUrl: new URL(url),
+    bearerToken,
+    hmacSecret: null,
+    timeoutMs,
+    maxRetryAfterMs: 900_000,
+    connections: 8,
+  });
+  const commandChats: number[] = [];
+  const onCommands = (chat: number) => void commandChats.push(chat);
+  const relay = new Relay(
+    { store, hotbags: client, clock, log, random: Math.random, onCommands },
+    { ...OPTIONS, ...options },
+  );
+  relay.start();
+  return {
+    store,
+    relay,
+    client,
+    lines,
+    commandChats,
+    async takeIn(id, chat = ANNA) {
+      const accepted = await store.messages.accept({
+        account_id: "default",
+        message_id: id,
+        chat_id: chat,
+        from: ANNA,
+        text: id,
+        media: [],
+        timestamp: "2026-03-01T12:00:00.000Z",
+        raw: {},
+      });
+      relay.offer(accepted.chat);
+      return accepted;
+    },
+    async stop() {
+      await relay.stop();
+      await client.close();
+      store.close();
+    },
+  };
+}
