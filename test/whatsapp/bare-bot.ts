@@ -5,6 +5,9 @@ import { Waiting } from "./waiting.ts";
 import type { WhatsApp } from "./whatsapp.ts";
 
 const TIMEOUT_MS = 10_000;
+/** What a failure shows of what was heard: the last messages, and of a text or a file as much. */
+const SHOWN_MESSAGES = 10;
+const SHOWN_CHARACTERS = 40;
 
 /** The real Baileys in a process of its own, with the credentials of a folder: what the double is tested with. */
 export class BareBot {
@@ -29,6 +32,7 @@ export class BareBot {
       this.#errors = `${this.#errors}${data}`.slice(-2_000);
     });
     this.#child.on("message", (message: FromChild) => this.#take(message));
+    this.#child.on("exit", () => this.#giveUp());
     this.connect(folder);
   }
 
@@ -37,7 +41,10 @@ export class BareBot {
     this.#child.send({ do: "connect", folder } satisfies ToChild);
   }
 
-  /** Sends a text to a number or a group; resolves with the message's id once Baileys has written it. */
+  /**
+   * Sends a text to a number or a group; resolves with the message's id once Baileys has written it.
+   * @throws Error when Baileys could not, or when the process ends.
+   */
   send(to: string, text: string): Promise<string> {
     const call = ++this.#call;
     const answer = Promise.withResolvers<string>();
@@ -48,8 +55,7 @@ export class BareBot {
 
   /** Waits until what was heard or closed satisfies the condition. */
   async until(condition: (bot: BareBot) => boolean): Promise<void> {
-    const explain = () => `the bot heard ${JSON.stringify(this.heard)} and printed ${JSON.stringify(this.#errors)}`;
-    while (!condition(this)) await this.#changed.wait(TIMEOUT_MS, explain);
+    while (!condition(this)) await this.#changed.wait(TIMEOUT_MS, () => this.#explain());
   }
 
   /** SIGKILL, as a crash. */
@@ -58,6 +64,23 @@ export class BareBot {
     const exit = once(this.#child, "exit");
     this.#child.kill("SIGKILL");
     await exit;
+  }
+
+  #explain(): string {
+    const last = this.heard.slice(-SHOWN_MESSAGES).map((message) => `\n  ${JSON.stringify(message, shorten)}`);
+    return [
+      `the bot did not come that far within ${TIMEOUT_MS} ms`,
+      `connections closed with [${this.closed.join(", ")}]`,
+      `noticed ${JSON.stringify(this.noticed.slice(-SHOWN_MESSAGES), shorten)}`,
+      `printed ${JSON.stringify(this.#errors)}`,
+      `heard ${this.heard.length} messages, the last of them:${last.join("")}`,
+    ].join("; ");
+  }
+
+  /** Whoever waits for a process that is gone would wait for ever. */
+  #giveUp(): void {
+    for (const { reject } of this.#calls.values()) reject(new Error("the bot's process has ended"));
+    this.#calls.clear();
   }
 
   #take(message: FromChild): void {
@@ -69,4 +92,10 @@ export class BareBot {
     if ("call" in message) this.#calls.delete(message.call);
     this.#changed.announce();
   }
+}
+
+/** A file in base64 would fill a screen. */
+function shorten(_key: string, value: unknown): unknown {
+  if (typeof value !== "string" || value.length <= SHOWN_CHARACTERS) return value;
+  return `${value.slice(0, SHOWN_CHARACTERS)}… (${value.length} characters)`;
 }
