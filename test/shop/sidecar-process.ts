@@ -16,6 +16,8 @@ export class SidecarProcess {
   readonly lines: LogLine[] = [];
   #environment: Record<string, string>;
   #child: ChildProcess | undefined;
+  /** Resolves when the newest process has ended and all that it said is read: "exit" alone can come before the last lines. */
+  #closed: Promise<[code: number | null, signal: NodeJS.Signals | null]> | undefined;
   #watchers = new Set<(line: LogLine) => void>();
 
   readonly #fileLimitKiB: number | undefined;
@@ -44,17 +46,20 @@ export class SidecarProcess {
     const [program, args] = this.#command();
     const child = spawn(program, args, { env, stdio: ["ignore", "pipe", "pipe"] });
     this.#child = child;
+    const closed = once(child, "close") as Promise<[number | null, NodeJS.Signals | null]>;
+    this.#closed = closed;
     let complaint = "";
     child.stderr.on("data", (chunk) => {
       complaint += chunk;
     });
     createInterface({ input: child.stdout }).on("line", (line) => this.#heard(line));
-    const started = this.logs(({ msg }) => msg === "sidecar started", PATIENCE_MS);
-    const ended = once(child, "exit").then(([code]) => {
+    const wait = new AbortController();
+    const started = this.logs(({ msg }) => msg === "sidecar started", PATIENCE_MS, wait.signal);
+    const ended = closed.then(([code]) => {
       throw new Error(`the sidecar ended with code ${code} at start: ${complaint.trim()}`);
     });
     ended.catch(() => {});
-    await Promise.race([started, ended]);
+    await Promise.race([started, ended]).finally(() => wait.abort());
   }
 
   /** Asks it to stop (SIGTERM), and resolves with its exit code when it has. */
@@ -73,11 +78,10 @@ export class SidecarProcess {
     await this.start();
   }
 
-  /** Resolves when the running process has ended, with its signal or exit code. */
+  /** Resolves when the newest process has ended, with its signal or exit code. */
   async ended(): Promise<NodeJS.Signals | number | null> {
-    const child = this.#child;
-    if (!child) throw new Error("the sidecar is not running");
-    const [code, signal] = await once(child, "exit");
+    if (!this.#closed) throw new Error("the sidecar was not started");
+    const [code, signal] = await this.#closed;
     return signal ?? code;
   }
 
@@ -87,8 +91,8 @@ export class SidecarProcess {
     return () => void this.#watchers.delete(watcher);
   }
 
-  /** Resolves with the first line from now on that matches. */
-  logs(matches: (line: LogLine) => boolean, timeoutMs = 10_000): Promise<LogLine> {
+  /** Resolves with the first line from now on that matches; never, once the signal says that nobody waits any longer. */
+  logs(matches: (line: LogLine) => boolean, timeoutMs = 10_000, signal?: AbortSignal): Promise<LogLine> {
     return new Promise((resolve, reject) => {
       const done = () => {
         clearTimeout(timer);
@@ -105,6 +109,7 @@ export class SidecarProcess {
         reject(new Error(`the sidecar did not log it within ${timeoutMs} ms; its last lines:\n${last.join("\n")}`));
       }, timeoutMs);
       this.#watchers.add(watcher);
+      signal?.addEventListener("abort", done);
     });
   }
 
@@ -118,11 +123,10 @@ export class SidecarProcess {
   async #end(signal: NodeJS.Signals): Promise<number | null> {
     const child = this.#child;
     this.#child = undefined;
-    if (!child || child.exitCode !== null || child.signalCode !== null) return child?.exitCode ?? null;
-    const exit = once(child, "exit");
+    if (!child || !this.#closed) return null;
     child.kill(signal);
     const hard = setTimeout(() => child.kill("SIGKILL"), PATIENCE_MS);
-    const [code] = await exit;
+    const [code] = await this.#closed;
     clearTimeout(hard);
     return code;
   }

@@ -1,11 +1,12 @@
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import type { Clock } from "../../sidecar/src/clock.ts";
-import { type Fault, type HotBags, startHotBags } from "../hotbags/index.ts";
+import { type HotBags, startHotBags } from "../hotbags/index.ts";
 import { until } from "../until.ts";
 import { ANNA, type RealRelay, type RealRelayOptions, startRelay, TOKEN } from "./real-relay.ts";
 
@@ -55,25 +56,26 @@ describe("delivery", () => {
     expect(attemptsFor("b1")).toHaveLength(1);
   });
 
-  it.each<[Fault, number]>([
-    ["drop", 20_000],
-    ["truncate", 20_000],
-    ["drop-after-processing", 20_000],
-    // These end by the timeout alone, and what comes after them must not.
-    ["hang", 2_000],
-    ["slow-body", 2_000],
-    ["endless-body", 20_000],
-  ])("survives %s, with the same key and the same bytes, and takes each command once", async (fault, timeoutMs) => {
-    await restart({ timeoutMs });
-    hotbags.answers(({ text }) => [{ command_id: `c-${text}`, type: "send_text", text: "welcome" }]);
-    hotbags.next(fault);
-    await takeIn("A");
-    await settled(1);
-    expect(attemptsFor("A")).toHaveLength(2);
-    expect(attemptsFor("A")[0]?.rawBody.equals(attemptsFor("A")[1]?.rawBody ?? Buffer.alloc(0))).toBe(true);
-    expect(counts().commands_pending).toBe(1);
-    expect(hotbags.violations).toEqual([]);
-  });
+  it.each(["drop", "truncate", "drop-after-processing", "hang", "slow-body", "endless-body"] as const)(
+    "survives %s, with the same key and the same bytes, and takes each command once",
+    async (fault) => {
+      hotbags.answers(({ text }) => [{ command_id: `c-${text}`, type: "send_text", text: "welcome" }]);
+      hotbags.next(fault);
+      // Short until the fault has struck: the attempt after it must not be given up, however slow this machine is.
+      const { http } = running;
+      const patience = http.timeoutMs;
+      http.timeoutMs = 100;
+      hotbags.onEvent(({ type }) => {
+        if (type === "attempt") http.timeoutMs = patience;
+      });
+      await takeIn("A");
+      await settled(1);
+      expect(attemptsFor("A")).toHaveLength(2);
+      expect(attemptsFor("A")[0]?.rawBody.equals(attemptsFor("A")[1]?.rawBody ?? Buffer.alloc(0))).toBe(true);
+      expect(counts().commands_pending).toBe(1);
+      expect(hotbags.violations).toEqual([]);
+    },
+  );
 
   it("sends the same bytes after a restart", async () => {
     hotbags.next({ status: 500 });
@@ -153,7 +155,7 @@ describe("a backend that is down", () => {
     await takeIn("B", BEN);
     await settled(2);
     const [first, second] = hotbags.requests;
-    expect((second?.at ?? 0) - (first?.endedAt ?? 0)).toBeGreaterThanOrEqual(990);
+    expect((second?.at ?? 0) - (first?.at ?? 0)).toBeGreaterThanOrEqual(999);
   });
 
   it("raises an alarm at once when the credentials are refused", async () => {
@@ -175,12 +177,13 @@ describe("a backend that is down", () => {
       visits.push(String(request.headers.authorization));
       response.end("{}");
     });
-    await new Promise<void>((listening) => elsewhere.listen(0, "127.0.0.1", listening));
+    elsewhere.listen(0, "127.0.0.1");
+    await once(elsewhere, "listening");
+    onTestFinished(() => new Promise<void>((closed) => void elsewhere.close(() => closed())));
     hotbags.next({ redirect: `http://127.0.0.1:${(elsewhere.address() as AddressInfo).port}/` });
     await takeIn("A");
     await settled(1);
     expect(visits).toEqual([]);
-    elsewhere.close();
   });
 });
 
