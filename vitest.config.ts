@@ -19,6 +19,9 @@ export default defineConfig({
             "{shared,plugin,sidecar}/src/**/*.test.ts",
             "test/{whatsapp,hotbags,openclaw,sidecar,model,setup}/**/*.test.ts",
           ],
+          globalSetup: "test/setup/temporary-folder.ts",
+          // Half of the time they wait: for a disk, a process, a timer. vitest would leave a core of two without work.
+          maxWorkers: availableParallelism(),
           testTimeout: 20_000,
         },
       },

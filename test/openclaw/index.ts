@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdtemp, statfs } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
 import { freePort } from "../hotbags/port.ts";
+import { temporaryFolder } from "../setup/temporary-folder.ts";
 import { startCaretaker } from "./caretaker.ts";
 import { type ConfigPatch, exampleConfig, type GatewayConfig, type PluginUnderTest, writeConfig } from "./config.ts";
 import { gatewayEnvironment } from "./environment.ts";
@@ -16,8 +16,7 @@ import { copyStateTemplate } from "./state-template.ts";
 const DEFAULT_READY_MS = 180_000;
 const DEFAULT_LOGGED_MS = 10_000;
 
-/** Of memory, for a gateway's folder: 130 MB, most of it the copies that OpenClaw makes of its plugins at each start. */
-const MEMORY_FOLDER = "/dev/shm";
+/** Of memory, for a gateway's folder: it takes 130 MB, most of it the 6,000 files that OpenClaw copies of its plugins at each start. */
 const MEMORY_NEEDED_BYTES = 2 * 1024 ** 3;
 
 /** What a gateway needs of a WhatsApp double. */
@@ -101,7 +100,7 @@ export type Gateway = {
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { log = () => {} } = options;
   const accounts = accountsOf(options);
-  const root = await mkdtemp(join(await temporaryFolder(), "hotbags-gateway-"));
+  const root = await mkdtemp(join(temporaryFolder(MEMORY_NEEDED_BYTES), "hotbags-gateway-"));
   const caretaker = startCaretaker(root);
   try {
     const stateDir = options.stateDir ?? join(root, "state");
@@ -218,11 +217,4 @@ async function link({ whatsapp }: GatewayOptions, stateDir: string, { id, number
   if (whatsapp === undefined) return;
   if (existsSync(join(stateDir, "credentials", "whatsapp", id, "creds.json"))) return;
   await whatsapp.link(stateDir, { number, accountId: id });
-}
-
-/** Memory if there is enough of it, because a start copies 6,000 files; else the disk. */
-async function temporaryFolder(): Promise<string> {
-  if (!existsSync(MEMORY_FOLDER)) return tmpdir();
-  const { bavail, bsize } = await statfs(MEMORY_FOLDER);
-  return bavail * bsize >= MEMORY_NEEDED_BYTES ? MEMORY_FOLDER : tmpdir();
 }
