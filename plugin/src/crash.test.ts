@@ -119,7 +119,11 @@ test("a disk that takes no more bytes costs the file, not the message", async ()
   const args = [process.execPath, script, stateDir, sidecar.url, TOKEN, "never", path];
   // The kernel lets this process write no file beyond 500 KiB, as a full disk would not.
   const child = spawn("bash", ["-c", 'ulimit -f 500; exec "$@"', "limited", ...args], { stdio: "inherit" });
-  onTestFinished(() => void child.kill("SIGKILL"));
+  const ended = once(child, "exit");
+  onTestFinished(async () => {
+    child.kill("SIGKILL");
+    await ended;
+  });
   await until("arrived", () => sidecar.ids.length === 1);
   expect(sidecar.messages[0]?.media).toMatchObject([{ omitted: OMITTED.noRoom, size_bytes: 1_000_000 }]);
   expect(readdirSync(join(stateDir, "hotbags", "media"))).toEqual([]);

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { WIRE_VERSION } from "@hotbags/shared";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { Outbox } from "../outbox/outbox.ts";
 import { temporaryFolder } from "../testing/folder.ts";
 import { memoryLog } from "../testing/log.ts";
@@ -243,9 +243,13 @@ test("another wire version ends the connection and says what to install", async 
 });
 
 test("a sidecar that never says welcome is given up", async () => {
-  const { sidecar, log, link } = await setUp({ timing: { openMs: 20 } });
+  const { sidecar, log, link } = await setUp();
   sidecar.welcomes = false;
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  onTestFinished(() => void vi.useRealTimers());
   link.start();
+  await until("greeted", () => sidecar.frames.length === 1);
+  vi.advanceTimersByTime(FAST.openMs);
   await until("tried again", () => sidecar.connections > 1);
   expect(log.lines[0]).toContain("no welcome in time");
 });

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type MediaItem, OMITTED, WIRE_VERSION } from "@hotbags/shared";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { Outbox } from "../outbox/outbox.ts";
 import { sha256Of } from "../testing/files.ts";
 import { temporaryFolder } from "../testing/folder.ts";
@@ -153,7 +153,7 @@ test("a sidecar that is restarted during an upload gets the rest, then the messa
   sidecar.media.cutsAfter = () => 1_000_000;
   capture("A1", bytes);
   link.start();
-  await until("begun", () => sidecar.media.patches().length > 0);
+  await until("begun", () => sidecar.media.patches().some(({ receivedBytes }) => receivedBytes > 0));
   await sidecar.stop();
   expect(sidecar.ids).toEqual([]);
   sidecar.media.cutsAfter = () => Number.POSITIVE_INFINITY;
@@ -308,14 +308,20 @@ test("a new message passes a chat with thousands that wait for a file, and those
 }, 60_000);
 
 test("a connection that only uploads, for longer than a silence may last, is not taken for a dead one", async () => {
-  const silenceMs = 1_500;
-  const { sidecar, link, capture, drained } = await setUp({ timing: { beatMs: 50, silenceMs } });
+  const { sidecar, link, capture, drained } = await setUp({ timing: { beatMs: 5 } });
   sidecar.media.cutsAfter = () => 1_000;
   capture("A1", randomBytes(LARGE_BYTES));
   link.start();
   await until("begun", () => sidecar.media.patches().length > 0);
-  const begunAt = performance.now();
-  await until("longer than the silence", () => performance.now() - begunAt > silenceMs * 1.5);
+  const now = performance.now.bind(performance);
+  let aheadMs = 0;
+  vi.spyOn(performance, "now").mockImplementation(() => now() + aheadMs);
+  onTestFinished(() => void vi.restoreAllMocks());
+  for (let passed = 0; passed < 3; passed += 1) {
+    aheadMs += FAST.silenceMs * 0.6;
+    const { pings } = sidecar;
+    await until("it has asked, and had its answer", () => sidecar.pings >= pings + 2);
+  }
   expect(sidecar.ids).toEqual([]);
   sidecar.media.cutsAfter = () => Number.POSITIVE_INFINITY;
   await drained();
@@ -332,7 +338,9 @@ test("an upload on which nothing moves is given up and begun again", async () =>
   sidecar.media.gate = () => undefined;
   never.open();
   await drained();
-  expect(sidecar.ids).toEqual(["A1"]);
+  // On a slow machine 100 ms can pass before its ack, and it is sent again.
+  expect(new Set(sidecar.ids)).toEqual(new Set(["A1"]));
+  expect(sidecar.violations).toEqual([]);
 });
 
 test("stop breaks uploads off at once; the next link goes on with the rest", async () => {

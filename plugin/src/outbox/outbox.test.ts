@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
@@ -10,6 +11,8 @@ import { type Limits, Outbox, OutboxFullError } from "./outbox.ts";
 import { NewerOutboxError } from "./schema.ts";
 
 const NOW = 1_767_607_200_000;
+/** SQLite's default. */
+const PAGE_BYTES = 4_096;
 
 function outboxFile(): string {
   return join(temporaryFolder(), "hotbags", "outbox.sqlite");
@@ -168,18 +171,19 @@ test("whatever put has confirmed is there after the process is killed", async ()
   expect(outbox.totals().waiting).toBe(found.length);
 });
 
-test("a message with a long text is stored in well under 2 ms", () => {
-  const outbox = open();
-  const times: number[] = [];
-  for (let n = 0; n < 500; n += 1) {
-    const one = captured({ message_id: `M${n}`, text: "x".repeat(300), raw: { filler: "y".repeat(1500) } });
-    const before = performance.now();
-    outbox.put(one, NOW);
-    times.push(performance.now() - before);
-  }
-  times.sort((a, b) => a - b);
-  const p50 = times[250] ?? Number.NaN;
-  console.log(`outbox put: p50 ${p50.toFixed(3)} ms, p99 ${times[495]?.toFixed(3)} ms`);
-  // The bound is the project's promise on a quiet machine; this one may be shared, so only an order of magnitude is held.
-  expect(p50).toBeLessThan(20);
+// Its time is the disk's, and no test's to judge: the operator sees it in `openclaw hotbags status`.
+test("to store a message a few pages are written, however many wait", () => {
+  const file = outboxFile();
+  const outbox = open(file);
+  const db = new DatabaseSync(file);
+  onTestFinished(() => db.close());
+  const put = (id: string) => outbox.put(captured({ message_id: id, raw: { filler: "y".repeat(1_500) } }), NOW);
+  const pagesWrittenFor = (id: string) => {
+    db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    put(id);
+    return Math.floor(statSync(`${file}-wal`).size / PAGE_BYTES);
+  };
+  expect(pagesWrittenFor("first")).toBeLessThanOrEqual(8);
+  for (let n = 0; n < 1_000; n += 1) put(`M${n}`);
+  expect(pagesWrittenFor("last")).toBeLessThanOrEqual(8);
 });

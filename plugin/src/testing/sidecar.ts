@@ -1,5 +1,5 @@
+import { once } from "node:events";
 import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import {
   type InboundMessage,
   MAX_FRAME_BYTES,
@@ -10,6 +10,7 @@ import {
 } from "@hotbags/shared";
 import { onTestFinished } from "vitest";
 import { type WebSocket, WebSocketServer } from "ws";
+import { freePort } from "../../../test/hotbags/port.ts";
 import { ScratchMedia } from "./media.ts";
 
 export const TOKEN = "a-token-for-tests";
@@ -27,6 +28,7 @@ export class ScratchSidecar {
   /** The answer to a message; undefined for none. */
   answers: Answer = (frame) => ({ v: WIRE_VERSION, type: "ack", ref: frame.ref, duplicate: false });
   connections = 0;
+  pings = 0;
   rejected = 0;
   #http: Server | undefined;
   #sockets = new Set<WebSocket>();
@@ -49,8 +51,9 @@ export class ScratchSidecar {
     return this.#socketPath !== undefined ? `ws+unix:${this.#socketPath}:/` : `ws://127.0.0.1:${this.#port}`;
   }
 
-  /** Starts to listen, again on the same port after a stop. */
+  /** Starts to listen, again on the same port after a stop: it is ours meanwhile (see `freePort`). */
   async listen(): Promise<void> {
+    if (this.#port === 0 && this.#socketPath === undefined) this.#port = await freePort();
     const http = createServer((request, response) => {
       if (request.headers.authorization !== `Bearer ${TOKEN}`) return void response.writeHead(401).end();
       void this.media.handle(request, response);
@@ -66,8 +69,8 @@ export class ScratchSidecar {
       wss.handleUpgrade(request, socket, head, (ws) => this.#accept(ws));
     });
     const where = this.#socketPath === undefined ? { port: this.#port, host: "127.0.0.1" } : { path: this.#socketPath };
-    await new Promise<void>((resolve) => http.listen(where, resolve));
-    if (this.#socketPath === undefined) this.#port = (http.address() as AddressInfo).port;
+    http.listen(where);
+    await once(http, "listening");
     this.#http = http;
   }
 
@@ -118,6 +121,9 @@ export class ScratchSidecar {
     this.connections += 1;
     this.#sockets.add(ws);
     ws.on("close", () => this.#sockets.delete(ws));
+    ws.on("ping", () => {
+      this.pings += 1;
+    });
     ws.on("message", (data) => {
       const parsed = parseFrame<PluginFrame>(pluginFrame, String(data));
       if (!parsed.ok) return void this.violations.push(parsed.reason);
