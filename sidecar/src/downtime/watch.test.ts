@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { pino } from "pino";
-import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { until } from "../../../test/until.ts";
 import { accountStatus, readAccount } from "../gateway/account.ts";
 import type { Gateway, StatusReport } from "../gateway/index.ts";
 import { Alerts } from "../ops/alerts.ts";
@@ -66,28 +67,31 @@ function sees(at: number, process: string, since: number, changes: object = {}, 
 const raised = () =>
   lines.filter(({ alarm }) => alarm === true).map((line) => [line["account"], line["from"], line["to"]]);
 const iso = (ms: number) => new Date(T0 + ms).toISOString();
+const linesWith = (text: string) => lines.filter(({ msg }) => String(msg).includes(text));
+const said = (text: string) => until(`a line with "${text}"`, () => linesWith(text).length > 0);
 const connectedAgain = (times: number) =>
-  vi.waitFor(() => expect(lines.filter(({ msg }) => msg === "WhatsApp is connected again")).toHaveLength(times));
-const written = () => vi.waitFor(() => expect(store.downtimes.connections().size).toBeGreaterThan(0));
+  until(`connected again ${times} times`, () => linesWith("WhatsApp is connected again").length === times);
+const written = (accounts = 1) => until("it is on disk", () => store.downtimes.connections().size === accounts);
+const allTold = () => until("all alerts are raised", () => store.downtimes.nextToTell() === null);
 
 it("raises one alert for a downtime, also over a restart", async () => {
   sees(0, "a", 0);
   await written();
   sees(10 * MIN, "b", 10 * MIN);
-  await vi.waitFor(() => expect(store.downtimes.latest(10)).toHaveLength(1));
-  await vi.waitFor(() => expect(store.downtimes.nextToTell()).toBeNull());
+  await until("the downtime is on disk", () => store.downtimes.latest(10).length === 1);
+  await allTold();
   sees(10 * MIN + 3_000, "b", 10 * MIN);
   await stop();
   start();
   sees(11 * MIN, "b", 10 * MIN);
-  await vi.waitFor(() => expect(lines.map(({ msg }) => msg)).toContain("WhatsApp has stayed connected"));
+  await said("WhatsApp has stayed connected");
   expect(raised()).toEqual([["default", iso(0), iso(9 * MIN)]]);
 });
 
 it("raises none for a short one, and keeps accounts apart", async () => {
   sees(0, "a", 0);
   sees(0, "a", 0, {}, "second");
-  await vi.waitFor(() => expect(store.downtimes.connections().size).toBe(2));
+  await written(2);
   sees(50_000, "b", 50_000);
   sees(5 * MIN, "b", 5 * MIN, {}, "second");
   await connectedAgain(2);
@@ -99,7 +103,7 @@ it("takes no notice of a status that says nothing", async () => {
   await written();
   sees(3_000, "a", 0, { running: null, connected: null, healthState: null });
   sees(90_000, "a", 0);
-  await vi.waitFor(() => expect(store.downtimes.connections().get("default")?.aliveAt).toBe(T0 + 90_000));
+  await until("it is written again", () => store.downtimes.connections().get("default")?.aliveAt === T0 + 90_000);
   sees(100_000, "b", 100_000);
   await connectedAgain(1);
   expect(raised()).toEqual([]);
@@ -132,11 +136,11 @@ it("raises an alert again at the next start that was not delivered when the side
   sees(0, "a", 0);
   await written();
   sees(10 * MIN, "b", 10 * MIN);
-  await vi.waitFor(() => expect(lines.map(({ msg }) => msg)).toContainEqual(expect.stringContaining("not delivered")));
+  await said("not delivered");
   await stop();
   start("exit 0");
-  await vi.waitFor(() => expect(lines.map(({ msg }) => msg)).toContain("alert delivered"));
-  await vi.waitFor(() => expect(store.downtimes.nextToTell()).toBeNull());
+  await said("alert delivered");
+  await allTold();
   expect(raised()).toEqual([
     ["default", iso(0), iso(9 * MIN)],
     ["default", iso(0), iso(9 * MIN)],
@@ -149,9 +153,7 @@ it("finds a downtime anew that could not be written", async () => {
   const other = new Database(join(dir, "bridge.sqlite"));
   other.exec("ALTER TABLE downtimes RENAME TO out_of_reach");
   sees(10 * MIN, "b", 10 * MIN);
-  await vi.waitFor(() =>
-    expect(lines.map(({ msg }) => msg)).toContainEqual(expect.stringContaining("can't be written")),
-  );
+  await said("can't be written");
   other.exec("ALTER TABLE out_of_reach RENAME TO downtimes");
   other.close();
   sees(10 * MIN + 3_000, "b", 10 * MIN);

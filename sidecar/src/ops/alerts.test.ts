@@ -1,11 +1,13 @@
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
 import { afterEach, beforeEach, expect, it, onTestFinished, vi } from "vitest";
+import { freePort } from "../../../test/hotbags/port.ts";
+import { until } from "../../../test/until.ts";
 import type { Alert } from "./alert.ts";
 import { Alerts, type AlertTiming } from "./alerts.ts";
 
@@ -47,13 +49,34 @@ async function receiver(answer: (response: ServerResponse, count: number) => voi
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   onTestFinished(() => {
-    server.closeAllConnections();
+    const closed = once(server, "close");
     server.close();
+    server.closeAllConnections();
+    return closed.then(() => {});
   });
   return { got, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook?t=${TOKEN}` };
 }
 
+/** Lets the test say when the time of the attempt under way is up: a real one could be up before a slow machine has begun with it. */
+function stopTheClock(): () => void {
+  let newest = new AbortController();
+  vi.spyOn(AbortSignal, "timeout").mockImplementation(() => {
+    newest = new AbortController();
+    return newest.signal;
+  });
+  onTestFinished(() => void vi.restoreAllMocks());
+  return () => newest.abort(new DOMException("the time is up", "TimeoutError"));
+}
+
 const status = (code: number) => (response: ServerResponse) => response.writeHead(code).end();
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
 const warnings = () => lines.filter(({ level }) => level === 40).length;
 const givenUp = () => lines.filter(({ msg }) => msg.includes("given up")).map(({ msg }) => msg);
 
@@ -100,10 +123,11 @@ it("follows no redirect", async () => {
 });
 
 it("gives up on a receiver that never answers, or that is not there", async () => {
-  const { got, url } = await receiver(() => {});
-  expect(await open({ url }, { timeoutMs: 50 }).raise(ALERT)).toBe(true);
+  const timeIsUp = stopTheClock();
+  const { got, url } = await receiver(() => timeIsUp());
+  expect(await open({ url }).raise(ALERT)).toBe(true);
   expect(got).toHaveLength(3);
-  expect(await open({ url: `http://127.0.0.1:1/?${TOKEN}` }).raise(ALERT)).toBe(true);
+  expect(await open({ url: `http://127.0.0.1:${await freePort()}/?${TOKEN}` }).raise(ALERT)).toBe(true);
   expect(givenUp()).toEqual([expect.stringContaining("no answer in time"), expect.stringContaining("ECONNREFUSED")]);
 });
 
@@ -135,11 +159,15 @@ it("takes a command that does not read its input", async () => {
 
 it("kills a command that takes too long, with what it has started", async () => {
   const pid = join(dir, "pid");
-  const alerts = open({ command: `sleep 600 & echo $! > ${pid}; wait` }, { timeoutMs: 500, waitsMs: [] });
-  expect(await alerts.raise(ALERT)).toBe(true);
+  const timeIsUp = stopTheClock();
+  const alerts = open({ command: `sleep 600 & echo $! > ${pid}; wait` }, { waitsMs: [] });
+  const raising = alerts.raise(ALERT);
+  const pidIn = (file: string) => (existsSync(file) ? Number(readFileSync(file, "utf8")) : 0);
+  const started = await until("it has started something", () => pidIn(pid));
+  timeIsUp();
+  expect(await raising).toBe(true);
   expect(givenUp()).toEqual([expect.stringContaining("too long")]);
-  const started = Number(readFileSync(pid, "utf8"));
-  await vi.waitFor(() => expect(() => process.kill(started, 0)).toThrow(/ESRCH/), { timeout: 5_000 });
+  await until("that is dead", () => !isAlive(started));
 });
 
 it("delivers by the one way when the other is broken", async () => {
@@ -153,7 +181,7 @@ it("says that it was not delivered when the sidecar stops in the middle", async 
   const { got, url } = await receiver(status(503));
   const alerts = open({ url }, { waitsMs: [600_000] });
   const raising = alerts.raise(ALERT);
-  await vi.waitFor(() => expect(warnings()).toBe(1));
+  await until("it waits for the next attempt", () => warnings() === 1);
   await alerts.close();
   expect(await raising).toBe(false);
   expect([got.length, givenUp()]).toEqual([1, []]);

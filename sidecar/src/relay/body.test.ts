@@ -40,8 +40,13 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await hotbags?.close();
-  server?.closeAllConnections();
-  server?.close();
+  if (server) {
+    const closed = once(server, "close");
+    server.close();
+    server.closeAllConnections();
+    await closed;
+  }
+  server = undefined;
   store.close();
   rmSync(dir, { recursive: true });
 });
