@@ -19,7 +19,7 @@ export default defineConfig({
             "{shared,plugin,sidecar}/src/**/*.test.ts",
             "test/{whatsapp,hotbags,openclaw,sidecar,model,setup}/**/*.test.ts",
           ],
-          globalSetup: "test/setup/temporary-folder.ts",
+          globalSetup: "test/setup/prepare-unit-tests.ts",
           // Half of the time they wait: for a disk, a process, a timer. vitest would leave a core of two without work.
           maxWorkers: availableParallelism(),
           testTimeout: 20_000,

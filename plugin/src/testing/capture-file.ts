@@ -1,7 +1,11 @@
 // Runs the plugin's whole instance on one message with a file, and kills itself at the given step, as a power cut would.
 import { subscribe } from "node:diagnostics_channel";
+import { flushCompileCache } from "node:module";
 import { Bridge } from "../bridge.ts";
 import { directContext } from "./messages.ts";
+
+// Kept for the next such process now: a kill leaves nothing behind.
+flushCompileCache();
 
 const [stateDir = "", sidecarUrl = "", token = "", killedAt = "", path = ""] = process.argv.slice(2);
 subscribe("hotbags:step", (name) => {
