@@ -1,6 +1,9 @@
+import { excerpt } from "../excerpt.ts";
 import type { Message } from "./contract.ts";
 
 const DEFAULT_TIMEOUT_MS = 10_000;
+/** Of what came and was not waited for, a failure shows the last. */
+const SHOWN_MESSAGES = 20;
 
 /** A message's text, or what must be true of the message. */
 export type Wanted = string | ((message: Message) => boolean);
@@ -20,7 +23,9 @@ export function createArrivals(): Arrivals {
 
   const describe = (): string => {
     if (waiting.length === 0) return "nothing did";
-    return `these did: ${waiting.map((message) => `${message.chat_id} ${JSON.stringify(message.text)}`).join(", ")}`;
+    const last = waiting.slice(-SHOWN_MESSAGES).map((message) => `${message.chat_id} ${excerpt(message.text)}`);
+    const omitted = waiting.length > SHOWN_MESSAGES ? `${waiting.length - SHOWN_MESSAGES} others, ` : "";
+    return `these did: ${omitted}${last.join(", ")}`;
   };
 
   return {
@@ -44,7 +49,7 @@ export function createArrivals(): Arrivals {
       waiters.add(waiter);
       const timer = setTimeout(() => {
         waiters.delete(waiter);
-        const what = typeof wanted === "string" ? JSON.stringify(wanted) : "the wanted message";
+        const what = typeof wanted === "string" ? excerpt(wanted) : "the wanted message";
         reject(new Error(`Hot Bags did not receive ${what} within ${timeoutMs} ms; ${describe()}`));
       }, timeoutMs);
       return promise.finally(() => clearTimeout(timer));

@@ -1,13 +1,13 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
+import { excerpt } from "../excerpt.ts";
 import type { BotHeard, BotNoticed, FromChild, ToChild } from "./bare-bot.child.ts";
 import { Waiting } from "./waiting.ts";
 import type { WhatsApp } from "./whatsapp.ts";
 
 const TIMEOUT_MS = 10_000;
-/** What a failure shows of what was heard: the last messages, and of a text or a file as much. */
+/** The last of what was heard, as a failure shows it. */
 const SHOWN_MESSAGES = 10;
-const SHOWN_CHARACTERS = 40;
 
 /** The real Baileys in a process of its own, with the credentials of a folder: what the double is tested with. */
 export class BareBot {
@@ -67,11 +67,14 @@ export class BareBot {
   }
 
   #explain(): string {
-    const last = this.heard.slice(-SHOWN_MESSAGES).map((message) => `\n  ${JSON.stringify(message, shorten)}`);
+    const last = this.heard.slice(-SHOWN_MESSAGES).map(({ id, chat, participant = "", text, file, live }) => {
+      const what = [text && excerpt(text), file && `file ${excerpt(file)}`].filter(Boolean).join(", ");
+      return `\n  ${id} ${chat} ${participant} ${live ? "live" : "backlog"}: ${what}`;
+    });
     return [
       `the bot did not come that far within ${TIMEOUT_MS} ms`,
       `connections closed with [${this.closed.join(", ")}]`,
-      `noticed ${JSON.stringify(this.noticed.slice(-SHOWN_MESSAGES), shorten)}`,
+      `noticed ${JSON.stringify(this.noticed.slice(-SHOWN_MESSAGES))}`,
       `printed ${JSON.stringify(this.#errors)}`,
       `heard ${this.heard.length} messages, the last of them:${last.join("")}`,
     ].join("; ");
@@ -92,10 +95,4 @@ export class BareBot {
     if ("call" in message) this.#calls.delete(message.call);
     this.#changed.announce();
   }
-}
-
-/** A file in base64 would fill a screen. */
-function shorten(_key: string, value: unknown): unknown {
-  if (typeof value !== "string" || value.length <= SHOWN_CHARACTERS) return value;
-  return `${value.slice(0, SHOWN_CHARACTERS)}… (${value.length} characters)`;
 }

@@ -1,3 +1,4 @@
+import { excerpt } from "../excerpt.ts";
 import type { BotMessage } from "./events.ts";
 import { Waiting } from "./waiting.ts";
 
@@ -43,9 +44,9 @@ export class Inbox {
   }
 
   #explain(expected: Expected | undefined, timeoutMs: number): string {
-    const wanted = typeof expected === "string" ? JSON.stringify(expected) : expected ? String(expected) : "a message";
+    const wanted = typeof expected === "string" ? excerpt(expected) : expected ? String(expected) : "a message";
     const list = this.heard.slice(-SHOWN_MESSAGES).map((message) => {
-      const text = message.text === undefined ? message.kind : JSON.stringify(message.text);
+      const text = message.text === undefined ? message.kind : excerpt(message.text);
       return `\n  ${message.at.toISOString()} ${text}${this.#fresh.has(message) ? "" : " (heard before)"}`;
     });
     const omitted = this.heard.length > SHOWN_MESSAGES ? `, the last ${SHOWN_MESSAGES}` : "";
