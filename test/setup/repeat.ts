@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
+import { parseArgs, stripVTControlCharacters } from "node:util";
 
 // `npm run test:repeat`: the same tests many times, in another order each time, to find those that fail now and then.
 
@@ -73,21 +73,40 @@ function readPlan(args: string[]): Plan {
   return { times: count("times", 1), project, load: count("load", 0), seed: count("seed", 0), filters: positionals };
 }
 
-/** One whole run in the order of this seed. @throws Error with what vitest said, if it left no report. */
-async function runOnce({ project, filters }: Plan, seed: number, folder: string): Promise<Report> {
+/**
+ * One whole run in the order of this seed, and what went wrong in it. @throws Error with what vitest said, if it left no report.
+ */
+async function runOnce({ project, filters }: Plan, seed: number, folder: string) {
   const file = join(folder, `${seed}.json`);
   const order = ["--sequence.shuffle.files", ...(STORIES.has(project) ? [] : ["--sequence.shuffle.tests"])];
-  const reports = ["--reporter=json", `--outputFile.json=${file}`];
+  // The report does not have what was thrown outside of every test, such as a rejection that nobody waits for; dot says it.
+  const reports = ["--reporter=json", `--outputFile.json=${file}`, "--reporter=dot"];
   const args = [VITEST, "run", "--project", project, ...order, `--sequence.seed=${seed}`, ...reports, ...filters];
   const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => (output += chunk));
-  await ended(child);
+  const code = await ended(child);
+  let report: Report;
   try {
-    return JSON.parse(readFileSync(file, "utf8")) as Report;
+    report = JSON.parse(readFileSync(file, "utf8"));
   } catch {
     throw new Error(`vitest left no report:\n${output.trim()}`);
   }
+  const failed = [...failuresOf(report)];
+  if (code !== 0 && failed.length === 0 && report.numPassedTests > 0)
+    failed.push({ name: "outside of every test", message: unhandledIn(output) });
+  return { passed: report.numPassedTests, failed };
+}
+
+function unhandledIn(output: string): string {
+  const lines = stripVTControlCharacters(output)
+    .split("\n")
+    .map((line) => line.trim());
+  const start = lines.findIndex((line) => line.includes("Unhandled Error"));
+  return lines
+    .slice(Math.max(0, start))
+    .filter((line) => /\w/.test(line))
+    .join("\n");
 }
 
 function* failuresOf(report: Report): Generator<{ name: string; message: string }> {
@@ -101,10 +120,10 @@ function* failuresOf(report: Report): Generator<{ name: string; message: string 
   }
 }
 
-function ended(child: ChildProcess): Promise<void> {
+function ended(child: ChildProcess): Promise<number | null> {
   return new Promise((resolve, reject) => {
     child.on("error", reject);
-    child.on("close", () => resolve());
+    child.on("close", resolve);
   });
 }
 
@@ -145,18 +164,17 @@ async function repeat(plan: Plan): Promise<boolean> {
   try {
     for (let round = 0; round < times; round++) {
       const startedAt = performance.now();
-      const report = await runOnce(plan, seed + round, folder);
-      const failed = [...failuresOf(report)];
+      const { passed, failed } = await runOnce(plan, seed + round, folder);
       for (const { name, message } of failed) {
         const known = failures.get(name) ?? { seeds: [], message };
         known.seeds.push(seed + round);
         failures.set(name, known);
       }
       const seconds = ((performance.now() - startedAt) / 1_000).toFixed(0);
-      const result = `${report.numPassedTests} passed, ${failed.length} failed`;
+      const result = `${passed} passed, ${failed.length} failed`;
       console.log(`  ${round + 1} of ${times}: ${result}, ${seconds} s, seed ${seed + round}`);
       for (const { name } of failed) console.log(`      ✗ ${name}`);
-      if (report.numPassedTests === 0 && failed.length === 0) throw new Error(`no test was run: is there ${what}?`);
+      if (passed === 0 && failed.length === 0) throw new Error(`no test was run: is there ${what}?`);
     }
   } finally {
     await stopLoad();
