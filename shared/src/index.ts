@@ -1,5 +1,6 @@
 export { accountId, chatId, e164, groupId, maskAddress, transportSessionId } from "./address.ts";
 export { INBOUND_PATH, type OutgoingItem, renderBody, responseEnvelope, type SendText, sendText } from "./contract.ts";
+export { codeOf, isShortage } from "./errors.ts";
 export {
   MAX_BODY_BYTES,
   MAX_CREDIT,
@@ -10,6 +11,7 @@ export {
   MAX_RAW_BYTES,
   MEDIA_PATH,
 } from "./limits.ts";
+export { isLoopback } from "./loopback.ts";
 export {
   type InboundMessage,
   inboundMessage,

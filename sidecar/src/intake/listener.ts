@@ -3,7 +3,7 @@ import { chmodSync, rmSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http";
 import { connect } from "node:net";
 import type { Duplex } from "node:stream";
-import { MAX_FRAME_READ_BYTES, MEDIA_PATH } from "@hotbags/shared";
+import { codeOf, MAX_FRAME_READ_BYTES, MEDIA_PATH } from "@hotbags/shared";
 import { WebSocketServer } from "ws";
 import type { ListenAddress } from "../settings.ts";
 import { Door } from "./door.ts";
@@ -84,7 +84,7 @@ export class Listener {
     try {
       await once(this.#server, "listening");
     } catch (error) {
-      const code = error instanceof Error && "code" in error ? String(error.code) : String(error);
+      const code = codeOf(error) || String(error);
       const where = "path" in address ? address.path : `${address.host}:${address.port}`;
       throw new ListenError(
         `can't listen on ${where} (${code}): is another sidecar running? Set BRIDGE_LISTEN to another address.`,
@@ -163,8 +163,7 @@ async function removeStaleSocket(path: string): Promise<void> {
   try {
     await once(probe, "connect");
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? error.code : undefined;
-    if (code === "ECONNREFUSED") rmSync(path);
+    if (codeOf(error) === "ECONNREFUSED") rmSync(path);
     return;
   } finally {
     probe.destroy();

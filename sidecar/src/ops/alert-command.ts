@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { codeOf } from "@hotbags/shared";
 import type { Alert, Attempt } from "./alerts.ts";
 
 /** All that the command's environment takes over: none of the sidecar's secrets. */
@@ -23,9 +24,7 @@ export function runCommand(command: string, { text }: Alert, signal: AbortSignal
       signal.removeEventListener("abort", kill);
       resolve(attempt);
     };
-    child.on("error", (error) =>
-      end({ ok: false, again: true, why: (error as NodeJS.ErrnoException).code ?? "it failed" }),
-    );
+    child.on("error", (error) => end({ ok: false, again: true, why: codeOf(error) || "it failed" }));
     child.on("exit", (code, killedBy) => {
       if (code === 0) return end({ ok: true });
       const why = signal.aborted ? "it took too long" : `it ended with ${killedBy ?? `code ${code}`}`;
@@ -45,6 +44,6 @@ function killGroup(leader: number | undefined): void {
     process.kill(-leader, "SIGKILL");
   } catch (error) {
     // It has just ended.
-    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    if (codeOf(error) !== "ESRCH") throw error;
   }
 }

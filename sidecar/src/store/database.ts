@@ -1,7 +1,8 @@
 import { chmodSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { codeOf } from "@hotbags/shared";
 import Database from "better-sqlite3";
-import { codeOf, StoreUnusableError } from "./errors.ts";
+import { StoreUnusableError } from "./errors.ts";
 import { migrations } from "./migrations/index.ts";
 
 const FILE = "bridge.sqlite";

@@ -2,8 +2,3 @@
 export class StoreUnusableError extends Error {
   override readonly name = "StoreUnusableError";
 }
-
-/** The system's or SQLite's code of an error; empty when it has none. */
-export function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
-}

@@ -14,9 +14,9 @@ import {
 } from "node:fs";
 import { type FileHandle, open, opendir, rename } from "node:fs/promises";
 import { join } from "node:path";
-import { step } from "@hotbags/shared";
+import { codeOf, step } from "@hotbags/shared";
 import type { Clock } from "../clock.ts";
-import { codeOf, StoreUnusableError } from "./errors.ts";
+import { StoreUnusableError } from "./errors.ts";
 import { FileLostError, readFile } from "./read-file.ts";
 
 const FOLDER = "media";
