@@ -2,6 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { type ClientRequest, type IncomingMessage, request } from "node:http";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MAX_FILE_BYTES } from "@hotbags/shared";
@@ -229,6 +230,24 @@ describe("an upload", () => {
     first.end(bytes.subarray(0, 400));
     expect(await answer).toEqual({ status: 204, offset: 400, complete: "?0" });
     expect(await upload(bytes, 400)).toEqual({ status: 204, offset: 1_000, complete: "?1" });
+  });
+
+  it("whose sender leaves as soon as it has sent all of it is no trouble of the disk", async () => {
+    for (let n = 0; n < 100; n++) {
+      const bytes = randomBytes(100);
+      const sender = connect(port, "127.0.0.1");
+      await once(sender, "connect");
+      const { authorization } = AUTHORIZED;
+      sender.write(
+        `PATCH /media/${nameOf(bytes)} HTTP/1.1\r\nhost: bridge\r\nauthorization: ${authorization}\r\n` +
+          "upload-length: 100\r\nupload-offset: 0\r\ncontent-length: 100\r\n\r\n",
+      );
+      sender.end(bytes);
+      sender.destroySoon();
+      await once(sender, "close");
+    }
+    await restart();
+    expect(lines.filter(({ alarm }) => alarm)).toEqual([]);
   });
 
   it("with all its bytes there and not yet whole is made so by an empty body", async () => {

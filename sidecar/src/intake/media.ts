@@ -86,13 +86,11 @@ export class MediaIntake {
     try {
       earlier?.cut();
       await earlier?.done;
-      // An early answer must not take the connection along, so neither may the end of the loop that reads the body.
-      const body = request.iterator({ destroyOnReturn: false });
-      const received = await this.#files.receive(sha256, { offset, length, body });
+      const received = await this.#files.receive(sha256, { offset, length, body: bodyOf(request) });
       this.#report(sha256, received, response);
     } catch (error) {
-      // Cut off: there is nobody to answer, and what has arrived is on disk.
-      if (!request.destroyed || request.complete) throw error;
+      // There is nobody to answer, and what has arrived is on disk.
+      if (!(error instanceof CutOff)) throw error;
     } finally {
       if (this.#uploads.get(sha256) === upload) this.#uploads.delete(sha256);
       end();
@@ -116,6 +114,18 @@ export class MediaIntake {
         this.#log.error({ sha256, alarm: true }, "file refused: BRIDGE_MEDIA_STORE_BYTES is used up");
         return refuse(response, 507, "the sidecar keeps no more files (BRIDGE_MEDIA_STORE_BYTES)");
     }
+  }
+}
+
+/** The sender has left, or was made to: no trouble of the disk, also where all of the body had come. */
+class CutOff extends Error {}
+
+async function* bodyOf(request: IncomingMessage): AsyncGenerator<Buffer> {
+  try {
+    // An early answer must not take the connection along, so neither may the end of the loop that reads the body.
+    yield* request.iterator({ destroyOnReturn: false });
+  } catch (error) {
+    throw new CutOff("the upload was cut off", { cause: error });
   }
 }
 
