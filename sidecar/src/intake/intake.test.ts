@@ -153,6 +153,13 @@ describe("a link", () => {
       "too_large",
       4,
     ],
+    [
+      "a message that is nested 2,000 levels deep",
+      `{"v":1,"type":"message","ref":5,"message":${JSON.stringify(message("X")).replace("{}", `{"a":${"[".repeat(2_000)}${"]".repeat(2_000)}}`)}}`,
+      "bad_message",
+      5,
+    ],
+    ["nested half a million levels deep", `${"[".repeat(500_000)}${"]".repeat(500_000)}`, "bad_frame", null],
   ])("refuses a frame that is %s, and takes the next one", async (_what, frame, code, ref) => {
     const plugin = await connect();
     plugin.send(HELLO);
