@@ -18,21 +18,24 @@ it("a database of the first release, with all it can hold, goes on where it was"
   old.exec(`
     INSERT INTO chats VALUES (1, 'default', '+15550001000'), (2, 'default', '+15550002000');
     INSERT INTO messages (seq, chat, message_id, state, received_at, settled_at) VALUES
-      (1, 1, 'D', 'delivered', 1, 2), (2, 1, 'W', 'pending', 3, NULL), (3, 2, 'X', 'dead', 4, 5);
-    INSERT INTO payloads VALUES (1, '{"text":"old"}', '{}'), (2, '${REQUEST}', NULL), (3, '{"text":"dead"}', NULL);
+      (1, 1, 'D', 'delivered', 1, 2), (2, 1, 'W', 'pending', 3, NULL), (3, 2, 'X', 'dead', 4, 5),
+      (4, 2, 'F', 'delivered', 1, 2), (5, 2, 'E', 'delivered', 1, 2);
+    INSERT INTO payloads VALUES (1, '{"text":"old"}', '{}'), (2, '${REQUEST}', NULL), (3, '{"text":"dead"}', NULL),
+      (5, '{"text":"old too"}', '{}');
     INSERT INTO commands (id, seq, chat, position, command_id, type, text, payload_sha256, state, created_at) VALUES
       (1, 1, 1, 0, 'c1', 'send_text', 'yes', 'x', 'pending', 2);
-    INSERT INTO counters VALUES ('accepted', 3), ('delivered', 1), ('pending', 1), ('dead', 1), ('commands_pending', 1);
+    INSERT INTO counters VALUES ('accepted', 5), ('delivered', 3), ('pending', 1), ('dead', 1), ('commands_pending', 1);
   `);
   old.pragma("user_version = 1");
   old.close();
 
   const store = openStore(dir, systemClock);
-  expect(store.counters.read()).toMatchObject({ accepted: 3, delivered: 1, pending: 1, dead: 1, commands_pending: 1 });
+  expect(store.counters.read()).toMatchObject({ accepted: 5, delivered: 3, pending: 1, dead: 1, commands_pending: 1 });
   expect(store.messages.headOf(1)).toMatchObject({ message_id: "W", request: REQUEST, inlined: [] });
   expect(store.commands.nextOf(1)).toMatchObject({ command_id: "c1", text: "yes" });
   await store.messages.delivered(2, 200, "{}", []);
-  expect(await store.retention.sweep(1)).toEqual({ texts: 0, keys: 0, files: 0 });
+  // F's text was forgotten before the upgrade, E's is now.
+  expect(await store.retention.sweep(1)).toEqual({ texts: 1, keys: 2, files: 0 });
   store.close();
 
   const now = new Database(join(dir, "bridge.sqlite"), { readonly: true });
