@@ -13,7 +13,7 @@ import {
 } from "@hotbags/shared";
 import type { Logger } from "pino";
 import type { RawData, WebSocket } from "ws";
-import type { Accepted, Store } from "../store/index.ts";
+import { type Accepted, FileMissingError, type Store } from "../store/index.ts";
 
 /** A peer that says nothing for this long after connecting is not a plugin. */
 const HELLO_TIMEOUT_MS = 10_000;
@@ -153,6 +153,7 @@ export class Link {
     } catch (error) {
       // Not on disk, so not acked: the plugin keeps it and sends it again.
       this.#holdChat(chat, message.message_id, arrival);
+      if (error instanceof FileMissingError) return this.#refuse(ref, "no_file", error.message, true);
       log.error({ err: error, alarm: true }, "message can't be stored");
       this.#refuse(ref, "not_stored", "the sidecar can't write to its disk", true);
     } finally {

@@ -340,7 +340,7 @@ describe("the store's limit", () => {
     expect(await upload(two, 500)).toMatchObject({ status: 204, complete: "?1" });
     expect(await upload(four)).toMatchObject({ status: 507 });
     expect(await upload(one)).toMatchObject({ status: 204, complete: "?1" });
-    expect(store.files.status).toEqual({ count: 3, bytes: 3_000, limitBytes: 3_000 });
+    expect(store.files.status).toEqual({ count: 3, bytes: 3_000, limitBytes: 3_000, givenUp: 0 });
   });
 
   it("gives back what an upload that was cut had been promised", async () => {

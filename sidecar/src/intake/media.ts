@@ -86,7 +86,10 @@ export class MediaIntake {
     try {
       earlier?.cut();
       await earlier?.done;
+      const { givenUp } = this.#files.status;
       const received = await this.#files.receive(sha256, { offset, length, body: bodyOf(request) });
+      const files = this.#files.status.givenUp - givenUp;
+      if (files > 0) this.#log.info({ files }, "gave up files of delivered messages to make room");
       this.#report(sha256, received, response);
     } catch (error) {
       // There is nobody to answer, and what has arrived is on disk.

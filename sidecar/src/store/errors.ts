@@ -2,3 +2,8 @@
 export class StoreUnusableError extends Error {
   override readonly name = "StoreUnusableError";
 }
+
+/** A file that a new message counts on is not here: it has to come again, before the message does. */
+export class FileMissingError extends Error {
+  override readonly name = "FileMissingError";
+}

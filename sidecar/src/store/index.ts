@@ -9,11 +9,12 @@ import { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./limits.ts";
 import { Media } from "./media.ts";
 import { Messages } from "./messages.ts";
 import { Retention } from "./retention.ts";
+import { Room } from "./room.ts";
 
 export type { CommandFromResponse, RecordedCommand, SettledState, WaitingCommand } from "./commands.ts";
 export type { CounterName } from "./counters.ts";
 export type { RecordedDowntime } from "./downtimes.ts";
-export { StoreUnusableError } from "./errors.ts";
+export { FileMissingError, StoreUnusableError } from "./errors.ts";
 export type { Files, Received } from "./files.ts";
 export { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./limits.ts";
 export { base64Length, type InlinedFile } from "./media.ts";
@@ -39,7 +40,7 @@ export function openStore(stateDir: string, clock: Clock, limits: MediaLimits = 
   const { db, close } = openDatabase(stateDir);
   let files: Files;
   try {
-    files = new Files(stateDir, limits.storeBytes, clock);
+    files = new Files(stateDir, limits.storeBytes, clock, (bytes) => room.make(bytes));
   } catch (error) {
     close();
     throw error;
@@ -48,6 +49,7 @@ export function openStore(stateDir: string, clock: Clock, limits: MediaLimits = 
   const counters = new Counters(db);
   const commands = new Commands(db, commit, counters, clock);
   const media = new Media(db, files, limits.inlineBytes);
+  const room = new Room(files, media, commit);
   const messages = new Messages(db, commit, counters, commands, media, clock);
   return {
     messages,

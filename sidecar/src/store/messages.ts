@@ -3,6 +3,7 @@ import type Database from "better-sqlite3";
 import type { Clock } from "../clock.ts";
 import type { CommandFromResponse, Commands } from "./commands.ts";
 import type { Counters } from "./counters.ts";
+import { FileMissingError } from "./errors.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import type { InlinedFile, Media } from "./media.ts";
 
@@ -94,7 +95,7 @@ export class Messages {
    * Takes a message into the store. Resolves when it is on disk; only then may it be acked. Idempotent by account, chat and message id.
    * Two accounts in one group, or on one customer's broadcast list, get the same message under the same id. Its key is that id, so Hot Bags
    * can have it once: the copy that came first counts. A message id that something else has used would make Hot Bags see one key with
-   * two bodies: the message is kept as a dead letter.
+   * two bodies: the message is kept as a dead letter. Rejects with FileMissingError when a file is not here.
    */
   async accept(message: InboundMessage): Promise<Accepted> {
     const laidOut = this.#media.layOut(message);
@@ -103,7 +104,8 @@ export class Messages {
       const users = this.#sql.usersOfId.all(message.message_id);
       const known = this.#known(users, chat, message);
       if (known) return { seq: known.seq, chat: known.chat, duplicate: true, refusal: null };
-      if (!laidOut) throw new Error("a file of the message is not here");
+      // Looked up again: one that only delivered messages had can have been given up since.
+      if (!laidOut || this.#media.lacksFile(message)) throw new FileMissingError("a file of the message is not here");
       const refusal = users.length > 0 ? "its message_id was already used in another chat" : null;
       const now = this.#clock.now();
       const state = refusal ? "dead" : "pending";
@@ -167,10 +169,12 @@ export class Messages {
    */
   delivered(seq: number, status: number, response: string, commands: CommandFromResponse[]) {
     return this.#commit.run("delivered", () => {
-      const row = this.#sql.settle.get("delivered", this.#clock.now(), status, null, seq);
+      const now = this.#clock.now();
+      const row = this.#sql.settle.get("delivered", now, status, null, seq);
       // Settled before, which a retried commit can find: the commands are in already.
       if (!row) return [];
       this.#sql.storeResponse.run(response, seq);
+      this.#media.settle(seq, now);
       this.#counters.add("pending", -1);
       this.#counters.add("delivered", 1);
       return this.#commands.record(seq, row.chat, commands);

@@ -1,10 +1,11 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { expect, it } from "vitest";
 import { systemClock } from "../clock.ts";
-import { openStore } from "./index.ts";
+import { DEFAULT_MEDIA_LIMITS, openStore } from "./index.ts";
 import { messagesAndCommands } from "./migrations/0001-messages-and-commands.ts";
 import { migrations } from "./migrations/index.ts";
 
@@ -49,5 +50,33 @@ it("a database of the first release, with all it can hold, goes on where it was"
   expect(now.pragma("integrity_check", { simple: true })).toBe("ok");
   expect(now.pragma("foreign_key_check")).toEqual([]);
   now.close();
+  rmSync(dir, { recursive: true });
+});
+
+it("files of messages that an older release has delivered make room for new ones, and those of others don't", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "hotbags-upgrade-"));
+  const old = new Database(join(dir, "bridge.sqlite"));
+  for (const migration of migrations.slice(0, 3)) old.exec(migration);
+  const [delivered, waits] = ["d".repeat(64), "e".repeat(64)];
+  old.exec(`
+    INSERT INTO chats VALUES (1, 'default', '+15550001000');
+    INSERT INTO messages (seq, chat, message_id, state, received_at, settled_at) VALUES
+      (1, 1, 'D', 'delivered', 1, 2), (2, 1, 'W', 'pending', 3, NULL);
+    INSERT INTO payloads VALUES (1, '{}', '{}'), (2, '{}', NULL);
+    INSERT INTO media VALUES (1, 0, '${delivered}', 3, NULL), (2, 0, '${waits}', 3, NULL);
+  `);
+  old.pragma("user_version = 3");
+  old.close();
+  mkdirSync(join(dir, "media"));
+  for (const sha256 of [delivered, waits]) writeFileSync(join(dir, "media", sha256), "old");
+
+  const store = openStore(dir, systemClock, { ...DEFAULT_MEDIA_LIMITS, storeBytes: 6 });
+  const body = (async function* () {
+    yield Buffer.from("new");
+  })();
+  const sha256 = createHash("sha256").update("new").digest("hex");
+  expect(await store.files.receive(sha256, { offset: 0, length: 3, body })).toMatchObject({ kind: "whole" });
+  store.close();
+  expect(readdirSync(join(dir, "media")).sort()).toEqual([waits, sha256].sort());
   rmSync(dir, { recursive: true });
 });
