@@ -31,6 +31,8 @@ export function openDatabase(stateDir: string): OpenDatabase {
       chmodSync(file, 0o600);
       configure(db);
       migrate(db, file);
+      // Nobody else has a business with the file: a lock that is somebody else's all the same must not stop the event loop.
+      db.pragma("busy_timeout = 0");
     } catch (error) {
       db.close();
       throw error;

@@ -10,16 +10,18 @@ import { Media } from "./media.ts";
 import { Messages } from "./messages.ts";
 import { Retention } from "./retention.ts";
 import { Room } from "./room.ts";
+import { type Outage, Writability } from "./writability.ts";
 
 export type { CommandFromResponse, RecordedCommand, SettledState, WaitingCommand } from "./commands.ts";
 export type { CounterName } from "./counters.ts";
 export type { RecordedDowntime } from "./downtimes.ts";
-export { FileMissingError, StoreUnusableError } from "./errors.ts";
+export { FileMissingError, StoreUnusableError, StoreUnwritableError } from "./errors.ts";
 export type { Files, Received } from "./files.ts";
 export { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./limits.ts";
 export { base64Length, type InlinedFile } from "./media.ts";
 export type { Accepted, PendingMessage } from "./messages.ts";
 export { FileLostError } from "./read-file.ts";
+export type { Outage } from "./writability.ts";
 
 /** Everything the sidecar must not forget, and the only owner of SQL. */
 export interface Store {
@@ -29,8 +31,10 @@ export interface Store {
   downtimes: Downtimes;
   retention: Retention;
   files: Files;
-  /** Why the last write failed (a full disk, a damaged file); null when the last one went well. */
-  readonly failure: string | null;
+  /** Since when nothing can be written, and why; null while writes are taken. Meanwhile what would have to be written down must not be begun. */
+  readonly outage: Outage | null;
+  /** Tells of the beginning of an outage, and with null of its end. Returns how to stop that. */
+  onOutage(listener: (outage: Outage | null) => void): () => void;
   /** Writes what waits, then closes the database and gives the lock back. */
   close(): void;
 }
@@ -45,7 +49,8 @@ export function openStore(stateDir: string, clock: Clock, limits: MediaLimits = 
     close();
     throw error;
   }
-  const commit = new GroupCommit(db);
+  const writability = new Writability(db, clock);
+  const commit = new GroupCommit(db, writability);
   const counters = new Counters(db);
   const commands = new Commands(db, commit, counters, clock);
   const media = new Media(db, files, limits.inlineBytes);
@@ -58,11 +63,13 @@ export function openStore(stateDir: string, clock: Clock, limits: MediaLimits = 
     downtimes: new Downtimes(db, commit, clock),
     files,
     retention: new Retention(db, commit, media, files, clock),
-    get failure() {
-      return commit.failure;
+    get outage() {
+      return writability.outage;
     },
+    onOutage: (listener) => writability.onChange(listener),
     close() {
       commit.close();
+      writability.close();
       close();
     },
   };

@@ -99,7 +99,8 @@ export class Messages {
    */
   async accept(message: InboundMessage): Promise<Accepted> {
     const laidOut = this.#media.layOut(message);
-    return this.#commit.run("accept", () => {
+    const order = `${message.account_id} ${message.chat_id}`;
+    const write = () => {
       const chat = this.#chatOf(message.account_id, message.chat_id);
       const users = this.#sql.usersOfId.all(message.message_id);
       const known = this.#known(users, chat, message);
@@ -123,7 +124,8 @@ export class Messages {
       this.#counters.add("accepted", 1);
       this.#counters.add(state, 1);
       return { seq, chat, duplicate: false, refusal };
-    });
+    };
+    return this.#commit.run("accept", write, order);
   }
 
   /** The first message of each lane that has one. Read once at start; costs one index pass. */

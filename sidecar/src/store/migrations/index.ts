@@ -3,6 +3,7 @@ import { media } from "./0002-media.ts";
 import { downtime } from "./0003-downtime.ts";
 import { forgetting } from "./0004-forgetting.ts";
 import { deliveredFiles } from "./0005-delivered-files.ts";
+import { probe } from "./0006-probe.ts";
 
 /** In order; the number of a migration is its place, and `PRAGMA user_version` says how many a database has had. Never edit one that was released. */
-export const migrations: readonly string[] = [messagesAndCommands, media, downtime, forgetting, deliveredFiles];
+export const migrations: readonly string[] = [messagesAndCommands, media, downtime, forgetting, deliveredFiles, probe];
