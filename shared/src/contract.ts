@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { transportSessionId } from "./address.ts";
+import { shallow } from "./depth.ts";
 import { MAX_COMMANDS } from "./limits.ts";
 import type { InboundMessage, MediaItem } from "./message.ts";
 
@@ -49,9 +50,11 @@ export function parseAnswer(text: string): unknown {
  * The envelope of a 2xx answer. Its commands are judged one by one (`sendText`), so that one bad command
  * does not hold back the others; an envelope that does not fit is never executed in part.
  */
-export const responseEnvelope = z.looseObject({
-  commands: z.array(z.unknown()).max(MAX_COMMANDS, `must not have more than ${MAX_COMMANDS} entries`).optional(),
-});
+export const responseEnvelope = shallow.pipe(
+  z.looseObject({
+    commands: z.array(z.unknown()).max(MAX_COMMANDS, `must not have more than ${MAX_COMMANDS} entries`).optional(),
+  }),
+);
 
 /** The longest text that WhatsApp takes, in UTF-16 units. OpenClaw cuts it into 17 messages; a longer one is a mistake, and would be many more. */
 const MAX_REPLY_CHARACTERS = 65_536;

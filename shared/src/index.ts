@@ -8,6 +8,7 @@ export {
   type SendText,
   sendText,
 } from "./contract.ts";
+export { codeOf, isShortage } from "./errors.ts";
 export {
   MAX_BODY_BYTES,
   MAX_COMMANDS,
@@ -19,6 +20,7 @@ export {
   MAX_RAW_BYTES,
   MEDIA_PATH,
 } from "./limits.ts";
+export { isLoopback } from "./loopback.ts";
 export {
   type InboundMessage,
   inboundMessage,

@@ -1,8 +1,8 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { describeIssues, MAX_BODY_BYTES } from "@hotbags/shared";
+import { describeIssues, isLoopback, MAX_BODY_BYTES } from "@hotbags/shared";
 import { z } from "zod";
-import type { ListenAddress } from "./intake/listener.ts";
+import type { ListenAddress } from "./intake/listen-address.ts";
 import type { AlertSettings } from "./ops/alerts.ts";
 import type { PaceLimits } from "./replies/pace.ts";
 import { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./store/index.ts";
@@ -11,9 +11,6 @@ import { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./store/index.ts";
 export class SettingsError extends Error {
   override readonly name = "SettingsError";
 }
-
-const LOOPBACK = new Set(["127.0.0.1", "localhost", "[::1]"]);
-const isLoopback = (url: URL) => LOOPBACK.has(url.hostname);
 
 /** A token that can be guessed is no door. */
 const token = z.string().min(16, "must be at least 16 characters; `openssl rand -hex 32` makes one");
@@ -29,19 +26,19 @@ const url = (schemes: string[], example: string) =>
 
 const hotBagsUrl = url(["https:", "http:"], "https://shop.example")
   .refine(
-    (url) => url.protocol === "https:" || isLoopback(url),
+    (url) => url.protocol === "https:" || isLoopback(url.hostname),
     "must be https: the token and customers' messages go there",
   )
   .refine((url) => url.username === "" && url.password === "", "must not hold a user name or password")
   .refine((url) => url.search === "" && url.hash === "", "must not have a query or fragment: the path is added to it");
 
 const gatewayUrl = url(["ws:", "wss:"], "ws://127.0.0.1:18789").refine(
-  (url) => url.protocol === "wss:" || isLoopback(url),
+  (url) => url.protocol === "wss:" || isLoopback(url.hostname),
   "must be on loopback, or wss://",
 );
 
 const webhookUrl = url(["https:", "http:"], "https://alerts.example/hook")
-  .refine((url) => url.protocol === "https:" || isLoopback(url), "must be https, or on loopback")
+  .refine((url) => url.protocol === "https:" || isLoopback(url.hostname), "must be https, or on loopback")
   .refine((url) => url.username === "" && url.password === "", "must not hold a user name or password");
 
 /** `127.0.0.1:18790`, `[::1]:18790` or `unix:/run/hotbags/bridge.sock`. */

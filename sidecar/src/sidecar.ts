@@ -5,6 +5,7 @@ import { ChannelStarter, openGateway } from "./gateway/index.ts";
 import { Listener } from "./intake/listener.ts";
 import { Alerts } from "./ops/alerts.ts";
 import { readHealth } from "./ops/health.ts";
+import { logOutages } from "./ops/outage-log.ts";
 import { HotBags } from "./relay/hotbags.ts";
 import { RELAY_DEFAULTS, Relay } from "./relay/relay.ts";
 import { Replies } from "./replies/replies.ts";
@@ -31,6 +32,7 @@ export interface Sidecar {
 export async function startSidecar(settings: Settings, log: Logger): Promise<Sidecar> {
   const clock = systemClock;
   const store = openStore(settings.stateDir, clock, settings.media);
+  logOutages(store, clock, log);
   const gateway = openGateway({ ...settings.gateway, log });
   const starter = new ChannelStarter({ gateway, clock, log });
   const alerts = new Alerts(settings.alerts, log);

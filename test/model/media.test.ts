@@ -99,7 +99,7 @@ it("cut anywhere, however often, and restarted, a file becomes what its name say
       if (restart) files = open().files;
       expect(files.sizeOf(nameOf(bytes))).toBe(whole ? size : undefined);
       if (!whole) expect(files.partSizeOf(nameOf(bytes))).toBe(here.length);
-      expect(files.status).toEqual({ count: whole ? 1 : 0, bytes: here.length, limitBytes: LIMIT_BYTES });
+      expect(files.status).toEqual({ count: whole ? 1 : 0, bytes: here.length, limitBytes: LIMIT_BYTES, givenUp: 0 });
     }
     if (whole) expect((await collect(files.read(nameOf(bytes), size))).equals(bytes)).toBe(true);
   });

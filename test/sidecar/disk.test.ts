@@ -89,9 +89,9 @@ it("a full disk: nothing is acked that is not on it, health is red, and it goes 
   });
 
   execFileSync("prlimit", ["--pid", String(sidecar.pid), "--fsize=unlimited"]);
+  await until("the sidecar has found out", async () => (await diskTrouble()).length === 0);
   expect(await send(ref)).toMatchObject({ type: "ack" });
   acked.push(`M${ref}`);
-  expect(await diskTrouble()).toEqual([]);
 
   plugin.terminate();
   await sidecar.kill();

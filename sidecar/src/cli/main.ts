@@ -19,7 +19,8 @@ Settings come from the environment:
   BRIDGE_TOKEN              the token the plugin shows, 16 characters or more (required)
   BRIDGE_STATE_DIR          where the queue and the attachments are kept (default ~/.local/state/hotbags-bridge)
   BRIDGE_KEEP_TEXTS_DAYS    days until delivered texts and files are forgotten (default 30)
-  BRIDGE_MEDIA_STORE_BYTES  most bytes of attachments that are kept (default 4 GiB)
+  BRIDGE_MEDIA_STORE_BYTES  most bytes of attachments that are kept (default 4 GiB);
+                            where that is used up, delivered ones go first
   BRIDGE_INLINE_MEDIA_BYTES most bytes of attachments sent along with a message, before
                             base64 (default 3000000, at most 3375000; 0: none)
   BRIDGE_CHAT_INTERVAL_MS   least time between two replies in one chat (default 0)

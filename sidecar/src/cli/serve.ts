@@ -1,4 +1,4 @@
-import { ListenError } from "../intake/listener.ts";
+import { ListenError } from "../intake/listen-error.ts";
 import { openLog } from "../log.ts";
 import { readSettings, SettingsError } from "../settings.ts";
 import { startSidecar } from "../sidecar.ts";

@@ -1,87 +1,10 @@
-import { once } from "node:events";
 import { pino } from "pino";
 import { afterEach, expect, it, onTestFinished, vi } from "vitest";
-import { type RawData, type WebSocket, WebSocketServer } from "ws";
+import { CONNECTED, ScriptedGateway, GATEWAY_TOKEN as TOKEN } from "../../../test/gateway/scripted-gateway.ts";
 import { openGateway } from "./gateway.ts";
 import type { GatewayTiming } from "./types.ts";
 
-const TOKEN = "the-shared-token";
-const CONNECTED = {
-  accountId: "default",
-  enabled: true,
-  linked: true,
-  running: true,
-  connected: true,
-  healthState: "healthy",
-};
 const hello = { accountId: "default", to: "+15550001", text: "hello", commandId: "c1" };
-
-type Answer = { ok: true; payload: unknown } | { ok: false; error: object } | "nothing" | "hang up";
-
-/** A peer that speaks the gateway's handshake and then answers as the test says. */
-class ScriptedGateway {
-  token = TOKEN;
-  bootId: string | undefined = "boot-1";
-  accounts: unknown = [CONNECTED];
-  send: () => Answer = () => ({ ok: true, payload: { runId: "c1", messageId: "WA1", channel: "whatsapp" } });
-  readonly asked: { method: string; params: Record<string, unknown> }[] = [];
-  #server: WebSocketServer | undefined;
-  port = 0;
-
-  async start(): Promise<this> {
-    this.#server = new WebSocketServer({ host: "127.0.0.1", port: this.port });
-    await once(this.#server, "listening");
-    this.port = (this.#server.address() as { port: number }).port;
-    this.#server.on("connection", (socket) => {
-      socket.on("message", (data) => this.#answer(socket, data));
-      socket.send(
-        JSON.stringify({ type: "event", event: "connect.challenge", payload: { nonce: "n", ts: Date.now() } }),
-      );
-    });
-    return this;
-  }
-
-  async stop(): Promise<void> {
-    for (const socket of this.#server?.clients ?? []) socket.terminate();
-    await new Promise((done) => this.#server?.close(done) ?? done(null));
-  }
-
-  #answer(socket: WebSocket, data: RawData): void {
-    const { id, method, params } = JSON.parse(String(data));
-    this.asked.push({ method, params });
-    const answer = this.#answerTo(method, params);
-    if (answer === "hang up") socket.terminate();
-    else if (answer !== "nothing") socket.send(JSON.stringify({ type: "res", id, ...answer }));
-  }
-
-  #answerTo(method: string, params: { auth?: { token?: string } }): Answer {
-    if (method === "channels.status") return { ok: true, payload: { channelAccounts: { whatsapp: this.accounts } } };
-    if (method === "send") return this.send();
-    if (method !== "connect")
-      return { ok: false, error: { code: "INVALID_REQUEST", message: `unknown method: ${method}` } };
-    if (params.auth?.token !== this.token) {
-      return {
-        ok: false,
-        error: { code: "INVALID_REQUEST", message: "unauthorized", details: { code: "AUTH_TOKEN_MISMATCH" } },
-      };
-    }
-    const server = { version: "2026.9.6", connId: "c", ...(this.bootId ? { bootId: this.bootId } : {}) };
-    const policy = { maxPayload: 1e6, maxBufferedBytes: 1e6, tickIntervalMs: 30_000 };
-    const auth = { role: "operator", scopes: ["operator.write"] };
-    return {
-      ok: true,
-      payload: {
-        type: "hello-ok",
-        protocol: 4,
-        server,
-        features: { methods: [], events: [] },
-        snapshot: {},
-        policy,
-        auth,
-      },
-    };
-  }
-}
 
 let lines: string[] = [];
 afterEach(() => {

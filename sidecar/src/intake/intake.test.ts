@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import type { Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MAX_FRAME_BYTES, MAX_FRAME_READ_BYTES, type SidecarFrame } from "@hotbags/shared";
@@ -11,7 +13,9 @@ import { until } from "../../../test/until.ts";
 import { systemClock } from "../clock.ts";
 import { openLog } from "../log.ts";
 import { type Accepted, openStore, type Store } from "../store/index.ts";
-import { type ListenAddress, Listener, MAX_LINKS } from "./listener.ts";
+import type { ListenAddress } from "./listen-address.ts";
+import { ListenError, listenError } from "./listen-error.ts";
+import { Listener, MAX_LINKS } from "./listener.ts";
 
 const TOKEN = "0123456789abcdef-bridge";
 const HELLO = { v: 1, type: "hello", plugin_version: "0.1.0", openclaw_version: "2026.9.6" };
@@ -151,6 +155,13 @@ describe("a link", () => {
       "too_large",
       4,
     ],
+    [
+      "a message that is nested 2,000 levels deep",
+      `{"v":1,"type":"message","ref":5,"message":${JSON.stringify(message("X")).replace("{}", `{"a":${"[".repeat(2_000)}${"]".repeat(2_000)}}`)}}`,
+      "bad_message",
+      5,
+    ],
+    ["nested half a million levels deep", `${"[".repeat(500_000)}${"]".repeat(500_000)}`, "bad_frame", null],
   ])("refuses a frame that is %s, and takes the next one", async (_what, frame, code, ref) => {
     const plugin = await connect();
     plugin.send(HELLO);
@@ -294,6 +305,13 @@ describe("a link", () => {
 });
 
 describe("the address", () => {
+  function another(where: ListenAddress) {
+    const parts = { token: TOKEN, store, log: openLog("error"), onAccepted: () => {}, onSent: () => {} };
+    return new Listener({ ...parts, address: where, health: () => ({ ok: true }) });
+  }
+  /** A path of so many bytes below the test's folder. */
+  const pathOf = (bytes: number) => join(dir, "é".repeat(3)).padEnd(bytes - 3, "x");
+
   it("can be a unix socket, also where a crash has left its file", async () => {
     await listener.stop();
     const path = join(dir, "bridge.sock");
@@ -301,32 +319,68 @@ describe("the address", () => {
     const plugin = await connect(undefined, `ws+unix:${path}:/`);
     plugin.send(HELLO);
     expect(await plugin.next()).toMatchObject({ type: "welcome" });
-    const second = new Listener({
-      address: { path },
-      token: TOKEN,
-      store,
-      log: openLog("error"),
-      onAccepted: () => {},
-      onSent: () => {},
-      health: () => ({ ok: true }),
-    });
-    await expect(second.start()).rejects.toThrow(/another sidecar/);
+    await expect(another({ path }).start()).rejects.toThrow(/EADDRINUSE.*another sidecar/);
     expect(existsSync(path)).toBe(true);
   });
 
   it("that is taken is refused with what to do", async () => {
     const port = Number(address.split(":")[1]);
-    const second = new Listener({
-      address: { host: "127.0.0.1", port },
-      token: TOKEN,
-      store,
-      log: openLog("error"),
-      onAccepted: () => {},
-      onSent: () => {},
-      health: () => ({ ok: true }),
-    });
-    await expect(second.start()).rejects.toThrow(/EADDRINUSE.*BRIDGE_LISTEN/);
+    await expect(another({ host: "127.0.0.1", port }).start()).rejects.toThrow(
+      /EADDRINUSE.*another sidecar.*BRIDGE_LISTEN/,
+    );
   });
+
+  it("can be a unix socket of 107 bytes, and no longer one", async () => {
+    await listener.stop();
+    const path = pathOf(107);
+    expect(Buffer.byteLength(path)).toBe(107);
+    await listen({ path });
+    for (const bytes of [108, 109, 200])
+      await expect(another({ path: pathOf(bytes) }).start()).rejects.toThrow(new RegExp(`${bytes} bytes.*at most 107`));
+  });
+
+  it.each([
+    ["whose folder is not there", () => join(dir, "none", "x.sock"), /folder.*does not exist.*BRIDGE_LISTEN/],
+    ["below a file", () => join(dir, "bridge.sqlite", "x.sock"), /ENOTDIR.*BRIDGE_LISTEN/],
+    ["in a folder that can't be written", () => "/proc/x.sock", /this user may not write in \/proc.*BRIDGE_LISTEN/],
+  ])("is refused with the right advice where it is a unix socket %s", async (_where, path, advice) => {
+    const refusal = another({ path: path() }).start();
+    await expect(refusal).rejects.toThrow(ListenError);
+    await expect(refusal).rejects.toThrow(advice);
+    await expect(refusal).rejects.not.toThrow(/another sidecar/);
+  });
+
+  it("never takes what is not a socket for an old socket", async () => {
+    const file = join(dir, "a letter");
+    writeFileSync(file, "dear");
+    for (const path of [file, dir]) {
+      const refusal = another({ path }).start();
+      await expect(refusal).rejects.toThrow(ListenError);
+      await expect(refusal).rejects.toThrow(/is no socket.*BRIDGE_LISTEN/);
+    }
+    expect(readFileSync(file, "utf8")).toBe("dear");
+  });
+
+  it.each([
+    [{ host: "127.0.0.1", port: 80 }, "EACCES", /port 80 .*below 1024/],
+    [{ host: "::1", port: 5_000 }, "EADDRNOTAVAIL", /\[::1\]:5000.*no such address/],
+    [{ host: "::1", port: 5_000 }, "EAFNOSUPPORT", /\[::1\]:5000.*no such address/],
+  ])("is explained: %o with %s", (where, code, advice) => {
+    expect(listenError(where, Object.assign(new Error("listen"), { code })).message).toMatch(advice);
+  });
+});
+
+it("outlives an error of its server", async () => {
+  const { promise, resolve } = Promise.withResolvers<Server>();
+  const hear = (message: unknown) => resolve((message as { server: Server }).server);
+  subscribe("http.server.request.start", hear);
+  await fetch(`http://${address}/health`);
+  unsubscribe("http.server.request.start", hear);
+  (await promise).emit("error", Object.assign(new Error("accept ENOBUFS"), { code: "ENOBUFS" }));
+  expect(lines).toContainEqual(
+    expect.objectContaining({ level: "error", err: expect.objectContaining({ code: "ENOBUFS" }) }),
+  );
+  expect((await fetch(`http://${address}/health`)).status).toBe(503);
 });
 
 describe("GET /health", () => {

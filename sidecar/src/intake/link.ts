@@ -13,13 +13,18 @@ import {
 } from "@hotbags/shared";
 import type { Logger } from "pino";
 import type { RawData, WebSocket } from "ws";
-import type { Accepted, Store } from "../store/index.ts";
+import { systemClock } from "../clock.ts";
+import { type Accepted, FileMissingError, type Store } from "../store/index.ts";
+import { Trouble } from "../trouble.ts";
 
 /** A peer that says nothing for this long after connecting is not a plugin. */
 const HELLO_TIMEOUT_MS = 10_000;
 
 /** A connection that does not answer a ping within this time is dead, whatever TCP says. */
 const PING_INTERVAL_MS = 15_000;
+
+/** A trouble that lasts is said again after this time, ms, and not once an attempt. */
+const SAY_EVERY_MS = 60_000;
 
 export type SentFrame = Extract<PluginFrame, { type: "sent" }>;
 export type OutboxStatus = Extract<PluginFrame, { type: "status" }>;
@@ -47,6 +52,7 @@ export class Link {
   /** Chats with a message that could not be stored or lacked a file, and its id: what follows it waits until it has come again, or it would be overtaken. */
   readonly #held = new Map<string, { messageId: string; arrival: number }>();
   #arrivals = 0;
+  readonly #trouble = new Trouble({ clock: systemClock, everyMs: SAY_EVERY_MS });
 
   constructor(socket: WebSocket, parts: LinkParts) {
     this.#socket = socket;
@@ -153,7 +159,8 @@ export class Link {
     } catch (error) {
       // Not on disk, so not acked: the plugin keeps it and sends it again.
       this.#holdChat(chat, message.message_id, arrival);
-      log.error({ err: error, alarm: true }, "message can't be stored");
+      if (error instanceof FileMissingError) return this.#refuse(ref, "no_file", error.message, true);
+      this.#trouble.say("", () => log.error({ err: error, alarm: true }, "message can't be stored"));
       this.#refuse(ref, "not_stored", "the sidecar can't write to its disk", true);
     } finally {
       this.#hold(-1);
@@ -174,7 +181,8 @@ export class Link {
   }
 
   #refuse(ref: number | null, code: RefusalCode, reason: string, retry: boolean): void {
-    this.#parts.log.warn({ code, ref }, `frame refused: ${reason}`);
+    // One that can't be stored is said of as a trouble of ours, now and then: while a disk is full, hundreds a second come again.
+    if (code !== "not_stored") this.#parts.log.warn({ code, ref }, `frame refused: ${reason}`);
     this.#send({ v: WIRE_VERSION, type: "refused", ref, code, reason, retry });
   }
 

@@ -1,13 +1,17 @@
 import { once } from "node:events";
-import { chmodSync, rmSync } from "node:fs";
+import { chmodSync, lstatSync, rmSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http";
 import { connect } from "node:net";
 import type { Duplex } from "node:stream";
-import { MAX_FRAME_READ_BYTES, MEDIA_PATH } from "@hotbags/shared";
+import { codeOf, MAX_FRAME_READ_BYTES, MEDIA_PATH } from "@hotbags/shared";
 import { WebSocketServer } from "ws";
+import { systemClock } from "../clock.ts";
+import { Trouble } from "../trouble.ts";
 import { Connections } from "./connections.ts";
 import { Door } from "./door.ts";
 import { Link, type LinkParts, type OutboxStatus } from "./link.ts";
+import type { ListenAddress } from "./listen-address.ts";
+import { ListenError, listenError, notASocket, pathTooLong } from "./listen-error.ts";
 import { MAX_UPLOADS, MediaIntake } from "./media.ts";
 
 /** Plugin connections at once. One is normal, two during a plugin reload. */
@@ -22,13 +26,8 @@ export const MAX_CONNECTIONS = 2 * (MAX_LINKS + MAX_UPLOADS);
  */
 const REQUEST_TIMEOUT_MS = 60_000;
 
-/** A port on loopback, or the path of a Unix socket. */
-export type ListenAddress = { host: string; port: number } | { path: string };
-
-/** The address can't be listened on; the message says what to do. */
-export class ListenError extends Error {
-  override readonly name = "ListenError";
-}
+/** A trouble that lasts is said again after this time, ms, and not once an attempt. */
+const SAY_EVERY_MS = 60_000;
 
 interface ListenerParts extends LinkParts {
   address: ListenAddress;
@@ -52,6 +51,7 @@ export class Listener {
   });
   readonly #links = new Set<Link>();
   readonly #media: MediaIntake;
+  readonly #trouble = new Trouble({ clock: systemClock, everyMs: SAY_EVERY_MS });
 
   constructor(parts: ListenerParts) {
     this.#parts = parts;
@@ -84,22 +84,23 @@ export class Listener {
   /** Resolves with the address as it can be written into a URL or shown. Throws ListenError. */
   async start(): Promise<string> {
     const { address } = this.#parts;
-    if ("path" in address) await removeStaleSocket(address.path);
-    this.#server.listen("path" in address ? { path: address.path } : address);
+    const tooLong = pathTooLong(address);
+    if (tooLong) throw tooLong;
     try {
+      if ("path" in address) await removeStaleSocket(address.path);
+      this.#server.listen("path" in address ? { path: address.path } : address);
       await once(this.#server, "listening");
-    } catch (error) {
-      const code = error instanceof Error && "code" in error ? String(error.code) : String(error);
-      const where = "path" in address ? address.path : `${address.host}:${address.port}`;
-      throw new ListenError(
-        `can't listen on ${where} (${code}): is another sidecar running? Set BRIDGE_LISTEN to another address.`,
-      );
-    }
-    if ("path" in address) {
       // The plugin may run as another user of the same group.
-      chmodSync(address.path, 0o660);
-      return `unix:${address.path}`;
+      if ("path" in address) chmodSync(address.path, 0o660);
+    } catch (error) {
+      this.#server.close();
+      throw error instanceof ListenError ? error : listenError(address, error);
     }
+    // Without a listener an error of the server would end the process.
+    this.#server.on("error", (error) =>
+      this.#trouble.say(codeOf(error), () => this.#parts.log.error({ err: error }, "a connection can't be taken")),
+    );
+    if ("path" in address) return `unix:${address.path}`;
     const bound = this.#server.address();
     return `${address.host.includes(":") ? `[${address.host}]` : address.host}:${typeof bound === "object" && bound ? bound.port : address.port}`;
   }
@@ -172,9 +173,10 @@ async function removeStaleSocket(path: string): Promise<void> {
   try {
     await once(probe, "connect");
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? error.code : undefined;
-    if (code === "ECONNREFUSED") rmSync(path);
-    return;
+    if (codeOf(error) !== "ECONNREFUSED") return;
+    // The same code comes for a file of any other kind, which is somebody's own.
+    if (!lstatSync(path).isSocket()) throw notASocket(path);
+    rmSync(path);
   } finally {
     probe.destroy();
   }

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { type ClientRequest, type IncomingMessage, request } from "node:http";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MAX_FILE_BYTES } from "@hotbags/shared";
@@ -232,6 +233,24 @@ describe("an upload", () => {
     expect(await upload(bytes, 400)).toEqual({ status: 204, offset: 1_000, complete: "?1" });
   });
 
+  it("whose sender leaves as soon as it has sent all of it is no trouble of the disk", async () => {
+    for (let n = 0; n < 100; n++) {
+      const bytes = randomBytes(100);
+      const sender = connect(port, "127.0.0.1");
+      await once(sender, "connect");
+      const { authorization } = AUTHORIZED;
+      sender.write(
+        `PATCH /media/${nameOf(bytes)} HTTP/1.1\r\nhost: bridge\r\nauthorization: ${authorization}\r\n` +
+          "upload-length: 100\r\nupload-offset: 0\r\ncontent-length: 100\r\n\r\n",
+      );
+      sender.end(bytes);
+      sender.destroySoon();
+      await once(sender, "close");
+    }
+    await restart();
+    expect(lines.filter(({ alarm }) => alarm)).toEqual([]);
+  });
+
   it("with all its bytes there and not yet whole is made so by an empty body", async () => {
     const bytes = randomBytes(1_000);
     writeFileSync(`${pathOf(bytes)}.part`, bytes);
@@ -324,7 +343,7 @@ describe("the store's limit", () => {
     expect(await upload(two, 500)).toMatchObject({ status: 204, complete: "?1" });
     expect(await upload(four)).toMatchObject({ status: 507 });
     expect(await upload(one)).toMatchObject({ status: 204, complete: "?1" });
-    expect(store.files.status).toEqual({ count: 3, bytes: 3_000, limitBytes: 3_000 });
+    expect(store.files.status).toEqual({ count: 3, bytes: 3_000, limitBytes: 3_000, givenUp: 0 });
   });
 
   it("gives back what an upload that was cut had been promised", async () => {

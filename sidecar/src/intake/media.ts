@@ -1,13 +1,18 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { MAX_FILE_BYTES, MEDIA_PATH } from "@hotbags/shared";
 import type { Logger } from "pino";
+import { systemClock } from "../clock.ts";
 import type { Files, Received } from "../store/index.ts";
+import { Trouble } from "../trouble.ts";
 
 /** Files that may be coming in at once. Each holds one connection and some 100 KiB of memory; the listener has connections to spare beyond them. */
 export const MAX_UPLOADS = 8;
 
 /** Nothing but a hash in lower-case hex is ever made part of a path. */
 const FILE = new RegExp(`^${MEDIA_PATH}([0-9a-f]{64})$`);
+
+/** A trouble that lasts is said again after this time, ms, and not once an attempt. */
+const SAY_EVERY_MS = 60_000;
 
 interface Upload {
   /** Ends it; what has arrived stays. */
@@ -22,6 +27,7 @@ export class MediaIntake {
   readonly #log: Logger;
   /** The newest upload of each file. */
   readonly #uploads = new Map<string, Upload>();
+  readonly #trouble = new Trouble({ clock: systemClock, everyMs: SAY_EVERY_MS });
 
   constructor(files: Files, log: Logger) {
     this.#files = files;
@@ -41,7 +47,7 @@ export class MediaIntake {
       if (request.method === "HEAD") this.#tell(sha256, response);
       else await this.#take(sha256, request, response);
     } catch (error) {
-      this.#log.error({ err: error, sha256, alarm: true }, "a file can't be stored");
+      this.#trouble.say("", () => this.#log.error({ err: error, sha256, alarm: true }, "a file can't be stored"));
       // What is left of the body is not worth reading.
       response.setHeader("connection", "close");
       request.resume();
@@ -86,13 +92,14 @@ export class MediaIntake {
     try {
       earlier?.cut();
       await earlier?.done;
-      // An early answer must not take the connection along, so neither may the end of the loop that reads the body.
-      const body = request.iterator({ destroyOnReturn: false });
-      const received = await this.#files.receive(sha256, { offset, length, body });
+      const { givenUp } = this.#files.status;
+      const received = await this.#files.receive(sha256, { offset, length, body: bodyOf(request) });
+      const files = this.#files.status.givenUp - givenUp;
+      if (files > 0) this.#log.info({ files }, "gave up files of delivered messages to make room");
       this.#report(sha256, received, response);
     } catch (error) {
-      // Cut off: there is nobody to answer, and what has arrived is on disk.
-      if (!request.destroyed || request.complete) throw error;
+      // There is nobody to answer, and what has arrived is on disk.
+      if (!(error instanceof CutOff)) throw error;
     } finally {
       if (this.#uploads.get(sha256) === upload) this.#uploads.delete(sha256);
       end();
@@ -116,6 +123,18 @@ export class MediaIntake {
         this.#log.error({ sha256, alarm: true }, "file refused: BRIDGE_MEDIA_STORE_BYTES is used up");
         return refuse(response, 507, "the sidecar keeps no more files (BRIDGE_MEDIA_STORE_BYTES)");
     }
+  }
+}
+
+/** The sender has left, or was made to: no trouble of the disk, also where all of the body had come. */
+class CutOff extends Error {}
+
+async function* bodyOf(request: IncomingMessage): AsyncGenerator<Buffer> {
+  try {
+    // An early answer must not take the connection along, so neither may the end of the loop that reads the body.
+    yield* request.iterator({ destroyOnReturn: false });
+  } catch (error) {
+    throw new CutOff("the upload was cut off", { cause: error });
   }
 }
 

@@ -1,4 +1,4 @@
-import { VERSION } from "@hotbags/shared";
+import { codeOf, VERSION } from "@hotbags/shared";
 import { Agent, request } from "undici";
 import type { Alert, Attempt } from "./alert.ts";
 
@@ -28,16 +28,12 @@ export class Webhook {
       const again = statusCode === 408 || statusCode === 425 || statusCode === 429 || statusCode >= 500;
       return { ok: false, again, why: `the answer was ${statusCode}` };
     } catch (error) {
-      return { ok: false, again: true, why: signal.aborted ? "no answer in time" : codeOf(error) };
+      // The code alone: undici's messages can hold the address.
+      return { ok: false, again: true, why: signal.aborted ? "no answer in time" : codeOf(error) || "it failed" };
     }
   }
 
   async close(): Promise<void> {
     await this.#agent.destroy();
   }
-}
-
-/** The code alone: undici's messages can hold the address. */
-function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "it failed";
 }

@@ -1,9 +1,11 @@
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { pino } from "pino";
 import { afterEach, beforeEach, expect, it, onTestFinished, vi } from "vitest";
 import { freePort } from "../../../test/hotbags/port.ts";
@@ -168,6 +170,32 @@ it("kills a command that takes too long, with what it has started", async () => 
   expect(await raising).toBe(true);
   expect(givenUp()).toEqual([expect.stringContaining("too long")]);
   await until("that is dead", () => !isAlive(started));
+});
+
+it("tries again where the process is out of file descriptors, and goes on", async () => {
+  const text = join(dir, "text");
+  const fixture = fileURLToPath(new URL("./short-of-descriptors.fixture.mjs", import.meta.url));
+  const limited = ["-c", 'ulimit -n 64; exec "$@"', "bash", process.execPath, fixture, `cat > ${text}`];
+  const child = spawn("bash", limited, { stdio: ["ignore", "inherit", "pipe", "ipc"] });
+  const said: unknown[] = [];
+  child.on("message", (message) => said.push(message));
+  const complaint = child.stderr?.toArray();
+  const [code] = await once(child, "close");
+  expect((await complaint)?.join("")).toBe("");
+  expect(code).toBe(0);
+  expect(said).toEqual(["look", "alert not delivered: EMFILE", "alert delivered", "delivered: true"]);
+  expect(readFileSync(text, "utf8")).toBe("look\n");
+});
+
+it("ends an attempt that it is not allowed to kill", async () => {
+  // A command may become another user's, as a set-user-id mailer does: then the kill is refused.
+  const kill = vi.spyOn(process, "kill").mockImplementation(() => {
+    throw Object.assign(new Error("kill EPERM"), { code: "EPERM" });
+  });
+  onTestFinished(() => kill.mockRestore());
+  const alerts = open({ command: "exec sleep 2" }, { timeoutMs: 200, waitsMs: [] });
+  expect(await alerts.raise(ALERT)).toBe(true);
+  expect(givenUp()).toEqual([expect.stringContaining("too long")]);
 });
 
 it("delivers by the one way when the other is broken", async () => {

@@ -35,7 +35,8 @@ export function readHealth({ store, relay, gateway, clock, linked, outbox }: Hea
   const files = store.files.status;
 
   const problems: string[] = [];
-  if (store.failure) problems.push(`the database can't be written: ${store.failure}`);
+  if (store.outage)
+    problems.push(`the database can't be written since ${iso(store.outage.since)}: ${store.outage.failure}`);
   if (counts.accepted !== counts.delivered + counts.pending + counts.dead)
     problems.push("the ledger does not add up: accepted is not delivered + pending + dead");
   if (!linked()) problems.push("the OpenClaw plugin is not connected");

@@ -24,6 +24,7 @@ describe("what an answer of Hot Bags means", () => {
     '"ok"',
     '{"commands":{}}',
     '{"commands":[{"command_id":"a","type":"send_text","te',
+    `{"commands":[${"[".repeat(50_000)}${"]".repeat(50_000)}]}`,
   ])("a 200 with %o breaks the contract", (body) => {
     expect(kindOf(200, body)).toBe("message");
   });

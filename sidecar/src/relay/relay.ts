@@ -2,7 +2,7 @@ import { step, transportSessionId } from "@hotbags/shared";
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
 import { Lanes } from "../lanes.ts";
-import type { PendingMessage, Store } from "../store/index.ts";
+import { type PendingMessage, type Store, StoreUnwritableError } from "../store/index.ts";
 import { announce } from "./announce.ts";
 import { type Backoff, backoffMs } from "./backoff.ts";
 import { Body, findLost } from "./body.ts";
@@ -56,6 +56,7 @@ export class Relay {
   readonly #breaker: Breaker;
   readonly #underWay = new Set<Promise<void>>();
   #timer: NodeJS.Timeout | undefined;
+  #unsubscribe = () => {};
   #running = false;
   #lastSuccessAt: number | null = null;
   #lastFailure: { at: number; error: string } | null = null;
@@ -72,6 +73,7 @@ export class Relay {
     for (const { chat, next_attempt_at } of this.#parts.store.messages.laneHeads())
       this.#lanes.offer(chat, this.#dueAt(next_attempt_at));
     this.#offerDetached();
+    this.#unsubscribe = this.#parts.store.onOutage(() => this.#pump());
     this.#pump();
   }
 
@@ -86,6 +88,7 @@ export class Relay {
   async stop(): Promise<void> {
     this.#running = false;
     clearTimeout(this.#timer);
+    this.#unsubscribe();
     await Promise.allSettled(this.#underWay);
   }
 
@@ -100,7 +103,8 @@ export class Relay {
   }
 
   #pump(): void {
-    if (!this.#running) return;
+    // An answer that can't be written down would only be asked for again.
+    if (!this.#running || this.#parts.store.outage) return;
     clearTimeout(this.#timer);
     const now = this.#parts.clock.uptimeMs();
     while (this.#underWay.size < this.#options.concurrency) {
@@ -156,7 +160,9 @@ export class Relay {
       if (waitMs > 0) this.#lanes.again(lane, clock.uptimeMs() + waitMs);
       else this.#advance(lane);
     } catch (error) {
-      log.error({ err: error }, "the outcome of an attempt can't be written; asking again");
+      // An outage of the store has its own line in the log.
+      if (!(error instanceof StoreUnwritableError))
+        log.error({ err: error }, "the outcome of an attempt can't be written; asking again");
       this.#lanes.again(lane, clock.uptimeMs() + STORE_RETRY_MS);
     }
   }

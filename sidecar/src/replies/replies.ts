@@ -3,7 +3,7 @@ import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
 import type { Gateway, SendOutcome } from "../gateway/index.ts";
 import { Lanes } from "../lanes.ts";
-import type { Store, WaitingCommand } from "../store/index.ts";
+import { type Store, StoreUnwritableError, type WaitingCommand } from "../store/index.ts";
 import { Doubts } from "./doubts.ts";
 import { type Observation, Observations } from "./observations.ts";
 import { Pace, type PaceLimits } from "./pace.ts";
@@ -62,7 +62,10 @@ export class Replies {
     await this.#doubts.takeOver();
     this.#running = true;
     for (const chat of store.commands.waitingChats()) this.#lanes.offer(chat, clock.uptimeMs());
-    this.#unsubscribe = gateway.onChange(() => this.#wake());
+    const unsubscribers = [gateway.onChange(() => this.#wake()), store.onOutage(() => this.#pump())];
+    this.#unsubscribe = () => {
+      for (const unsubscribe of unsubscribers) unsubscribe();
+    };
     this.#wake();
   }
 
@@ -97,7 +100,8 @@ export class Replies {
   }
 
   #pump(): void {
-    if (!this.#running) return;
+    // The intent to send could not be written down.
+    if (!this.#running || this.#parts.store.outage) return;
     clearTimeout(this.#timer);
     while (this.#underWay.size < CONCURRENCY) {
       const chat = this.#lanes.take(this.#parts.clock.uptimeMs());
@@ -134,7 +138,9 @@ export class Replies {
       if (waitMs > 0 || store.commands.nextOf(chat)) this.#lanes.again(chat, clock.uptimeMs() + waitMs);
       else this.#lanes.empty(chat);
     } catch (error) {
-      log.error({ err: error, alarm: true }, "a command's state can't be written");
+      // An outage of the store has its own line in the log.
+      if (!(error instanceof StoreUnwritableError))
+        log.error({ err: error, alarm: true }, "a command's state can't be written");
       this.#lanes.again(chat, clock.uptimeMs() + STORE_RETRY_MS);
     } finally {
       this.#sending.delete(chat);
@@ -191,7 +197,8 @@ export class Replies {
       try {
         return await write();
       } catch (error) {
-        log.error({ err: error, alarm: true }, "the outcome of a send can't be written; trying again");
+        if (!(error instanceof StoreUnwritableError))
+          log.error({ err: error, alarm: true }, "the outcome of a send can't be written; trying again");
         if (!this.#running) return;
         await new Promise((done) => setTimeout(done, STORE_RETRY_MS));
       }

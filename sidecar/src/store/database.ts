@@ -1,7 +1,8 @@
 import { chmodSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { codeOf } from "@hotbags/shared";
 import Database from "better-sqlite3";
-import { codeOf, StoreUnusableError } from "./errors.ts";
+import { StoreUnusableError } from "./errors.ts";
 import { migrations } from "./migrations/index.ts";
 
 const FILE = "bridge.sqlite";
@@ -30,6 +31,8 @@ export function openDatabase(stateDir: string): OpenDatabase {
       chmodSync(file, 0o600);
       configure(db);
       migrate(db, file);
+      // Nobody else has a business with the file: a lock that is somebody else's all the same must not stop the event loop.
+      db.pragma("busy_timeout = 0");
     } catch (error) {
       db.close();
       throw error;

@@ -1,8 +1,6 @@
-import { createHash } from "node:crypto";
 import {
   chmodSync,
   closeSync,
-  createReadStream,
   fsyncSync,
   lstatSync,
   mkdirSync,
@@ -12,11 +10,12 @@ import {
   unlinkSync,
   utimesSync,
 } from "node:fs";
-import { type FileHandle, open, opendir, rename } from "node:fs/promises";
+import { opendir } from "node:fs/promises";
 import { join } from "node:path";
-import { step } from "@hotbags/shared";
+import { codeOf, step } from "@hotbags/shared";
 import type { Clock } from "../clock.ts";
-import { codeOf, StoreUnusableError } from "./errors.ts";
+import { type Appended, appendFile } from "./append-file.ts";
+import { StoreUnusableError } from "./errors.ts";
 import { FileLostError, readFile } from "./read-file.ts";
 
 const FOLDER = "media";
@@ -27,10 +26,11 @@ const NAME = /^([0-9a-f]{64})(\.part)?$/;
 /** A file that no message has, or that is not whole, is thrown away when nobody has asked for it for this long. */
 const KEEP_UNASKED_MS = 24 * 3_600_000;
 
+/** There is no room on the disk, or none for this user. */
+const DISK_FULL = new Set(["ENOSPC", "EDQUOT"]);
+
 /** How an upload ended. `bytes` is what is here of the file now. */
-export type Received =
-  | { kind: "whole" | "part" | "wrong_offset"; bytes: number }
-  | { kind: "wrong_hash" | "too_long" | "no_room" };
+export type Received = Appended | { kind: "wrong_offset"; bytes: number } | { kind: "no_room" };
 
 export interface Upload {
   /** How many bytes the sender believes to be here already. */
@@ -41,22 +41,28 @@ export interface Upload {
   body: AsyncIterable<Buffer>;
 }
 
+/** Makes so many bytes free, if it can. Resolves with how many became free. */
+type MakeRoom = (bytes: number) => Promise<number>;
+
 /** The attachments' bytes: one file each below `media/`, named by their SHA-256, so that what comes twice is stored once. */
 export class Files {
   readonly #folder: string;
   readonly #limitBytes: number;
   readonly #clock: Clock;
+  readonly #makeRoom: MakeRoom;
   /** Being written just now. */
   readonly #receiving = new Set<string>();
   #count = 0;
   /** On disk, with what was promised to uploads that are under way. */
   #bytes = 0;
+  #givenUp = 0;
 
   /** Throws StoreUnusableError when the folder can't be used. */
-  constructor(stateDir: string, limitBytes: number, clock: Clock) {
+  constructor(stateDir: string, limitBytes: number, clock: Clock, makeRoom: MakeRoom = async () => 0) {
     this.#folder = join(stateDir, FOLDER);
     this.#limitBytes = limitBytes;
     this.#clock = clock;
+    this.#makeRoom = makeRoom;
     try {
       const made = mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
       chmodSync(this.#folder, 0o700);
@@ -72,14 +78,13 @@ export class Files {
     }
   }
 
-  /** What is kept: whole files, and the bytes of all with those that are promised to uploads under way. */
-  get status(): { count: number; bytes: number; limitBytes: number } {
-    return { count: this.#count, bytes: this.#bytes, limitBytes: this.#limitBytes };
+  /** What is kept: whole files, and the bytes of all with those that are promised to uploads under way. `givenUp`: files, since the start. */
+  get status(): { count: number; bytes: number; limitBytes: number; givenUp: number } {
+    return { count: this.#count, bytes: this.#bytes, limitBytes: this.#limitBytes, givenUp: this.#givenUp };
   }
 
   /**
-   * Bytes of a whole file; undefined when it is not here. Having been asked for, it stays for another day: nothing is thrown away between the check of
-   * a message and its commit. Throws when the disk can't be read.
+   * Bytes of a whole file; undefined when it is not here. Having been asked for, it stays for another day, unless its room is needed. Throws when the disk can't be read.
    */
   sizeOf(sha256: string): number | undefined {
     const path = this.#pathOf(sha256);
@@ -100,67 +105,57 @@ export class Files {
   async receive(sha256: string, { offset, length, body }: Upload): Promise<Received> {
     const whole = this.sizeOf(sha256);
     if (whole !== undefined) return { kind: "whole", bytes: whole };
-    const path = this.#partOf(sha256);
-    let had = sizeAt(path);
+    const part = this.#partOf(sha256);
+    let had = sizeAt(part);
     // Of another length, so of other bytes: nothing could ever be put behind it.
     if (had > length) {
-      this.#discard(path, had);
+      this.#discard(part, had);
       had = 0;
     }
     if (offset !== had) return { kind: "wrong_offset", bytes: had };
-    const rest = length - had;
-    if (this.#bytes + rest > this.#limitBytes) return { kind: "no_room" };
-    this.#bytes += rest;
+    const missing = length - had;
     this.#receiving.add(sha256);
     try {
-      return await this.#append(sha256, path, had, length, body);
+      if (!(await this.#promise(missing))) return { kind: "no_room" };
+      try {
+        const rest = { sha256, had, length, now: this.#clock.now(), body };
+        return await appendFile({ part, whole: this.#pathOf(sha256) }, rest);
+      } finally {
+        // What is on disk takes the place of what was promised: a write that failed can have left any number of bytes.
+        const here = statSync(this.#pathOf(sha256), { throwIfNoEntry: false });
+        if (here) this.#count += 1;
+        this.#bytes += (here?.size ?? sizeAt(part)) - had - missing;
+        if (sizeAt(part) > 0) this.#touch(part);
+      }
+    } catch (error) {
+      // The disk was full before the store was. It is tried again by its sender.
+      if (DISK_FULL.has(codeOf(error))) await this.#makeRoom(missing);
+      throw error;
     } finally {
       this.#receiving.delete(sha256);
-      // What is on disk takes the place of what was promised: a write that failed can have left any number of bytes.
-      this.#bytes += Math.max(sizeAt(path), sizeAt(this.#pathOf(sha256))) - had - rest;
-      if (sizeAt(path) > 0) this.#touch(path);
     }
   }
 
-  async #append(sha256: string, path: string, had: number, length: number, body: AsyncIterable<Buffer>) {
-    const hash = createHash("sha256");
-    if (had > 0) for await (const piece of createReadStream(path)) hash.update(piece);
-    const file = await open(path, "a", 0o600);
-    try {
-      let size = had;
-      for await (const piece of body) {
-        if (size + piece.length > length) return { kind: "too_long" } as const;
-        await file.appendFile(piece);
-        hash.update(piece);
-        size += piece.length;
-      }
-      if (size < length) return { kind: "part", bytes: size } as const;
-      if (hash.digest("hex") !== sha256) {
-        unlinkSync(path);
-        return { kind: "wrong_hash" } as const;
-      }
-      await this.#keep(file, path, this.#pathOf(sha256));
-      return { kind: "whole", bytes: size } as const;
-    } finally {
-      await file.close();
+  /** Sets so many bytes aside. False when there is no room for them, and none can be made. */
+  async #promise(bytes: number): Promise<boolean> {
+    for (;;) {
+      const missing = this.#bytes + bytes - this.#limitBytes;
+      if (missing <= 0) break;
+      if (bytes > this.#limitBytes || (await this.#makeRoom(missing)) === 0) return false;
     }
+    this.#bytes += bytes;
+    return true;
   }
 
-  /** Makes a part a whole file, so that a power cut leaves either. */
-  async #keep(file: FileHandle, part: string, whole: string): Promise<void> {
-    const now = new Date(this.#clock.now());
-    await file.utimes(now, now);
-    await file.sync();
-    step("file:before-commit");
-    await rename(part, whole);
-    this.#count += 1;
-    const folder = await open(this.#folder, "r");
-    try {
-      await folder.sync();
-    } finally {
-      await folder.close();
-    }
-    step("file:after-commit");
+  /** Throws a whole file away whose bytes are owed to nobody, for the room. Returns how many bytes became free: 0 when it was gone already. Throws when the disk refuses. */
+  giveUp(sha256: string): number {
+    const path = this.#pathOf(sha256);
+    const found = statSync(path, { throwIfNoEntry: false });
+    if (!found) return 0;
+    this.#discard(path, found.size);
+    this.#count -= 1;
+    this.#givenUp += 1;
+    return found.size;
   }
 
   /** A whole file's bytes, as readFile gives them. Throws FileLostError. */

@@ -1,11 +1,14 @@
 import { step } from "@hotbags/shared";
 import Database from "better-sqlite3";
+import { StoreUnwritableError } from "./errors.ts";
+import type { Writability } from "./writability.ts";
 
 const { SqliteError } = Database;
 
 interface Job {
   name: string;
   work: () => unknown;
+  order: string | undefined;
   settle: { resolve(value: unknown): void; reject(error: unknown): void };
 }
 
@@ -16,38 +19,36 @@ interface Job {
  */
 export class GroupCommit {
   readonly #db: Database.Database;
+  readonly #writability: Writability;
   readonly #begin: Database.Statement;
   readonly #commit: Database.Statement;
   readonly #rollback: Database.Statement;
   #waiting: Job[] = [];
   #closed = false;
-  #failure: string | null = null;
 
-  constructor(db: Database.Database) {
+  constructor(db: Database.Database, writability: Writability) {
     this.#db = db;
+    this.#writability = writability;
     this.#begin = db.prepare("BEGIN IMMEDIATE");
     this.#commit = db.prepare("COMMIT");
     this.#rollback = db.prepare("ROLLBACK");
   }
 
   /**
-   * Resolves with what `work` returned once it is on disk; rejects, with nothing of it written, when `work` throws or the disk refuses.
-   * `work` may run twice, so it touches the database only. `name` is for the crash matrix.
+   * Resolves with what `work` returned once it is on disk; rejects, with nothing of it written, when `work` throws, or with StoreUnwritableError
+   * when the store can't write. `work` may run several times, so it touches the database only. `name` is for the crash matrix. Of jobs with one `order` none
+   * is written after one before it, of the same turn, was refused.
    */
-  run<T>(name: string, work: () => T): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
-      if (this.#closed) {
-        reject(new Error(`the store is closed; ${name} was not written`));
-        return;
-      }
+  run<T>(name: string, work: () => T, order?: string): Promise<T> {
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    const { outage } = this.#writability;
+    if (this.#closed) reject(new Error(`the store is closed; ${name} was not written`));
+    else if (outage) reject(new StoreUnwritableError(outage.failure));
+    else {
       if (this.#waiting.length === 0) setImmediate(() => this.#flush());
-      this.#waiting.push({ name, work, settle: { resolve: (value) => resolve(value as T), reject } });
-    });
-  }
-
-  /** Why the last write failed; null when the last one went well. */
-  get failure(): string | null {
-    return this.#failure;
+      this.#waiting.push({ name, work, order, settle: { resolve: (value) => resolve(value as T), reject } });
+    }
+    return promise;
   }
 
   /** Writes what waits, now. */
@@ -59,50 +60,66 @@ export class GroupCommit {
   #flush(): void {
     const batch = this.#waiting;
     this.#waiting = [];
-    if (batch.length === 0) return;
-    try {
-      this.#write(batch);
-    } catch (error) {
-      // One job's failure is not the others': each gets a transaction of its own.
-      // A disk that refuses refuses all: if a smaller job still went through, a message would overtake the one before it.
-      if (batch.length === 1 || isDiskTrouble(error)) for (const job of batch) this.#reject(job, error);
-      else for (const job of batch) this.#writeAlone(job);
-    }
+    this.#writeOrSplit(batch, new Set());
   }
 
-  #writeAlone(job: Job): void {
-    try {
-      this.#write([job]);
-    } catch (error) {
-      this.#reject(job, error);
-    }
+  /**
+   * One job's failure is not the others': where a batch fails, each half is written for itself, down to the jobs that fail alone. `refused`: their
+   * orders; what follows in them would overtake.
+   */
+  #writeOrSplit(batch: Job[], refused: Set<string>): void {
+    const jobs = batch.filter((job) => !this.#isRefused(job, refused));
+    if (jobs.length === 0) return;
+    const failure = this.#write(jobs);
+    if (failure === undefined) return;
+    const [first] = jobs;
+    if (first && jobs.length === 1) return this.#refuse(first, failure, refused);
+    const middle = jobs.length >> 1;
+    this.#writeOrSplit(jobs.slice(0, middle), refused);
+    this.#writeOrSplit(jobs.slice(middle), refused);
   }
 
-  #reject(job: Job, error: unknown): void {
-    if (error instanceof SqliteError) this.#failure = `${job.name}: ${error.message} (${error.code})`;
-    job.settle.reject(error);
+  #isRefused({ name, order, settle }: Job, refused: ReadonlySet<string>): boolean {
+    const { outage } = this.#writability;
+    const isBehind = order !== undefined && refused.has(order);
+    if (outage) settle.reject(new StoreUnwritableError(outage.failure));
+    else if (isBehind) settle.reject(new Error(`${name} was not written: what comes before it was refused`));
+    return outage !== null || isBehind;
   }
 
-  #write(batch: Job[]): void {
+  /** The job failed alone. If that is the store's fault, an outage begins. */
+  #refuse({ name, order, settle }: Job, error: unknown, refused: Set<string>): void {
+    if (order !== undefined) refused.add(order);
+    const failure = `${name}: ${describe(error)}`;
+    if (isJobsOwn(error) || this.#writability.check(failure)) settle.reject(error);
+    else settle.reject(new StoreUnwritableError(failure, { cause: error }));
+  }
+
+  /** Returns the error; undefined when all is written. */
+  #write(jobs: Job[]): unknown {
     const results: unknown[] = [];
     try {
       this.#begin.run();
-      for (const job of batch) results.push(job.work());
-      for (const job of batch) step(`${job.name}:before-commit`);
+      for (const job of jobs) results.push(job.work());
+      for (const job of jobs) step(`${job.name}:before-commit`);
       this.#commit.run();
     } catch (error) {
       if (this.#db.inTransaction) this.#rollback.run();
-      throw error;
+      return error;
     }
-    this.#failure = null;
-    for (const [index, job] of batch.entries()) {
+    for (const [index, job] of jobs.entries()) {
       step(`${job.name}:after-commit`);
       job.settle.resolve(results[index]);
     }
+    return undefined;
   }
 }
 
-/** Full, unwritable or broken, as opposed to a job that asks for something impossible. */
-function isDiskTrouble(error: unknown): boolean {
-  return error instanceof SqliteError && /^SQLITE_(FULL|IOERR|READONLY|CANTOPEN|CORRUPT|NOTADB)/.test(error.code);
+/** An error of ours, or a job that asks for something impossible. What else SQLite says can be the store's: a full disk, a lock, a page that can't be read. */
+function isJobsOwn(error: unknown): boolean {
+  return !(error instanceof SqliteError) || error.code.startsWith("SQLITE_CONSTRAINT");
+}
+
+function describe(error: unknown): string {
+  return error instanceof SqliteError ? `${error.message} (${error.code})` : String(error);
 }

@@ -10,17 +10,20 @@ import { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./limits.ts";
 import { Media } from "./media.ts";
 import { Messages } from "./messages.ts";
 import { Retention } from "./retention.ts";
+import { Room } from "./room.ts";
+import { type Outage, Writability } from "./writability.ts";
 
 export type { CommandFromResponse, RecordedCommand, SettledState, WaitingCommand } from "./commands.ts";
 export type { CounterName } from "./counters.ts";
 export type { Connection, Downtime, RecordedDowntime } from "./downtimes.ts";
-export { StoreUnusableError } from "./errors.ts";
+export { FileMissingError, StoreUnusableError, StoreUnwritableError } from "./errors.ts";
 export type { Failure } from "./failures.ts";
 export type { Files, Received } from "./files.ts";
 export { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./limits.ts";
 export { base64Length, type InlinedFile } from "./media.ts";
 export type { Accepted, PendingMessage } from "./messages.ts";
 export { FileLostError } from "./read-file.ts";
+export type { Outage } from "./writability.ts";
 
 /** Everything the sidecar must not forget, and the only owner of SQL. */
 export interface Store {
@@ -31,8 +34,10 @@ export interface Store {
   downtimes: Downtimes;
   retention: Retention;
   files: Files;
-  /** Why the last write failed (a full disk, a damaged file); null when the last one went well. */
-  readonly failure: string | null;
+  /** Since when nothing can be written, and why; null while writes are taken. Meanwhile what would have to be written down must not be begun. */
+  readonly outage: Outage | null;
+  /** Tells of the beginning of an outage, and with null of its end. Returns how to stop that. */
+  onOutage(listener: (outage: Outage | null) => void): () => void;
   /** Writes what waits, then closes the database and gives the lock back. */
   close(): void;
 }
@@ -42,16 +47,18 @@ export function openStore(stateDir: string, clock: Clock, limits: MediaLimits = 
   const { db, close } = openDatabase(stateDir);
   let files: Files;
   try {
-    files = new Files(stateDir, limits.storeBytes, clock);
+    files = new Files(stateDir, limits.storeBytes, clock, (bytes) => room.make(bytes));
   } catch (error) {
     close();
     throw error;
   }
-  const commit = new GroupCommit(db);
+  const writability = new Writability(db, clock);
+  const commit = new GroupCommit(db, writability);
   const counters = new Counters(db);
   const failures = new Failures(db, clock);
   const commands = new Commands(db, commit, counters, failures, clock);
   const media = new Media(db, files, limits.inlineBytes);
+  const room = new Room(files, media, commit);
   const messages = new Messages(db, commit, counters, failures, commands, media, clock);
   return {
     messages,
@@ -61,11 +68,13 @@ export function openStore(stateDir: string, clock: Clock, limits: MediaLimits = 
     downtimes: new Downtimes(db, commit, clock),
     files,
     retention: new Retention(db, commit, media, files, clock),
-    get failure() {
-      return commit.failure;
+    get outage() {
+      return writability.outage;
     },
+    onOutage: (listener) => writability.onChange(listener),
     close() {
       commit.close();
+      writability.close();
       close();
     },
   };

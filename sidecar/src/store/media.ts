@@ -22,11 +22,22 @@ export interface InlinedFile {
 /** A file of a message; `place` as above, or null when it is only described. */
 type KeptFile = Omit<InlinedFile, "place"> & { place: number | null };
 
+/** A file of a delivered message, at its place in the order in which they were delivered. */
+export interface DeliveredFile {
+  sha256: string;
+  delivered_at: number;
+  seq: number;
+  position: number;
+}
+
 /** A message as it is written down: the request without the files' bytes, and which files it has. */
 export interface LaidOut {
   request: string;
   files: KeptFile[];
 }
+
+/** Delivered files looked at a time. */
+const PAGE = 50;
 
 const PROPERTY = '"data_base64":"';
 
@@ -89,6 +100,11 @@ export class Media {
       this.#sql.insert.run(seq, position, sha256, size_bytes, place);
   }
 
+  /** Hot Bags has the message. */
+  settle(seq: number, deliveredAt: number): void {
+    this.#sql.settle.run(deliveredAt, seq);
+  }
+
   inlinedOf(seq: number): InlinedFile[] {
     return this.#sql.inlined.all(seq);
   }
@@ -112,6 +128,21 @@ export class Media {
     this.#sql.forget.run(seq);
   }
 
+  /** Some files of delivered messages, the longest delivered first, from behind `last` on. */
+  delivered(last?: DeliveredFile): DeliveredFile[] {
+    return this.#sql.delivered.all(last ?? { delivered_at: -1, seq: 0, position: 0 });
+  }
+
+  /** Whether a message that is not delivered has this file. */
+  isAwaited(sha256: string): boolean {
+    return this.#sql.awaited.get(sha256) !== undefined;
+  }
+
+  /** The file is not kept any more on account of messages that are delivered. */
+  forgetFile(sha256: string): void {
+    this.#sql.forgetFile.run(sha256);
+  }
+
   /** Whether a message has this file. */
   isNeeded(sha256: string): boolean {
     return this.#sql.needed.get(sha256) !== undefined;
@@ -133,6 +164,15 @@ function prepare(db: Database.Database) {
     forgetOne: db.prepare<[number, number]>("DELETE FROM media WHERE seq = ? AND position = ?"),
     move: db.prepare<[number, number, number]>("UPDATE media SET place = place + ? WHERE seq = ? AND place > ?"),
     forget: db.prepare<[number]>("DELETE FROM media WHERE seq = ?"),
+    settle: db.prepare<[number, number]>("UPDATE media SET delivered_at = ? WHERE seq = ?"),
+    delivered: db.prepare<[Omit<DeliveredFile, "sha256">], DeliveredFile>(
+      `SELECT sha256, delivered_at, seq, position FROM media WHERE delivered_at IS NOT NULL
+        AND (delivered_at, seq, position) > (@delivered_at, @seq, @position) ORDER BY delivered_at, seq, position LIMIT ${PAGE}`,
+    ),
+    awaited: db.prepare<[string], { seq: number }>(
+      "SELECT seq FROM media WHERE sha256 = ? AND delivered_at IS NULL LIMIT 1",
+    ),
+    forgetFile: db.prepare<[string]>("DELETE FROM media WHERE sha256 = ? AND delivered_at IS NOT NULL"),
     needed: db.prepare<[string], { seq: number }>("SELECT seq FROM media WHERE sha256 = ? LIMIT 1"),
   };
 }

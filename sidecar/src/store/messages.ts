@@ -3,6 +3,7 @@ import type Database from "better-sqlite3";
 import type { Clock } from "../clock.ts";
 import type { CommandFromResponse, Commands } from "./commands.ts";
 import type { Counters } from "./counters.ts";
+import { FileMissingError } from "./errors.ts";
 import type { Failures } from "./failures.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import type { InlinedFile, Media } from "./media.ts";
@@ -98,16 +99,18 @@ export class Messages {
    * Takes a message into the store. Resolves when it is on disk; only then may it be acked. Idempotent by account, chat and message id.
    * Two accounts in one group, or on one customer's broadcast list, get the same message under the same id. Its key is that id, so Hot Bags
    * can have it once: the copy that came first counts. A message id that something else has used would make Hot Bags see one key with
-   * two bodies: the message is kept as a dead letter.
+   * two bodies: the message is kept as a dead letter. Rejects with FileMissingError when a file is not here.
    */
   async accept(message: InboundMessage): Promise<Accepted> {
     const laidOut = this.#media.layOut(message);
-    return this.#commit.run("accept", () => {
+    const order = `${message.account_id} ${message.chat_id}`;
+    const write = () => {
       const chat = this.#chatOf(message.account_id, message.chat_id);
       const users = this.#sql.usersOfId.all(message.message_id);
       const known = this.#known(users, chat, message);
       if (known) return { seq: known.seq, chat: known.chat, duplicate: true, refusal: null };
-      if (!laidOut) throw new Error("a file of the message is not here");
+      // Looked up again: one that only delivered messages had can have been given up since.
+      if (!laidOut || this.#media.lacksFile(message)) throw new FileMissingError("a file of the message is not here");
       const refusal = users.length > 0 ? "its message_id was already used in another chat" : null;
       const now = this.#clock.now();
       const state = refusal ? "dead" : "pending";
@@ -126,7 +129,8 @@ export class Messages {
       this.#counters.add(state, 1);
       if (refusal) this.#failures.note("dead", seq, refusal);
       return { seq, chat, duplicate: false, refusal };
-    });
+    };
+    return this.#commit.run("accept", write, order);
   }
 
   /** The first message of each lane that has one. Read once at start; costs one index pass. */
@@ -172,10 +176,12 @@ export class Messages {
    */
   delivered(seq: number, status: number, response: string, commands: CommandFromResponse[]) {
     return this.#commit.run("delivered", () => {
-      const row = this.#settle("delivered", seq, status, null);
+      const now = this.#clock.now();
+      const row = this.#settle("delivered", seq, now, status, null);
       // Settled before, which a retried commit can find: the commands are in already.
       if (!row) return [];
       this.#sql.storeResponse.run(response, seq);
+      this.#media.settle(seq, now);
       return this.#commands.record(seq, row.chat, commands);
     });
   }
@@ -195,7 +201,7 @@ export class Messages {
   /** The last attempt failed: the message waits for the operator. */
   dead(seq: number, status: number | null, error: string): Promise<void> {
     return this.#commit.run("dead", () => {
-      if (this.#settle("dead", seq, status, error)) this.#failures.note("dead", seq, error);
+      if (this.#settle("dead", seq, this.#clock.now(), status, error)) this.#failures.note("dead", seq, error);
     });
   }
 
@@ -205,8 +211,8 @@ export class Messages {
   }
 
   /** Undefined, and nothing is written, where the message was settled before. */
-  #settle(state: "delivered" | "dead", seq: number, status: number | null, error: string | null) {
-    const row = this.#sql.settle.get(state, this.#clock.now(), status, error, seq);
+  #settle(state: "delivered" | "dead", seq: number, now: number, status: number | null, error: string | null) {
+    const row = this.#sql.settle.get(state, now, status, error, seq);
     if (!row) return undefined;
     this.#counters.add("pending", -1);
     this.#counters.add(state, 1);

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
-import { codeOf } from "./errors.ts";
+import { codeOf, isShortage } from "@hotbags/shared";
 
 /** Bytes of a file in memory at once, while it is read. A multiple of 3, so that the base64 of the pieces is that of the whole. */
 const PIECE_BYTES = 48 * 1024;
@@ -15,9 +15,6 @@ export class FileLostError extends Error {
     this.changed = changed;
   }
 }
-
-/** The process or the machine is short of something: this says nothing about the file. */
-const PASSING = new Set(["EMFILE", "ENFILE", "ENOMEM"]);
 
 /**
  * A file's bytes in pieces whose lengths are multiples of 3, but for the last. A piece is good until the next one is asked for: they share their
@@ -57,7 +54,7 @@ async function orLost<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (error instanceof FileLostError || PASSING.has(codeOf(error))) throw error;
+    if (error instanceof FileLostError || isShortage(error)) throw error;
     throw new FileLostError(codeOf(error) || String(error));
   }
 }

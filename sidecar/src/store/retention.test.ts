@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { openStore, type Store } from "./index.ts";
 
 const DAY_MS = 24 * 3_600_000;
@@ -162,4 +162,84 @@ it("forgets thousands in chunks, while others are taken in between", async () =>
   expect(await sweep).toEqual({ texts: 1_200, keys: 0, files: 0 });
   expect(texts()).toEqual(["meanwhile"]);
   expect(store.counters.read()).toMatchObject({ accepted: 1_201, delivered: 1_200, pending: 1 });
+});
+
+describe("the work of a sweep", () => {
+  /** How many rows the store's statements look at: each gets a condition that SQLite has to try for every row it comes to. */
+  let rows: number;
+  beforeEach(() => {
+    store.close();
+    const { prepare } = Database.prototype;
+    const counting = new Set<Database.Database>();
+    const spy = vi.spyOn(Database.prototype, "prepare").mockImplementation(function (this: Database.Database, sql) {
+      const look = () => {
+        rows += 1;
+        return 1;
+      };
+      if (!counting.has(this)) this.function("looked_at", { deterministic: false }, look);
+      counting.add(this);
+      return prepare.call(this, sql.replaceAll("WHERE", "WHERE looked_at() AND")) as never;
+    });
+    store = openStore(dir, { now: () => nowMs, uptimeMs: () => 0 });
+    spy.mockRestore();
+  });
+
+  async function settle(prefix: string, count: number, state: "delivered" | "dead" | "reply waits") {
+    const ids = Array.from({ length: count }, (_, n) => `${prefix}${n}`);
+    const accepted = await Promise.all(ids.map((id) => accept(id)));
+    const reply = (id: string) => ({ commandId: id, type: "send_text", text: "", payload: id, refusal: null });
+    await Promise.all(
+      accepted.map(({ seq }, n) =>
+        state === "dead"
+          ? store.messages.dead(seq, 400, "refused")
+          : store.messages.delivered(seq, 200, "{}", state === "delivered" ? [] : [reply(`${prefix}${n}`)]),
+      ),
+    );
+  }
+
+  async function sweep() {
+    rows = 0;
+    const gone = await store.retention.sweep(KEEP_TEXTS_DAYS);
+    return { ...gone, rows };
+  }
+
+  it("grows with what is forgotten, and no faster", async () => {
+    const work: Record<string, number[]> = { texts: [], keys: [] };
+    for (const count of [2_000, 8_000]) {
+      await settle(`of ${count}: `, count, "delivered");
+      nowMs += 31 * DAY_MS;
+      const texts = await sweep();
+      expect(texts.texts).toBe(count);
+      nowMs += 60 * DAY_MS;
+      const keys = await sweep();
+      expect(keys.keys).toBe(count);
+      work["texts"]?.push(texts.rows);
+      work["keys"]?.push(keys.rows);
+    }
+    for (const [small = 0, large = 0] of Object.values(work)) {
+      expect(small).toBeGreaterThan(2_000);
+      expect(large).toBeLessThan(4.5 * small);
+    }
+  });
+
+  it("is next to nothing when nothing is old, however much is remembered", async () => {
+    await settle("old", 3_000, "delivered");
+    await settle("dead", 1_000, "dead");
+    nowMs += 31 * DAY_MS;
+    await sweep();
+    await settle("new", 3_000, "delivered");
+    nowMs += DAY_MS;
+    expect(await sweep()).toMatchObject({ texts: 0, keys: 0 });
+    expect(rows).toBeLessThan(100);
+  });
+
+  it("passes what has to stay once, however much there is of it", async () => {
+    await settle("waits", 3_000, "reply waits");
+    await settle("dead", 3_000, "dead");
+    await settle("done", 3_000, "delivered");
+    nowMs += 100 * DAY_MS;
+    expect(await sweep()).toMatchObject({ texts: 3_000, keys: 3_000 });
+    expect(rows).toBeLessThan(25_000);
+    expect(keys()).toHaveLength(6_000);
+  });
 });

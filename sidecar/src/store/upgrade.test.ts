@@ -1,10 +1,11 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { expect, it } from "vitest";
 import { systemClock } from "../clock.ts";
-import { openStore } from "./index.ts";
+import { DEFAULT_MEDIA_LIMITS, openStore } from "./index.ts";
 import { messagesAndCommands } from "./migrations/0001-messages-and-commands.ts";
 import { migrations } from "./migrations/index.ts";
 
@@ -19,29 +20,31 @@ it("a database of the first release, with all it can hold, goes on where it was"
     INSERT INTO chats VALUES (1, 'default', '+15550001000'), (2, 'default', '+15550002000');
     INSERT INTO messages (seq, chat, message_id, state, detached, received_at, settled_at, last_error) VALUES
       (1, 1, 'D', 'delivered', 0, 1, 2, NULL), (2, 1, 'W', 'pending', 0, 3, NULL, NULL),
-      (3, 2, 'X', 'dead', 1, 4, 5, 'it was refused'), (4, 2, 'Y', 'pending', 1, 6, NULL, 'no answer for it');
+      (3, 2, 'X', 'dead', 1, 4, 5, 'it was refused'), (4, 2, 'Y', 'pending', 1, 6, NULL, 'no answer for it'),
+      (5, 2, 'F', 'delivered', 0, 1, 2, NULL), (6, 2, 'E', 'delivered', 0, 1, 2, NULL);
     INSERT INTO payloads VALUES (1, '{"text":"old"}', '{}'), (2, '${REQUEST}', NULL), (3, '{"text":"dead"}', NULL),
-      (4, '{}', NULL);
+      (4, '{}', NULL), (6, '{"text":"old too"}', '{}');
     INSERT INTO commands
       (id, seq, chat, position, command_id, type, text, payload_sha256, state, created_at, settled_at, last_error) VALUES
       (1, 1, 1, 0, 'c1', 'send_text', 'yes', 'x', 'pending', 2, NULL, NULL),
       (2, 1, 1, 1, NULL, 'send_text', NULL, 'x', 'failed', 2, 2, 'it has no id');
-    INSERT INTO counters VALUES ('accepted', 4), ('delivered', 1), ('pending', 2), ('dead', 1),
+    INSERT INTO counters VALUES ('accepted', 6), ('delivered', 3), ('pending', 2), ('dead', 1),
       ('commands_pending', 1), ('commands_failed', 1);
   `);
   old.pragma("user_version = 1");
   old.close();
 
   const store = openStore(dir, systemClock);
-  expect(store.counters.read()).toMatchObject({ accepted: 4, delivered: 1, pending: 2, dead: 1, detached: 1 });
+  expect(store.counters.read()).toMatchObject({ accepted: 6, delivered: 3, pending: 2, dead: 1, detached: 1 });
   expect(store.failures.latest("dead")).toEqual({ at: 5, message_id: "X", reason: "it was refused" });
   expect(store.failures.latest("command_failed")).toEqual({ at: 2, message_id: "D", reason: "it has no id" });
   expect(store.messages.headOf(1)).toMatchObject({ message_id: "W", request: REQUEST, inlined: [] });
   expect(store.commands.nextOf(1)).toMatchObject({ command_id: "c1", text: "yes" });
   await store.messages.delivered(2, 200, "{}", []);
   await store.messages.delivered(4, 200, "{}", []);
-  expect(store.counters.read()).toMatchObject({ accepted: 4, delivered: 3, pending: 0, dead: 1, detached: 0 });
-  expect(await store.retention.sweep(1)).toEqual({ texts: 0, keys: 0, files: 0 });
+  expect(store.counters.read()).toMatchObject({ accepted: 6, delivered: 5, pending: 0, dead: 1, detached: 0 });
+  // F's text was forgotten before the upgrade, E's is now.
+  expect(await store.retention.sweep(1)).toEqual({ texts: 1, keys: 2, files: 0 });
   store.close();
 
   const now = new Database(join(dir, "bridge.sqlite"), { readonly: true });
@@ -56,5 +59,33 @@ it("a database of the first release, with all it can hold, goes on where it was"
   expect(now.pragma("integrity_check", { simple: true })).toBe("ok");
   expect(now.pragma("foreign_key_check")).toEqual([]);
   now.close();
+  rmSync(dir, { recursive: true });
+});
+
+it("files of messages that an older release has delivered make room for new ones, and those of others don't", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "hotbags-upgrade-"));
+  const old = new Database(join(dir, "bridge.sqlite"));
+  for (const migration of migrations.slice(0, 3)) old.exec(migration);
+  const [delivered, waits] = ["d".repeat(64), "e".repeat(64)];
+  old.exec(`
+    INSERT INTO chats VALUES (1, 'default', '+15550001000');
+    INSERT INTO messages (seq, chat, message_id, state, received_at, settled_at) VALUES
+      (1, 1, 'D', 'delivered', 1, 2), (2, 1, 'W', 'pending', 3, NULL);
+    INSERT INTO payloads VALUES (1, '{}', '{}'), (2, '{}', NULL);
+    INSERT INTO media VALUES (1, 0, '${delivered}', 3, NULL), (2, 0, '${waits}', 3, NULL);
+  `);
+  old.pragma("user_version = 3");
+  old.close();
+  mkdirSync(join(dir, "media"));
+  for (const sha256 of [delivered, waits]) writeFileSync(join(dir, "media", sha256), "old");
+
+  const store = openStore(dir, systemClock, { ...DEFAULT_MEDIA_LIMITS, storeBytes: 6 });
+  const body = (async function* () {
+    yield Buffer.from("new");
+  })();
+  const sha256 = createHash("sha256").update("new").digest("hex");
+  expect(await store.files.receive(sha256, { offset: 0, length: 3, body })).toMatchObject({ kind: "whole" });
+  store.close();
+  expect(readdirSync(join(dir, "media")).sort()).toEqual([waits, sha256].sort());
   rmSync(dir, { recursive: true });
 });

@@ -2,6 +2,17 @@ import { messagesAndCommands } from "./0001-messages-and-commands.ts";
 import { media } from "./0002-media.ts";
 import { downtime } from "./0003-downtime.ts";
 import { failures } from "./0004-failures.ts";
+import { forgetting } from "./0005-forgetting.ts";
+import { deliveredFiles } from "./0006-delivered-files.ts";
+import { probe } from "./0007-probe.ts";
 
 /** In order; the number of a migration is its place, and `PRAGMA user_version` says how many a database has had. Never edit one that was released. */
-export const migrations: readonly string[] = [messagesAndCommands, media, downtime, failures];
+export const migrations: readonly string[] = [
+  messagesAndCommands,
+  media,
+  downtime,
+  failures,
+  forgetting,
+  deliveredFiles,
+  probe,
+];

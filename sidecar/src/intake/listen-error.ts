@@ -1,0 +1,75 @@
+import { existsSync } from "node:fs";
+import { dirname } from "node:path";
+import { codeOf } from "@hotbags/shared";
+import type { ListenAddress } from "./listen-address.ts";
+
+/** Bytes that a Unix socket's path may have: `sun_path` of unix(7) without its last zero. */
+const MAX_SOCKET_PATH_BYTES = 107;
+
+/** The address can't be listened on; the message says what to do. */
+export class ListenError extends Error {
+  override readonly name = "ListenError";
+}
+
+/** What is wrong with an address before it is tried; null when nothing is. Linux cuts some paths that are too long, and takes the rest for the name. */
+export function pathTooLong(address: ListenAddress): ListenError | null {
+  if (!("path" in address)) return null;
+  const bytes = Buffer.byteLength(address.path);
+  if (bytes <= MAX_SOCKET_PATH_BYTES) return null;
+  return refuse(
+    address.path,
+    `the path has ${bytes} bytes, and that of a socket may have at most ${MAX_SOCKET_PATH_BYTES}`,
+  );
+}
+
+/** Why `listen`, or what has to be done around it, failed. */
+export function listenError(address: ListenAddress, error: unknown): ListenError {
+  const code = codeOf(error);
+  if ("path" in address) return refuse(address.path, aboutPath(address.path, code) ?? String(error));
+  const { host, port } = address;
+  return refuse(`${host.includes(":") ? `[${host}]` : host}:${port}`, aboutPort(port, code) ?? String(error));
+}
+
+/** There is something at the path that no sidecar has left there. */
+export function notASocket(path: string): ListenError {
+  return refuse(path, "there is something else at that path already, which is no socket");
+}
+
+function refuse(where: string, why: string): ListenError {
+  return new ListenError(`can't listen on ${where}: ${why}. Set that right, or set BRIDGE_LISTEN to another address.`);
+}
+
+function aboutPort(port: number, code: string): string | undefined {
+  switch (code) {
+    case "EADDRINUSE":
+      return "something listens there already (EADDRINUSE), perhaps another sidecar";
+    case "EACCES":
+      return `this user may not open port ${port} (EACCES): those below 1024 need a privilege`;
+    case "EADDRNOTAVAIL":
+    case "EAFNOSUPPORT":
+      return `this machine has no such address (${code}); is IPv6 switched off?`;
+    default:
+      return undefined;
+  }
+}
+
+function aboutPath(path: string, code: string): string | undefined {
+  const folder = dirname(path);
+  switch (code) {
+    case "EADDRINUSE":
+      return "something listens there already (EADDRINUSE), perhaps another sidecar";
+    // Node says EACCES of a folder that is not there, too.
+    case "EACCES":
+    case "EPERM":
+    case "ENOENT":
+      return existsSync(folder)
+        ? `this user may not write in ${folder} (${code})`
+        : `the folder ${folder} does not exist, or this user may not look into it`;
+    case "ENOTDIR":
+      return `${folder} is no folder (ENOTDIR)`;
+    case "EROFS":
+      return `${folder} is on a disk that is mounted read-only (EROFS)`;
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,112 @@
+import { once } from "node:events";
+import { type RawData, type WebSocket, WebSocketServer } from "ws";
+import { freePort } from "../hotbags/port.ts";
+
+export const GATEWAY_TOKEN = "the-shared-token";
+
+/** How `channels.status` describes an account that can send. */
+export const CONNECTED = {
+  accountId: "default",
+  enabled: true,
+  linked: true,
+  running: true,
+  connected: true,
+  healthState: "healthy",
+};
+
+export type Answer = { ok: true; payload: unknown } | { ok: false; error: object } | "nothing" | "hang up";
+
+/** The parameters of a `send`, as far as a script looks at them. */
+export interface Sent {
+  accountId: string;
+  to: string;
+  message: string;
+  idempotencyKey: string;
+}
+
+/** A peer that speaks the gateway's handshake and then answers as the test says. */
+export class ScriptedGateway {
+  token = GATEWAY_TOKEN;
+  bootId: string | undefined = "boot-1";
+  accounts: unknown = [CONNECTED];
+  send: (params: Sent) => Answer | Promise<Answer> = () => ({
+    ok: true,
+    payload: { runId: "c1", messageId: "WA1", channel: "whatsapp" },
+  });
+  /** The keys in the transcript of a session. */
+  history: (sessionKey: string) => readonly string[] | Promise<readonly string[]> | null = () => null;
+  readonly asked: { method: string; params: Record<string, unknown> }[] = [];
+  #server: WebSocketServer | undefined;
+  port = 0;
+
+  async start(): Promise<this> {
+    this.port ||= await freePort();
+    this.#server = new WebSocketServer({ host: "127.0.0.1", port: this.port });
+    await once(this.#server, "listening");
+    this.#server.on("connection", (socket) => {
+      socket.on("message", (data) => this.#answer(socket, data));
+      socket.send(
+        JSON.stringify({ type: "event", event: "connect.challenge", payload: { nonce: "n", ts: Date.now() } }),
+      );
+    });
+    return this;
+  }
+
+  async stop(): Promise<void> {
+    for (const socket of this.#server?.clients ?? []) socket.terminate();
+    await new Promise((done) => this.#server?.close(done) ?? done(null));
+  }
+
+  /** Ends, and comes back as another process of the gateway. */
+  async restartAs(bootId: string): Promise<void> {
+    await this.stop();
+    this.bootId = bootId;
+    await this.start();
+  }
+
+  /** The `send`s so far, in order. */
+  get sends(): Sent[] {
+    return this.asked.filter(({ method }) => method === "send").map(({ params }) => params as unknown as Sent);
+  }
+
+  async #answer(socket: WebSocket, data: RawData): Promise<void> {
+    const { id, method, params } = JSON.parse(String(data));
+    this.asked.push({ method, params });
+    const answer = await this.#answerTo(method, params);
+    if (answer === "hang up") socket.terminate();
+    else if (answer !== "nothing") socket.send(JSON.stringify({ type: "res", id, ...answer }));
+  }
+
+  async #answerTo(method: string, params: { auth?: { token?: string }; sessionKey: string } & Sent): Promise<Answer> {
+    if (method === "channels.status") return { ok: true, payload: { channelAccounts: { whatsapp: this.accounts } } };
+    if (method === "send") return await this.send(params);
+    const keys = method === "chat.history" ? await this.history(params.sessionKey) : null;
+    if (keys) {
+      const messages = keys.map((idempotencyKey) => ({ role: "assistant", idempotencyKey }));
+      return { ok: true, payload: { messages } };
+    }
+    if (method !== "connect")
+      return { ok: false, error: { code: "INVALID_REQUEST", message: `unknown method: ${method}` } };
+    if (params.auth?.token !== this.token) {
+      return {
+        ok: false,
+        error: { code: "INVALID_REQUEST", message: "unauthorized", details: { code: "AUTH_TOKEN_MISMATCH" } },
+      };
+    }
+    const server = { version: "2026.9.6", connId: "c", ...(this.bootId ? { bootId: this.bootId } : {}) };
+    const policy = { maxPayload: 1e6, maxBufferedBytes: 1e6, tickIntervalMs: 30_000 };
+    const auth = { role: "operator", scopes: ["operator.write"] };
+    return {
+      ok: true,
+      payload: {
+        type: "hello-ok",
+        protocol: 4,
+        server,
+        features: { methods: [], events: [] },
+        snapshot: {},
+        policy,
+        auth,
+      },
+    };
+  }
+}

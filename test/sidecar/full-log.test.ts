@@ -1,0 +1,124 @@
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import WebSocket from "ws";
+import { freePort } from "../hotbags/port.ts";
+import { until } from "../until.ts";
+
+// The sidecar whose standard output is a file on a disk that is full: no file of it may grow beyond a limit, which can be lifted while it runs.
+
+const CLI = fileURLToPath(new URL("../../sidecar/dist/cli.js", import.meta.url));
+const TOKEN = "bridge-token-of-the-log-test";
+const FILE_LIMIT_KIB = 4_096;
+
+let dir: string;
+let port: number;
+let child: ChildProcess | undefined;
+
+beforeEach(async () => {
+  dir = mkdtempSync(join(tmpdir(), "hotbags-log-"));
+  port = await freePort();
+});
+afterEach(async () => {
+  if (child && child.exitCode === null && child.signalCode === null) {
+    child.kill("SIGKILL");
+    await once(child, "exit");
+  }
+  rmSync(dir, { recursive: true });
+});
+
+/** Starts the sidecar with its standard output appended to a file; resolves when it answers. */
+async function start(log: string): Promise<ChildProcess> {
+  const nowhere = await freePort();
+  const env = {
+    PATH: process.env["PATH"] ?? "",
+    HOTBAGS_BASE_URL: `http://127.0.0.1:${nowhere}`,
+    HOTBAGS_BEARER_TOKEN: "bearer",
+    OPENCLAW_GATEWAY_URL: `ws://127.0.0.1:${nowhere}`,
+    OPENCLAW_GATEWAY_TOKEN: "gateway",
+    BRIDGE_LISTEN: `127.0.0.1:${port}`,
+    BRIDGE_TOKEN: TOKEN,
+    BRIDGE_STATE_DIR: dir,
+  };
+  const out = openSync(log, "a");
+  // The signal that comes with the limit would end the process; the error is what is wanted.
+  const limited = [
+    "-c",
+    `trap '' XFSZ; ulimit -S -f ${FILE_LIMIT_KIB}; exec "$@"`,
+    "bash",
+    process.execPath,
+    CLI,
+    "serve",
+  ];
+  const started = spawn("bash", limited, { env, stdio: ["ignore", out, "inherit"] });
+  closeSync(out);
+  child = started;
+  await until("it answers", () =>
+    health()
+      .then(() => true)
+      .catch(() => false),
+  );
+  return started;
+}
+
+const health = async () => (await fetch(`http://127.0.0.1:${port}/health`)).status;
+
+/** Makes the sidecar write so many lines: it greets each hello, and says so. */
+async function greet(count: number): Promise<void> {
+  const plugin = new WebSocket(`ws://127.0.0.1:${port}`, { headers: { authorization: `Bearer ${TOKEN}` } });
+  await once(plugin, "open");
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let welcomes = 0;
+  plugin.on("message", () => {
+    welcomes += 1;
+    if (welcomes === count) resolve();
+  });
+  const hello = JSON.stringify({
+    v: 1,
+    type: "hello",
+    plugin_version: "x".repeat(64),
+    openclaw_version: "x".repeat(64),
+  });
+  for (let n = 0; n < count; n += 1) plugin.send(hello);
+  await promise;
+  plugin.terminate();
+}
+
+it("works, answers and ends where its log can't be written at all", async () => {
+  const sidecar = await start("/dev/full");
+  await greet(100);
+  expect(await health()).toBe(503);
+  sidecar.kill("SIGTERM");
+  expect(await once(sidecar, "exit")).toEqual([0, null]);
+});
+
+it("drops lines while the disk is full, says how many once it can again, and writes each other one whole", async () => {
+  const log = join(dir, "sidecar.log");
+  writeFileSync(log, "\n".repeat(FILE_LIMIT_KIB * 1024 - 100));
+  const sidecar = await start(log);
+  await greet(8_000);
+  expect(await health()).toBe(503);
+  execFileSync("prlimit", ["--pid", String(sidecar.pid), "--fsize=unlimited"]);
+  const written = (): { msg?: string; dropped?: number }[] =>
+    readFileSync(log, "utf8")
+      .split("\n")
+      // Behind the last line break is what is being written just now.
+      .slice(0, -1)
+      .filter((line) => line !== "")
+      .map((line) => JSON.parse(line));
+  const gap = await until("it says how many are missing", () => written().find(({ dropped }) => dropped !== undefined));
+  expect(gap).toMatchObject({ level: "error", code: "EFBIG" });
+  expect(gap.dropped).toBeGreaterThan(1_000);
+  await greet(1);
+  const accountedFor = () => written().filter(({ msg }) => msg === "plugin connected").length + (gap.dropped ?? 0);
+  await until("each greeting is there or was counted", () => accountedFor() >= 8_001);
+  // A few lines of another kind may be among those that were dropped.
+  expect(accountedFor()).toBeLessThan(8_010);
+  sidecar.kill("SIGTERM");
+  expect(await once(sidecar, "exit")).toEqual([0, null]);
+  expect(written().at(-1)).toMatchObject({ msg: "sidecar stopped" });
+});
