@@ -29,11 +29,16 @@ const REQUEST_TIMEOUT_MS = 60_000;
 /** A trouble that lasts is said again after this time, ms, and not once an attempt. */
 const SAY_EVERY_MS = 60_000;
 
+interface Health {
+  ok: boolean;
+  problems?: readonly string[];
+}
+
 interface ListenerParts extends LinkParts {
   address: ListenAddress;
   token: string;
-  /** What `GET /health` answers. */
-  health(): { ok: boolean };
+  /** What `GET /health` answers; throws when the state can't be read. */
+  health(): Health;
   /** REQUEST_TIMEOUT_MS, unless a test can't wait for it. */
   requestTimeoutMs?: number;
 }
@@ -123,8 +128,20 @@ export class Listener {
     if (request.url !== "/health")
       return reply(response, 404, { error: "there are /health, files and a WebSocket here" });
     if (request.method !== "GET" && request.method !== "HEAD") return reply(response, 405, { error: "use GET" });
-    const health = this.#parts.health();
+    const health = this.#health();
     reply(response, health.ok ? 200 : 503, health);
+  }
+
+  /** What is wrong with the state must not end the process that says so. */
+  #health(): Health {
+    try {
+      return this.#parts.health();
+    } catch (error) {
+      const code = codeOf(error) || "see the log";
+      this.#trouble.say(code, () => this.#parts.log.error({ err: error, alarm: true }, "/health can't be answered"));
+      const what = `the state can't be read (${code}): the disk of the database may be failing; restore a backup`;
+      return { ok: false, problems: [what] };
+    }
   }
 
   #takeFile(request: IncomingMessage, response: ServerResponse): void {

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type Database from "better-sqlite3";
 import type { Clock } from "../clock.ts";
 import type { CounterName, Counters } from "./counters.ts";
+import { unlessDamaged } from "./errors.ts";
 import type { Failures } from "./failures.ts";
 import type { GroupCommit } from "./group-commit.ts";
 
@@ -98,9 +99,13 @@ export class Commands {
     return { commandId: command.commandId, chat, outcome: state, reason: refusal?.reason ?? null };
   }
 
-  /** Chats with a command to send, oldest first. Read once at start. */
+  /** Chats with a command to send, oldest first. Read once at start. Where a page can't be read, every chat may have one. */
   waitingChats(): number[] {
-    return this.#sql.waitingChats.all().map((row) => row.chat);
+    const rows = unlessDamaged(
+      () => this.#sql.waitingChats.all(),
+      () => this.#sql.chats.all(),
+    );
+    return rows.map((row) => row.chat);
   }
 
   /** The command that is next in a chat. */
@@ -193,6 +198,7 @@ function prepare(db: Database.Database) {
     waitingChats: db.prepare<[], { chat: number }>(
       "SELECT chat FROM commands WHERE state = 'pending' GROUP BY chat ORDER BY min(id)",
     ),
+    chats: db.prepare<[], { chat: number }>("SELECT chat FROM chats"),
     next: db.prepare<[number], WaitingCommand>(
       `${waiting} WHERE k.id = (SELECT id FROM commands WHERE chat = ? AND state = 'pending' ORDER BY id LIMIT 1)`,
     ),

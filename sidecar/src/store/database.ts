@@ -31,6 +31,8 @@ export function openDatabase(stateDir: string): OpenDatabase {
       chmodSync(file, 0o600);
       configure(db);
       migrate(db, file);
+      // The ledger, which every write counts in: any other page that can't be read is no reason to stay away.
+      db.prepare("SELECT name, value FROM counters").all();
       // Nobody else has a business with the file: a lock that is somebody else's all the same must not stop the event loop.
       db.pragma("busy_timeout = 0");
     } catch (error) {
@@ -117,6 +119,12 @@ function explain(error: unknown, file: string): Error {
   }
   if (code === "SQLITE_FULL" || code === "ENOSPC")
     return new StoreUnusableError(`no room left on the disk of ${file}: make room and start again`);
+  if (code.startsWith("SQLITE_BUSY"))
+    return new StoreUnusableError(`${file} is locked by another program (${code}): end that, and start again`);
+  if (code.startsWith("SQLITE_IOERR"))
+    return new StoreUnusableError(
+      `the disk of ${file} fails, or is full (${code}): see the system's log. If the file is lost, restore a backup; the messages that the plugin still holds are sent again by themselves.`,
+    );
   return new StoreUnusableError(
     `${file} can't be opened (${code || detail}): check that BRIDGE_STATE_DIR exists and belongs to this user`,
   );

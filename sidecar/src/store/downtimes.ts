@@ -1,5 +1,6 @@
 import type Database from "better-sqlite3";
 import type { Clock } from "../clock.ts";
+import { unlessDamaged } from "./errors.ts";
 import type { GroupCommit } from "./group-commit.ts";
 
 /** Older ones are forgotten, unless their alert is still to be raised. */
@@ -46,11 +47,13 @@ export class Downtimes {
     this.#sql = prepare(db);
   }
 
-  /** The last connection of each account, as an earlier process of the sidecar saw it. */
+  /** The last connection of each account, as an earlier process of the sidecar saw it; none where they can't be read. */
   connections(): Map<string, Connection> {
-    return new Map(
-      this.#sql.connections.all().map(({ accountId, ...row }) => [accountId, { ...row, aliveUptimeMs: null }] as const),
+    const rows = unlessDamaged(
+      () => this.#sql.connections.all(),
+      () => [],
     );
+    return new Map(rows.map(({ accountId, ...row }) => [accountId, { ...row, aliveUptimeMs: null }] as const));
   }
 
   /** Writes the connection and the downtime that it ended, in one transaction: after a crash there are both or neither. */
@@ -76,9 +79,12 @@ export class Downtimes {
     return this.#commit.run("downtime-told", () => void this.#sql.told.run(this.#clock.now(), id));
   }
 
-  /** The newest ones, newest first. */
+  /** The newest ones, newest first; none where they can't be read. */
   latest(count: number): RecordedDowntime[] {
-    return this.#sql.latest.all(count);
+    return unlessDamaged(
+      () => this.#sql.latest.all(count),
+      () => [],
+    );
   }
 }
 

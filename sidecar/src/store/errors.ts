@@ -1,3 +1,5 @@
+import { codeOf } from "@hotbags/shared";
+
 /** The store can't be used as it is; the message says why and what the operator can do. `hotbags serve` ends with it. */
 export class StoreUnusableError extends Error {
   override readonly name = "StoreUnusableError";
@@ -16,4 +18,19 @@ export class StoreUnwritableError extends Error {
 /** A file that a new message counts on is not here: it has to come again, before the message does. */
 export class FileMissingError extends Error {
   override readonly name = "FileMissingError";
+}
+
+/** Whether a read failed for what is on the disk, and not for how it was asked for. */
+export function isDamage(error: unknown): boolean {
+  return /^SQLITE_(CORRUPT|IOERR|NOTADB)/.test(codeOf(error));
+}
+
+/** What `read` gives or, where a page is damaged, what `otherwise` does. */
+export function unlessDamaged<T>(read: () => T, otherwise: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (isDamage(error)) return otherwise();
+    throw error;
+  }
 }

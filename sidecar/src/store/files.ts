@@ -183,10 +183,10 @@ export class Files {
       if (sha256 === undefined || this.#receiving.has(sha256)) continue;
       const path = join(this.#folder, entry.name);
       // Looked at and thrown away without a pause: nobody can ask for it in between.
-      const found = lstatSync(path, { throwIfNoEntry: false });
-      if (!found || found.mtimeMs > before || (part === undefined && isNeeded(sha256))) continue;
-      step("delete-file:before");
       try {
+        const found = lstatSync(path, { throwIfNoEntry: false });
+        if (!found || found.mtimeMs > before || (part === undefined && isNeeded(sha256))) continue;
+        step("delete-file:before");
         this.#discard(path, found.size);
       } catch (error) {
         errors.push(error);

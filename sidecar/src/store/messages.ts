@@ -3,7 +3,7 @@ import type Database from "better-sqlite3";
 import type { Clock } from "../clock.ts";
 import type { CommandFromResponse, Commands } from "./commands.ts";
 import type { Counters } from "./counters.ts";
-import { FileMissingError } from "./errors.ts";
+import { FileMissingError, unlessDamaged } from "./errors.ts";
 import type { Failures } from "./failures.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import type { InlinedFile, Media } from "./media.ts";
@@ -133,9 +133,12 @@ export class Messages {
     return this.#commit.run("accept", write, order);
   }
 
-  /** The first message of each lane that has one. Read once at start; costs one index pass. */
+  /** The first message of each lane that has one. Read once at start; costs one index pass. Where a page can't be read, every chat may have one. */
   laneHeads(): LaneHead[] {
-    return this.#sql.laneHeads.all();
+    return unlessDamaged(
+      () => this.#sql.laneHeads.all(),
+      () => this.#sql.chats.all(),
+    );
   }
 
   /** The message that is next in a chat's lane. Costs the same however long the lane is. */
@@ -265,6 +268,7 @@ function prepare(db: Database.Database) {
        FROM (SELECT chat, min(seq) AS seq FROM messages WHERE state = 'pending' AND detached = 0 GROUP BY chat) h JOIN messages m USING (seq)
        ORDER BY h.seq`,
     ),
+    chats: db.prepare<[], LaneHead>("SELECT chat, 0 AS next_attempt_at FROM chats"),
     head: db.prepare<[number], Omit<PendingMessage, "inlined">>(
       `${pending} WHERE m.seq = (SELECT seq FROM messages WHERE chat = ? AND state = 'pending' AND detached = 0 ORDER BY seq LIMIT 1)`,
     ),

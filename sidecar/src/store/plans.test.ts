@@ -14,6 +14,7 @@ const MAY_WALK = [
   /FROM counters$/,
   /FROM connections$/,
   /FROM downtimes/,
+  /FROM chats$/,
 ];
 
 /** A walk along an index that holds nothing else than what is asked for, and mostly stops at its first row. */

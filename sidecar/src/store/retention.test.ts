@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { damage } from "../../../test/sidecar/damage.ts";
 import { openStore, type Store } from "./index.ts";
 
 const DAY_MS = 24 * 3_600_000;
@@ -162,6 +163,65 @@ it("forgets thousands in chunks, while others are taken in between", async () =>
   expect(await sweep).toEqual({ texts: 1_200, keys: 0, files: 0 });
   expect(texts()).toEqual(["meanwhile"]);
   expect(store.counters.read()).toMatchObject({ accepted: 1_201, delivered: 1_200, pending: 1 });
+});
+
+describe("with a page that can't be read", () => {
+  /** Closes the store, makes these pages unreadable, and opens it again. */
+  function spoil(...what: Parameters<typeof damage> extends [string, ...infer Rest] ? Rest : never) {
+    tables.close();
+    store.close();
+    damage(join(dir, "bridge.sqlite"), ...what);
+    store = openStore(dir, { now: () => nowMs, uptimeMs: () => 0 });
+    tables = new Database(join(dir, "bridge.sqlite"), { readonly: true });
+  }
+
+  /** So many delivered messages, and one that waits; all are old when this resolves. */
+  async function remember(count: number) {
+    const skipped = { commandId: null, type: "dance", text: null, refusal: { state: "skipped", reason: "" } } as const;
+    const take = async (id: string) => {
+      const { seq } = await accept(id);
+      await store.messages.delivered(seq, 200, "{}", [{ ...skipped, payload: id }]);
+    };
+    await Promise.all(Array.from({ length: count }, (_, n) => take(`M${n}`)));
+    await accept("waits");
+    nowMs += 31 * DAY_MS;
+  }
+  const withText = () => Number(tables.prepare("SELECT count(*) FROM messages WHERE has_text = 1").pluck().get());
+
+  it.each([
+    ["of texts", "payloads"],
+    ["of messages", "messages"],
+    ["of commands", "commands"],
+  ])("%s, all others are forgotten, and it says so", async (_what, table) => {
+    await remember(200);
+    spoil(table, { pick: (pages) => pages.slice(1, 2) });
+    await expect(store.retention.sweep(KEEP_TEXTS_DAYS)).rejects.toThrow(/\d+ message\(s\) can't be forgotten/);
+    const kept = table === "messages" ? 1 : withText();
+    expect(kept).toBeGreaterThan(table === "messages" ? 0 : 1);
+    expect(kept).toBeLessThan(100);
+    expect(store.outage).toBeNull();
+    await accept("new");
+    nowMs += 60 * DAY_MS;
+    await expect(store.retention.sweep(KEEP_TEXTS_DAYS)).rejects.toThrow(/can't be forgotten/);
+    expect(store.counters.read().accepted).toBe(202);
+  });
+
+  it("of the index, keys and files are forgotten all the same", async () => {
+    await put("nobody's");
+    await remember(5);
+    spoil("messages_delivered");
+    await expect(store.retention.sweep(KEEP_TEXTS_DAYS)).rejects.toThrow(/malformed/);
+    expect(files()).toBe(0);
+  });
+
+  it("of the files' messages, no file is thrown away that may be needed", async () => {
+    await accept("waits", ["needed"]);
+    await put("nobody's");
+    nowMs += 31 * DAY_MS;
+    spoil("media_file");
+    await expect(store.retention.sweep(KEEP_TEXTS_DAYS)).rejects.toThrow(/malformed/);
+    expect(files()).toBe(2);
+  });
 });
 
 describe("the work of a sweep", () => {

@@ -1,5 +1,6 @@
 import type Database from "better-sqlite3";
 import type { Clock } from "../clock.ts";
+import { isDamage } from "./errors.ts";
 import type { Files } from "./files.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import type { Media } from "./media.ts";
@@ -11,6 +12,9 @@ const KEEP_KEYS_DAYS = 90;
 
 /** Messages a transaction: a few ms each, where one big delete would hold everything up for more than half a second. */
 const CHUNK = 250;
+
+/** What helps against a damaged page. */
+const RESTORE = "The disk of the database may be failing: look at it, and restore a backup.";
 
 /** A place in the order in which messages were settled. */
 interface Place {
@@ -38,36 +42,64 @@ export class Retention {
     this.#sql = prepare(db);
   }
 
-  /** Forgets in chunks, one a turn, until nothing is old. Returns how many texts, keys and files are gone. */
+  /**
+   * Forgets in chunks, one a turn, until nothing is old. Returns how many texts, keys and files are gone. Where something can't be forgotten, as for a page
+   * that can't be read, all else is; then it rejects with the first reason.
+   */
   async sweep(keepTextsDays: number): Promise<{ texts: number; keys: number; files: number }> {
     const now = this.#clock.now();
-    const keepKeysDays = Math.max(KEEP_KEYS_DAYS, keepTextsDays);
-    const texts = await this.#forget({ hasText: 1, before: now - keepTextsDays * DAY_MS }, (seq) =>
-      this.#forgetText(seq),
-    );
-    const keys = await this.#forget({ hasText: 0, before: now - keepKeysDays * DAY_MS }, (seq) =>
-      this.#sql.forgetKey.run(seq),
-    );
-    const files = await this.#files.sweep((sha256) => this.#media.isNeeded(sha256));
+    const oldTexts = { hasText: 1, before: now - keepTextsDays * DAY_MS } as const;
+    const oldKeys = { hasText: 0, before: now - Math.max(KEEP_KEYS_DAYS, keepTextsDays) * DAY_MS } as const;
+    const errors: unknown[] = [];
+    const asFarAsItGoes = (stage: Promise<number>) =>
+      stage.catch((error: unknown) => {
+        errors.push(error);
+        return 0;
+      });
+    const texts = await asFarAsItGoes(this.#forget(oldTexts, (seq) => this.#forgetText(seq)));
+    const keys = await asFarAsItGoes(this.#forget(oldKeys, (seq) => void this.#sql.forgetKey.run(seq)));
+    const files = await asFarAsItGoes(this.#files.sweep((sha256) => this.#media.isNeeded(sha256)));
+    if (errors.length > 0) throw errors[0];
     return { texts, keys, files };
   }
 
   /** Goes through the delivered messages with or without text in the order in which they were settled, each once: a page does not look at those before it. */
   async #forget(which: { hasText: 0 | 1; before: number }, forget: (seq: number) => void): Promise<number> {
-    let total = 0;
-    let place: Place | undefined = START;
-    while (place) {
-      const from: Place = place;
-      const chunk = await this.#commit.run("forget", () => {
-        const page = this.#sql.page.all({ ...which, ...from });
-        const settled = page.filter((message) => this.#sql.openCommand.get(message.seq) === undefined);
-        for (const message of settled) forget(message.seq);
-        return { forgotten: settled.length, last: page.length < CHUNK ? undefined : page.at(-1) };
+    let forgotten = 0;
+    let unreadable = 0;
+    let page: Place[] = [];
+    do {
+      page = this.#sql.page.all({ ...which, ...(page.at(-1) ?? START) });
+      if (page.length === 0) break;
+      const chunk = await this.#forgetAll(page, forget);
+      forgotten += chunk.forgotten;
+      unreadable += chunk.unreadable;
+    } while (page.length === CHUNK);
+    if (unreadable > 0)
+      throw new Error(`${unreadable} message(s) can't be forgotten: a page of the database can't be read. ${RESTORE}`);
+    return forgotten;
+  }
+
+  /** In one transaction; where a page can't be read, in two of half as many, down to the messages that are on it. */
+  async #forgetAll(page: Place[], forget: (seq: number) => void): Promise<{ forgotten: number; unreadable: number }> {
+    try {
+      const forgotten = await this.#commit.run("forget", () => {
+        const settled = page.filter(({ seq }) => this.#sql.openCommand.get(seq) === undefined);
+        for (const { seq } of settled) forget(seq);
+        return settled.length;
       });
-      total += chunk.forgotten;
-      place = chunk.last;
+      return { forgotten, unreadable: 0 };
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      if (page.length === 1) return { forgotten: 0, unreadable: 1 };
+      const middle = page.length >> 1;
+      const first = await this.#forgetAll(page.slice(0, middle), forget);
+      const second = await this.#forgetAll(page.slice(middle), forget);
+      return {
+        forgotten: first.forgotten + second.forgotten,
+        unreadable: first.unreadable + second.unreadable,
+      };
     }
-    return total;
   }
 
   #forgetText(seq: number): void {

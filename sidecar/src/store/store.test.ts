@@ -6,6 +6,7 @@ import { join } from "node:path";
 import type { InboundMessage } from "@hotbags/shared";
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { damage } from "../../../test/sidecar/damage.ts";
 import { systemClock } from "../clock.ts";
 import { type CommandFromResponse, openStore, type Store, StoreUnusableError } from "./index.ts";
 
@@ -319,6 +320,20 @@ describe("the file", () => {
     writeFileSync(join(broken, "bridge.sqlite"), "this is not a database, however long it may be".repeat(100));
     expect(() => openStore(broken, systemClock)).toThrow(/damaged.*restore a backup/s);
     rmSync(broken, { recursive: true });
+  });
+
+  it("with a page that can't be read has every chat looked at in its place", async () => {
+    const chats: number[] = [];
+    for (const [n, chat] of ["+15550001000", "+15550002000", "+15550003000"].entries())
+      chats.push((await store.messages.accept(message(`M${n}`, chat))).chat);
+    const file = join(dir, "bridge.sqlite");
+    for (const index of ["messages_lane", "commands_lane", "commands_pending"]) {
+      store.close();
+      damage(file, index);
+      store = openStore(dir, systemClock);
+    }
+    expect(store.messages.laneHeads()).toEqual(chats.map((chat) => ({ chat, next_attempt_at: 0 })));
+    expect(store.commands.waitingChats()).toEqual(chats);
   });
 
   it("is refused where it can't be made", () => {

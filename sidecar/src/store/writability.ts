@@ -21,6 +21,9 @@ const TIMING: ProbeTiming = { firstMs: 250, maxMs: 15_000 };
 /** What a probe writes: as much as the largest message takes. A smaller one could find room where that does not. */
 const PROBE_BYTES = MAX_FRAME_BYTES;
 
+/** For so long, ms, a probe that went well answers for the next one too: a damaged page can make a hundred writes fail at once. */
+const PROVEN_FOR_MS = 1_000;
+
 /**
  * Whether the database takes writes. Once one has failed for no reason of its own, a write of the store's own, a probe, tells whether the store is at
  * fault; if it is, there is an outage until a probe goes well. Probes wait longer and longer.
@@ -32,6 +35,7 @@ export class Writability {
   readonly #empty: Database.Statement<[]>;
   readonly #listeners = new Set<(outage: Outage | null) => void>();
   #outage: Outage | null = null;
+  #provenAt = Number.NEGATIVE_INFINITY;
   #waitMs = 0;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
@@ -57,7 +61,7 @@ export class Writability {
   /** A write failed, and it is not plain that it was its own fault. Returns whether the store takes writes all the same; if not, this begins an outage. */
   check(failure: string): boolean {
     if (this.#outage || this.#closed) return false;
-    if (this.#probe()) return true;
+    if (this.#clock.uptimeMs() - this.#provenAt < PROVEN_FOR_MS || this.#probe()) return true;
     this.#waitMs = this.#timing.firstMs;
     this.#schedule();
     this.#change({ failure, since: this.#clock.now() });
@@ -82,6 +86,7 @@ export class Writability {
     try {
       this.#fill.run(PROBE_BYTES);
       this.#empty.run();
+      this.#provenAt = this.#clock.uptimeMs();
       return true;
     } catch {
       return false;
