@@ -67,40 +67,43 @@ async function start(log: string): Promise<ChildProcess> {
 
 const health = async () => (await fetch(`http://127.0.0.1:${port}/health`)).status;
 
-/** Makes the sidecar write so many lines: it greets each hello, and says so. */
-async function greet(count: number): Promise<void> {
+/** Makes the sidecar write so many lines of a kilobyte: it refuses each of these frames, and says so. */
+async function provoke(count: number): Promise<void> {
   const plugin = new WebSocket(`ws://127.0.0.1:${port}`, { headers: { authorization: `Bearer ${TOKEN}` } });
   await once(plugin, "open");
   const { promise, resolve } = Promise.withResolvers<void>();
-  let welcomes = 0;
+  let answers = 0;
   plugin.on("message", () => {
-    welcomes += 1;
-    if (welcomes === count) resolve();
+    answers += 1;
+    if (answers === count) resolve();
   });
-  const hello = JSON.stringify({
-    v: 1,
-    type: "hello",
-    plugin_version: "x".repeat(64),
-    openclaw_version: "x".repeat(64),
-  });
-  for (let n = 0; n < count; n += 1) plugin.send(hello);
+  const hello = { v: 1, type: "hello", plugin_version: "0.1.0", openclaw_version: "2026.9.6" };
+  const frame = JSON.stringify({ ...hello, ["x".repeat(2_000)]: 1 });
+  for (let n = 0; n < count; n += 1) plugin.send(frame);
   await promise;
   plugin.terminate();
 }
 
 it("works, answers and ends where its log can't be written at all", async () => {
   const sidecar = await start("/dev/full");
-  await greet(100);
+  await provoke(100);
   expect(await health()).toBe(503);
   sidecar.kill("SIGTERM");
   expect(await once(sidecar, "exit")).toEqual([0, null]);
+});
+
+it("ends with the same code where it can't say why", async () => {
+  const out = openSync("/dev/full", "a");
+  child = spawn(process.execPath, [CLI, "serve"], { env: {}, stdio: ["ignore", out, out] });
+  closeSync(out);
+  expect(await once(child, "exit")).toEqual([78, null]);
 });
 
 it("drops lines while the disk is full, says how many once it can again, and writes each other one whole", async () => {
   const log = join(dir, "sidecar.log");
   writeFileSync(log, "\n".repeat(FILE_LIMIT_KIB * 1024 - 100));
   const sidecar = await start(log);
-  await greet(8_000);
+  await provoke(2_000);
   expect(await health()).toBe(503);
   execFileSync("prlimit", ["--pid", String(sidecar.pid), "--fsize=unlimited"]);
   const written = (): { msg?: string; dropped?: number }[] =>
@@ -112,12 +115,13 @@ it("drops lines while the disk is full, says how many once it can again, and wri
       .map((line) => JSON.parse(line));
   const gap = await until("it says how many are missing", () => written().find(({ dropped }) => dropped !== undefined));
   expect(gap).toMatchObject({ level: "error", code: "EFBIG" });
-  expect(gap.dropped).toBeGreaterThan(1_000);
-  await greet(1);
-  const accountedFor = () => written().filter(({ msg }) => msg === "plugin connected").length + (gap.dropped ?? 0);
-  await until("each greeting is there or was counted", () => accountedFor() >= 8_001);
+  expect(gap.dropped).toBeGreaterThan(500);
+  await provoke(1);
+  const isRefusal = ({ msg }: { msg?: string }) => msg?.startsWith("frame refused");
+  const accountedFor = () => written().filter(isRefusal).length + (gap.dropped ?? 0);
+  await until("each line is there or was counted", () => accountedFor() >= 2_001);
   // A few lines of another kind may be among those that were dropped.
-  expect(accountedFor()).toBeLessThan(8_010);
+  expect(accountedFor()).toBeLessThan(2_010);
   sidecar.kill("SIGTERM");
   expect(await once(sidecar, "exit")).toEqual([0, null]);
   expect(written().at(-1)).toMatchObject({ msg: "sidecar stopped" });

@@ -9,6 +9,8 @@ const EX_CONFIG = 78;
 
 /** `hotbags serve`: runs the sidecar until SIGTERM or SIGINT. Resolves with the exit code. */
 export async function serve(environment: NodeJS.ProcessEnv): Promise<number> {
+  // A reason that can't be written, for a full disk, must not change the code it ends with: systemd would start it again and again.
+  process.stderr.on("error", () => {});
   try {
     const settings = readSettings(environment);
     const log = openLog(settings.logLevel);
