@@ -21,6 +21,9 @@ export interface KillLoopOptions {
 /** When nothing has moved for this time after the last kill, ms, something hangs. The longest wait is that of a message between two attempts. */
 const STALLED_MS = 120_000;
 
+/** OpenClaw has sent its receipt before it hands a message over, and drops some: nothing has moved for this time, ms, when all are through. */
+const HANDED_OVER_MS = 15_000;
+
 /** However much there is to do at the end, OpenClaw does it at 20 replies a second. */
 const SETTLE_MS = 3_600_000;
 
@@ -73,7 +76,7 @@ export async function killLoop(shop: Shop, options: KillLoopOptions): Promise<Le
   ]);
   options.log(`${sent.length} messages are written; waiting until all has settled`);
   shop.hotbags.clearFaults();
-  const inDoubt = await settled(shop);
+  const inDoubt = await settled(shop, sent);
   sent.sort((a, b) => a.acceptedAtMs - b.acceptedAtMs);
   forget();
   return count(shop, sent, [...captured], deaths, inDoubt);
@@ -153,14 +156,15 @@ function nextConnection({ whatsapp }: Shop): Promise<number> {
 }
 
 /** Waits until nothing moves any more. Returns how many replies are in doubt, or were handed to the gateway's own queue and dropped there. */
-async function settled(shop: Shop): Promise<number> {
+async function settled(shop: Shop, sent: readonly Sent[]): Promise<number> {
   let seen = "";
   let movedAt = performance.now();
   return until(
     "everything is settled",
     async () => {
       const { status, body } = await shop.health();
-      const now = JSON.stringify([body["messages"], body["commands"]], (key, value) =>
+      const taken = sent.filter(({ receipt }) => receipt !== undefined).length;
+      const now = JSON.stringify([taken, body["messages"], body["commands"]], (key, value) =>
         key === "oldest_wait_ms" ? 0 : value,
       );
       if (now !== seen) movedAt = performance.now();
@@ -170,9 +174,15 @@ async function settled(shop: Shop): Promise<number> {
       const { pending } = body["messages"] as { pending: number };
       const commands = body["commands"] as Record<string, number>;
       const { outbox } = body["plugin"] as { outbox: { messages: number } | null };
-      const idle = pending === 0 && commands["pending"] === 0 && commands["sending"] === 0 && outbox?.messages === 0;
+      // What OpenClaw has not taken yet is still to come: on a busy machine it listens long after it is connected.
+      const isTaken = taken === sent.length;
+      const isQuiet = pending === 0 && commands["pending"] === 0 && commands["sending"] === 0;
+      const idle = isTaken && isQuiet && outbox?.messages === 0;
       // A green light: nothing is down, so nothing more can come by itself.
       if (status !== 200 || !idle) return undefined;
+      const accepted = new Set(shop.hotbags.accepted.map(({ message_id }) => message_id));
+      const isThrough = sent.every(({ id }) => accepted.has(id));
+      if (!isThrough && performance.now() - movedAt < HANDED_OVER_MS) return undefined;
       return { inDoubt: commands["in_doubt"] ?? 0 };
     },
     SETTLE_MS,
