@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { CACHE } from "../openclaw/places.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 
-/** For all files that the unit tests have at once: 200 MB were seen. */
+/** For all files that the unit tests have at once. The largest, a database that grows, takes 40 MB; the rest is room to spare. */
 const NEEDED_BYTES = 1024 ** 3;
 
 /**
