@@ -22,6 +22,8 @@ Repeat one order:  npm run test:repeat -- --times 1 --seed <seed of the round> .
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const VITEST = fileURLToPath(new URL("../../node_modules/vitest/vitest.mjs", import.meta.url));
+/** The last of what vitest said, where it left no report. */
+const SHOWN_CHARACTERS = 2_000;
 /** Files of these projects tell a story each, test by test: only the order of the files changes. */
 const STORIES = new Set(["gateway", "patience"]);
 
@@ -90,7 +92,8 @@ async function runOnce({ project, filters }: Plan, seed: number, folder: string)
   try {
     report = JSON.parse(readFileSync(file, "utf8"));
   } catch {
-    throw new Error(`vitest left no report:\n${output.trim()}`);
+    const last = stripVTControlCharacters(output).trim().slice(-SHOWN_CHARACTERS);
+    throw new Error(`vitest ended with ${code} and left no report: ${last}`);
   }
   const failed = [...failuresOf(report)];
   if (code !== 0 && failed.length === 0 && report.numPassedTests > 0)
@@ -120,10 +123,10 @@ function* failuresOf(report: Report): Generator<{ name: string; message: string 
   }
 }
 
-function ended(child: ChildProcess): Promise<number | null> {
+function ended(child: ChildProcess): Promise<number | NodeJS.Signals | null> {
   return new Promise((resolve, reject) => {
     child.on("error", reject);
-    child.on("close", resolve);
+    child.on("close", (code, signal) => resolve(signal ?? code));
   });
 }
 
