@@ -139,7 +139,7 @@ export const ERROR_TABLE: readonly Row[] = [
 ];
 
 /** What a failure proves. Pure. `process` is the gateway that was asked. */
-export function outcomeOf(failure: SendFailure, process: GatewayProcess | null): SendOutcome {
+export function outcomeOfFailure(failure: SendFailure, process: GatewayProcess | null): SendOutcome {
   if (failure.at === "before_write") return { kind: "not_sent", reason: failure.reason };
   if (failure.at === "no_answer") return { kind: "in_doubt", reason: failure.reason, process };
   const { error } = failure;

@@ -1,10 +1,10 @@
 import { step, transportSessionId } from "@hotbags/shared";
 import type { Logger } from "pino";
+import { type Backoff, backoffMs } from "../backoff.ts";
 import type { Clock } from "../clock.ts";
 import { Lanes } from "../lanes.ts";
 import { type PendingMessage, type Store, StoreUnwritableError } from "../store/index.ts";
 import { announce } from "./announce.ts";
-import { type Backoff, backoffMs } from "./backoff.ts";
 import { Body, findLost } from "./body.ts";
 import { Breaker } from "./breaker.ts";
 import type { HotBags } from "./hotbags.ts";
