@@ -246,9 +246,9 @@ function prepare(db: Database.Database) {
   const waiting = `SELECT k.id, k.seq, k.chat, k.command_id, m.message_id, c.account_id, c.chat_id, k.text, k.sending_at, k.gateway_process
     FROM commands k JOIN messages m USING (seq) JOIN chats c ON c.chat = k.chat`;
   const notPassedOver = "NOT EXISTS (SELECT 1 FROM passed_over_commands o WHERE o.id = commands.id)";
-  // By an index alone, so that it tells of a row that can't be read.
+  // By an index alone, so that it tells of a row that can't be read. `+?`: see messages.ts.
   const isNext = `state = 'pending' AND ${notPassedOver}`;
-  const nextId = `SELECT id FROM commands WHERE chat = ? AND ${isNext} ORDER BY id LIMIT 1`;
+  const nextId = `SELECT id FROM commands WHERE chat = +? AND ${isNext} ORDER BY id LIMIT 1`;
   return {
     owner: db.prepare<[string], { payload_sha256: string; chat: number }>(
       "SELECT payload_sha256, chat FROM commands WHERE command_id = ? AND owns_id = 1",
@@ -269,10 +269,10 @@ function prepare(db: Database.Database) {
     inDoubt: db.prepare<[number], { id: number }>(
       `SELECT id FROM commands WHERE state = 'in_doubt' AND ${notPassedOver} ORDER BY id DESC LIMIT ?`,
     ),
-    get: db.prepare<[number], WaitingCommand>(`${waiting} WHERE k.id = ?`),
+    get: db.prepare<[number], WaitingCommand>(`${waiting} WHERE k.id = +?`),
     doubt: db.prepare<[number], DoubtfulCommand>(
       `SELECT w.*, k.asked_process, k.alarmed_at FROM (${waiting}) w JOIN commands k USING (id)
-       WHERE k.id = ? AND k.state = 'in_doubt' AND k.partial = 0`,
+       WHERE k.id = +? AND k.state = 'in_doubt' AND k.partial = 0`,
     ),
     sendsSince: db.prepare<[number], { n: number }>(
       "SELECT count(*) AS n FROM (SELECT 1 FROM commands WHERE sending_at >= ? LIMIT 1000)",
