@@ -7,3 +7,22 @@ export interface Clock {
 }
 
 export const systemClock: Clock = { now: () => Date.now(), uptimeMs: () => performance.now() };
+
+/** Waiting as a parameter, for the same reason. */
+export interface Timers {
+  /**
+   * Calls `wake` once, in `ms` or, if that is weeks away, earlier: look at the clock then. Returns how to call it
+   * off.
+   */
+  after(ms: number, wake: () => void): () => void;
+}
+
+/** The longest wait that Node's timers know, ms: 24.8 days. One that is longer would be over at once. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+
+export const systemTimers: Timers = {
+  after(ms, wake) {
+    const timer = setTimeout(wake, Math.min(Math.max(0, Math.ceil(ms)), MAX_TIMEOUT_MS));
+    return () => clearTimeout(timer);
+  },
+};

@@ -1,81 +1,113 @@
 import { describe, expect, it } from "vitest";
 import { Lanes } from "./lanes.ts";
 
+type Cause = "pacing" | "outage";
+
+/** Lanes that rest until these times for this cause, by their number. */
+function resting(cause: Cause, until: Record<number, number>) {
+  const lanes = new Lanes<Cause>();
+  for (const [lane, at] of Object.entries(until)) lanes.schedule(Number(lane), { cause, until: at });
+  return lanes;
+}
+
+/** Takes all that are due, without giving any back. */
+function takeDue(lanes: Lanes<Cause>, now: number) {
+  const taken: (number | undefined)[] = [];
+  while ((lanes.nextDueAt() ?? Number.POSITIVE_INFINITY) <= now) taken.push(lanes.take());
+  return taken;
+}
+
 describe("lanes", () => {
-  it("gives lanes in the order in which they are due", () => {
-    const lanes = new Lanes();
-    lanes.offer(1, 30);
-    lanes.offer(2, 10);
-    lanes.offer(3, 20);
-    expect([lanes.take(30), lanes.take(30), lanes.take(30), lanes.take(30)]).toEqual([2, 3, 1, undefined]);
-  });
-
-  it("gives nothing before it is due", () => {
-    const lanes = new Lanes();
-    lanes.offer(1, 10);
-    expect(lanes.take(9)).toBeUndefined();
+  it("are taken in the order in which they are due, of those due at once in the order in which they came", () => {
+    const lanes = resting("pacing", { 1: 30, 2: 10, 3: 20 });
+    lanes.offer(4, 20);
+    expect(takeDue(lanes, 9)).toEqual([]);
     expect(lanes.nextDueAt()).toBe(10);
-    expect(lanes.take(10)).toBe(1);
-    expect(lanes.nextDueAt()).toBeUndefined();
+    expect(takeDue(lanes, 30)).toEqual([2, 3, 4, 1]);
+    expect([lanes.nextDueAt(), lanes.take(), lanes.out]).toEqual([undefined, undefined, 4]);
   });
 
-  it("gives a lane once until it is given back, whatever is offered meanwhile", () => {
-    const lanes = new Lanes();
+  it("are out once at a time, and come again when more was offered meanwhile", () => {
+    const lanes = new Lanes<Cause>();
     lanes.offer(1, 0);
-    expect(lanes.take(0)).toBe(1);
+    expect(takeDue(lanes, 0)).toEqual([1]);
     lanes.offer(1, 0);
-    expect(lanes.take(0)).toBeUndefined();
-    lanes.again(1, 5);
-    expect(lanes.take(5)).toBe(1);
-    lanes.empty(1);
-    expect(lanes.size).toBe(0);
+    expect(takeDue(lanes, 0)).toEqual([]);
+    lanes.giveBack(1, "empty", 5);
+    expect(takeDue(lanes, 5)).toEqual([1]);
+    lanes.giveBack(1, "empty", 5);
+    expect(takeDue(lanes, 5)).toEqual([]);
+    expect(lanes.out).toBe(0);
   });
 
-  it("moves a waiting lane forward, never back", () => {
-    const lanes = new Lanes();
-    lanes.offer(1, 10);
+  it("go behind those that have waited longer when they have more to do", () => {
+    const lanes = new Lanes<Cause>();
+    lanes.offer(1, 0);
+    lanes.offer(2, 1);
+    lanes.take();
+    lanes.giveBack(1, "more", 2);
+    expect(takeDue(lanes, 2)).toEqual([2, 1]);
+  });
+});
+
+describe("a lane that rests", () => {
+  it("is not moved by an offer", () => {
+    const lanes = resting("pacing", { 1: 100 });
     lanes.offer(1, 5);
-    lanes.offer(1, 20);
-    expect(lanes.nextDueAt()).toBe(5);
-    expect(lanes.take(5)).toBe(1);
-    lanes.empty(1);
-    expect(lanes.take(100)).toBeUndefined();
+    expect(lanes.nextDueAt()).toBe(100);
   });
 
-  it("releases all that wait, oldest wish first, and leaves alone what is out", () => {
-    const lanes = new Lanes();
+  it("is not moved by an offer that came while it was out", () => {
+    const lanes = new Lanes<Cause>();
     lanes.offer(1, 0);
-    lanes.take(0);
-    lanes.offer(2, 9000);
-    lanes.offer(3, 7000);
-    lanes.release(10);
-    expect([lanes.take(10), lanes.take(10), lanes.take(10)]).toEqual([3, 2, undefined]);
+    lanes.take();
+    lanes.offer(1, 0);
+    lanes.giveBack(1, { cause: "outage", until: 100 }, 1);
+    expect(lanes.nextDueAt()).toBe(100);
   });
 
-  it("agrees with a sorted list over a long random history", () => {
-    const lanes = new Lanes();
-    const model = new Map<number, number>();
-    let seed = 42;
-    const random = (below: number) => {
-      seed = (seed * 1103515245 + 12345) % 2147483648;
-      return seed % below;
-    };
-    for (let turn = 0; turn < 5_000; turn++) {
-      const lane = random(50);
-      const dueAt = random(1_000);
-      if (random(3) > 0) {
-        lanes.offer(lane, dueAt);
-        model.set(lane, Math.min(model.get(lane) ?? Number.POSITIVE_INFINITY, dueAt));
-      } else {
-        const first = Math.min(...model.values());
-        const taken = lanes.take(1_000);
-        if (model.size === 0) expect(taken).toBeUndefined();
-        else {
-          expect(model.get(taken as number)).toBe(first);
-          model.delete(taken as number);
-          lanes.empty(taken as number);
-        }
-      }
-    }
+  it("is released by its own cause only, with others in the order in which they would have been due", () => {
+    const lanes = resting("outage", { 2: 9_000, 3: 7_000 });
+    lanes.schedule(4, { cause: "pacing", until: 8_000 });
+    lanes.release("outage", 10);
+    expect(takeDue(lanes, 10)).toEqual([3, 2]);
+    lanes.release("outage", 10);
+    expect(takeDue(lanes, 7_999)).toEqual([]);
+    lanes.release("pacing", 10);
+    expect(takeDue(lanes, 10)).toEqual([4]);
+  });
+
+  it("can be released alone", () => {
+    const lanes = resting("outage", { 1: 100, 2: 100 });
+    lanes.release("outage", 10, 2);
+    lanes.release("pacing", 10, 1);
+    lanes.release("outage", 10, 3);
+    expect(takeDue(lanes, 10)).toEqual([2]);
+  });
+
+  it("does not rest for what was released while it was out", () => {
+    const lanes = new Lanes<Cause>();
+    for (const lane of [1, 2]) lanes.offer(lane, 0);
+    takeDue(lanes, 0);
+    lanes.release("outage", 1);
+    lanes.giveBack(1, { cause: "outage", until: 100 }, 2);
+    lanes.giveBack(2, { cause: "pacing", until: 100 }, 2);
+    expect(takeDue(lanes, 2)).toEqual([1]);
+    lanes.giveBack(1, { cause: "outage", until: 100 }, 2);
+    expect(takeDue(lanes, 99)).toEqual([]);
+  });
+
+  it("is due earlier when something of the same cause is, and never later", () => {
+    const lanes = resting("pacing", { 1: 50 });
+    lanes.schedule(1, { cause: "pacing", until: 70 });
+    expect(lanes.nextDueAt()).toBe(50);
+    lanes.schedule(1, { cause: "outage", until: 10 });
+    expect(lanes.nextDueAt()).toBe(50);
+    lanes.schedule(1, { cause: "pacing", until: 20 });
+    expect(lanes.nextDueAt()).toBe(20);
+    expect(takeDue(lanes, 20)).toEqual([1]);
+    lanes.schedule(1, { cause: "pacing", until: 40 });
+    lanes.giveBack(1, { cause: "pacing", until: 60 }, 21);
+    expect(lanes.nextDueAt()).toBe(40);
   });
 });

@@ -7,6 +7,7 @@ import { Alerts } from "./ops/alerts.ts";
 import { readHealth } from "./ops/health.ts";
 import { logOutages } from "./ops/outage-log.ts";
 import { HotBags } from "./relay/hotbags.ts";
+import { DETACHED_CONCURRENCY } from "./relay/message-lanes.ts";
 import { RELAY_DEFAULTS, Relay } from "./relay/relay.ts";
 import { Replies } from "./replies/replies.ts";
 import type { Settings } from "./settings.ts";
@@ -41,9 +42,9 @@ export async function startSidecar(settings: Settings, log: Logger): Promise<Sid
     ...settings.hotbags,
     timeoutMs: POST_TIMEOUT_MS,
     maxRetryAfterMs: RELAY_DEFAULTS.backoff.maxMs,
-    connections: RELAY_DEFAULTS.concurrency,
+    connections: RELAY_DEFAULTS.concurrency + DETACHED_CONCURRENCY,
   });
-  const replies = new Replies({ store, gateway, clock, log, pace: settings.pace });
+  const replies = new Replies({ store, gateway, clock, log, random: Math.random, pace: settings.pace });
   const relay = new Relay({
     store,
     hotbags,
@@ -67,7 +68,15 @@ export async function startSidecar(settings: Settings, log: Logger): Promise<Sid
         at: Date.parse(sent.at),
       }),
     health: () =>
-      readHealth({ store, relay, gateway, clock, linked: () => listener.linked, outbox: () => listener.outbox }),
+      readHealth({
+        store,
+        relay,
+        replies,
+        gateway,
+        clock,
+        linked: () => listener.linked,
+        outbox: () => listener.outbox,
+      }),
   });
 
   const sweep = async () => {

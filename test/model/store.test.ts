@@ -70,9 +70,8 @@ class World implements Clock {
   async restart() {
     this.store.close();
     this.store = openStore(this.dir, this);
-    for (const command of this.store.commands.interrupted()) {
-      await this.store.commands.settled(command.id, "in_doubt", { reason: "restart", whatsappMessageId: null });
-    }
+    for (const id of this.store.commands.interrupted())
+      await this.store.commands.settled(id, "in_doubt", { reason: "restart", whatsappMessageId: null });
   }
   chatKey(chat: string): number | undefined {
     return this.look.chatKey.get(chat);
@@ -169,11 +168,11 @@ const fail = (chat: string, how: "wait" | "detach" | "dead") =>
     if (how === "detach") expected.detached = true;
   });
 
-const settleDetached = (how: "deliver" | "dead") =>
-  step(`settleDetached(${how})`, async (model, world) => {
-    const actual = world.store.messages.firstDetached();
-    const expected = model.messages.find(({ id, chat }) => id === actual?.message_id && chat === actual?.chat_id);
-    expect(expected === undefined).toBe(!model.messages.some(({ state, detached }) => state === "pending" && detached));
+const settleDetached = (chat: string, how: "deliver" | "dead") =>
+  step(`settleDetached(${chat}, ${how})`, async (model, world) => {
+    const actual = world.store.messages.firstDetachedOf(world.chatKey(chat) ?? -1);
+    const expected = model.messages.find((message) => message.id === actual?.message_id && message.chat === chat);
+    expect(expected === undefined).toBe(head(model, chat, true) === undefined);
     if (!actual || !expected) return;
     expect(expected).toMatchObject({ state: "pending", detached: true });
     if (how === "dead") await world.store.messages.dead(actual.seq, 400, "refused");
@@ -248,7 +247,9 @@ it("keeps its promises over random histories", async () => {
     fc
       .tuple(chat, fc.constantFrom("wait", "detach", "dead" as const))
       .map((args) => fail(...(args as [string, "wait"]))),
-    fc.constantFrom("deliver" as const, "dead" as const).map(settleDetached),
+    fc
+      .tuple(chat, fc.constantFrom("deliver", "dead" as const))
+      .map((args) => settleDetached(...(args as [string, "dead"]))),
     fc
       .tuple(chat, fc.constantFrom("sent", "queued_by_gateway", "in_doubt", "failed", "not_sent", "crash"))
       .map(([where, outcome]) => send(where, outcome as SettledState)),

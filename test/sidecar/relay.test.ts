@@ -81,7 +81,7 @@ describe("delivery", () => {
     hotbags.next({ status: 500 });
     await restart({ options: { backoff: { baseMs: 3_600_000, maxMs: 3_600_000 } } });
     await takeIn("A");
-    await until("a failed attempt is on record", () => running.store.messages.dueOf(1));
+    await until("a failed attempt is on record", () => running.store.messages.headOf(1)?.next_attempt_at);
     await restart();
     await settled(1);
     const [first, second] = attemptsFor("A");
@@ -198,7 +198,7 @@ describe("a clock that jumps between two runs", () => {
     hotbags.faultFor(() => true, { status: 422 }, 3);
     await restart({ options: { backoff: { baseMs: 3_600_000, maxMs: 3_600_000 } } });
     await takeIn("A");
-    await until("a failed attempt is on record", () => running.store.messages.detachedDue());
+    await until("a failed attempt is on record", () => running.store.messages.detachedDueOf(1));
     await restart({ clock: shifted(byMs) });
     await settled(1);
     expect(attemptsFor("A")).toHaveLength(4);

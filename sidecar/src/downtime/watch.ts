@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import type { AccountCode, AccountState, Gateway, StatusReport } from "../gateway/index.ts";
 import type { Alerts } from "../ops/alerts.ts";
 import type { Connection, Store } from "../store/index.ts";
+import { Trouble } from "../trouble.ts";
 import { alertOf } from "./alert.ts";
 import { look, type Seen, type Sighting } from "./window.ts";
 
@@ -45,7 +46,7 @@ export class DowntimeWatch {
   readonly #writing = new Map<string, Promise<void>>();
   readonly #unsubscribe: () => void;
   #telling: Promise<void> | null = null;
-  #failing = false;
+  readonly #trouble = new Trouble();
 
   constructor({ store, gateway, alerts, log }: Parts) {
     this.#store = store;
@@ -90,14 +91,13 @@ export class DowntimeWatch {
     const known = this.#known.get(accountId);
     const written = this.#store.downtimes.record(accountId, seen.connection, seen.downtime).then(
       () => {
-        this.#failing = false;
+        this.#trouble.over();
         this.#known.set(accountId, seen.connection);
         this.#say(accountId, seen, known);
         if (seen.downtime) this.#tell();
       },
       (error: unknown) => {
-        if (!this.#failing) this.#log.error({ err: error }, "how WhatsApp is connected can't be written");
-        this.#failing = true;
+        this.#trouble.say("", () => this.#log.error({ err: error }, "how WhatsApp is connected can't be written"));
       },
     );
     const ended = written.finally(() => this.#writing.delete(accountId));

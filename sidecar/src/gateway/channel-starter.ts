@@ -1,4 +1,5 @@
 import type { Logger } from "pino";
+import { backoffMs } from "../backoff.ts";
 import type { Clock } from "../clock.ts";
 import type { Gateway } from "./types.ts";
 
@@ -18,7 +19,7 @@ const TIMING: StarterTiming = { lookMs: 5_000, settleMs: 5_000, firstWaitMs: 15_
 interface Attempt {
   notBefore: number;
   /** 0: seen stopped, not started yet. */
-  waitMs: number;
+  starts: number;
 }
 
 /**
@@ -54,9 +55,9 @@ export class ChannelStarter {
     const now = this.#clock.uptimeMs();
     for (const [accountId, { code }] of this.#gateway.state.accounts) {
       const attempt = this.#attempts.get(accountId);
-      if (code !== "stopped" && attempt?.waitMs === 0) this.#attempts.delete(accountId);
+      if (code !== "stopped" && attempt?.starts === 0) this.#attempts.delete(accountId);
       else if (code === "stopped" && !attempt)
-        this.#attempts.set(accountId, { notBefore: now + this.#timing.settleMs, waitMs: 0 });
+        this.#attempts.set(accountId, { notBefore: now + this.#timing.settleMs, starts: 0 });
       else if (!attempt || now < attempt.notBefore) continue;
       else if (code === "stopped") void this.#start(accountId, attempt, now);
       else if (code === "connected") this.#attempts.delete(accountId);
@@ -64,8 +65,9 @@ export class ChannelStarter {
   }
 
   async #start(accountId: string, before: Attempt, now: number): Promise<void> {
-    const waitMs = Math.min(before.waitMs * 2 || this.#timing.firstWaitMs, this.#timing.maxWaitMs);
-    this.#attempts.set(accountId, { notBefore: now + waitMs, waitMs });
+    const starts = before.starts + 1;
+    const waitMs = backoffMs({ baseMs: this.#timing.firstWaitMs, maxMs: this.#timing.maxWaitMs }, starts);
+    this.#attempts.set(accountId, { notBefore: now + waitMs, starts });
     const about = { account: accountId, next_attempt_ms: waitMs };
     this.#log.warn(about, "gateway: OpenClaw has given up on WhatsApp; starting it again");
     const outcome = await this.#gateway.startChannel(accountId);

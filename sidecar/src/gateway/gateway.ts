@@ -1,5 +1,6 @@
 import { maskAddress } from "@hotbags/shared";
 import { systemClock } from "../clock.ts";
+import { Trouble } from "../trouble.ts";
 import { type HelloOk, startAnswer } from "./answers.ts";
 import { HISTORY_ROWS, keysIn, sessionKeyOf } from "./history.ts";
 import { openLink } from "./link.ts";
@@ -22,6 +23,7 @@ export function openGateway(options: GatewayOptions): Gateway {
   const listeners = new Set<(state: GatewayState) => void>();
   const reports = new Set<(report: StatusReport) => void>();
   let state: GatewayState = { link: "connecting", process: null, accounts: new Map() };
+  const linkTrouble = new Trouble();
   /** OpenClaw's own default, until the gateway names another. */
   let agentId = "main";
 
@@ -54,6 +56,7 @@ export function openGateway(options: GatewayOptions): Gateway {
   }
 
   function up(hello: HelloOk): void {
+    linkTrouble.over();
     const { bootId, version } = hello.server;
     const process: GatewayProcess | null = bootId === undefined ? null : { id: bootId, version };
     log.info({ gateway_process: bootId, version }, "gateway: connected");
@@ -68,9 +71,8 @@ export function openGateway(options: GatewayOptions): Gateway {
   }
 
   function trouble(found: LinkTrouble): void {
-    // Said once per change, not once per attempt: a gateway that is down for a night must not fill the log.
-    const news = state.link !== found.link || gist(state.reason) !== gist(found.reason);
-    if (news) log.warn({ link: found.link }, `gateway: ${found.reason}`);
+    const gist = `${found.link} ${found.reason.replace(DIGITS, "")}`;
+    linkTrouble.say(gist, () => log.warn({ link: found.link }, `gateway: ${found.reason}`));
     status.stop();
     change({ ...found, process: null, accounts: status.forget() });
   }
@@ -148,8 +150,8 @@ export function openGateway(options: GatewayOptions): Gateway {
   };
 }
 
-/** A reason without its numbers, which may differ from attempt to attempt. */
-const gist = (reason: string | undefined) => reason?.replace(/\d+/g, "");
+/** The numbers in a reason, which may differ from attempt to attempt. */
+const DIGITS = /\d+/g;
 
 /** Whether a change is none for those who listen: times and counters of an account change with every message. */
 function sameForOthers(a: GatewayState, b: GatewayState): boolean {

@@ -1,15 +1,13 @@
 import { VERSION } from "@hotbags/shared";
 import { GatewayClient } from "@openclaw/gateway-client";
 import type { Logger } from "pino";
+import { backoffMs } from "../backoff.ts";
 import { type HelloOk, helloOk } from "./answers.ts";
 import { type LinkTrouble, troubleOf } from "./refusal.ts";
 import type { GatewayTiming } from "./types.ts";
 
 /** What we ask for: read for status and history, write for `send`, admin for `channels.start` and nothing else. */
 const SCOPES = ["operator.read", "operator.write", "operator.admin"];
-
-/** Where the wait between two attempts stops growing is set by `GatewayTiming`; this is how it grows. */
-const BACKOFF_FACTOR = 2;
 
 interface LinkEvents {
   up(hello: HelloOk): void;
@@ -30,7 +28,9 @@ export function openLink(url: string, token: string, log: Logger, timing: Gatewa
   let client: GatewayClient | null = null;
   let up = false;
   let closed = false;
-  let waitMs = timing.reconnectMinMs;
+  const backoff = { baseMs: timing.reconnectMinMs, maxMs: timing.reconnectMaxMs };
+  /** Connections in a row that ended before the gateway's hello, or with it. */
+  let failures = 0;
   let timer: NodeJS.Timeout | undefined;
   const ending = new Set<Promise<void>>();
 
@@ -58,7 +58,7 @@ export function openLink(url: string, token: string, log: Logger, timing: Gatewa
           return;
         }
         clearTimeout(timer);
-        waitMs = timing.reconnectMinMs;
+        failures = 0;
         up = true;
         events.up(parsed.data);
       },
@@ -88,8 +88,8 @@ export function openLink(url: string, token: string, log: Logger, timing: Gatewa
     clearTimeout(timer);
     stop(current);
     if (closed) return;
-    timer = setTimeout(connect, trouble.link === "refused" ? timing.refusedRetryMs : waitMs);
-    waitMs = Math.min(waitMs * BACKOFF_FACTOR, timing.reconnectMaxMs);
+    failures += 1;
+    timer = setTimeout(connect, trouble.link === "refused" ? timing.refusedRetryMs : backoffMs(backoff, failures));
     events.trouble(trouble);
   }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ERROR_TABLE, type GatewayError, outcomeOf, outcomeOfAskingAgain, type SendOutcome } from "./outcome.ts";
+import { ERROR_TABLE, type GatewayError, outcomeOfAskingAgain, outcomeOfFailure, type SendOutcome } from "./outcome.ts";
 
 const process = { id: "boot-1", version: "2026.9.6" };
 
@@ -70,7 +70,7 @@ const ANSWERS: readonly [what: string, error: GatewayError, kind: SendOutcome["k
   ],
 ];
 
-const answered = (error: GatewayError) => outcomeOf({ at: "answer", error }, process);
+const answered = (error: GatewayError) => outcomeOfFailure({ at: "answer", error }, process);
 
 describe("what an error answer to send proves", () => {
   it.each(ANSWERS)("%s", (_what, error, kind) => {
@@ -81,7 +81,7 @@ describe("what an error answer to send proves", () => {
     const example = ANSWERS[at]?.[1];
     expect(ERROR_TABLE.find(({ matches }) => example && matches(example))).toBe(row);
     expect(ANSWERS[at]?.[2]).toBe(row.verdict === "partial" ? "in_doubt" : row.verdict);
-    const outcome = example && outcomeOf({ at: "answer", error: example }, process);
+    const outcome = example && outcomeOfFailure({ at: "answer", error: example }, process);
     expect(outcome?.kind === "in_doubt" && outcome.partial === true).toBe(row.verdict === "partial");
   });
 
@@ -128,14 +128,14 @@ describe("what an error answer to send proves", () => {
 
 describe("what no answer proves", () => {
   it("never written: not sent", () => {
-    expect(outcomeOf({ at: "before_write", reason: "no link" }, process)).toEqual({
+    expect(outcomeOfFailure({ at: "before_write", reason: "no link" }, process)).toEqual({
       kind: "not_sent",
       reason: "no link",
     });
   });
 
   it("written and no answer: in doubt, with the process that was asked", () => {
-    const outcome = outcomeOf({ at: "no_answer", reason: "the link broke" }, process);
+    const outcome = outcomeOfFailure({ at: "no_answer", reason: "the link broke" }, process);
     expect(outcome).toEqual({ kind: "in_doubt", reason: "the link broke", process });
   });
 });

@@ -8,8 +8,11 @@ export type SendOutcome =
   | { readonly kind: "queued_by_gateway"; readonly reason: string }
   /** Not sent, and the same request would be refused again. */
   | { readonly kind: "failed"; readonly reason: string }
-  /** Not sent; it may be tried again, not before `retryAfterMs` where that is given. */
-  | { readonly kind: "not_sent"; readonly reason: string; readonly retryAfterMs?: number }
+  /**
+   * Not sent; it may be tried again, not before `retryAfterMs` where that is given. `action`: it will be refused
+   * again until the operator has done this; without it, it passes by itself.
+   */
+  | { readonly kind: "not_sent"; readonly reason: string; readonly retryAfterMs?: number; readonly action?: string }
   /**
    * It may have been sent. `process` is the gateway that was asked; null if it did not say who it is. `partial`: a part of it was sent
    * for sure and the rest was not, so no later proof of a send settles it.
@@ -46,6 +49,8 @@ interface Row {
   readonly matches: (error: GatewayError) => boolean;
   readonly verdict: Verdict;
   readonly means: string;
+  /** What only the operator can do about it. */
+  readonly action?: string;
 }
 
 const detail = (error: GatewayError, name: string): unknown =>
@@ -116,6 +121,7 @@ export const ERROR_TABLE: readonly Row[] = [
     matches: (error) => error.code === "FORBIDDEN",
     verdict: "not_sent",
     means: "the gateway does not let this token send",
+    action: "Set OPENCLAW_GATEWAY_TOKEN to gateway.auth.token of openclaw.json, which may do all; restart the sidecar.",
   },
   {
     when: "INVALID_REQUEST, lost authority of an agent runtime: the one INVALID_REQUEST that can follow a delivery (not for our kind of client)",
@@ -129,6 +135,9 @@ export const ERROR_TABLE: readonly Row[] = [
       error.code === "INVALID_REQUEST" && MISCONFIGURED.some((start) => error.message.startsWith(start)),
     verdict: "not_sent",
     means: "the gateway is not set up to send on WhatsApp",
+    action:
+      "Install the WhatsApp plugin that this bridge is made for, name it in plugins.allow of openclaw.json, " +
+      "and restart the gateway.",
   },
   {
     when: "INVALID_REQUEST: parameters, account or target",
@@ -139,7 +148,7 @@ export const ERROR_TABLE: readonly Row[] = [
 ];
 
 /** What a failure proves. Pure. `process` is the gateway that was asked. */
-export function outcomeOf(failure: SendFailure, process: GatewayProcess | null): SendOutcome {
+export function outcomeOfFailure(failure: SendFailure, process: GatewayProcess | null): SendOutcome {
   if (failure.at === "before_write") return { kind: "not_sent", reason: failure.reason };
   if (failure.at === "no_answer") return { kind: "in_doubt", reason: failure.reason, process };
   const { error } = failure;
@@ -154,6 +163,7 @@ export function outcomeOf(failure: SendFailure, process: GatewayProcess | null):
         kind: "not_sent",
         reason,
         ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
+        ...(row.action === undefined ? {} : { action: row.action }),
       };
     case "partial":
       return { kind: "in_doubt", reason, process, partial: true };

@@ -3,7 +3,7 @@ import { GatewayClientRequestTimeoutError, isGatewayProtocolResponseError } from
 import { sendAnswer } from "./answers.ts";
 import type { Link } from "./link.ts";
 import { literal } from "./literal.ts";
-import { outcomeOf, type SendFailure, type SendOutcome } from "./outcome.ts";
+import { outcomeOfFailure, type SendFailure, type SendOutcome } from "./outcome.ts";
 import type { GatewayProcess } from "./process.ts";
 import { safeReason } from "./reason.ts";
 import type { SendRequest } from "./types.ts";
@@ -59,7 +59,7 @@ export async function sendOver(
     const parsed = sendAnswer.safeParse(answer);
     return { kind: "sent", whatsappMessageId: parsed.success ? (parsed.data.messageId ?? null) : null };
   } catch (error) {
-    return outcomeOf(failureOf(error, written), process);
+    return outcomeOfFailure(failureOf(error, written), process);
   }
 }
 

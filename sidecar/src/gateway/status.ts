@@ -1,6 +1,7 @@
 import { describeIssues } from "@hotbags/shared";
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
+import { Trouble } from "../trouble.ts";
 import { type AccountState, accountState, readAccount } from "./account.ts";
 import { channelsStatus } from "./answers.ts";
 import type { Link } from "./link.ts";
@@ -49,7 +50,7 @@ export function watchStatus(
   /** Grows with `ask`, `forget` and `stop`: an answer to a question from before one of them is dropped. */
   let round = 0;
   let running = false;
-  let failing = false;
+  const trouble = new Trouble();
   let timer: NodeJS.Timeout | undefined;
 
   const isFresh = () => clock.uptimeMs() - knownAt <= timing.freshMs;
@@ -90,7 +91,7 @@ export function watchStatus(
       changed(forgetAll(), false);
       return;
     }
-    failing = false;
+    trouble.over();
     const again = !isFresh();
     knownAt = asked.uptimeMs;
     const now = (parsed.data.channelAccounts.whatsapp ?? []).map(
@@ -101,10 +102,8 @@ export function watchStatus(
     answered(new Map(now), asked);
   }
 
-  /** Once per failing, not once per question: a bad night must not fill the log. */
   function complain(reason: string): void {
-    if (!failing) log.warn({ reason }, "gateway: channels.status failed");
-    failing = true;
+    trouble.say("", () => log.warn({ reason }, "gateway: channels.status failed"));
   }
 
   function forgetAll(): Accounts {

@@ -2,6 +2,7 @@ import type { Clock } from "../clock.ts";
 import type { AccountState, Gateway } from "../gateway/index.ts";
 import type { OutboxStatus } from "../intake/link.ts";
 import type { Relay } from "../relay/relay.ts";
+import type { Replies } from "../replies/replies.ts";
 import type { Failure, Store } from "../store/index.ts";
 
 /** A message or reply that waits longer than this is a customer who waits. */
@@ -13,6 +14,7 @@ const SHOWN_DOWNTIMES = 5;
 interface HealthParts {
   store: Store;
   relay: Relay;
+  replies: Replies;
   gateway: Gateway;
   clock: Clock;
   linked(): boolean;
@@ -23,7 +25,7 @@ interface HealthParts {
  * Whether messages flow: bad when a link is down, WhatsApp is not connected, a write fails, or something waits too long. A quiet night is good.
  * Holds counts and sentences; no customer's number, text or token.
  */
-export function readHealth({ store, relay, gateway, clock, linked, outbox }: HealthParts) {
+export function readHealth({ store, relay, replies, gateway, clock, linked, outbox }: HealthParts) {
   const counts = store.counters.read();
   const now = clock.now();
   const waits = (since: number | null) => (since === null ? 0 : Math.max(0, now - since));
@@ -50,6 +52,7 @@ export function readHealth({ store, relay, gateway, clock, linked, outbox }: Hea
   const parked = outbox()?.parked_messages ?? 0;
   if (parked > 0) problems.push(`the plugin holds ${parked} message(s) that can't be forwarded: see the gateway's log`);
   if (breakerOpen) problems.push(lastFailure?.error ?? "Hot Bags does not answer");
+  problems.push(...replies.status.problems);
   if (messageWaitMs > MAX_WAIT_MS)
     problems.push(`a message has waited ${Math.round(messageWaitMs / 60_000)} minutes for Hot Bags`);
   if (replyWaitMs > MAX_WAIT_MS)

@@ -1,4 +1,4 @@
-import { type Backoff, backoffMs } from "./backoff.ts";
+import { type Backoff, backoffMs } from "../backoff.ts";
 
 export type Permission = "go" | "probe" | "wait";
 
@@ -31,12 +31,20 @@ export class Breaker {
     return this.#probing ? undefined : (this.#probeAt ?? undefined);
   }
 
-  /** Asks to send something now. After `probe` the answer must be told with `succeeded` or `failed`. */
+  /**
+   * Asks to send something now. After `probe` the answer must be told with `succeeded` or `failed`, or with `forgo`
+   * that there was none.
+   */
   ask(now: number): Permission {
     if (this.#probeAt === null) return "go";
     if (this.#probing || now < this.#probeAt) return "wait";
     this.#probing = true;
     return "probe";
+  }
+
+  /** The probe came to no POST: another one may go at once. */
+  forgo(): void {
+    this.#probing = false;
   }
 
   /** The backend answered. Returns true when that closed the breaker. */

@@ -1,17 +1,19 @@
 import { step, transportSessionId } from "@hotbags/shared";
 import type { Logger } from "pino";
-import type { Clock } from "../clock.ts";
-import { Lanes } from "../lanes.ts";
-import { type PendingMessage, type Store, StoreUnwritableError } from "../store/index.ts";
+import { type Backoff, backoffMs } from "../backoff.ts";
+import type { Clock, Timers } from "../clock.ts";
+import type { Rest, Verdict } from "../lanes.ts";
+import { isDamage, type PendingMessage, RowUnreadableError, type Store } from "../store/index.ts";
+import { RESTORE, StoreFaults } from "../store-faults.ts";
 import { announce } from "./announce.ts";
-import { type Backoff, backoffMs } from "./backoff.ts";
 import { Body, findLost } from "./body.ts";
 import { Breaker } from "./breaker.ts";
 import type { HotBags } from "./hotbags.ts";
+import { type Cause, MessageLanes } from "./message-lanes.ts";
 import type { Outcome } from "./outcome.ts";
 
 export interface RelayOptions {
-  /** POSTs under way at once, over all chats. */
+  /** POSTs under way at once, over all chats. Those of detached messages come on top. */
   concurrency: number;
   /** Waits of one message between its attempts. */
   backoff: Backoff;
@@ -32,32 +34,31 @@ export const RELAY_DEFAULTS: RelayOptions = {
   maxRetryingMs: 24 * 3_600_000,
 };
 
-/** The lane of all detached messages: those that failed by their own fault wait here, one at a time, out of their chats' way. Chats count from 1. */
-const DETACHED = 0;
-
-/** Wait before a result that could not be written is obtained again. The same key brings the same answer, so nothing is lost by asking. */
-const STORE_RETRY_MS = 1_000;
-
 interface RelayParts {
   store: Store;
   hotbags: HotBags;
   clock: Clock;
+  timers?: Timers | undefined;
   log: Logger;
   random: () => number;
   /** Told of a chat that has new commands to execute. */
   onCommands(chat: number): void;
 }
 
+/** A message that was POSTed, and what came of it. */
+interface Posted {
+  message: PendingMessage;
+  outcome: Outcome;
+  log: Logger;
+}
+
 /** Takes pending messages to Hot Bags: in order within a chat, chats side by side, again until it works or the limit is reached. */
 export class Relay {
   readonly #parts: RelayParts;
   readonly #options: RelayOptions;
-  readonly #lanes = new Lanes();
   readonly #breaker: Breaker;
-  readonly #underWay = new Set<Promise<void>>();
-  #timer: NodeJS.Timeout | undefined;
-  #unsubscribe = () => {};
-  #running = false;
+  readonly #lanes: MessageLanes;
+  readonly #faults: StoreFaults;
   #lastSuccessAt: number | null = null;
   #lastFailure: { at: number; error: string } | null = null;
 
@@ -65,31 +66,35 @@ export class Relay {
     this.#parts = parts;
     this.#options = options;
     this.#breaker = new Breaker(options.breakerThreshold, options.probeBackoff, parts.random);
+    this.#faults = new StoreFaults(parts);
+    this.#lanes = new MessageLanes({
+      clock: parts.clock,
+      timers: parts.timers,
+      concurrency: options.concurrency,
+      breaker: this.#breaker,
+      faults: this.#faults,
+      runChat: (chat, probe) => this.#runChat(chat, probe),
+      runDetached: (chat, probe) => this.#runDetached(chat, probe),
+    });
   }
 
   /** Takes up what waits in the store. */
   start(): void {
-    this.#running = true;
-    for (const { chat, next_attempt_at } of this.#parts.store.messages.laneHeads())
-      this.#lanes.offer(chat, this.#dueAt(next_attempt_at));
-    this.#offerDetached();
-    this.#unsubscribe = this.#parts.store.onOutage(() => this.#pump());
-    this.#pump();
+    const { messages } = this.#parts.store;
+    for (const { chat, next_attempt_at } of messages.laneHeads())
+      this.#lanes.chats.schedule(chat, "backoff", this.#dueAt(next_attempt_at));
+    for (const { chat, next_attempt_at } of messages.detachedHeads())
+      this.#lanes.detached.schedule(chat, "backoff", this.#dueAt(next_attempt_at));
   }
 
   /** A message of this chat was accepted. */
   offer(chat: number): void {
-    if (!this.#running) return;
-    this.#lanes.offer(chat, this.#parts.clock.uptimeMs());
-    this.#pump();
+    this.#lanes.chats.offer(chat);
   }
 
   /** Begins no more attempts and waits for those under way. */
   async stop(): Promise<void> {
-    this.#running = false;
-    clearTimeout(this.#timer);
-    this.#unsubscribe();
-    await Promise.allSettled(this.#underWay);
+    await this.#lanes.stop();
   }
 
   /** What an operator wants to know of the way to Hot Bags. Times are wall-clock ms. */
@@ -98,73 +103,90 @@ export class Relay {
       breakerOpen: this.#breaker.open,
       lastSuccessAt: this.#lastSuccessAt,
       lastFailure: this.#lastFailure,
-      underWay: this.#underWay.size,
+      underWay: this.#lanes.underWay,
     };
   }
 
-  #pump(): void {
-    // An answer that can't be written down would only be asked for again.
-    if (!this.#running || this.#parts.store.outage) return;
-    clearTimeout(this.#timer);
-    const now = this.#parts.clock.uptimeMs();
-    while (this.#underWay.size < this.#options.concurrency) {
-      const dueAt = this.#lanes.nextDueAt();
-      if (dueAt === undefined) return;
-      // An open breaker asks for its own probes, whatever lane is next; a closed one leaves it to the lanes.
-      if (!this.#breaker.open && dueAt > now) break;
-      const permission = this.#breaker.ask(now);
-      if (permission === "wait") break;
-      const lane = this.#lanes.take(permission === "probe" ? Number.POSITIVE_INFINITY : now);
-      if (lane === undefined) return;
-      const attempt = this.#attempt(lane, permission === "probe").finally(() => {
-        this.#underWay.delete(attempt);
-        this.#pump();
-      });
-      this.#underWay.add(attempt);
-    }
-    this.#arm();
+  async #runChat(chat: number, probe: boolean): Promise<Verdict<Cause>> {
+    const end = await this.#deliver(() => this.#parts.store.messages.headOf(chat), false, probe);
+    this.#faults.passed(chat);
+    if (end === "nothing") return "empty";
+    return end === "through" ? "more" : end;
   }
 
-  #arm(): void {
-    if (this.#underWay.size >= this.#options.concurrency) return;
-    const at = this.#breaker.open ? this.#breaker.probeAt : this.#lanes.nextDueAt();
-    if (at === undefined) return;
-    this.#timer = setTimeout(() => this.#pump(), Math.max(0, Math.ceil(at - this.#parts.clock.uptimeMs())));
+  async #runDetached(chat: number, probe: boolean): Promise<Verdict<Cause>> {
+    const { messages } = this.#parts.store;
+    const end = await this.#deliver(() => messages.firstDetachedOf(chat), true, probe);
+    this.#faults.passed(-chat);
+    if (typeof end === "object" && end.cause !== "backoff") return end;
+    // Another one may be due before the one that failed.
+    const due = messages.detachedDueOf(chat);
+    return due === undefined ? "empty" : { cause: "backoff", until: this.#dueAt(due) };
   }
 
-  /** One POST for the head of a lane. Never rejects. */
-  async #attempt(lane: number, probe: boolean): Promise<void> {
-    const { store, clock } = this.#parts;
-    const next = lane === DETACHED ? store.messages.firstDetached() : store.messages.headOf(lane);
-    if (!next) {
-      if (probe) this.#breaker.failed(clock.uptimeMs(), { probe, waitMs: 0 });
-      this.#lanes.empty(lane);
-      return;
-    }
-    const log = this.#logOf(next);
-    let message: PendingMessage;
+  /** Takes the message that `read` gives as far as it gets. Throws when the store fails. */
+  async #deliver(
+    read: () => PendingMessage | undefined,
+    wasDetached: boolean,
+    probe: boolean,
+  ): Promise<"nothing" | "through" | Rest<Cause>> {
+    let posted: Posted | undefined;
     try {
-      message = await this.#withoutLostFiles(next, log);
+      posted = await this.#post(read, probe);
+      if (!posted) return "nothing";
+      const end = await this.#settle(posted, probe);
+      this.#faults.forget(posted.message.seq);
+      return end;
     } catch (error) {
-      log.error({ err: error }, "the message can't be made ready; trying again");
-      if (probe) this.#breaker.failed(clock.uptimeMs(), { probe });
-      this.#lanes.again(lane, clock.uptimeMs() + STORE_RETRY_MS);
-      return;
+      const seq = error instanceof RowUnreadableError ? error.row : posted?.message.seq;
+      if (seq === undefined || !(error instanceof RowUnreadableError || isDamage(error))) throw error;
+      return this.#faults.damaged(seq) ?? (await this.#giveUp(seq, wasDetached, posted, error));
     }
-    step("post:before");
-    const outcome = await this.#parts.hotbags.post(message, new Body(message, store.files));
-    step("post:after");
-    this.#tellBreaker(outcome, probe, log);
+  }
+
+  /** One POST of the message that `read` gives, if there is one. The breaker has heard of its outcome. */
+  async #post(read: () => PendingMessage | undefined, probe: boolean): Promise<Posted | undefined> {
+    const { store, hotbags } = this.#parts;
+    let isBreakerTold = !probe;
     try {
-      const waitMs = await this.#settle(message, outcome, probe, log);
-      if (waitMs > 0) this.#lanes.again(lane, clock.uptimeMs() + waitMs);
-      else this.#advance(lane);
-    } catch (error) {
-      // An outage of the store has its own line in the log.
-      if (!(error instanceof StoreUnwritableError))
-        log.error({ err: error }, "the outcome of an attempt can't be written; asking again");
-      this.#lanes.again(lane, clock.uptimeMs() + STORE_RETRY_MS);
+      const next = read();
+      if (!next) return undefined;
+      const log = this.#logOf(next);
+      const message = await this.#withoutLostFiles(next, log);
+      step("post:before");
+      const outcome = await hotbags.post(message, new Body(message, store.files));
+      step("post:after");
+      this.#tellBreaker(outcome, probe, log);
+      isBreakerTold = true;
+      return { message, outcome, log };
+    } finally {
+      if (!isBreakerTold) {
+        this.#breaker.forgo();
+        this.#lanes.look();
+      }
     }
+  }
+
+  /**
+   * Goes on without a message that a damaged page keeps from being read or settled. What Hot Bags has answered is not
+   * lost.
+   */
+  async #giveUp(seq: number, wasDetached: boolean, posted: Posted | undefined, error: unknown): Promise<"through"> {
+    const { store, onCommands } = this.#parts;
+    const log = posted?.log ?? this.#parts.log.child({ seq });
+    if (posted?.outcome.kind === "answered") {
+      const { message, outcome } = posted;
+      const recorded = await store.messages.giveUpDelivered(message, wasDetached, outcome.commands);
+      log.error({ err: error, alarm: true }, `delivered to Hot Bags, but that can't be written. ${RESTORE}`);
+      announce(recorded, log);
+      if (recorded.some(({ outcome }) => outcome === "pending")) onCommands(message.chat);
+    } else {
+      await store.messages.giveUp(seq, wasDetached, "a page of the database is damaged");
+      const what = "can't be read or written; given up, it is a dead letter now";
+      log.error({ err: error, alarm: true }, `message ${seq} ${what}. ${RESTORE}`);
+    }
+    this.#faults.forget(seq);
+    return "through";
   }
 
   /** The message with a body that can be sent: what can't be read any more is left out of it for good, and that is on disk before it is sent. */
@@ -177,21 +199,13 @@ export class Relay {
     return store.messages.filesLost(message, lost);
   }
 
-  /** The lane's message is settled or detached: on to its next, if there is one. */
-  #advance(lane: number): void {
-    const { messages } = this.#parts.store;
-    const due = lane === DETACHED ? messages.detachedDue() : messages.dueOf(lane);
-    if (due === undefined) this.#lanes.empty(lane);
-    else this.#lanes.again(lane, this.#dueAt(due));
-  }
-
   #tellBreaker(outcome: Outcome, probe: boolean, log: Logger): void {
     const { clock } = this.#parts;
     if (outcome.kind !== "backend") {
       this.#lastSuccessAt = clock.now();
       if (!this.#breaker.succeeded()) return;
       log.info("Hot Bags answers again");
-      this.#lanes.release(clock.uptimeMs());
+      this.#lanes.release();
       return;
     }
     this.#lastFailure = { at: clock.now(), error: outcome.error };
@@ -201,11 +215,15 @@ export class Relay {
       atOnce: outcome.alarm,
     });
     if (opened) log.error({ alarm: outcome.alarm === true }, `${outcome.error}; holding all messages and probing`);
+    if (probe) this.#lanes.look();
   }
 
-  /** Writes the outcome down. Returns how long the lane waits before it repeats this message, ms; 0 when it is through with it. */
-  async #settle(message: PendingMessage, outcome: Outcome, probe: boolean, log: Logger): Promise<number> {
-    const { store, clock } = this.#parts;
+  /**
+   * Writes the outcome down. Returns for what the lane rests before it repeats this message; `through`: it is done
+   * with it.
+   */
+  async #settle({ message, outcome, log }: Posted, probe: boolean): Promise<"through" | Rest<Cause>> {
+    const { store, clock, random, onCommands } = this.#parts;
     if (outcome.kind === "answered") {
       const recorded = await store.messages.delivered(message.seq, outcome.status, outcome.response, outcome.commands);
       log.info(
@@ -213,16 +231,15 @@ export class Relay {
         "delivered to Hot Bags",
       );
       announce(recorded, log);
-      if (recorded.some(({ outcome }) => outcome === "pending")) this.#parts.onCommands(message.chat);
-      return 0;
+      if (recorded.some(({ outcome }) => outcome === "pending")) onCommands(message.chat);
+      return "through";
     }
-    // A probe asks for the backend, not for the message: its failure is not counted against whoever happened to be asked.
     if (outcome.kind === "backend" && probe) {
       log.warn({ status: outcome.status }, `${outcome.error}; still holding`);
-      return this.#options.probeBackoff.maxMs;
+      return this.#afterProbe(message);
     }
     const attempts = message.attempts + 1;
-    const jitter = backoffMs(this.#options.backoff, attempts, this.#parts.random);
+    const jitter = backoffMs(this.#options.backoff, attempts, random);
     const waitMs = outcome.kind === "backend" ? Math.max(jitter, outcome.retryAfterMs ?? 0) : jitter;
     if (attempts >= this.#options.maxAttempts || message.retrying_ms + waitMs >= this.#options.maxRetryingMs) {
       await store.messages.dead(message.seq, outcome.status, outcome.error);
@@ -230,7 +247,7 @@ export class Relay {
         { status: outcome.status, attempts, alarm: true },
         `${outcome.error}; given up, it is a dead letter now`,
       );
-      return 0;
+      return "through";
     }
     const detach = outcome.kind === "message";
     const left = await store.messages.failed(message.seq, {
@@ -244,14 +261,22 @@ export class Relay {
     // Only Hot Bags can mend it, and until then the customer hears nothing. Said once a message, not once an attempt.
     if (left) log.error({ ...about, alarm: true }, `${outcome.error}; trying again apart from its chat`);
     else log.warn(about, outcome.error);
-    if (!detach) return Math.max(1, waitMs);
-    this.#offerDetached();
-    return 0;
+    const until = clock.uptimeMs() + waitMs;
+    if (!detach) return { cause: "backoff", until };
+    this.#lanes.detached.schedule(message.chat, "backoff", until);
+    return "through";
   }
 
-  #offerDetached(): void {
-    const due = this.#parts.store.messages.detachedDue();
-    if (due !== undefined) this.#lanes.offer(DETACHED, this.#dueAt(due));
+  /**
+   * A probe asks for the backend, not for the message: its failure is not counted against whoever happened to be
+   * asked. What the message had booked before is waited for to its end. One that had nothing to wait for can be the
+   * next probe too, but those that have waited for longer come before it.
+   */
+  #afterProbe(message: PendingMessage): Rest<Cause> {
+    const now = this.#parts.clock.uptimeMs();
+    const dueAt = this.#dueAt(message.next_attempt_at);
+    if (dueAt > now) return { cause: "backoff", until: dueAt };
+    return { cause: "breaker", until: this.#breaker.probeAt ?? now };
   }
 
   /** A stored wall-clock time as a monotonic one. Never further away than the longest wait: the clock may have been set back since. */

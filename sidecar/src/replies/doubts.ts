@@ -1,176 +1,289 @@
 import { transportSessionId } from "@hotbags/shared";
 import type { Logger } from "pino";
-import type { Clock } from "../clock.ts";
-import { type Gateway, literal, stillRemembers } from "../gateway/index.ts";
-import type { Store, WaitingCommand } from "../store/index.ts";
+import { type Backoff, Retries } from "../backoff.ts";
+import type { Clock, Timers } from "../clock.ts";
+import { type Gateway, type SendOutcome, stillRemembers } from "../gateway/index.ts";
+import { type Admission, LaneRunner } from "../lane-runner.ts";
+import type { Verdict } from "../lanes.ts";
+import { isDamage, RowUnreadableError, type Store } from "../store/index.ts";
+import { RESTORE, StoreFaults } from "../store-faults.ts";
 import type { Observations } from "./observations.ts";
+import { type Doubt, MAX_OPEN_DOUBTS, OpenDoubts, type Proof } from "./open-doubts.ts";
 
 /** A gateway that can't say what it knows is asked this often before its silence counts as an answer. */
 const MAX_QUESTIONS = 3;
 
-/** Doubts from earlier runs that are looked into again at start. Older ones are the operator's. */
-const MAX_TAKEN_OVER = 1_000;
+/** Waits between these questions. */
+const UNANSWERED_BACKOFF: Backoff = { baseMs: 1_000, maxMs: 10_000 };
 
-interface Doubt {
-  command: WaitingCommand;
-  /** The gateway process that has been asked in vain; another one may know more. */
-  askedProcess: string | null;
-  questions: number;
+/**
+ * Chats whose doubts are looked into at once: of urgent ones, as many as can have been sending when the last run
+ * ended, and of all others. Reading a transcript can take the gateway half a minute.
+ */
+const URGENT_CONCURRENCY = 8;
+const OTHER_CONCURRENCY = 1;
+
+/** Stands for the process of a gateway that does not say which one it is. */
+const NAMELESS = "";
+
+/** Why a lane rests: the gateway could not say what it knows; the store could not be read or written. */
+type Cause = "unanswered" | "store";
+
+interface DoubtsParts {
+  store: Store;
+  gateway: Gateway;
+  clock: Clock;
+  timers?: Timers | undefined;
+  log: Logger;
+  random: () => number;
+  observations: Observations;
+  /** Whether a send is under way in this chat. */
+  isSending(chat: number): boolean;
+  /** Told of a chat when `holds` may be over. */
+  onSettled(chat: number): void;
 }
 
 /**
- * Commands that may or may not have been sent. Each is settled where there is proof: the gateway's transcript holds its key, or the gateway was seen to send it, or the same gateway
- * process still remembers the key, so that asking again can't send twice. Without proof it stays in doubt for the operator, and is never sent again.
+ * Commands that may or may not have been sent. Each is settled where there is proof: the gateway's transcript holds
+ * its key, or the gateway was seen to send it, or the same gateway process still remembers the key, so that asking
+ * again can't send twice. Each gateway process is asked once. Without proof a doubt is raised once, over restarts
+ * too, stays for the operator, and is never sent again.
  */
 export class Doubts {
-  readonly #store: Store;
-  readonly #gateway: Gateway;
-  readonly #clock: Clock;
-  readonly #log: Logger;
-  readonly #observations: Observations;
-  readonly #isSending: (chat: number) => boolean;
-  readonly #open = new Map<number, Doubt>();
-  #pass: Promise<void> | null = null;
-  #stopped = false;
+  readonly #parts: DoubtsParts;
+  readonly #open = new OpenDoubts();
+  readonly #faults: StoreFaults;
+  /** By chat. */
+  readonly #unanswered: Retries<number>;
+  /**
+   * A lane a chat: those of its doubts that hold its replies, or are settled as soon as that is written. They never
+   * wait for the others.
+   */
+  readonly #urgent: LaneRunner<Cause>;
+  /** A lane a chat: all others. */
+  readonly #others: LaneRunner<Cause>;
+  readonly #unsubscribe: () => void;
 
-  constructor(parts: {
-    store: Store;
-    gateway: Gateway;
-    clock: Clock;
-    log: Logger;
-    observations: Observations;
-    isSending(chat: number): boolean;
-  }) {
-    this.#isSending = parts.isSending;
-    this.#observations = parts.observations;
-    this.#store = parts.store;
-    this.#gateway = parts.gateway;
-    this.#clock = parts.clock;
-    this.#log = parts.log;
+  constructor(parts: DoubtsParts) {
+    this.#parts = parts;
+    this.#faults = new StoreFaults(parts);
+    this.#unanswered = new Retries(UNANSWERED_BACKOFF, parts.random);
+    const { clock, timers } = parts;
+    const gate = (): Admission => (this.#faults.isOutage ? { notBefore: Number.POSITIVE_INFINITY } : "due");
+    this.#urgent = new LaneRunner({
+      clock,
+      timers,
+      gate,
+      concurrency: URGENT_CONCURRENCY,
+      run: (chat) => this.#lookInto(chat, true),
+      failed: (chat, error) => this.#faults.failed(chat, error),
+    });
+    this.#others = new LaneRunner({
+      clock,
+      timers,
+      gate,
+      concurrency: OTHER_CONCURRENCY,
+      run: (chat) => this.#lookInto(chat, false),
+      failed: (chat, error) => this.#faults.failed(-chat, error),
+    });
+    this.#unsubscribe = this.#faults.onRecovery(() => {
+      this.#urgent.release("store");
+      this.#others.release("store");
+    });
   }
 
   /** What the last run was sending when it ended is in doubt now. */
   async takeOver(): Promise<void> {
-    for (const command of this.#store.commands.interrupted()) {
-      const reason = "the sidecar ended while it was being sent";
-      await this.#store.commands.settled(command.id, "in_doubt", { reason, whatsappMessageId: null });
-      this.#logOf(command).warn(`it is not known whether the reply was sent: ${reason}`);
+    const { store } = this.#parts;
+    const reason = "the sidecar ended while it was being sent";
+    for (const id of this.#list("sent", () => store.commands.interrupted())) {
+      const command = await this.#read(id, "sending", () => store.commands.get(id));
+      if (!command) continue;
+      await store.commands.settled(id, "in_doubt", { reason, whatsappMessageId: null });
+      const { account_id: accountId, message_id: messageId, command_id: commandId } = command;
+      this.#logOf({ accountId, messageId, commandId }).warn(`it is not known whether the reply was sent: ${reason}`);
     }
-    for (const command of this.#store.commands.inDoubt(MAX_TAKEN_OVER)) this.#remember(command);
+    for (const id of this.#list("in doubt", () => store.commands.inDoubt(MAX_OPEN_DOUBTS)).reverse()) {
+      const command = await this.#read(id, "in_doubt", () => store.commands.doubt(id));
+      if (command) this.#open.add(command);
+    }
   }
 
   /** A command was settled as `in_doubt` just now. */
   add(id: number): void {
-    const command = this.#store.commands.get(id);
-    if (command) this.#remember(command);
+    const command = this.#parts.store.commands.doubt(id);
+    if (command) this.#offer(this.#open.add(command));
+  }
+
+  /**
+   * Looks into every doubt that the present gateway has not been asked about. To be called when its state has
+   * changed.
+   */
+  ask(): void {
+    for (const doubt of this.#open.all) this.#offer(doubt);
   }
 
   /** The gateway was seen to send something in this chat: it may settle a doubt, also one that the gateway could not answer for. */
-  async observed(chatId: string): Promise<void> {
-    for (const doubt of [...this.#open.values()]) {
-      if (doubt.command.chat_id !== chatId) continue;
-      try {
-        await this.#observed(doubt);
-      } catch (error) {
-        this.#logOf(doubt.command).error({ err: error, alarm: true }, "a doubt can't be settled in the database");
-      }
+  observed(accountId: string, chatId: string): void {
+    for (const doubt of this.#open.all) {
+      if (doubt.chatId !== chatId || doubt.accountId !== accountId || !this.#claimObservation(doubt)) continue;
+      this.#offer(doubt);
     }
   }
 
-  /** Whether a doubt of this chat can still be looked into: later replies wait for that, or they would overtake. */
-  pendingIn(chat: number): boolean {
-    for (const doubt of this.#open.values()) if (doubt.command.chat === chat && this.#askable(doubt)) return true;
-    return false;
-  }
-
-  /** Looks into every open doubt that the present gateway has not been asked about. Never rejects; one pass at a time. */
-  resolve(): Promise<void> {
-    this.#pass ??= this.#run().finally(() => {
-      this.#pass = null;
-    });
-    return this.#pass;
+  /**
+   * Whether a doubt of this chat could still be sent by asking for it again: later replies wait for that, or they
+   * would overtake it.
+   */
+  holds(chat: number): boolean {
+    return this.#open.of(chat).some((doubt) => this.#isHolding(doubt));
   }
 
   async stop(): Promise<void> {
-    this.#stopped = true;
-    await this.#pass;
+    this.#unsubscribe();
+    await Promise.all([this.#urgent.stop(), this.#others.stop()]);
   }
 
-  async #run(): Promise<void> {
-    for (const doubt of [...this.#open.values()]) {
-      if (this.#stopped) return;
-      if (!this.#askable(doubt)) continue;
-      try {
-        await this.#ask(doubt);
-      } catch (error) {
-        this.#logOf(doubt.command).error({ err: error, alarm: true }, "a doubt can't be settled in the database");
-      }
+  /** Commands by id. A list that can't be read must not keep the sidecar from starting. */
+  #list(what: string, read: () => number[]): number[] {
+    try {
+      return read();
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      this.#parts.log.error({ err: error, alarm: true }, `which replies were ${what} can't be read. ${RESTORE}`);
+      return [];
     }
   }
 
-  async #ask(doubt: Doubt): Promise<void> {
-    const { command } = doubt;
-    const process = this.#gateway.process?.id ?? null;
-    if (await this.#observed(doubt)) return;
-    const keys = await this.#gateway.history(command.account_id, command.chat_id);
-    if (keys?.has(command.command_id)) return this.#proven(doubt, "sent", "the gateway's transcript holds its key");
-    const answer = await this.#askAgain(command);
-    if (answer === "sent" || answer === "queued_by_gateway")
-      return this.#proven(doubt, answer, "the gateway still remembered its key");
+  /**
+   * A row that can't be read is given up: it must not keep the others from being looked into, nor the sidecar from
+   * starting.
+   */
+  async #read<T>(id: number, state: "sending" | "in_doubt", read: () => T): Promise<T | undefined> {
+    const { store, log } = this.#parts;
+    try {
+      return read();
+    } catch (error) {
+      if (!(error instanceof RowUnreadableError)) throw error;
+      await store.commands.passOver(id, state, "in_doubt");
+      log.error({ command: id, alarm: true }, `${error.message}; it may have been sent or not. ${RESTORE}`);
+      return undefined;
+    }
+  }
+
+  /** Asks about one kind of a chat's doubts, in their order. Throws when the store fails. */
+  async #lookInto(chat: number, urgent: boolean): Promise<Verdict<Cause>> {
+    const { gateway, clock, onSettled } = this.#parts;
+    const askable = this.#open.of(chat).filter((doubt) => this.#isAskable(doubt));
+    const mine = askable.filter((doubt) => this.#isUrgent(doubt) === urgent);
+    for (const doubt of askable) if (!mine.includes(doubt)) this.#offer(doubt);
+    const asked = this.#process;
+    const first = mine.find(({ proof }) => proof === null);
+    const keys = first && asked !== null ? await gateway.history(first.accountId, first.chatId) : null;
+    for (const doubt of mine) {
+      if (doubt.proof === null && asked !== null) await this.#ask(doubt, keys, asked);
+      if (doubt.proof) await this.#settle(doubt, doubt.proof);
+    }
+    onSettled(chat);
+    this.#faults.passed(urgent ? chat : -chat);
+    if (mine.some((doubt) => this.#open.has(doubt) && this.#isAskable(doubt)))
+      return { cause: "unanswered", until: clock.uptimeMs() + this.#unanswered.add(chat).waitMs };
+    this.#unanswered.clear(chat);
+    return "empty";
+  }
+
+  /** Looks for the proof of one doubt: sets it, or notes that this process has none. */
+  async #ask(doubt: Doubt, keys: ReadonlySet<string> | null, asked: string): Promise<void> {
+    if (this.#claimObservation(doubt)) return;
+    if (keys?.has(doubt.commandId)) {
+      doubt.proof = { state: "sent", how: "the gateway's transcript holds its key", whatsappMessageId: null };
+      return;
+    }
+    const answer = await this.#askAgain(doubt);
+    if (answer === "sent" || answer === "queued_by_gateway") {
+      doubt.proof = { state: answer, how: "the gateway still remembered its key", whatsappMessageId: null };
+      return;
+    }
     doubt.questions += 1;
-    if (keys !== null || doubt.questions >= MAX_QUESTIONS) {
-      doubt.askedProcess = process;
-      this.#logOf(command).error(
+    if (keys !== null || doubt.questions >= MAX_QUESTIONS) await this.#askedInVain(doubt, asked);
+  }
+
+  async #askAgain(doubt: Doubt): Promise<SendOutcome["kind"]> {
+    const { store, gateway, clock } = this.#parts;
+    const { gatewayProcess: processId, sendingAt: at } = doubt;
+    if (at === null || processId === null) return "in_doubt";
+    const first = { processId, at, sendsSince: store.commands.sendsSince(at) };
+    if (!stillRemembers(gateway.process, first, clock.now())) return "in_doubt";
+    const text = store.commands.get(doubt.id)?.text ?? "";
+    doubt.isAskedAgain = true;
+    try {
+      const { accountId, chatId: to, commandId } = doubt;
+      return (await gateway.askAgain({ accountId, to, text, commandId }, first)).kind;
+    } finally {
+      doubt.isAskedAgain = false;
+    }
+  }
+
+  /** Says so before it is written down: a crash in between repeats the alarm, and loses none. */
+  async #askedInVain(doubt: Doubt, asked: string): Promise<void> {
+    if (!doubt.isAlarmed) {
+      doubt.isAlarmed = true;
+      this.#logOf(doubt).error(
         { alarm: true },
         "in doubt: nothing proves that this reply was sent, nor that it was not; look at the phone",
       );
     }
+    await this.#parts.store.commands.askedInVain(doubt.id, asked === NAMELESS ? null : asked);
+    doubt.askedProcess = asked;
+    doubt.questions = 0;
   }
 
-  async #askAgain(command: WaitingCommand): Promise<string> {
-    if (command.sending_at === null || command.gateway_process === null) return "in_doubt";
-    const sendsSince = this.#store.commands.sendsSince(command.sending_at);
-    const first = { processId: command.gateway_process, at: command.sending_at, sendsSince };
-    if (!stillRemembers(this.#gateway.process, first, this.#clock.now())) return "in_doubt";
-    const outcome = await this.#gateway.askAgain(
-      { accountId: command.account_id, to: command.chat_id, text: command.text, commandId: command.command_id },
-      first,
-    );
-    return outcome.kind;
-  }
-
-  async #observed(doubt: Doubt): Promise<boolean> {
-    const { account_id: accountId, chat_id: chatId, text, sending_at: sendingAt } = doubt.command;
-    if (sendingAt === null || this.#isSending(doubt.command.chat)) return false;
-    // The gateway tells of the text as it was given to it.
-    const observation = this.#observations.claim({ accountId, chatId, text: literal(text), sendingAt });
+  #claimObservation(doubt: Doubt): boolean {
+    const { accountId, chatId, textSha256, sendingAt } = doubt;
+    if (sendingAt === null || doubt.proof !== null || this.#parts.isSending(doubt.chat)) return false;
+    const observation = this.#parts.observations.claim({ accountId, chatId, textSha256, sendingAt });
     if (!observation) return false;
-    await this.#proven(doubt, "sent", "the gateway was seen to send it", observation.whatsappMessageId);
+    const { whatsappMessageId } = observation;
+    doubt.proof = { state: "sent", how: "the gateway was seen to send it", whatsappMessageId };
     return true;
   }
 
-  async #proven(
-    doubt: Doubt,
-    state: "sent" | "queued_by_gateway",
-    how: string,
-    whatsappMessageId: string | null = null,
-  ): Promise<void> {
-    await this.#store.commands.proven(doubt.command.id, state, whatsappMessageId);
-    this.#open.delete(doubt.command.id);
-    this.#logOf(doubt.command).info(`no longer in doubt, ${state}: ${how}`);
+  async #settle(doubt: Doubt, { state, how, whatsappMessageId }: Proof): Promise<void> {
+    await this.#parts.store.commands.proven(doubt.id, state, whatsappMessageId);
+    this.#open.delete(doubt);
+    this.#logOf(doubt).info(`no longer in doubt, ${state}: ${how}`);
   }
 
-  #askable(doubt: Doubt): boolean {
-    const { process } = this.#gateway;
-    return process !== null && process.id !== doubt.askedProcess;
+  /** The gateway process that can be asked now; null while there is none. */
+  get #process(): string | null {
+    const { link, process } = this.#parts.gateway.state;
+    return link === "up" ? (process?.id ?? NAMELESS) : null;
   }
 
-  #remember(command: WaitingCommand): void {
-    this.#open.set(command.id, { command, askedProcess: null, questions: 0 });
+  #isAskable(doubt: Doubt): boolean {
+    const process = this.#process;
+    return doubt.proof !== null || (process !== null && process !== doubt.askedProcess);
   }
 
-  #logOf(command: WaitingCommand): Logger {
-    const { account_id, message_id, command_id } = command;
-    return this.#log.child({ transport_session_id: transportSessionId(account_id), message_id, command_id });
+  #isUrgent(doubt: Doubt): boolean {
+    return doubt.proof !== null || this.#isHolding(doubt);
+  }
+
+  #isHolding(doubt: Doubt): boolean {
+    if (doubt.isAskedAgain) return true;
+    const { gatewayProcess: processId, sendingAt: at } = doubt;
+    if (at === null || processId === null || doubt.proof !== null || !this.#isAskable(doubt)) return false;
+    // Whether the gateway has pushed it out by number is looked up when it is asked.
+    const first = { processId, at, sendsSince: 0 };
+    return stillRemembers(this.#parts.gateway.process, first, this.#parts.clock.now());
+  }
+
+  #offer(doubt: Doubt): void {
+    if (this.#isAskable(doubt)) (this.#isUrgent(doubt) ? this.#urgent : this.#others).offer(doubt.chat);
+  }
+
+  #logOf({ accountId, messageId, commandId }: Pick<Doubt, "accountId" | "messageId" | "commandId">): Logger {
+    const session = transportSessionId(accountId);
+    return this.#parts.log.child({ transport_session_id: session, message_id: messageId, command_id: commandId });
   }
 }

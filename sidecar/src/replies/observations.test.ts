@@ -2,14 +2,20 @@ import { createHash } from "node:crypto";
 import { expect, it } from "vitest";
 import { Observations } from "./observations.ts";
 
+const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
 const seen = (text: string, whatsappMessageId: string | null, at = 10_000) => ({
   accountId: "default",
   chatId: "+15550001000",
-  textSha256: createHash("sha256").update(text).digest("hex"),
+  textSha256: sha256(text),
   whatsappMessageId,
   at,
 });
-const reply = (text: string, sendingAt = 9_000) => ({ accountId: "default", chatId: "+15550001000", text, sendingAt });
+const reply = (text: string, sendingAt = 9_000) => ({
+  accountId: "default",
+  chatId: "+15550001000",
+  textSha256: sha256(text),
+  sendingAt,
+});
 
 it("proves a reply of the same words, in the same chat, from the time of sending on", () => {
   const observations = new Observations([]);

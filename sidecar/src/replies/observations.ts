@@ -1,5 +1,3 @@
-import { createHash } from "node:crypto";
-
 /** A text that the gateway reported as sent. Times are wall-clock ms. */
 export interface Observation {
   accountId: string;
@@ -44,13 +42,12 @@ export class Observations {
   }
 
   /** Takes the observation that proves this reply; undefined when there is none. It proves nothing else from then on. */
-  claim(reply: { accountId: string; chatId: string; text: string; sendingAt: number }): Observation | undefined {
-    const hash = createHash("sha256").update(reply.text).digest("hex");
+  claim(reply: Omit<Observation, "whatsappMessageId" | "at"> & { sendingAt: number }): Observation | undefined {
     const found = this.#unclaimed.find(
       ({ accountId, chatId, textSha256, at }) =>
         accountId === reply.accountId &&
         chatId === reply.chatId &&
-        textSha256 === hash &&
+        textSha256 === reply.textSha256 &&
         at >= reply.sendingAt - CLOCK_SLACK_MS,
     );
     if (found) this.account(found.whatsappMessageId);

@@ -1,185 +1,265 @@
 import { step, transportSessionId } from "@hotbags/shared";
 import type { Logger } from "pino";
-import type { Clock } from "../clock.ts";
+import type { Clock, Timers } from "../clock.ts";
 import type { Gateway, SendOutcome } from "../gateway/index.ts";
-import { Lanes } from "../lanes.ts";
-import { type Store, StoreUnwritableError, type WaitingCommand } from "../store/index.ts";
+import { type Admission, LaneRunner } from "../lane-runner.ts";
+import type { Rest, Verdict } from "../lanes.ts";
+import { isDamage, RowUnreadableError, type SettledState, type Store, type WaitingCommand } from "../store/index.ts";
+import { RESTORE, StoreFaults } from "../store-faults.ts";
 import { Doubts } from "./doubts.ts";
 import { type Observation, Observations } from "./observations.ts";
 import { Pace, type PaceLimits } from "./pace.ts";
+import { Refusals } from "./refusals.ts";
 
 /** Chats that are answered side by side. The gateway itself passes 20 to 25 sends a second. */
 const CONCURRENCY = 8;
 
-/** How often a chat asks again whether WhatsApp is connected, besides being told of changes. */
-const HOLD_MS = 1_000;
+/** A chat that waits for a change of which it is told asks again after this time all the same, ms. */
+const ASK_AGAIN_MS = 30_000;
 
-/** Wait before a send that is proven not to have happened is tried again, unless the gateway names one. */
-const NOT_SENT_RETRY_MS = 2_000;
+/** Ids of earlier replies that are looked up at start, so that a late observation of one proves no other. */
+const REMEMBERED_REPLIES = 1_000;
 
-/** Wait before a write that failed is tried again. */
-const STORE_RETRY_MS = 1_000;
+/**
+ * Why a chat rests:
+ * - `account …`: WhatsApp is not connected for this account. Over when it is.
+ * - `doubt`: it is being found out whether its last reply was sent. Over when that is known, or can't be.
+ * - `pacing`: BRIDGE_CHAT_INTERVAL_MS after a reply. Nothing shortens it.
+ * - `backoff`: its reply was not sent. Nothing shortens it.
+ * - `operator`: the same, for a reason that only the operator can change. Over when another gateway process answers.
+ * - `store`: the store could not be read or written.
+ */
+type Cause = `account ${string}` | "doubt" | "pacing" | "backoff" | "operator" | "store";
 
 interface RepliesParts {
   store: Store;
   gateway: Gateway;
   clock: Clock;
+  timers?: Timers | undefined;
   log: Logger;
+  random: () => number;
   pace: PaceLimits;
 }
 
-/** Ids of earlier replies that are looked up at start, so that a late observation of one proves no other. */
-const REMEMBERED_REPLIES = 1_000;
+/** What came of a send, until that is on disk: it can't be undone, and must not look as if it were still to do. */
+interface Unwritten {
+  command: WaitingCommand;
+  outcome: SendOutcome;
+  verdict: Verdict<Cause>;
+}
 
 /** Executes commands: in order within a chat, at most once each, and only while WhatsApp is connected. */
 export class Replies {
   readonly #parts: RepliesParts;
-  readonly #lanes = new Lanes();
+  readonly #chats: LaneRunner<Cause>;
   readonly #doubts: Doubts;
   readonly #observations: Observations;
   readonly #pace: Pace;
+  readonly #faults: StoreFaults;
+  readonly #refusals: Refusals;
+  readonly #unwritten = new Map<number, Unwritten>();
   /** Chats with a send under way: until it has answered, an observation may be its own, and proves no other reply. */
   readonly #sending = new Set<number>();
-  readonly #underWay = new Set<Promise<void>>();
+  #gatewayProcess: string | undefined;
   #unsubscribe: () => void = () => {};
-  #timer: NodeJS.Timeout | undefined;
-  #running = false;
 
   constructor(parts: RepliesParts) {
+    const { store, clock, timers } = parts;
     this.#parts = parts;
-    this.#observations = new Observations(parts.store.commands.sentIds(REMEMBERED_REPLIES));
+    this.#pace = new Pace(parts.pace);
+    this.#faults = new StoreFaults(parts);
+    this.#refusals = new Refusals(parts);
+    this.#observations = new Observations(store.commands.sentIds(REMEMBERED_REPLIES));
     this.#doubts = new Doubts({
       ...parts,
       observations: this.#observations,
       isSending: (chat) => this.#sending.has(chat),
+      onSettled: (chat) => this.#chats.release("doubt", chat),
     });
-    this.#pace = new Pace(parts.pace);
+    this.#chats = new LaneRunner<Cause>({
+      clock,
+      timers,
+      concurrency: CONCURRENCY,
+      gate: (now) => this.#admit(now),
+      run: async (chat) => {
+        const verdict = await this.#run(chat);
+        this.#faults.passed(chat);
+        return verdict;
+      },
+      failed: (chat, error) => this.#faults.failed(chat, error),
+    });
   }
 
   /** Takes up what the last run left: first what it was sending, which is in doubt now, then what waits. */
   async start(): Promise<void> {
-    const { store, gateway, clock } = this.#parts;
+    const { store, gateway } = this.#parts;
     await this.#doubts.takeOver();
-    this.#running = true;
-    for (const chat of store.commands.waitingChats()) this.#lanes.offer(chat, clock.uptimeMs());
-    const unsubscribers = [gateway.onChange(() => this.#wake()), store.onOutage(() => this.#pump())];
+    for (const chat of store.commands.waitingChats()) this.#chats.offer(chat);
+    const unsubscribers = [
+      gateway.onChange(() => this.#changed()),
+      this.#faults.onRecovery(() => this.#chats.release("store")),
+    ];
     this.#unsubscribe = () => {
       for (const unsubscribe of unsubscribers) unsubscribe();
     };
-    this.#wake();
+    this.#changed();
   }
 
   /** A chat has new commands. */
   offer(chat: number): void {
-    if (!this.#running) return;
-    this.#lanes.offer(chat, this.#parts.clock.uptimeMs());
-    this.#pump();
+    this.#chats.offer(chat);
   }
 
   /** The gateway has sent a text. */
   observe(observation: Observation): void {
     this.#observations.add(observation);
-    void this.#doubts.observed(observation.chatId);
+    this.#doubts.observed(observation.accountId, observation.chatId);
   }
 
-  /** Begins no more sends and waits for those under way. */
+  /** What an operator wants to know. `problems`: what only the operator can change, with what to do. */
+  get status() {
+    return { problems: this.#refusals.problems, underWay: this.#chats.underWay };
+  }
+
+  /**
+   * Begins no more sends and waits for those under way. What could not be written is tried once more: at the next
+   * start it would be in doubt.
+   */
   async stop(): Promise<void> {
-    this.#running = false;
-    clearTimeout(this.#timer);
     this.#unsubscribe();
-    await this.#doubts.stop();
-    await Promise.allSettled(this.#underWay);
+    await Promise.all([this.#doubts.stop(), this.#chats.stop()]);
+    await Promise.allSettled([...this.#unwritten.keys()].map((chat) => this.#writeDown(chat)));
   }
 
-  #wake(): void {
-    if (!this.#running) return;
-    void this.#doubts.resolve().then(() => {
-      this.#lanes.release(this.#parts.clock.uptimeMs());
-      this.#pump();
-    });
+  /** The gateway's state has changed: what waited for that goes on, and nothing else. */
+  #changed(): void {
+    const { gateway } = this.#parts;
+    const { link, process, accounts } = gateway.state;
+    for (const accountId of accounts.keys())
+      if (gateway.canSend(accountId)) this.#chats.release(`account ${accountId}`);
+    this.#doubts.ask();
+    if (link !== "up" || process === null || process.id === this.#gatewayProcess) return;
+    this.#gatewayProcess = process.id;
+    this.#chats.release("operator");
   }
 
-  #pump(): void {
+  #admit(now: number): Admission {
     // The intent to send could not be written down.
-    if (!this.#running || this.#parts.store.outage) return;
-    clearTimeout(this.#timer);
-    while (this.#underWay.size < CONCURRENCY) {
-      const chat = this.#lanes.take(this.#parts.clock.uptimeMs());
-      if (chat === undefined) break;
-      const run = this.#execute(chat).finally(() => {
-        this.#underWay.delete(run);
-        this.#pump();
-      });
-      this.#underWay.add(run);
-    }
-    const dueAt = this.#lanes.nextDueAt();
-    if (dueAt === undefined || this.#underWay.size >= CONCURRENCY) return;
-    this.#timer = setTimeout(() => this.#pump(), Math.max(0, Math.ceil(dueAt - this.#parts.clock.uptimeMs())));
+    if (this.#faults.isOutage) return { notBefore: Number.POSITIVE_INFINITY };
+    const notBefore = Math.max(this.#pace.nextAt(now), this.#refusals.notBefore);
+    return notBefore > now ? { notBefore } : "due";
   }
 
-  /** One command of a chat. Never rejects. */
-  async #execute(chat: number): Promise<void> {
-    const { store, gateway, clock } = this.#parts;
-    const command = store.commands.nextOf(chat);
-    if (!command) return this.#lanes.empty(chat);
-    // A doubt in this chat that can still be resolved comes first, or the replies would change places. It is looked into from here as
-    // well: one that came up during a pass, or that the gateway could not answer, would otherwise hold the chat until something changes.
-    const isDoubtful = this.#doubts.pendingIn(chat);
-    if (isDoubtful) void this.#doubts.resolve();
-    if (isDoubtful || !gateway.canSend(command.account_id)) return this.#lanes.again(chat, clock.uptimeMs() + HOLD_MS);
+  /** The next step of a chat: one command at the most. Throws when the store fails. */
+  async #run(chat: number): Promise<Verdict<Cause>> {
+    const { gateway, clock } = this.#parts;
+    if (this.#unwritten.has(chat)) return await this.#writeDown(chat);
+    const command = this.#next(chat);
+    if (command instanceof RowUnreadableError)
+      return (await this.#damaged(command.row, "pending", "failed", command)) ?? "more";
+    if (!command) {
+      this.#refusals.over(chat);
+      return "empty";
+    }
     const now = clock.uptimeMs();
-    const slot = this.#pace.nextAt(now);
-    if (slot > now) return this.#lanes.again(chat, slot);
-    const restMs = this.#pace.spend(now);
-    const log = this.#logOf(command);
+    if (this.#doubts.holds(chat)) return { cause: "doubt", until: now + ASK_AGAIN_MS };
+    const { account_id: account } = command;
+    if (!gateway.canSend(account)) return { cause: `account ${account}`, until: now + ASK_AGAIN_MS };
+    return await this.#send(command, this.#pace.spend(now));
+  }
+
+  #next(chat: number): WaitingCommand | RowUnreadableError | undefined {
+    try {
+      return this.#parts.store.commands.nextOf(chat);
+    } catch (error) {
+      if (error instanceof RowUnreadableError) return error;
+      throw error;
+    }
+  }
+
+  /** Sends one command, and writes down what came of it. */
+  async #send(command: WaitingCommand, restMs: number): Promise<Verdict<Cause>> {
+    const { store, gateway } = this.#parts;
+    const { id, chat, account_id: accountId, chat_id: to, text, command_id: commandId } = command;
     this.#sending.add(chat);
     try {
-      const waitMs = Math.max(restMs, await this.#send(command, log));
-      if (waitMs > 0 || store.commands.nextOf(chat)) this.#lanes.again(chat, clock.uptimeMs() + waitMs);
-      else this.#lanes.empty(chat);
+      await store.commands.sending(id, gateway.process?.id ?? null);
+      step("send:before");
+      const outcome = await gateway.send({ accountId, to, text, commandId });
+      step("send:after");
+      if (outcome.kind === "sent") this.#observations.account(outcome.whatsappMessageId);
+      this.#unwritten.set(chat, { command, outcome, verdict: this.#verdictOn(chat, outcome, restMs) });
     } catch (error) {
-      // An outage of the store has its own line in the log.
-      if (!(error instanceof StoreUnwritableError))
-        log.error({ err: error, alarm: true }, "a command's state can't be written");
-      this.#lanes.again(chat, clock.uptimeMs() + STORE_RETRY_MS);
+      // The intent could not be written, so nothing was sent.
+      if (!isDamage(error)) throw error;
+      return (await this.#damaged(id, "pending", "failed", error)) ?? "more";
     } finally {
       this.#sending.delete(chat);
-      await this.#doubts.observed(command.chat_id);
     }
+    return await this.#writeDown(chat);
   }
 
-  /** Sends one command. Returns how long its chat waits, ms. Throws only when the intent could not be written, so nothing was sent. */
-  async #send(command: WaitingCommand, log: Logger): Promise<number> {
-    const { store, gateway } = this.#parts;
-    await store.commands.sending(command.id, gateway.process?.id ?? null);
-    step("send:before");
-    const outcome = await gateway.send({
-      accountId: command.account_id,
-      to: command.chat_id,
-      text: command.text,
-      commandId: command.command_id,
-    });
-    step("send:after");
+  #verdictOn(chat: number, outcome: SendOutcome, restMs: number): Verdict<Cause> {
+    const paced = this.#parts.clock.uptimeMs() + restMs;
     if (outcome.kind === "not_sent") {
-      log.warn(`not sent, will be tried again: ${outcome.reason}`);
-      await this.#insist(() => store.commands.notSent(command.id, outcome.reason), log);
-      return outcome.retryAfterMs ?? NOT_SENT_RETRY_MS;
+      const { cause, until } = this.#refusals.add(chat, outcome);
+      return { cause, until: Math.max(until, paced) };
     }
-    await this.#insist(() => this.#settle(command, outcome, log), log);
-    return 0;
+    this.#refusals.over(chat);
+    return restMs > 0 ? { cause: "pacing", until: paced } : "more";
   }
 
-  async #settle(
-    command: WaitingCommand,
-    outcome: Exclude<SendOutcome, { kind: "not_sent" }>,
-    log: Logger,
-  ): Promise<void> {
-    const { store } = this.#parts;
+  /** Writes down what came of the chat's last send: before anything else of it, and again until the disk takes it. */
+  async #writeDown(chat: number): Promise<Verdict<Cause>> {
+    const unwritten = this.#unwritten.get(chat);
+    if (!unwritten) return "more";
+    const { command, outcome, verdict } = unwritten;
+    try {
+      await this.#settle(command, outcome);
+      this.#faults.forget(command.id);
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      const to = outcome.kind === "not_sent" ? "failed" : outcome.kind;
+      const rest = await this.#damaged(command.id, "sending", to, error);
+      if (rest) return rest;
+    }
+    this.#unwritten.delete(chat);
+    return verdict;
+  }
+
+  /**
+   * A damaged page keeps a command from being read or its state from being written: for what its chat rests, or null
+   * once it is given up. It counts as `to` then, and the chat goes on behind it.
+   */
+  async #damaged(
+    id: number,
+    from: "pending" | "sending",
+    to: SettledState,
+    error: unknown,
+  ): Promise<Rest<"store"> | null> {
+    const { store, log } = this.#parts;
+    const rest = this.#faults.damaged(id);
+    if (rest) return rest;
+    await store.commands.passOver(id, from, to);
+    this.#faults.forget(id);
+    const what = from === "pending" ? "given up, it is not sent" : `the reply is ${to}, but that can't be written`;
+    const about = { command: id, err: error, alarm: true };
+    log.error(about, `command ${id} can't be read or written; ${what}. ${RESTORE}`);
+    return null;
+  }
+
+  async #settle(command: WaitingCommand, outcome: SendOutcome): Promise<void> {
+    const { commands } = this.#parts.store;
+    const log = this.#logOf(command);
     const reason = "reason" in outcome ? outcome.reason : null;
+    if (outcome.kind === "not_sent") {
+      await commands.notSent(command.id, outcome.reason);
+      log.warn(`not sent, will be tried again: ${reason}`);
+      return;
+    }
     const whatsappMessageId = outcome.kind === "sent" ? outcome.whatsappMessageId : null;
     const partial = outcome.kind === "in_doubt" && outcome.partial === true;
-    await store.commands.settled(command.id, outcome.kind, { reason, whatsappMessageId, partial });
-    this.#observations.account(whatsappMessageId);
+    await commands.settled(command.id, outcome.kind, { reason, whatsappMessageId, partial });
     if (outcome.kind === "sent") log.info({ whatsapp_message_id: whatsappMessageId }, "reply sent");
     if (outcome.kind === "queued_by_gateway") log.warn(`reply handed over, the gateway sends it later: ${reason}`);
     if (outcome.kind === "failed") log.error({ alarm: true }, `reply not sent: ${reason}`);
@@ -187,22 +267,8 @@ export class Replies {
     else if (outcome.kind === "in_doubt") {
       log.warn(`it is not known whether the reply was sent: ${reason}`);
       this.#doubts.add(command.id);
-      this.#wake();
     }
-  }
-
-  /** Repeats a write until the disk takes it: what was done outside can't be undone, and in the database it must not look as if it were still to do. */
-  async #insist(write: () => Promise<void>, log: Logger): Promise<void> {
-    for (;;) {
-      try {
-        return await write();
-      } catch (error) {
-        if (!(error instanceof StoreUnwritableError))
-          log.error({ err: error, alarm: true }, "the outcome of a send can't be written; trying again");
-        if (!this.#running) return;
-        await new Promise((done) => setTimeout(done, STORE_RETRY_MS));
-      }
-    }
+    this.#doubts.observed(command.account_id, command.chat_id);
   }
 
   #logOf(command: WaitingCommand): Logger {

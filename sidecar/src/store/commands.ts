@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type Database from "better-sqlite3";
 import type { Clock } from "../clock.ts";
 import type { CounterName, Counters } from "./counters.ts";
-import { unlessDamaged } from "./errors.ts";
+import { readRow, unlessDamaged } from "./errors.ts";
 import type { Failures } from "./failures.ts";
 import type { GroupCommit } from "./group-commit.ts";
 
@@ -37,6 +37,14 @@ export interface WaitingCommand {
   text: string;
   sending_at: number | null;
   gateway_process: string | null;
+}
+
+/** A command of which it is not known whether it was sent. */
+export interface DoubtfulCommand extends WaitingCommand {
+  /** The gateway process that was asked about it last, in vain. */
+  asked_process: string | null;
+  /** When the operator was told, wall-clock ms. */
+  alarmed_at: number | null;
 }
 
 export interface Settlement {
@@ -108,28 +116,58 @@ export class Commands {
     return rows.map((row) => row.chat);
   }
 
-  /** The command that is next in a chat. */
+  /** The command that is next in a chat. Throws RowUnreadableError. */
   nextOf(chat: number): WaitingCommand | undefined {
-    return this.#sql.next.get(chat);
+    const { next, nextId } = this.#sql;
+    return readRow(
+      "command",
+      () => next.get(chat),
+      () => nextId.get(chat)?.id,
+    );
   }
 
-  /** Commands that were being sent when the process ended. Read once at start. */
-  interrupted(): WaitingCommand[] {
-    return this.#sql.interrupted.all();
+  /** Commands that were being sent when the process ended, by id. Read once at start. */
+  interrupted(): number[] {
+    return this.#sql.interrupted.all().map(({ id }) => id);
   }
 
-  /** Commands in doubt that a proof could still settle, newest first. */
-  inDoubt(limit: number): WaitingCommand[] {
-    return this.#sql.inDoubt.all(limit);
+  /** Commands in doubt, by id, newest first. Read once at start. */
+  inDoubt(limit: number): number[] {
+    return this.#sql.inDoubt.all(limit).map(({ id }) => id);
   }
 
-  /** WhatsApp's ids of the replies sent last. */
+  /** A command in doubt that a proof could still settle; undefined for any other. Throws RowUnreadableError. */
+  doubt(id: number): DoubtfulCommand | undefined {
+    return readRow(
+      "command",
+      () => this.#sql.doubt.get(id),
+      () => id,
+    );
+  }
+
+  /** WhatsApp's ids of the replies sent last, as far as they can be read. */
   sentIds(limit: number): string[] {
-    return this.#sql.sentIds.all(limit).map((row) => row.whatsapp_message_id);
+    const { sentIds, lastSent, sentId } = this.#sql;
+    const rows = unlessDamaged(
+      () => sentIds.all(limit),
+      () =>
+        lastSent.all(limit).flatMap(({ id }) =>
+          unlessDamaged(
+            () => sentId.all(id),
+            () => [],
+          ),
+        ),
+    );
+    return rows.map((row) => row.whatsapp_message_id);
   }
 
+  /** Any command. Throws RowUnreadableError. */
   get(id: number): WaitingCommand | undefined {
-    return this.#sql.get.get(id);
+    return readRow(
+      "command",
+      () => this.#sql.get.get(id),
+      () => id,
+    );
   }
 
   /** How many commands were handed to the gateway since, wall-clock ms; counts to 1,000 and no further. */
@@ -165,6 +203,26 @@ export class Commands {
     });
   }
 
+  /**
+   * A gateway process was asked about a command in doubt, and proved nothing. The operator has been told of it by
+   * now.
+   */
+  askedInVain(id: number, gatewayProcess: string | null): Promise<void> {
+    return this.#commit.run("asked-in-vain", () => {
+      this.#sql.askedInVain.run(gatewayProcess, this.#clock.now(), id);
+    });
+  }
+
+  /**
+   * A command that can't be read, or whose state can't be written, since a page is damaged. Its row stays as it is
+   * there; it is counted as `to`, and passed over.
+   */
+  passOver(id: number, from: "pending" | "sending" | "in_doubt", to: SettledState): Promise<void> {
+    return this.#commit.run("passed-over", () => {
+      if (this.#sql.passOver.run(id).changes === 1 && from !== to) this.#move(`commands_${from}`, `commands_${to}`);
+    });
+  }
+
   /** It is proven that nothing was sent: the command waits again. */
   notSent(id: number, reason: string): Promise<void> {
     return this.#commit.run("not-sent", () => {
@@ -187,6 +245,10 @@ export class Commands {
 function prepare(db: Database.Database) {
   const waiting = `SELECT k.id, k.seq, k.chat, k.command_id, m.message_id, c.account_id, c.chat_id, k.text, k.sending_at, k.gateway_process
     FROM commands k JOIN messages m USING (seq) JOIN chats c ON c.chat = k.chat`;
+  const notPassedOver = "NOT EXISTS (SELECT 1 FROM passed_over_commands o WHERE o.id = commands.id)";
+  // By an index alone, so that it tells of a row that can't be read. `+?`: see messages.ts.
+  const isNext = `state = 'pending' AND ${notPassedOver}`;
+  const nextId = `SELECT id FROM commands WHERE chat = +? AND ${isNext} ORDER BY id LIMIT 1`;
   return {
     owner: db.prepare<[string], { payload_sha256: string; chat: number }>(
       "SELECT payload_sha256, chat FROM commands WHERE command_id = ? AND owns_id = 1",
@@ -196,23 +258,38 @@ function prepare(db: Database.Database) {
        VALUES (@seq, @chat, @position, @command_id, @type, @text, @hash, @state, @owns_id, @now, @settled_at, @error)`,
     ),
     waitingChats: db.prepare<[], { chat: number }>(
-      "SELECT chat FROM commands WHERE state = 'pending' GROUP BY chat ORDER BY min(id)",
+      `SELECT chat FROM commands WHERE state = 'pending' AND ${notPassedOver} GROUP BY chat ORDER BY min(id)`,
     ),
     chats: db.prepare<[], { chat: number }>("SELECT chat FROM chats"),
-    next: db.prepare<[number], WaitingCommand>(
-      `${waiting} WHERE k.id = (SELECT id FROM commands WHERE chat = ? AND state = 'pending' ORDER BY id LIMIT 1)`,
+    next: db.prepare<[number], WaitingCommand>(`${waiting} WHERE k.id = (${nextId})`),
+    nextId: db.prepare<[number], { id: number }>(nextId),
+    interrupted: db.prepare<[], { id: number }>(
+      `SELECT id FROM commands WHERE state = 'sending' AND ${notPassedOver} ORDER BY id`,
     ),
-    interrupted: db.prepare<[], WaitingCommand>(`${waiting} WHERE k.state = 'sending' ORDER BY k.id`),
-    inDoubt: db.prepare<[number], WaitingCommand>(
-      `${waiting} WHERE k.state = 'in_doubt' AND k.partial = 0 ORDER BY k.id DESC LIMIT ?`,
+    inDoubt: db.prepare<[number], { id: number }>(
+      `SELECT id FROM commands WHERE state = 'in_doubt' AND ${notPassedOver} ORDER BY id DESC LIMIT ?`,
     ),
-    get: db.prepare<[number], WaitingCommand>(`${waiting} WHERE k.id = ?`),
+    get: db.prepare<[number], WaitingCommand>(`${waiting} WHERE k.id = +?`),
+    doubt: db.prepare<[number], DoubtfulCommand>(
+      `SELECT w.*, k.asked_process, k.alarmed_at FROM (${waiting}) w JOIN commands k USING (id)
+       WHERE k.id = +? AND k.state = 'in_doubt' AND k.partial = 0`,
+    ),
     sendsSince: db.prepare<[number], { n: number }>(
       "SELECT count(*) AS n FROM (SELECT 1 FROM commands WHERE sending_at >= ? LIMIT 1000)",
     ),
     sentIds: db.prepare<[number], { whatsapp_message_id: string }>(
       "SELECT whatsapp_message_id FROM (SELECT whatsapp_message_id FROM commands ORDER BY id DESC LIMIT ?) WHERE whatsapp_message_id IS NOT NULL",
     ),
+    lastSent: db.prepare<[number], { id: number }>(
+      "SELECT id FROM commands WHERE sending_at IS NOT NULL ORDER BY sending_at DESC LIMIT ?",
+    ),
+    sentId: db.prepare<[number], { whatsapp_message_id: string }>(
+      "SELECT whatsapp_message_id FROM commands WHERE id = ? AND whatsapp_message_id IS NOT NULL",
+    ),
+    askedInVain: db.prepare<[string | null, number, number]>(
+      "UPDATE commands SET asked_process = ?, alarmed_at = coalesce(alarmed_at, ?) WHERE id = ? AND state = 'in_doubt'",
+    ),
+    passOver: db.prepare<[number]>("INSERT OR IGNORE INTO passed_over_commands (id) VALUES (?)"),
     proven: db.prepare<[string, number, string | null, number]>(
       "UPDATE commands SET state = ?, settled_at = ?, whatsapp_message_id = ?, last_error = NULL WHERE id = ? AND state = 'in_doubt'",
     ),
@@ -226,7 +303,8 @@ function prepare(db: Database.Database) {
       "UPDATE commands SET state = 'pending', last_error = ? WHERE id = ? AND state = 'sending'",
     ),
     oldestWaiting: db.prepare<[], { created_at: number }>(
-      "SELECT created_at FROM commands WHERE id = (SELECT min(id) FROM commands INDEXED BY commands_pending WHERE state = 'pending')",
+      `SELECT created_at FROM commands WHERE id =
+         (SELECT min(id) FROM commands INDEXED BY commands_pending WHERE state = 'pending' AND ${notPassedOver})`,
     ),
   };
 }

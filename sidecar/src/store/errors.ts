@@ -20,7 +20,7 @@ export class FileMissingError extends Error {
   override readonly name = "FileMissingError";
 }
 
-/** Whether a read failed for what is on the disk, and not for how it was asked for. */
+/** Whether a page is damaged, as opposed to a statement that asks for something impossible. */
 export function isDamage(error: unknown): boolean {
   return /^SQLITE_(CORRUPT|IOERR|NOTADB)/.test(codeOf(error));
 }
@@ -32,5 +32,33 @@ export function unlessDamaged<T>(read: () => T, otherwise: () => T): T {
   } catch (error) {
     if (isDamage(error)) return otherwise();
     throw error;
+  }
+}
+
+/**
+ * A row that is there, but can't be read: a page of the database is damaged. Only that row is lost; whoever goes on
+ * without it says so to the store.
+ */
+export class RowUnreadableError extends Error {
+  override readonly name = "RowUnreadableError";
+  /** Its key. */
+  readonly row: number;
+
+  constructor(what: string, row: number, cause: unknown) {
+    super(`${what} ${row} can't be read (${codeOf(cause)})`, { cause });
+    this.row = row;
+  }
+}
+
+/**
+ * What `read` gives. Where a page is damaged, `find` names the row by an index alone, and the error is a
+ * RowUnreadableError of it.
+ */
+export function readRow<T>(what: string, read: () => T, find: () => number | undefined): T {
+  try {
+    return read();
+  } catch (error) {
+    const row = isDamage(error) ? find() : undefined;
+    throw row === undefined ? error : new RowUnreadableError(what, row, error);
   }
 }

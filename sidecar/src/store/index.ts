@@ -13,10 +13,16 @@ import { Retention } from "./retention.ts";
 import { Room } from "./room.ts";
 import { type Outage, Writability } from "./writability.ts";
 
-export type { CommandFromResponse, RecordedCommand, SettledState, WaitingCommand } from "./commands.ts";
+export type {
+  CommandFromResponse,
+  DoubtfulCommand,
+  RecordedCommand,
+  SettledState,
+  WaitingCommand,
+} from "./commands.ts";
 export type { CounterName } from "./counters.ts";
 export type { Connection, Downtime, RecordedDowntime } from "./downtimes.ts";
-export { FileMissingError, StoreUnusableError, StoreUnwritableError } from "./errors.ts";
+export { FileMissingError, isDamage, RowUnreadableError, StoreUnusableError, StoreUnwritableError } from "./errors.ts";
 export type { Failure } from "./failures.ts";
 export type { Files, Received } from "./files.ts";
 export { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./limits.ts";

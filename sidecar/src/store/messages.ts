@@ -1,9 +1,9 @@
 import type { InboundMessage } from "@hotbags/shared";
 import type Database from "better-sqlite3";
 import type { Clock } from "../clock.ts";
-import type { CommandFromResponse, Commands } from "./commands.ts";
+import type { CommandFromResponse, Commands, RecordedCommand } from "./commands.ts";
 import type { Counters } from "./counters.ts";
-import { FileMissingError, unlessDamaged } from "./errors.ts";
+import { FileMissingError, isDamage, readRow, unlessDamaged } from "./errors.ts";
 import type { Failures } from "./failures.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import type { InlinedFile, Media } from "./media.ts";
@@ -57,7 +57,7 @@ interface IdUser {
   chat_id: string;
 }
 
-/** The messages' side of the store. States: `pending → delivered | dead`, and by the operator's hand `dead → pending`. */
+/** The messages' side of the store. States: `pending → delivered | dead`. */
 export class Messages {
   readonly #commit: GroupCommit;
   readonly #counters: Counters;
@@ -133,7 +133,10 @@ export class Messages {
     return this.#commit.run("accept", write, order);
   }
 
-  /** The first message of each lane that has one. Read once at start; costs one index pass. Where a page can't be read, every chat may have one. */
+  /**
+   * When the first message of each lane that has one is due. Read once at start; costs one index pass. Where a page
+   * can't be read, every chat may have one.
+   */
   laneHeads(): LaneHead[] {
     return unlessDamaged(
       () => this.#sql.laneHeads.all(),
@@ -141,24 +144,37 @@ export class Messages {
     );
   }
 
-  /** The message that is next in a chat's lane. Costs the same however long the lane is. */
+  /** The same of the detached messages of each chat that has any. */
+  detachedHeads(): LaneHead[] {
+    return unlessDamaged(
+      () => this.#sql.detachedHeads.all(),
+      () => this.#sql.chats.all(),
+    );
+  }
+
+  /** The message that is next in a chat's lane. Costs the same however long the lane is. Throws RowUnreadableError. */
   headOf(chat: number): PendingMessage | undefined {
-    return this.#withFiles(this.#sql.head.get(chat));
+    const { head, headSeq } = this.#sql;
+    return readRow(
+      "message",
+      () => this.#withFiles(head.get(chat)),
+      () => headSeq.get(chat)?.seq,
+    );
   }
 
-  /** When a chat's next message is due, wall-clock ms (0: at once); undefined when none waits. */
-  dueOf(chat: number): number | undefined {
-    return this.#sql.headDue.get(chat)?.next_attempt_at;
+  /** When the first of a chat's detached messages is due, wall-clock ms; undefined when there is none. */
+  detachedDueOf(chat: number): number | undefined {
+    return this.#sql.detachedDue.get(chat)?.next_attempt_at;
   }
 
-  /** When the first detached message is due, wall-clock ms; undefined when there is none. */
-  detachedDue(): number | undefined {
-    return this.#sql.detachedDue.get()?.next_attempt_at;
-  }
-
-  /** The detached message that is due first. */
-  firstDetached(): PendingMessage | undefined {
-    return this.#withFiles(this.#sql.firstDetached.get());
+  /** The one of a chat's detached messages that is due first. Throws RowUnreadableError. */
+  firstDetachedOf(chat: number): PendingMessage | undefined {
+    const { firstDetached, detachedDue } = this.#sql;
+    return readRow(
+      "message",
+      () => this.#withFiles(firstDetached.get(chat)),
+      () => detachedDue.get(chat)?.seq,
+    );
   }
 
   /**
@@ -208,6 +224,30 @@ export class Messages {
     });
   }
 
+  /**
+   * A message that can't be read, or whose outcome can't be written, since a page is damaged. It becomes a dead letter.
+   * Where its state can't be written either it stays as it is on the page, is counted as dead, and passed over.
+   */
+  async giveUp(seq: number, wasDetached: boolean, reason: string): Promise<void> {
+    try {
+      await this.dead(seq, null, reason);
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      await this.#commit.run("passed-over", () => this.#passOver(seq, wasDetached, "dead"));
+    }
+  }
+
+  /** The same for one that Hot Bags has answered: its commands are recorded, as `delivered` would have done. */
+  giveUpDelivered(
+    { seq, chat }: PendingMessage,
+    wasDetached: boolean,
+    commands: CommandFromResponse[],
+  ): Promise<RecordedCommand[]> {
+    return this.#commit.run("passed-over", () =>
+      this.#passOver(seq, wasDetached, "delivered") ? this.#commands.record(seq, chat, commands) : [],
+    );
+  }
+
   /** When the oldest message that waits arrived, wall-clock ms; null when none waits. */
   oldestPendingAt(): number | null {
     return this.#sql.oldestPending.get()?.received_at ?? null;
@@ -221,6 +261,14 @@ export class Messages {
     this.#counters.add(state, 1);
     if (row.detached === 1) this.#counters.add("detached", -1);
     return row;
+  }
+
+  #passOver(seq: number, wasDetached: boolean, to: "dead" | "delivered"): boolean {
+    if (this.#sql.passOver.run(seq).changes === 0) return false;
+    this.#counters.add("pending", -1);
+    this.#counters.add(to, 1);
+    if (wasDetached) this.#counters.add("detached", -1);
+    return true;
   }
 
   #withFiles(row: Omit<PendingMessage, "inlined"> | undefined): PendingMessage | undefined {
@@ -247,14 +295,25 @@ export class Messages {
   }
 }
 
+/**
+ * `+?` instead of `?`: SQLite (STAT4) plans a statement anew for each value that it compares with the condition of a
+ * partial index, which takes five times as long as running it, but not for an expression.
+ */
 function prepare(db: Database.Database) {
   const pending = `SELECT m.seq, m.chat, m.message_id, c.account_id, c.chat_id, p.request, m.attempts, m.retrying_ms, m.received_at, m.next_attempt_at
     FROM messages m JOIN chats c USING (chat) JOIN payloads p USING (seq)`;
+  const notPassedOver = "NOT EXISTS (SELECT 1 FROM passed_over_messages o WHERE o.seq = messages.seq)";
+  // By indexes alone, so that they tell of rows that can't be read.
+  const inLane = `state = 'pending' AND detached = 0 AND ${notPassedOver}`;
+  const detached = `state = 'pending' AND detached = 1 AND ${notPassedOver}`;
+  const heads = `SELECT chat, min(seq) AS seq FROM messages WHERE ${inLane} GROUP BY chat`;
+  const headSeq = `SELECT seq FROM messages WHERE chat = +? AND ${inLane} ORDER BY seq LIMIT 1`;
+  const firstDetached = `FROM messages WHERE chat = +? AND ${detached} ORDER BY next_attempt_at LIMIT 1`;
   return {
     chat: db.prepare<[string, string], { chat: number }>("SELECT chat FROM chats WHERE account_id = ? AND chat_id = ?"),
     insertChat: db.prepare<[string, string]>("INSERT INTO chats (account_id, chat_id) VALUES (?, ?)"),
     usersOfId: db.prepare<[string], IdUser>(
-      "SELECT seq, chat, chat_id FROM messages JOIN chats USING (chat) WHERE message_id = ?",
+      "SELECT seq, chat, chat_id FROM messages JOIN chats USING (chat) WHERE message_id = +?",
     ),
     request: db.prepare<[number], { request: string }>("SELECT request FROM payloads WHERE seq = ?"),
     insert: db.prepare<[number, string, string, number, number | null, string | null]>(
@@ -264,23 +323,21 @@ function prepare(db: Database.Database) {
     storeResponse: db.prepare<[string, number]>("UPDATE payloads SET response = ? WHERE seq = ?"),
     changeRequest: db.prepare<[string, number]>("UPDATE payloads SET request = ? WHERE seq = ?"),
     laneHeads: db.prepare<[], LaneHead>(
-      `SELECT h.chat, m.next_attempt_at
-       FROM (SELECT chat, min(seq) AS seq FROM messages WHERE state = 'pending' AND detached = 0 GROUP BY chat) h JOIN messages m USING (seq)
-       ORDER BY h.seq`,
+      `SELECT h.chat, m.next_attempt_at FROM (${heads}) h JOIN messages m USING (seq) ORDER BY h.seq`,
     ),
     chats: db.prepare<[], LaneHead>("SELECT chat, 0 AS next_attempt_at FROM chats"),
-    head: db.prepare<[number], Omit<PendingMessage, "inlined">>(
-      `${pending} WHERE m.seq = (SELECT seq FROM messages WHERE chat = ? AND state = 'pending' AND detached = 0 ORDER BY seq LIMIT 1)`,
+    detachedHeads: db.prepare<[], LaneHead>(
+      `SELECT chat, min(next_attempt_at) AS next_attempt_at FROM messages WHERE ${detached} GROUP BY chat`,
     ),
-    headDue: db.prepare<[number], { next_attempt_at: number }>(
-      "SELECT next_attempt_at FROM messages WHERE chat = ? AND state = 'pending' AND detached = 0 ORDER BY seq LIMIT 1",
+    head: db.prepare<[number], Omit<PendingMessage, "inlined">>(`${pending} WHERE m.seq = (${headSeq})`),
+    headSeq: db.prepare<[number], { seq: number }>(headSeq),
+    firstDetached: db.prepare<[number], Omit<PendingMessage, "inlined">>(
+      `${pending} WHERE m.seq = (SELECT seq ${firstDetached})`,
     ),
-    detachedDue: db.prepare<[], { next_attempt_at: number }>(
-      "SELECT next_attempt_at FROM messages WHERE state = 'pending' AND detached = 1 ORDER BY next_attempt_at LIMIT 1",
+    detachedDue: db.prepare<[number], { seq: number; next_attempt_at: number }>(
+      `SELECT seq, next_attempt_at ${firstDetached}`,
     ),
-    firstDetached: db.prepare<[], Omit<PendingMessage, "inlined">>(
-      `${pending} WHERE m.seq = (SELECT seq FROM messages WHERE state = 'pending' AND detached = 1 ORDER BY next_attempt_at LIMIT 1)`,
-    ),
+    passOver: db.prepare<[number]>("INSERT OR IGNORE INTO passed_over_messages (seq) VALUES (?)"),
     settle: db.prepare<[string, number, number | null, string | null, number], { chat: number; detached: number }>(
       "UPDATE messages SET state = ?, attempts = attempts + 1, settled_at = ?, status = ?, last_error = ? WHERE seq = ? AND state = 'pending' RETURNING chat, detached",
     ),
@@ -292,7 +349,8 @@ function prepare(db: Database.Database) {
       "UPDATE messages SET detached = 1 WHERE seq = ? AND state = 'pending' AND detached = 0",
     ),
     oldestPending: db.prepare<[], { received_at: number }>(
-      "SELECT received_at FROM messages WHERE seq = (SELECT min(seq) FROM messages INDEXED BY messages_pending WHERE state = 'pending')",
+      `SELECT received_at FROM messages WHERE seq =
+         (SELECT min(seq) FROM messages INDEXED BY messages_pending WHERE state = 'pending' AND ${notPassedOver})`,
     ),
   };
 }

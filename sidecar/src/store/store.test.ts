@@ -106,8 +106,28 @@ describe("messages", () => {
     const nextAttemptAt = Date.now() + 60_000;
     await store.messages.failed(first.seq, { error: "400", status: 400, nextAttemptAt, waitMs: 60_000, detach: true });
     expect(store.messages.headOf(first.chat)?.message_id).toBe("B");
-    expect(store.messages.firstDetached()).toMatchObject({ message_id: "A", attempts: 1, retrying_ms: 60_000 });
-    expect(store.messages.detachedDue()).toBe(nextAttemptAt);
+    const { chat } = first;
+    expect(store.messages.firstDetachedOf(chat)).toMatchObject({ message_id: "A", attempts: 1, retrying_ms: 60_000 });
+    expect(store.messages.detachedDueOf(chat)).toBe(nextAttemptAt);
+  });
+
+  it("gives each chat's detached messages by when they are due, also after a restart", async () => {
+    const detached = async (id: string, chat: string, nextAttemptAt: number) => {
+      const accepted = await store.messages.accept(message(id, chat));
+      await store.messages.failed(accepted.seq, { error: "", status: 400, nextAttemptAt, waitMs: 0, detach: true });
+      return accepted.chat;
+    };
+    const one = await detached("a1", "+15550001000", 30);
+    await detached("a2", "+15550001000", 20);
+    const other = await detached("b1", "+15550002000", 40);
+    reopen();
+    expect(store.messages.laneHeads()).toEqual([]);
+    expect(store.messages.detachedHeads()).toEqual([
+      { chat: one, next_attempt_at: 20 },
+      { chat: other, next_attempt_at: 40 },
+    ]);
+    expect(store.messages.firstDetachedOf(one)?.message_id).toBe("a2");
+    expect(store.messages.firstDetachedOf(other)?.message_id).toBe("b1");
   });
 
   it("keeps the body byte for byte over restarts", async () => {
@@ -226,7 +246,8 @@ describe("commands", () => {
     const id = store.commands.nextOf(1)?.id ?? 0;
     await store.commands.sending(id, "boot-7");
     reopen();
-    expect(store.commands.interrupted()).toMatchObject([{ id, command_id: "c1", gateway_process: "boot-7" }]);
+    expect(store.commands.interrupted()).toEqual([id]);
+    expect(store.commands.get(id)).toMatchObject({ command_id: "c1", gateway_process: "boot-7" });
     expect(store.commands.nextOf(1)).toBeUndefined();
   });
 
@@ -238,8 +259,24 @@ describe("commands", () => {
       await store.commands.settled(id, "in_doubt", { reason: "?", whatsappMessageId: null, partial });
     }
     reopen();
-    expect(store.commands.inDoubt(10).map(({ command_id }) => command_id)).toEqual(["c1"]);
+    const doubts = store.commands.inDoubt(10).map((id) => store.commands.doubt(id)?.command_id);
+    expect(doubts).toEqual([undefined, "c1"]);
     expect(store.counters.read().commands_in_doubt).toBe(2);
+  });
+
+  it("in doubt remember which gateway process was asked in vain, and since when the operator knows", async () => {
+    await deliver("A", [command("c1", "one")]);
+    const id = store.commands.nextOf(1)?.id ?? 0;
+    await store.commands.sending(id, "boot-1");
+    await store.commands.settled(id, "in_doubt", { reason: "?", whatsappMessageId: null });
+    expect(store.commands.doubt(id)).toMatchObject({ asked_process: null, alarmed_at: null });
+    await store.commands.askedInVain(id, "boot-1");
+    const alarmedAt = store.commands.doubt(id)?.alarmed_at;
+    await store.commands.askedInVain(id, "boot-2");
+    reopen();
+    expect(store.commands.doubt(id)).toMatchObject({ asked_process: "boot-2", alarmed_at: alarmedAt });
+    await store.commands.proven(id, "sent", null);
+    expect(store.commands.doubt(id)).toBeUndefined();
   });
 
   it("go back to waiting only from sending", async () => {

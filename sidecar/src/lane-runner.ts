@@ -1,0 +1,138 @@
+import { type Clock, systemTimers, type Timers } from "./clock.ts";
+import { Lanes, type Verdict } from "./lanes.ts";
+
+/**
+ * Runs that are begun in one turn of the event loop. Runs that find nothing to do end at once: a thousand of them
+ * must not keep the process from all else.
+ */
+const STARTS_A_TURN = 100;
+
+/**
+ * What may run now: whatever is `due`; the `next` lane, due or not; nothing before a time, monotonic ms, when it is
+ * asked again (Infinity: when `look` is called).
+ */
+export type Admission = "due" | "next" | { notBefore: number };
+
+export interface LaneRunnerParts<Cause extends string> {
+  clock: Clock;
+  /** The system's, unless a test moves the time. */
+  timers?: Timers | undefined;
+  /** Lanes that are out at once. */
+  concurrency: number;
+  /**
+   * Does the next piece of work of a lane. Resolves with what becomes of the lane. `admission` is what the gate said.
+   */
+  run(lane: number, admission: "due" | "next"): Promise<Verdict<Cause>>;
+  /** `run` threw: what becomes of the lane. Must not throw. */
+  failed(lane: number, error: unknown): Verdict<Cause>;
+  /**
+   * Asked each time before a lane is taken, and only when there is one: `next` is always made use of. Without a gate
+   * all that is due runs.
+   */
+  gate?(now: number): Admission;
+}
+
+/**
+ * Runs lanes: takes what is due, never a lane twice at once, never more than `concurrency`, and gives each back as
+ * its run says: with more to do, empty, or at rest for a cause. It knows nothing of what is run; the causes and their
+ * times are its owner's.
+ */
+export class LaneRunner<Cause extends string> {
+  readonly #parts: LaneRunnerParts<Cause>;
+  readonly #timers: Timers;
+  readonly #lanes = new Lanes<Cause>();
+  readonly #underWay = new Set<Promise<void>>();
+  #starts = 0;
+  #callOff = () => {};
+  #running = true;
+
+  constructor(parts: LaneRunnerParts<Cause>) {
+    this.#parts = parts;
+    this.#timers = parts.timers ?? systemTimers;
+  }
+
+  /** Runs under way. */
+  get underWay(): number {
+    return this.#lanes.out;
+  }
+
+  /** When the next lane is due, monotonic ms; Infinity when none waits. */
+  get nextDueAt(): number {
+    return this.#lanes.nextDueAt() ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** The lane has work. It is run now, if it is not known yet; one that is known stays where it is. */
+  offer(lane: number): void {
+    this.#lanes.offer(lane, this.#parts.clock.uptimeMs());
+    this.look();
+  }
+
+  /**
+   * The lane has something to do at `until`, monotonic ms, and rests for `cause` until then at the latest. One that
+   * rests for another cause is not moved.
+   */
+  schedule(lane: number, cause: Cause, until: number): void {
+    this.#lanes.schedule(lane, { cause, until });
+    this.look();
+  }
+
+  /**
+   * What these lanes rest for is over; those that rest for another cause go on resting. With `lane`, for that one
+   * alone.
+   */
+  release(cause: Cause, lane?: number): void {
+    this.#lanes.release(cause, this.#parts.clock.uptimeMs(), lane);
+    this.look();
+  }
+
+  /** Runs what may run. To be called when the gate would say something else than before. */
+  look(): void {
+    if (!this.#running) return;
+    this.#callOff();
+    for (;;) {
+      const dueAt = this.#lanes.nextDueAt();
+      if (dueAt === undefined || this.#lanes.out >= this.#parts.concurrency || this.#starts >= STARTS_A_TURN) return;
+      const now = this.#parts.clock.uptimeMs();
+      const admission = this.#parts.gate?.(now) ?? "due";
+      if (typeof admission === "object" && admission.notBefore > now) return this.#lookAt(admission.notBefore, now);
+      if (admission !== "next" && dueAt > now) return this.#lookAt(dueAt, now);
+      this.#begin(admission === "next" ? "next" : "due");
+    }
+  }
+
+  /** Begins nothing more and waits for what is under way. */
+  async stop(): Promise<void> {
+    this.#running = false;
+    this.#callOff();
+    await Promise.all(this.#underWay);
+  }
+
+  #lookAt(at: number, now: number): void {
+    if (at !== Number.POSITIVE_INFINITY) this.#callOff = this.#timers.after(at - now, () => this.look());
+  }
+
+  #begin(admission: "due" | "next"): void {
+    const lane = this.#lanes.take();
+    if (lane === undefined) return;
+    if (this.#starts++ === 0) setImmediate(() => this.#nextTurn());
+    const run = this.#run(lane, admission).finally(() => this.#underWay.delete(run));
+    this.#underWay.add(run);
+  }
+
+  async #run(lane: number, admission: "due" | "next"): Promise<void> {
+    let verdict: Verdict<Cause>;
+    try {
+      verdict = await this.#parts.run(lane, admission);
+    } catch (error) {
+      verdict = this.#parts.failed(lane, error);
+    }
+    this.#lanes.giveBack(lane, verdict, this.#parts.clock.uptimeMs());
+    this.look();
+  }
+
+  #nextTurn(): void {
+    const held = this.#starts >= STARTS_A_TURN;
+    this.#starts = 0;
+    if (held) this.look();
+  }
+}

@@ -1,0 +1,91 @@
+import { createHash } from "node:crypto";
+import { literal } from "../gateway/index.ts";
+import type { DoubtfulCommand } from "../store/index.ts";
+
+/** Doubts that are remembered, the newest ones. Older ones are the operator's. */
+export const MAX_OPEN_DOUBTS = 1_000;
+
+export interface Proof {
+  state: "sent" | "queued_by_gateway";
+  how: string;
+  whatsappMessageId: string | null;
+}
+
+/** What is remembered of a doubtful command. Its text can be long, and stays in the store. */
+export interface Doubt {
+  readonly id: number;
+  readonly chat: number;
+  readonly accountId: string;
+  readonly chatId: string;
+  readonly commandId: string;
+  readonly messageId: string;
+  readonly textSha256: string;
+  /** When it was handed to the gateway, wall-clock ms, and to which process. */
+  readonly sendingAt: number | null;
+  readonly gatewayProcess: string | null;
+  /** The gateway process that has been asked in vain; another one may know more. */
+  askedProcess: string | null;
+  isAlarmed: boolean;
+  /** How often the present process was asked without an answer. */
+  questions: number;
+  /** It is being asked for again, so it may be sent right now. */
+  isAskedAgain: boolean;
+  /** Found, but not on disk yet. */
+  proof: Proof | null;
+}
+
+/** The doubts that a proof could still settle: at most `MAX_OPEN_DOUBTS`, the oldest one is forgotten first. */
+export class OpenDoubts {
+  readonly #byCommand = new Map<number, Doubt>();
+  readonly #byChat = new Map<number, Set<Doubt>>();
+
+  get all(): Doubt[] {
+    return [...this.#byCommand.values()];
+  }
+
+  of(chat: number): Doubt[] {
+    return [...(this.#byChat.get(chat) ?? [])];
+  }
+
+  has(doubt: Doubt): boolean {
+    return this.#byCommand.get(doubt.id) === doubt;
+  }
+
+  add(command: DoubtfulCommand): Doubt {
+    const doubt = doubtOf(command);
+    this.#byCommand.set(doubt.id, doubt);
+    const ofChat = this.#byChat.get(doubt.chat);
+    if (ofChat) ofChat.add(doubt);
+    else this.#byChat.set(doubt.chat, new Set([doubt]));
+    const [oldest] = this.#byCommand.values();
+    if (oldest && this.#byCommand.size > MAX_OPEN_DOUBTS) this.delete(oldest);
+    return doubt;
+  }
+
+  delete(doubt: Doubt): void {
+    this.#byCommand.delete(doubt.id);
+    const ofChat = this.#byChat.get(doubt.chat);
+    ofChat?.delete(doubt);
+    if (ofChat?.size === 0) this.#byChat.delete(doubt.chat);
+  }
+}
+
+function doubtOf(command: DoubtfulCommand): Doubt {
+  return {
+    id: command.id,
+    chat: command.chat,
+    accountId: command.account_id,
+    chatId: command.chat_id,
+    commandId: command.command_id,
+    messageId: command.message_id,
+    // The gateway tells of the text as it was given to it.
+    textSha256: createHash("sha256").update(literal(command.text)).digest("hex"),
+    sendingAt: command.sending_at,
+    gatewayProcess: command.gateway_process,
+    askedProcess: command.asked_process,
+    isAlarmed: command.alarmed_at !== null,
+    questions: 0,
+    isAskedAgain: false,
+    proof: null,
+  };
+}

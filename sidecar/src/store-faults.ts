@@ -1,0 +1,89 @@
+import type { Logger } from "pino";
+import { type Backoff, Retries } from "./backoff.ts";
+import type { Clock } from "./clock.ts";
+import type { Rest } from "./lanes.ts";
+import { type Store, StoreUnwritableError } from "./store/index.ts";
+import { Trouble } from "./trouble.ts";
+
+/** What helps against a damaged page. */
+export const RESTORE = "The disk of the database may be failing: look at it, and restore a backup.";
+
+/** Waits before a lane is run again for which the store could not be read or written. */
+const BACKOFF: Backoff = { baseMs: 1_000, maxMs: 60_000 };
+
+/** A store that fails is said at most once in this time, ms, however many lanes it concerns. */
+const SAY_EVERY_MS = 60_000;
+
+/**
+ * A row that could not be read or written this often in a row is given up. A disk may fail once, and be well a second
+ * later.
+ */
+const MAX_TRIES = 3;
+
+/**
+ * What lanes do when the store fails them. Nothing is begun in an outage of the store. A lane whose run failed rests
+ * for a while of its own, until the outage is over if it was one, and the operator is told of all of them at once.
+ */
+export class StoreFaults {
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #ofLanes: Retries<number>;
+  readonly #ofRows: Retries<number>;
+  readonly #trouble: Trouble;
+
+  constructor({ store, clock, random, log }: { store: Store; clock: Clock; random: () => number; log: Logger }) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#log = log;
+    this.#ofLanes = new Retries(BACKOFF, random);
+    this.#ofRows = new Retries(BACKOFF, random);
+    this.#trouble = new Trouble({ clock, everyMs: SAY_EVERY_MS });
+  }
+
+  /** Whether there is an outage: what would be begun could not be written down. */
+  get isOutage(): boolean {
+    return this.#store.outage !== null;
+  }
+
+  /** Calls `listener` when an outage is over: what rests for `store` is to be released. Returns how to stop that. */
+  onRecovery(listener: () => void): () => void {
+    return this.#store.onOutage((outage) => {
+      if (outage === null) listener();
+    });
+  }
+
+  /** The run of a lane threw: only the store does that. */
+  failed(lane: number, error: unknown): Rest<"store"> {
+    // An outage has its own line in the log.
+    if (!(error instanceof StoreUnwritableError)) {
+      const facts = { err: error, alarm: true };
+      const what = "the store can't be read or written; what it concerns is tried again";
+      this.#trouble.say("", () => this.#log.error(facts, what));
+    }
+    return this.#restFor(this.#ofLanes.add(lane).waitMs);
+  }
+
+  /** The run of a lane did not throw. */
+  passed(lane: number): void {
+    this.#ofLanes.clear(lane);
+  }
+
+  /**
+   * A row could not be read or written for a damaged page. Returns for what its lane rests; null: the row is to be
+   * given up.
+   */
+  damaged(row: number): Rest<"store"> | null {
+    const { inARow, waitMs } = this.#ofRows.add(row);
+    return inARow < MAX_TRIES ? this.#restFor(waitMs) : null;
+  }
+
+  /** The row is settled, or given up. */
+  forget(row: number): void {
+    this.#ofRows.clear(row);
+  }
+
+  #restFor(ms: number): Rest<"store"> {
+    return { cause: "store", until: this.#clock.uptimeMs() + ms };
+  }
+}

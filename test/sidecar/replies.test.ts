@@ -1,0 +1,397 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type Gateway, openGateway } from "../../sidecar/src/gateway/index.ts";
+import { openLog } from "../../sidecar/src/log.ts";
+import { Replies } from "../../sidecar/src/replies/replies.ts";
+import { openStore, type Store } from "../../sidecar/src/store/index.ts";
+import { type Answer, CONNECTED, GATEWAY_TOKEN, ScriptedGateway, type Sent } from "../gateway/scripted-gateway.ts";
+import { SimulatedClock } from "../simulated-clock.ts";
+import { until } from "../until.ts";
+
+// What waits on the way to WhatsApp, for what, and how long: the real store and the real link to a gateway that
+// answers as the test says, by a clock that the test moves.
+
+const ANNA = "+15550001001";
+const BEN = "+15550001002";
+const SECOND_MS = 1_000;
+const MINUTE_MS = 60_000;
+const HOUR_MS = 3_600_000;
+const AWAY = { ...CONNECTED, connected: false, healthState: "reconnecting" };
+
+let dir: string;
+let clock: SimulatedClock;
+let peer: ScriptedGateway;
+let running: Awaited<ReturnType<typeof start>>;
+
+beforeEach(async () => {
+  dir = mkdtempSync(join(tmpdir(), "hotbags-replies-"));
+  clock = new SimulatedClock();
+  peer = await new ScriptedGateway().start();
+  running = await start();
+});
+afterEach(async () => {
+  await stop();
+  await peer.stop();
+  rmSync(dir, { recursive: true });
+});
+
+/** `prepare` finds the store as the last run left it. */
+async function start(pace = { chatIntervalMs: 0, perMinute: 0 }, prepare = async (_store: Store) => {}) {
+  const lines: Record<string, unknown>[] = [];
+  const log = openLog("info", { write: (line: string) => void lines.push(JSON.parse(line)) });
+  const store = openStore(dir, clock);
+  await prepare(store);
+  const gateway = openGateway({
+    url: `ws://127.0.0.1:${peer.port}`,
+    token: GATEWAY_TOKEN,
+    log,
+    timing: { pollMs: 5, reconnectMinMs: 5, reconnectMaxMs: 20 },
+    // What the gateway says is fresh by a clock of its own, or it would be stale at each step of ours.
+    clock: { now: clock.now, uptimeMs: () => performance.now() },
+  });
+  const replies = new Replies({ store, gateway, clock, timers: clock, log, pace, random: () => 0.5 });
+  await replies.start();
+  await connected(gateway);
+  return { store, gateway, replies, lines };
+}
+
+async function stop() {
+  await running.gateway.close();
+  await running.replies.stop();
+  running.store.close();
+}
+
+async function restart(...how: Parameters<typeof start>) {
+  await stop();
+  running = await start(...how);
+}
+
+const connected = (gateway: Gateway, accountId = "default") =>
+  until("WhatsApp is connected", () => gateway.canSend(accountId));
+
+/** Polls of the gateway that have been answered and acted on: what a change sets going has been asked for by then. */
+async function looks(count = 3) {
+  const polls = () => peer.asked.filter(({ method }) => method === "channels.status").length;
+  const before = polls();
+  await until("the gateway was asked for its status", () => polls() >= before + count);
+}
+
+/** WhatsApp drops, and comes back. */
+async function flap() {
+  peer.accounts = [AWAY];
+  await until("WhatsApp is away", () => !running.gateway.canSend("default"));
+  peer.accounts = [CONNECTED];
+  await connected(running.gateway);
+  await looks();
+}
+
+let ids = 0;
+
+/** Hot Bags answers a message of the chat with these texts. Resolves with the ids of the commands. */
+async function answered(store: Store, chatId: string, texts: string[]) {
+  const id = `m${++ids}`;
+  const { seq, chat } = await store.messages.accept({
+    account_id: "default",
+    message_id: id,
+    chat_id: chatId,
+    from: ANNA,
+    text: "hello",
+    media: [],
+    timestamp: "2026-03-01T12:00:00.000Z",
+    raw: {},
+  });
+  const commands = texts.map((text, n) => ({
+    commandId: `${id}-${n}`,
+    type: "send_text",
+    text,
+    payload: text,
+    refusal: null,
+  }));
+  await store.messages.delivered(seq, 200, "{}", commands);
+  return { chat, commandIds: commands.map(({ commandId }) => commandId) };
+}
+
+async function reply(chatId: string, ...texts: string[]) {
+  const { chat, commandIds } = await answered(running.store, chatId, texts);
+  running.replies.offer(chat);
+  return commandIds;
+}
+
+/** A reply of which an earlier run does not know whether it was sent. */
+async function doubtful(store: Store, chatId: string, gatewayProcess: string | null) {
+  const { chat, commandIds } = await answered(store, chatId, ["was it sent?"]);
+  const id = store.commands.nextOf(chat)?.id ?? 0;
+  await store.commands.sending(id, gatewayProcess);
+  await store.commands.settled(id, "in_doubt", { reason: "the link broke", whatsappMessageId: null });
+  return { id, key: commandIds[0] ?? "" };
+}
+
+const counts = () => running.store.counters.read();
+const keysTo = (chatId: string) =>
+  peer.sends.filter(({ to }) => to === chatId).map(({ idempotencyKey }) => idempotencyKey);
+const alarms = (about = "") =>
+  running.lines.filter(({ alarm, msg }) => alarm === true && String(msg).includes(about)).length;
+const sessionOf = (chatId: string) => `agent:main:whatsapp:direct:${chatId}`;
+const historiesOf = (chatId: string) =>
+  peer.asked.filter(({ method, params }) => method === "chat.history" && params["sessionKey"] === sessionOf(chatId))
+    .length;
+
+const ok = ({ idempotencyKey }: Sent): Answer => ({ ok: true, payload: { messageId: `WA-${idempotencyKey}` } });
+const refusal = (code: string, message: string, more: object = {}): Answer => ({
+  ok: false,
+  error: { code, message, ...more },
+});
+const BUSY = refusal("UNAVAILABLE", "The server is busy. Please try again in a moment.", { retryable: true });
+const FORBIDDEN = refusal("FORBIDDEN", "missing scope: operator.write", { details: { code: "MISSING_SCOPE" } });
+
+/** Lets time pass; what falls due in it is sent, answered and written before the clock goes on. */
+async function pass(ms: number) {
+  const { gateway, replies } = running;
+  for (const end = clock.uptimeMs() + ms; clock.uptimeMs() < end; ) {
+    clock.advanceToNext(end - clock.uptimeMs());
+    await until("it is over", () => gateway.canSend("default") && replies.status.underWay === 0);
+  }
+}
+
+describe("a chat rests", () => {
+  it("for BRIDGE_CHAT_INTERVAL_MS between two replies, whatever the gateway does", async () => {
+    await restart({ chatIntervalMs: 5_000, perMinute: 0 });
+    const keys = await reply(ANNA, "one", "two");
+    await until("the first is sent", () => counts().commands_sent === 1);
+    for (let n = 0; n < 3; n++) {
+      await flap();
+      keys.push(...(await reply(ANNA, `more ${n}`)));
+    }
+    await looks();
+    expect(keysTo(ANNA)).toEqual(keys.slice(0, 1));
+    clock.advance(4_999);
+    await looks();
+    expect(keysTo(ANNA)).toEqual(keys.slice(0, 1));
+    clock.advance(1);
+    await until("the second is sent", () => counts().commands_sent === 2);
+    for (let n = 3; n <= keys.length; n++) {
+      clock.advance(5_000);
+      await until(`reply ${n} is sent`, () => counts().commands_sent === n);
+    }
+    expect(keysTo(ANNA)).toEqual(keys);
+  });
+
+  it("also when it had nothing more to say at first", async () => {
+    await restart({ chatIntervalMs: 5_000, perMinute: 0 });
+    const keys = await reply(ANNA, "one");
+    await until("it is sent", () => counts().commands_sent === 1);
+    keys.push(...(await reply(ANNA, "two")));
+    await flap();
+    expect(keysTo(ANNA)).toEqual(keys.slice(0, 1));
+    clock.advance(5_000);
+    await until("the second is sent", () => counts().commands_sent === 2);
+  });
+
+  it("and all of them for as long as the gateway asks for", async () => {
+    peer.send = () =>
+      refusal("UNAVAILABLE", "rate limit exceeded for send; retry after 30s", {
+        retryable: true,
+        retryAfterMs: 30_000,
+        details: { limit: "30 per 60s" },
+      });
+    const keys = await reply(ANNA, "one");
+    await until("it is refused", () => counts().commands_pending === 1 && peer.sends.length === 1);
+    peer.send = ok;
+    await flap();
+    keys.push(...(await reply(ANNA, "two")));
+    await reply(BEN, "of another chat");
+    await flap();
+    clock.advance(29_000);
+    await looks();
+    expect(peer.sends).toHaveLength(1);
+    clock.advance(1_000);
+    await until("all are sent", () => counts().commands_sent === 3);
+    expect(keysTo(ANNA)).toEqual([keys[0], ...keys]);
+  });
+
+  it("while its account is not connected, and no other", async () => {
+    peer.accounts = [AWAY];
+    await until("WhatsApp is away", () => !running.gateway.canSend("default"));
+    const keys = await reply(ANNA, "one", "two");
+    await looks();
+    expect(peer.sends).toEqual([]);
+    peer.send = ok;
+    peer.accounts = [CONNECTED];
+    await until("they are sent", () => counts().commands_sent === 2);
+    expect(keysTo(ANNA)).toEqual(keys);
+  });
+});
+
+describe("a reply that the gateway does not take", () => {
+  it("is tried again after waits that grow, and goes out in order, once, when the gateway takes it", async () => {
+    peer.send = () => BUSY;
+    const keys = await reply(ANNA, "one", "two");
+    await until("it was tried", () => peer.sends.length === 1 && counts().commands_pending === 2);
+    await pass(HOUR_MS);
+    // Half of 1, 2, 4 … 60 s: as many waits as fit into an hour, where one every 2 s would be 1,800.
+    expect(peer.sends.length).toBeGreaterThan(100);
+    expect(peer.sends.length).toBeLessThan(130);
+    expect(alarms()).toBe(0);
+    peer.send = ok;
+    await pass(MINUTE_MS);
+    await until("both are sent", () => counts().commands_sent === 2);
+    expect(keysTo(ANNA).slice(-2)).toEqual(keys);
+    expect(new Set(keysTo(ANNA).slice(0, -2))).toEqual(new Set(keys.slice(0, 1)));
+    // What follows does not inherit the waits.
+    peer.send = () => BUSY;
+    const before = peer.sends.length;
+    await reply(ANNA, "three");
+    await until("it was tried", () => peer.sends.length === before + 1 && counts().commands_pending === 1);
+    await pass(2 * SECOND_MS);
+    expect(peer.sends.length).toBeGreaterThan(before + 1);
+  }, 60_000);
+
+  it("holds no other chat", async () => {
+    peer.send = (sent) => (sent.to === ANNA ? BUSY : ok(sent));
+    await reply(ANNA, "one");
+    await until("it was tried", () => peer.sends.length === 1 && counts().commands_pending === 1);
+    await reply(BEN, "of another chat");
+    await until("the other is sent", () => counts().commands_sent === 1);
+  });
+
+  it("is alarmed once, shown with what to do, and tried slowly where only the operator can help", async () => {
+    peer.send = () => FORBIDDEN;
+    const keys = await reply(ANNA, "one", "two");
+    await reply(BEN, "of another chat");
+    await until("both chats were tried", () => peer.sends.length === 2 && counts().commands_sending === 0);
+    await pass(2 * HOUR_MS);
+    // Each chat half of 1, 2, 4, 8, 15, 15 … minutes.
+    expect(peer.sends.length).toBeLessThan(2 * 24);
+    expect(peer.sends.length).toBeGreaterThan(2 * 10);
+    expect(alarms()).toBe(1);
+    expect(alarms("OPENCLAW_GATEWAY_TOKEN")).toBe(1);
+    expect(running.replies.status.problems).toHaveLength(1);
+    expect(running.replies.status.problems[0]).toContain("OPENCLAW_GATEWAY_TOKEN");
+    expect(JSON.stringify(running.replies.status.problems)).not.toContain("555");
+    expect(counts()).toMatchObject({ commands_pending: 3, commands_failed: 0 });
+
+    // The operator corrects it, and restarts the gateway.
+    peer.send = ok;
+    const before = keysTo(ANNA).length;
+    await peer.restartAs("boot-2");
+    await until("all are sent", () => counts().commands_sent === 3);
+    expect(keysTo(ANNA).slice(before)).toEqual(keys);
+    expect(running.replies.status.problems).toEqual([]);
+  }, 60_000);
+
+  it("is alarmed about again when the same comes back after it had passed", async () => {
+    peer.send = () => refusal("INVALID_REQUEST", "unsupported channel: whatsapp");
+    await reply(ANNA, "one");
+    await until("an alarm", () => alarms() === 1);
+    expect(running.replies.status.problems[0]).toContain("plugin");
+    peer.send = ok;
+    await pass(MINUTE_MS);
+    await until("it is sent", () => counts().commands_sent === 1);
+    peer.send = () => refusal("INVALID_REQUEST", "unsupported channel: whatsapp");
+    await reply(ANNA, "two");
+    await until("another alarm", () => alarms() === 2);
+  });
+});
+
+describe("a doubt", () => {
+  const LAST_RUN = "boot-0";
+
+  it("is asked about once a gateway process, and alarmed once, over restarts of both", async () => {
+    peer.history = () => [];
+    let id = 0;
+    await restart(undefined, async (store) => {
+      id = (await doubtful(store, ANNA, LAST_RUN)).id;
+    });
+    const asked = (process: string) => running.store.commands.doubt(id)?.asked_process === process;
+    await until("it is written that the process was asked", () => asked("boot-1"));
+    expect([historiesOf(ANNA), alarms("in doubt")]).toEqual([1, 1]);
+    await flap();
+    expect([historiesOf(ANNA), alarms()]).toEqual([1, 1]);
+    await restart();
+    await reply(BEN, "the sidecar is at work");
+    await until("it is sent", () => counts().commands_sent === 1);
+    await looks();
+    expect([historiesOf(ANNA), alarms()]).toEqual([1, 0]);
+    await peer.restartAs("boot-2");
+    await until("it is written that the new process was asked", () => asked("boot-2"));
+    expect([historiesOf(ANNA), alarms()]).toEqual([2, 0]);
+    await restart();
+    await flap();
+    expect([historiesOf(ANNA), alarms()]).toEqual([2, 0]);
+    expect(counts().commands_in_doubt).toBe(1);
+  });
+
+  it("is settled by a process that was asked later", async () => {
+    let key = "";
+    peer.history = () => [];
+    await restart(undefined, async (store) => {
+      key = (await doubtful(store, ANNA, LAST_RUN)).key;
+    });
+    await until("the alarm", () => alarms("in doubt") === 1);
+    peer.history = () => [key];
+    await peer.restartAs("boot-2");
+    await until("it is settled", () => counts().commands_sent === 1);
+    expect(peer.sends).toEqual([]);
+  });
+
+  it("makes no reply wait that it can't be overtaken by, and never for the doubts of other chats", async () => {
+    const others = Array.from({ length: 100 }, (_, n) => `+155500020${String(n).padStart(2, "0")}`);
+    // The transcripts of the others are never read to their end.
+    peer.history = (session) => (session === sessionOf(ANNA) ? [] : new Promise(() => {}));
+    await restart(undefined, async (store) => {
+      for (const chat of others.slice(0, 7)) await doubtful(store, chat, "boot-1");
+      await doubtful(store, ANNA, "boot-1");
+      for (const chat of others.slice(7)) await doubtful(store, chat, LAST_RUN);
+    });
+    const [old = ""] = others.slice(-1);
+    await reply(ANNA, "after a doubt of this very process");
+    await reply(old, "after a doubt of an earlier process");
+    await reply(BEN, "after none");
+    const sent = (chatId: string, count: number) => keysTo(chatId).length >= count;
+    await until("the chat without a doubt goes on", () => sent(BEN, 1));
+    await until("the chat with an old doubt goes on", () => sent(old, 1));
+    // That one is asked for first: if it did not get through the first time, it is sent now, before what follows.
+    await until("the chat with the doubt goes on", () => sent(ANNA, 2));
+    expect(keysTo(ANNA)[0]).not.toBe(keysTo(ANNA)[1]);
+  });
+
+  it("that could still be sent by asking again comes before what follows in its chat", async () => {
+    peer.history = () => [];
+    peer.send = () => "hang up";
+    const [first, second] = await reply(ANNA, "one", "two");
+    await until("it was tried", () => peer.sends.length === 1);
+    peer.send = ok;
+    await until("both are settled", () => counts().commands_sent === 2);
+    expect(keysTo(ANNA)).toEqual([first, first, second]);
+    expect(alarms()).toBe(0);
+  });
+});
+
+it("keeps a reply's outcome that can't be written, and sends nothing twice", async () => {
+  peer.send = ok;
+  await reply(ANNA, "one");
+  await until("it is sent", () => counts().commands_sent === 1);
+  const tables = new Database(join(dir, "bridge.sqlite"), { timeout: 0 });
+  peer.send = (sent) => {
+    tables.exec("CREATE TRIGGER full BEFORE UPDATE ON commands BEGIN SELECT RAISE(ABORT, 'no'); END");
+    return ok(sent);
+  };
+  const keys = await reply(ANNA, "two", "three");
+  await until("the outcome can't be written", () => alarms() > 0);
+  for (let n = 0; n < 5; n++) {
+    clock.advance(MINUTE_MS);
+    await looks();
+  }
+  expect(counts()).toMatchObject({ commands_sending: 1, commands_sent: 1 });
+  peer.send = ok;
+  tables.exec("DROP TRIGGER full");
+  tables.close();
+  await until("all are sent", () => {
+    clock.advance(MINUTE_MS);
+    return counts().commands_sent === 3;
+  });
+  expect(keysTo(ANNA).slice(1)).toEqual(keys);
+});
