@@ -6,6 +6,7 @@ import type { DispatchContext } from "./capture/words.ts";
 import { type Announcement, announce, onAnnounced } from "./host/announcement.ts";
 import { BurstLog } from "./host/burst-log.ts";
 import { type LinkConfig, maxFileBytes, parseConfig } from "./host/config.ts";
+import { guarded } from "./host/guard.ts";
 import { Complaint, type Log, line, reasonOf } from "./host/log.ts";
 import { INTAKE_LIMITS, Intake, type IntakeLimits } from "./intake/intake.ts";
 import type { Held } from "./intake/memory.ts";
@@ -51,6 +52,7 @@ export class Bridge {
   readonly #log: BurstLog;
   readonly #intake: Intake;
   readonly #unusable = new Complaint();
+  readonly #trouble = new Complaint();
   readonly #observations = new Observations();
   readonly #status: StatusBoard;
   #link: Link | undefined;
@@ -81,10 +83,12 @@ export class Bridge {
    * captured.
    */
   start(): void {
-    this.#deafen ??= onAnnounced(this.#file, (announcement) => this.#heard(announcement));
-    this.#look();
+    const heard = (announcement: Announcement) => this.#heard(announcement);
+    this.#deafen ??= onAnnounced(this.#file, heard, (error) => this.#failed(error));
+    const guardedLook = this.#guarded(() => this.#look());
+    guardedLook();
     if (this.#looking === undefined) void this.#intake.sweep();
-    this.#looking ??= setInterval(() => this.#look(), this.#options.lookEveryMs ?? LOOK_EVERY_MS);
+    this.#looking ??= setInterval(guardedLook, this.#options.lookEveryMs ?? LOOK_EVERY_MS);
   }
 
   /** Closes everything this instance has opened; afterwards nothing of it runs. */
@@ -113,21 +117,25 @@ export class Bridge {
 
   #look(): void {
     this.#intake.adoptHeld();
-    const config = this.#options.readConfig();
-    const parsed = parseConfig(config);
+    this.#status.write();
+    const parsed = parseConfig(this.#options.readConfig());
     if (!parsed.ok) {
       const say = `messages are kept but not forwarded: ${parsed.reason}`;
       this.#unusable.say(() => this.#log.error(line({}, say)));
     }
-    this.#status.write();
     const wanted = JSON.stringify(parsed);
     if (wanted === this.#applied) return;
     this.#applied = wanted;
-    this.#applying = this.#applying.then(async () => {
+    const apply = async () => {
       await this.#endLink();
       if (parsed.ok) this.#beginLink(parsed.config);
       else this.#status.down(parsed.reason);
-    });
+    };
+    const failed = (error: unknown) => {
+      this.#applied = undefined;
+      this.#failed(error);
+    };
+    this.#applying = this.#applying.then(guarded(apply, failed));
   }
 
   #beginLink(config: LinkConfig): void {
@@ -152,7 +160,7 @@ export class Bridge {
 
   /** `reply_dispatch`. Claims every WhatsApp turn, and returns when its message is on disk. Never throws. */
   async onDispatch(context: DispatchContext): Promise<typeof CLAIM | undefined> {
-    if (!isWhatsApp(context)) return undefined;
+    if (this.#read(() => isWhatsApp(context)) !== true) return undefined;
     const calledAt = performance.now();
     const captured = this.#read(() => captureDispatched(context, Date.now()));
     if (captured !== undefined) {
@@ -171,7 +179,7 @@ export class Bridge {
     const captured = this.#read(() => captureReceived(event, context, Date.now()));
     // Only messages: what can't be one comes by reply_dispatch with more evidence.
     if (!captured?.ok) return;
-    const consumed = this.#options.isConsumed(captured.message.text);
+    const consumed = this.#read(() => this.#options.isConsumed(captured.message.text));
     await this.#store(captured, consumed ? "likely consumed" : "unlikely consumed");
   }
 
@@ -189,6 +197,15 @@ export class Bridge {
     } catch (error) {
       this.#log.error(line({}, `a message could not be stored: ${reasonOf(error)}`));
     }
+  }
+
+  #guarded(act: () => void): () => void {
+    return guarded(act, (error) => this.#failed(error));
+  }
+
+  /** Nothing that is known of, and nothing that may end the gateway or this instance. */
+  #failed(error: unknown): void {
+    this.#trouble.say(() => this.#log.error(line({}, `something failed, the plugin goes on: ${reasonOf(error)}`)));
   }
 
   #read<Seen>(see: () => Seen | undefined): Seen | undefined {

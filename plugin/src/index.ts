@@ -2,7 +2,8 @@ import { isAbortRequestText } from "openclaw/plugin-sdk/command-primitives-runti
 import { definePluginEntry, type OpenClawPluginApi } from "openclaw/plugin-sdk/plugin-entry";
 import { Bridge } from "./bridge.ts";
 import { missingSettings } from "./host/gateway-settings.ts";
-import { line } from "./host/log.ts";
+import { guarded } from "./host/guard.ts";
+import { line, reasonOf } from "./host/log.ts";
 import { silence } from "./host/silence.ts";
 import { registerCommands } from "./status/cli.ts";
 
@@ -31,10 +32,20 @@ function register(api: OpenClawPluginApi): void {
     log: api.logger,
     isConsumed: (text) => isAbortRequestText(text) || /^\s*\/approve(?:@\S+)?(?:\s|$)/i.test(text),
   });
-  api.on("reply_dispatch", (event) => bridge.onDispatch(event.ctx));
-  api.on("message_received", (event, context) => bridge.onReceived(event, context));
-  api.on("message_sent", (event, context) => bridge.onSent(event, context));
-  api.on("reply_payload_sending", (event, context) => silence(event, context));
+  const failed = (error: unknown) => api.logger.error(line({}, `OpenClaw's call failed: ${reasonOf(error)}`));
+  api.on(
+    "reply_dispatch",
+    guarded((event) => bridge.onDispatch(event.ctx), failed),
+  );
+  api.on(
+    "message_received",
+    guarded((event, context) => bridge.onReceived(event, context), failed),
+  );
+  api.on(
+    "message_sent",
+    guarded((event, context) => bridge.onSent(event, context), failed),
+  );
+  api.on("reply_payload_sending", guarded(silence, failed));
   // An edit of our configuration is read by the bridge itself. By default OpenClaw would replace the whole plugin: for
   // seconds its hooks fail, so that messages take the model's path, and message_received never works again until the
   // gateway restarts (2026.9.6).
@@ -42,13 +53,13 @@ function register(api: OpenClawPluginApi): void {
   // Named in every mode, so that `openclaw plugins inspect` shows it; run only in a gateway.
   api.registerService({
     id: "hotbags",
-    start: ({ config }) => {
+    start: guarded(({ config }) => {
       if (api.registrationMode !== "full") return;
-      for (const missing of missingSettings(config)) api.logger.warn(line({}, missing));
       bridge.start();
-    },
-    stop: () => bridge.stop(),
+      for (const missing of missingSettings(config)) api.logger.warn(line({}, missing));
+    }, failed),
+    stop: guarded(() => bridge.stop(), failed),
   });
   // Not every instance is started, but hooks may be called on any.
-  api.lifecycle.onDispose?.(() => bridge.stop());
+  api.lifecycle.onDispose?.(guarded(() => bridge.stop(), failed));
 }

@@ -1,4 +1,5 @@
 import { channel } from "node:diagnostics_channel";
+import { guarded } from "./guard.ts";
 
 /**
  * OpenClaw may call the hooks of another instance of this plugin than the one whose service it started: after some
@@ -18,12 +19,16 @@ export function announce(file: string, announcement: Announcement): void {
   ANNOUNCEMENTS.publish({ file, announcement });
 }
 
-/** Calls the listener, which must not throw, for every announcement. Returns what ends that. */
-export function onAnnounced(file: string, listener: (announcement: Announcement) => void): () => void {
-  const hear = (published: unknown) => {
+/** Calls the listener for every announcement; `failed` is told what it throws. Returns what ends that. */
+export function onAnnounced(
+  file: string,
+  listener: (announcement: Announcement) => void,
+  failed: (error: unknown) => void,
+): () => void {
+  const guardedListener = guarded((published: unknown) => {
     const heard = published as { file: string; announcement: Announcement };
     if (heard.file === file) listener(heard.announcement);
-  };
-  ANNOUNCEMENTS.subscribe(hear);
-  return () => ANNOUNCEMENTS.unsubscribe(hear);
+  }, failed);
+  ANNOUNCEMENTS.subscribe(guardedListener);
+  return () => ANNOUNCEMENTS.unsubscribe(guardedListener);
 }

@@ -1,3 +1,4 @@
+import { guarded } from "./guard.ts";
 import type { Log } from "./log.ts";
 
 /** How long, ms, lines wait for others while many come. */
@@ -11,7 +12,8 @@ const MAX_GATHERED = 200;
  * A log for one line per message. A few lines are written at once. While many come they are gathered, and written
  * together once a second, each with its own time: a call of OpenClaw's log costs as much as all the rest of the plugin
  * does for a message. Warnings and errors never wait, and what came before them is written first. A kill loses the lines
- * of its last second, never a message.
+ * of its last second, never a message. It never throws, whatever OpenClaw's log does: nothing that is worth a line may
+ * fail for it.
  */
 export class BurstLog implements Log {
   readonly #log: Log;
@@ -21,15 +23,17 @@ export class BurstLog implements Log {
   #timer: NodeJS.Timeout | undefined;
 
   constructor(log: Log, gatherMs = GATHER_MS) {
-    this.#log = log;
+    const level = (name: keyof Log) => guarded((text: string) => log[name](text), ignore);
+    this.#log = { info: level("info"), warn: level("warn"), error: level("error") };
     this.#gatherMs = gatherMs;
   }
 
   info(text: string): void {
-    this.#timer ??= setTimeout(() => this.#timeIsUp(), this.#gatherMs).unref();
+    this.#timer ??= this.#gather();
     if (this.#writtenAtOnce < AT_ONCE) {
       this.#writtenAtOnce += 1;
-      return this.#log.info(text);
+      this.#log.info(text);
+      return;
     }
     this.#gathered.push(`${new Date().toISOString()} ${text}`);
     if (this.#gathered.length >= MAX_GATHERED) this.#write();
@@ -60,10 +64,20 @@ export class BurstLog implements Log {
       return;
     }
     this.#write();
-    this.#timer = setTimeout(() => this.#timeIsUp(), this.#gatherMs).unref();
+    this.#timer = this.#gather();
+  }
+
+  #gather(): NodeJS.Timeout {
+    return setTimeout(
+      guarded(() => this.#timeIsUp(), ignore),
+      this.#gatherMs,
+    ).unref();
   }
 
   #write(): void {
     if (this.#gathered.length > 0) this.#log.info(this.#gathered.splice(0).join("\n"));
   }
 }
+
+/** There is no other place to say it. */
+function ignore(): void {}

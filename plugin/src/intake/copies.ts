@@ -1,7 +1,8 @@
 import { rm } from "node:fs/promises";
 import { setTimeout as after } from "node:timers/promises";
 import { type InboundMessage, type MediaItem, OMITTED, step } from "@hotbags/shared";
-import { type Log, line } from "../host/log.ts";
+import { guarded } from "../host/guard.ts";
+import { Complaint, type Log, line, reasonOf } from "../host/log.ts";
 import type { MediaFolder } from "../outbox/media-folder.ts";
 import type { Outbox, Row } from "../outbox/outbox.ts";
 import { type Copied, copyFile } from "./copy.ts";
@@ -35,6 +36,7 @@ export class Copies {
   readonly #options: CopiesOptions;
   readonly #settling = new Map<number, Promise<void>>();
   readonly #queue: (() => void)[] = [];
+  readonly #trouble = new Complaint();
   #copying = 0;
   #reservedBytes = 0;
   #stopping = new AbortController();
@@ -56,8 +58,9 @@ export class Copies {
   settle(seq: number): Promise<void> {
     const known = this.#settling.get(seq);
     if (known !== undefined) return known;
-    const settling = this.#settle(seq, this.#stopping.signal)
-      .catch(() => undefined)
+    const { signal } = this.#stopping;
+    const settling: Promise<void> = this.#settle(seq, signal)
+      .catch((error) => (signal.aborted ? undefined : this.#failed(error)))
       .finally(() => this.#settling.delete(seq));
     this.#settling.set(seq, settling);
     return settling;
@@ -69,7 +72,8 @@ export class Copies {
     const stopping = this.#stopping;
     this.#stopping = new AbortController();
     const all = Promise.all(this.#settling.values());
-    const grace = setTimeout(() => stopping.abort(), graceMs);
+    const abort = () => stopping.abort();
+    const grace = setTimeout(guarded(abort, abort), graceMs);
     await all;
     clearTimeout(grace);
     stopping.abort();
@@ -152,6 +156,11 @@ export class Copies {
     if (storedBytes + this.#reservedBytes + bytes > limit) return false;
     this.#reservedBytes += bytes;
     return true;
+  }
+
+  /** Nothing that is known of. The message is still held, and comes up again. */
+  #failed(error: unknown): void {
+    this.#trouble.say(() => this.#options.log.error(line({}, `files could not be copied: ${reasonOf(error)}`)));
   }
 
   #say(row: Row, copied: readonly (Copied | undefined)[]): void {

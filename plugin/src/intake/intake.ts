@@ -1,5 +1,6 @@
 import { step } from "@hotbags/shared";
 import { type Captured, keyOf } from "../capture/capture.ts";
+import { guarded } from "../host/guard.ts";
 import { type About, Complaint, type Log, line, reasonOf } from "../host/log.ts";
 import { type Outbox, OutboxFullError } from "../outbox/outbox.ts";
 import { Copies, type CopiesOptions } from "./copies.ts";
@@ -175,7 +176,11 @@ export class Intake {
   #close(): void {
     const outbox = this.#outbox;
     this.#outbox = undefined;
-    outbox?.close();
+    // Mostly closed because it failed: that it can't even be closed is no news, and changes nothing.
+    guarded(
+      () => outbox?.close(),
+      () => undefined,
+    )();
   }
 
   /** Throws what the outbox throws. What it returns resolves when the message's files are copied. */
@@ -294,11 +299,15 @@ export class Intake {
 
   #retryLater(): void {
     if (this.#retryTimer !== undefined || this.#isStopped) return;
-    this.#retryTimer = setTimeout(() => {
+    const retry = () => {
       this.#retryTimer = undefined;
       this.#writeMemory();
       if (this.#memory.size > 0) this.#retryLater();
-    }, this.#limits.retryMs);
+    };
+    this.#retryTimer = setTimeout(
+      guarded(retry, () => this.#retryLater()),
+      this.#limits.retryMs,
+    );
   }
 }
 

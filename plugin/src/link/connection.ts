@@ -1,6 +1,7 @@
 import { MAX_CREDIT, parseFrame, type RefusalCode, type SidecarFrame, sidecarFrame } from "@hotbags/shared";
 import type { WebSocket } from "ws";
 import type { LinkConfig } from "../host/config.ts";
+import { guarded } from "../host/guard.ts";
 import { Complaint, type Log, line, reasonOf } from "../host/log.ts";
 import type { Outbox } from "../outbox/outbox.ts";
 import { Delivery } from "./delivery.ts";
@@ -38,6 +39,9 @@ export type ConnectionOptions = {
  * One WebSocket to the sidecar, from dialling to its end: hello, welcome, then messages in order up to the credit, each
  * deleted from the outbox when its ack comes. Files go beside it, over HTTP, each before its message. It ends once, and
  * everything it started ends with it.
+ *
+ * The outbox may fail at any time (a full disk), and its handle be closed: whatever throws ends the connection, and the
+ * link opens both again. What was not deleted until then is sent again, and the sidecar knows it.
  */
 export class Connection {
   /** Resolves to true when the sidecar has welcomed us, to false if it never will on this connection. */
@@ -75,7 +79,7 @@ export class Connection {
     this.#delivery = new Delivery({
       ...{ outbox, log, uploads: this.#uploads },
       onPrepared: () => this.#nextTurn(),
-      onFailed: (error) => this.#end(`the outbox failed: ${reasonOf(error)}`),
+      onFailed: (error) => this.#failed(error),
     });
     this.#socket = dial(config, timing.openMs, {
       open: () => this.#send(helloFrame(options.openclawVersion)),
@@ -83,10 +87,12 @@ export class Connection {
       pong: () => {
         this.#heardAt = performance.now();
       },
-      failed: (why, isHopeless) => this.#end(why, isHopeless),
+      broke: (why, isHopeless) => this.#end(why, isHopeless),
+      failed: (error) => this.#failed(error),
       closed: (why) => this.#closed(why),
     });
-    this.#beat = setTimeout(() => this.#end("the sidecar sent no welcome in time"), timing.openMs);
+    const late = () => this.#end("the sidecar sent no welcome in time");
+    this.#beat = setTimeout(this.#guarded(late), timing.openMs);
   }
 
   get isOpen(): boolean {
@@ -110,7 +116,8 @@ export class Connection {
   /** Ends the connection politely, or not so politely after `closeMs`. */
   async close(): Promise<void> {
     this.#settle({ why: "stopped", isHopeless: false });
-    const deadline = setTimeout(() => this.#socket.terminate(), this.#options.timing.closeMs);
+    const terminate = () => this.#socket.terminate();
+    const deadline = setTimeout(this.#guarded(terminate), this.#options.timing.closeMs);
     this.#socket.close(1000);
     await this.ended;
     clearTimeout(deadline);
@@ -139,7 +146,8 @@ export class Connection {
     this.#credit = Math.min(credit, MAX_CREDIT);
     this.#maxFrameBytes = maxFrameBytes;
     clearTimeout(this.#beat);
-    this.#beat = setInterval(() => this.#onBeat(), this.#options.timing.beatMs);
+    const beat = () => this.#onBeat();
+    this.#beat = setInterval(this.#guarded(beat), this.#options.timing.beatMs);
     this.#opened.resolve(true);
     this.#reportStatus();
     this.flushObservations();
@@ -162,16 +170,15 @@ export class Connection {
       this.#misbehaviour.say(() => log.warn(line({ code }, `the sidecar refused a frame: ${reason}`)));
       return;
     }
-    this.#withOutbox(() => {
-      if (!this.#delivery.refused(ref, code, reason, retry)) return;
-      this.#answered();
-      // A missing file is that message's trouble alone; it is sent again first.
-      if (!retry || code === "no_file") return this.#nextTurn();
-      this.#delay.say(() => log.warn(line({ code }, `the sidecar cannot take messages now, they wait: ${reason}`)));
-      this.#pausedUntil = performance.now() + timing.retryMs;
-      clearTimeout(this.#retry);
-      this.#retry = setTimeout(() => this.#nextTurn(), timing.retryMs + 1);
-    });
+    if (!this.#delivery.refused(ref, code, reason, retry)) return;
+    this.#answered();
+    // A missing file is that message's trouble alone; it is sent again first.
+    if (!retry || code === "no_file") return this.#nextTurn();
+    this.#delay.say(() => log.warn(line({ code }, `the sidecar cannot take messages now, they wait: ${reason}`)));
+    this.#pausedUntil = performance.now() + timing.retryMs;
+    clearTimeout(this.#retry);
+    const goOn = () => this.#nextTurn();
+    this.#retry = setTimeout(this.#guarded(goOn), timing.retryMs + 1);
   }
 
   #answered(): void {
@@ -182,13 +189,12 @@ export class Connection {
   /** Once per turn of the event loop: many acks become one transaction, and the freed credit is used at once. */
   #nextTurn(): void {
     if (!this.isOpen) return;
-    this.#turn ??= setImmediate(() => {
+    const turn = () => {
       this.#turn = undefined;
-      this.#withOutbox(() => {
-        this.#delivery.settle();
-        this.#pump();
-      });
-    });
+      this.#delivery.settle();
+      this.#pump();
+    };
+    this.#turn ??= setImmediate(this.#guarded(turn));
   }
 
   #pump(): void {
@@ -216,27 +222,26 @@ export class Connection {
   }
 
   #reportStatus(): void {
-    this.#withOutbox(() => {
-      const status = statusFrame(this.#options.outbox);
-      if (status === this.#lastStatus) return;
-      this.#lastStatus = status;
-      this.#send(status);
-    });
-  }
-
-  /** The outbox may fail at any time (a full disk); the connection then ends, and the link opens both again. */
-  #withOutbox(act: () => void): void {
-    try {
-      act();
-    } catch (error) {
-      this.#end(`the outbox failed: ${reasonOf(error)}`);
-    }
+    const status = statusFrame(this.#options.outbox);
+    if (status === this.#lastStatus) return;
+    this.#lastStatus = status;
+    this.#send(status);
   }
 
   #send(frame: string): void {
-    this.#socket.send(frame, () => {
+    const written = () => {
       if (this.#isChoked) this.#nextTurn();
-    });
+    };
+    this.#socket.send(frame, this.#guarded(written));
+  }
+
+  #guarded(act: () => void): () => void {
+    return guarded(act, (error) => this.#failed(error));
+  }
+
+  /** Something of ours threw: the outbox, mostly. */
+  #failed(error: unknown): void {
+    this.#end(`the outbox failed: ${reasonOf(error)}`);
   }
 
   #end(why: string, isHopeless = false): void {

@@ -1,21 +1,25 @@
+import type { ClientRequest, IncomingMessage } from "node:http";
 import { WebSocket } from "ws";
 import type { LinkConfig } from "../host/config.ts";
+import { guarded } from "../host/guard.ts";
 import { reasonOf } from "../host/log.ts";
 
 /** The sidecar's frames are a few hundred bytes. */
 const MAX_INCOMING_BYTES = 64 * 1024;
 
 export type DialHandlers = {
-  open(): void;
-  frame(text: string): void;
-  pong(): void;
-  /** The connection failed; `isHopeless` if only an operator can mend it. The socket is to be terminated. */
-  failed(why: string, isHopeless: boolean): void;
+  open: () => void;
+  frame: (text: string) => void;
+  pong: () => void;
+  /** The connection broke; `isHopeless` if only an operator can mend it. The socket is to be terminated. */
+  broke: (why: string, isHopeless: boolean) => void;
+  /** One of these threw. The socket is to be terminated. */
+  failed: (error: unknown) => void;
   /** The socket is gone, always the last call. */
-  closed(why: string): void;
+  closed: (why: string) => void;
 };
 
-/** Opens a WebSocket to the sidecar. No handler may throw: the exception would end the whole gateway. */
+/** Opens a WebSocket to the sidecar. */
 export function dial(config: LinkConfig, openMs: number, handlers: DialHandlers): WebSocket {
   const socket = new WebSocket(config.url, {
     headers: { authorization: `Bearer ${config.token}` },
@@ -23,20 +27,29 @@ export function dial(config: LinkConfig, openMs: number, handlers: DialHandlers)
     maxPayload: MAX_INCOMING_BYTES,
     perMessageDeflate: false,
   });
-  socket.on("open", () => handlers.open());
-  socket.on("message", (data, isBinary) => handlers.frame(isBinary ? "" : String(data)));
-  socket.on("pong", () => handlers.pong());
-  socket.on("error", (error) => handlers.failed(reasonOf(error), false));
-  socket.on("unexpected-response", (request, response) => {
+  const { failed } = handlers;
+  const unexpected = (request: ClientRequest, response: IncomingMessage) => {
     const status = response.statusCode ?? 0;
     response.resume();
-    handlers.failed(refusal(status), status === 401);
+    handlers.broke(refusal(status), status === 401);
     request.destroy();
-  });
-  socket.on("close", (code, reason) => {
+  };
+  const closed = (code: number, reason: Buffer) => {
     const said = String(reason).slice(0, 120);
     handlers.closed(`the sidecar closed the connection (${code}${said === "" ? "" : `, ${said}`})`);
-  });
+  };
+  socket.on("open", guarded(handlers.open, failed));
+  socket.on(
+    "message",
+    guarded((data, isBinary) => handlers.frame(isBinary ? "" : String(data)), failed),
+  );
+  socket.on("pong", guarded(handlers.pong, failed));
+  socket.on(
+    "error",
+    guarded((error) => handlers.broke(reasonOf(error), false), failed),
+  );
+  socket.on("unexpected-response", guarded(unexpected, failed));
+  socket.on("close", guarded(closed, failed));
   return socket;
 }
 

@@ -1,6 +1,7 @@
 import { setTimeout as after } from "node:timers/promises";
 import type { LinkConfig } from "../host/config.ts";
-import { Complaint, type Log, line } from "../host/log.ts";
+import { guarded } from "../host/guard.ts";
+import { Complaint, type Log, line, reasonOf } from "../host/log.ts";
 import type { Outbox } from "../outbox/outbox.ts";
 import { backoffMs } from "./backoff.ts";
 import { Connection, type Ended, type LinkReport } from "./connection.ts";
@@ -66,11 +67,15 @@ export class Link {
 
   async #run(): Promise<void> {
     const { timing, random } = this.#options;
+    const complain = guarded(
+      (ended: Ended) => this.#complain(ended),
+      () => undefined,
+    );
     for (let attempt = 0; !this.#stopping.signal.aborted; attempt += 1) {
-      const ended = await this.#connectOnce();
+      const ended = await this.#connectOnce().catch(unexpected);
       if (ended.wasUseful) attempt = 0;
       if (this.#stopping.signal.aborted) return;
-      this.#complain(ended);
+      complain(ended);
       // A wrong token heals by an operator's hand only: straight to the long wait.
       const waitMs = backoffMs(ended.isHopeless ? 30 : attempt, timing.reconnectBaseMs, timing.reconnectMaxMs, random);
       await after(waitMs, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
@@ -81,16 +86,20 @@ export class Link {
     const { log, outbox, report } = this.#options;
     const opened = outbox();
     if (opened === undefined) return { why: "the outbox cannot be used", wasUseful: false, isHopeless: false };
-    this.#connection = new Connection({ ...this.#options, outbox: opened });
-    const welcomed = await this.#connection.opened;
-    if (welcomed) {
-      this.#down.over();
-      report.up();
-      log.info(line({}, `connected to the sidecar, ${waiting(opened)} message(s) wait`));
+    const connection = new Connection({ ...this.#options, outbox: opened });
+    this.#connection = connection;
+    try {
+      if (await connection.opened) {
+        this.#down.over();
+        report.up();
+        log.info(line({}, `connected to the sidecar, ${waiting(opened)} message(s) wait`));
+      }
+      return await connection.ended;
+    } finally {
+      this.#connection = undefined;
+      // It has ended, unless something above threw: nothing may be left behind beside the next one.
+      await connection.close();
     }
-    const ended = await this.#connection.ended;
-    this.#connection = undefined;
-    return ended;
   }
 
   #complain(ended: Ended): void {
@@ -101,6 +110,11 @@ export class Link {
       this.#options.log[ended.isHopeless ? "error" : "warn"](line({}, say));
     });
   }
+}
+
+/** Nothing that is known of: the link goes on as after any other end. */
+function unexpected(error: unknown): Ended {
+  return { why: reasonOf(error), wasUseful: false, isHopeless: false };
 }
 
 /** For the log, where a failing outbox is not the point. */

@@ -1,7 +1,8 @@
 import type { FileHandle } from "node:fs/promises";
-import { type ClientRequest, request as httpRequest, type RequestOptions } from "node:http";
+import { type ClientRequest, request as httpRequest, type IncomingMessage, type RequestOptions } from "node:http";
 import { pipeline } from "node:stream/promises";
 import type { LinkConfig } from "../host/config.ts";
+import { guarded } from "../host/guard.ts";
 
 /** Read from the disk at a time. */
 const CHUNK_BYTES = 64 * 1024;
@@ -46,7 +47,11 @@ export async function request(options: MediaRequest): Promise<Answer> {
   // A connection for each: one that is kept open may be closed by the other side just when it is used again.
   const sent = httpRequest({ ...addressOf(config), method, path, agent: false, headers, signal });
   const answer = answerTo(sent);
-  sent.setTimeout(silenceMs, () => sent.destroy(new Error("nothing moved for too long")));
+  const silent = () => sent.destroy(new Error("nothing moved for too long"));
+  sent.setTimeout(
+    silenceMs,
+    guarded(silent, () => sent.destroy()),
+  );
   if (body === undefined) sent.end();
   const failure = body === undefined ? undefined : await pour(sent, body, answer);
   try {
@@ -98,7 +103,7 @@ async function* read({ handle, offset, sizeBytes }: Body): AsyncGenerator<Buffer
 
 function answerTo(sent: ClientRequest): Promise<Omit<Answer, "bodyFailed">> {
   const { promise, resolve, reject } = Promise.withResolvers<Omit<Answer, "bodyFailed">>();
-  sent.on("response", (response) => {
+  const answered = (response: IncomingMessage) => {
     const offset = Number(response.headers["upload-offset"]);
     resolve({
       status: response.statusCode ?? 0,
@@ -107,9 +112,13 @@ function answerTo(sent: ClientRequest): Promise<Omit<Answer, "bodyFailed">> {
     });
     response.on("error", () => undefined);
     response.resume();
-  });
+  };
+  sent.on("response", guarded(answered, reject));
   sent.on("error", reject);
-  sent.on("close", () => reject(new Error("the connection was closed without an answer")));
+  sent.on(
+    "close",
+    guarded(() => reject(new Error("the connection was closed without an answer")), reject),
+  );
   // Whoever waits for it does so later.
   promise.catch(() => undefined);
   return promise;

@@ -129,11 +129,11 @@ export class StatusBoard implements LinkReport {
   }
 
   async #write(): Promise<void> {
-    const news = { ...this.#status, in_memory: this.#inMemory(), hook: this.hook.read(), written_at: 0 };
-    const content = JSON.stringify(news);
-    const now = Date.now();
-    if (content === this.#written && now - this.#status.written_at < BEAT_MS) return;
     try {
+      const news = { ...this.#status, in_memory: this.#inMemory(), hook: this.hook.read(), written_at: 0 };
+      const content = JSON.stringify(news);
+      const now = Date.now();
+      if (content === this.#written && now - this.#status.written_at < BEAT_MS) return;
       await this.#carryOver();
       await mkdir(dirname(this.#file), { recursive: true, mode: 0o700 });
       // In one step, or a reader would meet half a file.
