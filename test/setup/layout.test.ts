@@ -14,7 +14,9 @@ const RULES = ["--only=style/noRestrictedImports", "--only=suspicious/noImportCy
 async function refused(tree: Readonly<Record<string, string>>): Promise<string[]> {
   const cwd = await mkdtemp(join(tmpdir(), "hotbags-layout-"));
   onTestFinished(() => rm(cwd, { recursive: true }));
-  for (const name of ["biome.json", "biome.layout.jsonc"]) await copyFile(join(ROOT, name), join(cwd, name));
+  await mkdir(join(cwd, "plugin"));
+  for (const name of ["biome.json", "biome.layout.jsonc", "plugin/guarded.grit"])
+    await copyFile(join(ROOT, name), join(cwd, name));
   for (const [path, text] of Object.entries(tree)) {
     await mkdir(dirname(join(cwd, path)), { recursive: true });
     await writeFile(join(cwd, path), text);
