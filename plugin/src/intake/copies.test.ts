@@ -200,7 +200,7 @@ test("a message with files has its place in the chat before they are copied", as
   expect(ready).toEqual([2]);
   await Promise.all([first, second]);
   expect(ready).toEqual([2, 1]);
-  expect(outbox.after(0, 10).map((seq) => outbox.get(seq)?.messageId)).toEqual(["M1", "M2"]);
+  expect(outbox.after(0, 10).map(({ seq }) => outbox.get(seq)?.messageId)).toEqual(["M1", "M2"]);
 });
 
 test("message_received waits for no copy; the complete capture takes its place and brings the files", async () => {
@@ -289,7 +289,7 @@ test("while the outbox fails a message with files waits in memory, keeps its ord
   await Promise.all(stores);
   const outbox = new Outbox(file);
   onTestFinished(() => outbox.close());
-  expect(outbox.after(0, 10).map((seq) => outbox.get(seq)?.messageId)).toEqual(["M1", "M2"]);
+  expect(outbox.after(0, 10).map(({ seq }) => outbox.get(seq)?.messageId)).toEqual(["M1", "M2"]);
   expect(JSON.parse(outbox.get(1)?.body ?? "{}")).toMatchObject({
     media: [{ sha256: sha256Of(bytes) }],
     raw: { ChatType: "direct" },

@@ -33,7 +33,7 @@ function setUp(limits: Partial<IntakeLimits> = {}, outboxLimits?: Limits) {
   };
   const stored = () => {
     const outbox = new Outbox(file);
-    const bodies = outbox.after(0, 1000).map((seq) => JSON.parse(outbox.get(seq)?.body ?? "{}"));
+    const bodies = outbox.after(0, 1000).map(({ seq }) => JSON.parse(outbox.get(seq)?.body ?? "{}"));
     outbox.close();
     return bodies.map((body) => body.message_id);
   };

@@ -1,10 +1,10 @@
-import { MAX_CREDIT, parseFrame, type RefusalCode, type SidecarFrame, sidecarFrame } from "@hotbags/shared";
+import { MAX_CREDIT, parseFrame, type SidecarFrame, sidecarFrame } from "@hotbags/shared";
 import type { WebSocket } from "ws";
 import type { LinkConfig } from "../host/config.ts";
 import { guarded } from "../host/guard.ts";
 import { Complaint, type Log, line, reasonOf } from "../host/log.ts";
 import type { Outbox } from "../outbox/outbox.ts";
-import { Delivery } from "./delivery.ts";
+import { Delivery, type Refusal } from "./delivery.ts";
 import { dial } from "./dial.ts";
 import { helloFrame, statusFrame } from "./frames.ts";
 import type { Observations } from "./observations.ts";
@@ -54,19 +54,18 @@ export class Connection {
   readonly #opened = Promise.withResolvers<boolean>();
   readonly #ended = Promise.withResolvers<Ended>();
   readonly #misbehaviour = new Complaint();
-  readonly #delay = new Complaint();
   #why: Ended | undefined;
   #credit = 0;
   #maxFrameBytes = 0;
   #openedAt = Number.POSITIVE_INFINITY;
   #hasAnswered = false;
   #isChoked = false;
-  #pausedUntil = 0;
   #heardAt = performance.now();
   #answeredAt = performance.now();
   #lastStatus = "";
   #beat: NodeJS.Timeout;
-  #retry: NodeJS.Timeout | undefined;
+  #wake: NodeJS.Timeout | undefined;
+  #wakesAtMs: number | undefined;
   #turn: NodeJS.Immediate | undefined;
 
   constructor(options: ConnectionOptions) {
@@ -77,7 +76,7 @@ export class Connection {
     const uploadTiming = { retryMs: timing.retryMs, retryMaxMs: timing.reconnectMaxMs, silenceMs: timing.silenceMs };
     this.#uploads = new Uploads({ config, log, timing: uploadTiming, pathOf: (sha256) => outbox.media.pathOf(sha256) });
     this.#delivery = new Delivery({
-      ...{ outbox, log, uploads: this.#uploads },
+      ...{ outbox, log, uploads: this.#uploads, restMs: timing.retryMs },
       onPrepared: () => this.#nextTurn(),
       onFailed: (error) => this.#failed(error),
     });
@@ -137,7 +136,7 @@ export class Connection {
     const { frame } = parsed;
     if (frame.type === "welcome") this.#welcomed(frame.credit, frame.max_frame_bytes);
     else if (frame.type === "ack") this.#acknowledged(frame.ref);
-    else this.#refused(frame.ref, frame.code, frame.reason, frame.retry);
+    else this.#refused(frame.ref, frame);
   }
 
   #welcomed(credit: number, maxFrameBytes: number): void {
@@ -161,24 +160,18 @@ export class Connection {
     this.#nextTurn();
   }
 
-  #refused(ref: number | null, code: RefusalCode, reason: string, retry: boolean): void {
-    const { log, timing } = this.#options;
+  #refused(ref: number | null, refusal: Refusal): void {
+    const { code, reason } = refusal;
     if (ref === null) {
       if (code === "bad_version" || code === "no_hello") {
         return this.#end(`the sidecar refused our frames: ${reason}`, true);
       }
-      this.#misbehaviour.say(() => log.warn(line({ code }, `the sidecar refused a frame: ${reason}`)));
-      return;
+      const say = `the sidecar refused a frame: ${reason}`;
+      return this.#misbehaviour.say(() => this.#options.log.warn(line({ code }, say)));
     }
-    if (!this.#delivery.refused(ref, code, reason, retry)) return;
+    if (!this.#delivery.refused(ref, refusal, performance.now())) return;
     this.#answered();
-    // A missing file is that message's trouble alone; it is sent again first.
-    if (!retry || code === "no_file") return this.#nextTurn();
-    this.#delay.say(() => log.warn(line({ code }, `the sidecar cannot take messages now, they wait: ${reason}`)));
-    this.#pausedUntil = performance.now() + timing.retryMs;
-    clearTimeout(this.#retry);
-    const goOn = () => this.#nextTurn();
-    this.#retry = setTimeout(this.#guarded(goOn), timing.retryMs + 1);
+    this.#nextTurn();
   }
 
   #answered(): void {
@@ -191,23 +184,40 @@ export class Connection {
     if (!this.isOpen) return;
     const turn = () => {
       this.#turn = undefined;
-      this.#delivery.settle();
+      this.#delivery.turn(performance.now());
       this.#pump();
+      if (this.#delivery.hasMore) this.#nextTurn();
+      this.#sleep();
     };
     this.#turn ??= setImmediate(this.#guarded(turn));
   }
 
   #pump(): void {
-    if (performance.now() < this.#pausedUntil) return;
-    while (this.isOpen && this.#delivery.underWay < this.#credit) {
+    while (this.isOpen) {
       this.#isChoked = this.#socket.bufferedAmount >= MAX_BUFFERED_BYTES;
       if (this.#isChoked) return;
-      const frame = this.#delivery.next(this.#maxFrameBytes);
+      const frame = this.#delivery.next(this.#credit, this.#maxFrameBytes, performance.now());
       if (frame === undefined) return;
       // The first after a pause: the sidecar's time to answer starts here, not at its last answer.
       if (this.#delivery.unanswered === 1) this.#answeredAt = performance.now();
       this.#send(frame);
     }
+  }
+
+  /** Until the next turn that only time brings about. */
+  #sleep(): void {
+    const nowMs = performance.now();
+    const dueMs = this.#delivery.dueMs(nowMs);
+    if (dueMs === this.#wakesAtMs) return;
+    clearTimeout(this.#wake);
+    this.#wakesAtMs = dueMs;
+    if (dueMs === undefined) return;
+    const wake = () => {
+      this.#wakesAtMs = undefined;
+      this.#nextTurn();
+    };
+    // A timer may be a little early.
+    this.#wake = setTimeout(this.#guarded(wake), dueMs - nowMs + 1);
   }
 
   #onBeat(): void {
@@ -241,7 +251,7 @@ export class Connection {
 
   /** Something of ours threw: the outbox, mostly. */
   #failed(error: unknown): void {
-    this.#end(`the outbox failed: ${reasonOf(error)}`);
+    this.#end(`sending failed: ${reasonOf(error)}`);
   }
 
   #end(why: string, isHopeless = false): void {
@@ -252,7 +262,7 @@ export class Connection {
   #settle(why: { why: string; isHopeless: boolean }): void {
     if (this.#why !== undefined) return;
     clearTimeout(this.#beat);
-    clearTimeout(this.#retry);
+    clearTimeout(this.#wake);
     clearImmediate(this.#turn);
     void this.#uploads.stop();
     try {

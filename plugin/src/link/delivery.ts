@@ -1,34 +1,42 @@
 import { type RefusalCode, step } from "@hotbags/shared";
-import { type Log, line } from "../host/log.ts";
+import { Complaint, type Log, line } from "../host/log.ts";
 import type { Outbox, Row } from "../outbox/outbox.ts";
 import { messageFrame } from "./frames.ts";
+import { Pace } from "./pace.ts";
 import type { Uploads } from "./uploads.ts";
-import { SendWindow } from "./window.ts";
+import { SendWindow, type WindowLimits } from "./window.ts";
 
 export type DeliveryOptions = {
   outbox: Outbox;
   log: Log;
-  uploads: Uploads;
+  uploads: Pick<Uploads, "ensure" | "pause">;
+  /** How long a chat rests when the sidecar could not store its message, ms. */
+  restMs: number;
   /** A message's files are at the sidecar: there is something to send. */
   onPrepared: () => void;
+  windowLimits?: WindowLimits;
   /** The outbox failed while files were on their way. */
   onFailed: (error: unknown) => void;
 };
 
+export type Refusal = { code: RefusalCode; reason: string; retry: boolean };
+
 /**
  * The messages of one connection: which goes next, and what the sidecar's answer to each means.
  *
- *     waiting ──next──▶ (its files are brought to the sidecar) ──▶ under way ──ack──▶ deleted with the next settle
+ *     waiting ──next──▶ (its files are brought to the sidecar) ──▶ under way ──ack──▶ deleted with the next turn
  *                          │ refused, retry: waiting again, before what follows it in its chat
  *                          │ refused for good, or larger than the sidecar takes: parked
  *
- * Everything may throw SQLite's error; the connection ends then.
+ * Everything may throw SQLite's error; the connection ends then. Times are those of `performance.now()`.
  */
 export class Delivery {
   readonly #options: DeliveryOptions;
   readonly #outbox: Outbox;
   readonly #log: Log;
   readonly #window: SendWindow;
+  readonly #pace: Pace;
+  readonly #refusals = new Complaint();
   readonly #acked: number[] = [];
   /** How often the sidecar missed a file of a message, although it had said that it was there. */
   readonly #missed = new Map<number, number>();
@@ -37,14 +45,8 @@ export class Delivery {
     this.#options = options;
     this.#outbox = options.outbox;
     this.#log = options.log;
-    this.#window = new SendWindow(options.outbox);
-  }
-
-  /**
-   * Messages that use up credit: acknowledged ones too until they are deleted, so that a full disk stops the sending.
-   */
-  get underWay(): number {
-    return this.#window.size;
+    this.#window = new SendWindow(options.outbox, options.windowLimits);
+    this.#pace = new Pace(options.restMs);
   }
 
   /** Messages that the sidecar has not answered. */
@@ -59,14 +61,34 @@ export class Delivery {
 
   /** Looks at the whole outbox again: another instance may have written to it. */
   lookAgain(): void {
-    this.#window.rewind();
+    this.#window.lookAgain();
+  }
+
+  /** Begins a turn of the event loop: deletes what was acknowledged since the last one, all in one transaction. */
+  turn(nowMs: number): void {
+    this.settle();
+    this.#window.turn(nowMs);
+  }
+
+  /** True if the next turn may find something to send, although nothing happens until then. */
+  get hasMore(): boolean {
+    return this.#window.hasMore;
+  }
+
+  /** When there may be something to send, although nothing happens until then. */
+  dueMs(nowMs: number): number | undefined {
+    const waits = [this.#window.restsUntilMs, this.#pace.restsUntilMs];
+    const due = waits.filter((untilMs) => untilMs !== undefined && untilMs > nowMs) as number[];
+    return due.length === 0 ? undefined : Math.min(...due);
   }
 
   /**
-   * The next message's frame. A message larger than `maxFrameBytes` is parked. One with files waits until the sidecar has
-   * them. In both cases the message after it is next.
+   * The next message's frame, if the sidecar's `credit` is not used up. Acknowledged messages use it until they are
+   * deleted, so that a full disk stops the sending. A message larger than `maxFrameBytes` is parked. One with files
+   * waits until the sidecar has them. In both cases the message after it is next.
    */
-  next(maxFrameBytes: number): string | undefined {
+  next(credit: number, maxFrameBytes: number, nowMs: number): string | undefined {
+    if (this.#window.size >= credit || !this.#pace.allows(this.#window.unanswered, nowMs)) return undefined;
     for (let next = this.#window.next(); next !== undefined; next = this.#window.next()) {
       const { row, mustPrepare } = next;
       if (mustPrepare) {
@@ -84,18 +106,34 @@ export class Delivery {
   acknowledged(ref: number): boolean {
     if (!this.#window.confirm(ref)) return false;
     this.#acked.push(ref);
+    this.#pace.taken();
     return true;
   }
 
   /** The sidecar did not take it. False for an answer to nothing. */
-  refused(ref: number, code: RefusalCode, reason: string, retry: boolean): boolean {
+  refused(ref: number, { code, reason, retry }: Refusal, nowMs: number): boolean {
     if (!this.#window.isUnanswered(ref)) return false;
-    const row = this.#outbox.get(ref);
-    if (code === "no_file") this.#missed.set(ref, (this.#missed.get(ref) ?? -1) + 1);
-    if (retry) this.#window.giveBack(ref);
-    else if (row !== undefined) this.#park(row, code, reason);
-    else this.#window.forget(ref);
+    if (!retry) this.#refusedForGood(ref, code, reason);
+    else if (code === "no_file") this.#lacksFile(ref);
+    // What was refused because of a message before it says nothing new of the sidecar.
+    else if (this.#window.giveBack(ref, nowMs + this.#options.restMs)) {
+      this.#pace.refused(nowMs);
+      const wait = `the sidecar cannot take a message now, its chat waits: ${reason}`;
+      this.#refusals.say(() => this.#log.warn(line({ code }, wait)));
+    }
     return true;
+  }
+
+  #refusedForGood(ref: number, code: RefusalCode, reason: string): void {
+    const row = this.#outbox.get(ref);
+    if (row !== undefined) this.#park(row, code, reason);
+    else this.#window.forget(ref);
+  }
+
+  /** It is sent again after its file, and that has waits of its own. */
+  #lacksFile(ref: number): void {
+    this.#missed.set(ref, (this.#missed.get(ref) ?? -1) + 1);
+    this.#window.giveBack(ref, 0);
   }
 
   /** Deletes what was acknowledged, all in one transaction. */
@@ -136,8 +174,6 @@ export class Delivery {
   #park(row: Row, code: RefusalCode, reason: string): void {
     this.#outbox.park(row.seq, code, reason, Date.now());
     this.#window.forget(row.seq);
-    // With files, its chat had to wait for it.
-    if (row.files > 0) this.#window.rewind(row.seq);
     const about = { account: row.account, chat: row.chat, messageId: row.messageId, code };
     this.#log.error(line(about, `set aside, Hot Bags does not get it until somebody looks: ${reason}`));
   }

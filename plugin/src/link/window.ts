@@ -1,49 +1,61 @@
 import type { Outbox, Row } from "../outbox/outbox.ts";
+import { type Lane, Lanes } from "./lanes.ts";
 
-/**
- * Places in the order read at a time. The messages themselves are read one by one when they go: a page would show them
- * as they were.
- */
-const PAGE = 256;
-/** New messages that may overtake a backlog of other chats. Those beyond it come in their turn. */
+export type WindowLimits = {
+  /** Chats that are known at a time, some 300 bytes each. At the limit the backlog of others waits; new messages don't. */
+  lanes: number;
+  /** Messages whose files are on their way. At the limit other chats with files wait for one of them, and no chat else. */
+  preparing: number;
+};
+
+const LIMITS: WindowLimits = { lanes: 10_000, preparing: 64 };
+/** New messages that go before the backlog. Those beyond it come in their turn. */
 const MAX_FRESH = 1_024;
-/** Messages whose files are on their way. At the limit what has files waits in the order, and what follows it too. */
-const MAX_PREPARING = 64;
-/** Messages passed over because their chat has to wait, so that looking for others stays cheap. */
-const MAX_PASSED_OVER = 1_024;
 
 /**
  * `preparing`: its files are on their way to the sidecar. `prepared`: they are there, it goes next. `sent`: on this
  * connection, not answered. `answered`: the sidecar has confirmed it, and it is still in the outbox.
  */
 type State = "preparing" | "prepared" | "sent" | "answered";
+type Message = { lane: Lane; state: State };
+
+/** A message to be sent now; with `mustPrepare` its files come first, and it is sent after `prepared` was called. */
+export type Next = { row: Row; mustPrepare: boolean };
+
+/** The message that the sidecar waits for was taken out of the outbox by somebody else: only a new connection helps. */
+export class GoneError extends Error {
+  override name = "GoneError";
+}
 
 /**
- * Which message goes next on one connection. Within a chat strictly in order of arrival; across chats in order too,
- * except that a new message need not wait for a backlog of other chats, nor any for the files of another chat.
+ * Which message goes next on one connection. Within a chat strictly in order of arrival; the chats take turns, and new
+ * messages go first. Only the messages under way and the chats are kept here, so that a backlog of any length costs
+ * neither memory nor time.
  *
  *     waiting ──next──▶ preparing ──prepared──▶ prepared ──next──▶ sent ──confirm──▶ answered ──forget──▶ gone
- *        └──────────────next, without files────────────────────────▲
+ *        ▲ └────────────next, without files────────────────────────▲ │
+ *        └──────────────────────────────giveBack─────────────────────┘
  *
- * A message may go when it isn't held and its predecessor in the chat is gone, answered, or sent without files: one
- * with files may still be refused for want of a file, and nothing may overtake it then.
+ * A message may go when it isn't held, and nothing before it in its chat waits for its files or was refused. After a
+ * refusal nothing of the chat goes until all that is under way is answered, and then the refused message first
+ * (docs/wire.md, "Order").
  */
 export class SendWindow {
   readonly #outbox: Outbox;
-  readonly #underWay = new Map<number, { state: State; hasFiles: boolean }>();
+  readonly #limits: WindowLimits;
+  readonly #lanes: Lanes;
+  readonly #underWay = new Map<number, Message>();
   readonly #fresh: number[] = [];
-  /** Ready to go, besides what comes in order: files have arrived, or a chat need not wait any longer. */
-  readonly #due: number[] = [];
-  /** Due, but too many files are on their way: one comes up with each that is through. */
-  readonly #postponed: number[] = [];
-  readonly #passedOver = new Set<number>();
-  #page: number[] = [];
-  #cursor = 0;
+  readonly #prepared: number[] = [];
+  /** Their next message has files, and too many are on their way. */
+  readonly #postponed = new Set<Lane>();
   #preparing = 0;
   #unanswered = 0;
 
-  constructor(outbox: Outbox) {
+  constructor(outbox: Outbox, limits: WindowLimits = LIMITS) {
     this.#outbox = outbox;
+    this.#limits = limits;
+    this.#lanes = new Lanes(outbox, limits.lanes);
   }
 
   /**
@@ -59,26 +71,35 @@ export class SendWindow {
     return this.#unanswered;
   }
 
+  /** True if the next turn may find something that this one did not, although nothing happens until then. */
+  get hasMore(): boolean {
+    return this.#lanes.hasMore;
+  }
+
+  /** When the next chat has rested long enough, ms. */
+  get restsUntilMs(): number | undefined {
+    return this.#lanes.restsUntilMs;
+  }
+
+  /** Begins a turn of the event loop. Throws SQLite's error. */
+  turn(nowMs: number): void {
+    this.#lanes.turn(nowMs);
+  }
+
   /** A message became ready to send. */
   offer(seq: number): void {
     if (this.#fresh.length < MAX_FRESH) this.#fresh.push(seq);
-    // Behind the cursor only if it was held: what was passed over since then because of it comes up again.
-    if (seq <= this.#cursor) this.rewind(seq);
+    else this.lookAgain();
   }
 
-  /** Looks at everything from `seq` on again. */
-  rewind(seq = 1): void {
-    this.#cursor = Math.min(this.#cursor, seq - 1);
-    this.#page = [];
-    this.#passedOver.clear();
+  /** Looks at the whole backlog again. */
+  lookAgain(): void {
+    this.#lanes.rewind();
   }
 
-  /**
-   * The next message, to be sent now. With `mustPrepare` its files come first: it is sent after `prepared` was called.
-   * Throws SQLite's error.
-   */
-  next(): { row: Row; mustPrepare: boolean } | undefined {
-    return this.#nextDue() ?? this.#nextFresh() ?? this.#nextInOrder();
+  /** The next message. Throws `GoneError`, or SQLite's error. */
+  next(): Next | undefined {
+    return this.#nextPrepared() ?? this.#nextPostponed() ?? this.#nextFresh() ?? this.#nextInTurn();
   }
 
   /** The message's files are at the sidecar, or it goes without them: it comes up next. */
@@ -86,7 +107,11 @@ export class SendWindow {
     const message = this.#underWay.get(seq);
     if (message?.state !== "preparing") return;
     message.state = "prepared";
-    this.#due.push(seq);
+    this.#prepared.push(seq);
+  }
+
+  isUnanswered(seq: number): boolean {
+    return this.#underWay.get(seq)?.state === "sent";
   }
 
   /** Marks an answered message. False if it was not under way: an answer to nothing. */
@@ -94,104 +119,155 @@ export class SendWindow {
     const message = this.#underWay.get(seq);
     if (message?.state !== "sent") return false;
     message.state = "answered";
-    this.#unanswered -= 1;
-    if (message.hasFiles) this.#nextOfChat(seq);
+    this.#answered(message.lane);
     return true;
-  }
-
-  isUnanswered(seq: number): boolean {
-    return this.#underWay.get(seq)?.state === "sent";
   }
 
   /** The message left the outbox. */
   forget(seq: number): void {
     const message = this.#underWay.get(seq);
-    if (message?.state === "sent") this.#unanswered -= 1;
-    this.#underWay.delete(seq);
-    if (message?.state !== "preparing" && message?.state !== "prepared") return;
-    this.#preparing -= 1;
-    const postponed = this.#postponed.shift();
-    if (postponed !== undefined) this.#due.push(postponed);
+    if (message === undefined) return;
+    this.#drop(seq, message);
+    if (message.state === "sent") this.#answered(message.lane);
+    this.#release(message.lane);
   }
 
-  /** The sidecar could not take it now: it will be sent again, before what follows it in its chat. */
-  giveBack(seq: number): void {
-    this.forget(seq);
-    this.rewind(seq);
+  /**
+   * The sidecar could not take it now: it will be sent again, before what follows it in its chat, and not before the
+   * rest is over. False if this follows from the refusal of another message of the chat.
+   */
+  giveBack(seq: number, restUntilMs: number): boolean {
+    const message = this.#underWay.get(seq);
+    if (message?.state !== "sent") return false;
+    const { lane } = message;
+    const isFirst = lane.refused === undefined;
+    lane.refused = Math.min(seq, lane.refused ?? seq);
+    if (isFirst) lane.restUntilMs = restUntilMs;
+    this.#drop(seq, message);
+    // What follows, with its files on their way, has to wait for this one after all. What arrived of them stays.
+    const follower = lane.preparing === undefined ? undefined : this.#underWay.get(lane.preparing);
+    if (lane.preparing !== undefined && follower !== undefined) this.#drop(lane.preparing, follower);
+    this.#answered(lane);
+    return isFirst;
   }
 
-  #nextDue() {
-    for (let seq = this.#due.shift(); seq !== undefined; seq = this.#due.shift()) {
-      const isPrepared = this.#underWay.get(seq)?.state === "prepared";
-      if (isPrepared) this.forget(seq);
+  #nextPrepared(): Next | undefined {
+    for (let seq = this.#prepared.shift(); seq !== undefined; seq = this.#prepared.shift()) {
+      const message = this.#underWay.get(seq);
+      if (message?.state !== "prepared") continue;
       const row = this.#outbox.get(seq);
-      if (row === undefined || !this.#isSendable(row)) continue;
-      const taken = this.#take(row, isPrepared);
-      if (taken === undefined) {
-        this.#postponed.push(seq);
-        continue;
-      }
-      // It was waited for, so its chat's next one was passed over too; with files, that one waits for the answer.
-      if (row.files === 0) this.#nextOfChat(seq);
-      return taken;
+      this.#drop(seq, message);
+      if (row !== undefined) return this.#send(row, message.lane);
+      this.#lanes.queue(message.lane);
     }
     return undefined;
   }
 
-  #nextFresh() {
+  #nextPostponed(): Next | undefined {
+    for (const lane of this.#postponed) {
+      if (this.#preparing >= this.#limits.preparing) return undefined;
+      this.#postponed.delete(lane);
+      const taken = this.#take(lane);
+      if (taken !== undefined) return taken;
+    }
+    return undefined;
+  }
+
+  #nextFresh(): Next | undefined {
     for (let seq = this.#fresh.shift(); seq !== undefined; seq = this.#fresh.shift()) {
-      const row = this.#outbox.get(seq);
-      const taken = row && this.#isSendable(row) ? this.#take(row) : undefined;
-      if (taken !== undefined) return taken;
-    }
-    return undefined;
-  }
-
-  #nextInOrder() {
-    while (this.#passedOver.size < MAX_PASSED_OVER) {
-      if (this.#page.length === 0) this.#page = this.#outbox.after(this.#cursor, PAGE);
-      const seq = this.#page[0];
-      if (seq === undefined) return undefined;
       const row = this.#underWay.has(seq) ? undefined : this.#outbox.get(seq);
-      const isSendable = row !== undefined && this.#isSendable(row);
-      const taken = isSendable ? this.#take(row) : undefined;
-      if (isSendable && taken === undefined) return undefined;
-      this.#page.shift();
-      this.#cursor = seq;
+      const taken = row?.held === false ? this.#take(this.#lanes.of(row), seq) : undefined;
       if (taken !== undefined) return taken;
-      if (row !== undefined) this.#passedOver.add(seq);
     }
     return undefined;
   }
 
-  /** Puts a message under way; undefined if too many with files are already. */
-  #take(row: Row, isPrepared = false): { row: Row; mustPrepare: boolean } | undefined {
-    const hasFiles = row.files > 0;
-    const mustPrepare = hasFiles && !isPrepared;
-    if (mustPrepare && this.#preparing >= MAX_PREPARING) return undefined;
-    if (mustPrepare) this.#preparing += 1;
-    else this.#unanswered += 1;
-    this.#underWay.set(row.seq, { state: mustPrepare ? "preparing" : "sent", hasFiles });
-    this.#passedOver.delete(row.seq);
-    return { row, mustPrepare };
+  #nextInTurn(): Next | undefined {
+    for (let lane = this.#lanes.shift(); lane !== undefined; lane = this.#lanes.shift()) {
+      const taken = this.#take(lane);
+      if (taken !== undefined) return taken;
+    }
+    return undefined;
   }
 
-  /** What follows in the chat of this message, and was passed over because of it, comes up. */
-  #nextOfChat(seq: number): void {
-    const row = this.#outbox.get(seq);
-    const successor = row && this.#outbox.successor(row);
-    if (successor !== undefined && successor <= this.#cursor) this.#due.push(successor);
+  /** Puts the chat's next message under way, if it may go, and if it is `only` this one. */
+  #take(lane: Lane, only?: number): Next | undefined {
+    if (lane.preparing !== undefined || lane.refused !== undefined) return undefined;
+    if (this.#lanes.isResting(lane) || this.#postponed.has(lane)) return undefined;
+    const row = this.#nextOf(lane);
+    if (lane.mustBe !== undefined && row?.seq !== lane.mustBe) {
+      throw new GoneError("a message that the sidecar waits for has left the outbox");
+    }
+    if (row === undefined || row.held) this.#release(lane);
+    else if (only !== undefined && row.seq !== only) this.#lanes.queue(lane);
+    else if (row.files === 0) return this.#send(row, lane);
+    else return this.#prepare(row, lane);
+    return undefined;
   }
 
-  #isSendable(row: Row): boolean {
-    if (row.held || this.#underWay.has(row.seq)) return false;
-    const predecessor = this.#outbox.predecessor(row);
-    if (predecessor === undefined) return true;
-    const before = this.#underWay.get(predecessor);
-    return before !== undefined && !isInTheWay(before);
+  #nextOf(lane: Lane): Row | undefined {
+    for (;;) {
+      const row = this.#outbox.nextOf(lane, lane.after);
+      if (row === undefined || !this.#underWay.has(row.seq)) return row;
+      lane.after = row.seq;
+    }
   }
-}
 
-function isInTheWay({ state, hasFiles }: { state: State; hasFiles: boolean }): boolean {
-  return state === "preparing" || state === "prepared" || (state === "sent" && hasFiles);
+  #prepare(row: Row, lane: Lane): Next | undefined {
+    if (this.#preparing >= this.#limits.preparing) {
+      // A new message may have brought in a lane too many: its chat comes up with the backlog again.
+      if (this.#lanes.isOver && lane.underWay === 0 && lane.mustBe === undefined) {
+        this.lookAgain();
+        this.#release(lane);
+      } else this.#postponed.add(lane);
+      return undefined;
+    }
+    this.#preparing += 1;
+    lane.preparing = row.seq;
+    this.#put(row.seq, lane, "preparing");
+    return { row, mustPrepare: true };
+  }
+
+  #send(row: Row, lane: Lane): Next {
+    this.#unanswered += 1;
+    lane.unanswered += 1;
+    if (lane.mustBe === row.seq) lane.mustBe = undefined;
+    this.#lanes.queue(lane);
+    this.#put(row.seq, lane, "sent");
+    return { row, mustPrepare: false };
+  }
+
+  #put(seq: number, lane: Lane, state: State): void {
+    this.#underWay.set(seq, { lane, state });
+    lane.underWay += 1;
+    lane.after = seq;
+  }
+
+  #drop(seq: number, { lane }: Message): void {
+    this.#underWay.delete(seq);
+    lane.underWay -= 1;
+    if (lane.preparing !== seq) return;
+    lane.preparing = undefined;
+    this.#preparing -= 1;
+  }
+
+  #answered(lane: Lane): void {
+    this.#unanswered -= 1;
+    lane.unanswered -= 1;
+    if (lane.refused !== undefined && lane.unanswered === 0) this.#resume(lane, lane.refused);
+  }
+
+  /** All that was under way is answered: the chat goes on with what was refused first. */
+  #resume(lane: Lane, refused: number): void {
+    lane.after = refused - 1;
+    lane.mustBe = refused;
+    lane.refused = undefined;
+    this.#postponed.delete(lane);
+    this.#lanes.rest(lane);
+  }
+
+  /** Forgets a lane that has nothing to send, and of which nothing is under way. */
+  #release(lane: Lane): void {
+    if (lane.mustBe === undefined && !this.#postponed.has(lane)) this.#lanes.forget(lane);
+  }
 }

@@ -25,7 +25,7 @@ function open(file = outboxFile(), limits?: Limits): Outbox {
 }
 
 function ids(outbox: Outbox): string[] {
-  return outbox.after(0, 1_000_000).map((seq) => outbox.get(seq)?.messageId ?? "?");
+  return outbox.after(0, 1_000_000).map(({ seq }) => outbox.get(seq)?.messageId ?? "?");
 }
 
 test("a commit is on disk before put returns: synchronous is FULL, in WAL mode", () => {

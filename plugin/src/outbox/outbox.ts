@@ -14,10 +14,9 @@ export class OutboxFullError extends Error {
   override name = "OutboxFullError";
 }
 
-export type Row = {
-  seq: number;
-  account: string;
-  chat: string;
+/** Where a message stands: its place in the order of arrival, and its chat. */
+export type Place = { seq: number; account: string; chat: string };
+export type Row = Place & {
   messageId: string;
   held: boolean;
   /** Files that the sidecar must have before the message. */
@@ -146,9 +145,8 @@ export class Outbox {
   }
 
   /** The places of the messages after `seq`, in order of arrival. */
-  after(seq: number, limit: number): number[] {
-    const rows = this.#db.all("SELECT seq FROM waiting WHERE seq > ? ORDER BY seq LIMIT ?", seq, limit);
-    return rows.map((row) => Number(row["seq"]));
+  after(seq: number, limit: number): Place[] {
+    return this.#db.all(AFTER, seq, limit).map(asPlace);
   }
 
   get(seq: number): Row | undefined {
@@ -156,16 +154,10 @@ export class Outbox {
     return row === undefined ? undefined : asRow(row);
   }
 
-  /** The message that must be sent before this one: the chat's next older one that still waits. */
-  predecessor(row: Row): number | undefined {
-    const older = this.#db.one(PREDECESSOR, row.account, row.chat, row.seq);
-    return older === undefined ? undefined : Number(older["seq"]);
-  }
-
-  /** The chat's next message after this one. */
-  successor(row: Row): number | undefined {
-    const newer = this.#db.one(SUCCESSOR, row.account, row.chat, row.seq);
-    return newer === undefined ? undefined : Number(newer["seq"]);
+  /** A chat's first message behind this place. */
+  nextOf({ account, chat }: { account: string; chat: string }, seq: number): Row | undefined {
+    const row = this.#db.one(NEXT_OF, account, chat, seq);
+    return row === undefined ? undefined : asRow(row);
   }
 
   /** Forgets acknowledged messages, all in one transaction, and the files that no other message has. */
@@ -242,18 +234,20 @@ const PUT = `INSERT INTO waiting (account, chat, message_id, captured_at, held, 
   WHERE waiting.held > 0 AND excluded.held <> ${RECEIVED_ONLY} RETURNING seq`;
 const COMPLETE = "UPDATE waiting SET held = 0, sources = NULL, files = ?, bytes = ?, body = ? WHERE seq = ?";
 const OMIT = "UPDATE waiting SET files = files - 1, bytes = ?, body = ? WHERE seq = ?";
-const PREDECESSOR = "SELECT seq FROM waiting WHERE account = ? AND chat = ? AND seq < ? ORDER BY seq DESC LIMIT 1";
-const SUCCESSOR = "SELECT seq FROM waiting WHERE account = ? AND chat = ? AND seq > ? ORDER BY seq LIMIT 1";
+const AFTER = "SELECT seq, account, chat FROM waiting WHERE seq > ? ORDER BY seq LIMIT ?";
+const NEXT_OF = "SELECT * FROM waiting WHERE account = ? AND chat = ? AND seq > ? ORDER BY seq LIMIT 1";
 const PARK = `INSERT OR IGNORE INTO parked (account, chat, message_id, captured_at, parked_at, code, reason, bytes, body)
   SELECT account, chat, message_id, captured_at, ?, ?, ?, bytes, body FROM waiting WHERE seq = ?`;
 const PARK_CAPTURE = `INSERT OR IGNORE INTO parked (account, chat, message_id, captured_at, parked_at, code, reason, bytes, body)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 
+function asPlace(row: Columns): Place {
+  return { seq: Number(row["seq"]), account: String(row["account"]), chat: String(row["chat"]) };
+}
+
 function asRow(row: Columns): Row {
   return {
-    seq: Number(row["seq"]),
-    account: String(row["account"]),
-    chat: String(row["chat"]),
+    ...asPlace(row),
     messageId: String(row["message_id"]),
     held: row["held"] !== 0,
     files: Number(row["files"]),

@@ -15,7 +15,8 @@ import { ScratchMedia } from "./media.ts";
 
 export const TOKEN = "a-token-for-tests";
 
-type Answer = (frame: Extract<PluginFrame, { type: "message" }>) => object | undefined;
+type MessageFrame = Extract<PluginFrame, { type: "message" }>;
+type Answer = (frame: MessageFrame) => object | undefined;
 
 /** The sidecar's end of the wire, on a real socket: it validates what it gets, and answers as the test says. */
 export class ScratchSidecar {
@@ -27,6 +28,8 @@ export class ScratchSidecar {
   welcomes = true;
   /** The answer to a message; undefined for none. */
   answers: Answer = (frame) => ({ v: WIRE_VERSION, type: "ack", ref: frame.ref, duplicate: false });
+  /** Ids of the messages that were acknowledged, in this order. */
+  readonly taken: string[] = [];
   connections = 0;
   pings = 0;
   rejected = 0;
@@ -117,8 +120,26 @@ export class ScratchSidecar {
     }
   }
 
+  /** docs/wire.md, "Order": `held` has the refused message of each chat that waits for it. */
+  #answerTo(frame: MessageFrame, held: Map<string, string>): Record<string, unknown> | undefined {
+    const { ref, message } = frame;
+    const { message_id: id, chat_id: chat } = message;
+    this.#checkFiles(message);
+    const awaited = held.get(chat);
+    if (awaited !== undefined && awaited !== id) {
+      const reason = "an earlier message of this chat could not be stored yet";
+      return { v: WIRE_VERSION, type: "refused", ref, code: "not_stored", reason, retry: true };
+    }
+    held.delete(chat);
+    const answer = this.answers(frame) as Record<string, unknown> | undefined;
+    if (answer?.["type"] === "ack") this.taken.push(id);
+    if (answer?.["retry"] === true) held.set(chat, id);
+    return answer;
+  }
+
   #accept(ws: WebSocket): void {
     this.connections += 1;
+    const held = new Map<string, string>();
     this.#sockets.add(ws);
     ws.on("close", () => this.#sockets.delete(ws));
     ws.on("ping", () => {
@@ -137,8 +158,7 @@ export class ScratchSidecar {
           }),
         );
       }
-      if (parsed.frame.type === "message") this.#checkFiles(parsed.frame.message);
-      const answer = parsed.frame.type === "message" ? this.answers(parsed.frame) : undefined;
+      const answer = parsed.frame.type === "message" ? this.#answerTo(parsed.frame, held) : undefined;
       if (answer !== undefined) ws.send(JSON.stringify(answer));
     });
   }
