@@ -167,7 +167,8 @@ class History {
       mkdirSync(outbox.media.path, { recursive: true });
       const part = join(outbox.media.path, `${id}.part`);
       writeFileSync(part, bytes);
-      outbox.complete(seq, message, [{ sha256, sizeBytes: bytes.length, part }]);
+      const row = outbox.get(seq);
+      if (row !== undefined) outbox.complete(row, message, [{ sha256, sizeBytes: bytes.length, part }]);
       rmSync(part);
     }
     this.#delivery.offer(seq);

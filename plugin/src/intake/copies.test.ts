@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import {
   linkSync,
   mkdirSync,
@@ -212,6 +213,62 @@ test("message_received waits for no copy; the complete capture takes its place a
   expect(ready).toEqual([1]);
   expect(messageAt(1)).toMatchObject({ media: [{ size_bytes: 1_000 }], raw: { ChatType: "direct" } });
   expect(outbox.totals()).toMatchObject({ waiting: 1, files: 1 });
+});
+
+/** Does something while the first file that is to be copied is being copied. */
+function whileCopying(act: () => void): void {
+  const listen = (step: unknown) => {
+    if (step !== "copy:before-write") return;
+    unsubscribe("hotbags:step", listen);
+    act();
+  };
+  subscribe("hotbags:step", listen);
+  onTestFinished(() => void unsubscribe("hotbags:step", listen));
+}
+
+const GROUP = { GroupSubject: "Red bags", WasMentioned: true };
+
+test.each([
+  ["the same file", 1],
+  ["another one besides", 2],
+])("the complete capture that comes while message_received's file is copied goes out, with %s", async (_, count) => {
+  const { intake, outbox, save, messageAt, ready, media } = setUp({ heldMs: 1 });
+  const files = [randomBytes(1_000), randomBytes(2_000)].slice(0, count);
+  const facts = files.map((bytes, n) => save(`${n}.jpg`, bytes));
+  let completed: Promise<void> | undefined;
+  whileCopying(() => {
+    const context = directContext({ MessageSid: "M1", media: facts, ...GROUP });
+    const complete = captureDispatched(context, Date.now());
+    if (complete !== undefined) completed = intake.store(complete);
+  });
+  await intake.store(received("M1", ...facts.slice(0, 1)), "unlikely consumed");
+  await until("ready", () => ready.length === 1);
+  await completed;
+  expect(messageAt(1).raw).toMatchObject({ ...GROUP, ChatType: "direct" });
+  expect(messageAt(1).media).toMatchObject(files.map((bytes) => ({ sha256: sha256Of(bytes) })));
+  for (const item of messageAt(1).media) expect(item).not.toHaveProperty("omitted");
+  expect(ready).toEqual([1]);
+  expect(outbox.totals()).toMatchObject({ waiting: 1, files: count });
+  expect(readdirSync(media).toSorted()).toEqual(files.map(sha256Of).toSorted());
+});
+
+test("the complete capture that another instance gets while message_received's file is copied here goes out", async () => {
+  const { create, outbox, save, messageAt, ready } = setUp({ heldMs: 1 });
+  const bytes = randomBytes(1_000);
+  const fact = save("a.jpg", bytes);
+  const seen = received("M1", fact);
+  outbox.put(seen, Date.now(), true);
+  const other = create();
+  let completed: Promise<void> | undefined;
+  whileCopying(() => {
+    const complete = captureDispatched(directContext({ MessageSid: "M1", media: [fact], ...GROUP }), Date.now());
+    if (complete !== undefined) completed = other.store(complete);
+  });
+  create().adoptHeld();
+  await until("ready", () => ready.length === 1);
+  await completed;
+  expect(messageAt(1)).toMatchObject({ raw: GROUP, media: [{ sha256: sha256Of(bytes) }] });
+  expect(ready).toEqual([1]);
 });
 
 test("what only message_received has seen is copied before it goes", async () => {

@@ -4,7 +4,7 @@ import { type InboundMessage, type MediaItem, OMITTED, step } from "@hotbags/sha
 import { guarded } from "../host/guard.ts";
 import { Complaint, type Log, line, reasonOf } from "../host/log.ts";
 import type { MediaFolder } from "../outbox/media-folder.ts";
-import type { Outbox, Row } from "../outbox/outbox.ts";
+import type { Completed, Outbox, Row } from "../outbox/outbox.ts";
 import { type Copied, copyFile } from "./copy.ts";
 
 /** Bytes of files that may wait for the sidecar; those of messages in the making count too. */
@@ -88,16 +88,18 @@ export class Copies {
       });
       const { row, folder } = found;
       if (isRead && !row?.held) return;
-      if (row !== undefined && folder !== undefined && (await this.#copyAndComplete(row, folder, attempt, signal))) {
-        return;
-      }
-      if (this.#isStopped) return;
+      const isLast = attempt >= MAX_ATTEMPTS;
+      const outcome = row && folder && (await this.#copyAndComplete(row, folder, isLast, signal));
+      // A more complete capture came while its files were copied: it has others perhaps.
+      if (outcome === "changed") continue;
+      if (outcome !== undefined || this.#isStopped) return;
       // The outbox can't be written, and says so itself. Everything is done anew then: the disk may be another one.
       await after(this.#options.retryMs, undefined, { signal });
     }
   }
 
-  async #copyAndComplete(row: Row, folder: MediaFolder, attempt: number, signal: AbortSignal): Promise<boolean> {
+  /** Undefined if it is to be tried again later. */
+  async #copyAndComplete(row: Row, folder: MediaFolder, isLast: boolean, signal: AbortSignal) {
     const message: InboundMessage = JSON.parse(row.body);
     let reservedBytes = 0;
     const reserve = (bytes: number) => {
@@ -110,20 +112,19 @@ export class Copies {
     const copies = copied.filter((copy) => copy?.ok === true);
     try {
       signal.throwIfAborted();
-      if (attempt < MAX_ATTEMPTS && all.some(({ status }) => status === "rejected")) return false;
+      if (!isLast && all.some(({ status }) => status === "rejected")) return undefined;
       const media = message.media.map((item, n) => described(item, copied[n]));
-      let isReady = false;
+      const done: { outcome?: Completed } = {};
       step("copied:before-commit");
-      const isWritten = this.#options.withOutbox((outbox) => {
-        isReady = outbox.complete(row.seq, { ...message, media }, copies);
+      this.#options.withOutbox((outbox) => {
+        done.outcome = outbox.complete(row, { ...message, media }, copies);
       });
       step("copied:after-commit");
-      if (!isWritten) return false;
-      if (isReady) {
+      if (done.outcome === "ready") {
         this.#say(row, copied);
         this.#options.onReady(row.seq);
       }
-      return true;
+      return done.outcome;
     } finally {
       this.#reservedBytes -= reservedBytes;
       await Promise.all(copies.map(({ part }) => rm(part, { force: true }).catch(() => undefined)));

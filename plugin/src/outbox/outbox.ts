@@ -26,6 +26,8 @@ export type Row = Place & {
   bytes: number;
   body: string;
 };
+/** What became of a held message whose files were copied. */
+export type Completed = "ready" | "changed" | "settled before";
 export type Totals = {
   waiting: number;
   waitingBytes: number;
@@ -96,17 +98,19 @@ export class Outbox {
   }
 
   /**
-   * Makes a held message ready with its files, which get their names within the same transaction. False, with nothing
-   * done, if it is not held any more. Throws SQLite's or the disk's error.
+   * Makes a held message ready with its files, which get their names within the same transaction. `seen` is what the
+   * message was made of: if a more complete capture has taken its place since, that one must not be lost. Then, and if
+   * it is not held any more, nothing is done. Throws SQLite's or the disk's error.
    */
-  complete(seq: number, message: InboundMessage, copies: readonly Copy[]): boolean {
+  complete(seen: Row, message: InboundMessage, copies: readonly Copy[]): Completed {
     return this.#db.transaction(() => {
-      const row = this.get(seq);
-      if (!row?.held) return false;
+      const row = this.get(seen.seq);
+      if (!row?.held) return "settled before";
+      if (row.body !== seen.body || JSON.stringify(row.sources) !== JSON.stringify(seen.sources)) return "changed";
       const files = this.#files.add([row.account, row.chat, row.messageId], copies);
       const body = JSON.stringify(message);
-      this.#db.run(COMPLETE, files, Buffer.byteLength(body), body, seq);
-      return true;
+      this.#db.run(COMPLETE, files, Buffer.byteLength(body), body, row.seq);
+      return "ready";
     });
   }
 

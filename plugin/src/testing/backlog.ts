@@ -19,7 +19,8 @@ export function putWithFiles(outbox: Outbox, { id, chat }: { id: string; chat: s
   });
   const whole = message({ message_id: id, chat_id: chat, from: chat, media });
   const seq = outbox.put({ ok: true, message: whole }, Date.now(), files.length > 0)?.seq ?? 0;
-  if (files.length > 0) outbox.complete(seq, whole, copies);
+  const row = outbox.get(seq);
+  if (files.length > 0 && row !== undefined) outbox.complete(row, whole, copies);
   for (const { part } of copies) rmSync(part);
   return seq;
 }
