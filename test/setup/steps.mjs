@@ -13,6 +13,9 @@ import { once } from "node:events";
 
 /** @typedef {{title: string, seconds: number, failure?: string}} Taken */
 
+/** Somebody wants this to end: no further step is begun, not even after a check. */
+let interrupted = false;
+
 /**
  * Runs a program; resolves when it ended well. Its output is shown as it comes; with `quiet` it is what this resolves with, or part of
  * the error.
@@ -23,16 +26,21 @@ export async function run(program, args, { cwd, env = process.env, quiet = false
   child.stdout?.on("data", (chunk) => (output += chunk));
   child.stderr?.on("data", (chunk) => (output += chunk));
   // Ctrl-C reaches the whole group; the child cleans up and decides how this ends.
-  const ignore = () => {};
-  const forward = () => child.kill("SIGTERM");
-  process.on("SIGINT", ignore);
+  const note = () => {
+    interrupted = true;
+  };
+  const forward = () => {
+    interrupted = true;
+    child.kill("SIGTERM");
+  };
+  process.on("SIGINT", note);
   process.on("SIGTERM", forward);
   try {
     const [code, signal] = await once(child, "close");
     if (code === 0) return output;
     throw new Error(`${output}${[program, ...args].join(" ")} ended with ${signal ?? `code ${code}`}`);
   } finally {
-    process.off("SIGINT", ignore);
+    process.off("SIGINT", note);
     process.off("SIGTERM", forward);
   }
 }
@@ -70,7 +78,7 @@ async function runStep({ title, program, args, check = false }, options) {
   try {
     return end({ output: await run(program, args, options) });
   } catch (error) {
-    if (!check) throw error;
+    if (!check || interrupted) throw error;
     return end({ output: options.quiet ? error.message : "", failure: error.message.split("\n").at(-1) });
   }
 }
