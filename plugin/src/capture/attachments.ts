@@ -22,7 +22,7 @@ const SAVED_NAME = /([^/\\]+)---[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(\.[^
 
 /**
  * The attachments of one message as Hot Bags is told of them, at most `MAX_MEDIA_ITEMS`. Anything but a list gives an
- * empty one. Never throws, whatever is in the list.
+ * empty one. Throws only what an object in the list throws that is looked into.
  */
 export function describeAttachments(facts: unknown): Described {
   if (!Array.isArray(facts)) return { media: [], sources: undefined };

@@ -1,7 +1,7 @@
 import { inboundMessage, MAX_RAW_BYTES } from "@hotbags/shared";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { directContext, groupContext } from "../testing/messages.ts";
-import { captureDispatched } from "./capture.ts";
+import { type Captured, captureDispatched, keyOf } from "./capture.ts";
 import { captureReceived } from "./message-received.ts";
 
 const NOW = Date.UTC(2026, 0, 6);
@@ -182,6 +182,56 @@ test("nothing in the context can make capture throw", () => {
   expect(message.raw["_omitted"]).toEqual(["trap", "cycle", "list", "long"]);
   expect(message.raw).not.toHaveProperty("send");
   expect(message.raw).not.toHaveProperty("bytes");
+});
+
+/** Values that no check, copy or JSON text may follow to their end. */
+const HOSTILE: Record<string, () => unknown> = {
+  "a cycle": () => {
+    const cycle: Record<string, unknown> = {};
+    cycle["self"] = [cycle];
+    return cycle;
+  },
+  "100,000 levels": () => {
+    let deep: unknown = [];
+    for (let level = 0; level < 100_000; level += 1) deep = level % 2 === 0 ? [deep] : { deep };
+    return deep;
+  },
+  "an array of four billion": () => new Array(2 ** 32 - 1),
+  "ten million characters": () => "x".repeat(10_000_000),
+  "a bigint": () => 10n,
+  "a symbol": () => Symbol("odd"),
+  "an object that throws": () => {
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    return proxy;
+  },
+  "an object without a prototype": () => Object.create(null),
+};
+
+const READ_BY_CAPTURE = [
+  ...["AccountId", "MessageSid", "MessageSidFull", "ChatId", "From", "SenderE164", "SenderId", "RawBody", "Timestamp"],
+  ...["LocationLat", "LocationCaption", "ChannelStructuredContext", "ReplyToId", "media", "GroupSubject"],
+];
+
+describe.each(Object.entries(HOSTILE))("%s", (_, create) => {
+  test.each(READ_BY_CAPTURE)("in %s costs no message: it is captured, or kept as what can't be one", (field) => {
+    for (const value of [create(), [create()], [{ path: create(), type: create() }]]) {
+      const context = directContext({ [field]: value, ...(field === "LocationCaption" && { LocationLat: 1 }) });
+      const seen = captureDispatched(context, NOW);
+      expect(seen?.ok === false ? seen.chat.length : 0).toBeLessThanOrEqual(256);
+      expect(keyOf(seen as Captured).join().length).toBeLessThanOrEqual(1_000);
+      expect(JSON.stringify(seen).length).toBeLessThan(
+        /^(RawBody|LocationCaption)$/.test(field) ? 11_000_000 : 200_000,
+      );
+    }
+  });
+
+  test("in message_received makes nothing throw", () => {
+    for (const field of ["content", "messageId", "timestamp", "media", "location", "metadata"])
+      expect(() => captureReceived({ ...received, [field]: create() }, receivedContext, NOW)).not.toThrow();
+    for (const field of ["accountId", "conversationId"])
+      expect(() => captureReceived(received, { ...receivedContext, [field]: create() }, NOW)).not.toThrow();
+  });
 });
 
 test("raw stays within its limit however much OpenClaw hands over", () => {

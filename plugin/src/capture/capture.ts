@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { describeIssues, type InboundMessage, inboundMessage } from "@hotbags/shared";
 import { normalizeAddress } from "./address.ts";
 import { describeAttachments } from "./attachments.ts";
+import { boundedCopy, TOO_MUCH } from "./bounded.ts";
 import { rawOf } from "./raw.ts";
 import { type DispatchContext, isQuotedMedia, textOf } from "./words.ts";
 
@@ -19,6 +20,8 @@ export function keyOf(captured: Captured): [account: string, chat: string, messa
   const { account_id, chat_id, message_id } = captured.message;
   return [account_id, chat_id, message_id];
 }
+
+const NOTHING: ReadonlySet<string> = new Set();
 
 /** The facts that both hooks provide, still unchecked. */
 export type Facts = {
@@ -42,7 +45,18 @@ export type Facts = {
  */
 export function captureDispatched(context: DispatchContext, nowMs: number): Captured | undefined {
   if (!isWhatsApp(context) || context["InternalTurnSource"] !== undefined) return undefined;
-  const facts: Facts = {
+  try {
+    return assemble(factsOf(context), nowMs);
+  } catch {
+    // No message that WhatsApp can send, but not to be lost either.
+    const evidence = { context: evidenceOf(() => rawOf(context)) };
+    const reason = "what OpenClaw gave can't be read";
+    return { ok: false, account: "default", chat: "", messageId: digest(evidence), reason, evidence };
+  }
+}
+
+function factsOf(context: DispatchContext): Facts {
+  return {
     account: context["AccountId"],
     messageId: context["MessageSid"] ?? context["MessageSidFull"],
     chat: context["ChatId"] ?? context["From"],
@@ -53,7 +67,6 @@ export function captureDispatched(context: DispatchContext, nowMs: number): Capt
     context,
     mediaIsQuoted: isQuotedMedia(context),
   };
-  return assemble(facts, nowMs);
 }
 
 /** True if a dispatch belongs to WhatsApp; such a one is claimed whatever else becomes of it. */
@@ -62,9 +75,12 @@ export function isWhatsApp(context: DispatchContext): boolean {
   return typeof channel === "string" && channel.toLowerCase() === "whatsapp";
 }
 
-/** Makes a message of facts, or says in words which field cannot be one. Never throws. */
+/**
+ * Makes a message of facts, or says in words which field cannot be one. Throws only what an object of OpenClaw's throws
+ * that is looked into.
+ */
 export function assemble(facts: Facts, nowMs: number): Captured {
-  const account = typeof facts.account === "string" && facts.account !== "" ? facts.account : "default";
+  const account = typeof facts.account === "string" && facts.account !== "" ? facts.account.slice(0, 256) : "default";
   const { media, sources } = describeAttachments(facts.media);
   const candidate = {
     account_id: account,
@@ -79,14 +95,19 @@ export function assemble(facts: Facts, nowMs: number): Captured {
   const parsed = inboundMessage.safeParse(candidate);
   if (parsed.success) return { ok: true, message: parsed.data, ...(sources === undefined ? {} : { sources }) };
   const chat = typeof facts.chat === "string" ? facts.chat.slice(0, 256) : "";
-  const evidence = { ...candidate, chat_id: facts.chat ?? null, from: facts.from ?? null };
+  const evidence = {
+    ...candidate,
+    message_id: evidenceOf(() => facts.messageId),
+    chat_id: evidenceOf(() => facts.chat),
+    from: evidenceOf(() => facts.from),
+  };
   return {
     ok: false,
     account,
     chat,
     // Without an id of its own the content is the id, so that a second dispatch of the same message parks nothing new.
     messageId:
-      typeof facts.messageId === "string" && facts.messageId !== "" ? facts.messageId.slice(0, 256) : digest(candidate),
+      typeof facts.messageId === "string" && facts.messageId !== "" ? facts.messageId.slice(0, 256) : digest(evidence),
     reason: describeIssues(parsed.error),
     evidence,
   };
@@ -98,6 +119,12 @@ function timestampOf(timestampMs: unknown, nowMs: number): string {
   return new Date(sane ? timestampMs : nowMs).toISOString();
 }
 
-function digest(candidate: object): string {
-  return `no-id-${createHash("sha256").update(JSON.stringify(candidate)).digest("hex").slice(0, 32)}`;
+/** What stood where something else belongs. */
+function evidenceOf(read: () => unknown): unknown {
+  const copied = boundedCopy(read, NOTHING);
+  return copied === TOO_MUCH ? "(too large, or can't be read)" : (copied ?? null);
+}
+
+function digest(evidence: object): string {
+  return `no-id-${createHash("sha256").update(JSON.stringify(evidence)).digest("hex").slice(0, 32)}`;
 }

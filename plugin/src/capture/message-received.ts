@@ -1,4 +1,4 @@
-import { assemble, type Captured } from "./capture.ts";
+import { assemble, type Captured, type Facts } from "./capture.ts";
 import { receivedTextOf } from "./words.ts";
 
 /** OpenClaw's `message_received` event and its context, as far as they are used here. */
@@ -18,22 +18,28 @@ export type ReceivedContext = { channelId: unknown; accountId?: unknown; convers
  */
 export function captureReceived(event: ReceivedEvent, context: ReceivedContext, nowMs: number): Captured | undefined {
   if (context.channelId !== "whatsapp") return undefined;
+  try {
+    return assemble(factsOf(event, context), nowMs);
+  } catch {
+    // What can't be read comes by reply_dispatch with more evidence.
+    return undefined;
+  }
+}
+
+function factsOf(event: ReceivedEvent, context: ReceivedContext): Facts {
   const metadata = event.metadata ?? {};
   const chat = context.conversationId ?? metadata["originatingTo"];
   const messageId = event.messageId ?? metadata["messageId"];
-  return assemble(
-    {
-      account: context.accountId,
-      messageId,
-      chat,
-      from: metadata["senderE164"] ?? metadata["senderId"],
-      text: receivedTextOf(event),
-      media: event.media,
-      timestampMs: event.timestamp,
-      context: inDispatchWords(event, { account: context.accountId, chat, messageId }),
-    },
-    nowMs,
-  );
+  return {
+    account: context.accountId,
+    messageId,
+    chat,
+    from: metadata["senderE164"] ?? metadata["senderId"],
+    text: receivedTextOf(event),
+    media: event.media,
+    timestampMs: event.timestamp,
+    context: inDispatchWords(event, { account: context.accountId, chat, messageId }),
+  };
 }
 
 /** The event under the names of `reply_dispatch`, so that `raw` has one vocabulary whichever hook saw the message. */

@@ -1,12 +1,6 @@
 import { MAX_RAW_BYTES } from "@hotbags/shared";
+import { boundedCopy, type Json, MAX_FIELD_BYTES, TOO_MUCH } from "./bounded.ts";
 
-type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
-
-/** A field larger than this says more about OpenClaw's prompt than about the message. In bytes of JSON. */
-const MAX_FIELD_BYTES = 16 * 1024;
-/** Values visited in one field, so that a cycle or a giant list costs a bounded time in the hook. */
-const MAX_FIELD_VALUES = 5_000;
-const MAX_DEPTH = 12;
 /** Names listed in `_omitted`. */
 const MAX_OMITTED = 64;
 /** Kept free for `_omitted` itself and for the punctuation between fields. */
@@ -45,8 +39,9 @@ export function rawOf(context: object): Record<string, Json> {
   let left = MAX_RAW_BYTES - RESERVED_BYTES;
   for (const key of Object.keys(context)) {
     if (LEFT_OUT.has(key) || key.length > 128) continue;
-    const cloned = cloneField(context, key);
-    const value = key === PARTS ? partsBesideMedia(cloned) : cloned;
+    // The message goes on without a field that is too much.
+    const copied = boundedCopy(() => (context as Record<string, unknown>)[key], LEFT_OUT);
+    const value = key === PARTS ? partsBesideMedia(copied) : copied;
     // Contact cards are nowhere else, and WhatsApp sends up to 257 in one message.
     const limit = key === PARTS ? left : MAX_FIELD_BYTES;
     if (value === undefined) continue;
@@ -63,42 +58,9 @@ export function rawOf(context: object): Record<string, Json> {
   return raw;
 }
 
-const TOO_MUCH = Symbol("too much");
-
 /** The message's parts without those that only repeat `media`; nothing if no other is left. */
 function partsBesideMedia(parts: Json | typeof TOO_MUCH | undefined): typeof parts {
   if (!Array.isArray(parts)) return parts;
   const others = parts.filter((part) => (part as { type?: Json } | null)?.type !== "media");
   return others.length > 0 ? others : undefined;
-}
-
-function cloneField(context: object, key: string): Json | typeof TOO_MUCH | undefined {
-  let visited = 0;
-  const clone = (value: unknown, depth: number): Json | undefined => {
-    visited += 1;
-    if (visited > MAX_FIELD_VALUES || depth > MAX_DEPTH) throw TOO_MUCH;
-    if (value === null || typeof value === "boolean") return value;
-    if (typeof value === "string") {
-      if (value.length > MAX_FIELD_BYTES) throw TOO_MUCH;
-      return value;
-    }
-    if (typeof value === "number") return Number.isFinite(value) ? value : null;
-    if (typeof value === "bigint") return String(value);
-    if (typeof value !== "object" || ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return undefined;
-    if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString();
-    if (Array.isArray(value)) return value.map((item) => clone(item, depth + 1) ?? null);
-    const copy: Record<string, Json> = {};
-    for (const [name, item] of Object.entries(value)) {
-      if (LEFT_OUT.has(name) || name === "__proto__") continue;
-      const cloned = clone(item, depth + 1);
-      if (cloned !== undefined) copy[name] = cloned;
-    }
-    return copy;
-  };
-  try {
-    return clone((context as Record<string, unknown>)[key], 0);
-  } catch {
-    // Too large, too deep, or a getter that throws: the message goes on without this field.
-    return TOO_MUCH;
-  }
 }

@@ -4,6 +4,9 @@
  */
 export type DispatchContext = Readonly<Record<string, unknown>>;
 
+/** WhatsApp sends up to 257 contact cards in one message. */
+const MAX_PARTS = 1_000;
+
 /** What OpenClaw puts into the text of a message that is a contact card, or several. */
 const CARD_PLACEHOLDER = /^<contact>$|^<contacts: \d+ contacts?>$/;
 
@@ -49,5 +52,7 @@ export function isQuotedMedia(context: DispatchContext): boolean {
 /** Whether OpenClaw lists a part of this type in the message itself. */
 function hasPart(context: DispatchContext, type: string): boolean {
   const parts = context["ChannelStructuredContext"];
-  return Array.isArray(parts) && parts.some((part) => (part as { type?: unknown } | null)?.type === type);
+  return (
+    Array.isArray(parts) && parts.slice(0, MAX_PARTS).some((part) => (part as { type?: unknown } | null)?.type === type)
+  );
 }

@@ -235,6 +235,27 @@ test("frames that make no sense are ignored, and said once", async () => {
   expect(sidecar.connections).toBe(1);
 });
 
+test("a frame that is nested thousands of levels deep is ignored, and one that is too large ends its connection only", async () => {
+  const { sidecar, link, capture, empty } = await setUp();
+  link.start();
+  await until("up", () => link.isUp);
+  const [arrays, objects] = ["[".repeat(30_000) + "]".repeat(30_000), `${'{"a":'.repeat(9_000)}1${"}".repeat(9_000)}`];
+  sidecar.sendText(arrays);
+  for (const deep of [arrays, objects]) {
+    for (const field of ["type", "ref", "duplicate", "more"]) {
+      const frame = { v: WIRE_VERSION, type: "ack", ref: 4711, duplicate: false, [field]: "deep" };
+      sidecar.sendText(JSON.stringify(frame).replace('"deep"', deep));
+    }
+  }
+  capture("A1");
+  await until("drained", empty);
+  expect(sidecar.connections).toBe(1);
+  sidecar.sendText("[".repeat(1_000_000));
+  await until("connected again", () => sidecar.connections === 2 && link.isUp);
+  capture("A2");
+  await until("drained", empty);
+});
+
 test("another wire version ends the connection and says what to install", async () => {
   const { sidecar, log, link } = await setUp();
   link.start();
