@@ -60,6 +60,7 @@ export class Bridge {
   #applying: Promise<void> = Promise.resolve();
   #looking: NodeJS.Timeout | undefined;
   #deafen: (() => void) | undefined;
+  #isStopped = false;
 
   constructor(options: BridgeOptions) {
     this.#options = options;
@@ -78,11 +79,18 @@ export class Bridge {
     this.#status = new StatusBoard(stateDir, openclawVersion, this.#log, () => this.#intake.inMemory);
   }
 
+  /** True from the stop on. Hooks still store what they get; a link takes another instance. */
+  get isStopped(): boolean {
+    return this.#isStopped;
+  }
+
   /**
-   * Opens the outbox and starts the link. Never throws: a broken configuration must not keep messages from being
+   * Opens the outbox and starts the link, once. Never throws: a broken configuration must not keep messages from being
    * captured.
    */
   start(): void {
+    if (this.#isStopped)
+      return this.#log.error(line({}, "a plugin that was stopped starts no more: it needs a new one"));
     const heard = (announcement: Announcement) => this.#heard(announcement);
     this.#deafen ??= onAnnounced(this.#file, heard, (error) => this.#failed(error));
     const guardedLook = this.#guarded(() => this.#look());
@@ -93,6 +101,7 @@ export class Bridge {
 
   /** Closes everything this instance has opened; afterwards nothing of it runs. */
   async stop(): Promise<void> {
+    this.#isStopped = true;
     clearInterval(this.#looking);
     this.#deafen?.();
     this.#applying = this.#applying.then(() => this.#endLink());

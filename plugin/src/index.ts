@@ -1,6 +1,6 @@
 import { isAbortRequestText } from "openclaw/plugin-sdk/command-primitives-runtime";
 import { definePluginEntry, type OpenClawPluginApi } from "openclaw/plugin-sdk/plugin-entry";
-import { Bridge } from "./bridge.ts";
+import { Bridge, type BridgeOptions } from "./bridge.ts";
 import { missingSettings } from "./host/gateway-settings.ts";
 import { guarded } from "./host/guard.ts";
 import { line, reasonOf } from "./host/log.ts";
@@ -25,13 +25,14 @@ function register(api: OpenClawPluginApi): void {
   registerCommands(api, () => api.runtime.state.resolveStateDir());
   // Reading metadata, OpenClaw offers no runtime at all: touching it would throw.
   if (api.registrationMode === "cli-metadata" || api.registrationMode === "setup-only") return;
-  const bridge = new Bridge({
+  const options: BridgeOptions = {
     stateDir: api.runtime.state.resolveStateDir(),
     openclawVersion: api.runtime.version,
     readConfig: () => api.runtime.config.current().plugins?.entries?.["hotbags"]?.config,
     log: api.logger,
     isConsumed: (text) => isAbortRequestText(text) || /^\s*\/approve(?:@\S+)?(?:\s|$)/i.test(text),
-  });
+  };
+  let bridge = new Bridge(options);
   const failed = (error: unknown) => api.logger.error(line({}, `OpenClaw's call failed: ${reasonOf(error)}`));
   api.on(
     "reply_dispatch",
@@ -55,6 +56,9 @@ function register(api: OpenClawPluginApi): void {
     id: "hotbags",
     start: guarded(({ config }) => {
       if (api.registrationMode !== "full") return;
+      // OpenClaw (2026.9.6) starts a service again that it has stopped only where that one names settings to be restarted
+      // for, and ours does not. Should it ever, messages must not wait for a restart of the gateway.
+      if (bridge.isStopped) bridge = new Bridge(options);
       bridge.start();
       for (const missing of missingSettings(config)) api.logger.warn(line({}, missing));
     }, failed),
