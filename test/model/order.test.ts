@@ -178,7 +178,7 @@ class History {
     this.#delivery.turn(this.#nowMs);
     try {
       for (;;) {
-        const frame = this.#delivery.next(CREDIT, MAX_FRAME_BYTES, this.#nowMs);
+        const frame = this.#delivery.next(CREDIT, MAX_FRAME_BYTES);
         if (frame === undefined) return;
         this.#wire.toSidecar.push(frame);
       }

@@ -9,6 +9,7 @@ import { dial } from "./dial.ts";
 import { helloFrame, statusFrame } from "./frames.ts";
 import type { Observations } from "./observations.ts";
 import type { LinkTiming } from "./timing.ts";
+import { Turns } from "./turns.ts";
 import { Uploads } from "./uploads.ts";
 
 /** Bytes that may wait in the socket; a slow sidecar stops us here, not at the end of memory. */
@@ -51,6 +52,7 @@ export class Connection {
   readonly #socket: WebSocket;
   readonly #uploads: Uploads;
   readonly #delivery: Delivery;
+  readonly #turns: Turns;
   readonly #opened = Promise.withResolvers<boolean>();
   readonly #ended = Promise.withResolvers<Ended>();
   readonly #misbehaviour = new Complaint();
@@ -64,9 +66,6 @@ export class Connection {
   #answeredAt = performance.now();
   #lastStatus = "";
   #beat: NodeJS.Timeout;
-  #wake: NodeJS.Timeout | undefined;
-  #wakesAtMs: number | undefined;
-  #turn: NodeJS.Immediate | undefined;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
@@ -80,6 +79,10 @@ export class Connection {
       onPrepared: () => this.#nextTurn(),
       onFailed: (error) => this.#failed(error),
     });
+    this.#turns = new Turns(
+      () => this.#turn(),
+      (error) => this.#failed(error),
+    );
     this.#socket = dial(config, timing.openMs, {
       open: () => this.#send(helloFrame(options.openclawVersion)),
       frame: (text) => this.#heard(text),
@@ -179,45 +182,28 @@ export class Connection {
     this.#answeredAt = performance.now();
   }
 
-  /** Once per turn of the event loop: many acks become one transaction, and the freed credit is used at once. */
+  /** Many acks become one transaction, and the freed credit is used at once. */
   #nextTurn(): void {
-    if (!this.isOpen) return;
-    const turn = () => {
-      this.#turn = undefined;
-      this.#delivery.turn(performance.now());
-      this.#pump();
-      if (this.#delivery.hasMore) this.#nextTurn();
-      this.#sleep();
-    };
-    this.#turn ??= setImmediate(this.#guarded(turn));
+    if (this.isOpen) this.#turns.soon();
+  }
+
+  #turn(): void {
+    this.#delivery.turn(performance.now());
+    this.#pump();
+    if (this.#delivery.hasMore) this.#nextTurn();
+    if (this.isOpen) this.#turns.at(this.#delivery.dueMs);
   }
 
   #pump(): void {
     while (this.isOpen) {
       this.#isChoked = this.#socket.bufferedAmount >= MAX_BUFFERED_BYTES;
       if (this.#isChoked) return;
-      const frame = this.#delivery.next(this.#credit, this.#maxFrameBytes, performance.now());
+      const frame = this.#delivery.next(this.#credit, this.#maxFrameBytes);
       if (frame === undefined) return;
       // The first after a pause: the sidecar's time to answer starts here, not at its last answer.
       if (this.#delivery.unanswered === 1) this.#answeredAt = performance.now();
       this.#send(frame);
     }
-  }
-
-  /** Until the next turn that only time brings about. */
-  #sleep(): void {
-    const nowMs = performance.now();
-    const dueMs = this.#delivery.dueMs(nowMs);
-    if (dueMs === this.#wakesAtMs) return;
-    clearTimeout(this.#wake);
-    this.#wakesAtMs = dueMs;
-    if (dueMs === undefined) return;
-    const wake = () => {
-      this.#wakesAtMs = undefined;
-      this.#nextTurn();
-    };
-    // A timer may be a little early.
-    this.#wake = setTimeout(this.#guarded(wake), dueMs - nowMs + 1);
   }
 
   #onBeat(): void {
@@ -262,8 +248,7 @@ export class Connection {
   #settle(why: { why: string; isHopeless: boolean }): void {
     if (this.#why !== undefined) return;
     clearTimeout(this.#beat);
-    clearTimeout(this.#wake);
-    clearImmediate(this.#turn);
+    this.#turns.stop();
     void this.#uploads.stop();
     try {
       this.#delivery.settle();

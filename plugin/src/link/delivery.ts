@@ -40,6 +40,8 @@ export class Delivery {
   readonly #acked: number[] = [];
   /** How often the sidecar missed a file of a message, although it had said that it was there. */
   readonly #missed = new Map<number, number>();
+  /** When this turn began: what is too early for it is not too late for the next. */
+  #nowMs = 0;
 
   constructor(options: DeliveryOptions) {
     this.#options = options;
@@ -66,6 +68,7 @@ export class Delivery {
 
   /** Begins a turn of the event loop: deletes what was acknowledged since the last one, all in one transaction. */
   turn(nowMs: number): void {
+    this.#nowMs = nowMs;
     this.settle();
     this.#window.turn(nowMs);
   }
@@ -75,10 +78,10 @@ export class Delivery {
     return this.#window.hasMore;
   }
 
-  /** When there may be something to send, although nothing happens until then. */
-  dueMs(nowMs: number): number | undefined {
+  /** When there may be something to send, although nothing happens until then: what this turn found to be too early. */
+  get dueMs(): number | undefined {
     const waits = [this.#window.restsUntilMs, this.#pace.restsUntilMs];
-    const due = waits.filter((untilMs) => untilMs !== undefined && untilMs > nowMs) as number[];
+    const due = waits.filter((untilMs) => untilMs !== undefined && untilMs > this.#nowMs) as number[];
     return due.length === 0 ? undefined : Math.min(...due);
   }
 
@@ -87,8 +90,8 @@ export class Delivery {
    * deleted, so that a full disk stops the sending. A message larger than `maxFrameBytes` is parked. One with files
    * waits until the sidecar has them. In both cases the message after it is next.
    */
-  next(credit: number, maxFrameBytes: number, nowMs: number): string | undefined {
-    if (this.#window.size >= credit || !this.#pace.allows(this.#window.unanswered, nowMs)) return undefined;
+  next(credit: number, maxFrameBytes: number): string | undefined {
+    if (this.#window.size >= credit || !this.#pace.allows(this.#window.unanswered, this.#nowMs)) return undefined;
     for (let next = this.#window.next(); next !== undefined; next = this.#window.next()) {
       const { row, mustPrepare } = next;
       if (mustPrepare) {
