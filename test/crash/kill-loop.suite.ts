@@ -1,16 +1,10 @@
-import { afterAll, beforeAll, expect, it } from "vitest";
-import { openShop, type Shop } from "../shop/shop.ts";
-import { killLoop } from "./kill-loop.ts";
-import { broken, drawLedger } from "./ledger.ts";
+import { expect, it } from "vitest";
+import { killLoop } from "../soak/kill-loop.ts";
+import { broken, drawLedger } from "../soak/ledger.ts";
+import { shop } from "./shop.ts";
 
-/** The long version, with a seed of its own each time, is \`npm run soak\`. */
+/** The long version, with a seed of its own each time, is `npm run soak`. */
 const SEED = 20260301;
-
-let shop: Shop;
-beforeAll(async () => {
-  shop = await openShop();
-});
-afterAll(() => shop?.close());
 
 it("loses nothing and repeats nothing while everything is killed at random", async () => {
   const said: string[] = [];

@@ -1,9 +1,8 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, expect, it } from "vitest";
-import { openShop, type Shop } from "../shop/shop.ts";
+import { beforeAll, expect, it } from "vitest";
 import { until } from "../until.ts";
-import { CrashPoint } from "./crash-point.ts";
+import { crash, shop } from "./shop.ts";
 import { drawTable, type Row } from "./table.ts";
 
 // A crash point before and after every commit and every effect on the outside. At each, a customer's message is on its way, the process is killed with
@@ -43,36 +42,29 @@ const GATEWAY_POINTS = [
   { point: "reply-seen", meaning: "WhatsApp has the reply, the sidecar has no answer: in doubt" },
 ];
 
-const crash = { sidecar: new CrashPoint(), gateway: new CrashPoint() };
-let shop: Shop;
 const rows: Row[] = [];
 
+/** Replies that an earlier suite has left in doubt. */
+let doubtsBefore: number;
+
 beforeAll(async () => {
-  shop = await openShop({ sidecarPreload: crash.sidecar, gatewayPreload: crash.gateway });
+  doubtsBefore = (await commandCounts())["in_doubt"] ?? 0;
   shop.hotbags.answers((message) => [{ command_id: `reply-${message.message_id}`, type: "send_text", text: "reply" }]);
 });
-afterAll(async () => {
-  await shop?.close();
-  for (const point of Object.values(crash)) point.remove();
-});
+
+const commandCounts = async () => (await shop.health()).body["commands"] as Record<string, number>;
 
 const customer = () => shop.newCustomer();
 
-/** Resolves when all four parts are up and nothing waits or is in doubt. */
+/** Resolves when all four parts are up and nothing waits or is newly in doubt. */
 const settled = () =>
   until(
     "everything is settled",
     async () => {
       const { status, body } = await shop.health();
-      const { pending } = body["messages"] as { pending: number };
-      const commands = body["commands"] as Record<string, number>;
-      return (
-        status === 200 &&
-        pending === 0 &&
-        commands["pending"] === 0 &&
-        commands["sending"] === 0 &&
-        commands["in_doubt"] === 0
-      );
+      const { pending: messages } = body["messages"] as { pending: number };
+      const { pending, sending, in_doubt: doubts = 0 } = body["commands"] as Record<string, number>;
+      return status === 200 && messages === 0 && pending === 0 && sending === 0 && doubts <= doubtsBefore;
     },
     60_000,
   );
