@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { step } from "@hotbags/shared";
+import { failpoint } from "@hotbags/shared";
 import { type Captured, captureDispatched, isWhatsApp } from "./capture/capture.ts";
 import { captureReceived, type ReceivedContext, type ReceivedEvent } from "./capture/message-received.ts";
 import type { DispatchContext } from "./capture/words.ts";
@@ -194,7 +194,7 @@ export class Bridge {
 
   /** `message_sent`: the gateway's word on a send, for the sidecar. */
   onSent(event: SentEvent, context: SentContext): void {
-    step("reply-seen");
+    failpoint("reply-seen");
     const frame = this.#read(() => sentFrame(event, context, Date.now()));
     if (frame !== undefined) announce(this.#file, { sent: frame });
   }

@@ -9,6 +9,7 @@ export {
   sendText,
 } from "./contract.ts";
 export { codeOf, isShortage } from "./errors.ts";
+export { failpoint } from "./failpoint.ts";
 export {
   MAX_BODY_BYTES,
   MAX_COMMANDS,
@@ -30,7 +31,6 @@ export {
   type Omitted,
   sha256,
 } from "./message.ts";
-export { step } from "./step.ts";
 export { VERSION } from "./version.ts";
 export {
   describeIssues,

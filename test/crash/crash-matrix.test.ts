@@ -3,10 +3,10 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { openShop, type Shop } from "../shop/shop.ts";
 import { until } from "../until.ts";
-import { CrashPoint } from "./crash-point.ts";
+import { Failpoint } from "./failpoint.ts";
 import { drawTable, type Row } from "./table.ts";
 
-// A crash point before and after every commit and every effect on the outside. At each, a customer's message is on its way, the process is killed with
+// A failpoint before and after every commit and every effect on the outside. At each, a customer's message is on its way, the process is killed with
 // SIGKILL exactly there and started again, and the far ends tell what they saw: Hot Bags how many POSTs and messages, the phone how many replies.
 
 const GUARANTEES = fileURLToPath(new URL("../../docs/guarantees.md", import.meta.url));
@@ -43,7 +43,7 @@ const GATEWAY_POINTS = [
   { point: "reply-seen", meaning: "WhatsApp has the reply, the sidecar has no answer: in doubt" },
 ];
 
-const crash = { sidecar: new CrashPoint(), gateway: new CrashPoint() };
+const crash = { sidecar: new Failpoint(), gateway: new Failpoint() };
 let shop: Shop;
 const rows: Row[] = [];
 

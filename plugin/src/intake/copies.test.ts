@@ -217,13 +217,13 @@ test("message_received waits for no copy; the complete capture takes its place a
 
 /** Does something while the first file that is to be copied is being copied. */
 function whileCopying(act: () => void): void {
-  const listen = (step: unknown) => {
-    if (step !== "copy:before-write") return;
-    unsubscribe("hotbags:step", listen);
+  const listen = (failpoint: unknown) => {
+    if (failpoint !== "copy:before-write") return;
+    unsubscribe("hotbags:failpoint", listen);
     act();
   };
-  subscribe("hotbags:step", listen);
-  onTestFinished(() => void unsubscribe("hotbags:step", listen));
+  subscribe("hotbags:failpoint", listen);
+  onTestFinished(() => void unsubscribe("hotbags:failpoint", listen));
 }
 
 const GROUP = { GroupSubject: "Red bags", WasMentioned: true };

@@ -1,6 +1,6 @@
 import { rm } from "node:fs/promises";
 import { setTimeout as after } from "node:timers/promises";
-import { type InboundMessage, type MediaItem, OMITTED, step } from "@hotbags/shared";
+import { failpoint, type InboundMessage, type MediaItem, OMITTED } from "@hotbags/shared";
 import { guarded } from "../host/guard.ts";
 import { Complaint, type Log, line, reasonOf } from "../host/log.ts";
 import type { MediaFolder } from "../outbox/media-folder.ts";
@@ -115,11 +115,11 @@ export class Copies {
       if (!isLast && all.some(({ status }) => status === "rejected")) return undefined;
       const media = message.media.map((item, n) => described(item, copied[n]));
       const done: { outcome?: Completed } = {};
-      step("copied:before-commit");
+      failpoint("copied:before-commit");
       this.#options.withOutbox((outbox) => {
         done.outcome = outbox.complete(row, { ...message, media }, copies);
       });
-      step("copied:after-commit");
+      failpoint("copied:after-commit");
       if (done.outcome === "ready") {
         this.#say(row, copied);
         this.#options.onReady(row.seq);

@@ -1,4 +1,4 @@
-import { step } from "@hotbags/shared";
+import { failpoint } from "@hotbags/shared";
 import { type Captured, keyOf } from "../capture/capture.ts";
 import { guarded } from "../host/guard.ts";
 import { type About, Complaint, type Log, line, reasonOf } from "../host/log.ts";
@@ -186,9 +186,9 @@ export class Intake {
   /** Throws what the outbox throws. What it returns resolves when the message's files are copied. */
   #put(captured: Captured, held: Held | undefined): Promise<void> | undefined {
     const stored = this.#using((outbox) => {
-      step("capture:before-commit");
+      failpoint("capture:before-commit");
       const row = outbox.put(captured, Date.now(), held !== undefined);
-      step("capture:after-commit");
+      failpoint("capture:after-commit");
       return row;
     });
     if (stored === undefined) return undefined;

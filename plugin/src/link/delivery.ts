@@ -1,4 +1,4 @@
-import { type RefusalCode, step } from "@hotbags/shared";
+import { failpoint, type RefusalCode } from "@hotbags/shared";
 import { Complaint, type Log, line } from "../host/log.ts";
 import type { Outbox, Row } from "../outbox/outbox.ts";
 import { messageFrame } from "./frames.ts";
@@ -143,9 +143,9 @@ export class Delivery {
   settle(): void {
     if (this.#acked.length === 0) return;
     // Forgotten only after the commit: their credit is not used again before.
-    step("acked:before-commit");
+    failpoint("acked:before-commit");
     this.#outbox.remove(this.#acked);
-    step("acked:after-commit");
+    failpoint("acked:after-commit");
     for (const seq of this.#acked.splice(0)) {
       this.#window.forget(seq);
       this.#missed.delete(seq);

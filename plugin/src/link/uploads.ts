@@ -1,6 +1,6 @@
 import { open } from "node:fs/promises";
 import { setTimeout as after } from "node:timers/promises";
-import { MEDIA_PATH, OMITTED, type Omitted, step } from "@hotbags/shared";
+import { failpoint, MEDIA_PATH, OMITTED, type Omitted } from "@hotbags/shared";
 import type { LinkConfig } from "../host/config.ts";
 import { Complaint, type Log, line, reasonOf } from "../host/log.ts";
 import { isPassing } from "../outbox/file-errors.ts";
@@ -125,10 +125,10 @@ export class Uploads {
     }
     try {
       if ((await handle.stat()).size !== file.sizeBytes) return OMITTED.lost;
-      step("upload:before");
+      failpoint("upload:before");
       const body = { handle, offset, sizeBytes: file.sizeBytes };
       const answer = await this.#request("PATCH", file, body);
-      step("upload:after");
+      failpoint("upload:after");
       if (answer.bodyFailed) return "bad read";
       if (answer.status === 204 && answer.isComplete) return "done";
       if (answer.status === 204 || answer.status === 409) return "failed";

@@ -1,5 +1,5 @@
 import { dirname, join } from "node:path";
-import { type InboundMessage, type Omitted, step } from "@hotbags/shared";
+import { failpoint, type InboundMessage, type Omitted } from "@hotbags/shared";
 import { type Captured, keyOf } from "../capture/capture.ts";
 import { type Columns, Database } from "./database.ts";
 import { MediaFolder } from "./media-folder.ts";
@@ -121,7 +121,7 @@ export class Outbox {
 
   /** Lets a waiting message go without one of its files, for ever: each attempt must carry the same content. */
   omit(seq: number, sha256: string, reason: Omitted): void {
-    step("omit:before-commit");
+    failpoint("omit:before-commit");
     this.#db.transaction(() => {
       const row = this.get(seq);
       if (row === undefined) return;
@@ -133,7 +133,7 @@ export class Outbox {
       this.#db.run(OMIT, Buffer.byteLength(body), body, seq);
       this.#files.end([row.account, row.chat, row.messageId], sha256);
     });
-    step("omit:after-commit");
+    failpoint("omit:after-commit");
     this.#files.discard([sha256]);
   }
 

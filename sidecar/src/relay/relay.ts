@@ -1,4 +1,4 @@
-import { step, transportSessionId } from "@hotbags/shared";
+import { failpoint, transportSessionId } from "@hotbags/shared";
 import type { Logger } from "pino";
 import { type Backoff, backoffMs } from "../backoff.ts";
 import type { Clock, Timers } from "../clock.ts";
@@ -153,9 +153,9 @@ export class Relay {
       if (!next) return undefined;
       const log = this.#logOf(next);
       const message = await this.#withoutLostFiles(next, log);
-      step("post:before");
+      failpoint("post:before");
       const outcome = await hotbags.post(message, new Body(message, store.files));
-      step("post:after");
+      failpoint("post:after");
       this.#tellBreaker(outcome, probe, log);
       isBreakerTold = true;
       return { message, outcome, log };

@@ -1,4 +1,4 @@
-import { step, transportSessionId } from "@hotbags/shared";
+import { failpoint, transportSessionId } from "@hotbags/shared";
 import type { Logger } from "pino";
 import type { Clock, Timers } from "../clock.ts";
 import type { Gateway, SendOutcome } from "../gateway/index.ts";
@@ -184,9 +184,9 @@ export class Replies {
     this.#sending.add(chat);
     try {
       await store.commands.sending(id, gateway.process?.id ?? null);
-      step("send:before");
+      failpoint("send:before");
       const outcome = await gateway.send({ accountId, to, text, commandId });
-      step("send:after");
+      failpoint("send:after");
       if (outcome.kind === "sent") this.#observations.account(outcome.whatsappMessageId);
       this.#unwritten.set(chat, { command, outcome, verdict: this.#verdictOn(chat, outcome, restMs) });
     } catch (error) {
