@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { failpoint } from "@hotbags/shared";
 import { type Captured, captureDispatched, isWhatsApp } from "./capture/capture.ts";
 import { captureReceived, type ReceivedContext, type ReceivedEvent } from "./capture/message-received.ts";
-import type { DispatchContext } from "./capture/words.ts";
+import type { DispatchContext } from "./capture/text.ts";
 import { type Announcement, announce, onAnnounced } from "./host/announcement.ts";
 import { BurstLog } from "./host/burst-log.ts";
 import { type LinkConfig, maxFileBytes, parseConfig } from "./host/config.ts";

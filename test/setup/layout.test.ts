@@ -76,7 +76,7 @@ test("an import against the way of a message is refused", async () => {
   expect(await refusedOf(imports)).toEqual(imports);
 });
 
-test("a room with SQL is entered by its front door, and nobody else has SQL", async () => {
+test("a room with SQL is entered by its index.ts, and nobody else has SQL", async () => {
   const imports = [
     "sidecar/src/relay/ > sidecar/src/store/messages.ts",
     "sidecar/src/ops/ > sidecar/src/store/database.ts",

@@ -4,7 +4,7 @@ import { normalizeAddress } from "./address.ts";
 import { describeAttachments } from "./attachments.ts";
 import { boundedCopy, TOO_MUCH } from "./bounded.ts";
 import { rawOf } from "./raw.ts";
-import { type DispatchContext, isQuotedMedia, textOf } from "./words.ts";
+import { type DispatchContext, isQuotedMedia, textOf } from "./text.ts";
 
 /**
  * What a hook saw, ready for the outbox: a message, or what could not be made into one and must not be lost either.

@@ -100,7 +100,7 @@ async function refusalOf(headers: Record<string, string>): Promise<number | unde
   return response.statusCode;
 }
 
-describe("the door", () => {
+describe("authentication", () => {
   it.each([
     ["no token", {}, 401],
     ["a wrong token", { authorization: "Bearer nope" }, 401],

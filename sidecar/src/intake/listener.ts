@@ -7,8 +7,8 @@ import { codeOf, MAX_FRAME_READ_BYTES, MEDIA_PATH } from "@hotbags/shared";
 import { WebSocketServer } from "ws";
 import { systemClock } from "../clock.ts";
 import { Trouble } from "../trouble.ts";
+import { Auth } from "./auth.ts";
 import { Connections } from "./connections.ts";
-import { Door } from "./door.ts";
 import { Link, type LinkParts, type OutboxStatus } from "./link.ts";
 import type { ListenAddress } from "./listen-address.ts";
 import { ListenError, listenError, notASocket, pathTooLong } from "./listen-error.ts";
@@ -43,10 +43,10 @@ interface ListenerParts extends LinkParts {
   requestTimeoutMs?: number;
 }
 
-/** The sidecar's one door on this machine: the plugin's WebSocket, its files and `GET /health`. */
+/** What the sidecar listens to on this machine: the plugin's WebSocket, its files and `GET /health`. */
 export class Listener {
   readonly #parts: ListenerParts;
-  readonly #door: Door;
+  readonly #auth: Auth;
   readonly #connections: Connections;
   readonly #server: Server;
   readonly #sockets = new WebSocketServer({
@@ -60,7 +60,7 @@ export class Listener {
 
   constructor(parts: ListenerParts) {
     this.#parts = parts;
-    this.#door = new Door(parts.token);
+    this.#auth = new Auth(parts.token);
     this.#connections = new Connections(MAX_CONNECTIONS, parts.log);
     this.#media = new MediaIntake(parts.store.files, parts.log);
     const requestTimeout = parts.requestTimeoutMs ?? REQUEST_TIMEOUT_MS;
@@ -145,7 +145,7 @@ export class Listener {
   }
 
   #takeFile(request: IncomingMessage, response: ServerResponse): void {
-    const verdict = this.#door.judge(request);
+    const verdict = this.#auth.check(request);
     if (verdict.ok) {
       const done = this.#connections.activate(request.socket);
       return void this.#media.answer(request, response).finally(done);
@@ -156,7 +156,7 @@ export class Listener {
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const verdict = this.#door.judge(request);
+    const verdict = this.#auth.check(request);
     if (!verdict.ok) return this.#turnAway(socket, verdict.status, verdict.reason);
     if (this.#links.size >= MAX_LINKS) return this.#turnAway(socket, 503, `there are ${MAX_LINKS} connections already`);
     this.#connections.activate(socket);

@@ -121,7 +121,7 @@ async function head(bytes: Buffer): Promise<Answer> {
   return answerTo(asked);
 }
 
-describe("the door to files", () => {
+describe("authentication for files", () => {
   it.each([
     ["no token", { authorization: "" }, 401],
     ["a wrong token", { authorization: "Bearer nope" }, 401],

@@ -14,7 +14,7 @@ import { openLink } from "./plugin-link.ts";
 
 // Processes of this machine that have no token and hold connections open, against the real sidecar.
 
-const BRIDGE_TOKEN = "bridge-token-of-the-door-test";
+const BRIDGE_TOKEN = "bridge-token-of-the-unauthenticated-test";
 const ANNA = "+15550001001";
 
 let dir: string;
@@ -23,7 +23,7 @@ let sidecar: SidecarProcess;
 const crowded = new Set<Socket>();
 
 beforeEach(async () => {
-  dir = mkdtempSync(join(tmpdir(), "hotbags-door-"));
+  dir = mkdtempSync(join(tmpdir(), "hotbags-unauthenticated-"));
   port = await freePort();
   // Neither Hot Bags nor a gateway is there.
   const nowhere = await freePort();
