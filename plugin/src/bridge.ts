@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { failpoint } from "@hotbags/shared";
+import { failpoint, LogThrottle } from "@hotbags/shared";
 import { type Captured, captureDispatched, isWhatsApp } from "./capture/capture.ts";
 import { captureReceived, type ReceivedContext, type ReceivedEvent } from "./capture/message-received.ts";
 import type { DispatchContext } from "./capture/text.ts";
@@ -7,7 +7,7 @@ import { type Announcement, announce, onAnnounced } from "./host/announcement.ts
 import { BurstLog } from "./host/burst-log.ts";
 import { type LinkConfig, maxFileBytes, parseConfig } from "./host/config.ts";
 import { guarded } from "./host/guard.ts";
-import { Complaint, type Log, line, reasonOf } from "./host/log.ts";
+import { type Log, line, reasonOf } from "./host/log.ts";
 import { INTAKE_LIMITS, Intake, type IntakeLimits } from "./intake/intake.ts";
 import type { Held } from "./intake/memory.ts";
 import { type SentContext, type SentEvent, sentFrame } from "./link/frames.ts";
@@ -51,8 +51,8 @@ export class Bridge {
   readonly #file: string;
   readonly #log: BurstLog;
   readonly #intake: Intake;
-  readonly #unusable = new Complaint();
-  readonly #trouble = new Complaint();
+  readonly #configThrottle = new LogThrottle();
+  readonly #logThrottle = new LogThrottle();
   readonly #observations = new Observations();
   readonly #status: StatusBoard;
   #link: Link | undefined;
@@ -130,7 +130,7 @@ export class Bridge {
     const parsed = parseConfig(this.#options.readConfig());
     if (!parsed.ok) {
       const say = `messages are kept but not forwarded: ${parsed.reason}`;
-      this.#unusable.say(() => this.#log.error(line({}, say)));
+      this.#configThrottle.log(() => this.#log.error(line({}, say)));
     }
     const wanted = JSON.stringify(parsed);
     if (wanted === this.#applied) return;
@@ -151,7 +151,7 @@ export class Bridge {
     const { openclawVersion, linkTiming } = this.#options;
     const outbox = () => this.#intake.outbox();
     const timing = linkTiming === undefined ? {} : { timing: linkTiming };
-    this.#unusable.over();
+    this.#configThrottle.over();
     const observations = this.#observations;
     this.#status.dialling(config.url);
     this.#link = new Link({
@@ -214,7 +214,7 @@ export class Bridge {
 
   /** Nothing that is known of, and nothing that may end the gateway or this instance. */
   #failed(error: unknown): void {
-    this.#trouble.say(() => this.#log.error(line({}, `something failed, the plugin goes on: ${reasonOf(error)}`)));
+    this.#logThrottle.log(() => this.#log.error(line({}, `something failed, the plugin goes on: ${reasonOf(error)}`)));
   }
 
   #read<Seen>(see: () => Seen | undefined): Seen | undefined {

@@ -21,6 +21,7 @@ export {
   MAX_RAW_BYTES,
   MEDIA_PATH,
 } from "./limits.ts";
+export { LogThrottle } from "./log-throttle.ts";
 export { isLoopback } from "./loopback.ts";
 export {
   type InboundMessage,

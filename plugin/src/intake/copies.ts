@@ -1,8 +1,8 @@
 import { rm } from "node:fs/promises";
 import { setTimeout as after } from "node:timers/promises";
-import { failpoint, type InboundMessage, type MediaItem, OMITTED } from "@hotbags/shared";
+import { failpoint, type InboundMessage, LogThrottle, type MediaItem, OMITTED } from "@hotbags/shared";
 import { guarded } from "../host/guard.ts";
-import { Complaint, type Log, line, reasonOf } from "../host/log.ts";
+import { type Log, line, reasonOf } from "../host/log.ts";
 import type { MediaFolder } from "../outbox/media-folder.ts";
 import type { Completed, Outbox, Row } from "../outbox/outbox.ts";
 import { type Copied, copyFile } from "./copy.ts";
@@ -36,7 +36,7 @@ export class Copies {
   readonly #options: CopiesOptions;
   readonly #settling = new Map<number, Promise<void>>();
   readonly #queue: (() => void)[] = [];
-  readonly #trouble = new Complaint();
+  readonly #logThrottle = new LogThrottle();
   #copying = 0;
   #reservedBytes = 0;
   #stopping = new AbortController();
@@ -161,7 +161,7 @@ export class Copies {
 
   /** Nothing that is known of. The message is still held, and comes up again. */
   #failed(error: unknown): void {
-    this.#trouble.say(() => this.#options.log.error(line({}, `files could not be copied: ${reasonOf(error)}`)));
+    this.#logThrottle.log(() => this.#options.log.error(line({}, `files could not be copied: ${reasonOf(error)}`)));
   }
 
   #say(row: Row, copied: readonly (Copied | undefined)[]): void {

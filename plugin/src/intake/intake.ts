@@ -1,7 +1,7 @@
-import { failpoint } from "@hotbags/shared";
+import { failpoint, LogThrottle } from "@hotbags/shared";
 import { type Captured, keyOf } from "../capture/capture.ts";
 import { guarded } from "../host/guard.ts";
-import { type About, Complaint, type Log, line, reasonOf } from "../host/log.ts";
+import { type About, type Log, line, reasonOf } from "../host/log.ts";
 import { type Outbox, OutboxFullError } from "../outbox/outbox.ts";
 import { Copies, type CopiesOptions } from "./copies.ts";
 import { Holds } from "./holds.ts";
@@ -66,7 +66,7 @@ export class Intake {
   readonly #copies: Copies;
   readonly #holds: Holds;
   readonly #stopped = Promise.withResolvers<void>();
-  readonly #trouble = new Complaint();
+  readonly #logThrottle = new LogThrottle();
   #outbox: Outbox | undefined;
   #retryTimer: NodeJS.Timeout | undefined;
   #isStopped = false;
@@ -255,7 +255,7 @@ export class Intake {
       // open handle.
       if (!(error instanceof OutboxFullError)) this.#close();
       const memory = `${this.#memory.size} message(s) wait in memory`;
-      this.#trouble.say(() => this.#log.error(line({}, `outbox cannot be used, ${memory}: ${reasonOf(error)}`)));
+      this.#logThrottle.log(() => this.#log.error(line({}, `outbox cannot be used, ${memory}: ${reasonOf(error)}`)));
       return false;
     }
     return true;
@@ -277,7 +277,7 @@ export class Intake {
 
   /** A message was written and none is left in memory. */
   #recovered(): void {
-    if (this.#trouble.over()) this.#log.info(line({}, "outbox works again, nothing is left in memory"));
+    if (this.#logThrottle.over()) this.#log.info(line({}, "outbox works again, nothing is left in memory"));
   }
 
   async #keepInMemory(captured: Captured, held: Held | undefined): Promise<void> {

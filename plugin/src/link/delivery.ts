@@ -1,5 +1,5 @@
-import { failpoint, type RefusalCode } from "@hotbags/shared";
-import { Complaint, type Log, line } from "../host/log.ts";
+import { failpoint, LogThrottle, type RefusalCode } from "@hotbags/shared";
+import { type Log, line } from "../host/log.ts";
 import type { Outbox, Row } from "../outbox/outbox.ts";
 import { messageFrame } from "./frames.ts";
 import { Pace } from "./pace.ts";
@@ -36,7 +36,7 @@ export class Delivery {
   readonly #log: Log;
   readonly #window: SendWindow;
   readonly #pace: Pace;
-  readonly #refusals = new Complaint();
+  readonly #refusalThrottle = new LogThrottle();
   readonly #acked: number[] = [];
   /** How often the sidecar missed a file of a message, although it had said that it was there. */
   readonly #missed = new Map<number, number>();
@@ -122,7 +122,7 @@ export class Delivery {
     else if (this.#window.giveBack(ref, nowMs + this.#options.restMs)) {
       this.#pace.refused(nowMs);
       const wait = `the sidecar cannot take a message now, its chat waits: ${reason}`;
-      this.#refusals.say(() => this.#log.warn(line({ code }, wait)));
+      this.#refusalThrottle.log(() => this.#log.warn(line({ code }, wait)));
     }
     return true;
   }

@@ -1,8 +1,8 @@
 import { open } from "node:fs/promises";
 import { setTimeout as after } from "node:timers/promises";
-import { failpoint, MEDIA_PATH, OMITTED, type Omitted } from "@hotbags/shared";
+import { failpoint, LogThrottle, MEDIA_PATH, OMITTED, type Omitted } from "@hotbags/shared";
 import type { LinkConfig } from "../host/config.ts";
-import { Complaint, type Log, line, reasonOf } from "../host/log.ts";
+import { type Log, line, reasonOf } from "../host/log.ts";
 import { isPassing } from "../outbox/file-errors.ts";
 import type { StoredFile } from "../outbox/stored-files.ts";
 import { backoffMs } from "./backoff.ts";
@@ -39,7 +39,7 @@ export class Uploads {
   readonly #stopping = new AbortController();
   readonly #underWay = new Map<string, Promise<Omitted | undefined>>();
   readonly #queue: (() => void)[] = [];
-  readonly #trouble = new Complaint();
+  readonly #logThrottle = new LogThrottle();
   #running = 0;
 
   constructor(options: UploadsOptions) {
@@ -157,7 +157,7 @@ export class Uploads {
 
   #complain(why: string): void {
     const waiting = `${this.#underWay.size} file(s) and their messages wait`;
-    this.#trouble.say(() => this.#options.log.warn(line({}, `a file could not be sent, ${waiting}: ${why}`)));
+    this.#logThrottle.log(() => this.#options.log.warn(line({}, `a file could not be sent, ${waiting}: ${why}`)));
   }
 }
 

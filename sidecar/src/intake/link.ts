@@ -1,4 +1,5 @@
 import {
+  LogThrottle,
   MAX_CREDIT,
   MAX_FRAME_BYTES,
   maskAddress,
@@ -13,18 +14,13 @@ import {
 } from "@hotbags/shared";
 import type { Logger } from "pino";
 import type { RawData, WebSocket } from "ws";
-import { systemClock } from "../clock.ts";
 import { type Accepted, FileMissingError, type Store } from "../store/index.ts";
-import { Trouble } from "../trouble.ts";
 
 /** A peer that says nothing for this long after connecting is not a plugin. */
 const HELLO_TIMEOUT_MS = 10_000;
 
 /** A connection that does not answer a ping within this time is dead, whatever TCP says. */
 const PING_INTERVAL_MS = 15_000;
-
-/** A trouble that lasts is said again after this time, ms, and not once an attempt. */
-const SAY_EVERY_MS = 60_000;
 
 export type SentFrame = Extract<PluginFrame, { type: "sent" }>;
 export type OutboxStatus = Extract<PluginFrame, { type: "status" }>;
@@ -52,7 +48,7 @@ export class Link {
   /** Chats with a message that could not be stored or lacked a file, and its id: what follows it waits until it has come again, or it would be overtaken. */
   readonly #held = new Map<string, { messageId: string; arrival: number }>();
   #arrivals = 0;
-  readonly #trouble = new Trouble({ clock: systemClock, everyMs: SAY_EVERY_MS });
+  readonly #logThrottle = new LogThrottle();
 
   constructor(socket: WebSocket, parts: LinkParts) {
     this.#socket = socket;
@@ -160,7 +156,7 @@ export class Link {
       // Not on disk, so not acked: the plugin keeps it and sends it again.
       this.#holdChat(chat, message.message_id, arrival);
       if (error instanceof FileMissingError) return this.#refuse(ref, "no_file", error.message, true);
-      this.#trouble.say("", () => log.error({ err: error, alarm: true }, "message can't be stored"));
+      this.#logThrottle.log(() => log.error({ err: error, alarm: true }, "message can't be stored"));
       this.#refuse(ref, "not_stored", "the sidecar can't write to its disk", true);
     } finally {
       this.#hold(-1);

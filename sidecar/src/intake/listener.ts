@@ -3,10 +3,8 @@ import { chmodSync, lstatSync, rmSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http";
 import { connect } from "node:net";
 import type { Duplex } from "node:stream";
-import { codeOf, MAX_FRAME_READ_BYTES, MEDIA_PATH } from "@hotbags/shared";
+import { codeOf, LogThrottle, MAX_FRAME_READ_BYTES, MEDIA_PATH } from "@hotbags/shared";
 import { WebSocketServer } from "ws";
-import { systemClock } from "../clock.ts";
-import { Trouble } from "../trouble.ts";
 import { Auth } from "./auth.ts";
 import { Connections } from "./connections.ts";
 import { Link, type LinkParts, type OutboxStatus } from "./link.ts";
@@ -25,9 +23,6 @@ export const MAX_CONNECTIONS = 2 * (MAX_LINKS + MAX_UPLOADS);
  * what is here of the file, on the slowest disk: 256 MiB at 10 MB/s are 27 s.
  */
 const REQUEST_TIMEOUT_MS = 60_000;
-
-/** A trouble that lasts is said again after this time, ms, and not once an attempt. */
-const SAY_EVERY_MS = 60_000;
 
 interface Health {
   ok: boolean;
@@ -56,7 +51,7 @@ export class Listener {
   });
   readonly #links = new Set<Link>();
   readonly #media: MediaIntake;
-  readonly #trouble = new Trouble({ clock: systemClock, everyMs: SAY_EVERY_MS });
+  readonly #logThrottle = new LogThrottle();
 
   constructor(parts: ListenerParts) {
     this.#parts = parts;
@@ -103,7 +98,7 @@ export class Listener {
     }
     // Without a listener an error of the server would end the process.
     this.#server.on("error", (error) =>
-      this.#trouble.say(codeOf(error), () => this.#parts.log.error({ err: error }, "a connection can't be taken")),
+      this.#logThrottle.log(() => this.#parts.log.error({ err: error }, "a connection can't be taken"), codeOf(error)),
     );
     if ("path" in address) return `unix:${address.path}`;
     const bound = this.#server.address();
@@ -138,7 +133,10 @@ export class Listener {
       return this.#parts.health();
     } catch (error) {
       const code = codeOf(error) || "see the log";
-      this.#trouble.say(code, () => this.#parts.log.error({ err: error, alarm: true }, "/health can't be answered"));
+      this.#logThrottle.log(
+        () => this.#parts.log.error({ err: error, alarm: true }, "/health can't be answered"),
+        code,
+      );
       const what = `the state can't be read (${code}): the disk of the database may be failing; restore a backup`;
       return { ok: false, problems: [what] };
     }
