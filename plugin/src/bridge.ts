@@ -9,7 +9,7 @@ import { type LinkConfig, maxFileBytes, parseConfig } from "./host/config.ts";
 import { guarded } from "./host/guard.ts";
 import { type Log, line, reasonOf } from "./host/log.ts";
 import { INTAKE_LIMITS, Intake, type IntakeLimits } from "./intake/intake.ts";
-import type { Held } from "./intake/memory.ts";
+import type { ReceivedOnly } from "./intake/overflow-buffer.ts";
 import { type SentContext, type SentEvent, sentFrame } from "./link/frames.ts";
 import { Link } from "./link/link.ts";
 import { Observations } from "./link/observations.ts";
@@ -39,7 +39,7 @@ export type BridgeOptions = {
   lookEveryMs?: number;
 };
 
-/** How often the configuration is looked at, and held messages of other instances are looked for. */
+/** How often the configuration is looked at, and incomplete messages of other instances are looked for. */
 const LOOK_EVERY_MS = 2_000;
 
 /**
@@ -125,7 +125,7 @@ export class Bridge {
   }
 
   #look(): void {
-    this.#intake.adoptHeld();
+    this.#intake.adoptIncomplete();
     this.#status.write();
     const parsed = parseConfig(this.#options.readConfig());
     if (!parsed.ok) {
@@ -181,7 +181,7 @@ export class Bridge {
 
   /**
    * `message_received`: OpenClaw calls it before it decides what to do with a message. It is written at once, which a
-   * kill in between cannot undo, and held back until `reply_dispatch` brings the complete message: nobody can know
+   * kill in between cannot undo, and waits until `reply_dispatch` brings the complete message: nobody can know
    * whether that comes. A wrong guess of `isConsumed` costs seconds, never a message.
    */
   async onReceived(event: ReceivedEvent, context: ReceivedContext): Promise<void> {
@@ -200,9 +200,9 @@ export class Bridge {
   }
 
   /** The intake never rejects by itself; should it ever, the turn must still be claimed, or the model would answer. */
-  async #store(captured: Captured, held?: Held): Promise<void> {
+  async #store(captured: Captured, receivedOnly?: ReceivedOnly): Promise<void> {
     try {
-      await this.#intake.store(captured, held);
+      await this.#intake.store(captured, receivedOnly);
     } catch (error) {
       this.#log.error(line({}, `a message could not be stored: ${reasonOf(error)}`));
     }

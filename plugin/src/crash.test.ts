@@ -30,7 +30,7 @@ async function killAt(killedAt: string, prepare: (sidecar: ScratchSidecar) => vo
   const bridge = new Bridge({
     ...{ stateDir, openclawVersion: "2026.9.6", log: memoryLog(), isConsumed: () => false, lookEveryMs: 1 },
     readConfig: () => ({ sidecarUrl: sidecar.url, token: TOKEN }),
-    intakeLimits: { ...INTAKE_LIMITS, heldMs: 1 },
+    intakeLimits: { ...INTAKE_LIMITS, incompleteMs: 1 },
     linkTiming: { ...LINK_TIMING, reconnectBaseMs: 1, reconnectMaxMs: 5, retryMs: 1 },
   });
   onTestFinished(() => bridge.stop());
@@ -102,7 +102,7 @@ describe("killed while a message with a file is on its way, at", () => {
     const bridge = new Bridge({
       ...{ stateDir, openclawVersion: "2026.9.6", log: memoryLog(), isConsumed: () => false, lookEveryMs: 1 },
       readConfig: () => ({ sidecarUrl: sidecar.url, token: TOKEN }),
-      intakeLimits: { ...INTAKE_LIMITS, heldMs: 1 },
+      intakeLimits: { ...INTAKE_LIMITS, incompleteMs: 1 },
     });
     onTestFinished(() => bridge.stop());
     bridge.start();

@@ -113,7 +113,7 @@ test("what leads along the way is allowed", async () => {
     "sidecar/src/relay/ > sidecar/src/store/index.ts",
     "sidecar/src/replies/ > sidecar/src/gateway/index.ts",
     "sidecar/src/store/ > better-sqlite3",
-    "sidecar/src/ops/ > sidecar/src/intake/link.ts",
+    "sidecar/src/ops/ > sidecar/src/intake/plugin-connection.ts",
     "sidecar/src/downtime/ > sidecar/src/ops/alerts.ts",
     "sidecar/src/store/ > sidecar/src/clock.ts",
     "test/model/ > sidecar/src/store/database.ts",

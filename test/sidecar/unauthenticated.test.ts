@@ -10,9 +10,9 @@ import { MAX_CONNECTIONS } from "../../sidecar/src/intake/listener.ts";
 import { freePort } from "../hotbags/port.ts";
 import { SidecarProcess } from "../shop/sidecar-process.ts";
 import { until } from "../until.ts";
-import { openLink } from "./plugin-link.ts";
+import { connectPlugin } from "./plugin-connection.ts";
 
-// Processes of this machine that have no token and hold connections open, against the real sidecar.
+// Processes of this machine that have no token and keep connections open, against the real sidecar.
 
 const BRIDGE_TOKEN = "bridge-token-of-the-unauthenticated-test";
 const ANNA = "+15550001001";
@@ -81,14 +81,14 @@ async function askHealth(): Promise<number | undefined> {
 
 describe.each([MAX_CONNECTIONS, 500])("%i connections without a token", (number) => {
   it.each(Object.keys(SAYS) as (keyof typeof SAYS)[])("that say %s keep nobody else out", async (what) => {
-    const linked = await openLink(port, BRIDGE_TOKEN);
+    const before = await connectPlugin(port, BRIDGE_TOKEN);
     await crowd(number, SAYS[what]);
     // 503 is the answer: there is no gateway.
     expect(await askHealth()).toBe(503);
-    const again = await openLink(port, BRIDGE_TOKEN);
+    const again = await connectPlugin(port, BRIDGE_TOKEN);
     expect(await again.handIn("A", ANNA)).toMatchObject({ type: "ack" });
-    expect(await linked.handIn("B", ANNA)).toMatchObject({ type: "ack" });
-    for (const { socket } of [linked, again]) socket.terminate();
+    expect(await before.handIn("B", ANNA)).toMatchObject({ type: "ack" });
+    for (const { socket } of [before, again]) socket.terminate();
   });
 });
 

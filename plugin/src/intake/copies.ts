@@ -29,7 +29,7 @@ export type CopiesOptions = {
 };
 
 /**
- * Copies the files of held messages and makes the messages ready. What is to be copied is in the outbox, so that any
+ * Copies the files of incomplete messages and makes the messages ready. What is to be copied is in the outbox, so that any
  * instance of the plugin can go on where another was stopped or killed.
  */
 export class Copies {
@@ -53,7 +53,7 @@ export class Copies {
 
   /**
    * Resolves when the message is ready: with its files on disk, or with the reasons why not. Also when it was aborted;
-   * it is still held then. Never rejects.
+   * it is still incomplete then. Never rejects.
    */
   settle(seq: number): Promise<void> {
     const known = this.#settling.get(seq);
@@ -87,7 +87,7 @@ export class Copies {
         found.folder = outbox.media;
       });
       const { row, folder } = found;
-      if (isRead && !row?.held) return;
+      if (isRead && !row?.incomplete) return;
       const isLast = attempt >= MAX_ATTEMPTS;
       const outcome = row && folder && (await this.#copyAndComplete(row, folder, isLast, signal));
       // A more complete capture came while its files were copied: it has others perhaps.
@@ -159,7 +159,7 @@ export class Copies {
     return true;
   }
 
-  /** Nothing that is known of. The message is still held, and comes up again. */
+  /** Nothing that is known of. The message is still incomplete, and comes up again. */
   #failed(error: unknown): void {
     this.#logThrottle.log(() => this.#options.log.error(line({}, `files could not be copied: ${reasonOf(error)}`)));
   }

@@ -26,7 +26,7 @@ export type Refusal = { code: RefusalCode; reason: string; retry: boolean };
  *
  *     waiting ──next──▶ (its files are brought to the sidecar) ──▶ under way ──ack──▶ deleted with the next turn
  *                          │ refused, retry: waiting again, before what follows it in its chat
- *                          │ refused for good, or larger than the sidecar takes: parked
+ *                          │ refused for good, or larger than the sidecar takes: dead letter
  *
  * Everything may throw SQLite's error; the connection ends then. Times are those of `performance.now()`.
  */
@@ -87,7 +87,7 @@ export class Delivery {
 
   /**
    * The next message's frame, if the sidecar's `credit` is not used up. Acknowledged messages use it until they are
-   * deleted, so that a full disk stops the sending. A message larger than `maxFrameBytes` is parked. One with files
+   * deleted, so that a full disk stops the sending. A message larger than `maxFrameBytes` becomes a dead letter. One with files
    * waits until the sidecar has them. In both cases the message after it is next.
    */
   next(credit: number, maxFrameBytes: number): string | undefined {
@@ -100,7 +100,7 @@ export class Delivery {
       }
       const frame = messageFrame(row);
       if (Buffer.byteLength(frame) <= maxFrameBytes) return frame;
-      this.#park(row, "too_large", `larger than the sidecar's limit of ${maxFrameBytes} bytes`);
+      this.#deadLetter(row, "too_large", `larger than the sidecar's limit of ${maxFrameBytes} bytes`);
     }
     return undefined;
   }
@@ -129,7 +129,7 @@ export class Delivery {
 
   #refusedForGood(ref: number, code: RefusalCode, reason: string): void {
     const row = this.#outbox.get(ref);
-    if (row !== undefined) this.#park(row, code, reason);
+    if (row !== undefined) this.#deadLetter(row, code, reason);
     else this.#window.forget(ref);
   }
 
@@ -174,10 +174,10 @@ export class Delivery {
     this.#options.onPrepared();
   }
 
-  #park(row: Row, code: RefusalCode, reason: string): void {
-    this.#outbox.park(row.seq, code, reason, Date.now());
+  #deadLetter(row: Row, code: RefusalCode, reason: string): void {
+    this.#outbox.deadLetter(row.seq, code, reason, Date.now());
     this.#window.forget(row.seq);
     const about = { account: row.account, chat: row.chat, messageId: row.messageId, code };
-    this.#log.error(line(about, `set aside, Hot Bags does not get it until somebody looks: ${reason}`));
+    this.#log.error(line(about, `a dead letter now, Hot Bags does not get it: ${reason}`));
   }
 }

@@ -8,7 +8,7 @@ import type { StoredFile } from "../outbox/stored-files.ts";
 import { backoffMs } from "./backoff.ts";
 import { type Answer, request } from "./media-request.ts";
 
-/** Files on their way at a time; each holds one connection to the sidecar and 64 KiB. */
+/** Files on their way at a time; each takes one connection to the sidecar and 64 KiB. */
 const MAX_UPLOADS = 4;
 /** Times that a file may turn out to be other bytes than its name says, or unreadable, until it counts as lost. */
 const MAX_BAD_READS = 3;
@@ -87,7 +87,7 @@ export class Uploads {
     }
   }
 
-  /** A few at a time: the others wait here, and hold nothing meanwhile. */
+  /** A few at a time: the others wait here, and take up nothing meanwhile. */
   async #inTurn<Result>(run: () => Promise<Result>): Promise<Result> {
     while (this.#running >= MAX_UPLOADS && !this.#stopping.signal.aborted) {
       await new Promise<void>((resolve) => this.#queue.push(resolve));

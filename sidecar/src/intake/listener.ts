@@ -7,16 +7,16 @@ import { codeOf, LogThrottle, MAX_FRAME_READ_BYTES, MEDIA_PATH } from "@hotbags/
 import { WebSocketServer } from "ws";
 import { Auth } from "./auth.ts";
 import { Connections } from "./connections.ts";
-import { Link, type LinkParts, type OutboxStatus } from "./link.ts";
 import type { ListenAddress } from "./listen-address.ts";
 import { ListenError, listenError, notASocket, pathTooLong } from "./listen-error.ts";
 import { MAX_UPLOADS, MediaIntake } from "./media.ts";
+import { type ConnectionParts, type OutboxStatus, PluginConnection } from "./plugin-connection.ts";
 
 /** Plugin connections at once. One is normal, two during a plugin reload. */
-export const MAX_LINKS = 8;
+export const MAX_PLUGIN_CONNECTIONS = 8;
 
-/** Connections at once: the plugin's links and its uploads, and as many again for everything else. */
-export const MAX_CONNECTIONS = 2 * (MAX_LINKS + MAX_UPLOADS);
+/** Connections at once: the plugin's own and its uploads, and as many again for everything else. */
+export const MAX_CONNECTIONS = 2 * (MAX_PLUGIN_CONNECTIONS + MAX_UPLOADS);
 
 /**
  * A request that takes longer than this, ms, is cut. An upload goes on where it was cut, so the time must allow for some new bytes on top of reading again
@@ -29,7 +29,7 @@ interface Health {
   problems?: readonly string[];
 }
 
-interface ListenerParts extends LinkParts {
+interface ListenerParts extends ConnectionParts {
   address: ListenAddress;
   token: string;
   /** What `GET /health` answers; throws when the state can't be read. */
@@ -49,7 +49,7 @@ export class Listener {
     maxPayload: MAX_FRAME_READ_BYTES,
     perMessageDeflate: false,
   });
-  readonly #links = new Set<Link>();
+  readonly #plugins = new Set<PluginConnection>();
   readonly #media: MediaIntake;
   readonly #logThrottle = new LogThrottle();
 
@@ -70,14 +70,14 @@ export class Listener {
   }
 
   /** Whether a plugin is connected. */
-  get linked(): boolean {
-    for (const link of this.#links) if (link.welcomed) return true;
+  get isPluginConnected(): boolean {
+    for (const plugin of this.#plugins) if (plugin.welcomed) return true;
     return false;
   }
 
   /** What the connected plugin last said of its outbox; null when none has. */
   get outbox(): OutboxStatus | null {
-    for (const link of this.#links) if (link.welcomed && link.outbox) return link.outbox;
+    for (const plugin of this.#plugins) if (plugin.welcomed && plugin.outbox) return plugin.outbox;
     return null;
   }
 
@@ -156,12 +156,13 @@ export class Listener {
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const verdict = this.#auth.check(request);
     if (!verdict.ok) return this.#turnAway(socket, verdict.status, verdict.reason);
-    if (this.#links.size >= MAX_LINKS) return this.#turnAway(socket, 503, `there are ${MAX_LINKS} connections already`);
+    if (this.#plugins.size >= MAX_PLUGIN_CONNECTIONS)
+      return this.#turnAway(socket, 503, `there are ${MAX_PLUGIN_CONNECTIONS} connections already`);
     this.#connections.activate(socket);
     this.#sockets.handleUpgrade(request, socket, head, (webSocket) => {
-      const link = new Link(webSocket, this.#parts);
-      this.#links.add(link);
-      webSocket.once("close", () => this.#links.delete(link));
+      const plugin = new PluginConnection(webSocket, this.#parts);
+      this.#plugins.add(plugin);
+      webSocket.once("close", () => this.#plugins.delete(plugin));
     });
   }
 

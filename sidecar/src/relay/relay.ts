@@ -214,7 +214,8 @@ export class Relay {
       waitMs: outcome.retryAfterMs,
       atOnce: outcome.alarm,
     });
-    if (opened) log.error({ alarm: outcome.alarm === true }, `${outcome.error}; holding all messages and probing`);
+    if (opened)
+      log.error({ alarm: outcome.alarm === true }, `${outcome.error}; all messages wait for a probe to be answered`);
     if (probe) this.#lanes.look();
   }
 
@@ -235,7 +236,7 @@ export class Relay {
       return "through";
     }
     if (outcome.kind === "backend" && probe) {
-      log.warn({ status: outcome.status }, `${outcome.error}; still holding`);
+      log.warn({ status: outcome.status }, `${outcome.error}; still waiting`);
       return this.#afterProbe(message);
     }
     const attempts = message.attempts + 1;

@@ -39,7 +39,7 @@ interface DoubtsParts {
   observations: Observations;
   /** Whether a send is under way in this chat. */
   isSending(chat: number): boolean;
-  /** Told of a chat when `holds` may be over. */
+  /** Told of a chat when `blocks` may be over. */
   onSettled(chat: number): void;
 }
 
@@ -56,7 +56,7 @@ export class Doubts {
   /** By chat. */
   readonly #unanswered: Retries<number>;
   /**
-   * A lane a chat: those of its doubts that hold its replies, or are settled as soon as that is written. They never
+   * A lane a chat: those of its doubts that block its replies, or are settled as soon as that is written. They never
    * wait for the others.
    */
   readonly #urgent: LaneRunner<Cause>;
@@ -135,8 +135,8 @@ export class Doubts {
    * Whether a doubt of this chat could still be sent by asking for it again: later replies wait for that, or they
    * would overtake it.
    */
-  holds(chat: number): boolean {
-    return this.#open.of(chat).some((doubt) => this.#isHolding(doubt));
+  blocks(chat: number): boolean {
+    return this.#open.of(chat).some((doubt) => this.#isBlocking(doubt));
   }
 
   async stop(): Promise<void> {
@@ -266,10 +266,10 @@ export class Doubts {
   }
 
   #isUrgent(doubt: Doubt): boolean {
-    return doubt.proof !== null || this.#isHolding(doubt);
+    return doubt.proof !== null || this.#isBlocking(doubt);
   }
 
-  #isHolding(doubt: Doubt): boolean {
+  #isBlocking(doubt: Doubt): boolean {
     if (doubt.isAskedAgain) return true;
     const { gatewayProcess: processId, sendingAt: at } = doubt;
     if (at === null || processId === null || doubt.proof !== null || !this.#isAskable(doubt)) return false;

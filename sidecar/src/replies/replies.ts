@@ -162,7 +162,7 @@ export class Replies {
       return "empty";
     }
     const now = clock.uptimeMs();
-    if (this.#doubts.holds(chat)) return { cause: "doubt", until: now + ASK_AGAIN_MS };
+    if (this.#doubts.blocks(chat)) return { cause: "doubt", until: now + ASK_AGAIN_MS };
     const { account_id: account } = command;
     if (!gateway.canSend(account)) return { cause: `account ${account}`, until: now + ASK_AGAIN_MS };
     return await this.#send(command, this.#pace.spend(now));
