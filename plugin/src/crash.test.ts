@@ -16,7 +16,7 @@ import { directContext } from "./testing/messages.ts";
 import { ScratchSidecar, TOKEN } from "./testing/sidecar.ts";
 import { until } from "./testing/until.ts";
 
-/** A message with a file is on its way when the process is killed at this step; the next process is given the rest. */
+/** A message with a file is on its way when the process is killed at this failpoint; the next process is given the rest. */
 async function killAt(killedAt: string, prepare: (sidecar: ScratchSidecar) => void = () => {}) {
   const sidecar = await ScratchSidecar.start();
   prepare(sidecar);
@@ -30,7 +30,7 @@ async function killAt(killedAt: string, prepare: (sidecar: ScratchSidecar) => vo
   const bridge = new Bridge({
     ...{ stateDir, openclawVersion: "2026.9.6", log: memoryLog(), isConsumed: () => false, lookEveryMs: 1 },
     readConfig: () => ({ sidecarUrl: sidecar.url, token: TOKEN }),
-    intakeLimits: { ...INTAKE_LIMITS, heldMs: 1 },
+    intakeLimits: { ...INTAKE_LIMITS, incompleteMs: 1 },
     linkTiming: { ...LINK_TIMING, reconnectBaseMs: 1, reconnectMaxMs: 5, retryMs: 1 },
   });
   onTestFinished(() => bridge.stop());
@@ -56,8 +56,8 @@ describe("killed while a message with a file is on its way, at", () => {
 
   test.each(["capture:after-commit", ...UNTIL_ACKED])(
     "%s, it arrives with its file, and nothing is left behind",
-    async (step) => {
-      const { sidecar, bytes, files } = await killAt(step);
+    async (failpoint) => {
+      const { sidecar, bytes, files } = await killAt(failpoint);
       await until("arrived", () => sidecar.ids.length > 0);
       expect(new Set(sidecar.ids)).toEqual(new Set(["M1"]));
       for (const { media } of sidecar.messages) expect(media).toMatchObject([{ sha256: sha256Of(bytes) }]);
@@ -69,8 +69,8 @@ describe("killed while a message with a file is on its way, at", () => {
 
   test.each(["acked:after-commit", "discard:before", "discard:after"])(
     "%s, only its file is left, and swept",
-    async (step) => {
-      const { sidecar, bridge, files } = await killAt(step);
+    async (failpoint) => {
+      const { sidecar, bridge, files } = await killAt(failpoint);
       await until("no file is left", () => files().length === 0);
       await bridge.onDispatch(directContext({ MessageSid: "last" }));
       await until("the next arrived", () => sidecar.ids.includes("last"));
@@ -80,8 +80,8 @@ describe("killed while a message with a file is on its way, at", () => {
 
   test.each(["omit:before-commit", "omit:after-commit"])(
     "%s, it arrives without the file that was refused",
-    async (step) => {
-      const { sidecar, files } = await killAt(step, ({ media }) => {
+    async (failpoint) => {
+      const { sidecar, files } = await killAt(failpoint, ({ media }) => {
         media.refuses = ({ method }) => (method === "PATCH" ? 507 : undefined);
       });
       await until("arrived", () => sidecar.ids.length === 1);
@@ -102,7 +102,7 @@ describe("killed while a message with a file is on its way, at", () => {
     const bridge = new Bridge({
       ...{ stateDir, openclawVersion: "2026.9.6", log: memoryLog(), isConsumed: () => false, lookEveryMs: 1 },
       readConfig: () => ({ sidecarUrl: sidecar.url, token: TOKEN }),
-      intakeLimits: { ...INTAKE_LIMITS, heldMs: 1 },
+      intakeLimits: { ...INTAKE_LIMITS, incompleteMs: 1 },
     });
     onTestFinished(() => bridge.stop());
     bridge.start();

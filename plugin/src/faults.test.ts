@@ -71,7 +71,7 @@ function uncaught(): unknown[] {
   return errors;
 }
 
-/** A running plugin with a sidecar, whose every message is looked after until it is acknowledged or set aside. */
+/** A running plugin with a sidecar, whose every message is looked after until it is acknowledged or a dead letter. */
 class Shop {
   readonly stateDir = temporaryFolder();
   readonly sidecar: ScratchSidecar;
@@ -104,7 +104,7 @@ class Shop {
     const bridge = new Bridge({
       ...{ stateDir: this.stateDir, openclawVersion: "2026.9.6", log: memoryLog(), isConsumed: () => false },
       ...{ readConfig, lookEveryMs: 1 },
-      intakeLimits: { ...INTAKE_LIMITS, retryMs: 1, heldMs: 1, holdMs: 5, copyMs: 5, stopMs: 100 },
+      intakeLimits: { ...INTAKE_LIMITS, retryMs: 1, incompleteMs: 1, hookWaitMs: 5, copyMs: 5, stopMs: 100 },
       linkTiming: { ...LINK_TIMING, reconnectBaseMs: 1, reconnectMaxMs: 5, retryMs: 1, beatMs: 2 },
       ...this.#options,
     });
@@ -173,8 +173,8 @@ class Shop {
 
   async nothingIsLost(what: string): Promise<void> {
     const isSettled = () => {
-      const parked = this.#ids("parked");
-      return [...this.#captured].every((id) => this.#acked.has(id) || parked.has(id));
+      const dead = this.#ids("parked");
+      return [...this.#captured].every((id) => this.#acked.has(id) || dead.has(id));
     };
     await until(`each message is settled after ${what}`, isSettled);
     await until(`the outbox is empty after ${what}`, () => this.#ids("waiting").size === 0);
@@ -236,7 +236,7 @@ const HAPPENINGS: Record<string, (shop: Shop) => Promise<() => unknown>> = {
   },
   "a text that only message_received sees": async (shop) => () => shop.receive(false),
   "a picture that only message_received sees": async (shop) => () => shop.receive(true),
-  "a held message whose time is over": async (shop) => {
+  "an incomplete message whose time is over": async (shop) => {
     await shop.receive(false);
     return () => undefined;
   },

@@ -9,6 +9,7 @@ export {
   sendText,
 } from "./contract.ts";
 export { codeOf, isShortage } from "./errors.ts";
+export { failpoint } from "./failpoint.ts";
 export {
   MAX_BODY_BYTES,
   MAX_COMMANDS,
@@ -20,6 +21,7 @@ export {
   MAX_RAW_BYTES,
   MEDIA_PATH,
 } from "./limits.ts";
+export { LogThrottle } from "./log-throttle.ts";
 export { isLoopback } from "./loopback.ts";
 export {
   type InboundMessage,
@@ -30,7 +32,6 @@ export {
   type Omitted,
   sha256,
 } from "./message.ts";
-export { step } from "./step.ts";
 export { VERSION } from "./version.ts";
 export {
   describeIssues,

@@ -16,7 +16,7 @@ export function backoffMs({ baseMs, maxMs }: Backoff, failures: number, random?:
 }
 
 /**
- * Failures in a row, each kind of work counted by a key of its own. Holds an entry for each key that has failed and
+ * Failures in a row, each kind of work counted by a key of its own. Keeps an entry for each key that has failed and
  * not been cleared.
  */
 export class Retries<Key> {

@@ -12,7 +12,7 @@ export class SettingsError extends Error {
   override readonly name = "SettingsError";
 }
 
-/** A token that can be guessed is no door. */
+/** A token that can be guessed protects nothing. */
 const token = z.string().min(16, "must be at least 16 characters; `openssl rand -hex 32` makes one");
 
 /** A URL of one of these schemes; anything else, with the example of a good one. */

@@ -74,7 +74,7 @@ export async function startSidecar(settings: Settings, log: Logger): Promise<Sid
         replies,
         gateway,
         clock,
-        linked: () => listener.linked,
+        isPluginConnected: () => listener.isPluginConnected,
         outbox: () => listener.outbox,
       }),
   });

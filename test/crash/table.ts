@@ -1,4 +1,4 @@
-/** What was observed at one crash point. */
+/** What was observed at one failpoint. */
 export interface Row {
   point: string;
   /** What had been done when the process was killed. */

@@ -365,7 +365,7 @@ describe("many commands", () => {
 });
 
 it.each(["[", '{"a":'])(
-  "an answer that is nested a hundred thousand deep (%o) is refused, and holds nobody else up",
+  "an answer that is nested a hundred thousand deep (%o) is refused, and delays nobody else",
   async (open) => {
     const close = open === "[" ? "]" : "}";
     const nested = open.repeat(100_000) + (open === "[" ? "" : "1") + close.repeat(100_000);

@@ -6,7 +6,7 @@ import { type HotBags, startHotBags } from "../hotbags/index.ts";
 import { freePort } from "../hotbags/port.ts";
 import { SidecarProcess } from "../shop/sidecar-process.ts";
 import { until } from "../until.ts";
-import { openLink } from "./plugin-link.ts";
+import { connectPlugin } from "./plugin-connection.ts";
 
 // What an operator sees in GET /health of a customer who hears nothing.
 
@@ -61,7 +61,7 @@ const askHealth = async () => (await fetch(`http://127.0.0.1:${port}/health`)).t
 const health = async () => JSON.parse(await askHealth()) as Health;
 
 async function handIn(id: string, chat = ANNA) {
-  const plugin = await openLink(port, BRIDGE_TOKEN);
+  const plugin = await connectPlugin(port, BRIDGE_TOKEN);
   expect(await plugin.handIn(id, chat)).toMatchObject({ type: "ack" });
   plugin.socket.terminate();
 }

@@ -199,7 +199,7 @@ describe("a file that was lost after its message was accepted", () => {
     // A link to itself, which not even root can open; and a folder, which can't be thrown away like a file.
     ["not to be opened", replaceBy((path) => symlinkSync(path, path))],
     ["a folder", replaceBy((path) => mkdirSync(path))],
-  ])("(%s) is described as lost, for good, and holds nothing up", async (_how, spoil) => {
+  ])("(%s) is described as lost, for good, and delays nothing", async (_how, spoil) => {
     const [kept, spoiled] = [randomBytes(2_000), randomBytes(1_000)];
     const media = [await put(kept), await put(spoiled), await put(randomBytes(10))];
     await hotbags.stop();
@@ -273,7 +273,7 @@ describe("killed with SIGKILL and started again", () => {
   });
 });
 
-it("as many large bodies as go at once need no memory of their own, and hold no small message up", async () => {
+it("as many large bodies as go at once need no memory of their own, and delay no small message", async () => {
   const large = await put(randomBytes(3_000_000));
   const memory = () => {
     const [, kib] = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${sidecar.pid}/status`, "utf8")) ?? [];

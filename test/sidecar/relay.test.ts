@@ -135,7 +135,7 @@ describe("a backend that is down", () => {
     const chats = Array.from({ length: 20 }, (_, n) => `+1555000200${String(n).padStart(2, "0")}`);
     for (const n of [1, 2, 3]) await Promise.all(chats.map((chat) => takeIn(`${chat}-${n}`, chat)));
     await until("the breaker is open", () => running.relay.status.breakerOpen);
-    const probes = () => running.lines.filter(({ msg }) => String(msg).includes("still holding")).length;
+    const probes = () => running.lines.filter(({ msg }) => String(msg).includes("still waiting")).length;
     await until("more probes than any message has attempts", () => probes() > 20);
     expect(counts()).toMatchObject({ pending: 60, dead: 0 });
     await hotbags.start();
@@ -148,7 +148,7 @@ describe("a backend that is down", () => {
     expect(running.relay.status.breakerOpen).toBe(false);
   });
 
-  it("holds everything for as long as it asks for with Retry-After", async () => {
+  it("has everything wait for as long as it asks for with Retry-After", async () => {
     hotbags.next({ status: 429, retryAfter: 1 });
     await takeIn("A");
     await until("the breaker is open", () => running.relay.status.breakerOpen);
@@ -194,7 +194,7 @@ describe("a clock that jumps between two runs", () => {
   it.each([
     ["back", -DAY_MS],
     ["forward", DAY_MS],
-  ])("%s by a day neither holds a message back nor ages it", async (_where, byMs) => {
+  ])("%s by a day neither delays a message nor ages it", async (_where, byMs) => {
     hotbags.faultFor(() => true, { status: 422 }, 3);
     await restart({ options: { backoff: { baseMs: 3_600_000, maxMs: 3_600_000 } } });
     await takeIn("A");

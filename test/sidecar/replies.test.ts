@@ -249,7 +249,7 @@ describe("a reply that the gateway does not take", () => {
     expect(peer.sends.length).toBeGreaterThan(before + 1);
   }, 60_000);
 
-  it("holds no other chat", async () => {
+  it("blocks no other chat", async () => {
     peer.send = (sent) => (sent.to === ANNA ? BUSY : ok(sent));
     await reply(ANNA, "one");
     await until("it was tried", () => peer.sends.length === 1 && counts().commands_pending === 1);

@@ -1,8 +1,8 @@
 import { rm } from "node:fs/promises";
 import { setTimeout as after } from "node:timers/promises";
-import { type InboundMessage, type MediaItem, OMITTED, step } from "@hotbags/shared";
+import { failpoint, type InboundMessage, LogThrottle, type MediaItem, OMITTED } from "@hotbags/shared";
 import { guarded } from "../host/guard.ts";
-import { Complaint, type Log, line, reasonOf } from "../host/log.ts";
+import { type Log, line, reasonOf } from "../host/log.ts";
 import type { MediaFolder } from "../outbox/media-folder.ts";
 import type { Completed, Outbox, Row } from "../outbox/outbox.ts";
 import { type Copied, copyFile } from "./copy.ts";
@@ -29,14 +29,14 @@ export type CopiesOptions = {
 };
 
 /**
- * Copies the files of held messages and makes the messages ready. What is to be copied is in the outbox, so that any
+ * Copies the files of incomplete messages and makes the messages ready. What is to be copied is in the outbox, so that any
  * instance of the plugin can go on where another was stopped or killed.
  */
 export class Copies {
   readonly #options: CopiesOptions;
   readonly #settling = new Map<number, Promise<void>>();
   readonly #queue: (() => void)[] = [];
-  readonly #trouble = new Complaint();
+  readonly #logThrottle = new LogThrottle();
   #copying = 0;
   #reservedBytes = 0;
   #stopping = new AbortController();
@@ -53,7 +53,7 @@ export class Copies {
 
   /**
    * Resolves when the message is ready: with its files on disk, or with the reasons why not. Also when it was aborted;
-   * it is still held then. Never rejects.
+   * it is still incomplete then. Never rejects.
    */
   settle(seq: number): Promise<void> {
     const known = this.#settling.get(seq);
@@ -87,7 +87,7 @@ export class Copies {
         found.folder = outbox.media;
       });
       const { row, folder } = found;
-      if (isRead && !row?.held) return;
+      if (isRead && !row?.incomplete) return;
       const isLast = attempt >= MAX_ATTEMPTS;
       const outcome = row && folder && (await this.#copyAndComplete(row, folder, isLast, signal));
       // A more complete capture came while its files were copied: it has others perhaps.
@@ -115,11 +115,11 @@ export class Copies {
       if (!isLast && all.some(({ status }) => status === "rejected")) return undefined;
       const media = message.media.map((item, n) => described(item, copied[n]));
       const done: { outcome?: Completed } = {};
-      step("copied:before-commit");
+      failpoint("copied:before-commit");
       this.#options.withOutbox((outbox) => {
         done.outcome = outbox.complete(row, { ...message, media }, copies);
       });
-      step("copied:after-commit");
+      failpoint("copied:after-commit");
       if (done.outcome === "ready") {
         this.#say(row, copied);
         this.#options.onReady(row.seq);
@@ -159,9 +159,9 @@ export class Copies {
     return true;
   }
 
-  /** Nothing that is known of. The message is still held, and comes up again. */
+  /** Nothing that is known of. The message is still incomplete, and comes up again. */
   #failed(error: unknown): void {
-    this.#trouble.say(() => this.#options.log.error(line({}, `files could not be copied: ${reasonOf(error)}`)));
+    this.#logThrottle.log(() => this.#options.log.error(line({}, `files could not be copied: ${reasonOf(error)}`)));
   }
 
   #say(row: Row, copied: readonly (Copied | undefined)[]): void {

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { constants, type Stats } from "node:fs";
 import { type FileHandle, open, realpath, rm } from "node:fs/promises";
 import { basename, dirname, join, sep } from "node:path";
-import { OMITTED, type Omitted, step } from "@hotbags/shared";
+import { failpoint, OMITTED, type Omitted } from "@hotbags/shared";
 import { codeOf, isPassing } from "../outbox/file-errors.ts";
 import type { MediaFolder } from "../outbox/media-folder.ts";
 
@@ -63,7 +63,7 @@ async function copyOpened(from: FileHandle, stats: Stats, options: CopyOptions):
   let to: FileHandle | undefined;
   try {
     part = folder.newPart();
-    step("copy:before-write");
+    failpoint("copy:before-write");
     to = await open(part, "wx", 0o600);
     const sha256 = await pour(from, to, sizeBytes, signal);
     if (sha256 === undefined) {
@@ -71,7 +71,7 @@ async function copyOpened(from: FileHandle, stats: Stats, options: CopyOptions):
       return { ok: false, omitted: OMITTED.unreadable, sizeBytes: null, detail: "changed while it was read" };
     }
     await to.sync();
-    step("copy:after-write");
+    failpoint("copy:after-write");
     return { ok: true, sha256, sizeBytes, part };
   } catch (error) {
     if (part !== undefined) await rm(part, { force: true }).catch(() => undefined);

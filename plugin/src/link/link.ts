@@ -1,7 +1,8 @@
 import { setTimeout as after } from "node:timers/promises";
+import { LogThrottle } from "@hotbags/shared";
 import type { LinkConfig } from "../host/config.ts";
 import { guarded } from "../host/guard.ts";
-import { Complaint, type Log, line, reasonOf } from "../host/log.ts";
+import { type Log, line, reasonOf } from "../host/log.ts";
 import type { Outbox } from "../outbox/outbox.ts";
 import { backoffMs } from "./backoff.ts";
 import { Connection, type Ended, type LinkReport } from "./connection.ts";
@@ -31,7 +32,7 @@ const UNREPORTED: LinkReport = { up: () => {}, down: () => {}, acknowledged: () 
 export class Link {
   readonly #options: Required<LinkOptions>;
   readonly #stopping = new AbortController();
-  readonly #down = new Complaint();
+  readonly #downThrottle = new LogThrottle();
   #connection: Connection | undefined;
   #running: Promise<void> | undefined;
 
@@ -90,7 +91,7 @@ export class Link {
     this.#connection = connection;
     try {
       if (await connection.opened) {
-        this.#down.over();
+        this.#downThrottle.over();
         report.up();
         log.info(line({}, `connected to the sidecar, ${waiting(opened)} message(s) wait`));
       }
@@ -104,7 +105,7 @@ export class Link {
 
   #complain(ended: Ended): void {
     this.#options.report.down(ended.why);
-    this.#down.say(() => {
+    this.#downThrottle.log(() => {
       const left = waiting(this.#options.outbox());
       const say = `sidecar link is down: ${ended.why}; trying again, ${left} message(s) wait`;
       this.#options.log[ended.isHopeless ? "error" : "warn"](line({}, say));

@@ -1,14 +1,14 @@
 import { open } from "node:fs/promises";
 import { setTimeout as after } from "node:timers/promises";
-import { MEDIA_PATH, OMITTED, type Omitted, step } from "@hotbags/shared";
+import { failpoint, LogThrottle, MEDIA_PATH, OMITTED, type Omitted } from "@hotbags/shared";
 import type { LinkConfig } from "../host/config.ts";
-import { Complaint, type Log, line, reasonOf } from "../host/log.ts";
+import { type Log, line, reasonOf } from "../host/log.ts";
 import { isPassing } from "../outbox/file-errors.ts";
 import type { StoredFile } from "../outbox/stored-files.ts";
 import { backoffMs } from "./backoff.ts";
 import { type Answer, request } from "./media-request.ts";
 
-/** Files on their way at a time; each holds one connection to the sidecar and 64 KiB. */
+/** Files on their way at a time; each takes one connection to the sidecar and 64 KiB. */
 const MAX_UPLOADS = 4;
 /** Times that a file may turn out to be other bytes than its name says, or unreadable, until it counts as lost. */
 const MAX_BAD_READS = 3;
@@ -39,7 +39,7 @@ export class Uploads {
   readonly #stopping = new AbortController();
   readonly #underWay = new Map<string, Promise<Omitted | undefined>>();
   readonly #queue: (() => void)[] = [];
-  readonly #trouble = new Complaint();
+  readonly #logThrottle = new LogThrottle();
   #running = 0;
 
   constructor(options: UploadsOptions) {
@@ -87,7 +87,7 @@ export class Uploads {
     }
   }
 
-  /** A few at a time: the others wait here, and hold nothing meanwhile. */
+  /** A few at a time: the others wait here, and take up nothing meanwhile. */
   async #inTurn<Result>(run: () => Promise<Result>): Promise<Result> {
     while (this.#running >= MAX_UPLOADS && !this.#stopping.signal.aborted) {
       await new Promise<void>((resolve) => this.#queue.push(resolve));
@@ -125,10 +125,10 @@ export class Uploads {
     }
     try {
       if ((await handle.stat()).size !== file.sizeBytes) return OMITTED.lost;
-      step("upload:before");
+      failpoint("upload:before");
       const body = { handle, offset, sizeBytes: file.sizeBytes };
       const answer = await this.#request("PATCH", file, body);
-      step("upload:after");
+      failpoint("upload:after");
       if (answer.bodyFailed) return "bad read";
       if (answer.status === 204 && answer.isComplete) return "done";
       if (answer.status === 204 || answer.status === 409) return "failed";
@@ -157,7 +157,7 @@ export class Uploads {
 
   #complain(why: string): void {
     const waiting = `${this.#underWay.size} file(s) and their messages wait`;
-    this.#trouble.say(() => this.#options.log.warn(line({}, `a file could not be sent, ${waiting}: ${why}`)));
+    this.#logThrottle.log(() => this.#options.log.warn(line({}, `a file could not be sent, ${waiting}: ${why}`)));
   }
 }
 

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, rmSync } from "node:fs";
 import { opendir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { step } from "@hotbags/shared";
+import { failpoint } from "@hotbags/shared";
 
 const SHA256 = /^[0-9a-f]{64}$/;
 /** Names in the folder that are looked at in one turn of the event loop. */
@@ -39,7 +39,7 @@ export class MediaFolder {
   /** Gives whole copies their names; they are on disk under those when this returns. The same bytes are kept once. */
   keep(copies: readonly { sha256: string; part: string }[]): void {
     if (copies.length === 0) return;
-    step("copy:before-rename");
+    failpoint("copy:before-rename");
     // Links, so that a commit that fails after this can be tried again: the copy still has its first name too.
     for (const { sha256, part } of copies) {
       try {
@@ -49,13 +49,13 @@ export class MediaFolder {
       }
     }
     syncFolder(this.path);
-    step("copy:after-rename");
+    failpoint("copy:after-rename");
   }
 
   discard(sha256: string): void {
-    step("discard:before");
+    failpoint("discard:before");
     rmSync(this.pathOf(sha256), { force: true });
-    step("discard:after");
+    failpoint("discard:after");
   }
 
   /** Removes what a killed process left half copied, and hands out all names of whole files, some at a time. */

@@ -2,7 +2,8 @@ import type { DatabaseSync } from "node:sqlite";
 
 /**
  * The outbox's tables, one entry per version; `PRAGMA user_version` says how many have run. Entries are appended, never
- * edited: files written by older releases are out there.
+ * edited: files written by older releases are out there. Two names are older than our words for them: `parked` has the
+ * dead letters, `held` says that a message is incomplete.
  */
 const MIGRATIONS = [
   `

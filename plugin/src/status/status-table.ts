@@ -31,7 +31,7 @@ function describeLink({ up, since, address, why }: NonNullable<StatusReport["lin
 
 function describeOutbox(outbox: NonNullable<StatusReport["outbox"]>, inMemory: number | null): string {
   const memory = inMemory === null || inMemory === 0 ? "" : `, ${inMemory} more only in memory`;
-  return `${outbox.messages} waiting (${size(outbox.bytes)}), ${outbox.set_aside} set aside${memory}`;
+  return `${outbox.messages} waiting (${size(outbox.bytes)}), ${outbox.set_aside} dead letter(s)${memory}`;
 }
 
 function describeOldest(

@@ -98,14 +98,14 @@ test("an unusable configuration is the reason, with its field", async () => {
   expect(report.link?.why).toMatch(/^plugins\.entries\.hotbags\.config\.sidecarUrl must be/);
 });
 
-test("a message that was set aside is a problem, until somebody looks", async () => {
+test("a dead letter is a problem, until somebody looks", async () => {
   const { create, reported } = await setUp();
   const bridge = create();
   bridge.start();
   await bridge.onDispatch(directContext({ ChatId: "123456789012345@lid", From: "123456789012345@lid" }));
   const report = await reported("up", (now) => now.link?.up === true);
   expect(report.outbox?.set_aside).toBe(1);
-  expect(report.problems).toEqual([expect.stringContaining("1 message(s) are set aside")]);
+  expect(report.problems).toEqual([expect.stringContaining("1 dead letter(s) in the outbox")]);
 });
 
 test("of a gateway that stopped, was killed or hangs it says so, and still shows what waits", async () => {

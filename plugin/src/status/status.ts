@@ -1,8 +1,8 @@
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { VERSION } from "@hotbags/shared";
+import { LogThrottle, VERSION } from "@hotbags/shared";
 import * as z from "zod";
-import { Complaint, type Log, line, reasonOf } from "../host/log.ts";
+import { type Log, line, reasonOf } from "../host/log.ts";
 import type { LinkReport } from "../link/connection.ts";
 import { HookClock } from "./hook-times.ts";
 
@@ -64,7 +64,7 @@ export class StatusBoard implements LinkReport {
   readonly #file: string;
   readonly #log: Log;
   readonly #inMemory: () => number;
-  readonly #trouble = new Complaint();
+  readonly #logThrottle = new LogThrottle();
   #status: Status;
   #written: string | undefined;
   #writing: Promise<void> = Promise.resolve();
@@ -143,10 +143,10 @@ export class StatusBoard implements LinkReport {
       await rename(beside, this.#file);
       this.#written = content;
       this.#status.written_at = now;
-      this.#trouble.over();
+      this.#logThrottle.over();
     } catch (error) {
       // A full disk: the outbox has its own alarm, and the status only grows old.
-      this.#trouble.say(() => this.#log.warn(line({}, `the status file can't be written: ${reasonOf(error)}`)));
+      this.#logThrottle.log(() => this.#log.warn(line({}, `the status file can't be written: ${reasonOf(error)}`)));
     }
   }
 

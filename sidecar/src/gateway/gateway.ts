@@ -1,6 +1,5 @@
-import { maskAddress } from "@hotbags/shared";
+import { LogThrottle, maskAddress } from "@hotbags/shared";
 import { systemClock } from "../clock.ts";
-import { Trouble } from "../trouble.ts";
 import { type HelloOk, startAnswer } from "./answers.ts";
 import { HISTORY_ROWS, keysIn, sessionKeyOf } from "./history.ts";
 import { openLink } from "./link.ts";
@@ -23,7 +22,7 @@ export function openGateway(options: GatewayOptions): Gateway {
   const listeners = new Set<(state: GatewayState) => void>();
   const reports = new Set<(report: StatusReport) => void>();
   let state: GatewayState = { link: "connecting", process: null, accounts: new Map() };
-  const linkTrouble = new Trouble();
+  const linkThrottle = new LogThrottle({ everyMs: Number.POSITIVE_INFINITY });
   /** OpenClaw's own default, until the gateway names another. */
   let agentId = "main";
 
@@ -56,7 +55,7 @@ export function openGateway(options: GatewayOptions): Gateway {
   }
 
   function up(hello: HelloOk): void {
-    linkTrouble.over();
+    linkThrottle.over();
     const { bootId, version } = hello.server;
     const process: GatewayProcess | null = bootId === undefined ? null : { id: bootId, version };
     log.info({ gateway_process: bootId, version }, "gateway: connected");
@@ -72,7 +71,7 @@ export function openGateway(options: GatewayOptions): Gateway {
 
   function trouble(found: LinkTrouble): void {
     const gist = `${found.link} ${found.reason.replace(DIGITS, "")}`;
-    linkTrouble.say(gist, () => log.warn({ link: found.link }, `gateway: ${found.reason}`));
+    linkThrottle.log(() => log.warn({ link: found.link }, `gateway: ${found.reason}`), gist);
     status.stop();
     change({ ...found, process: null, accounts: status.forget() });
   }

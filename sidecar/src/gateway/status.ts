@@ -1,7 +1,6 @@
-import { describeIssues } from "@hotbags/shared";
+import { describeIssues, LogThrottle } from "@hotbags/shared";
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
-import { Trouble } from "../trouble.ts";
 import { type AccountState, accountState, readAccount } from "./account.ts";
 import { channelsStatus } from "./answers.ts";
 import type { Link } from "./link.ts";
@@ -50,7 +49,7 @@ export function watchStatus(
   /** Grows with `ask`, `forget` and `stop`: an answer to a question from before one of them is dropped. */
   let round = 0;
   let running = false;
-  const trouble = new Trouble();
+  const throttle = new LogThrottle({ everyMs: Number.POSITIVE_INFINITY });
   let timer: NodeJS.Timeout | undefined;
 
   const isFresh = () => clock.uptimeMs() - knownAt <= timing.freshMs;
@@ -91,7 +90,7 @@ export function watchStatus(
       changed(forgetAll(), false);
       return;
     }
-    trouble.over();
+    throttle.over();
     const again = !isFresh();
     knownAt = asked.uptimeMs;
     const now = (parsed.data.channelAccounts.whatsapp ?? []).map(
@@ -103,7 +102,7 @@ export function watchStatus(
   }
 
   function complain(reason: string): void {
-    trouble.say("", () => log.warn({ reason }, "gateway: channels.status failed"));
+    throttle.log(() => log.warn({ reason }, "gateway: channels.status failed"));
   }
 
   function forgetAll(): Accounts {

@@ -1,8 +1,6 @@
 import type { Duplex } from "node:stream";
+import { LogThrottle } from "@hotbags/shared";
 import type { Logger } from "pino";
-
-/** At the limit each new connection ends an old one: a line for each would fill the disk. */
-const TELL_INTERVAL_MS = 60_000;
 
 /**
  * The open connections, bounded in total. Any process of this machine can open some and say nothing, so a new one is not
@@ -16,7 +14,8 @@ export class Connections {
   readonly #idle = new Set<Duplex>();
   readonly #active = new Set<Duplex>();
   #ended = 0;
-  #toldAt = Number.NEGATIVE_INFINITY;
+  /** At the limit each new connection ends an old one. */
+  readonly #logThrottle = new LogThrottle();
 
   constructor(limit: number, log: Logger) {
     this.#limit = limit;
@@ -49,13 +48,10 @@ export class Connections {
     this.#idle.delete(oldest);
     oldest.destroy();
     this.#ended += 1;
-    const now = performance.now();
-    if (now - this.#toldAt < TELL_INTERVAL_MS) return;
-    this.#log.warn(
-      { limit: this.#limit, ended: this.#ended },
-      "too many connections at once: the oldest idle ones make room for new ones",
-    );
-    this.#toldAt = now;
-    this.#ended = 0;
+    this.#logThrottle.log(() => {
+      const facts = { limit: this.#limit, ended: this.#ended };
+      this.#log.warn(facts, "too many connections at once: the oldest idle ones make room for new ones");
+      this.#ended = 0;
+    });
   }
 }

@@ -15,7 +15,7 @@ import { openLog } from "../log.ts";
 import { type Accepted, openStore, type Store } from "../store/index.ts";
 import type { ListenAddress } from "./listen-address.ts";
 import { ListenError, listenError } from "./listen-error.ts";
-import { Listener, MAX_LINKS } from "./listener.ts";
+import { Listener, MAX_PLUGIN_CONNECTIONS } from "./listener.ts";
 
 const TOKEN = "0123456789abcdef-bridge";
 const HELLO = { v: 1, type: "hello", plugin_version: "0.1.0", openclaw_version: "2026.9.6" };
@@ -46,7 +46,7 @@ async function listen(where: ListenAddress) {
     log: openLog("info", { write: (line) => void lines.push(JSON.parse(line)) }),
     onAccepted: (taken) => void accepted.push(taken),
     onSent: () => {},
-    health: () => ({ ok: listener.linked }),
+    health: () => ({ ok: listener.isPluginConnected }),
   });
   address = await listener.start();
 }
@@ -100,7 +100,7 @@ async function refusalOf(headers: Record<string, string>): Promise<number | unde
   return response.statusCode;
 }
 
-describe("the door", () => {
+describe("authentication", () => {
   it.each([
     ["no token", {}, 401],
     ["a wrong token", { authorization: "Bearer nope" }, 401],
@@ -113,7 +113,7 @@ describe("the door", () => {
   });
 
   it("lets in no more than its limit, and again when there is room", async () => {
-    const crowd = await Promise.all(Array.from({ length: MAX_LINKS }, () => connect()));
+    const crowd = await Promise.all(Array.from({ length: MAX_PLUGIN_CONNECTIONS }, () => connect()));
     expect(await refusalOf({ authorization: `Bearer ${TOKEN}` })).toBe(503);
     const [first] = crowd;
     first?.socket.close();
@@ -125,7 +125,7 @@ describe("the door", () => {
   });
 });
 
-describe("a link", () => {
+describe("a plugin's connection", () => {
   it("welcomes, then acks what is on disk", async () => {
     const plugin = await connect();
     plugin.send(HELLO);

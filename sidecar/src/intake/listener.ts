@@ -3,22 +3,20 @@ import { chmodSync, lstatSync, rmSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http";
 import { connect } from "node:net";
 import type { Duplex } from "node:stream";
-import { codeOf, MAX_FRAME_READ_BYTES, MEDIA_PATH } from "@hotbags/shared";
+import { codeOf, LogThrottle, MAX_FRAME_READ_BYTES, MEDIA_PATH } from "@hotbags/shared";
 import { WebSocketServer } from "ws";
-import { systemClock } from "../clock.ts";
-import { Trouble } from "../trouble.ts";
+import { Auth } from "./auth.ts";
 import { Connections } from "./connections.ts";
-import { Door } from "./door.ts";
-import { Link, type LinkParts, type OutboxStatus } from "./link.ts";
 import type { ListenAddress } from "./listen-address.ts";
 import { ListenError, listenError, notASocket, pathTooLong } from "./listen-error.ts";
 import { MAX_UPLOADS, MediaIntake } from "./media.ts";
+import { type ConnectionParts, type OutboxStatus, PluginConnection } from "./plugin-connection.ts";
 
 /** Plugin connections at once. One is normal, two during a plugin reload. */
-export const MAX_LINKS = 8;
+export const MAX_PLUGIN_CONNECTIONS = 8;
 
-/** Connections at once: the plugin's links and its uploads, and as many again for everything else. */
-export const MAX_CONNECTIONS = 2 * (MAX_LINKS + MAX_UPLOADS);
+/** Connections at once: the plugin's own and its uploads, and as many again for everything else. */
+export const MAX_CONNECTIONS = 2 * (MAX_PLUGIN_CONNECTIONS + MAX_UPLOADS);
 
 /**
  * A request that takes longer than this, ms, is cut. An upload goes on where it was cut, so the time must allow for some new bytes on top of reading again
@@ -26,15 +24,12 @@ export const MAX_CONNECTIONS = 2 * (MAX_LINKS + MAX_UPLOADS);
  */
 const REQUEST_TIMEOUT_MS = 60_000;
 
-/** A trouble that lasts is said again after this time, ms, and not once an attempt. */
-const SAY_EVERY_MS = 60_000;
-
 interface Health {
   ok: boolean;
   problems?: readonly string[];
 }
 
-interface ListenerParts extends LinkParts {
+interface ListenerParts extends ConnectionParts {
   address: ListenAddress;
   token: string;
   /** What `GET /health` answers; throws when the state can't be read. */
@@ -43,10 +38,10 @@ interface ListenerParts extends LinkParts {
   requestTimeoutMs?: number;
 }
 
-/** The sidecar's one door on this machine: the plugin's WebSocket, its files and `GET /health`. */
+/** What the sidecar listens to on this machine: the plugin's WebSocket, its files and `GET /health`. */
 export class Listener {
   readonly #parts: ListenerParts;
-  readonly #door: Door;
+  readonly #auth: Auth;
   readonly #connections: Connections;
   readonly #server: Server;
   readonly #sockets = new WebSocketServer({
@@ -54,13 +49,13 @@ export class Listener {
     maxPayload: MAX_FRAME_READ_BYTES,
     perMessageDeflate: false,
   });
-  readonly #links = new Set<Link>();
+  readonly #plugins = new Set<PluginConnection>();
   readonly #media: MediaIntake;
-  readonly #trouble = new Trouble({ clock: systemClock, everyMs: SAY_EVERY_MS });
+  readonly #logThrottle = new LogThrottle();
 
   constructor(parts: ListenerParts) {
     this.#parts = parts;
-    this.#door = new Door(parts.token);
+    this.#auth = new Auth(parts.token);
     this.#connections = new Connections(MAX_CONNECTIONS, parts.log);
     this.#media = new MediaIntake(parts.store.files, parts.log);
     const requestTimeout = parts.requestTimeoutMs ?? REQUEST_TIMEOUT_MS;
@@ -75,14 +70,14 @@ export class Listener {
   }
 
   /** Whether a plugin is connected. */
-  get linked(): boolean {
-    for (const link of this.#links) if (link.welcomed) return true;
+  get isPluginConnected(): boolean {
+    for (const plugin of this.#plugins) if (plugin.welcomed) return true;
     return false;
   }
 
   /** What the connected plugin last said of its outbox; null when none has. */
   get outbox(): OutboxStatus | null {
-    for (const link of this.#links) if (link.welcomed && link.outbox) return link.outbox;
+    for (const plugin of this.#plugins) if (plugin.welcomed && plugin.outbox) return plugin.outbox;
     return null;
   }
 
@@ -103,7 +98,7 @@ export class Listener {
     }
     // Without a listener an error of the server would end the process.
     this.#server.on("error", (error) =>
-      this.#trouble.say(codeOf(error), () => this.#parts.log.error({ err: error }, "a connection can't be taken")),
+      this.#logThrottle.log(() => this.#parts.log.error({ err: error }, "a connection can't be taken"), codeOf(error)),
     );
     if ("path" in address) return `unix:${address.path}`;
     const bound = this.#server.address();
@@ -138,14 +133,17 @@ export class Listener {
       return this.#parts.health();
     } catch (error) {
       const code = codeOf(error) || "see the log";
-      this.#trouble.say(code, () => this.#parts.log.error({ err: error, alarm: true }, "/health can't be answered"));
+      this.#logThrottle.log(
+        () => this.#parts.log.error({ err: error, alarm: true }, "/health can't be answered"),
+        code,
+      );
       const what = `the state can't be read (${code}): the disk of the database may be failing; restore a backup`;
       return { ok: false, problems: [what] };
     }
   }
 
   #takeFile(request: IncomingMessage, response: ServerResponse): void {
-    const verdict = this.#door.judge(request);
+    const verdict = this.#auth.check(request);
     if (verdict.ok) {
       const done = this.#connections.activate(request.socket);
       return void this.#media.answer(request, response).finally(done);
@@ -156,14 +154,15 @@ export class Listener {
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const verdict = this.#door.judge(request);
+    const verdict = this.#auth.check(request);
     if (!verdict.ok) return this.#turnAway(socket, verdict.status, verdict.reason);
-    if (this.#links.size >= MAX_LINKS) return this.#turnAway(socket, 503, `there are ${MAX_LINKS} connections already`);
+    if (this.#plugins.size >= MAX_PLUGIN_CONNECTIONS)
+      return this.#turnAway(socket, 503, `there are ${MAX_PLUGIN_CONNECTIONS} connections already`);
     this.#connections.activate(socket);
     this.#sockets.handleUpgrade(request, socket, head, (webSocket) => {
-      const link = new Link(webSocket, this.#parts);
-      this.#links.add(link);
-      webSocket.once("close", () => this.#links.delete(link));
+      const plugin = new PluginConnection(webSocket, this.#parts);
+      this.#plugins.add(plugin);
+      webSocket.once("close", () => this.#plugins.delete(plugin));
     });
   }
 

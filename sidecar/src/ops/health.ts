@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
 import type { AccountState, Gateway } from "../gateway/index.ts";
-import type { OutboxStatus } from "../intake/link.ts";
+import type { OutboxStatus } from "../intake/plugin-connection.ts";
 import type { Relay } from "../relay/relay.ts";
 import type { Replies } from "../replies/replies.ts";
 import type { Failure, Store } from "../store/index.ts";
@@ -17,15 +17,15 @@ interface HealthParts {
   replies: Replies;
   gateway: Gateway;
   clock: Clock;
-  linked(): boolean;
+  isPluginConnected(): boolean;
   outbox(): OutboxStatus | null;
 }
 
 /**
- * Whether messages flow: bad when a link is down, WhatsApp is not connected, a write fails, or something waits too long. A quiet night is good.
- * Holds counts and sentences; no customer's number, text or token.
+ * Whether messages flow: bad when the plugin or the gateway is not connected, WhatsApp is not connected, a write fails, or something waits too long. A quiet night is good.
+ * Counts and sentences; no customer's number, text or token.
  */
-export function readHealth({ store, relay, replies, gateway, clock, linked, outbox }: HealthParts) {
+export function readHealth({ store, relay, replies, gateway, clock, isPluginConnected, outbox }: HealthParts) {
   const counts = store.counters.read();
   const now = clock.now();
   const waits = (since: number | null) => (since === null ? 0 : Math.max(0, now - since));
@@ -41,7 +41,7 @@ export function readHealth({ store, relay, replies, gateway, clock, linked, outb
     problems.push(`the database can't be written since ${iso(store.outage.since)}: ${store.outage.failure}`);
   if (counts.accepted !== counts.delivered + counts.pending + counts.dead)
     problems.push("the ledger does not add up: accepted is not delivered + pending + dead");
-  if (!linked()) problems.push("the OpenClaw plugin is not connected");
+  if (!isPluginConnected()) problems.push("the OpenClaw plugin is not connected");
   if (gateway.state.link !== "up") problems.push(gateway.state.reason ?? "the OpenClaw gateway is not connected");
   else if (gateway.state.accounts.size === 0)
     problems.push(
@@ -49,8 +49,8 @@ export function readHealth({ store, relay, replies, gateway, clock, linked, outb
     );
   for (const [id, state] of gateway.state.accounts)
     if (state.code !== "connected" && state.code !== "disabled") problems.push(`account ${id}: ${describe(state)}`);
-  const parked = outbox()?.parked_messages ?? 0;
-  if (parked > 0) problems.push(`the plugin holds ${parked} message(s) that can't be forwarded: see the gateway's log`);
+  const dead = outbox()?.parked_messages ?? 0;
+  if (dead > 0) problems.push(`the plugin has ${dead} dead letter(s), which are never sent: see the gateway's log`);
   if (breakerOpen) problems.push(lastFailure?.error ?? "Hot Bags does not answer");
   problems.push(...replies.status.problems);
   if (messageWaitMs > MAX_WAIT_MS)
@@ -61,7 +61,7 @@ export function readHealth({ store, relay, replies, gateway, clock, linked, outb
   return {
     ok: problems.length === 0,
     problems,
-    plugin: { connected: linked(), outbox: describeOutbox(outbox()) },
+    plugin: { connected: isPluginConnected(), outbox: describeOutbox(outbox()) },
     gateway: { link: gateway.state.link, accounts },
     downtime: store.downtimes
       .latest(SHOWN_DOWNTIMES)

@@ -1,4 +1,4 @@
-import { step, transportSessionId } from "@hotbags/shared";
+import { failpoint, transportSessionId } from "@hotbags/shared";
 import type { Logger } from "pino";
 import { type Backoff, backoffMs } from "../backoff.ts";
 import type { Clock, Timers } from "../clock.ts";
@@ -153,9 +153,9 @@ export class Relay {
       if (!next) return undefined;
       const log = this.#logOf(next);
       const message = await this.#withoutLostFiles(next, log);
-      step("post:before");
+      failpoint("post:before");
       const outcome = await hotbags.post(message, new Body(message, store.files));
-      step("post:after");
+      failpoint("post:after");
       this.#tellBreaker(outcome, probe, log);
       isBreakerTold = true;
       return { message, outcome, log };
@@ -214,7 +214,8 @@ export class Relay {
       waitMs: outcome.retryAfterMs,
       atOnce: outcome.alarm,
     });
-    if (opened) log.error({ alarm: outcome.alarm === true }, `${outcome.error}; holding all messages and probing`);
+    if (opened)
+      log.error({ alarm: outcome.alarm === true }, `${outcome.error}; all messages wait for a probe to be answered`);
     if (probe) this.#lanes.look();
   }
 
@@ -235,7 +236,7 @@ export class Relay {
       return "through";
     }
     if (outcome.kind === "backend" && probe) {
-      log.warn({ status: outcome.status }, `${outcome.error}; still holding`);
+      log.warn({ status: outcome.status }, `${outcome.error}; still waiting`);
       return this.#afterProbe(message);
     }
     const attempts = message.attempts + 1;

@@ -70,6 +70,11 @@ export class OpenDoubts {
   }
 }
 
+/** The ids of a doubt's command, as the log has them. */
+export function idsOf({ accountId, messageId, commandId }: Doubt) {
+  return { account_id: accountId, message_id: messageId, command_id: commandId };
+}
+
 function doubtOf(command: DoubtfulCommand): Doubt {
   return {
     id: command.id,

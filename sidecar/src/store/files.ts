@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { opendir } from "node:fs/promises";
 import { join } from "node:path";
-import { codeOf, step } from "@hotbags/shared";
+import { codeOf, failpoint } from "@hotbags/shared";
 import type { Clock } from "../clock.ts";
 import { type Appended, appendFile } from "./append-file.ts";
 import { StoreUnusableError } from "./errors.ts";
@@ -186,7 +186,7 @@ export class Files {
       try {
         const found = lstatSync(path, { throwIfNoEntry: false });
         if (!found || found.mtimeMs > before || (part === undefined && isNeeded(sha256))) continue;
-        step("delete-file:before");
+        failpoint("delete-file:before");
         this.#discard(path, found.size);
       } catch (error) {
         errors.push(error);
@@ -194,7 +194,7 @@ export class Files {
       }
       if (part === undefined) this.#count -= 1;
       gone += 1;
-      step("delete-file:after");
+      failpoint("delete-file:after");
     }
     if (errors.length > 0) throw errors[0];
     return gone;

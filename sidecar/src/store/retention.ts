@@ -10,7 +10,7 @@ const DAY_MS = 24 * 3_600_000;
 /** How long keys and command ids are remembered at least, days. OpenClaw forgets a message after 7, and hands it in again if WhatsApp does. */
 const KEEP_KEYS_DAYS = 90;
 
-/** Messages a transaction: a few ms each, where one big delete would hold everything up for more than half a second. */
+/** Messages a transaction: a few ms each, where one big delete would stop everything for more than half a second. */
 const CHUNK = 250;
 
 /** What helps against a damaged page. */

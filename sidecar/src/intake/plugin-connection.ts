@@ -1,4 +1,5 @@
 import {
+  LogThrottle,
   MAX_CREDIT,
   MAX_FRAME_BYTES,
   maskAddress,
@@ -13,9 +14,7 @@ import {
 } from "@hotbags/shared";
 import type { Logger } from "pino";
 import type { RawData, WebSocket } from "ws";
-import { systemClock } from "../clock.ts";
 import { type Accepted, FileMissingError, type Store } from "../store/index.ts";
-import { Trouble } from "../trouble.ts";
 
 /** A peer that says nothing for this long after connecting is not a plugin. */
 const HELLO_TIMEOUT_MS = 10_000;
@@ -23,14 +22,11 @@ const HELLO_TIMEOUT_MS = 10_000;
 /** A connection that does not answer a ping within this time is dead, whatever TCP says. */
 const PING_INTERVAL_MS = 15_000;
 
-/** A trouble that lasts is said again after this time, ms, and not once an attempt. */
-const SAY_EVERY_MS = 60_000;
-
 export type SentFrame = Extract<PluginFrame, { type: "sent" }>;
 export type OutboxStatus = Extract<PluginFrame, { type: "status" }>;
 type MessageFrame = Extract<PluginFrame, { type: "message" }>;
 
-export interface LinkParts {
+export interface ConnectionParts {
   store: Store;
   log: Logger;
   /** Told of each message that was taken for delivery. */
@@ -40,21 +36,21 @@ export interface LinkParts {
 }
 
 /** One connection of the plugin: reads its frames, puts the messages into the store, and acks what is on disk. */
-export class Link {
+export class PluginConnection {
   readonly #socket: WebSocket;
-  readonly #parts: LinkParts;
+  readonly #parts: ConnectionParts;
   readonly #helloTimer: NodeJS.Timeout;
   readonly #pingTimer: NodeJS.Timeout;
   #welcomed = false;
   #outbox: OutboxStatus | null = null;
   #alive = true;
   #unacked = 0;
-  /** Chats with a message that could not be stored or lacked a file, and its id: what follows it waits until it has come again, or it would be overtaken. */
-  readonly #held = new Map<string, { messageId: string; arrival: number }>();
+  /** Chats with a message that could not be stored or lacked a file, and its id: it has to come again before what follows it, or it would be overtaken. */
+  readonly #awaited = new Map<string, { messageId: string; arrival: number }>();
   #arrivals = 0;
-  readonly #trouble = new Trouble({ clock: systemClock, everyMs: SAY_EVERY_MS });
+  readonly #logThrottle = new LogThrottle();
 
-  constructor(socket: WebSocket, parts: LinkParts) {
+  constructor(socket: WebSocket, parts: ConnectionParts) {
     this.#socket = socket;
     this.#parts = parts;
     this.#helloTimer = setTimeout(() => this.#end(1002, "no hello"), HELLO_TIMEOUT_MS);
@@ -64,7 +60,7 @@ export class Link {
       this.#alive = true;
     });
     // Its reason reaches `close` below as a code; without a listener it would end the process.
-    socket.on("error", (error) => parts.log.warn({ err: error }, "plugin link broke"));
+    socket.on("error", (error) => parts.log.warn({ err: error }, "plugin connection broke"));
     socket.on("close", (code) => {
       clearTimeout(this.#helloTimer);
       clearInterval(this.#pingTimer);
@@ -132,18 +128,18 @@ export class Link {
       message_id: message.message_id,
     });
     const chat = `${message.account_id} ${message.chat_id}`;
-    const first = this.#held.get(chat);
+    const first = this.#awaited.get(chat);
     if (first !== undefined && first.messageId !== message.message_id) {
       return this.#refuse(ref, "not_stored", "an earlier message of this chat could not be stored yet", true);
     }
     // It has come again, and what follows is behind it again.
-    this.#held.delete(chat);
+    this.#awaited.delete(chat);
     const arrival = this.#arrivals++;
-    this.#hold(1);
+    this.#countUnacked(1);
     try {
       // Looked up before anything is waited for: what comes in the same turn must not overtake it.
       if (this.#parts.store.messages.lacksFile(message)) {
-        this.#holdChat(chat, message.message_id, arrival);
+        this.#awaitAgain(chat, message.message_id, arrival);
         return this.#refuse(ref, "no_file", "a file of the message is not here", true);
       }
       const accepted = await this.#parts.store.messages.accept(message);
@@ -158,23 +154,23 @@ export class Link {
       }
     } catch (error) {
       // Not on disk, so not acked: the plugin keeps it and sends it again.
-      this.#holdChat(chat, message.message_id, arrival);
+      this.#awaitAgain(chat, message.message_id, arrival);
       if (error instanceof FileMissingError) return this.#refuse(ref, "no_file", error.message, true);
-      this.#trouble.say("", () => log.error({ err: error, alarm: true }, "message can't be stored"));
+      this.#logThrottle.log(() => log.error({ err: error, alarm: true }, "message can't be stored"));
       this.#refuse(ref, "not_stored", "the sidecar can't write to its disk", true);
     } finally {
-      this.#hold(-1);
+      this.#countUnacked(-1);
     }
   }
 
   /** Of several messages that were not taken, the chat waits for the one that came first. */
-  #holdChat(chat: string, messageId: string, arrival: number): void {
-    const first = this.#held.get(chat);
-    if (!first || arrival < first.arrival) this.#held.set(chat, { messageId, arrival });
+  #awaitAgain(chat: string, messageId: string, arrival: number): void {
+    const first = this.#awaited.get(chat);
+    if (!first || arrival < first.arrival) this.#awaited.set(chat, { messageId, arrival });
   }
 
   /** A peer that ignores its credit is not read until it is within it again, so that memory stays bounded. */
-  #hold(by: 1 | -1): void {
+  #countUnacked(by: 1 | -1): void {
     this.#unacked += by;
     if (this.#unacked >= MAX_CREDIT) this.#socket.pause();
     else if (this.#socket.isPaused) this.#socket.resume();

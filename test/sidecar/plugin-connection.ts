@@ -3,7 +3,7 @@ import WebSocket from "ws";
 import type { SidecarFrame } from "../../shared/src/index.ts";
 
 /** A plugin's side of the wire, spoken by hand. */
-export interface PluginLink {
+export interface ScriptedPlugin {
   socket: WebSocket;
   /** Sends a frame and resolves with the next one that comes back. */
   ask(frame: object): Promise<SidecarFrame>;
@@ -12,7 +12,7 @@ export interface PluginLink {
 }
 
 /** Resolves when the sidecar has welcomed it. */
-export async function openLink(port: number, token: string): Promise<PluginLink> {
+export async function connectPlugin(port: number, token: string): Promise<ScriptedPlugin> {
   const socket = new WebSocket(`ws://127.0.0.1:${port}`, { headers: { authorization: `Bearer ${token}` } });
   await once(socket, "open");
   let ref = 0;

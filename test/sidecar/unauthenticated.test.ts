@@ -10,11 +10,11 @@ import { MAX_CONNECTIONS } from "../../sidecar/src/intake/listener.ts";
 import { freePort } from "../hotbags/port.ts";
 import { SidecarProcess } from "../shop/sidecar-process.ts";
 import { until } from "../until.ts";
-import { openLink } from "./plugin-link.ts";
+import { connectPlugin } from "./plugin-connection.ts";
 
-// Processes of this machine that have no token and hold connections open, against the real sidecar.
+// Processes of this machine that have no token and keep connections open, against the real sidecar.
 
-const BRIDGE_TOKEN = "bridge-token-of-the-door-test";
+const BRIDGE_TOKEN = "bridge-token-of-the-unauthenticated-test";
 const ANNA = "+15550001001";
 
 let dir: string;
@@ -23,7 +23,7 @@ let sidecar: SidecarProcess;
 const crowded = new Set<Socket>();
 
 beforeEach(async () => {
-  dir = mkdtempSync(join(tmpdir(), "hotbags-door-"));
+  dir = mkdtempSync(join(tmpdir(), "hotbags-unauthenticated-"));
   port = await freePort();
   // Neither Hot Bags nor a gateway is there.
   const nowhere = await freePort();
@@ -81,14 +81,14 @@ async function askHealth(): Promise<number | undefined> {
 
 describe.each([MAX_CONNECTIONS, 500])("%i connections without a token", (number) => {
   it.each(Object.keys(SAYS) as (keyof typeof SAYS)[])("that say %s keep nobody else out", async (what) => {
-    const linked = await openLink(port, BRIDGE_TOKEN);
+    const before = await connectPlugin(port, BRIDGE_TOKEN);
     await crowd(number, SAYS[what]);
     // 503 is the answer: there is no gateway.
     expect(await askHealth()).toBe(503);
-    const again = await openLink(port, BRIDGE_TOKEN);
+    const again = await connectPlugin(port, BRIDGE_TOKEN);
     expect(await again.handIn("A", ANNA)).toMatchObject({ type: "ack" });
-    expect(await linked.handIn("B", ANNA)).toMatchObject({ type: "ack" });
-    for (const { socket } of [linked, again]) socket.terminate();
+    expect(await before.handIn("B", ANNA)).toMatchObject({ type: "ack" });
+    for (const { socket } of [before, again]) socket.terminate();
   });
 });
 

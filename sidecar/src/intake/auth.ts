@@ -7,14 +7,14 @@ export type Verdict = { ok: true } | { ok: false; status: 401 | 403; reason: str
  * Who may open the wire: whoever shows `Authorization: Bearer <BRIDGE_TOKEN>`, and no browser page. A page anywhere on the web can open
  * a WebSocket to this machine's loopback, and it always sends an `Origin`; no plugin does.
  */
-export class Door {
+export class Auth {
   readonly #expected: Buffer;
 
   constructor(token: string) {
     this.#expected = digest(`Bearer ${token}`);
   }
 
-  judge(request: IncomingMessage): Verdict {
+  check(request: IncomingMessage): Verdict {
     if (request.headers.origin !== undefined)
       return { ok: false, status: 403, reason: "connections from browser pages are refused" };
     const shown = request.headers.authorization;

@@ -5,8 +5,8 @@ import { fileURLToPath } from "node:url";
 
 const KILL_AT = fileURLToPath(new URL("./kill-at.mjs", import.meta.url));
 
-/** Kills one process under test with SIGKILL exactly at a step, once for each time that it is armed. */
-export class CrashPoint {
+/** Kills one process under test with SIGKILL exactly at a failpoint, once for each time that it is armed. */
+export class Failpoint {
   readonly #folder = mkdtempSync(join(tmpdir(), "hotbags-crash-"));
   readonly #file = join(this.#folder, "at");
   /** The module that the process loads before anything else. */
@@ -18,9 +18,9 @@ export class CrashPoint {
     writeFileSync(this.#file, "");
   }
 
-  /** The process dies when it comes to this step the next time. Steps are named where they are taken. */
-  arm(step: string): void {
-    writeFileSync(this.#file, step);
+  /** The process dies when it comes to this failpoint the next time. Failpoints are named where they stand. */
+  arm(failpoint: string): void {
+    writeFileSync(this.#file, failpoint);
   }
 
   remove(): void {

@@ -4,8 +4,8 @@ import { channel } from "node:diagnostics_channel";
  * Names the instants at which a crash would matter: before and after each commit and each effect on the outside.
  * Costs nothing unless somebody listens; the crash matrix in test/ does, and kills the process exactly there.
  */
-const steps = channel("hotbags:step");
+const failpoints = channel("hotbags:failpoint");
 
-export function step(name: string): void {
-  if (steps.hasSubscribers) steps.publish(name);
+export function failpoint(name: string): void {
+  if (failpoints.hasSubscribers) failpoints.publish(name);
 }
