@@ -1,7 +1,7 @@
-import { failpoint, LogThrottle } from "@hotbags/shared";
+import { failpoint, LogThrottle, reasonOf } from "@hotbags/shared";
 import { type Captured, keyOf } from "../capture/capture.ts";
 import { guarded } from "../host/guard.ts";
-import { type About, type Log, line, reasonOf } from "../host/log.ts";
+import { type About, type Log, line } from "../host/log.ts";
 import { type Outbox, OutboxFullError } from "../outbox/outbox.ts";
 import { Copies, type CopiesOptions } from "./copies.ts";
 import { Deadlines } from "./deadlines.ts";

@@ -225,9 +225,14 @@ export class Outbox {
     const { waiting, dead, waitingBytes, deadBytes } = this.totals();
     return new OutboxFullError(
       `the outbox is full: ${waiting} waiting messages and ${dead} dead letters (limit ${this.#limits.messages}), ` +
-        `${waitingBytes + deadBytes} bytes (limit ${this.#limits.bytes}); start the sidecar so that it drains`,
+        `${megabytes(waitingBytes + deadBytes)} MB (limit ${megabytes(this.#limits.bytes)}); start the sidecar so that it drains`,
     );
   }
+}
+
+/** In a log a longer number would be taken for a customer's, and masked. */
+function megabytes(bytes: number): number {
+  return Math.ceil(bytes / 1_000_000);
 }
 
 const KNOWN = "SELECT 1 FROM waiting WHERE account = ? AND chat = ? AND message_id = ?";
