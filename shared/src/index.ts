@@ -34,6 +34,7 @@ export {
   sha256,
 } from "./message.ts";
 export { reasonOf, safeReason } from "./reason.ts";
+export { DatabaseRefusedError, readPragma, setUpDatabase } from "./sqlite.ts";
 export { syncFolder } from "./sync-folder.ts";
 export { VERSION } from "./version.ts";
 export {

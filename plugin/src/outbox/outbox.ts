@@ -55,7 +55,7 @@ export class Outbox {
   readonly #files: StoredFiles;
 
   /**
-   * Opens or creates the file. Throws `NewerOutboxError`, or what SQLite says of a file or disk that cannot be used.
+   * Opens or creates the file. Throws DatabaseRefusedError, or what SQLite says of a file or disk that cannot be used.
    */
   constructor(file: string, limits: Limits = { messages: MAX_OUTBOX_MESSAGES, bytes: MAX_OUTBOX_BYTES }) {
     this.#limits = limits;
