@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import WebSocket from "ws";
 import { freePort } from "../hotbags/port.ts";
+import { takeCareOf } from "../openclaw/caretaker.ts";
 import { until } from "../until.ts";
 
 // The sidecar whose standard output is a file on a disk that is full: no file of it may grow beyond a limit, which can be lifted while it runs.
@@ -54,7 +55,8 @@ async function start(log: string): Promise<ChildProcess> {
     CLI,
     "serve",
   ];
-  const started = spawn("bash", limited, { env, stdio: ["ignore", out, "inherit"] });
+  const started = spawn("bash", limited, { env, detached: true, stdio: ["ignore", out, "inherit"] });
+  takeCareOf(started);
   closeSync(out);
   child = started;
   await until("it answers", () =>

@@ -1,7 +1,10 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { fileURLToPath } from "node:url";
+import { afterEach, beforeEach, expect, it, onTestFinished } from "vitest";
 import { freePort } from "../hotbags/port.ts";
 import { SidecarProcess } from "../shop/sidecar-process.ts";
 import { until } from "../until.ts";
@@ -73,4 +76,25 @@ it("names every setting that is missing, and shows none that is there", async ()
     /code 78.*HOTBAGS_BASE_URL: is not set.*OPENCLAW_GATEWAY_TOKEN: is not set.*BRIDGE_TOKEN: must be at least 16/,
   );
   expect(refusal).not.toMatch(/a-secret|short/);
+});
+
+// Not of the sidecar: of the tests that start it.
+it.each(["SIGTERM", "SIGKILL"] as const)("ends when who started it in a test ends by %s", async (signal) => {
+  const script = fileURLToPath(new URL("../shop/sidecar-owner.child.ts", import.meta.url));
+  const owner = spawn(process.execPath, [script, JSON.stringify(environment)], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  onTestFinished(() => void owner.kill("SIGKILL"));
+  const [pid] = (await once(owner.stdout, "data")).map(Number);
+  const isAlive = () => {
+    try {
+      return process.kill(pid ?? 0, 0);
+    } catch {
+      return false;
+    }
+  };
+  expect(pid).toBeGreaterThan(0);
+  expect(isAlive()).toBe(true);
+  owner.kill(signal);
+  await until("the sidecar has ended", () => !isAlive());
 });
