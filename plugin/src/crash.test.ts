@@ -17,7 +17,9 @@ import { directContext } from "./testing/messages.ts";
 import { ScratchSidecar, TOKEN } from "./testing/sidecar.ts";
 import { until } from "./testing/until.ts";
 
-/** A message with a file is on its way when the process is killed at this failpoint; the next process is given the rest. */
+/**
+ * A message with a file is on its way when the process is killed at this failpoint; the next process is given the rest.
+ */
 async function killAt(killedAt: string, prepare: (sidecar: ScratchSidecar) => void = () => {}) {
   const sidecar = await ScratchSidecar.start();
   prepare(sidecar);

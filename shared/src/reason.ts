@@ -13,7 +13,10 @@ export function safeReason(text: string): string {
     .slice(0, MAX_REASON_CHARS);
 }
 
-/** What an exception says, the same way. JSON.parse quotes what it could not read, which can be a customer's text: its name alone. */
+/**
+ * What an exception says, the same way. JSON.parse quotes what it could not read, which can be a customer's text: its
+ * name alone.
+ */
 export function reasonOf(error: unknown): string {
   if (error instanceof SyntaxError) return error.name;
   return safeReason(error instanceof Error ? error.message : String(error));

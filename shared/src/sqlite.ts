@@ -1,4 +1,7 @@
-/** The log is checkpointed when it reaches about 4 MB (pages of 4 KiB), and cut back to this after a checkpoint: one outage must not keep its size for good. */
+/**
+ * The log is checkpointed when it reaches about 4 MB (pages of 4 KiB), and cut back to this after a checkpoint: one
+ * outage must not keep its size for good.
+ */
 const WAL_CHECKPOINT_PAGES = 1_000;
 const WAL_LIMIT_BYTES = 16 * 1024 * 1024;
 
@@ -25,9 +28,10 @@ export class DatabaseRefusedError extends Error {
 }
 
 /**
- * Sets what both databases of the bridge run with: what is committed survives a power cut, and the log has a bound. Then brings the schema up to
- * date: `migrations` has an entry a version, which is never edited once it was released; `PRAGMA user_version` says how many have run.
- * Throws DatabaseRefusedError, or SQLite's error when the file or the disk can't be used.
+ * Sets what both databases of the bridge run with: what is committed survives a power cut, and the log has a bound.
+ * Then brings the schema up to date: `migrations` has an entry a version, which is never edited once it was released;
+ * `PRAGMA user_version` says how many have run. Throws DatabaseRefusedError, or SQLite's error when the file or the
+ * disk can't be used.
  */
 export function setUpDatabase(db: SqliteDatabase, file: string, migrations: readonly string[]): void {
   for (const pragma of PRAGMAS) db.exec(`PRAGMA ${pragma}`);

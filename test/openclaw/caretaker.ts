@@ -3,9 +3,9 @@ import { once } from "node:events";
 import { MARK } from "./stragglers.ts";
 
 /**
- * Reads process groups from its standard input, one a line (an empty line: none), and remembers the last. When the input ends, because
- * it was closed or because its owner is dead, it kills that group. With a folder as its argument it kills whatever else is marked with
- * it (see stragglers.ts), and removes the folder.
+ * Reads process groups from its standard input, one a line (an empty line: none), and remembers the last. When the
+ * input ends, because it was closed or because its owner is dead, it kills that group. With a folder as its argument it
+ * kills whatever else is marked with it (see stragglers.ts), and removes the folder.
  */
 const SCRIPT = `
 group=
@@ -28,8 +28,9 @@ export type Caretaker = {
 };
 
 /**
- * Starts a caretaker, of the gateway of this folder if there is one. It is a shell of its own session, so that a signal to this process's group, such as
- * Ctrl-C, does not end it; the end of a pipe tells it that this process is gone, however it went.
+ * Starts a caretaker, of the gateway of this folder if there is one. It is a shell of its own session, so that a signal
+ * to this process's group, such as Ctrl-C, does not end it; the end of a pipe tells it that this process is gone,
+ * however it went.
  */
 export function startCaretaker(root = ""): Caretaker {
   const shell = spawn("/bin/sh", ["-c", SCRIPT, "caretaker", root], {
@@ -56,8 +57,8 @@ export function startCaretaker(root = ""): Caretaker {
 }
 
 /**
- * Has the child die with this process, however that ends: a child that outlives a killed test keeps its port, its locks and the CPU. It must lead
- * a group of its own (`detached`), which is killed as a whole.
+ * Has the child die with this process, however that ends: a child that outlives a killed test keeps its port, its locks
+ * and the CPU. It must lead a group of its own (`detached`), which is killed as a whole.
  */
 export function takeCareOf(child: ChildProcess): void {
   const caretaker = startCaretaker();

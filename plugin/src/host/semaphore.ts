@@ -7,7 +7,9 @@ export class Semaphore {
     this.#free = places;
   }
 
-  /** Runs `work` when there is a place for it. Rejects with what it rejects with, or if it was aborted before its turn. */
+  /**
+   * Runs `work` when there is a place for it. Rejects with what it rejects with, or if it was aborted before its turn.
+   */
   async run<Result>(work: () => Promise<Result>, signal: AbortSignal): Promise<Result> {
     if (this.#free > 0) this.#free -= 1;
     else await new Promise<void>((resolve) => this.#waiting.push(resolve));

@@ -30,8 +30,8 @@ export type CopiesOptions = {
 };
 
 /**
- * Copies the files of incomplete messages and makes the messages ready. What is to be copied is in the outbox, so that any
- * instance of the plugin can go on where another was stopped or killed.
+ * Copies the files of incomplete messages and makes the messages ready. What is to be copied is in the outbox, so that
+ * any instance of the plugin can go on where another was stopped or killed.
  */
 export class Copies {
   readonly #options: CopiesOptions;

@@ -80,7 +80,7 @@ function explain(error: unknown, file: string): Error {
   const detail = error instanceof Error ? error.message : String(error);
   if (code === "SQLITE_NOTADB" || code.startsWith("SQLITE_CORRUPT")) {
     return new StoreUnusableError(
-      `${file} is damaged (${detail}). Nothing was changed. Move the file away and restore a backup; the messages that the plugin still holds are sent again by themselves.`,
+      `${file} is damaged (${detail}). Nothing was changed. Move the file away and restore a backup; the messages that the plugin still has are sent again by themselves.`,
     );
   }
   if (code === "SQLITE_FULL" || code === "ENOSPC")
@@ -89,7 +89,7 @@ function explain(error: unknown, file: string): Error {
     return new StoreUnusableError(`${file} is locked by another program (${code}): end that, and start again`);
   if (code.startsWith("SQLITE_IOERR"))
     return new StoreUnusableError(
-      `the disk of ${file} fails, or is full (${code}): see the system's log. If the file is lost, restore a backup; the messages that the plugin still holds are sent again by themselves.`,
+      `the disk of ${file} fails, or is full (${code}): see the system's log. If the file is lost, restore a backup; the messages that the plugin still has are sent again by themselves.`,
     );
   return new StoreUnusableError(
     `${file} can't be opened (${code || detail}): check that BRIDGE_STATE_DIR exists and belongs to this user`,
