@@ -199,3 +199,15 @@ test("start and stop leave nothing open: a process that has done both three time
   expect(JSON.parse(stdout)).toEqual([]);
   expect(sidecar.connections).toBe(3);
 });
+
+test("an error of OpenClaw's is in the log with its numbers masked", async () => {
+  const { log, create } = await setUp();
+  const readConfig = () => {
+    throw new Error("no settings for +15550001001 or 120363000000000001@g.us");
+  };
+  create({ readConfig }).start();
+  await until("it is said", () => log.lines.some((line) => line.includes("no settings for")));
+  expect(log.lines.find((line) => line.includes("no settings for"))).toContain(
+    "no settings for +1555…01 or 1203…01@g.us",
+  );
+});

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { failpoint, LogThrottle } from "@hotbags/shared";
+import { failpoint, LogThrottle, reasonOf } from "@hotbags/shared";
 import { type Captured, captureDispatched, isWhatsApp } from "./capture/capture.ts";
 import { captureReceived, type ReceivedContext, type ReceivedEvent } from "./capture/message-received.ts";
 import type { DispatchContext } from "./capture/text.ts";
@@ -7,7 +7,7 @@ import { type Announcement, announce, onAnnounced } from "./host/announcement.ts
 import { BurstLog } from "./host/burst-log.ts";
 import { type LinkConfig, maxFileBytes, parseConfig } from "./host/config.ts";
 import { guarded } from "./host/guard.ts";
-import { type Log, line, reasonOf } from "./host/log.ts";
+import { type Log, line } from "./host/log.ts";
 import { INTAKE_LIMITS, Intake, type IntakeLimits } from "./intake/intake.ts";
 import type { ReceivedOnly } from "./intake/overflow-buffer.ts";
 import { type SentContext, type SentEvent, sentFrame } from "./link/frames.ts";

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { OMITTED } from "@hotbags/shared";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { takeCareOf } from "../../test/openclaw/caretaker.ts";
 import { Bridge } from "./bridge.ts";
 import { INTAKE_LIMITS } from "./intake/intake.ts";
 import { LINK_TIMING } from "./link/timing.ts";
@@ -16,7 +17,9 @@ import { directContext } from "./testing/messages.ts";
 import { ScratchSidecar, TOKEN } from "./testing/sidecar.ts";
 import { until } from "./testing/until.ts";
 
-/** A message with a file is on its way when the process is killed at this failpoint; the next process is given the rest. */
+/**
+ * A message with a file is on its way when the process is killed at this failpoint; the next process is given the rest.
+ */
 async function killAt(killedAt: string, prepare: (sidecar: ScratchSidecar) => void = () => {}) {
   const sidecar = await ScratchSidecar.start();
   prepare(sidecar);
@@ -24,7 +27,10 @@ async function killAt(killedAt: string, prepare: (sidecar: ScratchSidecar) => vo
   const bytes = randomBytes(1_000_000);
   const { path } = savedFile(stateDir, "a.jpg", bytes);
   const script = fileURLToPath(new URL("./testing/capture-file.ts", import.meta.url));
-  const child = spawn(process.execPath, [script, stateDir, sidecar.url, TOKEN, killedAt, path], { stdio: "inherit" });
+  const child = spawn(process.execPath, [script, stateDir, sidecar.url, TOKEN, killedAt, path], {
+    ...{ detached: true, stdio: "inherit" },
+  });
+  takeCareOf(child);
   await once(child, "exit");
   expect(child.signalCode).toBe("SIGKILL");
   const bridge = new Bridge({
@@ -96,7 +102,8 @@ describe("killed while a message with a file is on its way, at", () => {
     const { path } = savedFile(stateDir, "a.jpg", randomBytes(1_000));
     const script = fileURLToPath(new URL("./testing/capture-file.ts", import.meta.url));
     const args = [script, stateDir, sidecar.url, TOKEN, "copied:before-commit", path];
-    const child = spawn(process.execPath, args, { stdio: "inherit" });
+    const child = spawn(process.execPath, args, { detached: true, stdio: "inherit" });
+    takeCareOf(child);
     await once(child, "exit");
     rmSync(path);
     const bridge = new Bridge({
@@ -118,7 +125,10 @@ test("a disk that takes no more bytes costs the file, not the message", async ()
   const script = fileURLToPath(new URL("./testing/capture-file.ts", import.meta.url));
   const args = [process.execPath, script, stateDir, sidecar.url, TOKEN, "never", path];
   // The kernel lets this process write no file beyond 500 KiB, as a full disk would not.
-  const child = spawn("bash", ["-c", 'ulimit -f 500; exec "$@"', "limited", ...args], { stdio: "inherit" });
+  const child = spawn("bash", ["-c", 'ulimit -f 500; exec "$@"', "limited", ...args], {
+    ...{ detached: true, stdio: "inherit" },
+  });
+  takeCareOf(child);
   const ended = once(child, "exit");
   onTestFinished(async () => {
     child.kill("SIGKILL");

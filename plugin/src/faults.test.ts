@@ -7,6 +7,7 @@ import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
 import { WIRE_VERSION } from "@hotbags/shared";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { takeCareOf } from "../../test/openclaw/caretaker.ts";
 import { Bridge, type BridgeOptions } from "./bridge.ts";
 import { INTAKE_LIMITS } from "./intake/intake.ts";
 import { LINK_TIMING } from "./link/timing.ts";
@@ -29,8 +30,9 @@ test("a write that fails while a picture is in flight ends neither the gateway n
   const { path } = savedFile(stateDir, "a.jpg", randomBytes(1_000));
   const script = fileURLToPath(new URL("./testing/told.ts", import.meta.url));
   const gateway = spawn(process.execPath, [script, stateDir, sidecar.url, TOKEN], {
-    stdio: ["pipe", "pipe", "inherit"],
+    ...{ detached: true, stdio: ["pipe", "pipe", "inherit"] },
   });
+  takeCareOf(gateway);
   onTestFinished(() => void gateway.kill("SIGKILL"));
   const lines: string[] = [];
   createInterface({ input: gateway.stdout }).on("line", (line) => lines.push(line));

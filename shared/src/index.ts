@@ -1,4 +1,5 @@
 export { accountId, chatId, e164, groupId, maskAddress, transportSessionId } from "./address.ts";
+export { type Backoff, backoffMs } from "./backoff.ts";
 export {
   INBOUND_PATH,
   type OutgoingItem,
@@ -32,6 +33,9 @@ export {
   type Omitted,
   sha256,
 } from "./message.ts";
+export { reasonOf, safeReason } from "./reason.ts";
+export { DatabaseRefusedError, readPragma, setUpDatabase } from "./sqlite.ts";
+export { syncFolder } from "./sync-folder.ts";
 export { VERSION } from "./version.ts";
 export {
   describeIssues,

@@ -7,8 +7,9 @@ interface Uptime {
 }
 
 /**
- * Logs what lasts, or comes again and again, at most once in `everyMs` (Infinity: once until it is over), and never once an attempt: a bad
- * night must stay visible without filling the disk. The first time is at once, and so is what is something else than the last time, by `what`.
+ * Logs what lasts, or comes again and again, at most once in `everyMs` (Infinity: once until it is over), and never
+ * once an attempt: a bad night must stay visible without filling the disk. The first time is at once, and so is what is
+ * something else than the last time, by `what`.
  */
 export class LogThrottle {
   readonly #everyMs: number;

@@ -1,8 +1,8 @@
-import { LogThrottle } from "@hotbags/shared";
+import { type Backoff, LogThrottle } from "@hotbags/shared";
 import type { Logger } from "pino";
-import { type Backoff, Retries } from "./backoff.ts";
 import type { Clock } from "./clock.ts";
 import type { Rest } from "./lanes.ts";
+import { Retries } from "./retries.ts";
 import { type Store, StoreUnwritableError } from "./store/index.ts";
 
 /** What helps against a damaged page. */

@@ -5,8 +5,9 @@ import { until } from "../until.ts";
 import { crash, shop } from "./shop.ts";
 import { drawTable, type Row } from "./table.ts";
 
-// A failpoint before and after every commit and every effect on the outside. At each, a customer's message is on its way, the process is killed with
-// SIGKILL exactly there and started again, and the far ends tell what they saw: Hot Bags how many POSTs and messages, the phone how many replies.
+// A failpoint before and after every commit and every effect on the outside. At each, a customer's message is on its
+// way, the process is killed with SIGKILL exactly there and started again, and the far ends tell what they saw: Hot
+// Bags how many POSTs and messages, the phone how many replies.
 
 const GUARANTEES = fileURLToPath(new URL("../../docs/guarantees.md", import.meta.url));
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -21,6 +21,11 @@ export class Failpoint {
   /** The process dies when it comes to this failpoint the next time. Failpoints are named where they stand. */
   arm(failpoint: string): void {
     writeFileSync(this.#file, failpoint);
+  }
+
+  /** False once the process has come there. */
+  get isArmed(): boolean {
+    return readFileSync(this.#file, "utf8") !== "";
   }
 
   remove(): void {

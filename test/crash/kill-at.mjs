@@ -1,5 +1,5 @@
-// Preloaded into a process under test (--import): kills it with SIGKILL exactly at the failpoint that the file named in HOTBAGS_CRASH_FILE asks for.
-// A kill empties the file, so that the next run lives.
+// Preloaded into a process under test (--import): kills it with SIGKILL exactly at the failpoint that the file named in
+// HOTBAGS_CRASH_FILE asks for. A kill empties the file, so that the next run lives.
 import { subscribe } from "node:diagnostics_channel";
 import { readFileSync, writeFileSync } from "node:fs";
 import { StatementSync } from "node:sqlite";

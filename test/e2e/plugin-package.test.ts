@@ -125,7 +125,9 @@ test("plugins inspect, plugins doctor and plugins list show it loaded, without a
   ]);
 });
 
-/** What it says of any gateway that has no model, no paired devices and no address but loopback, as ours is meant to be. */
+/**
+ * What it says of any gateway that has no model, no paired devices and no address but loopback, as ours is meant to be.
+ */
 const OPENCLAWS_OWN = [
   "warning core/doctor/codex-session-routes agents.defaults.model",
   "warning core/doctor/node-hosting-preconditions gateway.bind",

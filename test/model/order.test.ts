@@ -16,9 +16,9 @@ import { PluginConnection } from "../../sidecar/src/intake/plugin-connection.ts"
 import { openLog } from "../../sidecar/src/log.ts";
 import { openStore } from "../../sidecar/src/store/index.ts";
 
-// Random histories of both ends of the wire: the plugin's outbox and delivery, the sidecar's connection and store. Only the wire between them is the
-// test's: frames arrive when the history says so, and so do files. However the sidecar's disk fails and files get lost, the messages of a chat
-// reach its store in the order in which they were captured.
+// Random histories of both ends of the wire: the plugin's outbox and delivery, the sidecar's connection and store. Only
+// the wire between them is the test's: frames arrive when the history says so, and so do files. However the sidecar's
+// disk fails and files get lost, the messages of a chat reach its store in the order in which they were captured.
 
 const CHATS = 3;
 /** Fewer than there are chats, so that some have to wait. */

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { takeCareOf } from "../openclaw/caretaker.ts";
 
 const CLI = fileURLToPath(new URL("../../sidecar/dist/cli.js", import.meta.url));
 
@@ -11,7 +12,7 @@ const PATIENCE_MS = 20_000;
 /** One line of the sidecar's log. */
 export type LogLine = Record<string, unknown> & { level?: string; msg?: string };
 
-/** The real sidecar, `hotbags serve`, as a process of its own. */
+/** The real sidecar, `hotbags serve`, as a process of its own. It does not outlive this one, however this one ends. */
 export class SidecarProcess {
   readonly lines: LogLine[] = [];
   #environment: Record<string, string>;
@@ -45,7 +46,8 @@ export class SidecarProcess {
     const { PATH = "", NODE_COMPILE_CACHE } = process.env;
     const env = { PATH, ...(NODE_COMPILE_CACHE && { NODE_COMPILE_CACHE }), ...this.#environment };
     const [program, args] = this.#command();
-    const child = spawn(program, args, { env, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(program, args, { env, detached: true, stdio: ["ignore", "pipe", "pipe"] });
+    takeCareOf(child);
     this.#child = child;
     const closed = once(child, "close") as Promise<[number | null, NodeJS.Signals | null]>;
     this.#closed = closed;

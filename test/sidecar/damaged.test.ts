@@ -5,20 +5,20 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openGateway } from "../../sidecar/src/gateway/index.ts";
 import { openLog } from "../../sidecar/src/log.ts";
 import { HotBags as HotBagsClient } from "../../sidecar/src/relay/hotbags.ts";
-import { RELAY_DEFAULTS, Relay } from "../../sidecar/src/relay/relay.ts";
+import { Relay } from "../../sidecar/src/relay/relay.ts";
 import { Replies } from "../../sidecar/src/replies/replies.ts";
 import { openStore, type Store } from "../../sidecar/src/store/index.ts";
 import { GATEWAY_TOKEN, ScriptedGateway } from "../gateway/scripted-gateway.ts";
 import { type HotBags, startHotBags } from "../hotbags/index.ts";
 import { SimulatedClock } from "../simulated-clock.ts";
 import { until } from "../until.ts";
+import { BEARER_TOKEN } from "./built-sidecar.ts";
 import { damage } from "./damage.ts";
+import { ANNA, BEN, messageOf } from "./message.ts";
+import { clientOptions } from "./real-relay.ts";
 
 // A disk that gives back one page of the database as rubbish: what was on it is lost, and nothing else.
 
-const TOKEN = "bearer-of-the-test";
-const ANNA = "+15550001001";
-const BEN = "+15550001002";
 /** So long that its row needs pages of its own. */
 const long = (word: string) => `${word} `.repeat(12_000 / (word.length + 1));
 
@@ -36,16 +36,7 @@ afterEach(() => {
   rmSync(dir, { recursive: true });
 });
 
-const message = (id: string, chat: string, text: string) => ({
-  account_id: "default",
-  message_id: id,
-  chat_id: chat,
-  from: ANNA,
-  text,
-  media: [],
-  timestamp: "2026-03-01T12:00:00.000Z",
-  raw: {},
-});
+const message = (id: string, chat: string, text: string) => messageOf(id, chat, { text });
 
 /** Closes the store, damages a page, and opens it again. */
 function damaged(...[table, options]: [table: string, options: Parameters<typeof damage>[2]]) {
@@ -90,7 +81,7 @@ describe("on the way to Hot Bags", () => {
   let lines: Line[];
 
   beforeEach(async () => {
-    hotbags = await startHotBags({ token: TOKEN });
+    hotbags = await startHotBags({ token: BEARER_TOKEN });
   });
   afterEach(async () => {
     await relay?.stop();
@@ -101,14 +92,7 @@ describe("on the way to Hot Bags", () => {
   function startRelay() {
     const { log, lines: written } = openTestLog();
     lines = written;
-    client = new HotBagsClient({
-      baseUrl: new URL(hotbags.url),
-      bearerToken: TOKEN,
-      hmacSecret: null,
-      timeoutMs: 60_000,
-      maxRetryAfterMs: RELAY_DEFAULTS.backoff.maxMs,
-      connections: RELAY_DEFAULTS.concurrency,
-    });
+    client = new HotBagsClient(clientOptions(hotbags.url));
     relay = new Relay({ store, hotbags: client, clock, timers: clock, log, random: () => 0.5, onCommands: () => {} });
     relay.start();
   }

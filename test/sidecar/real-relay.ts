@@ -1,11 +1,10 @@
-import { type Clock, systemClock } from "../../sidecar/src/clock.ts";
+import { type Clock, systemClock, type Timers } from "../../sidecar/src/clock.ts";
 import { openLog } from "../../sidecar/src/log.ts";
 import { HotBags as HotBagsClient, type HotBagsOptions } from "../../sidecar/src/relay/hotbags.ts";
-import { Relay, type RelayOptions } from "../../sidecar/src/relay/relay.ts";
+import { RELAY_DEFAULTS, Relay, type RelayOptions } from "../../sidecar/src/relay/relay.ts";
 import { type Accepted, openStore, type Store } from "../../sidecar/src/store/index.ts";
-
-export const TOKEN = "bearer-of-the-test";
-export const ANNA = "+15550001001";
+import { BEARER_TOKEN } from "./built-sidecar.ts";
+import { ANNA, messageOf } from "./message.ts";
 
 /** What no attempt takes on the busiest machine, ms. */
 const PATIENCE_MS = 20_000;
@@ -44,26 +43,34 @@ export interface RealRelayOptions {
   options?: Partial<RelayOptions>;
   bearerToken?: string;
   clock?: Clock;
+  timers?: Timers;
+  random?: () => number;
 }
 
-export function startRelay(settings: RealRelayOptions): RealRelay {
-  const { dir, url, options = {}, bearerToken = TOKEN, clock = systemClock } = settings;
-  const lines: Record<string, unknown>[] = [];
-  const log = openLog("info", { write: (line: string) => void lines.push(JSON.parse(line)) });
-  const store = openStore(dir, clock);
-  const http: HotBagsOptions = {
+/** The HTTP client's options for a double of Hot Bags. */
+export function clientOptions(url: string, bearerToken = BEARER_TOKEN): HotBagsOptions {
+  return {
     baseUrl: new URL(url),
     bearerToken,
     hmacSecret: null,
     timeoutMs: PATIENCE_MS,
-    maxRetryAfterMs: 900_000,
-    connections: 8,
+    maxRetryAfterMs: RELAY_DEFAULTS.backoff.maxMs,
+    connections: RELAY_DEFAULTS.concurrency,
   };
+}
+
+export function startRelay(settings: RealRelayOptions): RealRelay {
+  const { dir, url, options = {}, bearerToken = BEARER_TOKEN } = settings;
+  const { clock = systemClock, timers, random = Math.random } = settings;
+  const lines: Record<string, unknown>[] = [];
+  const log = openLog("info", { write: (line: string) => void lines.push(JSON.parse(line)) });
+  const store = openStore(dir, clock);
+  const http = clientOptions(url, bearerToken);
   const client = new HotBagsClient(http);
   const commandChats: number[] = [];
   const onCommands = (chat: number) => void commandChats.push(chat);
   const relay = new Relay(
-    { store, hotbags: client, clock, log, random: Math.random, onCommands },
+    { store, hotbags: client, clock, timers, log, random, onCommands },
     { ...OPTIONS, ...options },
   );
   relay.start();
@@ -75,16 +82,7 @@ export function startRelay(settings: RealRelayOptions): RealRelay {
     lines,
     commandChats,
     async takeIn(id, chat = ANNA) {
-      const accepted = await store.messages.accept({
-        account_id: "default",
-        message_id: id,
-        chat_id: chat,
-        from: ANNA,
-        text: id,
-        media: [],
-        timestamp: "2026-03-01T12:00:00.000Z",
-        raw: {},
-      });
+      const accepted = await store.messages.accept(messageOf(id, chat));
       relay.offer(accepted.chat);
       return accepted;
     },

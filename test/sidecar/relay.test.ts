@@ -8,9 +8,9 @@ import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vit
 import type { Clock } from "../../sidecar/src/clock.ts";
 import { type HotBags, startHotBags } from "../hotbags/index.ts";
 import { until } from "../until.ts";
-import { ANNA, type RealRelay, type RealRelayOptions, startRelay, TOKEN } from "./real-relay.ts";
-
-const BEN = "+15550001002";
+import { BEARER_TOKEN } from "./built-sidecar.ts";
+import { ANNA, BEN } from "./message.ts";
+import { type RealRelay, type RealRelayOptions, startRelay } from "./real-relay.ts";
 
 let dir: string;
 let hotbags: HotBags;
@@ -18,7 +18,7 @@ let running: RealRelay;
 
 beforeEach(async () => {
   dir = mkdtempSync(join(tmpdir(), "hotbags-relay-"));
-  hotbags = await startHotBags({ token: TOKEN });
+  hotbags = await startHotBags({ token: BEARER_TOKEN });
   running = startRelay({ dir, url: hotbags.url });
 });
 afterEach(async () => {
@@ -212,5 +212,5 @@ it("writes no text, token or whole number into its log", async () => {
   await settled(1);
   const written = JSON.stringify(running.lines);
   expect(running.lines.length).toBeGreaterThan(2);
-  for (const secret of ["secret", TOKEN, ANNA, "welcome"]) expect(written).not.toContain(secret);
+  for (const secret of ["secret", BEARER_TOKEN, ANNA, "welcome"]) expect(written).not.toContain(secret);
 });

@@ -10,12 +10,11 @@ import { openStore, type Store } from "../../sidecar/src/store/index.ts";
 import { type Answer, CONNECTED, GATEWAY_TOKEN, ScriptedGateway, type Sent } from "../gateway/scripted-gateway.ts";
 import { SimulatedClock } from "../simulated-clock.ts";
 import { until } from "../until.ts";
+import { ANNA, BEN, messageOf } from "./message.ts";
 
 // What waits on the way to WhatsApp, for what, and how long: the real store and the real link to a gateway that
 // answers as the test says, by a clock that the test moves.
 
-const ANNA = "+15550001001";
-const BEN = "+15550001002";
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
@@ -93,16 +92,7 @@ let ids = 0;
 /** Hot Bags answers a message of the chat with these texts. Resolves with the ids of the commands. */
 async function answered(store: Store, chatId: string, texts: string[]) {
   const id = `m${++ids}`;
-  const { seq, chat } = await store.messages.accept({
-    account_id: "default",
-    message_id: id,
-    chat_id: chatId,
-    from: ANNA,
-    text: "hello",
-    media: [],
-    timestamp: "2026-03-01T12:00:00.000Z",
-    raw: {},
-  });
+  const { seq, chat } = await store.messages.accept(messageOf(id, chatId));
   const commands = texts.map((text, n) => ({
     commandId: `${id}-${n}`,
     type: "send_text",

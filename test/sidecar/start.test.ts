@@ -1,34 +1,27 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { fileURLToPath } from "node:url";
+import { afterEach, beforeEach, expect, it, onTestFinished } from "vitest";
 import { freePort } from "../hotbags/port.ts";
 import { SidecarProcess } from "../shop/sidecar-process.ts";
 import { until } from "../until.ts";
+import { BuiltSidecar } from "./built-sidecar.ts";
 
-let dir: string;
-let environment: Record<string, string>;
+let built: BuiltSidecar;
 const started: SidecarProcess[] = [];
 
 beforeEach(async () => {
-  dir = mkdtempSync(join(tmpdir(), "hotbags-start-"));
-  environment = {
-    HOTBAGS_BASE_URL: `http://127.0.0.1:${await freePort()}`,
-    HOTBAGS_BEARER_TOKEN: "a-secret-bearer",
-    OPENCLAW_GATEWAY_URL: `ws://127.0.0.1:${await freePort()}`,
-    OPENCLAW_GATEWAY_TOKEN: "a-secret-gateway-token",
-    BRIDGE_LISTEN: `127.0.0.1:${await freePort()}`,
-    BRIDGE_TOKEN: "a-secret-bridge-token",
-    BRIDGE_STATE_DIR: dir,
-  };
+  built = await BuiltSidecar.prepare();
 });
 afterEach(async () => {
   for (const sidecar of started.splice(0)) await sidecar.stop();
-  rmSync(dir, { recursive: true });
+  await built.close();
 });
 
 function sidecar(changes: Record<string, string> = {}) {
-  const process = new SidecarProcess({ ...environment, ...changes });
+  const process = new SidecarProcess({ ...built.env, ...changes });
   started.push(process);
   return process;
 }
@@ -51,7 +44,7 @@ it("refuses to be the second one on its state, and leaves the first one alone", 
 
 it("refuses an address that is taken", async () => {
   await sidecar().start();
-  const elsewhere = join(dir, "elsewhere");
+  const elsewhere = join(built.dir, "elsewhere");
   await expect(sidecar({ BRIDGE_STATE_DIR: elsewhere }).start()).rejects.toThrow(/code 78.*EADDRINUSE.*BRIDGE_LISTEN/);
 });
 
@@ -59,7 +52,7 @@ it("refuses a damaged database with what to do, and does not touch it", async ()
   const first = sidecar();
   await first.start();
   await first.stop();
-  writeFileSync(join(dir, "bridge.sqlite"), Buffer.alloc(64 * 1024, "not a database "));
+  writeFileSync(join(built.dir, "bridge.sqlite"), Buffer.alloc(64 * 1024, "not a database "));
   await expect(sidecar().start()).rejects.toThrow(/code 78.*damaged.*restore a backup/);
 });
 
@@ -73,4 +66,25 @@ it("names every setting that is missing, and shows none that is there", async ()
     /code 78.*HOTBAGS_BASE_URL: is not set.*OPENCLAW_GATEWAY_TOKEN: is not set.*BRIDGE_TOKEN: must be at least 16/,
   );
   expect(refusal).not.toMatch(/a-secret|short/);
+});
+
+// Not of the sidecar: of the tests that start it.
+it.each(["SIGTERM", "SIGKILL"] as const)("ends when who started it in a test ends by %s", async (signal) => {
+  const script = fileURLToPath(new URL("../shop/sidecar-owner.child.ts", import.meta.url));
+  const owner = spawn(process.execPath, [script, JSON.stringify(built.env)], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  onTestFinished(() => void owner.kill("SIGKILL"));
+  const [pid] = (await once(owner.stdout, "data")).map(Number);
+  const isAlive = () => {
+    try {
+      return process.kill(pid ?? 0, 0);
+    } catch {
+      return false;
+    }
+  };
+  expect(pid).toBeGreaterThan(0);
+  expect(isAlive()).toBe(true);
+  owner.kill(signal);
+  await until("the sidecar has ended", () => !isAlive());
 });

@@ -1,47 +1,24 @@
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
 import { get, type IncomingMessage, request } from "node:http";
 import { connect, type Socket } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { MAX_CONNECTIONS } from "../../sidecar/src/intake/listener.ts";
-import { freePort } from "../hotbags/port.ts";
-import { SidecarProcess } from "../shop/sidecar-process.ts";
 import { until } from "../until.ts";
-import { connectPlugin } from "./plugin-connection.ts";
+import { BRIDGE_TOKEN, BuiltSidecar } from "./built-sidecar.ts";
+import { messageOf } from "./message.ts";
 
 // Processes of this machine that have no token and keep connections open, against the real sidecar.
 
-const BRIDGE_TOKEN = "bridge-token-of-the-unauthenticated-test";
-const ANNA = "+15550001001";
-
-let dir: string;
-let port: number;
-let sidecar: SidecarProcess;
+let sidecar: BuiltSidecar;
 const crowded = new Set<Socket>();
 
 beforeEach(async () => {
-  dir = mkdtempSync(join(tmpdir(), "hotbags-unauthenticated-"));
-  port = await freePort();
-  // Neither Hot Bags nor a gateway is there.
-  const nowhere = await freePort();
-  sidecar = new SidecarProcess({
-    HOTBAGS_BASE_URL: `http://127.0.0.1:${nowhere}`,
-    HOTBAGS_BEARER_TOKEN: "bearer",
-    OPENCLAW_GATEWAY_URL: `ws://127.0.0.1:${nowhere}`,
-    OPENCLAW_GATEWAY_TOKEN: "gateway",
-    BRIDGE_LISTEN: `127.0.0.1:${port}`,
-    BRIDGE_TOKEN,
-    BRIDGE_STATE_DIR: dir,
-  });
-  await sidecar.start();
+  sidecar = await BuiltSidecar.start();
 });
 afterEach(async () => {
   for (const client of crowded) client.destroy();
-  await sidecar.stop();
-  rmSync(dir, { recursive: true });
+  await sidecar.close();
 });
 
 /** What a client without the token says after it has connected, and then nothing more. */
@@ -58,7 +35,7 @@ const SAYS = {
 /** Connects that often, and resolves when all have been connected. Whether they still are is for the sidecar to say. */
 async function crowd(number: number, says: string): Promise<void> {
   const connected = Array.from({ length: number }, async () => {
-    const client = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+    const client = connect({ port: sidecar.port, host: "127.0.0.1", allowHalfOpen: true });
     crowded.add(client);
     client.on("error", () => client.destroy());
     client.on("close", () => crowded.delete(client));
@@ -72,22 +49,23 @@ async function crowd(number: number, says: string): Promise<void> {
 
 /** On a connection of its own, as `curl` does. */
 async function askHealth(): Promise<number | undefined> {
-  const [response] = (await once(get({ port, host: "127.0.0.1", path: "/health", agent: false }), "response")) as [
-    IncomingMessage,
-  ];
+  const [response] = (await once(
+    get({ port: sidecar.port, host: "127.0.0.1", path: "/health", agent: false }),
+    "response",
+  )) as [IncomingMessage];
   response.resume();
   return response.statusCode;
 }
 
 describe.each([MAX_CONNECTIONS, 500])("%i connections without a token", (number) => {
   it.each(Object.keys(SAYS) as (keyof typeof SAYS)[])("that say %s keep nobody else out", async (what) => {
-    const before = await connectPlugin(port, BRIDGE_TOKEN);
+    const before = await sidecar.connect();
     await crowd(number, SAYS[what]);
     // 503 is the answer: there is no gateway.
     expect(await askHealth()).toBe(503);
-    const again = await connectPlugin(port, BRIDGE_TOKEN);
-    expect(await again.handIn("A", ANNA)).toMatchObject({ type: "ack" });
-    expect(await before.handIn("B", ANNA)).toMatchObject({ type: "ack" });
+    const again = await sidecar.connect();
+    expect(await again.handIn(messageOf("A"))).toMatchObject({ type: "ack" });
+    expect(await before.handIn(messageOf("B"))).toMatchObject({ type: "ack" });
     for (const { socket } of [before, again]) socket.terminate();
   });
 });
@@ -95,7 +73,7 @@ describe.each([MAX_CONNECTIONS, 500])("%i connections without a token", (number)
 it("a file that is coming in goes on while others crowd in", async () => {
   const bytes = randomBytes(100_000);
   const upload = request({
-    ...{ port, host: "127.0.0.1", agent: false, method: "PATCH" },
+    ...{ port: sidecar.port, host: "127.0.0.1", agent: false, method: "PATCH" },
     path: `/media/${createHash("sha256").update(bytes).digest("hex")}`,
     headers: {
       authorization: `Bearer ${BRIDGE_TOKEN}`,
@@ -116,7 +94,7 @@ it("a file that is coming in goes on while others crowd in", async () => {
 
 async function fileOffset(path: string): Promise<number> {
   const headers = { authorization: `Bearer ${BRIDGE_TOKEN}` };
-  const response = await fetch(`http://127.0.0.1:${port}${path}`, { method: "HEAD", headers });
+  const response = await fetch(`http://127.0.0.1:${sidecar.port}${path}`, { method: "HEAD", headers });
   return Number(response.headers.get("upload-offset") ?? 0);
 }
 

@@ -3,19 +3,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { openLog } from "../../sidecar/src/log.ts";
-import { HotBags as HotBagsClient } from "../../sidecar/src/relay/hotbags.ts";
-import { RELAY_DEFAULTS, Relay, type RelayOptions } from "../../sidecar/src/relay/relay.ts";
-import { openStore, type Store } from "../../sidecar/src/store/index.ts";
+import { RELAY_DEFAULTS, type RelayOptions } from "../../sidecar/src/relay/relay.ts";
 import { type HotBags, type Message, startHotBags } from "../hotbags/index.ts";
 import { SimulatedClock } from "../simulated-clock.ts";
 import { until } from "../until.ts";
+import { BEARER_TOKEN } from "./built-sidecar.ts";
+import { ANNA, BEN } from "./message.ts";
+import { type RealRelay, startRelay } from "./real-relay.ts";
 
 // What waits on the way to Hot Bags, for what, and how long: as in production, by a clock that the test moves.
 
-const TOKEN = "bearer-of-the-test";
-const ANNA = "+15550001001";
-const BEN = "+15550001002";
 const CARA = "+15550001003";
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60_000;
@@ -25,61 +22,35 @@ const ALWAYS = Number.POSITIVE_INFINITY;
 let dir: string;
 let clock: SimulatedClock;
 let hotbags: HotBags;
-let client: HotBagsClient;
-let store: Store;
-let relay: Relay;
+let running: RealRelay;
 /** What jitter makes of the next waits, as a part of their bound; in the end the last one, for ever. */
 let jitter: number[];
 
 beforeEach(async () => {
   dir = mkdtempSync(join(tmpdir(), "hotbags-waits-"));
   clock = new SimulatedClock();
-  hotbags = await startHotBags({ token: TOKEN });
-  client = new HotBagsClient({
-    baseUrl: new URL(hotbags.url),
-    bearerToken: TOKEN,
-    hmacSecret: null,
-    timeoutMs: 60_000,
-    maxRetryAfterMs: RELAY_DEFAULTS.backoff.maxMs,
-    connections: RELAY_DEFAULTS.concurrency,
-  });
-  store = openStore(dir, clock);
+  hotbags = await startHotBags({ token: BEARER_TOKEN });
   jitter = [0.5];
-  relay = start();
+  running = start();
 });
 afterEach(async () => {
-  await client.close();
-  await relay.stop();
-  store.close();
+  // What hangs ends here.
+  await running.client.close();
+  await running.stop();
   await hotbags.close();
   rmSync(dir, { recursive: true });
 });
 
 function start(options: Partial<RelayOptions> = {}) {
   const random = () => (jitter.length > 1 ? jitter.shift() : jitter[0]) ?? 0;
-  const log = openLog("silent");
-  const parts = { store, hotbags: client, clock, timers: clock, log, random, onCommands: () => {} };
-  const started = new Relay(parts, { ...RELAY_DEFAULTS, ...options });
-  started.start();
-  return started;
-}
-
-async function takeIn(id: string, chat = ANNA) {
-  const accepted = await store.messages.accept({
-    account_id: "default",
-    message_id: id,
-    chat_id: chat,
-    from: ANNA,
-    text: id,
-    media: [],
-    timestamp: "2026-03-01T12:00:00.000Z",
-    raw: {},
+  return startRelay({
+    ...{ dir, url: hotbags.url, clock, timers: clock, random },
+    options: { ...RELAY_DEFAULTS, ...options },
   });
-  relay.offer(accepted.chat);
-  return accepted;
 }
 
-const idle = () => until("nothing is under way", () => relay.status.underWay === 0);
+const takeIn: RealRelay["takeIn"] = (...args) => running.takeIn(...args);
+const idle = () => until("nothing is under way", () => running.relay.status.underWay === 0);
 
 /** Takes one in and waits for the outcome of all that this sets going. */
 async function settle(id: string, chat = ANNA) {
@@ -126,9 +97,9 @@ describe("a failing head", () => {
   it("is a dead letter after the time that it says was spent retrying, and its chat goes on in order", async () => {
     hotbags.faultFor(is("bad"), { status: 500 }, ALWAYS);
     jitter = [0.999];
-    await relay.stop();
+    await running.stop();
     // It is this message alone that fails, and nobody is asked on behalf of all.
-    relay = start({ breakerThreshold: ALWAYS });
+    running = start({ breakerThreshold: ALWAYS });
     const begun = clock.uptimeMs();
     await settle("bad");
     for (let n = 0; row("bad")["state"] === "pending"; n++) {
@@ -153,13 +124,13 @@ describe("a failing head", () => {
     await settle("bad");
     for (const ms of [500, 1_000, 2_000, 4_000]) await pass(ms);
     // Five failures in a row: the breaker is open, and the head waits for 8 s.
-    expect(relay.status.breakerOpen).toBe(true);
+    expect(running.relay.status.breakerOpen).toBe(true);
     const before = attemptsFor("bad");
     hotbags.next({ status: 503 }, { status: 503 });
     await takeIn("asks", BEN);
     await until("Hot Bags is well again", async () => {
       await pass(100);
-      return !relay.status.breakerOpen;
+      return !running.relay.status.breakerOpen;
     });
     expect(attemptsFor("asks")).toBeGreaterThan(1);
     for (let n = 0; n < 10; n++) await settle(`behind-${n}`);
@@ -174,12 +145,12 @@ it("Hot Bags is found to be well again soon, also where all that waits has a lon
   const lift = hotbags.faultFor(() => true, { status: 500 }, ALWAYS);
   await settle("waits");
   for (const seconds of [1, 2, 4, 8]) await pass(seconds * SECOND_MS);
-  expect(relay.status.breakerOpen).toBe(true);
+  expect(running.relay.status.breakerOpen).toBe(true);
   await pass(HOUR_MS);
   expect(row("waits")["attempts"]).toBeLessThan(15);
   lift();
   await pass(MINUTE_MS);
-  expect(relay.status.breakerOpen).toBe(false);
+  expect(running.relay.status.breakerOpen).toBe(false);
   expect(row("waits")["state"]).toBe("delivered");
 });
 
@@ -241,9 +212,9 @@ describe("detached messages", () => {
     const before = attemptsFor("bad");
     hotbags.faultFor(is("asks"), { status: 429, retryAfter: 1 });
     await settle("asks", BEN);
-    expect(relay.status.breakerOpen).toBe(true);
+    expect(running.relay.status.breakerOpen).toBe(true);
     await pass(2 * SECOND_MS);
-    expect(relay.status.breakerOpen).toBe(false);
+    expect(running.relay.status.breakerOpen).toBe(false);
     await settle("younger", CARA);
     expect(attemptsFor("bad")).toBe(before);
     await pass(256 * SECOND_MS);

@@ -105,7 +105,8 @@ export function assemble(facts: Facts, nowMs: number): Captured {
     ok: false,
     account,
     chat,
-    // Without an id of its own the content is the id, so that a second dispatch of the same message makes no second dead letter.
+    // Without an id of its own the content is the id, so that a second dispatch of the same message makes no second
+    // dead letter.
     messageId:
       typeof facts.messageId === "string" && facts.messageId !== "" ? facts.messageId.slice(0, 256) : digest(evidence),
     reason: describeIssues(parsed.error),

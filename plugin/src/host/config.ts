@@ -1,4 +1,4 @@
-import { MAX_FILE_BYTES } from "@hotbags/shared";
+import { isLoopback, MAX_FILE_BYTES } from "@hotbags/shared";
 import * as z from "zod";
 
 /** Where the sidecar listens unless the operator says otherwise (its `BRIDGE_LISTEN`). */
@@ -11,8 +11,6 @@ const DEFAULT_MAX_FILE_BYTES = 32 * 1024 * 1024;
 export type LinkConfig = { url: string; token: string };
 
 export type ParsedConfig = { ok: true; config: LinkConfig } | { ok: false; reason: string };
-
-const LOOPBACK = /^(127\.\d{1,3}\.\d{1,3}\.\d{1,3}|localhost|\[::1\])$/;
 
 const sidecarUrl = z
   .string("must be text")
@@ -78,5 +76,5 @@ function dialable(text: string): string | undefined {
     return /^unix:\/[^:?#]+$/.test(text) ? `ws+unix:${text.slice("unix:".length)}:/` : undefined;
   const url = URL.parse(text);
   if (url === null || url.protocol !== "ws:" || url.username !== "" || url.password !== "") return undefined;
-  return LOOPBACK.test(url.hostname) ? url.href : undefined;
+  return isLoopback(url.hostname) ? url.href : undefined;
 }

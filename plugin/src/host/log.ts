@@ -25,9 +25,3 @@ export function line(about: About, whatHappened: string): string {
 function printable(id: string): string {
   return id.replace(/[^\x21-\x7e]/g, "?").slice(0, 128);
 }
-
-/** What an exception says, without its stack, in one line of at most 300 characters. */
-export function reasonOf(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
-  return text.replace(/\s+/g, " ").slice(0, 300);
-}

@@ -1,8 +1,9 @@
 import { rm } from "node:fs/promises";
 import { setTimeout as after } from "node:timers/promises";
-import { failpoint, type InboundMessage, LogThrottle, type MediaItem, OMITTED } from "@hotbags/shared";
+import { failpoint, type InboundMessage, LogThrottle, type MediaItem, OMITTED, reasonOf } from "@hotbags/shared";
 import { guarded } from "../host/guard.ts";
-import { type Log, line, reasonOf } from "../host/log.ts";
+import { type Log, line } from "../host/log.ts";
+import { Semaphore } from "../host/semaphore.ts";
 import type { MediaFolder } from "../outbox/media-folder.ts";
 import type { Completed, Outbox, Row } from "../outbox/outbox.ts";
 import { type Copied, copyFile } from "./copy.ts";
@@ -29,15 +30,14 @@ export type CopiesOptions = {
 };
 
 /**
- * Copies the files of incomplete messages and makes the messages ready. What is to be copied is in the outbox, so that any
- * instance of the plugin can go on where another was stopped or killed.
+ * Copies the files of incomplete messages and makes the messages ready. What is to be copied is in the outbox, so that
+ * any instance of the plugin can go on where another was stopped or killed.
  */
 export class Copies {
   readonly #options: CopiesOptions;
   readonly #settling = new Map<number, Promise<void>>();
-  readonly #queue: (() => void)[] = [];
+  readonly #semaphore = new Semaphore(MAX_COPIES);
   readonly #logThrottle = new LogThrottle();
-  #copying = 0;
   #reservedBytes = 0;
   #stopping = new AbortController();
   #isStopped = false;
@@ -133,19 +133,9 @@ export class Copies {
 
   async #copy(source: string | null, folder: MediaFolder, reserve: (bytes: number) => boolean, signal: AbortSignal) {
     if (source === null) return undefined;
-    await this.#turn();
-    try {
-      const { inbound, maxFileBytes } = this.#options;
-      return await copyFile(source, { inbound, folder, maxFileBytes: maxFileBytes(), reserve, signal });
-    } finally {
-      this.#copying -= 1;
-      this.#queue.shift()?.();
-    }
-  }
-
-  async #turn(): Promise<void> {
-    while (this.#copying >= MAX_COPIES) await new Promise<void>((resolve) => this.#queue.push(resolve));
-    this.#copying += 1;
+    const { inbound, maxFileBytes } = this.#options;
+    const copy = () => copyFile(source, { inbound, folder, maxFileBytes: maxFileBytes(), reserve, signal });
+    return this.#semaphore.run(copy, signal);
   }
 
   #reserve(bytes: number): boolean {

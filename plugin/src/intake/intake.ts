@@ -1,7 +1,7 @@
-import { failpoint, LogThrottle } from "@hotbags/shared";
+import { failpoint, LogThrottle, reasonOf } from "@hotbags/shared";
 import { type Captured, keyOf } from "../capture/capture.ts";
 import { guarded } from "../host/guard.ts";
-import { type About, type Log, line, reasonOf } from "../host/log.ts";
+import { type About, type Log, line } from "../host/log.ts";
 import { type Outbox, OutboxFullError } from "../outbox/outbox.ts";
 import { Copies, type CopiesOptions } from "./copies.ts";
 import { Deadlines } from "./deadlines.ts";
@@ -55,7 +55,8 @@ export type FileOptions = Pick<CopiesOptions, "inbound" | "maxFileBytes" | "maxM
  * Brings captured messages into the outbox, and survives an outbox that cannot be written: then they wait in bounded
  * memory, in order, the alarm is raised, and the hooks wait for a while so that OpenClaw keeps owning the messages.
  *
- * A message with files is written first, which gives it its place in its chat, and is incomplete there until they are copied.
+ * A message with files is written first, which gives it its place in its chat, and is incomplete there until they are
+ * copied.
  */
 export class Intake {
   readonly #openOutbox: () => Outbox;
@@ -101,8 +102,8 @@ export class Intake {
   }
 
   /**
-   * Takes over the incomplete messages that nobody waits for: of an instance that was killed, or that was replaced while
-   * OpenClaw still called its hooks. To be called now and then.
+   * Takes over the incomplete messages that nobody waits for: of an instance that was killed, or that was replaced
+   * while OpenClaw still called its hooks. To be called now and then.
    */
   adoptIncomplete(): void {
     const outbox = this.outbox();
@@ -128,8 +129,8 @@ export class Intake {
 
   /**
    * Resolves when the message and its files are on disk. If the disk fails: when the hook has waited long enough.
-   * `receivedOnly` is set for what only `message_received` has seen: it waits for the complete capture, but not for ever. Never
-   * rejects.
+   * `receivedOnly` is set for what only `message_received` has seen: it waits for the complete capture, but not for
+   * ever. Never rejects.
    */
   async store(captured: Captured, receivedOnly?: ReceivedOnly): Promise<void> {
     if (!captured.ok) {

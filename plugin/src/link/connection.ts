@@ -1,8 +1,8 @@
-import { LogThrottle, MAX_CREDIT, parseFrame, type SidecarFrame, sidecarFrame } from "@hotbags/shared";
+import { LogThrottle, MAX_CREDIT, parseFrame, reasonOf, type SidecarFrame, sidecarFrame } from "@hotbags/shared";
 import type { WebSocket } from "ws";
 import type { LinkConfig } from "../host/config.ts";
 import { guarded } from "../host/guard.ts";
-import { type Log, line, reasonOf } from "../host/log.ts";
+import { type Log, line } from "../host/log.ts";
 import type { Outbox } from "../outbox/outbox.ts";
 import { Delivery, type Refusal } from "./delivery.ts";
 import { dial } from "./dial.ts";

@@ -87,8 +87,8 @@ export class Delivery {
 
   /**
    * The next message's frame, if the sidecar's `credit` is not used up. Acknowledged messages use it until they are
-   * deleted, so that a full disk stops the sending. A message larger than `maxFrameBytes` becomes a dead letter. One with files
-   * waits until the sidecar has them. In both cases the message after it is next.
+   * deleted, so that a full disk stops the sending. A message larger than `maxFrameBytes` becomes a dead letter. One
+   * with files waits until the sidecar has them. In both cases the message after it is next.
    */
   next(credit: number, maxFrameBytes: number): string | undefined {
     if (this.#window.size >= credit || !this.#pace.allows(this.#window.unanswered, this.#nowMs)) return undefined;

@@ -7,7 +7,6 @@ import { memoryLog } from "../testing/log.ts";
 import { captured } from "../testing/messages.ts";
 import { ScratchSidecar, TOKEN } from "../testing/sidecar.ts";
 import { until } from "../testing/until.ts";
-import { backoffMs } from "./backoff.ts";
 import { sentFrame } from "./frames.ts";
 import { Link } from "./link.ts";
 import { Observations } from "./observations.ts";
@@ -372,12 +371,4 @@ test("stop ends a connection, a connection attempt and a wait alike", async () =
   waiting.link.start();
   await until("waiting", () => waiting.log.lines.length === 1);
   await waiting.link.stop();
-});
-
-test("the wait before the next attempt doubles up to its limit, and is anywhere below that", () => {
-  const ceiling = (attempt: number) => backoffMs(attempt, 500, 30_000, () => 1);
-  expect([0, 1, 2, 3, 4, 5, 6, 7, 5000].map(ceiling)).toEqual([
-    ...[500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000],
-  ]);
-  expect(backoffMs(3, 500, 30_000, () => 0.25)).toBe(1_000);
 });

@@ -1,10 +1,9 @@
 import { setTimeout as after } from "node:timers/promises";
-import { LogThrottle } from "@hotbags/shared";
+import { backoffMs, LogThrottle, reasonOf } from "@hotbags/shared";
 import type { LinkConfig } from "../host/config.ts";
 import { guarded } from "../host/guard.ts";
-import { type Log, line, reasonOf } from "../host/log.ts";
+import { type Log, line } from "../host/log.ts";
 import type { Outbox } from "../outbox/outbox.ts";
-import { backoffMs } from "./backoff.ts";
 import { Connection, type Ended, type LinkReport } from "./connection.ts";
 import type { Observations } from "./observations.ts";
 import { LINK_TIMING, type LinkTiming } from "./timing.ts";
@@ -68,6 +67,7 @@ export class Link {
 
   async #run(): Promise<void> {
     const { timing, random } = this.#options;
+    const backoff = { baseMs: timing.reconnectBaseMs, maxMs: timing.reconnectMaxMs };
     const complain = guarded(
       (ended: Ended) => this.#complain(ended),
       () => undefined,
@@ -78,7 +78,7 @@ export class Link {
       if (this.#stopping.signal.aborted) return;
       complain(ended);
       // A wrong token heals by an operator's hand only: straight to the long wait.
-      const waitMs = backoffMs(ended.isHopeless ? 30 : attempt, timing.reconnectBaseMs, timing.reconnectMaxMs, random);
+      const waitMs = backoffMs(backoff, ended.isHopeless ? Number.POSITIVE_INFINITY : attempt + 1, random);
       await after(waitMs, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
     }
   }

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, rmSync } from "node:fs";
+import { linkSync, mkdirSync, rmSync } from "node:fs";
 import { opendir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { failpoint } from "@hotbags/shared";
+import { codeOf, failpoint, syncFolder } from "@hotbags/shared";
 
 const SHA256 = /^[0-9a-f]{64}$/;
 /** Names in the folder that are looked at in one turn of the event loop. */
@@ -45,7 +45,7 @@ export class MediaFolder {
       try {
         linkSync(part, this.pathOf(sha256));
       } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+        if (codeOf(error) !== "EEXIST") throw error;
       }
     }
     syncFolder(this.path);
@@ -69,15 +69,5 @@ export class MediaFolder {
       batch = [];
     }
     yield batch;
-  }
-}
-
-/** Without this a power cut can take back a file's name, however safe its bytes are. */
-function syncFolder(path: string): void {
-  const folder = openSync(path, "r");
-  try {
-    fsyncSync(folder);
-  } finally {
-    closeSync(folder);
   }
 }

@@ -4,11 +4,11 @@ import { statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
+import { DatabaseRefusedError } from "@hotbags/shared";
 import { expect, onTestFinished, test } from "vitest";
 import { temporaryFolder } from "../testing/folder.ts";
 import { captured, message } from "../testing/messages.ts";
 import { type Limits, Outbox, OutboxFullError } from "./outbox.ts";
-import { NewerOutboxError } from "./schema.ts";
 
 const NOW = 1_767_607_200_000;
 /** SQLite's default. */
@@ -134,8 +134,8 @@ test("an outbox of a newer release is refused with what to do, and left as it is
   const db = new DatabaseSync(file);
   db.exec("PRAGMA user_version = 99");
   db.close();
-  expect(() => new Outbox(file)).toThrow(NewerOutboxError);
-  expect(() => new Outbox(file)).toThrow(/version 99, this plugin knows \d+: install the release that wrote it/);
+  expect(() => new Outbox(file)).toThrow(DatabaseRefusedError);
+  expect(() => new Outbox(file)).toThrow(/newer release \(schema 99, this one knows \d+\)\. Install that release/);
 });
 
 test("two instances on one file do not harm each other", () => {

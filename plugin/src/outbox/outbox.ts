@@ -45,9 +45,9 @@ export type Limits = { messages: number; bytes: number };
  * Messages that the sidecar has not confirmed, in one SQLite file. Every write is on disk when the call returns
  * (`synchronous=FULL`), and every call is synchronous: a hook that returns has left nothing in memory.
  *
- * A message is incomplete or ready. It is incomplete until its files are copied, and, if only `message_received` has seen it, until
- * the complete capture comes. It leaves by `remove` (acknowledged) or `deadLetter` (refused for good). Its files are in the
- * folder `media` beside the database, and go with the last message that has them.
+ * A message is incomplete or ready. It is incomplete until its files are copied, and, if only `message_received` has
+ * seen it, until the complete capture comes. It leaves by `remove` (acknowledged) or `deadLetter` (refused for good).
+ * Its files are in the folder `media` beside the database, and go with the last message that has them.
  */
 export class Outbox {
   readonly #db: Database;
@@ -55,7 +55,7 @@ export class Outbox {
   readonly #files: StoredFiles;
 
   /**
-   * Opens or creates the file. Throws `NewerOutboxError`, or what SQLite says of a file or disk that cannot be used.
+   * Opens or creates the file. Throws DatabaseRefusedError, or what SQLite says of a file or disk that cannot be used.
    */
   constructor(file: string, limits: Limits = { messages: MAX_OUTBOX_MESSAGES, bytes: MAX_OUTBOX_BYTES }) {
     this.#limits = limits;
@@ -95,15 +95,17 @@ export class Outbox {
     return row === undefined ? undefined : { seq: Number(row["seq"]) };
   }
 
-  /** Makes an incomplete message ready as it is: nothing more complete came. Returns whether it still was incomplete. */
+  /**
+   * Makes an incomplete message ready as it is: nothing more complete came. Returns whether it still was incomplete.
+   */
   release(seq: number): boolean {
     return this.#db.run("UPDATE waiting SET held = 0, sources = NULL WHERE seq = ? AND held > 0", seq) > 0;
   }
 
   /**
-   * Makes an incomplete message ready with its files, which get their names within the same transaction. `seen` is what the
-   * message was made of: if a more complete capture has taken its place since, that one must not be lost. Then, and if
-   * it is not incomplete any more, nothing is done. Throws SQLite's or the disk's error.
+   * Makes an incomplete message ready with its files, which get their names within the same transaction. `seen` is what
+   * the message was made of: if a more complete capture has taken its place since, that one must not be lost. Then, and
+   * if it is not incomplete any more, nothing is done. Throws SQLite's or the disk's error.
    */
   complete(seen: Row, message: InboundMessage, copies: readonly Copy[]): Completed {
     return this.#db.transaction(() => {
@@ -225,9 +227,14 @@ export class Outbox {
     const { waiting, dead, waitingBytes, deadBytes } = this.totals();
     return new OutboxFullError(
       `the outbox is full: ${waiting} waiting messages and ${dead} dead letters (limit ${this.#limits.messages}), ` +
-        `${waitingBytes + deadBytes} bytes (limit ${this.#limits.bytes}); start the sidecar so that it drains`,
+        `${megabytes(waitingBytes + deadBytes)} MB (limit ${megabytes(this.#limits.bytes)}); start the sidecar so that it drains`,
     );
   }
+}
+
+/** In a log a longer number would be taken for a customer's, and masked. */
+function megabytes(bytes: number): number {
+  return Math.ceil(bytes / 1_000_000);
 }
 
 const KNOWN = "SELECT 1 FROM waiting WHERE account = ? AND chat = ? AND message_id = ?";

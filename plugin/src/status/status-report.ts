@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { reasonOf } from "../host/log.ts";
+import { codeOf, reasonOf } from "@hotbags/shared";
+
 import { type OutboxReport, reportOutbox } from "../outbox/report.ts";
 import { BEAT_MS, readStatus, type Status, statusFile } from "./status.ts";
 
@@ -75,7 +76,7 @@ function isAlive(pid: number): boolean {
     return true;
   } catch (error) {
     // It runs, under another user.
-    return (error as NodeJS.ErrnoException).code === "EPERM";
+    return codeOf(error) === "EPERM";
   }
 }
 

@@ -1,8 +1,8 @@
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { LogThrottle, VERSION } from "@hotbags/shared";
+import { codeOf, LogThrottle, reasonOf, VERSION } from "@hotbags/shared";
 import * as z from "zod";
-import { type Log, line, reasonOf } from "../host/log.ts";
+import { type Log, line } from "../host/log.ts";
 import type { LinkReport } from "../link/connection.ts";
 import { HookClock } from "./hook-times.ts";
 
@@ -48,7 +48,7 @@ export async function readStatus(file: string): Promise<Status | undefined> {
   try {
     text = await readFile(file, "utf8");
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    if (codeOf(error) === "ENOENT") return undefined;
     throw error;
   }
   return status.parse(JSON.parse(text));

@@ -1,4 +1,5 @@
-// Runs the plugin's whole instance on one message with a file, and kills itself at the given failpoint, as a power cut would.
+// Runs the plugin's whole instance on one message with a file, and kills itself at the given failpoint, as a power cut
+// would.
 import { subscribe } from "node:diagnostics_channel";
 import { flushCompileCache } from "node:module";
 import { Bridge } from "../bridge.ts";

@@ -96,7 +96,7 @@ const REPLACED_STATUS = 440;
  * channel keeps the health state of its end, and a socket that OpenClaw thinks dead (`stale`) is still `connected`: what is written to
  * it is reported as sent and never arrives.
  */
-function codeOf(status: AccountStatus): AccountCode {
+function accountCodeOf(status: AccountStatus): AccountCode {
   const { healthState: health, lastDisconnect, running, connected } = status;
   const ended = running === false && connected !== true;
   if (status.enabled === false) return "disabled";
@@ -126,5 +126,5 @@ export function accountState(code: AccountCode, status?: AccountStatus): Account
 
 /** The state of an account as one `channels.status` entry describes it. */
 export function readAccount(status: AccountStatus): AccountState {
-  return accountState(codeOf(status), status);
+  return accountState(accountCodeOf(status), status);
 }

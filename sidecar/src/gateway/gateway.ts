@@ -1,11 +1,10 @@
-import { LogThrottle, maskAddress } from "@hotbags/shared";
+import { LogThrottle, maskAddress, reasonOf } from "@hotbags/shared";
 import { systemClock } from "../clock.ts";
 import { type HelloOk, startAnswer } from "./answers.ts";
 import { HISTORY_ROWS, keysIn, sessionKeyOf } from "./history.ts";
 import { openLink } from "./link.ts";
 import { outcomeOfAskingAgain, type SendOutcome } from "./outcome.ts";
 import { type GatewayProcess, stillRemembers } from "./process.ts";
-import { reasonOf } from "./reason.ts";
 import type { LinkTrouble } from "./refusal.ts";
 import { sendOver } from "./send.ts";
 import { watchStatus } from "./status.ts";

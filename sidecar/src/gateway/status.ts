@@ -1,10 +1,9 @@
-import { describeIssues, LogThrottle } from "@hotbags/shared";
+import { describeIssues, LogThrottle, reasonOf } from "@hotbags/shared";
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
 import { type AccountState, accountState, readAccount } from "./account.ts";
 import { channelsStatus } from "./answers.ts";
 import type { Link } from "./link.ts";
-import { reasonOf } from "./reason.ts";
 import type { GatewayTiming } from "./types.ts";
 
 /** Least time between two questions, in ms: a gateway that refuses many sends at once must not be asked for its status as often. */

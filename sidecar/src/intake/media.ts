@@ -3,7 +3,10 @@ import { LogThrottle, MAX_FILE_BYTES, MEDIA_PATH } from "@hotbags/shared";
 import type { Logger } from "pino";
 import type { Files, Received } from "../store/index.ts";
 
-/** Files that may be coming in at once. Each takes one connection and some 100 KiB of memory; the listener has connections to spare beyond them. */
+/**
+ * Files that may be coming in at once. Each takes one connection and some 100 KiB of memory; the listener has
+ * connections to spare beyond them.
+ */
 export const MAX_UPLOADS = 8;
 
 /** Nothing but a hash in lower-case hex is ever made part of a path. */

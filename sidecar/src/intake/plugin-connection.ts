@@ -45,7 +45,10 @@ export class PluginConnection {
   #outbox: OutboxStatus | null = null;
   #alive = true;
   #unacked = 0;
-  /** Chats with a message that could not be stored or lacked a file, and its id: it has to come again before what follows it, or it would be overtaken. */
+  /**
+   * Chats with a message that could not be stored or lacked a file, and its id: it has to come again before what
+   * follows it, or it would be overtaken.
+   */
   readonly #awaited = new Map<string, { messageId: string; arrival: number }>();
   #arrivals = 0;
   readonly #logThrottle = new LogThrottle();

@@ -22,8 +22,8 @@ interface HealthParts {
 }
 
 /**
- * Whether messages flow: bad when the plugin or the gateway is not connected, WhatsApp is not connected, a write fails, or something waits too long. A quiet night is good.
- * Counts and sentences; no customer's number, text or token.
+ * Whether messages flow: bad when the plugin or the gateway is not connected, WhatsApp is not connected, a write fails,
+ * or something waits too long. A quiet night is good. Counts and sentences; no customer's number, text or token.
  */
 export function readHealth({ store, relay, replies, gateway, clock, isPluginConnected, outbox }: HealthParts) {
   const counts = store.counters.read();

@@ -1,4 +1,4 @@
-import { type Backoff, backoffMs } from "../backoff.ts";
+import { type Backoff, backoffMs } from "@hotbags/shared";
 
 export type Permission = "go" | "probe" | "wait";
 

@@ -4,7 +4,7 @@ import type { CommandFromResponse } from "../store/index.ts";
 /**
  * How one POST ended, by what is to be done about it:
  * - `answered`: a 2xx that keeps the contract.
- * - `backend`: Hot Bags or the way to it is at fault; every message would fail, so lanes are held.
+ * - `backend`: Hot Bags or the way to it is at fault; every message would fail, so lanes wait.
  * - `message`: this message is at fault; its chat goes on without it.
  */
 export type Outcome =

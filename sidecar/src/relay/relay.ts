@@ -1,6 +1,5 @@
-import { failpoint, transportSessionId } from "@hotbags/shared";
+import { type Backoff, backoffMs, failpoint, transportSessionId } from "@hotbags/shared";
 import type { Logger } from "pino";
-import { type Backoff, backoffMs } from "../backoff.ts";
 import type { Clock, Timers } from "../clock.ts";
 import type { Rest, Verdict } from "../lanes.ts";
 import { isDamage, type PendingMessage, RowUnreadableError, type Store } from "../store/index.ts";

@@ -1,8 +1,9 @@
+import type { Backoff } from "@hotbags/shared";
 import type { Logger } from "pino";
-import { type Backoff, Retries } from "../backoff.ts";
 import type { Clock, Timers } from "../clock.ts";
 import { type Admission, LaneRunner } from "../lane-runner.ts";
 import type { Verdict } from "../lanes.ts";
+import { Retries } from "../retries.ts";
 import type { Store } from "../store/index.ts";
 import { StoreFaults } from "../store-faults.ts";
 import { commandLog } from "./command-log.ts";

@@ -1,18 +1,7 @@
-import {
-  chmodSync,
-  closeSync,
-  fsyncSync,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  statSync,
-  unlinkSync,
-  utimesSync,
-} from "node:fs";
+import { chmodSync, lstatSync, mkdirSync, readdirSync, statSync, unlinkSync, utimesSync } from "node:fs";
 import { opendir } from "node:fs/promises";
 import { join } from "node:path";
-import { codeOf, failpoint } from "@hotbags/shared";
+import { codeOf, failpoint, syncFolder } from "@hotbags/shared";
 import type { Clock } from "../clock.ts";
 import { type Appended, appendFile } from "./append-file.ts";
 import { StoreUnusableError } from "./errors.ts";
@@ -238,13 +227,4 @@ export class Files {
 
 function sizeAt(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-}
-
-function syncFolder(path: string): void {
-  const folder = openSync(path, "r");
-  try {
-    fsyncSync(folder);
-  } finally {
-    closeSync(folder);
-  }
 }

@@ -24,8 +24,8 @@ interface Place {
 const START: Place = { settled_at: -1, seq: 0 };
 
 /**
- * Forgets what is old: first the texts, and with the last one that has a file the file; later the keys. Only of messages that are delivered and whose commands are all settled; what waits, is in doubt
- * or is a dead letter stays until the operator has dealt with it.
+ * Forgets what is old: first the texts, and with the last one that has a file the file; later the keys. Only of
+ * messages that are delivered and whose commands are all settled; what waits, is in doubt or is a dead letter stays.
  */
 export class Retention {
   readonly #commit: GroupCommit;

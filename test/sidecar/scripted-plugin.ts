@@ -1,14 +1,14 @@
 import { once } from "node:events";
 import WebSocket from "ws";
-import type { SidecarFrame } from "../../shared/src/index.ts";
+import type { InboundMessage, SidecarFrame } from "../../shared/src/index.ts";
 
 /** A plugin's side of the wire, spoken by hand. */
 export interface ScriptedPlugin {
   socket: WebSocket;
   /** Sends a frame and resolves with the next one that comes back. */
   ask(frame: object): Promise<SidecarFrame>;
-  /** Hands a message in, of a customer with this number, and resolves with what the sidecar says to it. */
-  handIn(id: string, chat: string): Promise<SidecarFrame>;
+  /** Hands a message in, and resolves with what the sidecar says to it. */
+  handIn(message: InboundMessage): Promise<SidecarFrame>;
 }
 
 /** Resolves when the sidecar has welcomed it. */
@@ -21,13 +21,7 @@ export async function connectPlugin(port: number, token: string): Promise<Script
     const [data] = await once(socket, "message");
     return JSON.parse(String(data));
   };
-  const handIn = (id: string, chat: string) => {
-    const message = {
-      ...{ account_id: "default", message_id: id, chat_id: chat, from: chat, text: `text of ${id}`, media: [] },
-      ...{ timestamp: "2026-03-01T12:00:00.000Z", raw: {} },
-    };
-    return ask({ type: "message", ref: ref++, message });
-  };
+  const handIn = (message: InboundMessage) => ask({ type: "message", ref: ref++, message });
   const welcome = await ask({ type: "hello", plugin_version: "0.1.0", openclaw_version: "2026.9.6" });
   if (welcome.type !== "welcome") throw new Error(`the sidecar said ${welcome.type} to a hello`);
   return { socket, ask, handIn };
