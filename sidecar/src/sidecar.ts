@@ -4,6 +4,7 @@ import { DowntimeWatch } from "./downtime/watch.ts";
 import { ChannelStarter, openGateway } from "./gateway/index.ts";
 import { Listener } from "./intake/listener.ts";
 import { Alerts } from "./ops/alerts.ts";
+import { ClockLog } from "./ops/clock-log.ts";
 import { readHealth } from "./ops/health.ts";
 import { logOutages } from "./ops/outage-log.ts";
 import { HotBags } from "./relay/hotbags.ts";
@@ -79,7 +80,9 @@ export async function startSidecar(settings: Settings, log: Logger): Promise<Sid
       }),
   });
 
+  const clockLog = new ClockLog(store, log);
   const sweep = async () => {
+    clockLog.look();
     try {
       const { texts, keys, files } = await store.retention.sweep(settings.keepTextsDays);
       if (texts + keys + files > 0) log.info({ texts, keys, files }, "forgot what was old");

@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { Bridge } from "../bridge.ts";
 import { LINK_TIMING } from "../link/timing.ts";
 import { temporaryFolder } from "../testing/folder.ts";
@@ -8,7 +8,7 @@ import { memoryLog } from "../testing/log.ts";
 import { directContext } from "../testing/messages.ts";
 import { ScratchSidecar, TOKEN } from "../testing/sidecar.ts";
 import { until } from "../testing/until.ts";
-import { BEAT_MS, readStatus, statusFile } from "./status.ts";
+import { BEAT_MS, readStatus, StatusBoard, statusFile } from "./status.ts";
 import { reportStatus } from "./status-report.ts";
 import { statusTable } from "./status-table.ts";
 
@@ -145,6 +145,21 @@ test("the last ack stays known over a restart, and an instance that was replaced
   await until("the second has written", async () => (await startedAt()) > (last_ack_at ?? 0));
   await first.stop();
   expect(await report()).toMatchObject({ last_ack_at, gateway: { running: true } });
+});
+
+test("a clock that is set back does not keep the running plugin from reporting", async () => {
+  const stateDir = temporaryFolder();
+  const board = new StatusBoard(stateDir, "2026.9.6", memoryLog(), () => 0);
+  onTestFinished(() => void vi.restoreAllMocks());
+  const writtenAt = async () => (await readStatus(statusFile(stateDir)))?.written_at ?? 0;
+  const [wall, monotonic] = [Date.now.bind(Date), performance.now.bind(performance)];
+  const set = vi.spyOn(Date, "now").mockImplementation(() => wall() + 365 * 24 * 3_600_000);
+  board.write();
+  await until("it has reported", async () => (await writtenAt()) > wall());
+  set.mockImplementation(wall);
+  vi.spyOn(performance, "now").mockImplementation(() => monotonic() + 2 * BEAT_MS);
+  board.write();
+  await until("it has reported by the clock of now", async () => (await writtenAt()) <= wall());
 });
 
 test("files that cannot be read are named, and nothing is thrown", async () => {

@@ -67,6 +67,8 @@ export class StatusBoard implements LinkReport {
   readonly #trouble = new Complaint();
   #status: Status;
   #written: string | undefined;
+  /** When, by the clock that never jumps: one that was set back would keep the status from being written for so long. */
+  #writtenMs = Number.NEGATIVE_INFINITY;
   #writing: Promise<void> = Promise.resolve();
 
   constructor(stateDir: string, openclawVersion: string, log: Log, inMemory: () => number) {
@@ -132,16 +134,17 @@ export class StatusBoard implements LinkReport {
     try {
       const news = { ...this.#status, in_memory: this.#inMemory(), hook: this.hook.read(), written_at: 0 };
       const content = JSON.stringify(news);
-      const now = Date.now();
-      if (content === this.#written && now - this.#status.written_at < BEAT_MS) return;
+      if (content === this.#written && performance.now() - this.#writtenMs < BEAT_MS) return;
       await this.#carryOver();
       await mkdir(dirname(this.#file), { recursive: true, mode: 0o700 });
       // In one step, or a reader would meet half a file.
       const beside = `${this.#file}.${process.pid}.new`;
+      const now = Date.now();
       const whole = { ...news, last_ack_at: this.#status.last_ack_at, written_at: now };
       await writeFile(beside, `${JSON.stringify(whole)}\n`, { mode: 0o600 });
       await rename(beside, this.#file);
       this.#written = content;
+      this.#writtenMs = performance.now();
       this.#status.written_at = now;
       this.#trouble.over();
     } catch (error) {

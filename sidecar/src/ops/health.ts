@@ -8,6 +8,9 @@ import type { Failure, Store } from "../store/index.ts";
 /** A message or reply that waits longer than this is a customer who waits. */
 const MAX_WAIT_MS = 5 * 60_000;
 
+/** No clock that is right shows an earlier time than this: 2026-01-01. A machine without a battery starts in 1970. */
+const EARLIEST_MS = Date.UTC(2026, 0);
+
 /** How many of the last downtimes are shown. */
 const SHOWN_DOWNTIMES = 5;
 
@@ -27,10 +30,8 @@ interface HealthParts {
  */
 export function readHealth({ store, relay, replies, gateway, clock, linked, outbox }: HealthParts) {
   const counts = store.counters.read();
-  const now = clock.now();
-  const waits = (since: number | null) => (since === null ? 0 : Math.max(0, now - since));
-  const messageWaitMs = waits(store.messages.oldestPendingAt());
-  const replyWaitMs = waits(store.commands.oldestWaitingAt());
+  const messageWaitMs = store.messages.longestWaitMs();
+  const replyWaitMs = store.commands.longestWaitMs();
   const accounts = Object.fromEntries([...gateway.state.accounts].map(([id, state]) => [id, describe(state)]));
   const { breakerOpen, lastSuccessAt, lastFailure } = relay.status;
 
@@ -41,6 +42,10 @@ export function readHealth({ store, relay, replies, gateway, clock, linked, outb
     problems.push(`the database can't be written since ${iso(store.outage.since)}: ${store.outage.failure}`);
   if (counts.accepted !== counts.delivered + counts.pending + counts.dead)
     problems.push("the ledger does not add up: accepted is not delivered + pending + dead");
+  if (clock.now() < EARLIEST_MS)
+    problems.push(
+      `this machine's clock says ${iso(clock.now())}, which is wrong: set it, or let a time server do so (timedatectl set-ntp true)`,
+    );
   if (!linked()) problems.push("the OpenClaw plugin is not connected");
   if (gateway.state.link !== "up") problems.push(gateway.state.reason ?? "the OpenClaw gateway is not connected");
   else if (gateway.state.accounts.size === 0)

@@ -23,7 +23,7 @@ let dir: string;
 let nowMs: number;
 let files: Files;
 
-const open = () => new Files(dir, LIMIT_BYTES, { now: () => nowMs, uptimeMs: () => 0 });
+const open = () => new Files(dir, LIMIT_BYTES, { now: () => nowMs });
 const nameOf = (bytes: Buffer) => createHash("sha256").update(bytes).digest("hex");
 const pathOf = (bytes: Buffer) => join(dir, "media", nameOf(bytes));
 const names = () => readdirSync(join(dir, "media")).sort();
