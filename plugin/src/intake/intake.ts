@@ -3,7 +3,7 @@ import { type Captured, keyOf } from "../capture/capture.ts";
 import { guarded } from "../host/guard.ts";
 import { type About, Complaint, type Log, line, reasonOf } from "../host/log.ts";
 import { type Outbox, OutboxFullError } from "../outbox/outbox.ts";
-import { Copies, type CopiesOptions } from "./copies.ts";
+import { Copies, type CopiesOptions, type Settling } from "./copies.ts";
 import { Holds } from "./holds.ts";
 import { type Held, Memory } from "./memory.ts";
 
@@ -23,7 +23,7 @@ export type IntakeLimits = {
   holdWithoutMemoryMs: number;
   /**
    * How long a hook waits until the message's files are copied; then they are copied without it. Shorter than the 300 s
-   * after which OpenClaw takes its claim back.
+   * after which OpenClaw takes its claim back. Where the outbox fails meanwhile, `holdMs` from then on.
    */
   copyMs: number;
   /** How long a stop waits for files that are being copied. OpenClaw gives 5 s, and the link needs 1 s of them. */
@@ -138,13 +138,13 @@ export class Intake {
       );
     }
     this.#writeMemory();
-    let settled: Promise<void> | undefined;
+    const files: { settling?: Settling | undefined } = {};
     const put = () => {
-      settled = this.#put(captured, held);
+      files.settling = this.#put(captured, held);
     };
     if (this.#memory.size > 0 || !this.#attempt(put)) return this.#keepInMemory(captured, held);
     this.#recovered();
-    if (settled !== undefined) await first(this.#limits.copyMs, [settled]);
+    if (files.settling !== undefined) await this.#copied(files.settling);
   }
 
   /**
@@ -183,8 +183,14 @@ export class Intake {
     )();
   }
 
-  /** Throws what the outbox throws. What it returns resolves when the message's files are copied. */
-  #put(captured: Captured, held: Held | undefined): Promise<void> | undefined {
+  /** The message is on disk: its hook waits for the copies alone, and for a disk that fails as long as others do. */
+  async #copied({ done, delayed }: Settling): Promise<void> {
+    const { copyMs, holdMs } = this.#limits;
+    await first(copyMs, [done, delayed.then(() => first(holdMs, [done]))]);
+  }
+
+  /** Throws what the outbox throws. Returns how the message's files get on, if it has some. */
+  #put(captured: Captured, held: Held | undefined): Settling | undefined {
     const stored = this.#using((outbox) => {
       step("capture:before-commit");
       const row = outbox.put(captured, Date.now(), held !== undefined);
@@ -265,12 +271,12 @@ export class Intake {
   #writeMemory(): void {
     for (let entry = this.#memory.oldest(); entry !== undefined; entry = this.#memory.oldest()) {
       const { captured, held } = entry;
-      let settled: Promise<void> | undefined;
+      const files: { settling?: Settling | undefined } = {};
       const put = () => {
-        settled = this.#put(captured, held);
+        files.settling = this.#put(captured, held);
       };
       if (!this.#attempt(put)) return;
-      this.#memory.forget(entry, settled);
+      this.#memory.forget(entry, files.settling?.done);
       if (this.#memory.size === 0) this.#recovered();
     }
   }
