@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import { systemClock } from "./clock.ts";
 import { DowntimeWatch } from "./downtime/watch.ts";
 import { ChannelStarter, openGateway } from "./gateway/index.ts";
+import type { LinkParts } from "./intake/link.ts";
 import { Listener } from "./intake/listener.ts";
 import { Alerts } from "./ops/alerts.ts";
 import { ClockLog } from "./ops/clock-log.ts";
@@ -12,6 +13,7 @@ import { DETACHED_CONCURRENCY } from "./relay/message-lanes.ts";
 import { RELAY_DEFAULTS, Relay } from "./relay/relay.ts";
 import { Replies } from "./replies/replies.ts";
 import type { Settings } from "./settings.ts";
+import { Starting } from "./starting.ts";
 import { openStore } from "./store/index.ts";
 
 /** A POST that takes longer than this, ms, is given up and tried again. Vercel ends a function after 60 s at the most by default. */
@@ -30,8 +32,51 @@ export interface Sidecar {
   stop(): Promise<void>;
 }
 
-/** Puts the parts together and starts them, from the store outwards. Throws StoreUnusableError or ListenError. */
-export async function startSidecar(settings: Settings, log: Logger): Promise<Sidecar> {
+/** What works behind the door. */
+interface Work {
+  /** What the door hands in to. */
+  parts: LinkParts;
+  health(): ReturnType<typeof readHealth>;
+  /** Finishes what is under way, and closes everything. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Puts the parts together and starts them: the door first, so that `/health` can say what is waited for, then the rest
+ * from the store outwards. What passes by itself is waited out. Rejects with StoreUnusableError or ListenError where
+ * only a human can help, and with StartCalledOffError when the signal is aborted before it has started.
+ */
+export async function startSidecar(settings: Settings, log: Logger, signal: AbortSignal): Promise<Sidecar> {
+  const starting = new Starting(systemClock, log, signal);
+  let work: Work | undefined;
+  const listener: Listener = new Listener({
+    address: settings.listen,
+    token: settings.bridgeToken,
+    log,
+    health: () => work?.health() ?? { ok: false, problems: [starting.problem ?? "the sidecar is starting"] },
+  });
+  const address = await starting.whenPossible(() => listener.start());
+  try {
+    const started = await starting.whenPossible(() => startWork(settings, listener, log));
+    work = started;
+    listener.open(started.parts);
+    log.info({ listen: address }, "sidecar started");
+    return {
+      address,
+      async stop() {
+        await listener.stop();
+        await started.stop();
+        log.info("sidecar stopped");
+      },
+    };
+  } catch (error) {
+    await listener.stop();
+    throw error;
+  }
+}
+
+/** Throws StoreUnusableError or StoreUnwritableError; nothing is left open then. */
+async function startWork(settings: Settings, listener: Listener, log: Logger): Promise<Work> {
   const clock = systemClock;
   const store = openStore(settings.stateDir, clock, settings.media);
   logOutages(store, clock, log);
@@ -54,9 +99,7 @@ export async function startSidecar(settings: Settings, log: Logger): Promise<Sid
     random: Math.random,
     onCommands: (chat) => replies.offer(chat),
   });
-  const listener: Listener = new Listener({
-    address: settings.listen,
-    token: settings.bridgeToken,
+  const parts: LinkParts = {
     store,
     log,
     onAccepted: ({ chat }) => relay.offer(chat),
@@ -68,17 +111,17 @@ export async function startSidecar(settings: Settings, log: Logger): Promise<Sid
         whatsappMessageId: sent.whatsapp_message_id,
         at: Date.parse(sent.at),
       }),
-    health: () =>
-      readHealth({
-        store,
-        relay,
-        replies,
-        gateway,
-        clock,
-        linked: () => listener.linked,
-        outbox: () => listener.outbox,
-      }),
-  });
+  };
+  const health = () =>
+    readHealth({
+      store,
+      relay,
+      replies,
+      gateway,
+      clock,
+      linked: () => listener.linked,
+      outbox: () => listener.outbox,
+    });
 
   const clockLog = new ClockLog(store, log);
   const sweep = async () => {
@@ -110,17 +153,8 @@ export async function startSidecar(settings: Settings, log: Logger): Promise<Sid
   try {
     await replies.start();
     relay.start();
-    const address = await listener.start();
     void sweep();
-    log.info({ listen: address }, "sidecar started");
-    return {
-      address,
-      async stop() {
-        await listener.stop();
-        await closeBackwards();
-        log.info("sidecar stopped");
-      },
-    };
+    return { parts, health, stop: closeBackwards };
   } catch (error) {
     await closeBackwards();
     throw error;

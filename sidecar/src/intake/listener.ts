@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse, S
 import { connect } from "node:net";
 import type { Duplex } from "node:stream";
 import { codeOf, MAX_FRAME_READ_BYTES, MEDIA_PATH } from "@hotbags/shared";
+import type { Logger } from "pino";
 import { WebSocketServer } from "ws";
 import { systemClock } from "../clock.ts";
 import { Trouble } from "../trouble.ts";
@@ -29,21 +30,28 @@ const REQUEST_TIMEOUT_MS = 60_000;
 /** A trouble that lasts is said again after this time, ms, and not once an attempt. */
 const SAY_EVERY_MS = 60_000;
 
+/** What the plugin is told before there is a store. It comes again. */
+const STARTING = { status: 503, reason: "the sidecar is starting: /health says what it waits for" } as const;
+
 interface Health {
   ok: boolean;
   problems?: readonly string[];
 }
 
-interface ListenerParts extends LinkParts {
+interface ListenerParts {
   address: ListenAddress;
   token: string;
+  log: Logger;
   /** What `GET /health` answers; throws when the state can't be read. */
   health(): Health;
   /** REQUEST_TIMEOUT_MS, unless a test can't wait for it. */
   requestTimeoutMs?: number;
 }
 
-/** The sidecar's one door on this machine: the plugin's WebSocket, its files and `GET /health`. */
+/**
+ * The sidecar's one door on this machine: the plugin's WebSocket, its files and `GET /health`. Once it is started it
+ * answers `/health`, and the plugin once it is opened.
+ */
 export class Listener {
   readonly #parts: ListenerParts;
   readonly #door: Door;
@@ -55,14 +63,13 @@ export class Listener {
     perMessageDeflate: false,
   });
   readonly #links = new Set<Link>();
-  readonly #media: MediaIntake;
+  #open: { parts: LinkParts; media: MediaIntake } | undefined;
   readonly #trouble = new Trouble({ clock: systemClock, everyMs: SAY_EVERY_MS });
 
   constructor(parts: ListenerParts) {
     this.#parts = parts;
     this.#door = new Door(parts.token);
     this.#connections = new Connections(MAX_CONNECTIONS, parts.log);
-    this.#media = new MediaIntake(parts.store.files, parts.log);
     const requestTimeout = parts.requestTimeoutMs ?? REQUEST_TIMEOUT_MS;
     const headersTimeout = Math.min(10_000, requestTimeout);
     const connectionsCheckingInterval = requestTimeout / 10;
@@ -110,6 +117,11 @@ export class Listener {
     return `${address.host.includes(":") ? `[${address.host}]` : address.host}:${typeof bound === "object" && bound ? bound.port : address.port}`;
   }
 
+  /** The plugin may come in: there is a store for what it brings. */
+  open(parts: LinkParts): void {
+    this.#open = { parts, media: new MediaIntake(parts.store.files, parts.log) };
+  }
+
   async stop(): Promise<void> {
     const closed = once(this.#server, "close");
     this.#server.close();
@@ -119,7 +131,7 @@ export class Listener {
       for (const socket of this.#sockets.clients) socket.terminate();
       this.#server.closeAllConnections();
     }, 1_000);
-    await Promise.all([closed, this.#media.stop()]);
+    await Promise.all([closed, this.#open?.media.stop()]);
     clearTimeout(patience);
   }
 
@@ -146,22 +158,25 @@ export class Listener {
 
   #takeFile(request: IncomingMessage, response: ServerResponse): void {
     const verdict = this.#door.judge(request);
-    if (verdict.ok) {
+    if (verdict.ok && this.#open) {
       const done = this.#connections.activate(request.socket);
-      return void this.#media.answer(request, response).finally(done);
+      return void this.#open.media.answer(request, response).finally(done);
     }
-    this.#parts.log.warn({ status: verdict.status }, `file refused: ${verdict.reason}`);
+    const { status, reason } = verdict.ok ? STARTING : verdict;
+    this.#parts.log.warn({ status }, `file refused: ${reason}`);
     response.setHeader("connection", "close");
-    reply(response, verdict.status, { error: verdict.reason });
+    reply(response, status, { error: reason });
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const verdict = this.#door.judge(request);
     if (!verdict.ok) return this.#turnAway(socket, verdict.status, verdict.reason);
+    const open = this.#open;
+    if (!open) return this.#turnAway(socket, STARTING.status, STARTING.reason);
     if (this.#links.size >= MAX_LINKS) return this.#turnAway(socket, 503, `there are ${MAX_LINKS} connections already`);
     this.#connections.activate(socket);
     this.#sockets.handleUpgrade(request, socket, head, (webSocket) => {
-      const link = new Link(webSocket, this.#parts);
+      const link = new Link(webSocket, open.parts);
       this.#links.add(link);
       webSocket.once("close", () => this.#links.delete(link));
     });

@@ -15,7 +15,7 @@ import { join } from "node:path";
 import { codeOf, step } from "@hotbags/shared";
 import type { Clock } from "../clock.ts";
 import { type Appended, appendFile } from "./append-file.ts";
-import { StoreUnusableError } from "./errors.ts";
+import { isForHumans, StoreUnusableError } from "./errors.ts";
 import { FileLostError, readFile } from "./read-file.ts";
 
 const FOLDER = "media";
@@ -73,7 +73,8 @@ export class Files {
       this.#takeStock();
     } catch (error) {
       throw new StoreUnusableError(
-        `${this.#folder} can't be used (${codeOf(error) || String(error)}): check that it belongs to this user`,
+        `${this.#folder} can't be used (${codeOf(error) || String(error)}): check that it belongs to this user, and that its disk has room.`,
+        { passes: !isForHumans(error) },
       );
     }
   }
