@@ -8,6 +8,7 @@ export {
   type SendText,
   sendText,
 } from "./contract.ts";
+export { DEFAULT_LOW_DISK_BYTES, freeBytesAt, mebibytes } from "./disk.ts";
 export { codeOf, isShortage } from "./errors.ts";
 export {
   MAX_BODY_BYTES,

@@ -14,6 +14,7 @@ describe("settings", () => {
     expect(settings.listen).toEqual({ host: "127.0.0.1", port: 18790 });
     expect(settings.gateway.url).toBe("ws://127.0.0.1:18789/");
     expect(settings.hotbags.hmacSecret).toBeNull();
+    expect(settings.lowDiskBytes).toBe(1024 ** 3);
     expect(settings.hotbags.baseUrl.href).toBe("https://shop.example/");
   });
 

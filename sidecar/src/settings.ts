@@ -1,6 +1,6 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { describeIssues, isLoopback, MAX_BODY_BYTES } from "@hotbags/shared";
+import { DEFAULT_LOW_DISK_BYTES, describeIssues, isLoopback, MAX_BODY_BYTES } from "@hotbags/shared";
 import { z } from "zod";
 import type { ListenAddress } from "./intake/listen-address.ts";
 import type { AlertSettings } from "./ops/alerts.ts";
@@ -78,6 +78,7 @@ const variables = z.object({
   BRIDGE_MEDIA_STORE_BYTES: wholeNumber(0, 1024 ** 4).default(DEFAULT_MEDIA_LIMITS.storeBytes),
   // Four thirds of it are sent: more than this could never go.
   BRIDGE_INLINE_MEDIA_BYTES: wholeNumber(0, (MAX_BODY_BYTES / 4) * 3).default(DEFAULT_MEDIA_LIMITS.inlineBytes),
+  BRIDGE_LOW_DISK_BYTES: wholeNumber(0, 1024 ** 4).default(DEFAULT_LOW_DISK_BYTES),
   BRIDGE_CHAT_INTERVAL_MS: wholeNumber(0, 3_600_000).default(0),
   BRIDGE_REPLIES_PER_MINUTE: wholeNumber(0, 6_000).default(0),
   ALERT_WEBHOOK_URL: webhookUrl.optional(),
@@ -93,6 +94,8 @@ export interface Settings {
   stateDir: string;
   keepTextsDays: number;
   media: MediaLimits;
+  /** The operator is told when the disk of `stateDir` has less left; 0: never. */
+  lowDiskBytes: number;
   pace: PaceLimits;
   alerts: AlertSettings;
   logLevel: string;
@@ -122,6 +125,7 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
     stateDir: env.BRIDGE_STATE_DIR,
     keepTextsDays: env.BRIDGE_KEEP_TEXTS_DAYS,
     media: { storeBytes: env.BRIDGE_MEDIA_STORE_BYTES, inlineBytes: env.BRIDGE_INLINE_MEDIA_BYTES },
+    lowDiskBytes: env.BRIDGE_LOW_DISK_BYTES,
     pace: { chatIntervalMs: env.BRIDGE_CHAT_INTERVAL_MS, perMinute: env.BRIDGE_REPLIES_PER_MINUTE },
     alerts: { webhookUrl: env.ALERT_WEBHOOK_URL ?? null, command: env.ALERT_COMMAND ?? null },
     logLevel: env.BRIDGE_LOG_LEVEL,

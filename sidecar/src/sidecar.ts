@@ -6,6 +6,7 @@ import type { LinkParts } from "./intake/link.ts";
 import { Listener } from "./intake/listener.ts";
 import { Alerts } from "./ops/alerts.ts";
 import { ClockLog } from "./ops/clock-log.ts";
+import { DiskWatch } from "./ops/disk-watch.ts";
 import { readHealth } from "./ops/health.ts";
 import { logOutages } from "./ops/outage-log.ts";
 import { HotBags } from "./relay/hotbags.ts";
@@ -84,6 +85,13 @@ async function startWork(settings: Settings, listener: Listener, log: Logger): P
   const starter = new ChannelStarter({ gateway, clock, log });
   const alerts = new Alerts(settings.alerts, log);
   const downtimes = new DowntimeWatch({ store, gateway, alerts, log });
+  const disk = new DiskWatch({
+    folder: settings.stateDir,
+    lowBytes: settings.lowDiskBytes,
+    alerts,
+    log,
+    now: clock.now,
+  });
   const hotbags = new HotBags({
     ...settings.hotbags,
     timeoutMs: POST_TIMEOUT_MS,
@@ -119,6 +127,7 @@ async function startWork(settings: Settings, listener: Listener, log: Logger): P
       replies,
       gateway,
       clock,
+      disk,
       linked: () => listener.linked,
       outbox: () => listener.outbox,
     });
@@ -137,6 +146,7 @@ async function startWork(settings: Settings, listener: Listener, log: Logger): P
 
   const closeBackwards = async () => {
     clearInterval(sweeper);
+    disk.stop();
     starter.stop();
     const finished = Promise.all([relay.stop(), replies.stop(), alerts.close(), downtimes.stop()]);
     let impatient: NodeJS.Timeout | undefined;
@@ -154,6 +164,7 @@ async function startWork(settings: Settings, listener: Listener, log: Logger): P
     await replies.start();
     relay.start();
     void sweep();
+    disk.start();
     return { parts, health, stop: closeBackwards };
   } catch (error) {
     await closeBackwards();

@@ -23,7 +23,9 @@ test("a gateway starts on wrong settings, names each field and its remedy, and g
   expect(said).toContain("messages are kept but not forwarded");
   expect(said).toContain(`${WHERE}.sidecarUrl must be ws:// on this machine`);
   expect(said).toContain(`${WHERE}.token is missing: put the sidecar's BRIDGE_TOKEN here`);
-  expect(said).toContain(`${WHERE}.sidecarURL is no setting: there are sidecarUrl, token and maxFileBytes`);
+  expect(said).toContain(
+    `${WHERE}.sidecarURL is no setting: there are sidecarUrl, token, maxFileBytes and lowDiskBytes`,
+  );
   expect(gateway.logs.join("\n")).toMatch(/\[secrets\].*paths: plugins\.entries\.hotbags\.config\.token; reason: \S+/);
 
   const mended = gateway.logged(/hotbags: sidecar link is down: connect ECONNREFUSED 127\.0\.0\.1:1;/, {

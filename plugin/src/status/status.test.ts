@@ -19,9 +19,10 @@ async function setUp() {
   const sidecar = await ScratchSidecar.start();
   const stateDir = temporaryFolder();
   const config: Record<string, unknown> = { sidecarUrl: sidecar.url, token: TOKEN };
+  const log = memoryLog();
   const create = () => {
     const bridge = new Bridge({
-      ...{ stateDir, openclawVersion: "2026.9.6", log: memoryLog(), isConsumed: () => false },
+      ...{ stateDir, openclawVersion: "2026.9.6", log, isConsumed: () => false },
       ...{ readConfig: () => config, lookEveryMs: 1 },
       linkTiming: { ...LINK_TIMING, reconnectBaseMs: 1, reconnectMaxMs: 5 },
     });
@@ -37,7 +38,7 @@ async function setUp() {
     await bridge.stop();
     writeFileSync(statusFile(stateDir), JSON.stringify(killed));
   };
-  return { sidecar, stateDir, config, create, report, reported, kill };
+  return { sidecar, stateDir, config, log, create, report, reported, kill };
 }
 
 test("before the plugin ever ran the report says so, and touches nothing", async () => {
@@ -98,6 +99,17 @@ test("an unusable configuration is the reason, with its field", async () => {
   expect(report.link?.why).toMatch(/^plugins\.entries\.hotbags\.config\.sidecarUrl must be/);
 });
 
+test("a disk that fills up is a problem, in the log and in the report", async () => {
+  const { create, config, log, reported } = await setUp();
+  config["lowDiskBytes"] = Number.MAX_SAFE_INTEGER;
+  create().start();
+  const report = await reported("looked at", (now) => now.disk !== null && now.link?.up === true);
+  expect(report.disk?.free).toBeGreaterThan(0);
+  expect(report.problems).toEqual([expect.stringMatching(/^the disk of .* has \d+ MiB left: .*make room/)]);
+  expect(log.lines.filter((line) => line.includes("MiB left"))).toHaveLength(1);
+  expect(statusTable(report)).toMatch(/^ {2}disk {6}\d+ MiB left$/m);
+});
+
 test("a message that was set aside is a problem, until somebody looks", async () => {
   const { create, reported } = await setUp();
   const bridge = create();
@@ -149,7 +161,7 @@ test("the last ack stays known over a restart, and an instance that was replaced
 
 test("a clock that is set back does not keep the running plugin from reporting", async () => {
   const stateDir = temporaryFolder();
-  const board = new StatusBoard(stateDir, "2026.9.6", memoryLog(), () => 0);
+  const board = new StatusBoard(stateDir, "2026.9.6", memoryLog(), { inMemory: () => 0, disk: () => null });
   onTestFinished(() => void vi.restoreAllMocks());
   const writtenAt = async () => (await readStatus(statusFile(stateDir)))?.written_at ?? 0;
   const [wall, monotonic] = [Date.now.bind(Date), performance.now.bind(performance)];

@@ -23,6 +23,8 @@ Settings come from the environment:
                             where that is used up, delivered ones go first
   BRIDGE_INLINE_MEDIA_BYTES most bytes of attachments sent along with a message, before
                             base64 (default 3000000, at most 3375000; 0: none)
+  BRIDGE_LOW_DISK_BYTES     an alert is raised when the disk of BRIDGE_STATE_DIR has less left
+                            (default 1 GiB; 0: never)
   BRIDGE_CHAT_INTERVAL_MS   least time between two replies in one chat (default 0)
   BRIDGE_REPLIES_PER_MINUTE most replies over all chats (default 0: no limit)
   ALERT_WEBHOOK_URL         https://… that alerts are posted to, as JSON

@@ -4,6 +4,7 @@ import type { OutboxStatus } from "../intake/link.ts";
 import type { Relay } from "../relay/relay.ts";
 import type { Replies } from "../replies/replies.ts";
 import type { Failure, Store } from "../store/index.ts";
+import type { DiskWatch } from "./disk-watch.ts";
 
 /** A message or reply that waits longer than this is a customer who waits. */
 const MAX_WAIT_MS = 5 * 60_000;
@@ -20,6 +21,7 @@ interface HealthParts {
   replies: Replies;
   gateway: Gateway;
   clock: Clock;
+  disk: DiskWatch;
   linked(): boolean;
   outbox(): OutboxStatus | null;
 }
@@ -28,7 +30,7 @@ interface HealthParts {
  * Whether messages flow: bad when a link is down, WhatsApp is not connected, a write fails, or something waits too long. A quiet night is good.
  * Holds counts and sentences; no customer's number, text or token.
  */
-export function readHealth({ store, relay, replies, gateway, clock, linked, outbox }: HealthParts) {
+export function readHealth({ store, relay, replies, gateway, clock, disk, linked, outbox }: HealthParts) {
   const counts = store.counters.read();
   const messageWaitMs = store.messages.longestWaitMs();
   const replyWaitMs = store.commands.longestWaitMs();
@@ -42,6 +44,7 @@ export function readHealth({ store, relay, replies, gateway, clock, linked, outb
     problems.push(`the database can't be written since ${iso(store.outage.since)}: ${store.outage.failure}`);
   if (counts.accepted !== counts.delivered + counts.pending + counts.dead)
     problems.push("the ledger does not add up: accepted is not delivered + pending + dead");
+  if (disk.status.problem !== null) problems.push(disk.status.problem);
   if (clock.now() < EARLIEST_MS)
     problems.push(
       `this machine's clock says ${iso(clock.now())}, which is wrong: set it, or let a time server do so (timedatectl set-ntp true)`,
@@ -87,6 +90,7 @@ export function readHealth({ store, relay, replies, gateway, clock, linked, outb
       last_dead: describeFailure(store.failures.latest("dead")),
       oldest_wait_ms: messageWaitMs,
     },
+    disk: { free_bytes: disk.status.freeBytes, low_disk_bytes: disk.status.lowBytes },
     files: { stored: files.count, bytes: files.bytes, limit_bytes: files.limitBytes },
     commands: {
       pending: counts.commands_pending,
