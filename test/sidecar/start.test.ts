@@ -129,8 +129,23 @@ describe("what passes by itself is waited for", () => {
   });
 });
 
+it("reads a secret from a file, and warns where everybody can read it", async () => {
+  const file = join(dir, "token");
+  writeFileSync(file, "a-secret-bridge-token\n", { mode: 0o644 });
+  const process = sidecar({ BRIDGE_TOKEN: "", BRIDGE_TOKEN_FILE: file });
+  await process.start();
+  await until("it warns", () => process.lines.some(({ msg }) => /BRIDGE_TOKEN_FILE: .*chmod 600/.test(msg ?? "")));
+  const port = Number(environment["BRIDGE_LISTEN"]?.split(":")[1]);
+  (await openLink(port, "a-secret-bridge-token")).socket.terminate();
+});
+
 describe("what only a human can change ends it with code 78", () => {
   it.each([
+    [
+      "a line break in a token",
+      () => ({ BRIDGE_TOKEN: "a-secret-bridge-token\n" }),
+      /BRIDGE_TOKEN: .*a line break.*printf/,
+    ],
     [
       "a state folder that is a file",
       () => ({ BRIDGE_STATE_DIR: join(dir, "file") }),

@@ -30,6 +30,9 @@ Settings come from the environment:
   ALERT_WEBHOOK_URL         https://… that alerts are posted to, as JSON
   ALERT_COMMAND             a shell command that gets an alert's text on its standard input
   BRIDGE_LOG_LEVEL          debug, info (default), warn or error
+
+HOTBAGS_BEARER_TOKEN, HOTBAGS_HMAC_SECRET, OPENCLAW_GATEWAY_TOKEN, BRIDGE_TOKEN and ALERT_WEBHOOK_URL can be in a file:
+HOTBAGS_BEARER_TOKEN_FILE=/path, and so on. A line break at its end does not count.
 `;
 
 /** Runs the command line. Resolves with the exit code. */

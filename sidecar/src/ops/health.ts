@@ -49,7 +49,10 @@ export function readHealth({ store, relay, replies, gateway, clock, disk, linked
     problems.push(
       `this machine's clock says ${iso(clock.now())}, which is wrong: set it, or let a time server do so (timedatectl set-ntp true)`,
     );
-  if (!linked()) problems.push("the OpenClaw plugin is not connected");
+  if (!linked())
+    problems.push(
+      "the OpenClaw plugin is not connected: `openclaw hotbags status` says why; if there is no such command, OpenClaw has not loaded the plugin, and its log says why",
+    );
   if (gateway.state.link !== "up") problems.push(gateway.state.reason ?? "the OpenClaw gateway is not connected");
   else if (gateway.state.accounts.size === 0)
     problems.push(
