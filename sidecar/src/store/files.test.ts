@@ -148,6 +148,21 @@ it("can be asked for what is whole only", async () => {
   expect(readFileSync(`${pathOf(bytes)}.part`)).toHaveLength(999);
 });
 
+it("a part with a time that is still to come goes after a day all the same", async () => {
+  const bytes = randomBytes(100);
+  const body = (async function* () {
+    yield bytes.subarray(0, 50);
+  })();
+  await files.receive(nameOf(bytes), { offset: 0, length: bytes.length, body });
+  const in2036 = new Date("2036-01-01");
+  utimesSync(`${pathOf(bytes)}.part`, in2036, in2036);
+  files = open();
+  nowMs += 23 * HOUR_MS;
+  expect(await files.sweep(() => false)).toBe(0);
+  nowMs += 2 * HOUR_MS;
+  expect(await files.sweep(() => false)).toBe(1);
+});
+
 it("where the folder can't be made, says so", () => {
   rmSync(join(dir, "media"), { recursive: true });
   writeFileSync(join(dir, "media"), "");

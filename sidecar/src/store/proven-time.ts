@@ -60,13 +60,16 @@ export class ProvenTime {
   }
 }
 
-/** Where the mark can't be read, what is known of settled messages stands in for it. */
+/** Where there is no mark, or it can't be read, what is known of settled messages stands in for it. */
 function lastMark(db: Database.Database): Mark | undefined {
   const mark = () => db.prepare<[], Mark>("SELECT proven_at, wall_at FROM proven_time").get();
   const youngest = () => {
-    const sql = "SELECT max(state_since) FROM messages INDEXED BY messages_delivered WHERE state = 'delivered'";
-    const since = db.prepare<[], number | null>(sql).pluck().get();
-    return typeof since === "number" ? { proven_at: since, wall_at: since } : undefined;
+    const sql = `SELECT max(state_since) FROM messages INDEXED BY messages_delivered
+      WHERE state = 'delivered' AND has_text = ?`;
+    const latest = db.prepare<[0 | 1], number | null>(sql).pluck();
+    const since = Math.max(latest.get(0) ?? 0, latest.get(1) ?? 0);
+    return since > 0 ? { proven_at: since, wall_at: since } : undefined;
   };
-  return unlessDamaged(mark, () => unlessDamaged(youngest, () => undefined));
+  const unknown = () => undefined;
+  return unlessDamaged(mark, unknown) ?? unlessDamaged(youngest, unknown);
 }

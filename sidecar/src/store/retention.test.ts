@@ -196,6 +196,18 @@ describe("a clock that was wrong", () => {
     expect([store.messages.longestWaitMs(), store.commands.longestWaitMs()]).toEqual([1_200_000, 1_200_000]);
   });
 
+  it("is counted from what was settled last where there is no mark yet, after a power cut", async () => {
+    await deliver("A", "sent");
+    store.close();
+    const other = new Database(join(dir, "bridge.sqlite"));
+    other.exec("DELETE FROM proven_time");
+    other.close();
+    astrayMs = FUTURE_MS;
+    store = openStore(dir, clock);
+    expect(await sweep()).toEqual(NOTHING);
+    expect((await accept("A")).duplicate).toBe(true);
+  });
+
   it("is counted from what was settled last where the mark can't be read", async () => {
     await deliver("A", "sent");
     tables.close();
