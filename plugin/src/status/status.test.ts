@@ -18,7 +18,7 @@ const GONE = 2 ** 22 + 1;
 async function setUp() {
   const sidecar = await ScratchSidecar.start();
   const stateDir = temporaryFolder();
-  const config: Record<string, unknown> = { sidecarUrl: sidecar.url, token: TOKEN };
+  const config: Record<string, unknown> = { sidecarUrl: sidecar.url, token: TOKEN, lowDiskBytes: 0 };
   const log = memoryLog();
   const create = () => {
     const bridge = new Bridge({
