@@ -5,7 +5,7 @@ import { captureReceived, type ReceivedContext, type ReceivedEvent } from "./cap
 import type { DispatchContext } from "./capture/text.ts";
 import { type Announcement, announce, onAnnounced } from "./host/announcement.ts";
 import { BurstLog } from "./host/burst-log.ts";
-import { type LinkConfig, maxFileBytes, parseConfig } from "./host/config.ts";
+import { type LinkConfig, lowDiskBytes, maxFileBytes, parseConfig } from "./host/config.ts";
 import { guarded } from "./host/guard.ts";
 import { type Log, line } from "./host/log.ts";
 import { INTAKE_LIMITS, Intake, type IntakeLimits } from "./intake/intake.ts";
@@ -15,6 +15,7 @@ import { Link } from "./link/link.ts";
 import { Observations } from "./link/observations.ts";
 import type { LinkTiming } from "./link/timing.ts";
 import { type Limits, Outbox } from "./outbox/outbox.ts";
+import { Disk } from "./status/disk.ts";
 import { StatusBoard } from "./status/status.ts";
 
 /**
@@ -54,6 +55,7 @@ export class Bridge {
   readonly #configThrottle = new LogThrottle();
   readonly #logThrottle = new LogThrottle();
   readonly #observations = new Observations();
+  readonly #disk: Disk;
   readonly #status: StatusBoard;
   #link: Link | undefined;
   #applied: string | undefined;
@@ -76,7 +78,9 @@ export class Bridge {
     this.#log = new BurstLog(options.log);
     this.#intake = new Intake(open, files, this.#log, (seq) => announce(file, { ready: seq }), limits);
     const { stateDir, openclawVersion } = options;
-    this.#status = new StatusBoard(stateDir, openclawVersion, this.#log, () => this.#intake.inMemory);
+    this.#disk = new Disk(stateDir, () => lowDiskBytes(this.#read(() => options.readConfig())), this.#log);
+    const present = { inMemory: () => this.#intake.inMemory, disk: () => this.#disk.space };
+    this.#status = new StatusBoard(stateDir, openclawVersion, this.#log, present);
   }
 
   /** True from the stop on. Hooks still store what they get; a link takes another instance. */
@@ -126,6 +130,7 @@ export class Bridge {
 
   #look(): void {
     this.#intake.adoptIncomplete();
+    void this.#disk.look();
     this.#status.write();
     const parsed = parseConfig(this.#options.readConfig());
     if (!parsed.ok) {

@@ -9,6 +9,7 @@ export {
   type SendText,
   sendText,
 } from "./contract.ts";
+export { DEFAULT_LOW_DISK_BYTES, freeBytesAt, mebibytes } from "./disk.ts";
 export { codeOf, isShortage } from "./errors.ts";
 export { failpoint } from "./failpoint.ts";
 export {

@@ -1,4 +1,7 @@
-import { describe, expect, it } from "vitest";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { readSettings } from "./settings.ts";
 
 const complete = {
@@ -14,6 +17,7 @@ describe("settings", () => {
     expect(settings.listen).toEqual({ host: "127.0.0.1", port: 18790 });
     expect(settings.gateway.url).toBe("ws://127.0.0.1:18789/");
     expect(settings.hotbags.hmacSecret).toBeNull();
+    expect(settings.lowDiskBytes).toBe(1024 ** 3);
     expect(settings.hotbags.baseUrl.href).toBe("https://shop.example/");
   });
 
@@ -85,6 +89,75 @@ describe("settings", () => {
       /HOTBAGS_HMAC_SECRET: is not set/,
     );
     expect(() => readSettings({ ...complete, HOTBAGS_HMAC_DISABLED: "no" })).toThrow(/true or false/);
+  });
+
+  const SECRETS = ["HOTBAGS_BEARER_TOKEN", "HOTBAGS_HMAC_SECRET", "OPENCLAW_GATEWAY_TOKEN", "BRIDGE_TOKEN"] as const;
+
+  it.each(SECRETS)("refuses white space around %s, which nobody sees, and shows nothing of it", (name) => {
+    for (const value of [
+      "hidden-0123456789\n",
+      "hidden-0123456789\r\n",
+      " hidden-0123456789",
+      "hidden-0123456789 ",
+      "\n",
+    ]) {
+      const read = () => readSettings({ ...complete, [name]: value });
+      expect(read).toThrow(`${name}: begins or ends with a space or a line break; \`echo\``);
+      expect(read).not.toThrow(/hidden|visible ASCII/);
+    }
+  });
+
+  it.each(["HOTBAGS_BEARER_TOKEN", "BRIDGE_TOKEN"])("refuses what no header can carry in %s", (name) => {
+    for (const value of ["hidden 0123456789", "hidden\n0123456789", "hidden-0123456789é"])
+      expect(() => readSettings({ ...complete, [name]: value })).toThrow(`${name}: must be visible ASCII characters`);
+  });
+
+  describe("secrets in files", () => {
+    let dir: string;
+    beforeEach(() => {
+      dir = mkdtempSync(join(tmpdir(), "hotbags-secrets-"));
+    });
+    afterEach(() => rmSync(dir, { recursive: true }));
+
+    /** `complete` with this secret in a file instead. */
+    function inFile(name: keyof typeof complete, content: string, mode = 0o600) {
+      const path = join(dir, name);
+      writeFileSync(path, content, { mode });
+      const { [name]: _, ...others } = complete;
+      return { ...others, [`${name}_FILE`]: path };
+    }
+
+    it.each(["a-secret-of-the-file", "a-secret-of-the-file\n", "a-secret-of-the-file\r\n"])(
+      "are read: %j",
+      (content) => {
+        const settings = readSettings(inFile("HOTBAGS_BEARER_TOKEN", content));
+        expect([settings.hotbags.bearerToken, settings.warnings]).toEqual(["a-secret-of-the-file", []]);
+      },
+    );
+
+    it("are judged like others", () => {
+      for (const content of ["a-secret-of-the-file\n\n", "a-secret-of-the-file \n"])
+        expect(() => readSettings(inFile("BRIDGE_TOKEN", content))).toThrow(/BRIDGE_TOKEN: begins or ends with/);
+    });
+
+    it("that can't be had are named with the reason", () => {
+      const both = { ...complete, BRIDGE_TOKEN_FILE: "/none" };
+      expect(() => readSettings(both)).toThrow(/BRIDGE_TOKEN_FILE: BRIDGE_TOKEN is set too; leave one of them out/);
+      const { BRIDGE_TOKEN: _, ...others } = complete;
+      const read = (path: string) => () => readSettings({ ...others, BRIDGE_TOKEN_FILE: path });
+      expect(read(join(dir, "none"))).toThrow(/BRIDGE_TOKEN_FILE: .*none can't be used: ENOENT$/);
+      expect(read(dir)).toThrow(/BRIDGE_TOKEN_FILE: .* can't be used: EISDIR$/);
+      expect(() => readSettings(inFile("BRIDGE_TOKEN", "\n"))).toThrow(
+        /BRIDGE_TOKEN_FILE: .* can't be used: it is empty$/,
+      );
+      expect(() => readSettings(inFile("BRIDGE_TOKEN", "x".repeat(5_000)))).toThrow(/it has more than 4096 bytes$/);
+    });
+
+    it("that everybody can read are used, with a warning", () => {
+      const { warnings } = readSettings(inFile("OPENCLAW_GATEWAY_TOKEN", "a-secret-of-the-file", 0o644));
+      expect(warnings).toEqual([expect.stringMatching(/^OPENCLAW_GATEWAY_TOKEN_FILE: every user .* chmod 600 it$/)]);
+      expect(warnings.join()).not.toContain("a-secret");
+    });
   });
 
   it("keeps 4 GiB of files and sends 3 MB of them along, unless told otherwise", () => {

@@ -1,7 +1,8 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { describeIssues, isLoopback, MAX_BODY_BYTES } from "@hotbags/shared";
+import { DEFAULT_LOW_DISK_BYTES, describeIssues, isLoopback, MAX_BODY_BYTES } from "@hotbags/shared";
 import { z } from "zod";
+import { readSecretFiles } from "./checks/secret-files.ts";
 import type { ListenAddress } from "./intake/listen-address.ts";
 import type { AlertSettings } from "./ops/alerts.ts";
 import type { PaceLimits } from "./replies/pace.ts";
@@ -12,8 +13,26 @@ export class SettingsError extends Error {
   override readonly name = "SettingsError";
 }
 
+/** White space around a secret is never meant: the other side would refuse it, and nobody can see why. */
+const secret = z
+  .string()
+  .min(1)
+  .refine(
+    (text) => text.trim() === text,
+    "begins or ends with a space or a line break; `echo` and editors put one there: write it with printf '%s'",
+  );
+
+/** One header line: of anything else the HTTP client complains at each request, with a riddle. */
+const token = secret.refine(
+  (text) => text.trim() !== text || /^[\x21-\x7e]+$/.test(text),
+  "must be visible ASCII characters without a space or a line break in them, as an HTTP header can carry",
+);
+
 /** A token that can be guessed protects nothing. */
-const token = z.string().min(16, "must be at least 16 characters; `openssl rand -hex 32` makes one");
+const guardToken = token.refine(
+  (text) => text.trim().length >= 16,
+  "must be at least 16 characters; `openssl rand -hex 32` makes one",
+);
 
 /** A URL of one of these schemes; anything else, with the example of a good one. */
 const url = (schemes: string[], example: string) =>
@@ -63,13 +82,13 @@ const wholeNumber = (least: number, most: number) =>
 
 const variables = z.object({
   HOTBAGS_BASE_URL: hotBagsUrl,
-  HOTBAGS_BEARER_TOKEN: z.string().min(1),
+  HOTBAGS_BEARER_TOKEN: token,
   HOTBAGS_HMAC_DISABLED: z.enum(["true", "false"], "must be true or false").default("true"),
-  HOTBAGS_HMAC_SECRET: z.string().min(1).optional(),
+  HOTBAGS_HMAC_SECRET: secret.optional(),
   OPENCLAW_GATEWAY_URL: gatewayUrl.prefault("ws://127.0.0.1:18789"),
-  OPENCLAW_GATEWAY_TOKEN: z.string().min(1),
+  OPENCLAW_GATEWAY_TOKEN: secret,
   BRIDGE_LISTEN: listenAddress.prefault("127.0.0.1:18790"),
-  BRIDGE_TOKEN: token,
+  BRIDGE_TOKEN: guardToken,
   BRIDGE_STATE_DIR: z
     .string()
     .min(1)
@@ -78,6 +97,7 @@ const variables = z.object({
   BRIDGE_MEDIA_STORE_BYTES: wholeNumber(0, 1024 ** 4).default(DEFAULT_MEDIA_LIMITS.storeBytes),
   // Four thirds of it are sent: more than this could never go.
   BRIDGE_INLINE_MEDIA_BYTES: wholeNumber(0, (MAX_BODY_BYTES / 4) * 3).default(DEFAULT_MEDIA_LIMITS.inlineBytes),
+  BRIDGE_LOW_DISK_BYTES: wholeNumber(0, 1024 ** 4).default(DEFAULT_LOW_DISK_BYTES),
   BRIDGE_CHAT_INTERVAL_MS: wholeNumber(0, 3_600_000).default(0),
   BRIDGE_REPLIES_PER_MINUTE: wholeNumber(0, 6_000).default(0),
   ALERT_WEBHOOK_URL: webhookUrl.optional(),
@@ -93,14 +113,20 @@ export interface Settings {
   stateDir: string;
   keepTextsDays: number;
   media: MediaLimits;
+  /** The operator is told when the disk of `stateDir` has less left; 0: never. */
+  lowDiskBytes: number;
   pace: PaceLimits;
   alerts: AlertSettings;
   logLevel: string;
+  /** What works, and should be otherwise: a sentence each. */
+  warnings: string[];
 }
 
-/** Reads the environment. An empty variable counts as unset, as it does for systemd. Throws SettingsError. */
+/** Reads the environment, and the secrets that it says are in files. An empty variable counts as unset, as it does for systemd. Throws SettingsError. */
 export function readSettings(environment: NodeJS.ProcessEnv): Settings {
-  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ""));
+  const secrets = readSecretFiles(environment);
+  if (secrets.problems.length > 0) throw new SettingsError(secrets.problems.join("; "));
+  const given = Object.fromEntries(Object.entries(secrets.environment).filter(([, value]) => value !== ""));
   const parsed = variables.safeParse(given, {
     error: (issue) => (issue.code === "invalid_type" && issue.input === undefined ? "is not set" : undefined),
   });
@@ -122,8 +148,10 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
     stateDir: env.BRIDGE_STATE_DIR,
     keepTextsDays: env.BRIDGE_KEEP_TEXTS_DAYS,
     media: { storeBytes: env.BRIDGE_MEDIA_STORE_BYTES, inlineBytes: env.BRIDGE_INLINE_MEDIA_BYTES },
+    lowDiskBytes: env.BRIDGE_LOW_DISK_BYTES,
     pace: { chatIntervalMs: env.BRIDGE_CHAT_INTERVAL_MS, perMinute: env.BRIDGE_REPLIES_PER_MINUTE },
     alerts: { webhookUrl: env.ALERT_WEBHOOK_URL ?? null, command: env.ALERT_COMMAND ?? null },
     logLevel: env.BRIDGE_LOG_LEVEL,
+    warnings: secrets.warnings,
   };
 }

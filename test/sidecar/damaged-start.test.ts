@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { systemClock } from "../../sidecar/src/clock.ts";
 import { openStore } from "../../sidecar/src/store/index.ts";
+import { until } from "../until.ts";
 import { BuiltSidecar } from "./built-sidecar.ts";
 import { damage } from "./damage.ts";
 import { ANNA, BEN, messageOf } from "./message.ts";
@@ -60,7 +61,12 @@ it("says in /health that the state can't be read, and goes on answering", async 
     expect((await sidecar.health()).body.problems).toEqual([
       expect.stringMatching(/can't be read \(SQLITE_CORRUPT.*restore/),
     ]);
-  expect(sidecar.lines.filter(({ msg }) => msg === "/health can't be answered")).toHaveLength(1);
+  const logged = () => sidecar.lines.filter(({ msg }) => msg === "/health can't be answered").length;
+  await until("it is in the log", () => logged() > 0);
+  // The log is read in its order: with what it says at its end, all that it said has come.
+  await sidecar.process.stop();
+  await until("it says so", () => sidecar.lines.some(({ msg }) => msg === "sidecar stopped"));
+  expect(logged()).toBe(1);
 });
 
 it("refuses to work without its ledger, with what to do", async () => {

@@ -11,6 +11,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { type InboundMessage, inboundMessage, OMITTED } from "@hotbags/shared";
 import { expect, onTestFinished, test } from "vitest";
 import { type Captured, captureDispatched } from "../capture/capture.ts";
@@ -216,15 +217,29 @@ test("message_received waits for no copy; the complete capture takes its place a
 });
 
 /** Does something while the first file that is to be copied is being copied. */
-function whileCopying(act: () => void): void {
+function whileCopying(act: () => void, at = "copy:before-write"): void {
   const listen = (failpoint: unknown) => {
-    if (failpoint !== "copy:before-write") return;
+    if (failpoint !== at) return;
     unsubscribe("hotbags:failpoint", listen);
     act();
   };
   subscribe("hotbags:failpoint", listen);
   onTestFinished(() => void unsubscribe("hotbags:failpoint", listen));
 }
+
+test("a hook waits no longer for an outbox that fails behind its message than for one that fails before it", async () => {
+  const { file, intake, outbox, save, messageAt, ready } = setUp({ hookWaitMs: 1, copyMs: 600_000 });
+  const bytes = randomBytes(1_000);
+  const other = new DatabaseSync(file);
+  onTestFinished(() => other.close());
+  whileCopying(() => other.exec("BEGIN IMMEDIATE"), "copied:before-commit");
+  await intake.store(dispatched("M1", save("1.jpg", bytes)));
+  expect(ready).toEqual([]);
+  expect(outbox.incomplete()).toEqual([1]);
+  other.exec("ROLLBACK");
+  await until("ready", () => ready.length === 1);
+  expect(messageAt(1).media).toMatchObject([{ sha256: sha256Of(bytes) }]);
+});
 
 const GROUP = { GroupSubject: "Red bags", WasMentioned: true };
 

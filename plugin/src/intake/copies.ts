@@ -29,13 +29,24 @@ export type CopiesOptions = {
   maxMediaBytes?: number;
 };
 
+/** The files of a message on their way. Neither ever rejects. */
+export type Settling = {
+  /**
+   * Resolves when the message is ready: with its files on disk, or with the reasons why not. Also when it was aborted;
+   * it is still incomplete then.
+   */
+  done: Promise<void>;
+  /** Resolves when it has to be tried again, as while the outbox can't be written: nobody knows how long it takes then. */
+  delayed: Promise<void>;
+};
+
 /**
  * Copies the files of incomplete messages and makes the messages ready. What is to be copied is in the outbox, so that
  * any instance of the plugin can go on where another was stopped or killed.
  */
 export class Copies {
   readonly #options: CopiesOptions;
-  readonly #settling = new Map<number, Promise<void>>();
+  readonly #settling = new Map<number, Settling>();
   readonly #semaphore = new Semaphore(MAX_COPIES);
   readonly #logThrottle = new LogThrottle();
   #reservedBytes = 0;
@@ -51,17 +62,16 @@ export class Copies {
     return this.#settling.has(seq);
   }
 
-  /**
-   * Resolves when the message is ready: with its files on disk, or with the reasons why not. Also when it was aborted;
-   * it is still incomplete then. Never rejects.
-   */
-  settle(seq: number): Promise<void> {
+  /** Begins to copy what this incomplete message has, unless that is under way. */
+  settle(seq: number): Settling {
     const known = this.#settling.get(seq);
     if (known !== undefined) return known;
     const { signal } = this.#stopping;
-    const settling: Promise<void> = this.#settle(seq, signal)
+    const delayed = Promise.withResolvers<void>();
+    const done: Promise<void> = this.#settle(seq, signal, delayed.resolve)
       .catch((error) => (signal.aborted ? undefined : this.#failed(error)))
       .finally(() => this.#settling.delete(seq));
+    const settling = { done, delayed: delayed.promise };
     this.#settling.set(seq, settling);
     return settling;
   }
@@ -71,7 +81,7 @@ export class Copies {
     this.#isStopped = true;
     const stopping = this.#stopping;
     this.#stopping = new AbortController();
-    const all = Promise.all(this.#settling.values());
+    const all = Promise.all([...this.#settling.values()].map(({ done }) => done));
     const abort = () => stopping.abort();
     const grace = setTimeout(guarded(abort, abort), graceMs);
     await all;
@@ -79,7 +89,7 @@ export class Copies {
     stopping.abort();
   }
 
-  async #settle(seq: number, signal: AbortSignal): Promise<void> {
+  async #settle(seq: number, signal: AbortSignal, onDelay: () => void): Promise<void> {
     for (let attempt = 1; ; attempt += 1) {
       const found: { row?: Row | undefined; folder?: MediaFolder } = {};
       const isRead = this.#options.withOutbox((outbox) => {
@@ -94,6 +104,7 @@ export class Copies {
       if (outcome === "changed") continue;
       if (outcome !== undefined || this.#isStopped) return;
       // The outbox can't be written, and says so itself. Everything is done anew then: the disk may be another one.
+      onDelay();
       await after(this.#options.retryMs, undefined, { signal });
     }
   }

@@ -3,7 +3,7 @@ import { type Captured, keyOf } from "../capture/capture.ts";
 import { guarded } from "../host/guard.ts";
 import { type About, type Log, line } from "../host/log.ts";
 import { type Outbox, OutboxFullError } from "../outbox/outbox.ts";
-import { Copies, type CopiesOptions } from "./copies.ts";
+import { Copies, type CopiesOptions, type Settling } from "./copies.ts";
 import { Deadlines } from "./deadlines.ts";
 import { OverflowBuffer, type ReceivedOnly } from "./overflow-buffer.ts";
 
@@ -23,7 +23,7 @@ export type IntakeLimits = {
   hookWaitWithoutMemoryMs: number;
   /**
    * How long a hook waits until the message's files are copied; then they are copied without it. Shorter than the 300 s
-   * after which OpenClaw takes its claim back.
+   * after which OpenClaw takes its claim back. Where the outbox fails meanwhile, `hookWaitMs` from then on.
    */
   copyMs: number;
   /** How long a stop waits for files that are being copied. OpenClaw gives 5 s, and the link needs 1 s of them. */
@@ -139,13 +139,13 @@ export class Intake {
       );
     }
     this.#writeMemory();
-    let settled: Promise<void> | undefined;
+    const files: { settling?: Settling | undefined } = {};
     const put = () => {
-      settled = this.#put(captured, receivedOnly);
+      files.settling = this.#put(captured, receivedOnly);
     };
     if (this.#buffer.size > 0 || !this.#attempt(put)) return this.#keepInMemory(captured, receivedOnly);
     this.#recovered();
-    if (settled !== undefined) await first(this.#limits.copyMs, [settled]);
+    if (files.settling !== undefined) await this.#copied(files.settling);
   }
 
   /**
@@ -184,8 +184,14 @@ export class Intake {
     )();
   }
 
-  /** Throws what the outbox throws. What it returns resolves when the message's files are copied. */
-  #put(captured: Captured, receivedOnly: ReceivedOnly | undefined): Promise<void> | undefined {
+  /** The message is on disk: its hook waits for the copies alone, and for a disk that fails as long as others do. */
+  async #copied({ done, delayed }: Settling): Promise<void> {
+    const { copyMs, hookWaitMs } = this.#limits;
+    await first(copyMs, [done, delayed.then(() => first(hookWaitMs, [done]))]);
+  }
+
+  /** Throws what the outbox throws. Returns how the message's files get on, if it has some. */
+  #put(captured: Captured, receivedOnly: ReceivedOnly | undefined): Settling | undefined {
     const stored = this.#using((outbox) => {
       failpoint("capture:before-commit");
       const row = outbox.put(captured, Date.now(), receivedOnly !== undefined);
@@ -267,12 +273,12 @@ export class Intake {
   #writeMemory(): void {
     for (let entry = this.#buffer.oldest(); entry !== undefined; entry = this.#buffer.oldest()) {
       const { captured, receivedOnly } = entry;
-      let settled: Promise<void> | undefined;
+      const files: { settling?: Settling | undefined } = {};
       const put = () => {
-        settled = this.#put(captured, receivedOnly);
+        files.settling = this.#put(captured, receivedOnly);
       };
       if (!this.#attempt(put)) return;
-      this.#buffer.forget(entry, settled);
+      this.#buffer.forget(entry, files.settling?.done);
       if (this.#buffer.size === 0) this.#recovered();
     }
   }

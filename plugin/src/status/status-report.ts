@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { codeOf, reasonOf } from "@hotbags/shared";
 
 import { type OutboxReport, reportOutbox } from "../outbox/report.ts";
+import { lowDisk } from "./disk.ts";
 import { BEAT_MS, readStatus, type Status, statusFile } from "./status.ts";
 
 /** A gateway that is busy starting may miss a beat or two; after this, ms, something is wrong. */
@@ -18,6 +19,7 @@ export type StatusReport = {
   outbox: OutboxReport | null;
   in_memory: number | null;
   last_ack_at: number | null;
+  disk: Status["disk"];
   hook: Status["hook"];
 };
 
@@ -47,6 +49,8 @@ export async function reportStatus(stateDir: string, nowMs: number): Promise<Sta
   const inMemory = running ? status.in_memory : null;
   if (inMemory !== null && inMemory > 0)
     problems.push(`${inMemory} message(s) are only in memory: the outbox can't be written; the gateway's log says why`);
+  const full = running ? lowDisk(status.disk, stateDir) : undefined;
+  if (full !== undefined) problems.push(full);
   return {
     ok: problems.length === 0,
     problems,
@@ -61,6 +65,7 @@ export async function reportStatus(stateDir: string, nowMs: number): Promise<Sta
     outbox,
     in_memory: inMemory,
     last_ack_at: status?.last_ack_at ?? null,
+    disk: status?.disk ?? null,
     hook: status?.hook ?? null,
   };
 }

@@ -23,11 +23,16 @@ Settings come from the environment:
                             where that is used up, delivered ones go first
   BRIDGE_INLINE_MEDIA_BYTES most bytes of attachments sent along with a message, before
                             base64 (default 3000000, at most 3375000; 0: none)
+  BRIDGE_LOW_DISK_BYTES     an alert is raised when the disk of BRIDGE_STATE_DIR has less left
+                            (default 1 GiB; 0: never)
   BRIDGE_CHAT_INTERVAL_MS   least time between two replies in one chat (default 0)
   BRIDGE_REPLIES_PER_MINUTE most replies over all chats (default 0: no limit)
   ALERT_WEBHOOK_URL         https://… that alerts are posted to, as JSON
   ALERT_COMMAND             a shell command that gets an alert's text on its standard input
   BRIDGE_LOG_LEVEL          debug, info (default), warn or error
+
+HOTBAGS_BEARER_TOKEN, HOTBAGS_HMAC_SECRET, OPENCLAW_GATEWAY_TOKEN, BRIDGE_TOKEN and ALERT_WEBHOOK_URL can be in a file:
+HOTBAGS_BEARER_TOKEN_FILE=/path, and so on. A line break at its end does not count.
 `;
 
 /** Runs the command line. Resolves with the exit code. */

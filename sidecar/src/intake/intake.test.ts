@@ -39,16 +39,10 @@ let lines: Record<string, unknown>[];
 const clients: WebSocket[] = [];
 
 async function listen(where: ListenAddress) {
-  listener = new Listener({
-    address: where,
-    token: TOKEN,
-    store,
-    log: openLog("info", { write: (line) => void lines.push(JSON.parse(line)) }),
-    onAccepted: (taken) => void accepted.push(taken),
-    onSent: () => {},
-    health: () => ({ ok: listener.isPluginConnected }),
-  });
+  const log = openLog("info", { write: (line) => void lines.push(JSON.parse(line)) });
+  listener = new Listener({ address: where, token: TOKEN, log, health: () => ({ ok: listener.isPluginConnected }) });
   address = await listener.start();
+  listener.open({ store, log, onAccepted: (taken) => void accepted.push(taken), onSent: () => {} });
 }
 
 beforeEach(async () => {
@@ -306,8 +300,7 @@ describe("a plugin's connection", () => {
 
 describe("the address", () => {
   function another(where: ListenAddress) {
-    const parts = { token: TOKEN, store, log: openLog("error"), onAccepted: () => {}, onSent: () => {} };
-    return new Listener({ ...parts, address: where, health: () => ({ ok: true }) });
+    return new Listener({ address: where, token: TOKEN, log: openLog("error"), health: () => ({ ok: true }) });
   }
   /** A path of so many bytes below the test's folder. */
   const pathOf = (bytes: number) => join(dir, "é".repeat(3)).padEnd(bytes - 3, "x");

@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse, S
 import { connect } from "node:net";
 import type { Duplex } from "node:stream";
 import { codeOf, LogThrottle, MAX_FRAME_READ_BYTES, MEDIA_PATH } from "@hotbags/shared";
+import type { Logger } from "pino";
 import { WebSocketServer } from "ws";
 import { Auth } from "./auth.ts";
 import { Connections } from "./connections.ts";
@@ -24,21 +25,28 @@ export const MAX_CONNECTIONS = 2 * (MAX_PLUGIN_CONNECTIONS + MAX_UPLOADS);
  */
 const REQUEST_TIMEOUT_MS = 60_000;
 
+/** What the plugin is told before there is a store. It comes again. */
+const STARTING = { status: 503, reason: "the sidecar is starting: /health says what it waits for" } as const;
+
 interface Health {
   ok: boolean;
   problems?: readonly string[];
 }
 
-interface ListenerParts extends ConnectionParts {
+interface ListenerParts {
   address: ListenAddress;
   token: string;
+  log: Logger;
   /** What `GET /health` answers; throws when the state can't be read. */
   health(): Health;
   /** REQUEST_TIMEOUT_MS, unless a test can't wait for it. */
   requestTimeoutMs?: number;
 }
 
-/** What the sidecar listens to on this machine: the plugin's WebSocket, its files and `GET /health`. */
+/**
+ * What the sidecar listens to on this machine: the plugin's WebSocket, its files and `GET /health`. Once it is started
+ * it answers `/health`, and the plugin once it is opened.
+ */
 export class Listener {
   readonly #parts: ListenerParts;
   readonly #auth: Auth;
@@ -50,14 +58,13 @@ export class Listener {
     perMessageDeflate: false,
   });
   readonly #plugins = new Set<PluginConnection>();
-  readonly #media: MediaIntake;
+  #open: { parts: ConnectionParts; media: MediaIntake } | undefined;
   readonly #logThrottle = new LogThrottle();
 
   constructor(parts: ListenerParts) {
     this.#parts = parts;
     this.#auth = new Auth(parts.token);
     this.#connections = new Connections(MAX_CONNECTIONS, parts.log);
-    this.#media = new MediaIntake(parts.store.files, parts.log);
     const requestTimeout = parts.requestTimeoutMs ?? REQUEST_TIMEOUT_MS;
     const headersTimeout = Math.min(10_000, requestTimeout);
     const connectionsCheckingInterval = requestTimeout / 10;
@@ -105,6 +112,11 @@ export class Listener {
     return `${address.host.includes(":") ? `[${address.host}]` : address.host}:${typeof bound === "object" && bound ? bound.port : address.port}`;
   }
 
+  /** The plugin may come in: there is a store for what it brings. */
+  open(parts: ConnectionParts): void {
+    this.#open = { parts, media: new MediaIntake(parts.store.files, parts.log) };
+  }
+
   async stop(): Promise<void> {
     const closed = once(this.#server, "close");
     this.#server.close();
@@ -114,7 +126,7 @@ export class Listener {
       for (const socket of this.#sockets.clients) socket.terminate();
       this.#server.closeAllConnections();
     }, 1_000);
-    await Promise.all([closed, this.#media.stop()]);
+    await Promise.all([closed, this.#open?.media.stop()]);
     clearTimeout(patience);
   }
 
@@ -144,23 +156,26 @@ export class Listener {
 
   #takeFile(request: IncomingMessage, response: ServerResponse): void {
     const verdict = this.#auth.check(request);
-    if (verdict.ok) {
+    if (verdict.ok && this.#open) {
       const done = this.#connections.activate(request.socket);
-      return void this.#media.answer(request, response).finally(done);
+      return void this.#open.media.answer(request, response).finally(done);
     }
-    this.#parts.log.warn({ status: verdict.status }, `file refused: ${verdict.reason}`);
+    const { status, reason } = verdict.ok ? STARTING : verdict;
+    this.#parts.log.warn({ status }, `file refused: ${reason}`);
     response.setHeader("connection", "close");
-    reply(response, verdict.status, { error: verdict.reason });
+    reply(response, status, { error: reason });
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const verdict = this.#auth.check(request);
     if (!verdict.ok) return this.#turnAway(socket, verdict.status, verdict.reason);
+    const open = this.#open;
+    if (!open) return this.#turnAway(socket, STARTING.status, STARTING.reason);
     if (this.#plugins.size >= MAX_PLUGIN_CONNECTIONS)
       return this.#turnAway(socket, 503, `there are ${MAX_PLUGIN_CONNECTIONS} connections already`);
     this.#connections.activate(socket);
     this.#sockets.handleUpgrade(request, socket, head, (webSocket) => {
-      const plugin = new PluginConnection(webSocket, this.#parts);
+      const plugin = new PluginConnection(webSocket, open.parts);
       this.#plugins.add(plugin);
       webSocket.once("close", () => this.#plugins.delete(plugin));
     });

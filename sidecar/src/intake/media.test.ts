@@ -27,17 +27,11 @@ const open: ClientRequest[] = [];
 
 async function start({ storeBytes = DEFAULT_MEDIA_LIMITS.storeBytes, requestTimeoutMs = 60_000 } = {}) {
   store = openStore(dir, systemClock, { ...DEFAULT_MEDIA_LIMITS, storeBytes });
-  listener = new Listener({
-    address: { host: "127.0.0.1", port: 0 },
-    token: TOKEN,
-    store,
-    log: openLog("info", { write: (line) => void lines.push(JSON.parse(line)) }),
-    onAccepted: () => {},
-    onSent: () => {},
-    health: () => ({ ok: true }),
-    requestTimeoutMs,
-  });
+  const log = openLog("info", { write: (line) => void lines.push(JSON.parse(line)) });
+  const address = { host: "127.0.0.1", port: 0 };
+  listener = new Listener({ address, token: TOKEN, log, health: () => ({ ok: true }), requestTimeoutMs });
   port = Number((await listener.start()).split(":")[1]);
+  listener.open({ store, log, onAccepted: () => {}, onSent: () => {} });
 }
 
 async function stop() {

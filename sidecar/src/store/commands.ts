@@ -5,6 +5,7 @@ import type { CounterName, Counters } from "./counters.ts";
 import { readRow, unlessDamaged } from "./errors.ts";
 import type { Failures } from "./failures.ts";
 import type { GroupCommit } from "./group-commit.ts";
+import type { ProvenTime } from "./proven-time.ts";
 
 /** A command as the relay read it from a response, in array order. */
 export interface CommandFromResponse {
@@ -62,13 +63,22 @@ export class Commands {
   readonly #counters: Counters;
   readonly #failures: Failures;
   readonly #clock: Clock;
+  readonly #time: ProvenTime;
   readonly #sql: ReturnType<typeof prepare>;
 
-  constructor(db: Database.Database, commit: GroupCommit, counters: Counters, failures: Failures, clock: Clock) {
+  constructor(
+    db: Database.Database,
+    commit: GroupCommit,
+    counters: Counters,
+    failures: Failures,
+    clock: Clock,
+    time: ProvenTime,
+  ) {
     this.#commit = commit;
     this.#counters = counters;
     this.#failures = failures;
     this.#clock = clock;
+    this.#time = time;
     this.#sql = prepare(db);
   }
 
@@ -231,9 +241,10 @@ export class Commands {
     });
   }
 
-  /** When the oldest command that waits was created, wall-clock ms; null when none waits. */
-  oldestWaitingAt(): number | null {
-    return this.#sql.oldestWaiting.get()?.created_at ?? null;
+  /** How long the oldest command that waits has waited, since its message was answered, ms; 0 when none waits. */
+  longestWaitMs(): number {
+    const oldest = this.#sql.oldestWaiting.get();
+    return oldest ? Math.max(0, this.#time.now() - oldest.state_since) : 0;
   }
 
   #move(from: CounterName, to: CounterName): void {
@@ -302,8 +313,8 @@ function prepare(db: Database.Database) {
     notSent: db.prepare<[string, number]>(
       "UPDATE commands SET state = 'pending', last_error = ? WHERE id = ? AND state = 'sending'",
     ),
-    oldestWaiting: db.prepare<[], { created_at: number }>(
-      `SELECT created_at FROM commands WHERE id =
+    oldestWaiting: db.prepare<[], { state_since: number }>(
+      `SELECT state_since FROM commands JOIN messages USING (seq) WHERE id =
          (SELECT min(id) FROM commands INDEXED BY commands_pending WHERE state = 'pending' AND ${notPassedOver})`,
     ),
   };

@@ -105,7 +105,9 @@ it("a gateway starts on wrong settings: the plugin keeps messages, and names eac
   expect(complaint).toContain("messages are kept but not forwarded");
   expect(complaint).toContain(`${SETTINGS}.sidecarUrl must be ws:// on this machine`);
   expect(complaint).toContain(`${SETTINGS}.token is missing: put the sidecar's BRIDGE_TOKEN here`);
-  expect(complaint).toContain(`${SETTINGS}.sidecarURL is no setting: there are sidecarUrl, token and maxFileBytes`);
+  expect(complaint).toContain(
+    `${SETTINGS}.sidecarURL is no setting: there are sidecarUrl, token, maxFileBytes and lowDiskBytes`,
+  );
   const said = shop.gateway.logs.join("\n");
   expect(said).toMatch(/\[secrets\].*paths: plugins\.entries\.hotbags\.config\.token; reason: \S+/);
   expect(said).not.toContain(BRIDGE_TOKEN);
