@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, expect, it, onTestFinished } from "vitest";
 
-// The clean-up before a gateway's start, on copies of plugins as OpenClaw lays them out. test/e2e/plugin-captures.test.ts has real ones.
+// The clean-up before a gateway's start, on copies of plugins as OpenClaw lays them out. test/e2e/one-gateway/restarts.suite.ts has real ones.
 
 const SCRIPT = fileURLToPath(new URL("../../systemd/remove-dead-plugin-captures.mjs", import.meta.url));
 

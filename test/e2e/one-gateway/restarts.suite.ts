@@ -1,6 +1,9 @@
+import { execFile } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
-import { readdirSync } from "node:fs";
+import { readdirSync, statSync, utimesSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { beforeAll, expect, it } from "vitest";
 import { OMITTED } from "../../../shared/src/index.ts";
 import { BRIDGE_TOKEN } from "../../shop/shop.ts";
@@ -14,6 +17,7 @@ import { shop } from "./shop.ts";
 
 const REPLY = "back again";
 const SETTINGS = "plugins.entries.hotbags.config";
+const CLEAN_UP = fileURLToPath(new URL("../../../systemd/remove-dead-plugin-captures.mjs", import.meta.url));
 const LARGE_BYTES = 4_000_000;
 
 /** Has a message at Hot Bags when the gateway dies, and no answer yet. */
@@ -27,6 +31,8 @@ let carla: Contact;
 let withFiles: Sent[];
 /** What the plugin says of its settings. */
 let complaint: string;
+/** OpenClaw's copies of its plugins that the killed gateway has left. */
+let leftCopies: string[];
 const large = randomBytes(LARGE_BYTES);
 const photo = Buffer.concat([file("photo.jpg"), randomBytes(200_000)]);
 
@@ -64,6 +70,7 @@ beforeAll(async () => {
   for (const sent of [kept, ...withFiles]) await captured(sent);
   expect(keptByPlugin()).toEqual(expect.arrayContaining([large, photo].map(nameOf)));
 
+  leftCopies = copies();
   await shop.gateway.kill();
   lift();
   shop.hotbags.answers(({ message_id, from }) =>
@@ -111,6 +118,20 @@ it("a gateway starts on wrong settings: the plugin keeps messages, and names eac
   const said = shop.gateway.logs.join("\n");
   expect(said).toMatch(/\[secrets\].*paths: plugins\.entries\.hotbags\.config\.token; reason: \S+/);
   expect(said).not.toContain(BRIDGE_TOKEN);
+});
+
+const copiesFolder = () => join(shop.gateway.stateDir, "tmp", "plugin-captures");
+const copies = () => readdirSync(copiesFolder()).filter((name) => statSync(join(copiesFolder(), name)).isDirectory());
+
+// If an upgrade of OpenClaw keeps its copies of plugins elsewhere, or tells otherwise which are in use, this fails.
+it("the unit removes the copies of plugins that the killed gateway left, and none of the one that runs", async () => {
+  const inUse = copies().filter((name) => !leftCopies.includes(name));
+  expect([leftCopies.length, inUse.length]).toEqual([1, 1]);
+  // Those of the last minute may be of a gateway that only just starts.
+  const minutesAgo = Date.now() / 1_000 - 120;
+  for (const name of copies()) utimesSync(join(copiesFolder(), name), minutesAgo, minutesAgo);
+  await promisify(execFile)(process.execPath, [CLEAN_UP], { env: { OPENCLAW_STATE_DIR: shop.gateway.stateDir } });
+  expect(copies()).toEqual(inUse);
 });
 
 const answerAgain = () =>
