@@ -68,6 +68,9 @@ class World implements Clock {
   uptimeMs() {
     return 0;
   }
+  bootMs() {
+    return 0;
+  }
   async restart() {
     this.store.close();
     this.store = openStore(this.dir, this);

@@ -21,7 +21,7 @@ const DAY_MS = 24 * 3_600_000;
 /** A day with some messages, 100 days ago, then some of today that wait; a downtime; and the account's last connection. */
 async function live() {
   let now = Date.now() - 100 * DAY_MS;
-  const store = openStore(sidecar.dir, { now: () => now, uptimeMs: systemClock.uptimeMs });
+  const store = openStore(sidecar.dir, { ...systemClock, now: () => now });
   const accept = (id: string, chat = ANNA) => store.messages.accept(messageOf(id, chat));
   const command = { commandId: null, type: "dance", text: null, payload: "" };
   for (let n = 0; n < 50; n += 1) {

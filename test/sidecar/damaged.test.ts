@@ -191,7 +191,7 @@ describe("on the way to WhatsApp", () => {
       token: GATEWAY_TOKEN,
       log,
       timing: { pollMs: 5, reconnectMinMs: 5, reconnectMaxMs: 20 },
-      clock: { now: clock.now, uptimeMs: () => performance.now() },
+      clock: { now: clock.now, bootMs: clock.bootMs, uptimeMs: () => performance.now() },
     });
     const pace = { chatIntervalMs: 0, perMinute: 0 };
     const replies = new Replies({ store, gateway, clock, timers: clock, log, pace, random: () => 0.5 });

@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest";
-import type { Clock } from "../../sidecar/src/clock.ts";
+import { type Clock, systemClock } from "../../sidecar/src/clock.ts";
 import { type HotBags, startHotBags } from "../hotbags/index.ts";
 import { until } from "../until.ts";
 import { BEARER_TOKEN } from "./built-sidecar.ts";
@@ -189,7 +189,7 @@ describe("a backend that is down", () => {
 
 describe("a clock that jumps between two runs", () => {
   const DAY_MS = 24 * 3_600_000;
-  const shifted = (byMs: number): Clock => ({ now: () => Date.now() + byMs, uptimeMs: () => performance.now() });
+  const shifted = (byMs: number): Clock => ({ ...systemClock, now: () => Date.now() + byMs });
 
   it.each([
     ["back", -DAY_MS],

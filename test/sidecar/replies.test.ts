@@ -49,7 +49,7 @@ async function start(pace = { chatIntervalMs: 0, perMinute: 0 }, prepare = async
     log,
     timing: { pollMs: 5, reconnectMinMs: 5, reconnectMaxMs: 20 },
     // What the gateway says is fresh by a clock of its own, or it would be stale at each step of ours.
-    clock: { now: clock.now, uptimeMs: () => performance.now() },
+    clock: { now: clock.now, bootMs: clock.bootMs, uptimeMs: () => performance.now() },
   });
   const replies = new Replies({ store, gateway, clock, timers: clock, log, pace, random: () => 0.5 });
   await replies.start();
@@ -346,6 +346,17 @@ describe("a doubt", () => {
     // That one is asked for first: if it did not get through the first time, it is sent now, before what follows.
     await until("the chat with the doubt goes on", () => sent(ANNA, 2));
     expect(keysTo(ANNA)[0]).not.toBe(keysTo(ANNA)[1]);
+  });
+
+  it("is not asked for again when the gateway has forgotten it, though the clock was set back meanwhile", async () => {
+    peer.history = () => [];
+    await restart(undefined, async (store) => {
+      await doubtful(store, ANNA, "boot-1");
+      clock.advance(400_000);
+      clock.jump(-200_000);
+    });
+    await until("the operator is told", () => alarms("in doubt") === 1);
+    expect([peer.sends, counts().commands_in_doubt]).toEqual([[], 1]);
   });
 
   it("that could still be sent by asking again comes before what follows in its chat", async () => {

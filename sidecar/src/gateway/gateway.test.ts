@@ -1,6 +1,7 @@
 import { pino } from "pino";
 import { afterEach, expect, it, onTestFinished, vi } from "vitest";
 import { CONNECTED, ScriptedGateway, GATEWAY_TOKEN as TOKEN } from "../../../test/gateway/scripted-gateway.ts";
+import { systemClock } from "../clock.ts";
 import { openGateway } from "./gateway.ts";
 import type { GatewayTiming } from "./types.ts";
 
@@ -26,7 +27,7 @@ function open(peer: { port: number }, timing: Partial<GatewayTiming> = {}, uptim
     token: TOKEN,
     log,
     timing: { pollMs: 10, reconnectMinMs: 5, reconnectMaxMs: 20, refusedRetryMs: 20, sendTimeoutMs: 5_000, ...timing },
-    clock: { now: () => Date.now(), uptimeMs },
+    clock: { ...systemClock, uptimeMs },
   });
   onTestFinished(() => gateway.close());
   return gateway;
@@ -163,7 +164,7 @@ it("comes back by itself, and asks again only the process that was asked", async
   const peer = await startPeer();
   const gateway = open(peer);
   await until(() => expect(gateway.canSend("default")).toBe(true));
-  const first = { processId: "boot-1", at: Date.now(), sendsSince: 0 };
+  const first = { processId: "boot-1", bootMs: systemClock.bootMs(), sendsSince: 0 };
   await peer.stop();
   await until(() => expect(gateway.state).toMatchObject({ link: "down", process: null }));
   expect(gateway.state.accounts.get("default")?.code).toBe("unknown");

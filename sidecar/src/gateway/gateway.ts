@@ -109,7 +109,7 @@ export function openGateway(options: GatewayOptions): Gateway {
     send,
     async askAgain(request, first) {
       const process = state.process;
-      if (!stillRemembers(process, first, clock.now())) {
+      if (!stillRemembers(process, first, clock.bootMs())) {
         // Not the process of now: kept as the one that was asked first, it would make a second send look safe.
         return { kind: "in_doubt", reason: "the gateway that was asked first no longer remembers", process: null };
       }

@@ -71,11 +71,11 @@ export class ProofSearch {
   /** Whether the doubt may still be sent, by asking for it again: replies that follow it would overtake it. */
   mayBeSent(doubt: Doubt): boolean {
     if (doubt.isAskedAgain) return true;
-    const { gatewayProcess: processId, sendingAt: at } = doubt;
-    if (at === null || processId === null || doubt.proof !== null || !this.isAskable(doubt)) return false;
+    const { gatewayProcess: processId, sendingBootMs: bootMs } = doubt;
+    if (bootMs === null || processId === null || doubt.proof !== null || !this.isAskable(doubt)) return false;
     // Whether the gateway has pushed it out by number is looked up when it is asked.
-    const first = { processId, at, sendsSince: 0 };
-    return stillRemembers(this.#parts.gateway.process, first, this.#parts.clock.now());
+    const first = { processId, bootMs, sendsSince: 0 };
+    return stillRemembers(this.#parts.gateway.process, first, this.#parts.clock.bootMs());
   }
 
   /** Sets the proof of a doubt that the gateway was seen to send. Returns whether there is one. */
@@ -91,10 +91,10 @@ export class ProofSearch {
 
   async #askAgain(doubt: Doubt): Promise<SendOutcome["kind"]> {
     const { store, gateway, clock } = this.#parts;
-    const { gatewayProcess: processId, sendingAt: at } = doubt;
-    if (at === null || processId === null) return "in_doubt";
-    const first = { processId, at, sendsSince: store.commands.sendsSince(at) };
-    if (!stillRemembers(gateway.process, first, clock.now())) return "in_doubt";
+    const { gatewayProcess: processId, sendingBootMs: bootMs } = doubt;
+    if (bootMs === null || processId === null) return "in_doubt";
+    const first = { processId, bootMs, sendsSince: store.commands.sendsSince(processId, bootMs) };
+    if (!stillRemembers(gateway.process, first, clock.bootMs())) return "in_doubt";
     const text = store.commands.get(doubt.id)?.text ?? "";
     doubt.isAskedAgain = true;
     try {

@@ -36,7 +36,9 @@ export interface WaitingCommand {
   account_id: string;
   chat_id: string;
   text: string;
+  /** When it was handed to the gateway: wall-clock ms, and ms since that machine started. */
   sending_at: number | null;
+  sending_boot_ms: number | null;
   gateway_process: string | null;
 }
 
@@ -180,15 +182,15 @@ export class Commands {
     );
   }
 
-  /** How many commands were handed to the gateway since, wall-clock ms; counts to 1,000 and no further. */
-  sendsSince(at: number): number {
-    return this.#sql.sendsSince.get(at)?.n ?? 0;
+  /** How many commands this gateway process was handed since, ms since the machine started; counts to 1,000, no further. */
+  sendsSince(gatewayProcess: string, bootMs: number): number {
+    return this.#sql.sendsSince.get(gatewayProcess, bootMs)?.n ?? 0;
   }
 
   /** The intent to send, on disk before the gateway is asked: what is `sending` after a crash may have gone out. */
   sending(id: number, gatewayProcess: string | null): Promise<void> {
     return this.#commit.run("sending", () => {
-      const moved = this.#sql.sending.run(this.#clock.now(), gatewayProcess, id);
+      const moved = this.#sql.sending.run(this.#clock.now(), this.#clock.bootMs(), gatewayProcess, id);
       if (moved.changes !== 1) throw new Error(`command ${id} is no longer pending`);
       this.#move("commands_pending", "commands_sending");
     });
@@ -254,7 +256,7 @@ export class Commands {
 }
 
 function prepare(db: Database.Database) {
-  const waiting = `SELECT k.id, k.seq, k.chat, k.command_id, m.message_id, c.account_id, c.chat_id, k.text, k.sending_at, k.gateway_process
+  const waiting = `SELECT k.id, k.seq, k.chat, k.command_id, m.message_id, c.account_id, c.chat_id, k.text, k.sending_at, k.sending_boot_ms, k.gateway_process
     FROM commands k JOIN messages m USING (seq) JOIN chats c ON c.chat = k.chat`;
   const notPassedOver = "NOT EXISTS (SELECT 1 FROM passed_over_commands o WHERE o.id = commands.id)";
   // By an index alone, so that it tells of a row that can't be read. `+?`: see messages.ts.
@@ -285,8 +287,8 @@ function prepare(db: Database.Database) {
       `SELECT w.*, k.asked_process, k.alarmed_at FROM (${waiting}) w JOIN commands k USING (id)
        WHERE k.id = +? AND k.state = 'in_doubt' AND k.partial = 0`,
     ),
-    sendsSince: db.prepare<[number], { n: number }>(
-      "SELECT count(*) AS n FROM (SELECT 1 FROM commands WHERE sending_at >= ? LIMIT 1000)",
+    sendsSince: db.prepare<[string, number], { n: number }>(
+      "SELECT count(*) AS n FROM (SELECT 1 FROM commands WHERE gateway_process = ? AND sending_boot_ms >= ? LIMIT 1000)",
     ),
     sentIds: db.prepare<[number], { whatsapp_message_id: string }>(
       "SELECT whatsapp_message_id FROM (SELECT whatsapp_message_id FROM commands ORDER BY id DESC LIMIT ?) WHERE whatsapp_message_id IS NOT NULL",
@@ -304,8 +306,8 @@ function prepare(db: Database.Database) {
     proven: db.prepare<[string, number, string | null, number]>(
       "UPDATE commands SET state = ?, settled_at = ?, whatsapp_message_id = ?, last_error = NULL WHERE id = ? AND state = 'in_doubt'",
     ),
-    sending: db.prepare<[number, string | null, number]>(
-      "UPDATE commands SET state = 'sending', sending_at = ?, gateway_process = ? WHERE id = ? AND state = 'pending'",
+    sending: db.prepare<[number, number, string | null, number]>(
+      "UPDATE commands SET state = 'sending', sending_at = ?, sending_boot_ms = ?, gateway_process = ? WHERE id = ? AND state = 'pending'",
     ),
     settle: db.prepare<[string, number, string | null, string | null, number, number], { seq: number }>(
       "UPDATE commands SET state = ?, settled_at = ?, last_error = ?, whatsapp_message_id = ?, partial = ? WHERE id = ? AND state = 'sending' RETURNING seq",

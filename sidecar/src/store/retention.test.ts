@@ -16,7 +16,7 @@ let tables: Database.Database;
 let nowMs = Date.parse("2026-03-01T12:00:00Z");
 /** How wrong the wall clock is. */
 let astrayMs = 0;
-const clock = { now: () => nowMs + astrayMs, uptimeMs: () => nowMs };
+const clock = { now: () => nowMs + astrayMs, uptimeMs: () => nowMs, bootMs: () => nowMs };
 
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), "hotbags-retention-"));
