@@ -18,7 +18,16 @@ describe("settings", () => {
     expect(settings.gateway.url).toBe("ws://127.0.0.1:18789/");
     expect(settings.hotbags.hmacSecret).toBeNull();
     expect(settings.lowDiskBytes).toBe(1024 ** 3);
+    expect(settings.brake).toEqual({ perMinute: 30, perHour: 300 });
     expect(settings.hotbags.baseUrl.href).toBe("https://shop.example/");
+  });
+
+  it("lets the brake be set, and switched off", () => {
+    const set = { ...complete, BRIDGE_CHAT_REPLIES_PER_MINUTE: "5", BRIDGE_CHAT_REPLIES_PER_HOUR: "0" };
+    expect(readSettings(set).brake).toEqual({ perMinute: 5, perHour: 0 });
+    expect(() => readSettings({ ...complete, BRIDGE_CHAT_REPLIES_PER_HOUR: "many" })).toThrow(
+      /BRIDGE_CHAT_REPLIES_PER_HOUR: must be a whole number/,
+    );
   });
 
   it("names every variable that is missing, and shows no value", () => {

@@ -5,6 +5,7 @@ import { z } from "zod";
 import { readSecretFiles } from "./checks/secret-files.ts";
 import type { ListenAddress } from "./intake/listen-address.ts";
 import type { AlertSettings } from "./ops/alerts.ts";
+import { type BrakeLimits, DEFAULT_BRAKE } from "./replies/brake.ts";
 import type { PaceLimits } from "./replies/pace.ts";
 import { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./store/index.ts";
 
@@ -100,6 +101,8 @@ const variables = z.object({
   BRIDGE_LOW_DISK_BYTES: wholeNumber(0, 1024 ** 4).default(DEFAULT_LOW_DISK_BYTES),
   BRIDGE_CHAT_INTERVAL_MS: wholeNumber(0, 3_600_000).default(0),
   BRIDGE_REPLIES_PER_MINUTE: wholeNumber(0, 6_000).default(0),
+  BRIDGE_CHAT_REPLIES_PER_MINUTE: wholeNumber(0, 6_000).default(DEFAULT_BRAKE.perMinute),
+  BRIDGE_CHAT_REPLIES_PER_HOUR: wholeNumber(0, 100_000).default(DEFAULT_BRAKE.perHour),
   ALERT_WEBHOOK_URL: webhookUrl.optional(),
   ALERT_COMMAND: z.string().max(4_096, "must be at most 4096 characters; put more into a script").optional(),
   BRIDGE_LOG_LEVEL: z.enum(["debug", "info", "warn", "error"]).default("info"),
@@ -116,6 +119,7 @@ export interface Settings {
   /** The operator is told when the disk of `stateDir` has less left; 0: never. */
   lowDiskBytes: number;
   pace: PaceLimits;
+  brake: BrakeLimits;
   alerts: AlertSettings;
   logLevel: string;
   /** What works, and should be otherwise: a sentence each. */
@@ -150,6 +154,7 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
     media: { storeBytes: env.BRIDGE_MEDIA_STORE_BYTES, inlineBytes: env.BRIDGE_INLINE_MEDIA_BYTES },
     lowDiskBytes: env.BRIDGE_LOW_DISK_BYTES,
     pace: { chatIntervalMs: env.BRIDGE_CHAT_INTERVAL_MS, perMinute: env.BRIDGE_REPLIES_PER_MINUTE },
+    brake: { perMinute: env.BRIDGE_CHAT_REPLIES_PER_MINUTE, perHour: env.BRIDGE_CHAT_REPLIES_PER_HOUR },
     alerts: { webhookUrl: env.ALERT_WEBHOOK_URL ?? null, command: env.ALERT_COMMAND ?? null },
     logLevel: env.BRIDGE_LOG_LEVEL,
     warnings: secrets.warnings,

@@ -9,6 +9,7 @@ import { ClockLog } from "./ops/clock-log.ts";
 import { DiskWatch } from "./ops/disk-watch.ts";
 import { readHealth } from "./ops/health.ts";
 import { logOutages } from "./ops/outage-log.ts";
+import { runawayAlert } from "./ops/runaway-alert.ts";
 import { HotBags } from "./relay/hotbags.ts";
 import { DETACHED_CONCURRENCY } from "./relay/message-lanes.ts";
 import { RELAY_DEFAULTS, Relay } from "./relay/relay.ts";
@@ -98,7 +99,11 @@ async function startWork(settings: Settings, listener: Listener, log: Logger): P
     maxRetryAfterMs: RELAY_DEFAULTS.backoff.maxMs,
     connections: RELAY_DEFAULTS.concurrency + DETACHED_CONCURRENCY,
   });
-  const replies = new Replies({ store, gateway, clock, log, random: Math.random, pace: settings.pace });
+  const { pace, brake } = settings;
+  const replies = new Replies({
+    ...{ store, gateway, clock, log, random: Math.random, pace, brake },
+    onRunaway: (command) => void alerts.raise(runawayAlert(command, brake, clock.now())),
+  });
   const relay = new Relay({
     store,
     hotbags,

@@ -119,6 +119,9 @@ export async function openShop(options: ShopOptions = {}): Promise<Shop> {
       BRIDGE_LISTEN: `127.0.0.1:${port}`,
       BRIDGE_TOKEN,
       BRIDGE_STATE_DIR: stateDir,
+      // Customers of a test write faster than people, on purpose.
+      BRIDGE_CHAT_REPLIES_PER_MINUTE: "0",
+      BRIDGE_CHAT_REPLIES_PER_HOUR: "0",
       ...(sidecarPreload && preloaded({}, sidecarPreload)),
       ...sidecarEnv,
     });

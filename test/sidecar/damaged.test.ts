@@ -6,6 +6,7 @@ import { openGateway } from "../../sidecar/src/gateway/index.ts";
 import { openLog } from "../../sidecar/src/log.ts";
 import { HotBags as HotBagsClient } from "../../sidecar/src/relay/hotbags.ts";
 import { Relay } from "../../sidecar/src/relay/relay.ts";
+import { DEFAULT_BRAKE } from "../../sidecar/src/replies/brake.ts";
 import { Replies } from "../../sidecar/src/replies/replies.ts";
 import { openStore, type Store } from "../../sidecar/src/store/index.ts";
 import { GATEWAY_TOKEN, ScriptedGateway } from "../gateway/scripted-gateway.ts";
@@ -194,7 +195,8 @@ describe("on the way to WhatsApp", () => {
       clock: { now: clock.now, bootMs: clock.bootMs, uptimeMs: () => performance.now() },
     });
     const pace = { chatIntervalMs: 0, perMinute: 0 };
-    const replies = new Replies({ store, gateway, clock, timers: clock, log, pace, random: () => 0.5 });
+    const brake = { brake: DEFAULT_BRAKE, onRunaway: () => {} };
+    const replies = new Replies({ store, gateway, clock, timers: clock, log, pace, ...brake, random: () => 0.5 });
     stop = async () => {
       await gateway.close();
       await replies.stop();

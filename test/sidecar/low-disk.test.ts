@@ -1,30 +1,20 @@
-import { once } from "node:events";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { until } from "../until.ts";
+import { type AlertHook, startAlertHook } from "./alert-hook.ts";
 import { BuiltSidecar } from "./built-sidecar.ts";
 
 // The real sidecar on a disk that has less room than it should.
 
-let hook: Server;
-let alerts: Record<string, unknown>[];
+let hook: AlertHook;
 let built: BuiltSidecar;
 
 beforeEach(async () => {
-  alerts = [];
-  hook = createServer(async (request, response) => {
-    alerts.push(JSON.parse(Buffer.concat(await request.toArray()).toString()));
-    response.end();
-  }).listen(0, "127.0.0.1");
-  await once(hook, "listening");
-  const { port } = hook.address() as AddressInfo;
-  built = await BuiltSidecar.prepare({ env: { ALERT_WEBHOOK_URL: `http://127.0.0.1:${port}/` } });
+  hook = await startAlertHook();
+  built = await BuiltSidecar.prepare({ env: { ALERT_WEBHOOK_URL: hook.url } });
 });
 afterEach(async () => {
   await built.close();
   hook.close();
-  hook.closeAllConnections();
 });
 
 type Report = { problems: string[]; disk: { free_bytes: number | null; low_disk_bytes: number } };
@@ -36,8 +26,8 @@ it("says so in an alert and in /health", async () => {
   built.process.configure({ BRIDGE_LOW_DISK_BYTES: String(1024 ** 4) });
   await built.process.start();
   const text = expect.stringMatching(new RegExp(`^The disk of ${built.dir} has \\d+ MiB left\\..*Make room`));
-  await until("the alert has come", () => alerts.length > 0);
-  expect(alerts).toEqual([expect.objectContaining({ alert: "disk", text })]);
+  await until("the alert has come", () => hook.alerts.length > 0);
+  expect(hook.alerts).toEqual([expect.objectContaining({ alert: "disk", text })]);
   expect(await aboutDisk()).toEqual([text]);
 });
 

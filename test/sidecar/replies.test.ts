@@ -5,6 +5,7 @@ import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Gateway, openGateway } from "../../sidecar/src/gateway/index.ts";
 import { openLog } from "../../sidecar/src/log.ts";
+import { DEFAULT_BRAKE } from "../../sidecar/src/replies/brake.ts";
 import { Replies } from "../../sidecar/src/replies/replies.ts";
 import { openStore, type Store } from "../../sidecar/src/store/index.ts";
 import { type Answer, CONNECTED, GATEWAY_TOKEN, ScriptedGateway, type Sent } from "../gateway/scripted-gateway.ts";
@@ -51,7 +52,8 @@ async function start(pace = { chatIntervalMs: 0, perMinute: 0 }, prepare = async
     // What the gateway says is fresh by a clock of its own, or it would be stale at each step of ours.
     clock: { now: clock.now, bootMs: clock.bootMs, uptimeMs: () => performance.now() },
   });
-  const replies = new Replies({ store, gateway, clock, timers: clock, log, pace, random: () => 0.5 });
+  const brake = { brake: DEFAULT_BRAKE, onRunaway: () => {} };
+  const replies = new Replies({ store, gateway, clock, timers: clock, log, pace, ...brake, random: () => 0.5 });
   await replies.start();
   await connected(gateway);
   return { store, gateway, replies, lines };

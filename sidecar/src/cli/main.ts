@@ -27,6 +27,9 @@ Settings come from the environment:
                             (default 1 GiB; 0: never)
   BRIDGE_CHAT_INTERVAL_MS   least time between two replies in one chat (default 0)
   BRIDGE_REPLIES_PER_MINUTE most replies over all chats (default 0: no limit)
+  BRIDGE_CHAT_REPLIES_PER_MINUTE, BRIDGE_CHAT_REPLIES_PER_HOUR
+                            the brake: what one chat gets beyond that waits, and an alert is raised
+                            (default 30 and 300; 0: no limit)
   ALERT_WEBHOOK_URL         https://… that alerts are posted to, as JSON
   ALERT_COMMAND             a shell command that gets an alert's text on its standard input
   BRIDGE_LOG_LEVEL          debug, info (default), warn or error

@@ -29,7 +29,11 @@ export interface AccountState {
   readonly lastDisconnect: { readonly at: number; readonly status: number | null } | null;
 }
 
-const RELINK = "Relink it: openclaw channels login --channel whatsapp (scan the code with the phone).";
+/** Stands for the account's id in an action. */
+const ACCOUNT = "<account>";
+
+/** Without `--account` it relinks OpenClaw's default account, which may be the healthy one (docs/cli/channels.md of OpenClaw). */
+const RELINK = `Relink it: openclaw channels login --channel whatsapp --account ${ACCOUNT} (scan the code with the phone).`;
 
 export const ACCOUNT_STATES: Readonly<Record<AccountCode, { readonly sentence: string; readonly action: string }>> = {
   connected: { sentence: "WhatsApp is connected.", action: "" },
@@ -113,9 +117,11 @@ function accountCodeOf(status: AccountStatus): AccountCode {
 
 export function accountState(code: AccountCode, status?: AccountStatus): AccountState {
   const { at, status: reason } = status?.lastDisconnect ?? {};
+  const { sentence, action } = ACCOUNT_STATES[code];
   return {
     code,
-    ...ACCOUNT_STATES[code],
+    sentence,
+    action: action.replace(ACCOUNT, () => status?.accountId ?? ACCOUNT),
     lastInboundAt: status?.lastInboundAt ?? null,
     reconnectAttempts: status?.reconnectAttempts ?? 0,
     startedAt: status?.lastStartAt ?? null,

@@ -64,6 +64,11 @@ export function readHealth({ store, relay, replies, gateway, clock, disk, isPlug
   if (dead > 0) problems.push(`the plugin has ${dead} dead letter(s), which are never sent: see the gateway's log`);
   if (breakerOpen) problems.push(lastFailure?.error ?? "Hot Bags does not answer");
   problems.push(...replies.status.problems);
+  const { heldChats } = replies.status;
+  if (heldChats > 0)
+    problems.push(
+      `replies of ${heldChats} chat(s) are held back, because these got more of them than BRIDGE_CHAT_REPLIES_PER_MINUTE or _PER_HOUR: see whether another bot answers there, or Hot Bags answers in a loop`,
+    );
   if (messageWaitMs > MAX_WAIT_MS)
     problems.push(`a message has waited ${Math.round(messageWaitMs / 60_000)} minutes for Hot Bags`);
   if (replyWaitMs > MAX_WAIT_MS)
@@ -98,6 +103,7 @@ export function readHealth({ store, relay, replies, gateway, clock, disk, isPlug
     commands: {
       pending: counts.commands_pending,
       sending: counts.commands_sending,
+      held_chats: heldChats,
       sent: counts.commands_sent,
       queued_by_gateway: counts.commands_queued_by_gateway,
       in_doubt: counts.commands_in_doubt,

@@ -6,6 +6,7 @@ import { type Admission, LaneRunner } from "../lane-runner.ts";
 import type { Verdict } from "../lanes.ts";
 import { isDamage, RowUnreadableError, type Store, type WaitingCommand } from "../store/index.ts";
 import { StoreFaults } from "../store-faults.ts";
+import { Brake, type BrakeLimits } from "./brake.ts";
 import type { Cause } from "./cause.ts";
 import { Doubts } from "./doubts.ts";
 import { type Observation, Observations } from "./observations.ts";
@@ -19,6 +20,9 @@ const CONCURRENCY = 8;
 /** A chat that waits for a change of which it is told asks again after this time all the same, ms. */
 const ASK_AGAIN_MS = 30_000;
 
+/** The brake looks back an hour, over a restart too: one that is started again and again must not let a loop go on. */
+const BRAKE_LOOKS_BACK_MS = 3_600_000;
+
 /** Ids of earlier replies that are looked up at start, so that a late observation of one proves no other. */
 const REMEMBERED_REPLIES = 1_000;
 
@@ -30,6 +34,9 @@ interface RepliesParts {
   log: Logger;
   random: () => number;
   pace: PaceLimits;
+  brake: BrakeLimits;
+  /** Told of a reply that is held as the first one of a chat that gets too many; not again before an hour without. */
+  onRunaway(command: WaitingCommand): void;
 }
 
 /** Executes commands: in order within a chat, at most once each, and only while WhatsApp is connected. */
@@ -39,6 +46,7 @@ export class Replies {
   readonly #doubts: Doubts;
   readonly #observations: Observations;
   readonly #pace: Pace;
+  readonly #brake: Brake;
   readonly #faults: StoreFaults;
   readonly #refusals: Refusals;
   readonly #results: SendResults;
@@ -51,6 +59,7 @@ export class Replies {
     const { store, clock, timers } = parts;
     this.#parts = parts;
     this.#pace = new Pace(parts.pace);
+    this.#brake = new Brake({ limits: parts.brake, onHeld: (chat) => this.#runaway(chat) });
     this.#faults = new StoreFaults(parts);
     this.#refusals = new Refusals(parts);
     this.#observations = new Observations(store.commands.sentIds(REMEMBERED_REPLIES));
@@ -81,6 +90,7 @@ export class Replies {
   /** Takes up what the last run left: first what it was sending, which is in doubt now, then what waits. */
   async start(): Promise<void> {
     const { store, gateway } = this.#parts;
+    this.#brakeTakesOver();
     await this.#doubts.takeOver();
     for (const chat of store.commands.waitingChats()) this.#chats.offer(chat);
     const unsubscribers = [
@@ -106,7 +116,8 @@ export class Replies {
 
   /** What an operator wants to know. `problems`: what only the operator can change, with what to do. */
   get status() {
-    return { problems: this.#refusals.problems, underWay: this.#chats.underWay };
+    const heldChats = this.#brake.heldChats(this.#parts.clock.uptimeMs());
+    return { problems: this.#refusals.problems, underWay: this.#chats.underWay, heldChats };
   }
 
   /**
@@ -153,7 +164,22 @@ export class Replies {
     if (this.#doubts.blocks(chat)) return { cause: "doubt", until: now + ASK_AGAIN_MS };
     const { account_id: account } = command;
     if (!gateway.canSend(account)) return { cause: `account ${account}`, until: now + ASK_AGAIN_MS };
+    const heldMs = this.#brake.hold(chat, now);
+    if (heldMs > 0) return { cause: "brake", until: now + heldMs };
     return await this.#send(command, this.#pace.spend(now));
+  }
+
+  /** What earlier runs have sent counts too. A wall clock that was set back meanwhile makes it younger, by an hour at the most. */
+  #brakeTakesOver(): void {
+    const { store, clock } = this.#parts;
+    const now = clock.now();
+    for (const { chat, at } of store.commands.sentSince(now - BRAKE_LOOKS_BACK_MS))
+      this.#brake.sent(chat, clock.uptimeMs() - Math.max(0, now - at));
+  }
+
+  #runaway(chat: number): void {
+    const command = this.#next(chat);
+    if (command && !(command instanceof RowUnreadableError)) this.#parts.onRunaway(command);
   }
 
   #next(chat: number): WaitingCommand | RowUnreadableError | undefined {
@@ -194,6 +220,7 @@ export class Replies {
       return { cause, until: Math.max(until, paced) };
     }
     this.#refusals.over(chat);
+    if (outcome.kind !== "failed") this.#brake.sent(chat, this.#parts.clock.uptimeMs());
     return restMs > 0 ? { cause: "pacing", until: paced } : "more";
   }
 

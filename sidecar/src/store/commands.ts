@@ -187,6 +187,17 @@ export class Commands {
     return this.#sql.sendsSince.get(gatewayProcess, bootMs)?.n ?? 0;
   }
 
+  /**
+   * What was sent, or may have been, since then by the wall clock, oldest first. Read once at start; nothing where a page
+   * can't be read.
+   */
+  sentSince(at: number): { chat: number; at: number }[] {
+    return unlessDamaged(
+      () => this.#sql.sentSince.all(at),
+      () => [],
+    );
+  }
+
   /** The intent to send, on disk before the gateway is asked: what is `sending` after a crash may have gone out. */
   sending(id: number, gatewayProcess: string | null): Promise<void> {
     return this.#commit.run("sending", () => {
@@ -289,6 +300,9 @@ function prepare(db: Database.Database) {
     ),
     sendsSince: db.prepare<[string, number], { n: number }>(
       "SELECT count(*) AS n FROM (SELECT 1 FROM commands WHERE gateway_process = ? AND sending_boot_ms >= ? LIMIT 1000)",
+    ),
+    sentSince: db.prepare<[number], { chat: number; at: number }>(
+      "SELECT chat, sending_at AS at FROM commands WHERE sending_at >= ? AND state IN ('sending', 'sent', 'queued_by_gateway', 'in_doubt') ORDER BY sending_at",
     ),
     sentIds: db.prepare<[number], { whatsapp_message_id: string }>(
       "SELECT whatsapp_message_id FROM (SELECT whatsapp_message_id FROM commands ORDER BY id DESC LIMIT ?) WHERE whatsapp_message_id IS NOT NULL",
