@@ -30,6 +30,14 @@ describe("settings", () => {
     );
   });
 
+  it("takes numbers that the shop had before, and says what is wrong with one", () => {
+    expect(readSettings(complete).formerNumbers).toEqual(new Set());
+    const numbers = (BRIDGE_FORMER_NUMBERS: string) => readSettings({ ...complete, BRIDGE_FORMER_NUMBERS });
+    expect(numbers("+15559990000, +15559990001").formerNumbers).toEqual(new Set(["+15559990000", "+15559990001"]));
+    expect(() => numbers("+15559990000,0171 123")).toThrow(/BRIDGE_FORMER_NUMBERS.*must be a phone number in E.164/);
+    expect(() => numbers("+15559990000,0171 123")).not.toThrow(/0171/);
+  });
+
   it("names every variable that is missing, and shows no value", () => {
     expect(() => readSettings({ BRIDGE_TOKEN: "tooshort" })).toThrow(
       /HOTBAGS_BASE_URL: is not set.*HOTBAGS_BEARER_TOKEN: is not set.*OPENCLAW_GATEWAY_TOKEN: is not set.*BRIDGE_TOKEN: must be at least 16/,

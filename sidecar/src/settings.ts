@@ -1,6 +1,6 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { DEFAULT_LOW_DISK_BYTES, describeIssues, isLoopback, MAX_BODY_BYTES } from "@hotbags/shared";
+import { DEFAULT_LOW_DISK_BYTES, describeIssues, e164, isLoopback, MAX_BODY_BYTES } from "@hotbags/shared";
 import { z } from "zod";
 import { readSecretFiles } from "./checks/secret-files.ts";
 import type { ListenAddress } from "./intake/listen-address.ts";
@@ -81,6 +81,12 @@ const wholeNumber = (least: number, most: number) =>
     .transform(Number)
     .refine((number) => number >= least && number <= most, `must be a whole number from ${least} to ${most}`);
 
+/** `+15550001, +15550002`: phone numbers, separated by commas. */
+const numbers = z
+  .string()
+  .transform((text) => text.split(",").map((number) => number.trim()))
+  .pipe(z.array(e164));
+
 const variables = z.object({
   HOTBAGS_BASE_URL: hotBagsUrl,
   HOTBAGS_BEARER_TOKEN: token,
@@ -103,6 +109,7 @@ const variables = z.object({
   BRIDGE_REPLIES_PER_MINUTE: wholeNumber(0, 6_000).default(0),
   BRIDGE_CHAT_REPLIES_PER_MINUTE: wholeNumber(0, 6_000).default(DEFAULT_BRAKE.perMinute),
   BRIDGE_CHAT_REPLIES_PER_HOUR: wholeNumber(0, 100_000).default(DEFAULT_BRAKE.perHour),
+  BRIDGE_FORMER_NUMBERS: numbers.optional(),
   ALERT_WEBHOOK_URL: webhookUrl.optional(),
   ALERT_COMMAND: z.string().max(4_096, "must be at most 4096 characters; put more into a script").optional(),
   BRIDGE_LOG_LEVEL: z.enum(["debug", "info", "warn", "error"]).default("info"),
@@ -120,6 +127,8 @@ export interface Settings {
   lowDiskBytes: number;
   pace: PaceLimits;
   brake: BrakeLimits;
+  /** Replies to messages that were written to these numbers may leave from another one. */
+  formerNumbers: ReadonlySet<string>;
   alerts: AlertSettings;
   logLevel: string;
   /** What works, and should be otherwise: a sentence each. */
@@ -155,6 +164,7 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
     lowDiskBytes: env.BRIDGE_LOW_DISK_BYTES,
     pace: { chatIntervalMs: env.BRIDGE_CHAT_INTERVAL_MS, perMinute: env.BRIDGE_REPLIES_PER_MINUTE },
     brake: { perMinute: env.BRIDGE_CHAT_REPLIES_PER_MINUTE, perHour: env.BRIDGE_CHAT_REPLIES_PER_HOUR },
+    formerNumbers: new Set(env.BRIDGE_FORMER_NUMBERS),
     alerts: { webhookUrl: env.ALERT_WEBHOOK_URL ?? null, command: env.ALERT_COMMAND ?? null },
     logLevel: env.BRIDGE_LOG_LEVEL,
     warnings: secrets.warnings,

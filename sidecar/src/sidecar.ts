@@ -8,6 +8,7 @@ import { Alerts } from "./ops/alerts.ts";
 import { ClockLog } from "./ops/clock-log.ts";
 import { DiskWatch } from "./ops/disk-watch.ts";
 import { readHealth } from "./ops/health.ts";
+import { numberAlert } from "./ops/number-alert.ts";
 import { logOutages } from "./ops/outage-log.ts";
 import { runawayAlert } from "./ops/runaway-alert.ts";
 import { HotBags } from "./relay/hotbags.ts";
@@ -99,10 +100,11 @@ async function startWork(settings: Settings, listener: Listener, log: Logger): P
     maxRetryAfterMs: RELAY_DEFAULTS.backoff.maxMs,
     connections: RELAY_DEFAULTS.concurrency + DETACHED_CONCURRENCY,
   });
-  const { pace, brake } = settings;
+  const { pace, brake, formerNumbers } = settings;
   const replies = new Replies({
-    ...{ store, gateway, clock, log, random: Math.random, pace, brake },
+    ...{ store, gateway, clock, log, random: Math.random, pace, brake, formerNumbers },
     onRunaway: (command) => void alerts.raise(runawayAlert(command, brake, clock.now())),
+    onNumberChange: (change) => void alerts.raise(numberAlert(change, clock.now())),
   });
   const relay = new Relay({
     store,

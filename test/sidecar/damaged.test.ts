@@ -195,8 +195,13 @@ describe("on the way to WhatsApp", () => {
       clock: { now: clock.now, bootMs: clock.bootMs, uptimeMs: () => performance.now() },
     });
     const pace = { chatIntervalMs: 0, perMinute: 0 };
-    const brake = { brake: DEFAULT_BRAKE, onRunaway: () => {} };
-    const replies = new Replies({ store, gateway, clock, timers: clock, log, pace, ...brake, random: () => 0.5 });
+    const others = {
+      brake: DEFAULT_BRAKE,
+      onRunaway: () => {},
+      formerNumbers: new Set<string>(),
+      onNumberChange: () => {},
+    };
+    const replies = new Replies({ store, gateway, clock, timers: clock, log, pace, ...others, random: () => 0.5 });
     stop = async () => {
       await gateway.close();
       await replies.stop();

@@ -52,8 +52,13 @@ async function start(pace = { chatIntervalMs: 0, perMinute: 0 }, prepare = async
     // What the gateway says is fresh by a clock of its own, or it would be stale at each step of ours.
     clock: { now: clock.now, bootMs: clock.bootMs, uptimeMs: () => performance.now() },
   });
-  const brake = { brake: DEFAULT_BRAKE, onRunaway: () => {} };
-  const replies = new Replies({ store, gateway, clock, timers: clock, log, pace, ...brake, random: () => 0.5 });
+  const others = {
+    brake: DEFAULT_BRAKE,
+    onRunaway: () => {},
+    formerNumbers: new Set<string>(),
+    onNumberChange: () => {},
+  };
+  const replies = new Replies({ store, gateway, clock, timers: clock, log, pace, ...others, random: () => 0.5 });
   await replies.start();
   await connected(gateway);
   return { store, gateway, replies, lines };

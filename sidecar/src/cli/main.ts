@@ -30,6 +30,8 @@ Settings come from the environment:
   BRIDGE_CHAT_REPLIES_PER_MINUTE, BRIDGE_CHAT_REPLIES_PER_HOUR
                             the brake: what one chat gets beyond that waits, and an alert is raised
                             (default 30 and 300; 0: no limit)
+  BRIDGE_FORMER_NUMBERS     numbers that the shop had before (+15550001,…): replies to messages that were
+                            written to them may leave from the number that is linked now; else they wait
   ALERT_WEBHOOK_URL         https://… that alerts are posted to, as JSON
   ALERT_COMMAND             a shell command that gets an alert's text on its standard input
   BRIDGE_LOG_LEVEL          debug, info (default), warn or error

@@ -20,6 +20,8 @@ export interface AccountState {
   readonly action: string;
   /** ms since 1970 of the last message that OpenClaw saw on this account; null if it has seen none since its start. */
   readonly lastInboundAt: number | null;
+  /** The phone number that it is linked to, E.164; as told last; null if it never was: OpenClaw tells it of its default account only. */
+  readonly number: string | null;
   readonly reconnectAttempts: number;
   /** ms since 1970: when OpenClaw last started this account. Every start begins with an empty memory of what came in. */
   readonly startedAt: number | null;
@@ -115,7 +117,7 @@ function accountCodeOf(status: AccountStatus): AccountCode {
   return "unknown";
 }
 
-export function accountState(code: AccountCode, status?: AccountStatus): AccountState {
+export function accountState(code: AccountCode, status?: AccountStatus, number: string | null = null): AccountState {
   const { at, status: reason } = status?.lastDisconnect ?? {};
   const { sentence, action } = ACCOUNT_STATES[code];
   return {
@@ -123,6 +125,7 @@ export function accountState(code: AccountCode, status?: AccountStatus): Account
     sentence,
     action: action.replace(ACCOUNT, () => status?.accountId ?? ACCOUNT),
     lastInboundAt: status?.lastInboundAt ?? null,
+    number,
     reconnectAttempts: status?.reconnectAttempts ?? 0,
     startedAt: status?.lastStartAt ?? null,
     connectedAt: status?.lastConnectedAt ?? null,
@@ -131,6 +134,6 @@ export function accountState(code: AccountCode, status?: AccountStatus): Account
 }
 
 /** The state of an account as one `channels.status` entry describes it. */
-export function readAccount(status: AccountStatus): AccountState {
-  return accountState(accountCodeOf(status), status);
+export function readAccount(status: AccountStatus, number: string | null = null): AccountState {
+  return accountState(accountCodeOf(status), status, number);
 }

@@ -54,6 +54,23 @@ it("may send once the gateway says that WhatsApp is connected, and not before", 
   expect(seen).toEqual(["up ", "up reconnecting", "up connected"]);
 });
 
+it("knows the number of OpenClaw's default account, tells of a change, and keeps it while it isn't told", async () => {
+  const peer = await startPeer();
+  peer.number = "+15559990000";
+  peer.accounts = [CONNECTED, { ...CONNECTED, accountId: "second" }];
+  const gateway = open(peer);
+  const seen: unknown[] = [];
+  gateway.onChange(({ accounts }) => seen.push(accounts.get("default")?.number));
+  await until(() => expect(gateway.state.accounts.get("default")?.number).toBe("+15559990000"));
+  expect(gateway.state.accounts.get("second")?.number).toBeNull();
+  peer.number = "+15559990077";
+  await until(() => expect(seen.at(-1)).toBe("+15559990077"));
+  peer.number = null;
+  peer.accounts = [{ ...CONNECTED, connected: false, healthState: "reconnecting" }];
+  await until(() => expect(gateway.state.accounts.get("default")?.code).toBe("reconnecting"));
+  expect(gateway.state.accounts.get("default")?.number).toBe("+15559990077");
+});
+
 it("sends with the command id as the key", async () => {
   const peer = await startPeer();
   const gateway = open(peer);

@@ -155,5 +155,8 @@ const DIGITS = /\d+/g;
 function sameForOthers(a: GatewayState, b: GatewayState): boolean {
   if (a.link !== b.link || a.reason !== b.reason || a.process?.id !== b.process?.id) return false;
   if (a.accounts.size !== b.accounts.size) return false;
-  return [...b.accounts].every(([id, account]) => a.accounts.get(id)?.code === account.code);
+  return [...b.accounts].every(([id, { code, number }]) => {
+    const before = a.accounts.get(id);
+    return before?.code === code && before.number === number;
+  });
 }

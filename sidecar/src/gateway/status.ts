@@ -2,7 +2,7 @@ import { describeIssues, LogThrottle, reasonOf } from "@hotbags/shared";
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
 import { type AccountState, accountState, readAccount } from "./account.ts";
-import { channelsStatus } from "./answers.ts";
+import { channelsStatus, numberOf } from "./answers.ts";
 import type { Link } from "./link.ts";
 import type { GatewayTiming } from "./types.ts";
 
@@ -92,9 +92,11 @@ export function watchStatus(
     throttle.over();
     const again = !isFresh();
     knownAt = asked.uptimeMs;
-    const now = (parsed.data.channelAccounts.whatsapp ?? []).map(
-      (account) => [account.accountId, readAccount(account)] as const,
-    );
+    const now = (parsed.data.channelAccounts.whatsapp ?? []).map((account) => {
+      const { accountId: id } = account;
+      // Not told while no phone is linked, or OpenClaw can't read it at that instant: it is the one of before, for all that is known.
+      return [id, readAccount(account, numberOf(parsed.data, id) ?? accounts.get(id)?.number ?? null)] as const;
+    });
     accounts = new Map([...unknown(accounts), ...now]);
     changed(accounts, again);
     answered(new Map(now), asked);
@@ -125,4 +127,5 @@ export function watchStatus(
   };
 }
 
-const unknown = (accounts: Accounts) => [...accounts.keys()].map((id) => [id, accountState("unknown")] as const);
+const unknown = (accounts: Accounts) =>
+  [...accounts].map(([id, { number }]) => [id, accountState("unknown", undefined, number)] as const);

@@ -9,6 +9,7 @@ import { StoreFaults } from "../store-faults.ts";
 import { Brake, type BrakeLimits } from "./brake.ts";
 import type { Cause } from "./cause.ts";
 import { Doubts } from "./doubts.ts";
+import { type NumberChange, NumberChanges, type Numbers } from "./number-change.ts";
 import { type Observation, Observations } from "./observations.ts";
 import { Pace, type PaceLimits } from "./pace.ts";
 import { Refusals } from "./refusals.ts";
@@ -37,6 +38,10 @@ interface RepliesParts {
   brake: BrakeLimits;
   /** Told of a reply that is held as the first one of a chat that gets too many; not again before an hour without. */
   onRunaway(command: WaitingCommand): void;
+  /** Numbers that the shop had before: replies to what was written to them may leave from the number of now. */
+  formerNumbers: ReadonlySet<string>;
+  /** Told of replies that wait because their account has another number; see NumberChanges. */
+  onNumberChange(change: NumberChange): void;
 }
 
 /** Executes commands: in order within a chat, at most once each, and only while WhatsApp is connected. */
@@ -47,6 +52,7 @@ export class Replies {
   readonly #observations: Observations;
   readonly #pace: Pace;
   readonly #brake: Brake;
+  readonly #numbers: NumberChanges;
   readonly #faults: StoreFaults;
   readonly #refusals: Refusals;
   readonly #results: SendResults;
@@ -60,6 +66,7 @@ export class Replies {
     this.#parts = parts;
     this.#pace = new Pace(parts.pace);
     this.#brake = new Brake({ limits: parts.brake, onHeld: (chat) => this.#runaway(chat) });
+    this.#numbers = new NumberChanges({ ...parts, onChange: parts.onNumberChange });
     this.#faults = new StoreFaults(parts);
     this.#refusals = new Refusals(parts);
     this.#observations = new Observations(store.commands.sentIds(REMEMBERED_REPLIES));
@@ -117,7 +124,8 @@ export class Replies {
   /** What an operator wants to know. `problems`: what only the operator can change, with what to do. */
   get status() {
     const heldChats = this.#brake.heldChats(this.#parts.clock.uptimeMs());
-    return { problems: this.#refusals.problems, underWay: this.#chats.underWay, heldChats };
+    const problems = [...this.#numbers.problems, ...this.#refusals.problems];
+    return { problems, underWay: this.#chats.underWay, heldChats };
   }
 
   /**
@@ -136,6 +144,7 @@ export class Replies {
     const { link, process, accounts } = gateway.state;
     for (const accountId of accounts.keys())
       if (gateway.canSend(accountId)) this.#chats.release(`account ${accountId}`);
+    this.#chats.release("number");
     this.#doubts.ask();
     if (link !== "up" || process === null || process.id === this.#gatewayProcess) return;
     this.#gatewayProcess = process.id;
@@ -158,15 +167,24 @@ export class Replies {
       return (await this.#results.giveUp(command.row, "pending", "failed", command)) ?? "more";
     if (!command) {
       this.#refusals.over(chat);
+      this.#numbers.over(chat);
       return "empty";
     }
     const now = clock.uptimeMs();
     if (this.#doubts.blocks(chat)) return { cause: "doubt", until: now + ASK_AGAIN_MS };
     const { account_id: account } = command;
     if (!gateway.canSend(account)) return { cause: `account ${account}`, until: now + ASK_AGAIN_MS };
+    if (this.#numbers.holds(chat, account, this.#numbersOf(command)))
+      return { cause: "number", until: now + ASK_AGAIN_MS };
     const heldMs = this.#brake.hold(chat, now);
     if (heldMs > 0) return { cause: "brake", until: now + heldMs };
     return await this.#send(command, this.#pace.spend(now));
+  }
+
+  #numbersOf({ account_id: account, seq }: WaitingCommand): Numbers {
+    const { store, gateway } = this.#parts;
+    const linked = gateway.state.accounts.get(account)?.number ?? null;
+    return { linked, writtenTo: linked === null ? null : store.messages.writtenTo(seq) };
   }
 
   /** What earlier runs have sent counts too. A wall clock that was set back meanwhile makes it younger, by an hour at the most. */

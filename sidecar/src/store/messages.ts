@@ -99,6 +99,15 @@ export class Messages {
     return this.#known(this.#sql.usersOfId.all(message.message_id), chat, message) === undefined;
   }
 
+  /** The shop's number that the message was written to, as OpenClaw names it; null if that is not known, or can't be read. */
+  writtenTo(seq: number): string | null {
+    const row = unlessDamaged(
+      () => this.#sql.writtenTo.get(seq),
+      () => undefined,
+    );
+    return typeof row?.number === "string" ? row.number : null;
+  }
+
   /**
    * Takes a message into the store. Resolves when it is on disk; only then may it be acked. Idempotent by account, chat and message id.
    * Two accounts in one group, or on one customer's broadcast list, get the same message under the same id. Its key is that id, so Hot Bags
@@ -326,6 +335,9 @@ function prepare(db: Database.Database) {
       "INSERT INTO messages (chat, message_id, state, received_at, settled_at, last_error, state_since) VALUES (?, ?, ?, ?, ?, ?, ?)",
     ),
     insertPayload: db.prepare<[number, string]>("INSERT INTO payloads (seq, request) VALUES (?, ?)"),
+    writtenTo: db.prepare<[number], { number: unknown }>(
+      "SELECT json_extract(request, '$.raw.To') AS number FROM payloads WHERE seq = ?",
+    ),
     storeResponse: db.prepare<[string, number]>("UPDATE payloads SET response = ? WHERE seq = ?"),
     changeRequest: db.prepare<[string, number]>("UPDATE payloads SET request = ? WHERE seq = ?"),
     laneHeads: db.prepare<[], LaneHead>(
