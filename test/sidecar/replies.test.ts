@@ -293,6 +293,22 @@ describe("a reply that the gateway does not take", () => {
   });
 });
 
+describe("the brake", () => {
+  it("counts what the run before has sent, and not what a clock that was set back takes for the future", async () => {
+    const replies = Array.from({ length: DEFAULT_BRAKE.perMinute }, (_, n) => `reply ${n}`);
+    await reply(ANNA, ...replies);
+    await until("all are sent", () => counts().commands_sent === replies.length);
+    await restart();
+    const [held] = await reply(ANNA, "one more");
+    await looks();
+    expect(keysTo(ANNA)).not.toContain(held);
+    await stop();
+    clock.jump(-20 * 3_600_000);
+    running = await start();
+    await until("it is sent", () => keysTo(ANNA).includes(held ?? ""));
+  });
+});
+
 describe("a doubt", () => {
   const LAST_RUN = "boot-0";
 

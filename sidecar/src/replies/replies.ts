@@ -187,12 +187,12 @@ export class Replies {
     return { linked, writtenTo: linked === null ? null : store.messages.writtenTo(seq) };
   }
 
-  /** What earlier runs have sent counts too. A wall clock that was set back meanwhile makes it younger, by an hour at the most. */
+  /** What earlier runs have sent counts too. Of what a clock that was set back takes for the future nobody knows when it was. */
   #brakeTakesOver(): void {
     const { store, clock } = this.#parts;
     const now = clock.now();
-    for (const { chat, at } of store.commands.sentSince(now - BRAKE_LOOKS_BACK_MS))
-      this.#brake.sent(chat, clock.uptimeMs() - Math.max(0, now - at));
+    for (const { chat, at } of store.commands.sentBetween(now - BRAKE_LOOKS_BACK_MS, now))
+      this.#brake.sent(chat, clock.uptimeMs() - (now - at));
   }
 
   #runaway(chat: number): void {

@@ -188,12 +188,12 @@ export class Commands {
   }
 
   /**
-   * What was sent, or may have been, since then by the wall clock, oldest first. Read once at start; nothing where a page
+   * What was sent, or may have been, between these times by the wall clock, oldest first. Read once at start; nothing where a page
    * can't be read.
    */
-  sentSince(at: number): { chat: number; at: number }[] {
+  sentBetween(from: number, to: number): { chat: number; at: number }[] {
     return unlessDamaged(
-      () => this.#sql.sentSince.all(at),
+      () => this.#sql.sentBetween.all(from, to),
       () => [],
     );
   }
@@ -301,8 +301,8 @@ function prepare(db: Database.Database) {
     sendsSince: db.prepare<[string, number], { n: number }>(
       "SELECT count(*) AS n FROM (SELECT 1 FROM commands WHERE gateway_process = ? AND sending_boot_ms >= ? LIMIT 1000)",
     ),
-    sentSince: db.prepare<[number], { chat: number; at: number }>(
-      "SELECT chat, sending_at AS at FROM commands WHERE sending_at >= ? AND state IN ('sending', 'sent', 'queued_by_gateway', 'in_doubt') ORDER BY sending_at",
+    sentBetween: db.prepare<[number, number], { chat: number; at: number }>(
+      "SELECT chat, sending_at AS at FROM commands WHERE sending_at BETWEEN ? AND ? AND state IN ('sending', 'sent', 'queued_by_gateway', 'in_doubt') ORDER BY sending_at",
     ),
     sentIds: db.prepare<[number], { whatsapp_message_id: string }>(
       "SELECT whatsapp_message_id FROM (SELECT whatsapp_message_id FROM commands ORDER BY id DESC LIMIT ?) WHERE whatsapp_message_id IS NOT NULL",
