@@ -106,3 +106,18 @@ it("there are soon no more connections than the limit, and the operator is told 
   expect(await askHealth()).toBe(503);
   expect(told()).toHaveLength(1);
 });
+
+it("who comes again and again without a token does not fill the log", async () => {
+  const comes = async (says: string) => {
+    const client = connect({ port: sidecar.port, host: "127.0.0.1" });
+    client.end(says);
+    client.resume();
+    await once(client, "close");
+  };
+  const refused = () => sidecar.lines.filter(({ msg }) => /^(connection|file) refused/.test(msg ?? ""));
+  for (const what of ["that it is a plugin, without the token", "that it has a file, without the token"] as const)
+    for (let n = 0; n < 50; n += 1) await comes(SAYS[what]);
+  await sidecar.process.stop();
+  await until("the log has come to its end", () => sidecar.lines.some(({ msg }) => msg === "sidecar stopped"));
+  expect(refused()).toEqual([expect.objectContaining({ level: "warn", status: 401, refused: 1 })]);
+});

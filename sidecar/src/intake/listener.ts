@@ -60,6 +60,9 @@ export class Listener {
   readonly #plugins = new Set<PluginConnection>();
   #open: { parts: ConnectionParts; media: MediaIntake } | undefined;
   readonly #logThrottle = new LogThrottle();
+  /** Any process of this machine can come without a token, as often as it likes: a line for each would fill the disk. */
+  readonly #refusals = new LogThrottle();
+  #refused = 0;
 
   constructor(parts: ListenerParts) {
     this.#parts = parts;
@@ -161,7 +164,7 @@ export class Listener {
       return void this.#open.media.answer(request, response).finally(done);
     }
     const { status, reason } = verdict.ok ? STARTING : verdict;
-    this.#parts.log.warn({ status }, `file refused: ${reason}`);
+    this.#logRefusal(status, `file refused: ${reason}`);
     response.setHeader("connection", "close");
     reply(response, status, { error: reason });
   }
@@ -181,8 +184,17 @@ export class Listener {
     });
   }
 
+  /** `refused`: how many since the last such line, this one included. */
+  #logRefusal(status: number, what: string): void {
+    this.#refused += 1;
+    this.#refusals.log(() => {
+      this.#parts.log.warn({ status, refused: this.#refused }, what);
+      this.#refused = 0;
+    });
+  }
+
   #turnAway(socket: Duplex, status: number, reason: string): void {
-    this.#parts.log.warn({ status }, `connection refused: ${reason}`);
+    this.#logRefusal(status, `connection refused: ${reason}`);
     const body = JSON.stringify({ error: reason });
     socket.on("error", () => socket.destroy());
     // Written is enough: a peer that never closes its side would keep the server from stopping.
