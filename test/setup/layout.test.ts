@@ -38,6 +38,7 @@ async function refusedOf(imports: readonly string[]): Promise<string[]> {
 function specifier(importer: string, one: string): string {
   const imported = one.split(" > ")[1] ?? "";
   if (!imported.endsWith(".ts")) return imported;
+  if (imported.startsWith("./")) return imported;
   const path = relative(dirname(importer), imported);
   return path.startsWith(".") ? path : `./${path}`;
 }
@@ -56,6 +57,9 @@ async function rooms(): Promise<string[]> {
 test("an import against the way of a message is refused", async () => {
   const imports = [
     "plugin/src/capture/ > plugin/src/host/log.ts",
+    "plugin/src/capture/ > ./../host/log.ts",
+    "sidecar/src/relay/ > ./../replies/pace.ts",
+    "sidecar/src/store/ > ./../ops/alert.ts",
     "plugin/src/host/ > plugin/src/status/status.ts",
     "plugin/src/outbox/ > plugin/src/intake/intake.ts",
     "plugin/src/intake/ > plugin/src/link/link.ts",
@@ -84,11 +88,19 @@ test("a room with SQL is entered by its index.ts, and nobody else has SQL", asyn
     "sidecar/src/cli/ > sidecar/src/store/database.ts",
     "sidecar/src/replies/ > better-sqlite3",
     "sidecar/src/ops/ > better-sqlite3",
+    "sidecar/src/relay/ > node:sqlite",
+    "sidecar/src/ > node:sqlite",
     "sidecar/src/ > better-sqlite3",
     "plugin/src/status/ > node:sqlite",
     "plugin/src/ > node:sqlite",
   ];
   expect(await refusedOf(imports)).toEqual(imports);
+});
+
+test("a file that several rooms use is no way from one into another", async () => {
+  const path = "sidecar/src/store-faults.ts";
+  expect(await refused({ [path]: 'export * from "./replies/pace.ts";\n' })).toEqual([path]);
+  expect(await refused({ [path]: 'export * from "./store/index.ts";\n' })).toEqual([]);
 });
 
 test("no room, a new one neither, imports a test's code or another package's by its path", async () => {
