@@ -6,7 +6,6 @@ import { openGateway } from "../../sidecar/src/gateway/index.ts";
 import { openLog } from "../../sidecar/src/log.ts";
 import { HotBags as HotBagsClient } from "../../sidecar/src/relay/hotbags.ts";
 import { Relay } from "../../sidecar/src/relay/relay.ts";
-import { DEFAULT_BRAKE } from "../../sidecar/src/replies/brake.ts";
 import { Replies } from "../../sidecar/src/replies/replies.ts";
 import { openStore, type Store } from "../../sidecar/src/store/index.ts";
 import { GATEWAY_TOKEN, ScriptedGateway } from "../gateway/scripted-gateway.ts";
@@ -16,6 +15,7 @@ import { until } from "../until.ts";
 import { BEARER_TOKEN } from "./built-sidecar.ts";
 import { damage } from "./damage.ts";
 import { ANNA, BEN, messageOf } from "./message.ts";
+import { NOTHING_HELD } from "./nothing-held.ts";
 import { clientOptions } from "./real-relay.ts";
 
 // A disk that gives back one page of the database as rubbish: what was on it is lost, and nothing else.
@@ -195,13 +195,16 @@ describe("on the way to WhatsApp", () => {
       clock: { now: clock.now, bootMs: clock.bootMs, uptimeMs: () => performance.now() },
     });
     const pace = { chatIntervalMs: 0, perMinute: 0 };
-    const others = {
-      brake: DEFAULT_BRAKE,
-      onRunaway: () => {},
-      formerNumbers: new Set<string>(),
-      onNumberChange: () => {},
-    };
-    const replies = new Replies({ store, gateway, clock, timers: clock, log, pace, ...others, random: () => 0.5 });
+    const replies = new Replies({
+      store,
+      gateway,
+      clock,
+      timers: clock,
+      log,
+      pace,
+      ...NOTHING_HELD,
+      random: () => 0.5,
+    });
     stop = async () => {
       await gateway.close();
       await replies.stop();

@@ -12,6 +12,7 @@ import { type Answer, CONNECTED, GATEWAY_TOKEN, ScriptedGateway, type Sent } fro
 import { SimulatedClock } from "../simulated-clock.ts";
 import { until } from "../until.ts";
 import { ANNA, BEN, messageOf } from "./message.ts";
+import { NOTHING_HELD } from "./nothing-held.ts";
 
 // What waits on the way to WhatsApp, for what, and how long: the real store and the real link to a gateway that
 // answers as the test says, by a clock that the test moves.
@@ -52,13 +53,7 @@ async function start(pace = { chatIntervalMs: 0, perMinute: 0 }, prepare = async
     // What the gateway says is fresh by a clock of its own, or it would be stale at each step of ours.
     clock: { now: clock.now, bootMs: clock.bootMs, uptimeMs: () => performance.now() },
   });
-  const others = {
-    brake: DEFAULT_BRAKE,
-    onRunaway: () => {},
-    formerNumbers: new Set<string>(),
-    onNumberChange: () => {},
-  };
-  const replies = new Replies({ store, gateway, clock, timers: clock, log, pace, ...others, random: () => 0.5 });
+  const replies = new Replies({ store, gateway, clock, timers: clock, log, pace, ...NOTHING_HELD, random: () => 0.5 });
   await replies.start();
   await connected(gateway);
   return { store, gateway, replies, lines };
