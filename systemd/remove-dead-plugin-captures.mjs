@@ -1,6 +1,6 @@
 // Run by openclaw-gateway.service before the gateway starts, as its user.
 //
-// Each OpenClaw process copies its plugins to <state folder>/tmp/plugin-captures/<id> (some 160 MB, 6,000 files) and removes that when
+// Each OpenClaw process copies its plugins to a folder in `plugin-captures` of its state (some 160 MB, 6,000 files) and removes that when
 // it ends. One that is killed leaves it, and OpenClaw (2026.9.6) itself removes what is dead only after an hour: a gateway that
 // crashes every 20 s fills a disk meanwhile, and with it the outbox and OpenClaw's own state.
 //

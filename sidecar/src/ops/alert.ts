@@ -1,6 +1,6 @@
 /** Something that only the operator can put right. */
 export interface Alert {
-  /** The same each time that this alert is raised, so that a repetition can be told from a new one. */
+  /** The same each time that this alert is delivered, so that a repetition can be told from a new one. */
   readonly id: string;
   readonly kind: "downtime" | "disk" | "runaway" | "number";
   /** What happened and what to do, in sentences. No customer's text, no number that is not masked. */
