@@ -16,6 +16,15 @@ export function backoffMs({ baseMs, maxMs }: Backoff, failures: number, random?:
 }
 
 /**
+ * The same, but never less than half of the doubled bound: for what must not be asked more often than a known number
+ * of times a minute, whatever chance says.
+ */
+export function steadyBackoffMs(backoff: Backoff, failures: number, random: () => number): number {
+  const half = backoffMs(backoff, failures) / 2;
+  return Math.floor(half + random() * half);
+}
+
+/**
  * Failures in a row, each kind of work counted by a key of its own. Holds an entry for each key that has failed and
  * not been cleared.
  */

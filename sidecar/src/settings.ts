@@ -1,9 +1,11 @@
+import { readFileSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { describeIssues, isLoopback, MAX_BODY_BYTES } from "@hotbags/shared";
+import { codeOf, describeIssues, INBOUND_PATH, isLoopback, MAX_BODY_BYTES } from "@hotbags/shared";
 import { z } from "zod";
 import type { ListenAddress } from "./intake/listen-address.ts";
 import type { AlertSettings } from "./ops/alerts.ts";
+import { ExtraHeadersError, parseExtraHeaders } from "./relay/extra-headers.ts";
 import type { PaceLimits } from "./replies/pace.ts";
 import { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./store/index.ts";
 
@@ -54,6 +56,30 @@ const listenAddress = z.string().transform((text, ctx): ListenAddress => {
   return z.NEVER;
 });
 
+/** Where Hot Bags takes messages, below its base URL. */
+const inboundPath = z
+  .string()
+  .regex(/^\/[\w.~!$&'()*+,;=:@%/-]{0,1023}$/, "must be a path such as /api/integrations/whatsapp/inbound/")
+  .refine((path) => URL.parse(path, "https://shop.example")?.pathname === path, "must be a plain path");
+
+/**
+ * A file of headers that hold secrets, such as the one that gets the bridge past a firewall. Whoever may read it may
+ * use them, so it must be its owner's alone.
+ */
+const extraHeadersFile = z.string().transform((path, ctx) => {
+  const refuse = (message: string) => {
+    ctx.addIssue({ code: "custom", message });
+    return z.NEVER;
+  };
+  try {
+    if ((statSync(path).mode & 0o077) !== 0) return refuse("others can read the file: chmod 600 it");
+    return parseExtraHeaders(readFileSync(path, "utf8"));
+  } catch (error) {
+    if (error instanceof ExtraHeadersError) return refuse(error.message);
+    return refuse(`the file can't be read (${codeOf(error) || "it failed"})`);
+  }
+});
+
 const wholeNumber = (least: number, most: number) =>
   z
     .string()
@@ -63,9 +89,13 @@ const wholeNumber = (least: number, most: number) =>
 
 const variables = z.object({
   HOTBAGS_BASE_URL: hotBagsUrl,
+  HOTBAGS_INBOUND_PATH: inboundPath.default(INBOUND_PATH),
   HOTBAGS_BEARER_TOKEN: z.string().min(1),
   HOTBAGS_HMAC_DISABLED: z.enum(["true", "false"], "must be true or false").default("true"),
   HOTBAGS_HMAC_SECRET: z.string().min(1).optional(),
+  HOTBAGS_EXTRA_HEADERS_FILE: extraHeadersFile.optional(),
+  // Seconds. Vercel ends a function after 300 s by default, and says so: its word is worth more than ours.
+  HOTBAGS_TIMEOUT: wholeNumber(1, 3_600).default(310),
   OPENCLAW_GATEWAY_URL: gatewayUrl.prefault("ws://127.0.0.1:18789"),
   OPENCLAW_GATEWAY_TOKEN: z.string().min(1),
   BRIDGE_LISTEN: listenAddress.prefault("127.0.0.1:18790"),
@@ -75,6 +105,7 @@ const variables = z.object({
     .min(1)
     .default(join(homedir(), ".local", "state", "hotbags-bridge")),
   BRIDGE_KEEP_TEXTS_DAYS: wholeNumber(1, 3_650).default(30),
+  BRIDGE_RETRY_HOURS: wholeNumber(1, 168).default(24),
   BRIDGE_MEDIA_STORE_BYTES: wholeNumber(0, 1024 ** 4).default(DEFAULT_MEDIA_LIMITS.storeBytes),
   // Four thirds of it are sent: more than this could never go.
   BRIDGE_INLINE_MEDIA_BYTES: wholeNumber(0, (MAX_BODY_BYTES / 4) * 3).default(DEFAULT_MEDIA_LIMITS.inlineBytes),
@@ -86,7 +117,17 @@ const variables = z.object({
 });
 
 export interface Settings {
-  hotbags: { baseUrl: URL; bearerToken: string; hmacSecret: string | null };
+  hotbags: {
+    baseUrl: URL;
+    inboundPath: string;
+    bearerToken: string;
+    hmacSecret: string | null;
+    /** Secret. */
+    extraHeaders: Readonly<Record<string, string>>;
+    timeoutMs: number;
+  };
+  /** How long a message is tried again before it is a dead letter. */
+  maxRetryingMs: number;
   gateway: { url: string; token: string };
   listen: ListenAddress;
   bridgeToken: string;
@@ -113,9 +154,13 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
   return {
     hotbags: {
       baseUrl: env.HOTBAGS_BASE_URL,
+      inboundPath: env.HOTBAGS_INBOUND_PATH,
       bearerToken: env.HOTBAGS_BEARER_TOKEN,
       hmacSecret: signed ? (env.HOTBAGS_HMAC_SECRET ?? null) : null,
+      extraHeaders: env.HOTBAGS_EXTRA_HEADERS_FILE ?? {},
+      timeoutMs: env.HOTBAGS_TIMEOUT * 1_000,
     },
+    maxRetryingMs: env.BRIDGE_RETRY_HOURS * 3_600_000,
     gateway: { url: env.OPENCLAW_GATEWAY_URL.href, token: env.OPENCLAW_GATEWAY_TOKEN },
     listen: env.BRIDGE_LISTEN,
     bridgeToken: env.BRIDGE_TOKEN,

@@ -5,16 +5,17 @@ import { ChannelStarter, openGateway } from "./gateway/index.ts";
 import { Listener } from "./intake/listener.ts";
 import { Alerts } from "./ops/alerts.ts";
 import { readHealth } from "./ops/health.ts";
+import { hotBagsAlert } from "./ops/hotbags-alert.ts";
 import { logOutages } from "./ops/outage-log.ts";
 import { HotBags } from "./relay/hotbags.ts";
 import { DETACHED_CONCURRENCY } from "./relay/message-lanes.ts";
-import { RELAY_DEFAULTS, Relay } from "./relay/relay.ts";
+import { MAX_RETRY_AFTER_MS, Relay, relayOptions } from "./relay/relay.ts";
 import { Replies } from "./replies/replies.ts";
 import type { Settings } from "./settings.ts";
 import { openStore } from "./store/index.ts";
 
-/** A POST that takes longer than this, ms, is given up and tried again. Vercel ends a function after 60 s at the most by default. */
-const POST_TIMEOUT_MS = 60_000;
+/** A connection to Hot Bags that takes longer than this to come about, ms, is given up. The answer has its own time. */
+const CONNECT_TIMEOUT_MS = 10_000;
 
 /** How often old messages are forgotten, ms. */
 const SWEEP_INTERVAL_MS = 3_600_000;
@@ -38,21 +39,22 @@ export async function startSidecar(settings: Settings, log: Logger): Promise<Sid
   const starter = new ChannelStarter({ gateway, clock, log });
   const alerts = new Alerts(settings.alerts, log);
   const downtimes = new DowntimeWatch({ store, gateway, alerts, log });
+  const options = relayOptions(settings.maxRetryingMs);
   const hotbags = new HotBags({
     ...settings.hotbags,
-    timeoutMs: POST_TIMEOUT_MS,
-    maxRetryAfterMs: RELAY_DEFAULTS.backoff.maxMs,
-    connections: RELAY_DEFAULTS.concurrency + DETACHED_CONCURRENCY,
+    connectTimeoutMs: CONNECT_TIMEOUT_MS,
+    maxRetryAfterMs: MAX_RETRY_AFTER_MS,
+    connections: options.concurrency + DETACHED_CONCURRENCY,
   });
   const replies = new Replies({ store, gateway, clock, log, random: Math.random, pace: settings.pace });
-  const relay = new Relay({
-    store,
-    hotbags,
-    clock,
-    log,
-    random: Math.random,
-    onCommands: (chat) => replies.offer(chat),
-  });
+  const relay = new Relay(
+    {
+      ...{ store, hotbags, clock, log, random: Math.random },
+      onCommands: (chat) => replies.offer(chat),
+      alarm: (alarm) => void alerts.raise(hotBagsAlert(alarm, clock.now())),
+    },
+    options,
+  );
   const listener: Listener = new Listener({
     address: settings.listen,
     token: settings.bridgeToken,

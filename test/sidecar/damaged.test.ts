@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openGateway } from "../../sidecar/src/gateway/index.ts";
 import { openLog } from "../../sidecar/src/log.ts";
 import { HotBags as HotBagsClient } from "../../sidecar/src/relay/hotbags.ts";
-import { RELAY_DEFAULTS, Relay } from "../../sidecar/src/relay/relay.ts";
+import { Relay, relayOptions } from "../../sidecar/src/relay/relay.ts";
 import { Replies } from "../../sidecar/src/replies/replies.ts";
 import { openStore, type Store } from "../../sidecar/src/store/index.ts";
 import { GATEWAY_TOKEN, ScriptedGateway } from "../gateway/scripted-gateway.ts";
@@ -13,12 +13,14 @@ import { type HotBags, startHotBags } from "../hotbags/index.ts";
 import { SimulatedClock } from "../simulated-clock.ts";
 import { until } from "../until.ts";
 import { damage } from "./damage.ts";
+import { PLAIN } from "./real-relay.ts";
 
 // A disk that gives back one page of the database as rubbish: what was on it is lost, and nothing else.
 
 const TOKEN = "bearer-of-the-test";
 const ANNA = "+15550001001";
 const BEN = "+15550001002";
+const CARA = "+15550001003";
 /** So long that its row needs pages of its own. */
 const long = (word: string) => `${word} `.repeat(12_000 / (word.length + 1));
 
@@ -106,10 +108,10 @@ describe("on the way to Hot Bags", () => {
       bearerToken: TOKEN,
       hmacSecret: null,
       timeoutMs: 60_000,
-      maxRetryAfterMs: RELAY_DEFAULTS.backoff.maxMs,
-      connections: RELAY_DEFAULTS.concurrency,
+      ...PLAIN,
     });
-    relay = new Relay({ store, hotbags: client, clock, timers: clock, log, random: () => 0.5, onCommands: () => {} });
+    const parts = { store, hotbags: client, clock, timers: clock, log, random: () => 0.5 };
+    relay = new Relay({ ...parts, onCommands: () => {}, alarm: () => {} }, relayOptions(24 * 3_600_000));
     relay.start();
   }
 
@@ -130,12 +132,13 @@ describe("on the way to Hot Bags", () => {
   it("a message that can't be read does not keep the breaker waiting for an answer", async () => {
     for (const id of ["a1", "a2"]) await store.messages.accept(message(id, ANNA, long(id)));
     await store.messages.accept(message("b1", BEN, "hello"));
+    await store.messages.accept(message("c1", CARA, "hello"));
     damaged("payloads", textOf(0, 2));
-    hotbags.next({ status: 429, retryAfter: 1 });
+    hotbags.next({ status: 429, retryAfter: 1 }, { status: 429, retryAfter: 1 });
     startRelay();
     await until("the breaker is open", () => relay.status.breakerOpen);
     await inTime("all are settled", () => store.counters.read().pending === 0);
-    expect(delivered().toSorted()).toEqual(["a2", "b1"]);
+    expect(delivered().toSorted()).toEqual(["a2", "b1", "c1"]);
   });
 
   it("a detached message that can't be read becomes a dead letter, and the others go on", async () => {

@@ -1,3 +1,4 @@
+import { INBOUND_PATH } from "../../shared/src/index.ts";
 import { type Clock, systemClock } from "../../sidecar/src/clock.ts";
 import { openLog } from "../../sidecar/src/log.ts";
 import { HotBags as HotBagsClient, type HotBagsOptions } from "../../sidecar/src/relay/hotbags.ts";
@@ -15,9 +16,13 @@ const OPTIONS: RelayOptions = {
   concurrency: 8,
   backoff: { baseMs: 4, maxMs: 20 },
   probeBackoff: { baseMs: 4, maxMs: 20 },
-  breakerThreshold: 5,
-  maxAttempts: 100,
   maxRetryingMs: 24 * 3_600_000,
+};
+
+/** What most tests of the HTTP client have in common. */
+export const PLAIN = {
+  ...{ inboundPath: INBOUND_PATH, extraHeaders: {}, connectTimeoutMs: 0 },
+  ...{ maxRetryAfterMs: 900_000, connections: 40 },
 };
 
 /** The relay with its real store and HTTP client, in the test's own process. */
@@ -56,14 +61,16 @@ export function startRelay(settings: RealRelayOptions): RealRelay {
     bearerToken,
     hmacSecret: null,
     timeoutMs: PATIENCE_MS,
-    maxRetryAfterMs: 900_000,
-    connections: 8,
+    ...PLAIN,
   };
   const client = new HotBagsClient(http);
   const commandChats: number[] = [];
   const onCommands = (chat: number) => void commandChats.push(chat);
   const relay = new Relay(
-    { store, hotbags: client, clock, log, random: Math.random, onCommands },
+    {
+      ...{ store, hotbags: client, clock, log, random: Math.random, onCommands },
+      alarm: ({ text, ...about }) => log.error({ ...about, alarm: true }, text),
+    },
     { ...OPTIONS, ...options },
   );
   relay.start();

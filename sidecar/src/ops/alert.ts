@@ -2,7 +2,7 @@
 export interface Alert {
   /** The same each time that this alert is raised, so that a repetition can be told from a new one. */
   readonly id: string;
-  readonly kind: "downtime";
+  readonly kind: "downtime" | "hot_bags";
   /** What happened and what to do, in sentences. No customer's number or text. */
   readonly text: string;
   /** More of it, for programs. */

@@ -32,7 +32,7 @@ export function readHealth({ store, relay, replies, gateway, clock, linked, outb
   const messageWaitMs = waits(store.messages.oldestPendingAt());
   const replyWaitMs = waits(store.commands.oldestWaitingAt());
   const accounts = Object.fromEntries([...gateway.state.accounts].map(([id, state]) => [id, describe(state)]));
-  const { breakerOpen, lastSuccessAt, lastFailure } = relay.status;
+  const { reachable, problem, lastSuccessAt, lastFailure } = relay.status;
 
   const files = store.files.status;
 
@@ -51,7 +51,7 @@ export function readHealth({ store, relay, replies, gateway, clock, linked, outb
     if (state.code !== "connected" && state.code !== "disabled") problems.push(`account ${id}: ${describe(state)}`);
   const parked = outbox()?.parked_messages ?? 0;
   if (parked > 0) problems.push(`the plugin holds ${parked} message(s) that can't be forwarded: see the gateway's log`);
-  if (breakerOpen) problems.push(lastFailure?.error ?? "Hot Bags does not answer");
+  if (problem !== null) problems.push(problem);
   problems.push(...replies.status.problems);
   if (messageWaitMs > MAX_WAIT_MS)
     problems.push(`a message has waited ${Math.round(messageWaitMs / 60_000)} minutes for Hot Bags`);
@@ -67,7 +67,7 @@ export function readHealth({ store, relay, replies, gateway, clock, linked, outb
       .latest(SHOWN_DOWNTIMES)
       .map(({ accountId, from, to }) => ({ account: accountId, from: iso(from), to: iso(to) })),
     hotbags: {
-      reachable: !breakerOpen,
+      reachable,
       last_success_at: iso(lastSuccessAt),
       last_failure_at: iso(lastFailure?.at ?? null),
       last_failure: lastFailure?.error ?? null,

@@ -1,0 +1,244 @@
+import type { Logger } from "pino";
+import type { Backoff } from "../backoff.ts";
+import type { Clock } from "../clock.ts";
+import { Breaker } from "./breaker.ts";
+import { Evidence, type Finding } from "./evidence.ts";
+import { type Fault, type Rule, ruleFor } from "./rules.ts";
+import * as sentence from "./sentences.ts";
+import type { Symptom } from "./symptom.ts";
+
+/** Once so many different messages have failed, all others wait; until then, those that were not tried are. */
+const FIRM = 5;
+
+/** Something that is wrong with Hot Bags as a whole, for the operator. */
+export interface Alarm {
+  readonly text: string;
+  readonly fault: Fault;
+  readonly status: number | null;
+}
+
+interface JudgeParts {
+  clock: Clock;
+  log: Logger;
+  random: () => number;
+  /** Waits between probes while all messages are held. */
+  probeBackoff: Backoff;
+  alarm(alarm: Alarm): void;
+}
+
+/** A POST that is under way, and on what terms. */
+export interface Attempt {
+  readonly seq: number;
+  /** It is out of its chat's lane: it was found at fault before. */
+  readonly isDetached: boolean;
+  /** `free`: nothing is held. `witness`: all are held, but few were asked yet. `probe`: to find out if it is over. */
+  readonly terms: "free" | "witness" | "probe";
+  readonly passes: number;
+  readonly openings: number;
+}
+
+export interface Judgement {
+  readonly finding: Finding;
+  readonly rule: Rule;
+  /** What to say of it, with the advice. */
+  readonly text: string;
+  /** The operator must know of this message. */
+  readonly isAlarm: boolean;
+}
+
+/** A message that fails: since when, monotonic ms, how often, and whether the operator was told of it. */
+interface Story {
+  since: number;
+  failures: number;
+  isTold: boolean;
+}
+
+/**
+ * Says whose fault each failure is, from the rules and the evidence, holds all messages while it is the deployment's,
+ * and tells the operator: once a trouble, and only what was seen. It reads and writes no message.
+ */
+export class Judge {
+  readonly #parts: JudgeParts;
+  readonly #evidence = new Evidence();
+  readonly #breaker: Breaker;
+  readonly #stories = new Map<number, Story>();
+  /** Of the trouble that lasts: since when, and of which faults the operator was told. */
+  #since: number | null = null;
+  readonly #told = new Set<Fault>();
+  #witnesses = 0;
+  /** Hot Bags asked for a pause: nobody is asked before it is over. */
+  #isPaused = false;
+  #hasFailedProbe = false;
+  #lastSuccessAt: number | null = null;
+  #lastFailure: { at: number; error: string } | null = null;
+  /** `seq`: it may be this message alone. */
+  #problem: { text: string; seq: number | null } | null = null;
+
+  constructor(parts: JudgeParts) {
+    this.#parts = parts;
+    this.#breaker = new Breaker(parts.probeBackoff, parts.random);
+  }
+
+  /** What an operator wants to know. Times are wall-clock ms. */
+  get status() {
+    return {
+      breakerOpen: this.#breaker.open,
+      /** False: a probe has found that no message is taken. */
+      reachable: !(this.#breaker.open && this.#isFirm),
+      problem: this.#problem?.text ?? null,
+      lastSuccessAt: this.#lastSuccessAt,
+      lastFailure: this.#lastFailure,
+    };
+  }
+
+  /** All messages are held. */
+  get isHolding(): boolean {
+    return this.#breaker.open;
+  }
+
+  /** When the next probe may go, monotonic ms; undefined while nothing is held. */
+  get probeAt(): number | undefined {
+    return this.#breaker.probeAt;
+  }
+
+  /** All are held on the word of few: a message that was not tried yet can tell more, and does not wait. */
+  get wantsWitness(): boolean {
+    return this.isHolding && !this.#isPaused && this.#evidence.against + this.#witnesses < FIRM;
+  }
+
+  /** Whether a probe may go now. It must be told of by `begin`, or by `forgo`. */
+  mayProbe(now: number): boolean {
+    return this.#breaker.ask(now) === "probe";
+  }
+
+  /** The probe came to no POST. */
+  forgo(): void {
+    this.#breaker.forgo(this.#parts.clock.uptimeMs());
+  }
+
+  /** A POST is to begin. Null: it would tell nothing new, and waits. To be ended by `passed`, `failed` or `cancel`. */
+  begin(seq: number, isDetached: boolean, isProbe: boolean): Attempt | null {
+    const terms = isProbe ? "probe" : this.isHolding ? "witness" : "free";
+    if (terms === "witness") {
+      if (isDetached || this.#evidence.hasHeard(seq)) return null;
+      this.#witnesses += 1;
+    }
+    return { seq, isDetached, terms, passes: this.#evidence.passes, openings: this.#breaker.openings };
+  }
+
+  /** The POST told nothing. */
+  cancel(attempt: Attempt): void {
+    this.#end(attempt);
+    if (attempt.terms === "probe") this.forgo();
+  }
+
+  /** Hot Bags took the message. Returns true when that ended a hold. */
+  passed(attempt: Attempt): boolean {
+    this.#end(attempt);
+    this.#lastSuccessAt = this.#parts.clock.now();
+    this.#stories.delete(attempt.seq);
+    // It began before all were held: that it passes in the end tells nothing of how it is now.
+    if (this.isHolding && attempt.openings !== this.#breaker.openings) {
+      this.#evidence.forget(attempt.seq);
+      return false;
+    }
+    this.#evidence.passed(attempt.seq);
+    this.#since = null;
+    this.#told.clear();
+    this.#problem = null;
+    if (!this.isHolding) return false;
+    this.#evidence.restart();
+    this.#stories.clear();
+    this.#parts.log.info("Hot Bags answers again");
+    this.#release();
+    return true;
+  }
+
+  /** Whose fault it is that the message was not taken. `endsHold`: it shows that a hold has no ground any more. */
+  failed(attempt: Attempt, symptom: Symptom): Judgement & { endsHold: boolean } {
+    this.#end(attempt);
+    const rule = ruleFor(symptom);
+    const now = this.#parts.clock.uptimeMs();
+    this.#since ??= now;
+    const finding = this.#evidence.failed(attempt.seq, rule, attempt.passes, attempt.isDetached);
+    const text = sentence.ofFailure(symptom, rule);
+    this.#lastFailure = { at: this.#parts.clock.now(), error: text };
+    if (finding === "deployment") {
+      this.#hold(attempt, symptom, rule, now);
+      return { finding, rule, text, isAlarm: false, endsHold: false };
+    }
+    const endsHold = this.isHolding && attempt.terms === "probe" && rule.fault !== "nobody";
+    if (endsHold) this.#release();
+    else if (attempt.terms === "probe") this.#breaker.failed(now);
+    return { finding, rule, endsHold, ...this.#tellOfMessage(attempt, finding, symptom, rule, now) };
+  }
+
+  /** A message behind it in its chat has passed right after it had failed again: what it failed by is its own. */
+  convict(seq: number, symptom: Symptom): Judgement {
+    const attempt = { seq, isDetached: false };
+    const rule = ruleFor(symptom);
+    const now = this.#parts.clock.uptimeMs();
+    return { finding: "message", rule, ...this.#tellOfMessage(attempt, "message", symptom, rule, now) };
+  }
+
+  /** The message is settled, or has left its lane. */
+  forget(seq: number): void {
+    this.#evidence.forget(seq);
+    this.#stories.delete(seq);
+    if (this.#problem?.seq === seq) this.#problem = null;
+  }
+
+  get #isFirm(): boolean {
+    return this.#hasFailedProbe || this.#evidence.against >= FIRM;
+  }
+
+  #end({ terms }: Attempt): void {
+    if (terms === "witness") this.#witnesses -= 1;
+  }
+
+  #hold({ terms }: Attempt, symptom: Symptom, rule: Rule, now: number): void {
+    this.#isPaused = (symptom.retryAfterMs ?? 0) > 0;
+    if (!this.isHolding) {
+      this.#breaker.trip(now, symptom.retryAfterMs);
+      this.#parts.log.warn({ status: symptom.status, rule: rule.name }, `${symptom.seen}; holding all messages`);
+    } else if (terms === "probe") {
+      this.#hasFailedProbe = true;
+      this.#breaker.failed(now, symptom.retryAfterMs);
+    }
+    if (!this.#isFirm) return;
+    const text = sentence.ofDeployment(symptom, rule, this.#evidence.against);
+    this.#problem = { text, seq: null };
+    if (now - (this.#since ?? now) < rule.alarmAfterMs || this.#told.has(rule.fault)) return;
+    this.#told.add(rule.fault);
+    this.#parts.alarm({ text, fault: rule.fault, status: symptom.status });
+  }
+
+  #release(): void {
+    this.#breaker.close();
+    this.#hasFailedProbe = false;
+    this.#isPaused = false;
+    if (this.#problem?.seq === null) this.#problem = null;
+  }
+
+  #tellOfMessage(
+    { seq, isDetached }: Pick<Attempt, "seq" | "isDetached">,
+    finding: Finding,
+    symptom: Symptom,
+    rule: Rule,
+    now: number,
+  ): { text: string; isAlarm: boolean } {
+    const plain = { text: sentence.ofFailure(symptom, rule), isAlarm: false };
+    if (isDetached) return plain;
+    const story = this.#stories.get(seq) ?? { since: now, failures: 0, isTold: false };
+    story.failures += 1;
+    this.#stories.set(seq, story);
+    const isLasting = finding === "alone" && now - story.since >= rule.alarmAfterMs;
+    if (story.isTold || !(finding === "message" || isLasting || rule.alarmAtOnce)) return plain;
+    story.isTold = true;
+    if (finding === "message") return { text: sentence.ofMessage(symptom, rule), isAlarm: true };
+    const text = sentence.ofLone(symptom, rule, story.failures);
+    this.#told.add(rule.fault);
+    this.#problem = { text, seq };
+    return { text, isAlarm: true };
+  }
+}
