@@ -31,6 +31,7 @@ export {
   sha256,
 } from "./message.ts";
 export { step } from "./step.ts";
+export { storableText } from "./storable.ts";
 export { VERSION } from "./version.ts";
 export {
   describeIssues,

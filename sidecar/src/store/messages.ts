@@ -1,4 +1,4 @@
-import type { InboundMessage } from "@hotbags/shared";
+import { type InboundMessage, storableText } from "@hotbags/shared";
 import type Database from "better-sqlite3";
 import type { Clock } from "../clock.ts";
 import type { CommandFromResponse, Commands, RecordedCommand } from "./commands.ts";
@@ -315,7 +315,7 @@ export class Messages {
     const request = this.#sql.request.get(seq)?.request;
     if (request === undefined) return true;
     const { from, text } = JSON.parse(request) as Pick<InboundMessage, "from" | "text">;
-    return from === message.from && text === message.text;
+    return from === message.from && storableText(text) === storableText(message.text);
   }
 
   #chatOf(accountId: string, chatId: string): number {
