@@ -120,7 +120,8 @@ describe("a message at fault", () => {
       await othersPass(() => counts().detached === 1);
       await until("its chat goes on", () => attemptsFor("good").length === 1);
       const lines = running.lines.filter(({ message_id }) => message_id === "bad");
-      expect(lines.findIndex(({ detached }) => detached === true)).toBe(times - 1);
+      // Not sooner; later where it was tried twice before another one passed.
+      expect(lines.findIndex(({ detached }) => detached === true)).toBeGreaterThanOrEqual(times - 1);
       expect(running.lines.filter(({ alarm }) => alarm === true)).toEqual([
         expect.objectContaining({ ...bad, msg: expect.stringContaining("while others pass") }),
       ]);

@@ -38,12 +38,18 @@ describe("evidence", () => {
     expect(findings).toEqual(["unknown", "unknown", "unknown", "message"]);
   });
 
-  it("is not against a message that fails again while another one has failed since one passed", () => {
+  it("is against each of two messages that fail by themselves and would vouch for each other", () => {
     const it = new Evidence();
-    fail(it, 1, REFUSED);
+    expect([fail(it, 1, REFUSED), fail(it, 2, REFUSED)]).toEqual(["unknown", "deployment"]);
     it.passed(7);
-    fail(it, 2, REFUSED);
-    expect(fail(it, 1, REFUSED)).toBe("deployment");
+    expect([fail(it, 1, REFUSED), fail(it, 2, REFUSED)]).toEqual(["message", "message"]);
+  });
+
+  it("is not against a message for what it failed by while the deployment did, if it passes afterwards", () => {
+    const it = new Evidence();
+    for (let n = 0; n < 10; n++) for (const seq of [1, 2, 3]) fail(it, seq, UNWELL);
+    for (const seq of [3, 1, 2]) it.passed(seq);
+    expect([fail(it, 4, UNWELL), it.against]).toEqual(["unknown", 1]);
   });
 
   it("is of a lone message when it fails again and again and there was no other", () => {
@@ -74,12 +80,10 @@ describe("evidence", () => {
     expect(fail(new Evidence(), 1, NO_WAY, true)).toBe("deployment");
   });
 
-  it("says nothing of messages that failed while the deployment did", () => {
+  it("of a lone message begins anew when another one has passed", () => {
     const it = new Evidence();
-    fail(it, 1, REFUSED);
-    fail(it, 2, REFUSED);
-    it.passed(3);
-    it.restart();
-    expect([fail(it, 1, REFUSED), it.against]).toEqual(["unknown", 1]);
+    for (let n = 0; n < 5; n++) fail(it, 1, UNWELL);
+    it.passed(7);
+    expect([1, 2, 3, 4].map(() => fail(it, 1, UNWELL))).toEqual(["unknown", "unknown", "unknown", "alone"]);
   });
 });

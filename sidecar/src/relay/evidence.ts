@@ -18,9 +18,9 @@ interface Weight {
 
 /** A message that has failed and not passed since. */
 interface Standing {
-  /** In a row. */
+  /** In a row, without any other passing in between. */
   failures: number;
-  /** Of these, those before which another message had passed since the one before. */
+  /** How often it has failed again after others had passed. */
   compared: number;
   /** Passes of all messages when it failed last. */
   passes: number;
@@ -54,10 +54,20 @@ export class Evidence {
     return this.#against.has(seq);
   }
 
+  /** The message has failed, and not passed since. */
+  isFailing(seq: number): boolean {
+    return this.#failing.has(seq);
+  }
+
   passed(seq: number): void {
     this.#passes += 1;
     this.#failing.delete(seq);
     this.#against.clear();
+  }
+
+  /** Different messages have failed, and none has passed since. */
+  get isAgainstAll(): boolean {
+    return this.#against.size >= DIFFERENT;
   }
 
   /**
@@ -65,14 +75,18 @@ export class Evidence {
    * of others any more.
    */
   failed(seq: number, { scope, patience }: Weight, begun: number, isAside: boolean): Finding {
-    const passed = this.#passes > begun;
-    // What fails while others pass on the way says nothing against the deployment: it is slow, or was overtaken.
-    if (scope === "certain" || (scope === "maybe" && !passed && !isAside)) this.#against.add(seq);
-    if (scope === "certain" || this.#against.size >= DIFFERENT) return "deployment";
-    if (isAside) return "message";
+    if (scope === "certain") {
+      this.#against.add(seq);
+      return "deployment";
+    }
+    if (isAside) return this.isAgainstAll ? "deployment" : "message";
     const { failures, compared, isCompared } = this.#count(seq);
-    if (isCompared && compared >= patience && !this.#othersFail(seq)) return "message";
-    return !isCompared && failures > patience ? "alone" : "unknown";
+    // Also while others fail: two messages at fault would vouch for each other, and neither ever be found.
+    if (isCompared && compared >= patience) return "message";
+    // What fails while others pass on the way says nothing against the deployment: it is slow, or was overtaken.
+    if (scope === "maybe" && this.#passes === begun) this.#against.add(seq);
+    if (this.isAgainstAll) return "deployment";
+    return failures > patience ? "alone" : "unknown";
   }
 
   /** The message is settled, or has left its lane. */
@@ -81,25 +95,15 @@ export class Evidence {
     this.#against.delete(seq);
   }
 
-  /** A trouble of the deployment's is over: what failed in it says nothing of its messages. */
-  restart(): void {
-    this.#failing.clear();
-    this.#against.clear();
-  }
-
   #count(seq: number): Standing & { isCompared: boolean } {
     const before = this.#failing.get(seq);
     const isCompared = before !== undefined && this.#passes > before.passes;
     const standing = {
-      failures: (before?.failures ?? 0) + 1,
+      failures: before === undefined || isCompared ? 1 : before.failures + 1,
       compared: (before?.compared ?? 0) + (isCompared ? 1 : 0),
       passes: this.#passes,
     };
     this.#failing.set(seq, standing);
     return { ...standing, isCompared };
-  }
-
-  #othersFail(seq: number): boolean {
-    return this.#against.size > (this.#against.has(seq) ? 1 : 0);
   }
 }

@@ -32,8 +32,11 @@ const UNREACHABLE = new Set([
   ...["EADDRNOTAVAIL", "EMFILE", "ENFILE", "UND_ERR_CONNECT_TIMEOUT"],
 ]);
 
+/** Of the signal, and of undici. */
+const TIMEOUTS = new Set(["TimeoutError", "HeadersTimeoutError"]);
+
 /** What Node says of a certificate that it does not take, or of a port that speaks no TLS. */
-const CERTIFICATE = /CERT|^UNABLE_TO_|^ERR_TLS_|^ERR_SSL_|^EPROTO$|SIGNATURE/;
+const TLS = /CERT|^UNABLE_TO_|^ERR_TLS_|^ERR_SSL_|^EPROTO$|SIGNATURE/;
 
 /** What undici says of a 100 Continue, over which it ends the connection (nodejs/undici#197; client-h1.js). */
 const UNASKED_CONTINUE = "bad response";
@@ -52,8 +55,8 @@ export class HotBags {
     this.#url = new URL(baseUrl.pathname.replace(/\/+$/, "") + inboundPath, baseUrl.origin);
     this.#pool = new Pool(baseUrl.origin, {
       ...{ connections, pipelining: 1, connect: { timeout: connectTimeoutMs } },
-      // One limit for all of the answer, below: undici's own would cut an answer that takes its time at 300 s.
-      ...{ headersTimeout: 0, bodyTimeout: 0 },
+      // Of an answer that has begun, its end counts: the signal below sees to that.
+      bodyTimeout: 0,
     });
     this.#key = options.hmacSecret === null ? null : createSecretKey(Buffer.from(options.hmacSecret));
   }
@@ -66,6 +69,7 @@ export class HotBags {
         path: this.#url.pathname,
         headers: await this.#headers(message, body),
         body: body.open(),
+        headersTimeout: timeoutMs,
         signal: AbortSignal.timeout(connectTimeoutMs + timeoutMs),
       });
       return await this.#read(response);
@@ -125,7 +129,7 @@ export class HotBags {
   #symptomOf(error: unknown): Symptom {
     const there = (...[trouble, seen]: [Parameters<typeof withoutAnswer>[0], string]) =>
       withoutAnswer(trouble, seen, this.#url);
-    if (error instanceof Error && error.name === "TimeoutError")
+    if (error instanceof Error && TIMEOUTS.has(error.name))
       return there("timeout", `Hot Bags did not answer within ${this.#options.timeoutMs} ms`);
     // It was there a moment ago: the next attempt finds it missing, and says so in the body.
     if (error instanceof FileLostError) return there("file", "a file of the message can't be read");
@@ -134,7 +138,9 @@ export class HotBags {
     if (code === "UND_ERR_SOCKET" && error instanceof Error && error.message === UNASKED_CONTINUE)
       return there("continue", "Hot Bags, or a proxy in front of it, sent 100 Continue unasked, which can't be read");
     if (UNREACHABLE.has(code)) return there("unreachable", `Hot Bags can't be reached (${code})`);
-    if (CERTIFICATE.test(code)) return there("certificate", `Hot Bags' certificate is not taken (${code})`);
+    if (error instanceof Error && error.name === "HTTPParserError")
+      return there("broken", "what came back from Hot Bags' address is not HTTP");
+    if (TLS.test(code)) return there("tls", `no encrypted connection to Hot Bags comes about (${code})`);
     return there("broken", `the connection to Hot Bags broke before the end of the answer (${code})`);
   }
 }

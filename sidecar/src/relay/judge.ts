@@ -66,6 +66,8 @@ export class Judge {
   #since: number | null = null;
   readonly #told = new Set<Fault>();
   #witnesses = 0;
+  /** Messages that fail and were not taken for the next probe yet, so that another one may be. */
+  readonly #passedOver = new Set<number>();
   /** Hot Bags asked for a pause: nobody is asked before it is over. */
   #isPaused = false;
   #hasFailedProbe = false;
@@ -84,7 +86,7 @@ export class Judge {
     return {
       breakerOpen: this.#breaker.open,
       /** False: a probe has found that no message is taken. */
-      reachable: !(this.#breaker.open && this.#isFirm),
+      reachable: !(this.#breaker.open && this.#hasFailedProbe),
       problem: this.#problem?.text ?? null,
       lastSuccessAt: this.#lastSuccessAt,
       lastFailure: this.#lastFailure,
@@ -116,12 +118,20 @@ export class Judge {
     this.#breaker.forgo(this.#parts.clock.uptimeMs());
   }
 
-  /** A POST is to begin. Null: it would tell nothing new, and waits. To be ended by `passed`, `failed` or `cancel`. */
+  /** A POST is to begin. Null: it would tell nothing new, and waits; another one may be the probe. To be ended by `passed`, `failed` or `cancel`. */
   begin(seq: number, isDetached: boolean, isProbe: boolean): Attempt | null {
     const terms = isProbe ? "probe" : this.isHolding ? "witness" : "free";
     if (terms === "witness") {
       if (isDetached || this.#evidence.hasHeard(seq)) return null;
       this.#witnesses += 1;
+    }
+    if (terms === "probe") {
+      // One that fails by itself would never find out that the others could pass: each other lane comes before it.
+      if (this.#evidence.isFailing(seq) && !this.#passedOver.has(seq)) {
+        this.#passedOver.add(seq);
+        return null;
+      }
+      this.#passedOver.clear();
     }
     return { seq, isDetached, terms, passes: this.#evidence.passes, openings: this.#breaker.openings };
   }
@@ -147,8 +157,6 @@ export class Judge {
     this.#told.clear();
     this.#problem = null;
     if (!this.isHolding) return false;
-    this.#evidence.restart();
-    this.#stories.clear();
     this.#parts.log.info("Hot Bags answers again");
     this.#release();
     return true;
@@ -167,10 +175,12 @@ export class Judge {
       this.#hold(attempt, symptom, rule, now);
       return { finding, rule, text, isAlarm: false, endsHold: false };
     }
-    const endsHold = this.isHolding && attempt.terms === "probe" && rule.fault !== "nobody";
+    const told = this.#tellOfMessage(attempt, finding, symptom, rule, now);
+    if (finding === "message") this.forget(attempt.seq);
+    const endsHold = this.isHolding && rule.fault !== "nobody" && !this.#evidence.isAgainstAll;
     if (endsHold) this.#release();
     else if (attempt.terms === "probe") this.#breaker.failed(now);
-    return { finding, rule, endsHold, ...this.#tellOfMessage(attempt, finding, symptom, rule, now) };
+    return { finding, rule, endsHold, ...told };
   }
 
   /** A message behind it in its chat has passed right after it had failed again: what it failed by is its own. */
@@ -188,10 +198,6 @@ export class Judge {
     if (this.#problem?.seq === seq) this.#problem = null;
   }
 
-  get #isFirm(): boolean {
-    return this.#hasFailedProbe || this.#evidence.against >= FIRM;
-  }
-
   #end({ terms }: Attempt): void {
     if (terms === "witness") this.#witnesses -= 1;
   }
@@ -205,7 +211,8 @@ export class Judge {
       this.#hasFailedProbe = true;
       this.#breaker.failed(now, symptom.retryAfterMs);
     }
-    if (!this.#isFirm) return;
+    // Until then it may have been a moment, or some messages that fail by themselves and came together.
+    if (!this.#hasFailedProbe) return;
     const text = sentence.ofDeployment(symptom, rule, this.#evidence.against);
     this.#problem = { text, seq: null };
     if (now - (this.#since ?? now) < rule.alarmAfterMs || this.#told.has(rule.fault)) return;
@@ -217,6 +224,7 @@ export class Judge {
     this.#breaker.close();
     this.#hasFailedProbe = false;
     this.#isPaused = false;
+    this.#passedOver.clear();
     if (this.#problem?.seq === null) this.#problem = null;
   }
 

@@ -53,7 +53,7 @@ const MISSPOKEN = { fault: "contract", scope: "maybe", patience: 1, alarmAfterMs
 /** The first that matches counts. */
 export const RULES: readonly Rule[] = [
   {
-    ...{ name: "certificate", answer: "no connection: the TLS certificate is not valid", matches: has("certificate") },
+    ...{ name: "tls", answer: "no connection: TLS fails, mostly over the certificate", matches: has("tls") },
     ...{ fault: "address", scope: "certain", patience: Number.POSITIVE_INFINITY, alarmAfterMs: 0 },
     advice: () => "renew the certificate, or correct HOTBAGS_BASE_URL or this machine's clock",
   },

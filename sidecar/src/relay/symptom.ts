@@ -24,7 +24,7 @@ export interface Symptom {
 }
 
 /**
- * - `unreachable`: no connection came about. `certificate`: for its TLS certificate.
+ * - `unreachable`: no connection came about. `tls`: it did, but not its encryption.
  * - `broken`: the connection broke before the end of the answer. `continue`: over a 100 that nobody asked for.
  * - `timeout`: no answer in time.
  * - `file`: a file of the message could not be read here.
@@ -33,7 +33,7 @@ export interface Symptom {
  */
 export type Trouble =
   | "unreachable"
-  | "certificate"
+  | "tls"
   | "broken"
   | "continue"
   | "timeout"
