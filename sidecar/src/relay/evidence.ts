@@ -49,12 +49,7 @@ export class Evidence {
     return this.#against.size;
   }
 
-  /** The message has failed since one passed: asking with it again would tell nothing new. */
-  hasHeard(seq: number): boolean {
-    return this.#against.has(seq);
-  }
-
-  /** The message has failed, and not passed since. */
+  /** The message has failed, and not passed since: asking with it tells less than with another one. */
   isFailing(seq: number): boolean {
     return this.#failing.has(seq);
   }

@@ -26,6 +26,9 @@ interface JudgeParts {
   alarm(alarm: Alarm): void;
 }
 
+/** Why a message is POSTed: it is the next of its lane, or all are held and it is the probe, or those before it fail. */
+export type Turn = "next" | "probe" | "behind";
+
 /** A POST that is under way, and on what terms. */
 export interface Attempt {
   readonly seq: number;
@@ -33,6 +36,8 @@ export interface Attempt {
   readonly isDetached: boolean;
   /** `free`: nothing is held. `witness`: all are held, but few were asked yet. `probe`: to find out if it is over. */
   readonly terms: "free" | "witness" | "probe";
+  /** The message had failed before, and not passed since. */
+  readonly isRepeated: boolean;
   readonly passes: number;
   readonly openings: number;
 }
@@ -66,6 +71,7 @@ export class Judge {
   #since: number | null = null;
   readonly #told = new Set<Fault>();
   #witnesses = 0;
+  #wasInVain = false;
   /** Messages that fail and were not taken for the next probe yet, so that another one may be. */
   readonly #passedOver = new Set<number>();
   /** Hot Bags asked for a pause: nobody is asked before it is over. */
@@ -108,6 +114,11 @@ export class Judge {
     return this.isHolding && !this.#isPaused && this.#evidence.against + this.#witnesses < FIRM;
   }
 
+  /** The last probe failed, and had before: a message that is out of its lane may be the next one. */
+  get wantsDetached(): boolean {
+    return this.isHolding && this.#wasInVain;
+  }
+
   /** Whether a probe may go now. It must be told of by `begin`, or by `forgo`. */
   mayProbe(now: number): boolean {
     return this.#breaker.ask(now) === "probe";
@@ -118,22 +129,26 @@ export class Judge {
     this.#breaker.forgo(this.#parts.clock.uptimeMs());
   }
 
-  /** A POST is to begin. Null: it would tell nothing new, and waits; another one may be the probe. To be ended by `passed`, `failed` or `cancel`. */
-  begin(seq: number, isDetached: boolean, isProbe: boolean): Attempt | null {
-    const terms = isProbe ? "probe" : this.isHolding ? "witness" : "free";
+  /**
+   * A POST is to begin. Null: it would tell nothing new, and waits; another one may be the probe. To be ended by
+   * `passed`, `failed` or `cancel`.
+   */
+  begin(seq: number, isDetached: boolean, turn: Turn): Attempt | null {
+    const isRepeated = this.#evidence.isFailing(seq);
+    const terms = turn === "probe" ? "probe" : this.isHolding ? "witness" : "free";
     if (terms === "witness") {
-      if (isDetached || this.#evidence.hasHeard(seq)) return null;
+      if (isDetached || (turn !== "behind" && isRepeated)) return null;
       this.#witnesses += 1;
     }
     if (terms === "probe") {
       // One that fails by itself would never find out that the others could pass: each other lane comes before it.
-      if (this.#evidence.isFailing(seq) && !this.#passedOver.has(seq)) {
+      if (isRepeated && !this.#passedOver.has(seq)) {
         this.#passedOver.add(seq);
         return null;
       }
       this.#passedOver.clear();
     }
-    return { seq, isDetached, terms, passes: this.#evidence.passes, openings: this.#breaker.openings };
+    return { seq, isDetached, terms, isRepeated, passes: this.#evidence.passes, openings: this.#breaker.openings };
   }
 
   /** The POST told nothing. */
@@ -147,12 +162,9 @@ export class Judge {
     this.#end(attempt);
     this.#lastSuccessAt = this.#parts.clock.now();
     this.#stories.delete(attempt.seq);
-    // It began before all were held: that it passes in the end tells nothing of how it is now.
-    if (this.isHolding && attempt.openings !== this.#breaker.openings) {
-      this.#evidence.forget(attempt.seq);
-      return false;
-    }
     this.#evidence.passed(attempt.seq);
+    // It began before all were held: that it passes in the end is no reason to let all go; the next probe will tell.
+    if (this.isHolding && attempt.openings !== this.#breaker.openings) return false;
     this.#since = null;
     this.#told.clear();
     this.#problem = null;
@@ -165,6 +177,7 @@ export class Judge {
   /** Whose fault it is that the message was not taken. `endsHold`: it shows that a hold has no ground any more. */
   failed(attempt: Attempt, symptom: Symptom): Judgement & { endsHold: boolean } {
     this.#end(attempt);
+    if (attempt.terms === "probe") this.#wasInVain = attempt.isRepeated && !attempt.isDetached;
     const rule = ruleFor(symptom);
     const now = this.#parts.clock.uptimeMs();
     this.#since ??= now;
@@ -225,6 +238,7 @@ export class Judge {
     this.#hasFailedProbe = false;
     this.#isPaused = false;
     this.#passedOver.clear();
+    this.#wasInVain = false;
     if (this.#problem?.seq === null) this.#problem = null;
   }
 

@@ -98,17 +98,23 @@ export class MessageLanes {
     // An answer that can't be written down would only be asked for again.
     if (this.#faults.isOutage) return { notBefore: Number.POSITIVE_INFINITY };
     if (!this.#judge.isHolding) return "due";
+    // That one's own gate takes the probe, in the same turn.
+    if (this.#judge.wantsDetached && this.detached.nextDueAt <= now) return { notBefore: Number.POSITIVE_INFINITY };
     const admission = this.#probe(now);
     return admission !== "next" && this.chats.nextDueAt <= now && this.#judge.wantsWitness ? "due" : admission;
   }
 
-  /** What is at fault itself tells little of Hot Bags: it is a probe only where no chat has one, and when it is due. */
+  /**
+   * What is at fault itself tells little of Hot Bags: it is a probe only when it is due, and where no chat has one, or
+   * the last of those was in vain.
+   */
   #admitDetached(now: number): Admission {
     if (this.#faults.isOutage) return { notBefore: Number.POSITIVE_INFINITY };
     if (!this.#judge.isHolding) return "due";
     const dueAt = this.detached.nextDueAt;
     if (dueAt > now) return { notBefore: dueAt };
-    if (this.chats.nextDueAt !== Number.POSITIVE_INFINITY) return { notBefore: Number.POSITIVE_INFINITY };
+    const hasChat = this.chats.underWay > 0 || this.chats.nextDueAt !== Number.POSITIVE_INFINITY;
+    if (hasChat && !this.#judge.wantsDetached) return { notBefore: Number.POSITIVE_INFINITY };
     return this.#probe(now);
   }
 

@@ -1,15 +1,13 @@
-import { step, transportSessionId } from "@hotbags/shared";
 import type { Logger } from "pino";
 import type { Backoff } from "../backoff.ts";
 import type { Clock, Timers } from "../clock.ts";
 import type { Rest, Verdict } from "../lanes.ts";
 import { isDamage, type PendingMessage, RowUnreadableError, type Store } from "../store/index.ts";
 import { StoreFaults } from "../store-faults.ts";
-import { Body, findLost } from "./body.ts";
 import type { HotBags } from "./hotbags.ts";
-import { type Alarm, type Attempt, Judge } from "./judge.ts";
+import { type Alarm, Judge, type Turn } from "./judge.ts";
 import { type Cause, MessageLanes } from "./message-lanes.ts";
-import type { Outcome } from "./outcome.ts";
+import { type Posted, Poster } from "./poster.ts";
 import { CONSEQUENCES } from "./rules.ts";
 import { Settlement } from "./settlement.ts";
 import type { Symptom } from "./symptom.ts";
@@ -56,28 +54,34 @@ interface RelayParts {
   alarm(alarm: Alarm): void;
 }
 
-/** A message that was POSTed, and what came of it. */
-interface Posted {
+/** A message that was not taken. */
+interface Failed {
   message: PendingMessage;
-  outcome: Outcome;
-  attempt: Attempt;
-  log: Logger;
+  symptom: Symptom;
+  /** It had failed before, and not passed since. */
+  isRepeated: boolean;
 }
 
 /** The head of a chat that fails, and nobody knows whether it is its own fault. `until`: monotonic ms. */
 interface Lone {
-  message: PendingMessage;
-  symptom: Symptom;
+  failed: Failed;
   until: number;
 }
 
-type End = "nothing" | "passed" | "through" | Rest<Cause>;
+/** While all are held, a lane with nothing new to tell is looked at again after this, ms, as one that may be the probe. */
+const LOOK_AGAIN_MS = 1_000;
+
+/** Messages of one chat that are asked one after the other to find one that passes. */
+const MAX_WALK = 5;
+
+type End = "nothing" | "passed" | "through" | (Rest<Cause> & { failed?: Failed });
 
 /** Takes pending messages to Hot Bags: in order within a chat, chats side by side, again until it works or the time is over. */
 export class Relay {
   readonly #parts: RelayParts;
   readonly #options: RelayOptions;
   readonly #judge: Judge;
+  readonly #poster: Poster;
   readonly #settlement: Settlement;
   readonly #lanes: MessageLanes;
   readonly #faults: StoreFaults;
@@ -87,6 +91,7 @@ export class Relay {
     this.#parts = parts;
     this.#options = options;
     this.#judge = new Judge({ ...parts, probeBackoff: options.probeBackoff });
+    this.#poster = new Poster({ ...parts, judge: this.#judge, onForgone: () => this.#lanes.look() });
     this.#settlement = new Settlement({ ...parts, ...options });
     this.#faults = new StoreFaults(parts);
     this.#lanes = new MessageLanes({
@@ -127,53 +132,70 @@ export class Relay {
 
   async #runChat(chat: number, isProbe: boolean): Promise<Verdict<Cause>> {
     const lone = this.#lone.get(chat);
-    if (lone && !isProbe && this.#parts.clock.uptimeMs() < lone.until) return this.#askBehind(chat, lone);
+    if (lone && !isProbe && this.#parts.clock.uptimeMs() < lone.until) return this.#askBehindLone(chat, lone);
     this.#lone.delete(chat);
-    const end = await this.#deliver(() => this.#parts.store.messages.headOf(chat), false, isProbe);
+    const end = await this.#deliver(() => this.#parts.store.messages.headOf(chat), false, isProbe ? "probe" : "next");
     this.#faults.passed(chat);
     if (end === "nothing") return "empty";
     if (typeof end === "string") return "more";
-    const found = this.#lone.get(chat);
-    return found ? this.#askBehind(chat, found) : end;
+    const { cause, until, failed } = end;
+    if (failed && cause === "alone") {
+      this.#lone.set(chat, { failed, until });
+      return this.#askBehindLone(chat, { failed, until });
+    }
+    // Each lane's head is known to fail, or it would have been the probe: those behind them must be heard, too.
+    if (failed?.isRepeated && isProbe && (await this.#askBehind(chat, [failed]))) return "more";
+    return { cause, until };
+  }
+
+  /** The head fails alone: the message behind it, if there is one, is asked as a witness. */
+  async #askBehindLone(chat: number, lone: Lone): Promise<Verdict<Cause>> {
+    if (!(await this.#askBehind(chat, [lone.failed]))) return { cause: "alone", until: lone.until };
+    this.#lone.delete(chat);
+    return "more";
   }
 
   /**
-   * The head fails alone: the message behind it, if there is one, is asked as a witness. If it passes, the head steps
-   * aside; if it fails too, all are held, and the order is kept.
+   * Messages of this chat have just failed: asks the one behind them. If it passes, it is their own fault, and they
+   * step aside. If it fails, and not for the first time, the one behind it is asked. Resolves with whether one passed.
    */
-  async #askBehind(chat: number, lone: Lone): Promise<Verdict<Cause>> {
-    const { message, symptom, until } = lone;
-    const end = await this.#deliver(() => this.#parts.store.messages.behind(chat, message.seq), false, false);
+  async #askBehind(chat: number, failing: readonly Failed[]): Promise<boolean> {
+    const { messages } = this.#parts.store;
+    const last = failing.at(-1)?.message.seq ?? 0;
+    const end = await this.#deliver(() => messages.behind(chat, last), false, "behind");
     this.#faults.passed(chat);
-    if (end !== "passed") {
-      this.#lone.set(chat, lone);
-      return { cause: "alone", until };
+    if (end === "passed") {
+      for (const { message, symptom } of failing) {
+        const judgement = this.#judge.convict(message.seq, symptom);
+        await this.#settlement.stepAside(message, symptom, judgement, this.#poster.logOf(message));
+        this.#judge.forget(message.seq);
+      }
+      const due = messages.detachedDueOf(chat);
+      if (due !== undefined) this.#lanes.detached.schedule(chat, "backoff", this.#dueAt(due));
+      return true;
     }
-    const judgement = this.#judge.convict(message.seq, symptom);
-    await this.#settlement.stepAside(message, symptom, judgement, this.#logOf(message));
-    this.#judge.forget(message.seq);
-    this.#lone.delete(chat);
-    this.#lanes.detached.schedule(chat, "backoff", until);
-    return "more";
+    if (typeof end === "string" || !end.failed?.isRepeated || failing.length >= MAX_WALK) return false;
+    return this.#askBehind(chat, [...failing, end.failed]);
   }
 
   async #runDetached(chat: number, isProbe: boolean): Promise<Verdict<Cause>> {
     const { messages } = this.#parts.store;
-    const end = await this.#deliver(() => messages.firstDetachedOf(chat), true, isProbe);
+    const end = await this.#deliver(() => messages.firstDetachedOf(chat), true, isProbe ? "probe" : "next");
     this.#faults.passed(-chat);
-    if (typeof end === "object" && end.cause !== "backoff") return end;
+    if (typeof end === "object" && end.cause !== "backoff") return { cause: end.cause, until: end.until };
     // Another one may be due before the one that failed.
     const due = messages.detachedDueOf(chat);
     return due === undefined ? "empty" : { cause: "backoff", until: this.#dueAt(due) };
   }
 
   /** Takes the message that `read` gives as far as it gets. Throws when the store fails. */
-  async #deliver(read: () => PendingMessage | undefined, isDetached: boolean, isProbe: boolean): Promise<End> {
+  async #deliver(read: () => PendingMessage | undefined, isDetached: boolean, turn: Turn): Promise<End> {
+    const begun = this.#parts.clock.uptimeMs();
     let posted: Posted | "nothing" | "held" | undefined;
     try {
-      posted = await this.#post(read, isDetached, isProbe);
+      posted = await this.#poster.post(read, isDetached, turn);
       if (posted === "nothing") return "nothing";
-      if (posted === "held") return this.#held();
+      if (posted === "held") return this.#passOver(begun, turn);
       const end = await this.#settle(posted);
       this.#faults.forget(posted.message.seq);
       return end;
@@ -190,44 +212,6 @@ export class Relay {
     }
   }
 
-  /** One POST of the message that `read` gives, if there is one. */
-  async #post(
-    read: () => PendingMessage | undefined,
-    isDetached: boolean,
-    isProbe: boolean,
-  ): Promise<Posted | "nothing" | "held"> {
-    const { store, hotbags } = this.#parts;
-    let attempt: Attempt | null = null;
-    let isOver = false;
-    try {
-      const next = read();
-      if (!next) return "nothing";
-      attempt = this.#judge.begin(next.seq, isDetached, isProbe);
-      if (!attempt) return "held";
-      const log = this.#logOf(next);
-      const message = await this.#withoutLostFiles(next, log);
-      step("post:before");
-      const outcome = await hotbags.post(message, new Body(message, store.files));
-      step("post:after");
-      isOver = true;
-      return { message, outcome, attempt, log };
-    } finally {
-      if (!isOver && attempt) this.#judge.cancel(attempt);
-      else if (!isOver && isProbe) this.#judge.forgo();
-      if (!isOver && isProbe) this.#lanes.look();
-    }
-  }
-
-  /** The message with a body that can be sent: what can't be read any more is left out of it for good, and that is on disk before it is sent. */
-  async #withoutLostFiles(message: PendingMessage, log: Logger): Promise<PendingMessage> {
-    const { store } = this.#parts;
-    const lost = await findLost(message.inlined, store.files);
-    if (lost.length === 0) return message;
-    const positions = lost.map(({ position }) => position);
-    log.error({ alarm: true, media: positions }, "files were lost: the message goes without their bytes");
-    return store.messages.filesLost(message, lost);
-  }
-
   /** Writes the outcome down, after the judge has heard of it. Returns for what the lane rests; else it goes on. */
   async #settle({ message, outcome, attempt, log }: Posted): Promise<End> {
     if (outcome.kind === "answered") {
@@ -236,6 +220,7 @@ export class Relay {
       return "passed";
     }
     const { symptom } = outcome;
+    const failed = { message, symptom, isRepeated: attempt.isRepeated };
     if (symptom.status === 413 && message.inlined.length > 0) {
       this.#judge.cancel(attempt);
       await this.#settlement.leaveFilesOut(message, log);
@@ -248,7 +233,9 @@ export class Relay {
     const { counts, leaves } = CONSEQUENCES[finding];
     if (!counts) {
       log.warn({ status: symptom.status, rule: judgement.rule.name }, `${judgement.text}; held`);
-      return this.#held(message);
+      if (!attempt.isDetached) return { ...this.#held(message), failed };
+      const waitMs = await this.#settlement.postpone(message, symptom, judgement);
+      return { cause: "backoff", until: this.#parts.clock.uptimeMs() + waitMs };
     }
     const waitMs = await this.#settlement.failed(message, symptom, judgement, leaves, log);
     if (waitMs === null || leaves) this.#judge.forget(message.seq);
@@ -259,8 +246,18 @@ export class Relay {
       this.#lanes.detached.schedule(message.chat, "backoff", until);
       return "through";
     }
-    if (finding === "alone") this.#lone.set(message.chat, { message, symptom, until });
-    return { cause: finding === "alone" ? "alone" : "backoff", until };
+    return { cause: finding === "alone" ? "alone" : "backoff", until, failed };
+  }
+
+  /**
+   * The message has nothing new to tell. Its lane does not wait for the next probe: while one is out that is far away,
+   * and it would come last for ever.
+   */
+  #passOver(begun: number, turn: Turn): Rest<Cause> {
+    if (turn !== "probe") return { cause: "breaker", until: begun + LOOK_AGAIN_MS };
+    // Not before, or a lane that is not even due would be taken while this one is out.
+    this.#judge.forgo();
+    return { cause: "breaker", until: begun };
   }
 
   /**
@@ -268,9 +265,9 @@ export class Relay {
    * before is waited for to its end. One that had nothing to wait for can be the next probe too, but those that have
    * waited for longer come before it.
    */
-  #held(message?: PendingMessage): Rest<Cause> {
+  #held(message: PendingMessage): Rest<Cause> {
     const now = this.#parts.clock.uptimeMs();
-    const dueAt = message ? this.#dueAt(message.next_attempt_at) : now;
+    const dueAt = this.#dueAt(message.next_attempt_at);
     if (dueAt > now) return { cause: "backoff", until: dueAt };
     return { cause: "breaker", until: this.#judge.probeAt ?? now };
   }
@@ -280,12 +277,5 @@ export class Relay {
     const { clock } = this.#parts;
     const wait = Math.min(Math.max(0, wallMs - clock.now()), this.#options.backoff.maxMs);
     return clock.uptimeMs() + wait;
-  }
-
-  #logOf(message: PendingMessage): Logger {
-    return this.#parts.log.child({
-      transport_session_id: transportSessionId(message.account_id),
-      message_id: message.message_id,
-    });
   }
 }

@@ -10,6 +10,9 @@ import type { Symptom } from "./symptom.ts";
 
 export type Answered = Extract<Outcome, { kind: "answered" }>;
 
+/** The wait of a message out of its lane that was the probe, ms. */
+const POSTPONED_MS = 60_000;
+
 interface SettlementParts {
   store: Store;
   clock: Clock;
@@ -68,6 +71,17 @@ export class Settlement {
     if (isAlarm) log.error({ ...about, alarm: true }, text);
     else log.warn(about, text);
     return waitMs;
+  }
+
+  /**
+   * An attempt of a message that is out of its lane failed while all are held: that costs none of its hours, but it is
+   * another one's turn before it is asked again. Returns how long it waits, ms.
+   */
+  async postpone({ seq }: PendingMessage, { status }: Symptom, { text }: Judgement): Promise<number> {
+    const { store, clock } = this.#parts;
+    const nextAttemptAt = clock.now() + POSTPONED_MS;
+    await store.messages.failed(seq, { error: text, status, nextAttemptAt, waitMs: 0, detach: true });
+    return POSTPONED_MS;
   }
 
   /** The message leaves its lane without another attempt: one behind it has passed. */
