@@ -1,5 +1,6 @@
 import { availableParallelism, freemem } from "node:os";
 import { defineConfig } from "vitest/config";
+import { LongestFirst } from "./test/setup/longest-first.ts";
 
 /** What a gateway, its sidecar and the test beside it need, bytes: 1.3 GB were seen at most. */
 const GATEWAY_BYTES = 2 * 1024 ** 3;
@@ -7,8 +8,12 @@ const GATEWAY_BYTES = 2 * 1024 ** 3;
 /** A start keeps one core busy for 20 s, so two gateways share two cores well. One alone where memory is short. */
 const gatewaysAtOnce = Math.max(1, Math.min(2, availableParallelism(), Math.floor(freemem() / GATEWAY_BYTES)));
 
+/** vitest shuffles files only where no order is configured, and a configuration can't see what its command line asks for. */
+const isShuffled = process.argv.some((argument) => argument.startsWith("--sequence.shuffle"));
+
 export default defineConfig({
   test: {
+    ...(isShuffled ? {} : { sequence: { sequencer: LongestFirst } }),
     // A missing example in docs/contract is an error everywhere, not only where CI is set; -u writes it.
     update: "none",
     projects: [

@@ -16,6 +16,7 @@ export class SimulatedClock implements Clock {
 
   now = (): number => this.#uptimeMs + this.#wallOffsetMs;
   uptimeMs = (): number => this.#uptimeMs;
+  bootMs = (): number => this.#uptimeMs;
 
   after = (ms: number, wake: () => void): (() => void) => {
     const timer = { at: this.#uptimeMs + Math.max(0, ms), wake };

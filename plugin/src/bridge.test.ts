@@ -50,7 +50,7 @@ test("a message that both hooks see reaches the sidecar once, in its complete fo
 });
 
 test("what OpenClaw consumes itself arrives by message_received alone, in its place among the chat's messages", async () => {
-  const { sidecar, create } = await setUp({ intakeLimits: { ...INTAKE_LIMITS, heldConsumedMs: 5 } });
+  const { sidecar, create } = await setUp({ intakeLimits: { ...INTAKE_LIMITS, incompleteConsumedMs: 5 } });
   const bridge = create();
   bridge.start();
   await bridge.onReceived(...received("first", "A1"));
@@ -64,7 +64,7 @@ test("what OpenClaw consumes itself arrives by message_received alone, in its pl
 
 test("a word that OpenClaw does not consume after all is captured once, and waits for nothing", async () => {
   const { sidecar, create } = await setUp();
-  const bridge = create({ intakeLimits: { ...INTAKE_LIMITS, heldConsumedMs: 60_000 } });
+  const bridge = create({ intakeLimits: { ...INTAKE_LIMITS, incompleteConsumedMs: 60_000 } });
   bridge.start();
   await bridge.onReceived(...received("stop", "A1"));
   await bridge.onDispatch(directContext({ MessageSid: "A1", RawBody: "stop" }));
@@ -74,7 +74,7 @@ test("a word that OpenClaw does not consume after all is captured once, and wait
 });
 
 test("an unknown thing that OpenClaw consumed goes out after the wait, and those behind it then", async () => {
-  const { sidecar, create } = await setUp({ intakeLimits: { ...INTAKE_LIMITS, heldMs: 20 } });
+  const { sidecar, create } = await setUp({ intakeLimits: { ...INTAKE_LIMITS, incompleteMs: 20 } });
   const bridge = create();
   bridge.start();
   await bridge.onReceived(...received("magic word", "A1"));
@@ -185,9 +185,9 @@ test("a send that the gateway observed is reported by its hash", async () => {
 
 test("an instance that was killed between the hooks leaves its messages to the next one", async () => {
   const { sidecar, create } = await setUp();
-  const killed = create({ intakeLimits: { ...INTAKE_LIMITS, heldMs: 60_000 } });
+  const killed = create({ intakeLimits: { ...INTAKE_LIMITS, incompleteMs: 60_000 } });
   await killed.onReceived(...received("Hello", "A1"));
-  create({ intakeLimits: { ...INTAKE_LIMITS, heldMs: 5 } }).start();
+  create({ intakeLimits: { ...INTAKE_LIMITS, incompleteMs: 5 } }).start();
   await until("arrived", () => sidecar.ids.length === 1);
 });
 
@@ -198,4 +198,16 @@ test("start and stop leave nothing open: a process that has done both three time
   const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 15_000 });
   expect(JSON.parse(stdout)).toEqual([]);
   expect(sidecar.connections).toBe(3);
+});
+
+test("an error of OpenClaw's is in the log with its numbers masked", async () => {
+  const { log, create } = await setUp();
+  const readConfig = () => {
+    throw new Error("no settings for +15550001001 or 120363000000000001@g.us");
+  };
+  create({ readConfig }).start();
+  await until("it is said", () => log.lines.some((line) => line.includes("no settings for")));
+  expect(log.lines.find((line) => line.includes("no settings for"))).toContain(
+    "no settings for +1555…01 or 1203…01@g.us",
+  );
 });

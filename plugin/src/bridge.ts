@@ -1,20 +1,21 @@
 import { join } from "node:path";
-import { step } from "@hotbags/shared";
+import { failpoint, LogThrottle, reasonOf } from "@hotbags/shared";
 import { type Captured, captureDispatched, isWhatsApp } from "./capture/capture.ts";
 import { captureReceived, type ReceivedContext, type ReceivedEvent } from "./capture/message-received.ts";
-import type { DispatchContext } from "./capture/words.ts";
+import type { DispatchContext } from "./capture/text.ts";
 import { type Announcement, announce, onAnnounced } from "./host/announcement.ts";
 import { BurstLog } from "./host/burst-log.ts";
-import { type LinkConfig, maxFileBytes, parseConfig } from "./host/config.ts";
+import { type LinkConfig, lowDiskBytes, maxFileBytes, parseConfig } from "./host/config.ts";
 import { guarded } from "./host/guard.ts";
-import { Complaint, type Log, line, reasonOf } from "./host/log.ts";
+import { type Log, line } from "./host/log.ts";
 import { INTAKE_LIMITS, Intake, type IntakeLimits } from "./intake/intake.ts";
-import type { Held } from "./intake/memory.ts";
+import type { ReceivedOnly } from "./intake/overflow-buffer.ts";
 import { type SentContext, type SentEvent, sentFrame } from "./link/frames.ts";
 import { Link } from "./link/link.ts";
 import { Observations } from "./link/observations.ts";
 import type { LinkTiming } from "./link/timing.ts";
 import { type Limits, Outbox } from "./outbox/outbox.ts";
+import { Disk } from "./status/disk.ts";
 import { StatusBoard } from "./status/status.ts";
 
 /**
@@ -39,7 +40,7 @@ export type BridgeOptions = {
   lookEveryMs?: number;
 };
 
-/** How often the configuration is looked at, and held messages of other instances are looked for. */
+/** How often the configuration is looked at, and incomplete messages of other instances are looked for. */
 const LOOK_EVERY_MS = 2_000;
 
 /**
@@ -51,9 +52,10 @@ export class Bridge {
   readonly #file: string;
   readonly #log: BurstLog;
   readonly #intake: Intake;
-  readonly #unusable = new Complaint();
-  readonly #trouble = new Complaint();
+  readonly #configThrottle = new LogThrottle();
+  readonly #logThrottle = new LogThrottle();
   readonly #observations = new Observations();
+  readonly #disk: Disk;
   readonly #status: StatusBoard;
   #link: Link | undefined;
   #applied: string | undefined;
@@ -76,7 +78,9 @@ export class Bridge {
     this.#log = new BurstLog(options.log);
     this.#intake = new Intake(open, files, this.#log, (seq) => announce(file, { ready: seq }), limits);
     const { stateDir, openclawVersion } = options;
-    this.#status = new StatusBoard(stateDir, openclawVersion, this.#log, () => this.#intake.inMemory);
+    this.#disk = new Disk(stateDir, () => lowDiskBytes(this.#read(() => options.readConfig())), this.#log);
+    const present = { inMemory: () => this.#intake.inMemory, disk: () => this.#disk.space };
+    this.#status = new StatusBoard(stateDir, openclawVersion, this.#log, present);
   }
 
   /** True from the stop on. Hooks still store what they get; a link takes another instance. */
@@ -125,12 +129,13 @@ export class Bridge {
   }
 
   #look(): void {
-    this.#intake.adoptHeld();
+    this.#intake.adoptIncomplete();
+    void this.#disk.look();
     this.#status.write();
     const parsed = parseConfig(this.#options.readConfig());
     if (!parsed.ok) {
       const say = `messages are kept but not forwarded: ${parsed.reason}`;
-      this.#unusable.say(() => this.#log.error(line({}, say)));
+      this.#configThrottle.log(() => this.#log.error(line({}, say)));
     }
     const wanted = JSON.stringify(parsed);
     if (wanted === this.#applied) return;
@@ -151,7 +156,7 @@ export class Bridge {
     const { openclawVersion, linkTiming } = this.#options;
     const outbox = () => this.#intake.outbox();
     const timing = linkTiming === undefined ? {} : { timing: linkTiming };
-    this.#unusable.over();
+    this.#configThrottle.over();
     const observations = this.#observations;
     this.#status.dialling(config.url);
     this.#link = new Link({
@@ -181,7 +186,7 @@ export class Bridge {
 
   /**
    * `message_received`: OpenClaw calls it before it decides what to do with a message. It is written at once, which a
-   * kill in between cannot undo, and held back until `reply_dispatch` brings the complete message: nobody can know
+   * kill in between cannot undo, and waits until `reply_dispatch` brings the complete message: nobody can know
    * whether that comes. A wrong guess of `isConsumed` costs seconds, never a message.
    */
   async onReceived(event: ReceivedEvent, context: ReceivedContext): Promise<void> {
@@ -194,15 +199,15 @@ export class Bridge {
 
   /** `message_sent`: the gateway's word on a send, for the sidecar. */
   onSent(event: SentEvent, context: SentContext): void {
-    step("reply-seen");
+    failpoint("reply-seen");
     const frame = this.#read(() => sentFrame(event, context, Date.now()));
     if (frame !== undefined) announce(this.#file, { sent: frame });
   }
 
   /** The intake never rejects by itself; should it ever, the turn must still be claimed, or the model would answer. */
-  async #store(captured: Captured, held?: Held): Promise<void> {
+  async #store(captured: Captured, receivedOnly?: ReceivedOnly): Promise<void> {
     try {
-      await this.#intake.store(captured, held);
+      await this.#intake.store(captured, receivedOnly);
     } catch (error) {
       this.#log.error(line({}, `a message could not be stored: ${reasonOf(error)}`));
     }
@@ -214,7 +219,7 @@ export class Bridge {
 
   /** Nothing that is known of, and nothing that may end the gateway or this instance. */
   #failed(error: unknown): void {
-    this.#trouble.say(() => this.#log.error(line({}, `something failed, the plugin goes on: ${reasonOf(error)}`)));
+    this.#logThrottle.log(() => this.#log.error(line({}, `something failed, the plugin goes on: ${reasonOf(error)}`)));
   }
 
   #read<Seen>(see: () => Seen | undefined): Seen | undefined {

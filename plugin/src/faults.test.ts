@@ -7,6 +7,7 @@ import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
 import { WIRE_VERSION } from "@hotbags/shared";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { takeCareOf } from "../../test/openclaw/caretaker.ts";
 import { Bridge, type BridgeOptions } from "./bridge.ts";
 import { INTAKE_LIMITS } from "./intake/intake.ts";
 import { LINK_TIMING } from "./link/timing.ts";
@@ -29,8 +30,9 @@ test("a write that fails while a picture is in flight ends neither the gateway n
   const { path } = savedFile(stateDir, "a.jpg", randomBytes(1_000));
   const script = fileURLToPath(new URL("./testing/told.ts", import.meta.url));
   const gateway = spawn(process.execPath, [script, stateDir, sidecar.url, TOKEN], {
-    stdio: ["pipe", "pipe", "inherit"],
+    ...{ detached: true, stdio: ["pipe", "pipe", "inherit"] },
   });
+  takeCareOf(gateway);
   onTestFinished(() => void gateway.kill("SIGKILL"));
   const lines: string[] = [];
   createInterface({ input: gateway.stdout }).on("line", (line) => lines.push(line));
@@ -71,7 +73,7 @@ function uncaught(): unknown[] {
   return errors;
 }
 
-/** A running plugin with a sidecar, whose every message is looked after until it is acknowledged or set aside. */
+/** A running plugin with a sidecar, whose every message is looked after until it is acknowledged or a dead letter. */
 class Shop {
   readonly stateDir = temporaryFolder();
   readonly sidecar: ScratchSidecar;
@@ -104,7 +106,7 @@ class Shop {
     const bridge = new Bridge({
       ...{ stateDir: this.stateDir, openclawVersion: "2026.9.6", log: memoryLog(), isConsumed: () => false },
       ...{ readConfig, lookEveryMs: 1 },
-      intakeLimits: { ...INTAKE_LIMITS, retryMs: 1, heldMs: 1, holdMs: 5, copyMs: 5, stopMs: 100 },
+      intakeLimits: { ...INTAKE_LIMITS, retryMs: 1, incompleteMs: 1, hookWaitMs: 5, copyMs: 5, stopMs: 100 },
       linkTiming: { ...LINK_TIMING, reconnectBaseMs: 1, reconnectMaxMs: 5, retryMs: 1, beatMs: 2 },
       ...this.#options,
     });
@@ -173,8 +175,8 @@ class Shop {
 
   async nothingIsLost(what: string): Promise<void> {
     const isSettled = () => {
-      const parked = this.#ids("parked");
-      return [...this.#captured].every((id) => this.#acked.has(id) || parked.has(id));
+      const dead = this.#ids("parked");
+      return [...this.#captured].every((id) => this.#acked.has(id) || dead.has(id));
     };
     await until(`each message is settled after ${what}`, isSettled);
     await until(`the outbox is empty after ${what}`, () => this.#ids("waiting").size === 0);
@@ -236,7 +238,7 @@ const HAPPENINGS: Record<string, (shop: Shop) => Promise<() => unknown>> = {
   },
   "a text that only message_received sees": async (shop) => () => shop.receive(false),
   "a picture that only message_received sees": async (shop) => () => shop.receive(true),
-  "a held message whose time is over": async (shop) => {
+  "an incomplete message whose time is over": async (shop) => {
     await shop.receive(false);
     return () => undefined;
   },

@@ -52,7 +52,7 @@ export function parseAnswer(text: string): unknown {
 
 /**
  * The envelope of a 2xx answer. Its commands are judged one by one (`sendText`), so that one bad command
- * does not hold back the others; an envelope that does not fit is never executed in part.
+ * does not keep the others back; an envelope that does not fit is never executed in part.
  */
 export const responseEnvelope = shallow.pipe(
   z.looseObject({

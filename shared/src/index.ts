@@ -1,4 +1,5 @@
 export { accountId, chatId, e164, groupId, maskAddress, transportSessionId } from "./address.ts";
+export { type Backoff, backoffMs, steadyBackoffMs } from "./backoff.ts";
 export {
   INBOUND_PATH,
   type OutgoingItem,
@@ -8,7 +9,9 @@ export {
   type SendText,
   sendText,
 } from "./contract.ts";
+export { DEFAULT_LOW_DISK_BYTES, freeBytesAt, mebibytes } from "./disk.ts";
 export { codeOf, isShortage } from "./errors.ts";
+export { failpoint } from "./failpoint.ts";
 export {
   MAX_BODY_BYTES,
   MAX_COMMANDS,
@@ -20,6 +23,7 @@ export {
   MAX_RAW_BYTES,
   MEDIA_PATH,
 } from "./limits.ts";
+export { LogThrottle } from "./log-throttle.ts";
 export { isLoopback } from "./loopback.ts";
 export {
   type InboundMessage,
@@ -30,8 +34,10 @@ export {
   type Omitted,
   sha256,
 } from "./message.ts";
-export { step } from "./step.ts";
+export { reasonOf, safeReason } from "./reason.ts";
+export { DatabaseRefusedError, readPragma, setUpDatabase } from "./sqlite.ts";
 export { storableText } from "./storable.ts";
+export { syncFolder } from "./sync-folder.ts";
 export { VERSION } from "./version.ts";
 export {
   describeIssues,

@@ -30,6 +30,7 @@ const statusFrame = frame("status", {
   outbox_messages: z.int().nonnegative(),
   outbox_bytes: z.int().nonnegative(),
   oldest_at: z.iso.datetime({ precision: 3 }).nullable(),
+  /** Dead letters in the outbox. */
   parked_messages: z.int().nonnegative(),
 });
 /** Everything the plugin sends. */
@@ -57,7 +58,7 @@ export const refusalCode = z.enum([
 export type RefusalCode = z.infer<typeof refusalCode>;
 /**
  * A frame was not taken. With `ref` it concerns that message. `retry` true: the same frame may be sent again later (a full disk);
- * false: it would be refused again, so the plugin sets the message aside and says so.
+ * false: it would be refused again, so the plugin makes it a dead letter and says so.
  */
 const refusedFrame = frame("refused", {
   ref: ref.nullable(),

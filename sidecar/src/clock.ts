@@ -1,12 +1,20 @@
+import { uptime } from "node:os";
+
 /** Time as a parameter, so that a test can set it. */
 export interface Clock {
   /** Wall clock, ms since the epoch. It can jump: use it for what people read, never to decide that time has passed. */
   now(): number;
   /** Monotonic ms. It never jumps, and means nothing in another process. */
   uptimeMs(): number;
+  /** Ms since the machine started, in whole seconds. It never jumps, and all processes until the next start share it. */
+  bootMs(): number;
 }
 
-export const systemClock: Clock = { now: () => Date.now(), uptimeMs: () => performance.now() };
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  uptimeMs: () => performance.now(),
+  bootMs: () => Math.floor(uptime()) * 1_000,
+};
 
 /** Waiting as a parameter, for the same reason. */
 export interface Timers {

@@ -131,8 +131,8 @@ export class LaneRunner<Cause extends string> {
   }
 
   #nextTurn(): void {
-    const held = this.#starts >= STARTS_A_TURN;
+    const isLimited = this.#starts >= STARTS_A_TURN;
     this.#starts = 0;
-    if (held) this.look();
+    if (isLimited) this.look();
   }
 }

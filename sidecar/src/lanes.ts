@@ -28,7 +28,7 @@ interface Meanwhile<Cause extends string> {
 /**
  * Which lane may go next. A lane is a chat with work: it is out at most once at a time, so a chat keeps its order,
  * and no chat waits for another. A lane that is not out waits: it is due, or it rests for a cause. States: `unknown →
- * waiting ⇄ out → unknown`. Holds one small entry a lane, however long the lane: the items themselves stay in the
+ * waiting ⇄ out → unknown`. Keeps one small entry a lane, however long the lane: the items themselves stay in the
  * store. Costs O(log lanes) a step. Times are monotonic ms.
  */
 export class Lanes<Cause extends string> {

@@ -1,7 +1,7 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { readSettings } from "./settings.ts";
 
 const complete = {
@@ -17,7 +17,25 @@ describe("settings", () => {
     expect(settings.listen).toEqual({ host: "127.0.0.1", port: 18790 });
     expect(settings.gateway.url).toBe("ws://127.0.0.1:18789/");
     expect(settings.hotbags.hmacSecret).toBeNull();
+    expect(settings.lowDiskBytes).toBe(1024 ** 3);
+    expect(settings.brake).toEqual({ perMinute: 30, perHour: 300 });
     expect(settings.hotbags.baseUrl.href).toBe("https://shop.example/");
+  });
+
+  it("lets the brake be set, and switched off", () => {
+    const set = { ...complete, BRIDGE_CHAT_REPLIES_PER_MINUTE: "5", BRIDGE_CHAT_REPLIES_PER_HOUR: "0" };
+    expect(readSettings(set).brake).toEqual({ perMinute: 5, perHour: 0 });
+    expect(() => readSettings({ ...complete, BRIDGE_CHAT_REPLIES_PER_HOUR: "many" })).toThrow(
+      /BRIDGE_CHAT_REPLIES_PER_HOUR: must be a whole number/,
+    );
+  });
+
+  it("takes numbers that the shop had before, and says what is wrong with one", () => {
+    expect(readSettings(complete).formerNumbers).toEqual(new Set());
+    const numbers = (BRIDGE_FORMER_NUMBERS: string) => readSettings({ ...complete, BRIDGE_FORMER_NUMBERS });
+    expect(numbers("+15559990000, +15559990001").formerNumbers).toEqual(new Set(["+15559990000", "+15559990001"]));
+    expect(() => numbers("+15559990000,0171 123")).toThrow(/BRIDGE_FORMER_NUMBERS.*must be a phone number in E.164/);
+    expect(() => numbers("+15559990000,0171 123")).not.toThrow(/0171/);
   });
 
   it("names every variable that is missing, and shows no value", () => {
@@ -90,6 +108,75 @@ describe("settings", () => {
     expect(() => readSettings({ ...complete, HOTBAGS_HMAC_DISABLED: "no" })).toThrow(/true or false/);
   });
 
+  const SECRETS = ["HOTBAGS_BEARER_TOKEN", "HOTBAGS_HMAC_SECRET", "OPENCLAW_GATEWAY_TOKEN", "BRIDGE_TOKEN"] as const;
+
+  it.each(SECRETS)("refuses white space around %s, which nobody sees, and shows nothing of it", (name) => {
+    for (const value of [
+      "hidden-0123456789\n",
+      "hidden-0123456789\r\n",
+      " hidden-0123456789",
+      "hidden-0123456789 ",
+      "\n",
+    ]) {
+      const read = () => readSettings({ ...complete, [name]: value });
+      expect(read).toThrow(`${name}: begins or ends with a space or a line break; \`echo\``);
+      expect(read).not.toThrow(/hidden|visible ASCII/);
+    }
+  });
+
+  it.each(["HOTBAGS_BEARER_TOKEN", "BRIDGE_TOKEN"])("refuses what no header can carry in %s", (name) => {
+    for (const value of ["hidden 0123456789", "hidden\n0123456789", "hidden-0123456789é"])
+      expect(() => readSettings({ ...complete, [name]: value })).toThrow(`${name}: must be visible ASCII characters`);
+  });
+
+  describe("secrets in files", () => {
+    let dir: string;
+    beforeEach(() => {
+      dir = mkdtempSync(join(tmpdir(), "hotbags-secrets-"));
+    });
+    afterEach(() => rmSync(dir, { recursive: true }));
+
+    /** `complete` with this secret in a file instead. */
+    function inFile(name: keyof typeof complete, content: string, mode = 0o600) {
+      const path = join(dir, name);
+      writeFileSync(path, content, { mode });
+      const { [name]: _, ...others } = complete;
+      return { ...others, [`${name}_FILE`]: path };
+    }
+
+    it.each(["a-secret-of-the-file", "a-secret-of-the-file\n", "a-secret-of-the-file\r\n"])(
+      "are read: %j",
+      (content) => {
+        const settings = readSettings(inFile("HOTBAGS_BEARER_TOKEN", content));
+        expect([settings.hotbags.bearerToken, settings.warnings]).toEqual(["a-secret-of-the-file", []]);
+      },
+    );
+
+    it("are judged like others", () => {
+      for (const content of ["a-secret-of-the-file\n\n", "a-secret-of-the-file \n"])
+        expect(() => readSettings(inFile("BRIDGE_TOKEN", content))).toThrow(/BRIDGE_TOKEN: begins or ends with/);
+    });
+
+    it("that can't be had are named with the reason", () => {
+      const both = { ...complete, BRIDGE_TOKEN_FILE: "/none" };
+      expect(() => readSettings(both)).toThrow(/BRIDGE_TOKEN_FILE: BRIDGE_TOKEN is set too; leave one of them out/);
+      const { BRIDGE_TOKEN: _, ...others } = complete;
+      const read = (path: string) => () => readSettings({ ...others, BRIDGE_TOKEN_FILE: path });
+      expect(read(join(dir, "none"))).toThrow(/BRIDGE_TOKEN_FILE: .*none can't be used: ENOENT$/);
+      expect(read(dir)).toThrow(/BRIDGE_TOKEN_FILE: .* can't be used: EISDIR$/);
+      expect(() => readSettings(inFile("BRIDGE_TOKEN", "\n"))).toThrow(
+        /BRIDGE_TOKEN_FILE: .* can't be used: it is empty$/,
+      );
+      expect(() => readSettings(inFile("BRIDGE_TOKEN", "x".repeat(5_000)))).toThrow(/it has more than 4096 bytes$/);
+    });
+
+    it("that everybody can read are used, with a warning", () => {
+      const { warnings } = readSettings(inFile("OPENCLAW_GATEWAY_TOKEN", "a-secret-of-the-file", 0o644));
+      expect(warnings).toEqual([expect.stringMatching(/^OPENCLAW_GATEWAY_TOKEN_FILE: every user .* chmod 600 it$/)]);
+      expect(warnings.join()).not.toContain("a-secret");
+    });
+  });
+
   it("keeps 4 GiB of files and sends 3 MB of them along, unless told otherwise", () => {
     expect(readSettings(complete).media).toEqual({ storeBytes: 4 * 1024 ** 3, inlineBytes: 3_000_000 });
     const told = { ...complete, BRIDGE_MEDIA_STORE_BYTES: "1099511627776", BRIDGE_INLINE_MEDIA_BYTES: "0" };
@@ -131,14 +218,8 @@ describe("settings", () => {
     expect(() => readSettings({ ...complete, [name]: value })).toThrow(`${name}: must be`);
   });
 
-  describe("HOTBAGS_EXTRA_HEADERS_FILE", () => {
-    const file = join(mkdtempSync(join(tmpdir(), "hotbags-headers-")), "headers");
-    afterAll(() => rmSync(dirname(file), { recursive: true }));
-    const read = (text: string, mode = 0o600) => {
-      writeFileSync(file, text);
-      chmodSync(file, mode);
-      return readSettings({ ...complete, HOTBAGS_EXTRA_HEADERS_FILE: file }).hotbags.extraHeaders;
-    };
+  describe("HOTBAGS_EXTRA_HEADERS", () => {
+    const read = (text: string) => readSettings({ ...complete, HOTBAGS_EXTRA_HEADERS: text }).hotbags.extraHeaders;
 
     it("has one header a line, with names in any case, comments and empty lines", () => {
       expect(read("# Vercel\r\n\r\nX-Vercel-Protection-Bypass:  s3cret value \r\nx-b:c:d\n")).toEqual({
@@ -157,13 +238,8 @@ describe("settings", () => {
       ["one twice", "x: s3cret\nX: s3cret", /line 2: the header is there twice/],
     ])("is refused with %s, without showing it", (_what, text, reason) => {
       expect(() => read(text)).toThrow(reason);
+      expect(() => read(text)).toThrow(/HOTBAGS_EXTRA_HEADERS/);
       expect(() => read(text)).not.toThrow(/s3cr/);
-    });
-
-    it("is refused where others may read it, or where it can't be read", () => {
-      expect(() => read("x: y", 0o640)).toThrow(/HOTBAGS_EXTRA_HEADERS_FILE: others can read the file: chmod 600 it/);
-      const missing = { ...complete, HOTBAGS_EXTRA_HEADERS_FILE: `${file}.not` };
-      expect(() => readSettings(missing)).toThrow(/the file can't be read \(ENOENT\)/);
     });
   });
 });

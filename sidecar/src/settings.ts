@@ -1,11 +1,19 @@
-import { readFileSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { codeOf, describeIssues, INBOUND_PATH, isLoopback, MAX_BODY_BYTES } from "@hotbags/shared";
+import {
+  DEFAULT_LOW_DISK_BYTES,
+  describeIssues,
+  e164,
+  INBOUND_PATH,
+  isLoopback,
+  MAX_BODY_BYTES,
+} from "@hotbags/shared";
 import { z } from "zod";
+import { readSecretFiles } from "./checks/secret-files.ts";
 import type { ListenAddress } from "./intake/listen-address.ts";
 import type { AlertSettings } from "./ops/alerts.ts";
 import { ExtraHeadersError, parseExtraHeaders } from "./relay/extra-headers.ts";
+import { type BrakeLimits, DEFAULT_BRAKE } from "./replies/brake.ts";
 import type { PaceLimits } from "./replies/pace.ts";
 import { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./store/index.ts";
 
@@ -14,8 +22,26 @@ export class SettingsError extends Error {
   override readonly name = "SettingsError";
 }
 
-/** A token that can be guessed is no door. */
-const token = z.string().min(16, "must be at least 16 characters; `openssl rand -hex 32` makes one");
+/** White space around a secret is never meant: the other side would refuse it, and nobody can see why. */
+const secret = z
+  .string()
+  .min(1)
+  .refine(
+    (text) => text.trim() === text,
+    "begins or ends with a space or a line break; `echo` and editors put one there: write it with printf '%s'",
+  );
+
+/** One header line: of anything else the HTTP client complains at each request, with a riddle. */
+const token = secret.refine(
+  (text) => text.trim() !== text || /^[\x21-\x7e]+$/.test(text),
+  "must be visible ASCII characters without a space or a line break in them, as an HTTP header can carry",
+);
+
+/** A token that can be guessed protects nothing. */
+const guardToken = token.refine(
+  (text) => text.trim().length >= 16,
+  "must be at least 16 characters; `openssl rand -hex 32` makes one",
+);
 
 /** A URL of one of these schemes; anything else, with the example of a good one. */
 const url = (schemes: string[], example: string) =>
@@ -62,21 +88,14 @@ const inboundPath = z
   .regex(/^\/[\w.~!$&'()*+,;=:@%/-]{0,1023}$/, "must be a path such as /api/integrations/whatsapp/inbound/")
   .refine((path) => URL.parse(path, "https://shop.example")?.pathname === path, "must be a plain path");
 
-/**
- * A file of headers that hold secrets, such as the one that gets the bridge past a firewall. Whoever may read it may
- * use them, so it must be its owner's alone.
- */
-const extraHeadersFile = z.string().transform((path, ctx) => {
-  const refuse = (message: string) => {
-    ctx.addIssue({ code: "custom", message });
-    return z.NEVER;
-  };
+/** Headers that go along with each request, one a line. Secret: one of them may get the bridge past a firewall. */
+const extraHeaders = z.string().transform((text, ctx) => {
   try {
-    if ((statSync(path).mode & 0o077) !== 0) return refuse("others can read the file: chmod 600 it");
-    return parseExtraHeaders(readFileSync(path, "utf8"));
+    return parseExtraHeaders(text);
   } catch (error) {
-    if (error instanceof ExtraHeadersError) return refuse(error.message);
-    return refuse(`the file can't be read (${codeOf(error) || "it failed"})`);
+    if (!(error instanceof ExtraHeadersError)) throw error;
+    ctx.addIssue({ code: "custom", message: error.message });
+    return z.NEVER;
   }
 });
 
@@ -87,19 +106,25 @@ const wholeNumber = (least: number, most: number) =>
     .transform(Number)
     .refine((number) => number >= least && number <= most, `must be a whole number from ${least} to ${most}`);
 
+/** `+15550001, +15550002`: phone numbers, separated by commas. */
+const numbers = z
+  .string()
+  .transform((text) => text.split(",").map((number) => number.trim()))
+  .pipe(z.array(e164));
+
 const variables = z.object({
   HOTBAGS_BASE_URL: hotBagsUrl,
   HOTBAGS_INBOUND_PATH: inboundPath.default(INBOUND_PATH),
-  HOTBAGS_BEARER_TOKEN: z.string().min(1),
+  HOTBAGS_BEARER_TOKEN: token,
   HOTBAGS_HMAC_DISABLED: z.enum(["true", "false"], "must be true or false").default("true"),
-  HOTBAGS_HMAC_SECRET: z.string().min(1).optional(),
-  HOTBAGS_EXTRA_HEADERS_FILE: extraHeadersFile.optional(),
+  HOTBAGS_HMAC_SECRET: secret.optional(),
+  HOTBAGS_EXTRA_HEADERS: extraHeaders.optional(),
   // Seconds. Vercel ends a function after 300 s by default, and says so: its word is worth more than ours.
   HOTBAGS_TIMEOUT: wholeNumber(1, 3_600).default(310),
   OPENCLAW_GATEWAY_URL: gatewayUrl.prefault("ws://127.0.0.1:18789"),
-  OPENCLAW_GATEWAY_TOKEN: z.string().min(1),
+  OPENCLAW_GATEWAY_TOKEN: secret,
   BRIDGE_LISTEN: listenAddress.prefault("127.0.0.1:18790"),
-  BRIDGE_TOKEN: token,
+  BRIDGE_TOKEN: guardToken,
   BRIDGE_STATE_DIR: z
     .string()
     .min(1)
@@ -109,8 +134,12 @@ const variables = z.object({
   BRIDGE_MEDIA_STORE_BYTES: wholeNumber(0, 1024 ** 4).default(DEFAULT_MEDIA_LIMITS.storeBytes),
   // Four thirds of it are sent: more than this could never go.
   BRIDGE_INLINE_MEDIA_BYTES: wholeNumber(0, (MAX_BODY_BYTES / 4) * 3).default(DEFAULT_MEDIA_LIMITS.inlineBytes),
+  BRIDGE_LOW_DISK_BYTES: wholeNumber(0, 1024 ** 4).default(DEFAULT_LOW_DISK_BYTES),
   BRIDGE_CHAT_INTERVAL_MS: wholeNumber(0, 3_600_000).default(0),
   BRIDGE_REPLIES_PER_MINUTE: wholeNumber(0, 6_000).default(0),
+  BRIDGE_CHAT_REPLIES_PER_MINUTE: wholeNumber(0, 6_000).default(DEFAULT_BRAKE.perMinute),
+  BRIDGE_CHAT_REPLIES_PER_HOUR: wholeNumber(0, 100_000).default(DEFAULT_BRAKE.perHour),
+  BRIDGE_FORMER_NUMBERS: numbers.optional(),
   ALERT_WEBHOOK_URL: webhookUrl.optional(),
   ALERT_COMMAND: z.string().max(4_096, "must be at most 4096 characters; put more into a script").optional(),
   BRIDGE_LOG_LEVEL: z.enum(["debug", "info", "warn", "error"]).default("info"),
@@ -134,14 +163,23 @@ export interface Settings {
   stateDir: string;
   keepTextsDays: number;
   media: MediaLimits;
+  /** The operator is told when the disk of `stateDir` has less left; 0: never. */
+  lowDiskBytes: number;
   pace: PaceLimits;
+  brake: BrakeLimits;
+  /** Replies to messages that were written to these numbers may leave from another one. */
+  formerNumbers: ReadonlySet<string>;
   alerts: AlertSettings;
   logLevel: string;
+  /** What works, and should be otherwise: a sentence each. */
+  warnings: string[];
 }
 
-/** Reads the environment. An empty variable counts as unset, as it does for systemd. Throws SettingsError. */
+/** Reads the environment, and the secrets that it says are in files. An empty variable counts as unset, as it does for systemd. Throws SettingsError. */
 export function readSettings(environment: NodeJS.ProcessEnv): Settings {
-  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ""));
+  const secrets = readSecretFiles(environment);
+  if (secrets.problems.length > 0) throw new SettingsError(secrets.problems.join("; "));
+  const given = Object.fromEntries(Object.entries(secrets.environment).filter(([, value]) => value !== ""));
   const parsed = variables.safeParse(given, {
     error: (issue) => (issue.code === "invalid_type" && issue.input === undefined ? "is not set" : undefined),
   });
@@ -157,7 +195,7 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
       inboundPath: env.HOTBAGS_INBOUND_PATH,
       bearerToken: env.HOTBAGS_BEARER_TOKEN,
       hmacSecret: signed ? (env.HOTBAGS_HMAC_SECRET ?? null) : null,
-      extraHeaders: env.HOTBAGS_EXTRA_HEADERS_FILE ?? {},
+      extraHeaders: env.HOTBAGS_EXTRA_HEADERS ?? {},
       timeoutMs: env.HOTBAGS_TIMEOUT * 1_000,
     },
     maxRetryingMs: env.BRIDGE_RETRY_HOURS * 3_600_000,
@@ -167,8 +205,12 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
     stateDir: env.BRIDGE_STATE_DIR,
     keepTextsDays: env.BRIDGE_KEEP_TEXTS_DAYS,
     media: { storeBytes: env.BRIDGE_MEDIA_STORE_BYTES, inlineBytes: env.BRIDGE_INLINE_MEDIA_BYTES },
+    lowDiskBytes: env.BRIDGE_LOW_DISK_BYTES,
     pace: { chatIntervalMs: env.BRIDGE_CHAT_INTERVAL_MS, perMinute: env.BRIDGE_REPLIES_PER_MINUTE },
+    brake: { perMinute: env.BRIDGE_CHAT_REPLIES_PER_MINUTE, perHour: env.BRIDGE_CHAT_REPLIES_PER_HOUR },
+    formerNumbers: new Set(env.BRIDGE_FORMER_NUMBERS),
     alerts: { webhookUrl: env.ALERT_WEBHOOK_URL ?? null, command: env.ALERT_COMMAND ?? null },
     logLevel: env.BRIDGE_LOG_LEVEL,
+    warnings: secrets.warnings,
   };
 }

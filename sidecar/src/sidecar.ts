@@ -3,15 +3,21 @@ import { systemClock } from "./clock.ts";
 import { DowntimeWatch } from "./downtime/watch.ts";
 import { ChannelStarter, openGateway } from "./gateway/index.ts";
 import { Listener } from "./intake/listener.ts";
+import type { ConnectionParts } from "./intake/plugin-connection.ts";
 import { Alerts } from "./ops/alerts.ts";
+import { ClockLog } from "./ops/clock-log.ts";
+import { DiskWatch } from "./ops/disk-watch.ts";
 import { readHealth } from "./ops/health.ts";
 import { hotBagsAlert } from "./ops/hotbags-alert.ts";
+import { numberAlert } from "./ops/number-alert.ts";
 import { logOutages } from "./ops/outage-log.ts";
+import { runawayAlert } from "./ops/runaway-alert.ts";
 import { HotBags } from "./relay/hotbags.ts";
 import { DETACHED_CONCURRENCY } from "./relay/message-lanes.ts";
 import { MAX_RETRY_AFTER_MS, Relay, relayOptions } from "./relay/relay.ts";
 import { Replies } from "./replies/replies.ts";
 import type { Settings } from "./settings.ts";
+import { Starting } from "./starting.ts";
 import { openStore } from "./store/index.ts";
 
 /** A connection to Hot Bags that takes longer than this to come about, ms, is given up. The answer has its own time. */
@@ -30,8 +36,51 @@ export interface Sidecar {
   stop(): Promise<void>;
 }
 
-/** Puts the parts together and starts them, from the store outwards. Throws StoreUnusableError or ListenError. */
-export async function startSidecar(settings: Settings, log: Logger): Promise<Sidecar> {
+/** What works behind the listener. */
+interface Work {
+  /** What the listener hands in to. */
+  parts: ConnectionParts;
+  health(): ReturnType<typeof readHealth>;
+  /** Finishes what is under way, and closes everything. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Puts the parts together and starts them: the listener first, so that `/health` can say what is waited for, then the rest
+ * from the store outwards. What passes by itself is waited out. Rejects with StoreUnusableError or ListenError where
+ * only a human can help, and with StartCalledOffError when the signal is aborted before it has started.
+ */
+export async function startSidecar(settings: Settings, log: Logger, signal: AbortSignal): Promise<Sidecar> {
+  const starting = new Starting(systemClock, log, signal);
+  let work: Work | undefined;
+  const listener: Listener = new Listener({
+    address: settings.listen,
+    token: settings.bridgeToken,
+    log,
+    health: () => work?.health() ?? { ok: false, problems: [starting.problem ?? "the sidecar is starting"] },
+  });
+  const address = await starting.whenPossible(() => listener.start());
+  try {
+    const started = await starting.whenPossible(() => startWork(settings, listener, log));
+    work = started;
+    listener.open(started.parts);
+    log.info({ listen: address }, "sidecar started");
+    return {
+      address,
+      async stop() {
+        await listener.stop();
+        await started.stop();
+        log.info("sidecar stopped");
+      },
+    };
+  } catch (error) {
+    await listener.stop();
+    throw error;
+  }
+}
+
+/** Throws StoreUnusableError or StoreUnwritableError; nothing is left open then. */
+async function startWork(settings: Settings, listener: Listener, log: Logger): Promise<Work> {
   const clock = systemClock;
   const store = openStore(settings.stateDir, clock, settings.media);
   logOutages(store, clock, log);
@@ -40,13 +89,25 @@ export async function startSidecar(settings: Settings, log: Logger): Promise<Sid
   const alerts = new Alerts(settings.alerts, log);
   const downtimes = new DowntimeWatch({ store, gateway, alerts, log });
   const options = relayOptions(settings.maxRetryingMs);
+  const disk = new DiskWatch({
+    folder: settings.stateDir,
+    lowBytes: settings.lowDiskBytes,
+    alerts,
+    log,
+    now: clock.now,
+  });
   const hotbags = new HotBags({
     ...settings.hotbags,
     connectTimeoutMs: CONNECT_TIMEOUT_MS,
     maxRetryAfterMs: MAX_RETRY_AFTER_MS,
     connections: options.concurrency + DETACHED_CONCURRENCY,
   });
-  const replies = new Replies({ store, gateway, clock, log, random: Math.random, pace: settings.pace });
+  const { pace, brake, formerNumbers } = settings;
+  const replies = new Replies({
+    ...{ store, gateway, clock, log, random: Math.random, pace, brake, formerNumbers },
+    onRunaway: (command) => void alerts.raise(runawayAlert(command, brake, clock.now())),
+    onNumberChange: (change) => void alerts.raise(numberAlert(change, clock.now())),
+  });
   const relay = new Relay(
     {
       ...{ store, hotbags, clock, log, random: Math.random },
@@ -55,9 +116,7 @@ export async function startSidecar(settings: Settings, log: Logger): Promise<Sid
     },
     options,
   );
-  const listener: Listener = new Listener({
-    address: settings.listen,
-    token: settings.bridgeToken,
+  const parts: ConnectionParts = {
     store,
     log,
     onAccepted: ({ chat }) => relay.offer(chat),
@@ -69,19 +128,22 @@ export async function startSidecar(settings: Settings, log: Logger): Promise<Sid
         whatsappMessageId: sent.whatsapp_message_id,
         at: Date.parse(sent.at),
       }),
-    health: () =>
-      readHealth({
-        store,
-        relay,
-        replies,
-        gateway,
-        clock,
-        linked: () => listener.linked,
-        outbox: () => listener.outbox,
-      }),
-  });
+  };
+  const health = () =>
+    readHealth({
+      store,
+      relay,
+      replies,
+      gateway,
+      clock,
+      disk,
+      isPluginConnected: () => listener.isPluginConnected,
+      outbox: () => listener.outbox,
+    });
 
+  const clockLog = new ClockLog(store, log);
   const sweep = async () => {
+    clockLog.look();
     try {
       const { texts, keys, files } = await store.retention.sweep(settings.keepTextsDays);
       if (texts + keys + files > 0) log.info({ texts, keys, files }, "forgot what was old");
@@ -93,6 +155,7 @@ export async function startSidecar(settings: Settings, log: Logger): Promise<Sid
 
   const closeBackwards = async () => {
     clearInterval(sweeper);
+    disk.stop();
     starter.stop();
     const finished = Promise.all([relay.stop(), replies.stop(), alerts.close(), downtimes.stop()]);
     let impatient: NodeJS.Timeout | undefined;
@@ -109,17 +172,9 @@ export async function startSidecar(settings: Settings, log: Logger): Promise<Sid
   try {
     await replies.start();
     relay.start();
-    const address = await listener.start();
     void sweep();
-    log.info({ listen: address }, "sidecar started");
-    return {
-      address,
-      async stop() {
-        await listener.stop();
-        await closeBackwards();
-        log.info("sidecar stopped");
-      },
-    };
+    disk.start();
+    return { parts, health, stop: closeBackwards };
   } catch (error) {
     await closeBackwards();
     throw error;

@@ -1,18 +1,15 @@
+import { type Backoff, LogThrottle } from "@hotbags/shared";
 import type { Logger } from "pino";
-import { type Backoff, Retries } from "./backoff.ts";
 import type { Clock } from "./clock.ts";
 import type { Rest } from "./lanes.ts";
+import { Retries } from "./retries.ts";
 import { type Store, StoreUnwritableError } from "./store/index.ts";
-import { Trouble } from "./trouble.ts";
 
 /** What helps against a damaged page. */
 export const RESTORE = "The disk of the database may be failing: look at it, and restore a backup.";
 
 /** Waits before a lane is run again for which the store could not be read or written. */
 const BACKOFF: Backoff = { baseMs: 1_000, maxMs: 60_000 };
-
-/** A store that fails is said at most once in this time, ms, however many lanes it concerns. */
-const SAY_EVERY_MS = 60_000;
 
 /**
  * A row that could not be read or written this often in a row is given up. A disk may fail once, and be well a second
@@ -30,7 +27,8 @@ export class StoreFaults {
   readonly #log: Logger;
   readonly #ofLanes: Retries<number>;
   readonly #ofRows: Retries<number>;
-  readonly #trouble: Trouble;
+  /** However many lanes it concerns. */
+  readonly #logThrottle: LogThrottle;
 
   constructor({ store, clock, random, log }: { store: Store; clock: Clock; random: () => number; log: Logger }) {
     this.#store = store;
@@ -38,7 +36,7 @@ export class StoreFaults {
     this.#log = log;
     this.#ofLanes = new Retries(BACKOFF, random);
     this.#ofRows = new Retries(BACKOFF, random);
-    this.#trouble = new Trouble({ clock, everyMs: SAY_EVERY_MS });
+    this.#logThrottle = new LogThrottle({ clock });
   }
 
   /** Whether there is an outage: what would be begun could not be written down. */
@@ -59,7 +57,7 @@ export class StoreFaults {
     if (!(error instanceof StoreUnwritableError)) {
       const facts = { err: error, alarm: true };
       const what = "the store can't be read or written; what it concerns is tried again";
-      this.#trouble.say("", () => this.#log.error(facts, what));
+      this.#logThrottle.log(() => this.#log.error(facts, what));
     }
     return this.#restFor(this.#ofLanes.add(lane).waitMs);
   }

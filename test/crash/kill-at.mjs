@@ -1,20 +1,20 @@
-// Preloaded into a process under test (--import): kills it with SIGKILL exactly at the step that the file named in HOTBAGS_CRASH_FILE asks for.
-// A kill empties the file, so that the next run lives.
+// Preloaded into a process under test (--import): kills it with SIGKILL exactly at the failpoint that the file named in
+// HOTBAGS_CRASH_FILE asks for. A kill empties the file, so that the next run lives.
 import { subscribe } from "node:diagnostics_channel";
 import { readFileSync, writeFileSync } from "node:fs";
 import { StatementSync } from "node:sqlite";
 
 const file = process.env.HOTBAGS_CRASH_FILE;
 
-function at(step) {
-  if (readFileSync(file, "utf8") !== step) return;
+function at(failpoint) {
+  if (readFileSync(file, "utf8") !== failpoint) return;
   writeFileSync(file, "");
   process.kill(process.pid, "SIGKILL");
 }
 
-subscribe("hotbags:step", at);
+subscribe("hotbags:failpoint", at);
 
-// OpenClaw names no steps. This is the one that counts: where it writes down a message that has come in.
+// OpenClaw names no failpoints. This is the one that counts: where it writes down a message that has come in.
 for (const method of ["run", "get", "all"]) {
   const execute = StatementSync.prototype[method];
   StatementSync.prototype[method] = function (...values) {

@@ -1,4 +1,4 @@
-/** What was observed at one crash point. */
+/** What was observed at one failpoint. */
 export interface Row {
   point: string;
   /** What had been done when the process was killed. */
@@ -14,12 +14,12 @@ export function drawTable(rows: Row[]): string {
     "| killed at | that is | POSTs | messages at Hot Bags | replies on the phone | outcome |\n|---|---|---|---|---|---|";
   const lines = rows.map(
     (row) =>
-      `| \`${row.point}\` | ${row.meaning} | ${row.posts} | ${row.accepted} | ${row.replies} | ${outcomeOf(row)} |`,
+      `| \`${row.point}\` | ${row.meaning} | ${row.posts} | ${row.accepted} | ${row.replies} | ${promiseKept(row)} |`,
   );
   return [head, ...lines].join("\n");
 }
 
-function outcomeOf({ accepted, replies }: Row): string {
+function promiseKept({ accepted, replies }: Row): string {
   if (accepted === 1 && replies === 1) return "exactly once";
   if (accepted === 1 && replies === 0) return "reply in doubt";
   return "BROKEN";

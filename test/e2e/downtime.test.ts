@@ -43,7 +43,6 @@ afterAll(async () => {
 });
 
 const anna = () => shop.whatsapp.contact(CUSTOMERS[0] ?? "");
-const healthy = () => until("the sidecar is healthy", async () => (await shop.health()).status === 200, 60_000);
 
 /** Resolves when the sidecar has looked at WhatsApp's connection after `action`, with what it found. */
 async function looksAfter(action: () => Promise<unknown>) {
@@ -53,7 +52,7 @@ async function looksAfter(action: () => Promise<unknown>) {
   );
   found.catch(() => {});
   await action();
-  await healthy();
+  await shop.healthy();
   return found;
 }
 

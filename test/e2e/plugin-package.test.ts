@@ -125,7 +125,9 @@ test("plugins inspect, plugins doctor and plugins list show it loaded, without a
   ]);
 });
 
-/** What it says of any gateway that has no model, no paired devices and no door but loopback, as ours is meant to be. */
+/**
+ * What it says of any gateway that has no model, no paired devices and no address but loopback, as ours is meant to be.
+ */
 const OPENCLAWS_OWN = [
   "warning core/doctor/codex-session-routes agents.defaults.model",
   "warning core/doctor/node-hosting-preconditions gateway.bind",
@@ -166,7 +168,7 @@ test("with the sidecar away it says what waits and since when, and ends with cod
   const { code, stdout } = await beside("hotbags", "status");
   expect(code).toBe(1);
   expect(stdout).toMatch(/^ {2}link {6}down since \d{4}-.* to ws:\/\/127\.0\.0\.1:\d+\/: /m);
-  expect(stdout).toMatch(/^ {2}outbox {4}1 waiting \(\d+ bytes\), 0 set aside$/m);
+  expect(stdout).toMatch(/^ {2}outbox {4}1 waiting \(\d+ bytes\), 0 dead letter\(s\)$/m);
   expect(stdout).toMatch(
     new RegExp(`^ {2}oldest {4}${sent?.id} of \\+1555…\\d\\d has waited \\d+ s, since \\d{4}-`, "m"),
   );

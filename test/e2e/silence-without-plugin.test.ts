@@ -208,14 +208,14 @@ it("the plugin throws in its hooks", async () => {
 }, 240_000);
 
 it("the configuration has no lock, and the plugin's own one is left: it alone is enough", async () => {
-  const held = () => gateway.logs.filter((line) => line.includes("reply_payload_sending cancel=true")).length;
-  await unlock(customer(), () => held() > 0);
-  const before = held();
+  const cancelled = () => gateway.logs.filter((line) => line.includes("reply_payload_sending cancel=true")).length;
+  await unlock(customer(), () => cancelled() > 0);
+  const before = cancelled();
   await hearsNothing();
-  expect(held()).toBeGreaterThan(before + COMMAND_WORDS.length / 2);
+  expect(cancelled()).toBeGreaterThan(before + COMMAND_WORDS.length / 2);
 });
 
-it("after all that, when the gateway has ended: nothing has left the bot but the markers, and OpenClaw's words where nothing held it", async () => {
+it("after all that, when the gateway has ended: nothing has left the bot but the markers, and OpenClaw's words where nothing cancelled it", async () => {
   await operator.close();
   await gateway.stop();
   const silent = whatsapp.sent.filter(({ chat }) => !talkative.has(chat));

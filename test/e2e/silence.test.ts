@@ -139,7 +139,7 @@ it("when the gateway is stopped with messages under way, and starts without an o
     (config) => {
       // From now on there is a model too, with its key: nobody shall ever ask it.
       model.configure(config);
-      // Its console then tells what a hook has held.
+      // Its console then tells what a hook has kept back.
       config.logging = { ...config.logging, consoleLevel: "debug" };
     },
     async () => {
@@ -149,7 +149,7 @@ it("when the gateway is stopped with messages under way, and starts without an o
     },
   );
   await shop.sidecar.start();
-  // A hook that can't write holds its chat for a while: so each word comes from another customer.
+  // A hook that can't write blocks its chat for a while: so each word comes from another customer.
   const sent: Sent[] = [];
   for (const word of COMMAND_WORDS) sent.push(await says(word, customer()));
   // It says so once a minute, and began at the start, when there were none.

@@ -29,6 +29,8 @@ export class ScriptedGateway {
   token = GATEWAY_TOKEN;
   bootId: string | undefined = "boot-1";
   accounts: unknown = [CONNECTED];
+  /** The phone number of the account `default`; null when it isn't told. */
+  number: string | null = null;
   send: (params: Sent) => Answer | Promise<Answer> = () => ({
     ok: true,
     payload: { runId: "c1", messageId: "WA1", channel: "whatsapp" },
@@ -78,7 +80,14 @@ export class ScriptedGateway {
   }
 
   async #answerTo(method: string, params: { auth?: { token?: string }; sessionKey: string } & Sent): Promise<Answer> {
-    if (method === "channels.status") return { ok: true, payload: { channelAccounts: { whatsapp: this.accounts } } };
+    if (method === "channels.status") {
+      const channels = { whatsapp: { self: { e164: this.number, jid: null, lid: null } } };
+      const channelDefaultAccountId = { whatsapp: "default" };
+      return {
+        ok: true,
+        payload: { channels, channelAccounts: { whatsapp: this.accounts }, channelDefaultAccountId },
+      };
+    }
     if (method === "send") return await this.send(params);
     const keys = method === "chat.history" ? await this.history(params.sessionKey) : null;
     if (keys) {

@@ -7,8 +7,9 @@ import { openLog } from "../../sidecar/src/log.ts";
 import { HotBags } from "../../sidecar/src/relay/hotbags.ts";
 import { Relay, relayOptions } from "../../sidecar/src/relay/relay.ts";
 import { openStore } from "../../sidecar/src/store/index.ts";
+import { messageOf } from "../sidecar/message.ts";
 import { answer, type Bytes, RawBackend, TAKEN } from "../sidecar/raw-backend.ts";
-import { PLAIN } from "../sidecar/real-relay.ts";
+import { clientOptions } from "../sidecar/real-relay.ts";
 import { SimulatedClock } from "../simulated-clock.ts";
 
 // A random backend: what it answers depends on the message and on the time, in any mix. Whatever it is, nothing is
@@ -86,8 +87,7 @@ class World {
       if (line["alarm"] === true) this.alarms.push({ ...line, after: this.seen.length });
     };
     const log = openLog("info", { write: (line: string) => note(JSON.parse(line)) });
-    const url = { baseUrl: new URL(backend.url), bearerToken: "b", hmacSecret: null, timeoutMs: 20_000 };
-    this.client = new HotBags({ ...PLAIN, ...url });
+    this.client = new HotBags(clientOptions(backend.url));
     this.relay = new Relay(
       {
         ...{ store: this.store, hotbags: this.client, clock: this.clock, timers: this.clock, log, random },
@@ -113,10 +113,7 @@ class World {
   }
 
   async takeIn(id: string, chat: number): Promise<void> {
-    const accepted = await this.store.messages.accept({
-      ...{ account_id: "default", message_id: id, chat_id: `+1555000100${chat}`, from: "+15550001000", text: id },
-      ...{ media: [], timestamp: "2026-03-01T12:00:00.000Z", raw: {} },
-    });
+    const accepted = await this.store.messages.accept(messageOf(id, `+1555000100${chat}`));
     this.relay.offer(accepted.chat);
   }
 

@@ -12,13 +12,13 @@ import { GoneError } from "../../plugin/src/link/window.ts";
 import { Outbox } from "../../plugin/src/outbox/outbox.ts";
 import { type InboundMessage, MAX_FRAME_BYTES, type SidecarFrame } from "../../shared/src/index.ts";
 import { systemClock } from "../../sidecar/src/clock.ts";
-import { Link } from "../../sidecar/src/intake/link.ts";
+import { PluginConnection } from "../../sidecar/src/intake/plugin-connection.ts";
 import { openLog } from "../../sidecar/src/log.ts";
 import { openStore } from "../../sidecar/src/store/index.ts";
 
-// Random histories of both ends of the wire: the plugin's outbox and delivery, the sidecar's link and store. Only the wire between them is the
-// test's: frames arrive when the history says so, and so do files. However the sidecar's disk fails and files get lost, the messages of a chat
-// reach its store in the order in which they were captured.
+// Random histories of both ends of the wire: the plugin's outbox and delivery, the sidecar's connection and store. Only
+// the wire between them is the test's: frames arrive when the history says so, and so do files. However the sidecar's
+// disk fails and files get lost, the messages of a chat reach its store in the order in which they were captured.
 
 const CHATS = 3;
 /** Fewer than there are chats, so that some have to wait. */
@@ -29,7 +29,7 @@ const REST_MS = 2_000;
 type Act =
   | { do: "capture"; chat: number; hasPicture: boolean }
   | { do: "send" | "commit" | "hiccup" | "upload" | "fail" | "mend" | "wait" }
-  | { do: "lose files" | "reconnect" | "another link" }
+  | { do: "lose files" | "reconnect" | "another connection" }
   | { do: "carry" | "answer"; frames: number };
 
 /** An act that comes about so often. */
@@ -47,7 +47,7 @@ const act: fc.Arbitrary<Act> = fc.oneof(
     often(10, "answer", { frames: fc.constant(1) }),
   ],
   ...[often(5, "commit"), often(2, "hiccup"), often(2, "upload"), often(1, "fail"), often(1, "mend"), often(1, "wait")],
-  ...[often(1, "lose files"), often(1, "reconnect"), often(1, "another link")],
+  ...[often(1, "lose files"), often(1, "reconnect"), often(1, "another connection")],
 );
 
 /** The sidecar's socket: what it sends waits until the history brings it to the plugin. */
@@ -121,7 +121,7 @@ class History {
     this.#wire = new Wire();
     this.#uploads = [];
     const { outbox, store, log } = this.#world;
-    new Link(this.#wire as unknown as WebSocket, { store, log, onAccepted: () => {}, onSent: () => {} });
+    new PluginConnection(this.#wire as unknown as WebSocket, { store, log, onAccepted: () => {}, onSent: () => {} });
     this.#toSidecar(JSON.stringify({ v: 1, type: "hello", plugin_version: "0", openclaw_version: "0" }));
     this.#wire.toPlugin.length = 0;
     const uploads = {
@@ -219,7 +219,7 @@ class History {
     if (it.do === "upload") await this.#upload();
     if (it.do === "lose files")
       for (const { media } of this.#captured) this.#lose(join(dir, "sidecar", "media"), media);
-    if (it.do === "another link") await this.#getOldestThrough();
+    if (it.do === "another connection") await this.#getOldestThrough();
     if (it.do === "reconnect") this.#delivery = this.#connect();
     if (it.do === "wait") this.#nowMs += REST_MS;
   }

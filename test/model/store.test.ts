@@ -12,9 +12,10 @@ import { type CommandFromResponse, openStore, type SettledState, type Store } fr
 
 const DAY_MS = 24 * 3_600_000;
 const START_MS = Date.parse("2026-03-01T12:00:00Z");
-/** Texts are kept for longer than the clock of a history ever goes astray, so that none is forgotten. */
-const KEEP_TEXTS_DAYS = 30;
-const MAX_ASTRAY_DAYS = 14;
+/** No time passes in a history, so nothing is ever forgotten; a jump over a restart counts as a day at the most. */
+const KEEP_TEXTS_DAYS = 365;
+/** From before 1970 to after 2036. */
+const MAX_ASTRAY_DAYS = 60 * 365;
 const CHATS = ["+15550001001", "+15550001002", "120363000000000001@g.us"];
 
 interface ModelMessage {
@@ -65,6 +66,9 @@ class World implements Clock {
     return this.wallMs;
   }
   uptimeMs() {
+    return 0;
+  }
+  bootMs() {
     return 0;
   }
   async restart() {

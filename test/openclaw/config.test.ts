@@ -39,7 +39,11 @@ test("a test changes ports, numbers and paths, and no secret is written into the
   expect(config.channels.whatsapp.allowFrom).toEqual(["+15550009999"]);
   expect(config.channels.whatsapp.groupAllowFrom).toEqual(["+15550009999"]);
   expect(config.channels.whatsapp.groups).toEqual({ "120363000000000007@g.us": { requireMention: false } });
-  expect(config.plugins.entries["hotbags"]?.config).toEqual({ sidecarUrl: "ws://127.0.0.1:20001", token: "x" });
+  expect(config.plugins.entries["hotbags"]?.config).toEqual({
+    lowDiskBytes: 0,
+    sidecarUrl: "ws://127.0.0.1:20001",
+    token: "x",
+  });
   expect(JSON.stringify(before)).toContain('"id":"BRIDGE_TOKEN"');
   expect(config["session"]).toEqual(before["session"]);
 });

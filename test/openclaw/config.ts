@@ -75,6 +75,9 @@ export async function exampleConfig(options: ConfigOptions): Promise<GatewayConf
   return options.configPatch?.(config) ?? config;
 }
 
+/** How full the disk of the tests is, perhaps a small one in memory, is none of their business. */
+const ANY_DISK = { lowDiskBytes: 0 };
+
 function setPlugin(plugins: GatewayConfig["plugins"], { plugin, sidecarUrl }: ConfigOptions): void {
   const entry = plugins.entries["hotbags"];
   if (entry === undefined) throw new Error(`${EXAMPLE} has no plugins.entries.hotbags`);
@@ -86,11 +89,11 @@ function setPlugin(plugins: GatewayConfig["plugins"], { plugin, sidecarUrl }: Co
   }
   if (plugin === "installed") {
     delete plugins.load;
-    entry.config = { ...entry.config, sidecarUrl };
+    entry.config = { ...entry.config, ...ANY_DISK, sidecarUrl };
     return;
   }
   plugins.load = { paths: [plugin.path ?? OUR_PLUGIN] };
-  entry.config = { ...entry.config, sidecarUrl, ...plugin.config };
+  entry.config = { ...entry.config, ...ANY_DISK, sidecarUrl, ...plugin.config };
 }
 
 /** Writes the configuration in one step: OpenClaw watches the file, and must not see half of it. */

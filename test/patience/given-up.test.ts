@@ -60,7 +60,7 @@ it(
     const waiting = await anna.says("are you back?");
     shop.whatsapp.refuse(false);
     await anna.hears("re: are you back?", { timeoutMs: NEXT_ATTEMPT_MS });
-    await until("the sidecar is healthy", async () => (await shop.health()).status === 200, NEXT_ATTEMPT_MS);
+    await shop.healthy();
     const arrived = shop.hotbags.accepted.map(({ message_id }) => message_id);
     expect(arrived).toContain(waiting.id);
     // Started anew, OpenClaw drops what is older than 60 s, as after a start of the gateway: docs/limits.md.
@@ -81,7 +81,7 @@ it("an account that was logged out or replaced is left alone, while another that
     return config;
   });
   for (const accountId of ["replaced", "stopped"]) await whatsapp.online(NEXT_ATTEMPT_MS, accountId);
-  await until("all three are connected", async () => (await shop.health()).status === 200, NEXT_ATTEMPT_MS);
+  await shop.healthy();
 
   const logins: string[] = [];
   whatsapp.onEvent((event) => event.type === "connected" && logins.push(event.accountId));

@@ -76,7 +76,7 @@ test("an import against the way of a message is refused", async () => {
   expect(await refusedOf(imports)).toEqual(imports);
 });
 
-test("a room with SQL is entered by its front door, and nobody else has SQL", async () => {
+test("a room with SQL is entered by its index.ts, and nobody else has SQL", async () => {
   const imports = [
     "sidecar/src/relay/ > sidecar/src/store/messages.ts",
     "sidecar/src/ops/ > sidecar/src/store/database.ts",
@@ -113,7 +113,7 @@ test("what leads along the way is allowed", async () => {
     "sidecar/src/relay/ > sidecar/src/store/index.ts",
     "sidecar/src/replies/ > sidecar/src/gateway/index.ts",
     "sidecar/src/store/ > better-sqlite3",
-    "sidecar/src/ops/ > sidecar/src/intake/link.ts",
+    "sidecar/src/ops/ > sidecar/src/intake/plugin-connection.ts",
     "sidecar/src/downtime/ > sidecar/src/ops/alerts.ts",
     "sidecar/src/store/ > sidecar/src/clock.ts",
     "test/model/ > sidecar/src/store/database.ts",

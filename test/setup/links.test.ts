@@ -11,8 +11,26 @@ const CODE = /(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)/gs;
 /** A link's target without its `#…`, unless it is on the web. */
 const TARGET = /\]\((?!https?:)([^)#\s]+)/g;
 
-test.each(globSync(["README.md", "docs/**/*.md"], { cwd: ROOT }))("every file that %s links to is there", (page) => {
-  const text = readFileSync(join(ROOT, page), "utf8").replaceAll(CODE, "");
-  const targets = [...text.matchAll(TARGET)].map(([, target = ""]) => target);
-  expect(targets.filter((target) => !existsSync(join(ROOT, dirname(page), target)))).toEqual([]);
+test.each(globSync(["README.md", "test/README.md", "docs/**/*.md"], { cwd: ROOT }))(
+  "every file that %s links to is there",
+  (page) => {
+    const text = readFileSync(join(ROOT, page), "utf8").replaceAll(CODE, "");
+    const targets = [...text.matchAll(TARGET)].map(([, target = ""]) => target);
+    expect(targets.filter((target) => !existsSync(join(ROOT, dirname(page), target)))).toEqual([]);
+  },
+);
+
+/** Such as `Outbox.put`: a class of ours and one of its methods. */
+const METHOD = /`([A-Z][A-Za-z]+)\.([a-z][A-Za-z]+)`/g;
+
+test("every function that docs/design.md names is there", () => {
+  const sources = globSync("{plugin,sidecar,shared}/src/**/*.ts", { cwd: ROOT }).map((file) =>
+    readFileSync(join(ROOT, file), "utf8"),
+  );
+  const isThere = (name: string, method: string) =>
+    sources.some((text) => text.includes(`class ${name} `) && new RegExp(`^ {2}(async )?${method}\\(`, "m").test(text));
+  const named = [...readFileSync(join(ROOT, "docs/design.md"), "utf8").matchAll(METHOD)];
+  expect(named.length).toBeGreaterThan(20);
+  const missing = named.filter(([, name = "", method = ""]) => !isThere(name, method)).map(([name]) => name);
+  expect(missing).toEqual([]);
 });

@@ -34,6 +34,11 @@ export function drawTimes(stages, folder) {
   return `\n${table.join("\n")}\n\n${total.passed} passed, ${total.failed} failed${skipped}\n`;
 }
 
+/** How many tests were run, or passed over. */
+export function countTests(folder) {
+  return readTimes(folder).reduce((total, { passed, failed, skipped }) => total + passed + failed + skipped, 0);
+}
+
 function readTimes(folder) {
   if (!existsSync(folder)) return [];
   return readdirSync(folder).flatMap((name) => JSON.parse(readFileSync(join(folder, name), "utf8")));

@@ -17,12 +17,15 @@ import { SidecarProcess } from "./sidecar-process.ts";
 
 export const BOT_NUMBER = "+15559990000";
 export const BEARER_TOKEN = "bearer-of-the-test-shop";
-const BRIDGE_TOKEN = "bridge-token-of-the-test-shop";
+export const BRIDGE_TOKEN = "bridge-token-of-the-test-shop";
 /** For the tests that switch signatures on. */
 export const HMAC_SECRET = "hmac-secret-of-the-test-shop";
 
 /** Customers that the gateway lets through. */
 export const CUSTOMERS = Array.from({ length: 200 }, (_, n) => `+15550001${String(n + 1).padStart(3, "0")}`);
+
+/** Twice the plugin's longest wait between two attempts to connect. */
+const HEALTHY_MS = 60_000;
 
 /** Groups that the gateway lets through. */
 const GROUPS = Array.from({ length: 20 }, (_, n) => `1203630000000000${String(n + 1).padStart(2, "0")}@g.us`);
@@ -41,6 +44,11 @@ export interface Shop {
   newGroup(options: GroupOptions): Group;
   /** What `GET /health` of the sidecar says now. */
   health(): Promise<{ status: number; body: Record<string, unknown> }>;
+  /**
+   * Resolves when the sidecar says that all is well. After a restart of anything that takes as long as the longest wait between two
+   * attempts to connect: 30 s. @throws Error with the sidecar's problems after 60 s.
+   */
+  healthy(): Promise<void>;
   /** Starts the gateway again, and resolves when messages come through it. */
   restartGateway(): Promise<void>;
   /** Ends what was started, in reverse, and removes its folders. */
@@ -111,6 +119,9 @@ export async function openShop(options: ShopOptions = {}): Promise<Shop> {
       BRIDGE_LISTEN: `127.0.0.1:${port}`,
       BRIDGE_TOKEN,
       BRIDGE_STATE_DIR: stateDir,
+      // Customers of a test write faster than people, on purpose.
+      BRIDGE_CHAT_REPLIES_PER_MINUTE: "0",
+      BRIDGE_CHAT_REPLIES_PER_HOUR: "0",
       ...(sidecarPreload && preloaded({}, sidecarPreload)),
       ...sidecarEnv,
     });
@@ -128,15 +139,20 @@ export async function openShop(options: ShopOptions = {}): Promise<Shop> {
       await gateway.start();
       await listens();
     };
-    const ready = gateway
-      .ready()
-      .then(() => log("OpenClaw is up; it connects to WhatsApp"))
-      .then(listens)
-      .then(() => until("the sidecar is healthy", async () => (await health()).status === 200, 60_000))
-      .catch(async (error: Error) => {
-        const problems = await health().then(({ body }) => JSON.stringify(body["problems"]), String);
-        throw new Error(`${error.message}; the sidecar says: ${problems}`, { cause: error });
-      });
+    const sidecarSays = async (error: Error): Promise<never> => {
+      const problems = await health().then(({ body }) => JSON.stringify(body["problems"]), String);
+      throw new Error(`${error.message}; the sidecar says: ${problems}`, { cause: error });
+    };
+    const healthy = async () => {
+      const isWell = async () => (await health()).status === 200;
+      await until("the sidecar is healthy", isWell, HEALTHY_MS).catch(sidecarSays);
+    };
+    const start = async () => {
+      await gateway.ready();
+      log("OpenClaw is up; it connects to WhatsApp");
+      await listens();
+    };
+    const ready = start().catch(sidecarSays).then(healthy);
     const givenUp = interrupted?.then(() => {
       throw new Error("interrupted");
     });
@@ -145,7 +161,19 @@ export async function openShop(options: ShopOptions = {}): Promise<Shop> {
     const nextGroup = handOut(GROUPS, "GROUPS");
     const newCustomer = (options?: ContactOptions) => whatsapp.contact(nextCustomer(), options);
     const newGroup = (options: GroupOptions) => whatsapp.group(nextGroup(), options);
-    return { whatsapp, gateway, sidecar, hotbags, stateDir, newCustomer, newGroup, health, restartGateway, close };
+    return {
+      whatsapp,
+      gateway,
+      sidecar,
+      hotbags,
+      stateDir,
+      newCustomer,
+      newGroup,
+      health,
+      healthy,
+      restartGateway,
+      close,
+    };
   } catch (error) {
     await close();
     throw error;

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { takeCareOf } from "../openclaw/caretaker.ts";
 
 const CLI = fileURLToPath(new URL("../../sidecar/dist/cli.js", import.meta.url));
 
@@ -11,7 +12,7 @@ const PATIENCE_MS = 20_000;
 /** One line of the sidecar's log. */
 export type LogLine = Record<string, unknown> & { level?: string; msg?: string };
 
-/** The real sidecar, `hotbags serve`, as a process of its own. */
+/** The real sidecar, `hotbags serve`, as a process of its own. It does not outlive this one, however this one ends. */
 export class SidecarProcess {
   readonly lines: LogLine[] = [];
   #environment: Record<string, string>;
@@ -22,7 +23,7 @@ export class SidecarProcess {
 
   readonly #fileLimitKiB: number | undefined;
 
-  /** `environment` is all it gets, besides PATH and Node's compile cache. No file of it can grow beyond `fileLimitKiB`, as on a full disk. It is not started yet. */
+  /** `environment` is all it gets, besides PATH, Node's compile cache and no care for the disk. No file of it can grow beyond `fileLimitKiB`, as on a full disk. It is not started yet. */
   constructor(environment: Record<string, string>, { fileLimitKiB }: { fileLimitKiB?: number } = {}) {
     this.#environment = environment;
     this.#fileLimitKiB = fileLimitKiB;
@@ -43,9 +44,12 @@ export class SidecarProcess {
   /** Resolves when it listens. @throws Error with what it said, if it ended instead. */
   async start(): Promise<void> {
     const { PATH = "", NODE_COMPILE_CACHE } = process.env;
-    const env = { PATH, ...(NODE_COMPILE_CACHE && { NODE_COMPILE_CACHE }), ...this.#environment };
+    // How full the disk of the tests is, is none of their business.
+    const anyDisk = { BRIDGE_LOW_DISK_BYTES: "0" };
+    const env = { PATH, ...(NODE_COMPILE_CACHE && { NODE_COMPILE_CACHE }), ...anyDisk, ...this.#environment };
     const [program, args] = this.#command();
-    const child = spawn(program, args, { env, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(program, args, { env, detached: true, stdio: ["ignore", "pipe", "pipe"] });
+    takeCareOf(child);
     this.#child = child;
     const closed = once(child, "close") as Promise<[number | null, NodeJS.Signals | null]>;
     this.#closed = closed;

@@ -15,7 +15,9 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { MAX_COMMANDS } from "../../shared/src/index.ts";
 import { type Fault, type HotBags, startHotBags } from "../hotbags/index.ts";
 import { until } from "../until.ts";
-import { ANNA, type RealRelay, startRelay, TOKEN } from "./real-relay.ts";
+import { BEARER_TOKEN } from "./built-sidecar.ts";
+import { ANNA } from "./message.ts";
+import { type RealRelay, startRelay } from "./real-relay.ts";
 
 // What real backends and the proxies in front of them answer, byte for byte, on the real relay, store and HTTP client.
 
@@ -27,7 +29,7 @@ let running: RealRelay;
 
 beforeEach(async () => {
   dir = mkdtempSync(join(tmpdir(), "hotbags-answers-"));
-  hotbags = await startHotBags({ token: TOKEN });
+  hotbags = await startHotBags({ token: BEARER_TOKEN });
   running = startRelay({ dir, url: hotbags.url });
 });
 afterEach(async () => {
@@ -365,7 +367,7 @@ describe("many commands", () => {
 });
 
 it.each(["[", '{"a":'])(
-  "an answer that is nested a hundred thousand deep (%o) is refused, and holds nobody else up",
+  "an answer that is nested a hundred thousand deep (%o) is refused, and delays nobody else",
   async (open) => {
     const close = open === "[" ? "]" : "}";
     const nested = open.repeat(100_000) + (open === "[" ? "" : "1") + close.repeat(100_000);

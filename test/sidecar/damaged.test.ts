@@ -5,21 +5,21 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openGateway } from "../../sidecar/src/gateway/index.ts";
 import { openLog } from "../../sidecar/src/log.ts";
 import { HotBags as HotBagsClient } from "../../sidecar/src/relay/hotbags.ts";
-import { Relay, relayOptions } from "../../sidecar/src/relay/relay.ts";
+import { Relay } from "../../sidecar/src/relay/relay.ts";
+import { DEFAULT_BRAKE } from "../../sidecar/src/replies/brake.ts";
 import { Replies } from "../../sidecar/src/replies/replies.ts";
 import { openStore, type Store } from "../../sidecar/src/store/index.ts";
 import { GATEWAY_TOKEN, ScriptedGateway } from "../gateway/scripted-gateway.ts";
 import { type HotBags, startHotBags } from "../hotbags/index.ts";
 import { SimulatedClock } from "../simulated-clock.ts";
 import { until } from "../until.ts";
+import { BEARER_TOKEN } from "./built-sidecar.ts";
 import { damage } from "./damage.ts";
-import { PLAIN } from "./real-relay.ts";
+import { ANNA, BEN, messageOf } from "./message.ts";
+import { clientOptions, RELAY_DEFAULTS } from "./real-relay.ts";
 
 // A disk that gives back one page of the database as rubbish: what was on it is lost, and nothing else.
 
-const TOKEN = "bearer-of-the-test";
-const ANNA = "+15550001001";
-const BEN = "+15550001002";
 const CARA = "+15550001003";
 /** So long that its row needs pages of its own. */
 const long = (word: string) => `${word} `.repeat(12_000 / (word.length + 1));
@@ -38,16 +38,7 @@ afterEach(() => {
   rmSync(dir, { recursive: true });
 });
 
-const message = (id: string, chat: string, text: string) => ({
-  account_id: "default",
-  message_id: id,
-  chat_id: chat,
-  from: ANNA,
-  text,
-  media: [],
-  timestamp: "2026-03-01T12:00:00.000Z",
-  raw: {},
-});
+const message = (id: string, chat: string, text: string) => messageOf(id, chat, { text });
 
 /** Closes the store, damages a page, and opens it again. */
 function damaged(...[table, options]: [table: string, options: Parameters<typeof damage>[2]]) {
@@ -92,7 +83,7 @@ describe("on the way to Hot Bags", () => {
   let lines: Line[];
 
   beforeEach(async () => {
-    hotbags = await startHotBags({ token: TOKEN });
+    hotbags = await startHotBags({ token: BEARER_TOKEN });
   });
   afterEach(async () => {
     await relay?.stop();
@@ -103,15 +94,9 @@ describe("on the way to Hot Bags", () => {
   function startRelay() {
     const { log, lines: written } = openTestLog();
     lines = written;
-    client = new HotBagsClient({
-      baseUrl: new URL(hotbags.url),
-      bearerToken: TOKEN,
-      hmacSecret: null,
-      timeoutMs: 60_000,
-      ...PLAIN,
-    });
+    client = new HotBagsClient(clientOptions(hotbags.url));
     const parts = { store, hotbags: client, clock, timers: clock, log, random: () => 0.5 };
-    relay = new Relay({ ...parts, onCommands: () => {}, alarm: () => {} }, relayOptions(24 * 3_600_000));
+    relay = new Relay({ ...parts, onCommands: () => {}, alarm: () => {} }, RELAY_DEFAULTS);
     relay.start();
   }
 
@@ -154,7 +139,7 @@ describe("on the way to Hot Bags", () => {
 
   it("a page of the bookkeeping costs the messages that are on it, and says so once for each", async () => {
     const chats = Array.from({ length: 20 }, (_, n) => `+155500020${String(n).padStart(2, "0")}`);
-    const ids = Array.from({ length: 20 * chats.length }, (_, n) => `${chats[n % chats.length]} ${n}`);
+    const ids = Array.from({ length: 10 * chats.length }, (_, n) => `${chats[n % chats.length]} ${n}`);
     await Promise.all(ids.map((id) => store.messages.accept(message(id, id.split(" ")[0] ?? "", "hello"))));
     damaged("messages", { pick: (pages) => pages.slice(0, 1) });
     hotbags.answers(({ message_id }) => [{ command_id: `reply to ${message_id}`, type: "send_text", text: "yes" }]);
@@ -210,10 +195,16 @@ describe("on the way to WhatsApp", () => {
       token: GATEWAY_TOKEN,
       log,
       timing: { pollMs: 5, reconnectMinMs: 5, reconnectMaxMs: 20 },
-      clock: { now: clock.now, uptimeMs: () => performance.now() },
+      clock: { now: clock.now, bootMs: clock.bootMs, uptimeMs: () => performance.now() },
     });
     const pace = { chatIntervalMs: 0, perMinute: 0 };
-    const replies = new Replies({ store, gateway, clock, timers: clock, log, pace, random: () => 0.5 });
+    const others = {
+      brake: DEFAULT_BRAKE,
+      onRunaway: () => {},
+      formerNumbers: new Set<string>(),
+      onNumberChange: () => {},
+    };
+    const replies = new Replies({ store, gateway, clock, timers: clock, log, pace, ...others, random: () => 0.5 });
     stop = async () => {
       await gateway.close();
       await replies.stop();

@@ -1,49 +1,36 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import WebSocket from "ws";
-import { freePort } from "../hotbags/port.ts";
+import { takeCareOf } from "../openclaw/caretaker.ts";
 import { until } from "../until.ts";
+import { BRIDGE_TOKEN, BuiltSidecar } from "./built-sidecar.ts";
 
 // The sidecar whose standard output is a file on a disk that is full: no file of it may grow beyond a limit, which can be lifted while it runs.
 
 const CLI = fileURLToPath(new URL("../../sidecar/dist/cli.js", import.meta.url));
-const TOKEN = "bridge-token-of-the-log-test";
 const FILE_LIMIT_KIB = 4_096;
 
-let dir: string;
-let port: number;
+let built: BuiltSidecar;
 let child: ChildProcess | undefined;
 
 beforeEach(async () => {
-  dir = mkdtempSync(join(tmpdir(), "hotbags-log-"));
-  port = await freePort();
+  built = await BuiltSidecar.prepare();
 });
 afterEach(async () => {
   if (child && child.exitCode === null && child.signalCode === null) {
     child.kill("SIGKILL");
     await once(child, "exit");
   }
-  rmSync(dir, { recursive: true });
+  await built.close();
 });
 
 /** Starts the sidecar with its standard output appended to a file; resolves when it answers. */
 async function start(log: string): Promise<ChildProcess> {
-  const nowhere = await freePort();
-  const env = {
-    PATH: process.env["PATH"] ?? "",
-    HOTBAGS_BASE_URL: `http://127.0.0.1:${nowhere}`,
-    HOTBAGS_BEARER_TOKEN: "bearer",
-    OPENCLAW_GATEWAY_URL: `ws://127.0.0.1:${nowhere}`,
-    OPENCLAW_GATEWAY_TOKEN: "gateway",
-    BRIDGE_LISTEN: `127.0.0.1:${port}`,
-    BRIDGE_TOKEN: TOKEN,
-    BRIDGE_STATE_DIR: dir,
-  };
+  const env = { PATH: process.env["PATH"] ?? "", ...built.env };
   const out = openSync(log, "a");
   // The signal that comes with the limit would end the process; the error is what is wanted.
   const limited = [
@@ -54,7 +41,8 @@ async function start(log: string): Promise<ChildProcess> {
     CLI,
     "serve",
   ];
-  const started = spawn("bash", limited, { env, stdio: ["ignore", out, "inherit"] });
+  const started = spawn("bash", limited, { env, detached: true, stdio: ["ignore", out, "inherit"] });
+  takeCareOf(started);
   closeSync(out);
   child = started;
   await until("it answers", () =>
@@ -65,11 +53,13 @@ async function start(log: string): Promise<ChildProcess> {
   return started;
 }
 
-const health = async () => (await fetch(`http://127.0.0.1:${port}/health`)).status;
+const health = async () => (await built.health()).status;
 
 /** Makes the sidecar write so many lines of a kilobyte: it refuses each of these frames, and says so. */
 async function provoke(count: number): Promise<void> {
-  const plugin = new WebSocket(`ws://127.0.0.1:${port}`, { headers: { authorization: `Bearer ${TOKEN}` } });
+  const plugin = new WebSocket(`ws://127.0.0.1:${built.port}`, {
+    headers: { authorization: `Bearer ${BRIDGE_TOKEN}` },
+  });
   await once(plugin, "open");
   const { promise, resolve } = Promise.withResolvers<void>();
   let answers = 0;
@@ -100,7 +90,7 @@ it("ends with the same code where it can't say why", async () => {
 });
 
 it("drops lines while the disk is full, says how many once it can again, and writes each other one whole", async () => {
-  const log = join(dir, "sidecar.log");
+  const log = join(built.dir, "sidecar.log");
   writeFileSync(log, "\n".repeat(FILE_LIMIT_KIB * 1024 - 100));
   const sidecar = await start(log);
   await provoke(2_000);

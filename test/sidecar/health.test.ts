@@ -1,18 +1,10 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { type HotBags, startHotBags } from "../hotbags/index.ts";
-import { freePort } from "../hotbags/port.ts";
-import { SidecarProcess } from "../shop/sidecar-process.ts";
 import { until } from "../until.ts";
-import { openLink } from "./plugin-link.ts";
+import { BEARER_TOKEN, BRIDGE_TOKEN, BuiltSidecar } from "./built-sidecar.ts";
+import { ANNA, BEN, messageOf } from "./message.ts";
 
 // What an operator sees in GET /health of a customer who hears nothing.
-
-const BRIDGE_TOKEN = "bridge-token-of-the-health-test";
-const ANNA = "+15550001001";
-const BEN = "+15550001002";
 
 interface Failure {
   at: string;
@@ -31,38 +23,23 @@ interface Health {
   commands: { pending: number; failed: number; last_failed: Failure | null };
 }
 
-let dir: string;
-let port: number;
 let hotbags: HotBags;
-let sidecar: SidecarProcess;
+let sidecar: BuiltSidecar;
 
 beforeEach(async () => {
-  dir = mkdtempSync(join(tmpdir(), "hotbags-health-"));
-  port = await freePort();
-  hotbags = await startHotBags({ token: "bearer" });
-  sidecar = new SidecarProcess({
-    HOTBAGS_BASE_URL: hotbags.url,
-    HOTBAGS_BEARER_TOKEN: "bearer",
-    OPENCLAW_GATEWAY_URL: `ws://127.0.0.1:${await freePort()}`,
-    OPENCLAW_GATEWAY_TOKEN: "gateway",
-    BRIDGE_LISTEN: `127.0.0.1:${port}`,
-    BRIDGE_TOKEN,
-    BRIDGE_STATE_DIR: dir,
-  });
-  await sidecar.start();
+  hotbags = await startHotBags({ token: BEARER_TOKEN });
+  sidecar = await BuiltSidecar.start({ hotbags });
 });
 afterEach(async () => {
-  await sidecar.stop();
+  await sidecar.close();
   await hotbags.close();
-  rmSync(dir, { recursive: true });
 });
 
-const askHealth = async () => (await fetch(`http://127.0.0.1:${port}/health`)).text();
-const health = async () => JSON.parse(await askHealth()) as Health;
+const health = async () => (await sidecar.health<Health>()).body;
 
 async function handIn(id: string, chat = ANNA) {
-  const plugin = await openLink(port, BRIDGE_TOKEN);
-  expect(await plugin.handIn(id, chat)).toMatchObject({ type: "ack" });
+  const plugin = await sidecar.connect();
+  expect(await plugin.handIn(messageOf(id, chat))).toMatchObject({ type: "ack" });
   plugin.socket.terminate();
 }
 
@@ -82,11 +59,11 @@ it("counts refused commands, refused answers and dead letters, and says why of t
     text: "a secret",
   }));
   hotbags.faultFor(
-    ({ text }) => text === "text of A",
+    ({ text }) => text === "A",
     { status: 200, body: JSON.stringify({ commands }) },
     Number.POSITIVE_INFINITY,
   );
-  hotbags.faultFor(({ text }) => text === "text of B", {
+  hotbags.faultFor(({ text }) => text === "B", {
     status: 200,
     body: JSON.stringify({ commands: [{ command_id: 1.5, type: "send_text", text: "a secret" }] }),
   });
@@ -120,14 +97,14 @@ it("counts refused commands, refused answers and dead letters, and says why of t
     return messages.detached === 1 && counts.failed === 1;
   });
   expect(await health()).toMatchObject(expected);
-  await sidecar.restart();
+  await sidecar.process.restart();
   expect(await health()).toMatchObject(expected);
   for (const secret of ["secret", ANNA, BEN, ANNA.slice(1), BEN.slice(1), BRIDGE_TOKEN])
-    expect(await askHealth()).not.toContain(secret);
+    expect(JSON.stringify(await health())).not.toContain(secret);
 });
 
 it("counts a detached message no longer when it is delivered, and still says what was wrong", async () => {
-  hotbags.faultFor(({ text }) => text === "text of A", { status: 422 }, 2);
+  hotbags.faultFor(({ text }) => X);
   await handIn("A");
   // One behind it passes, so it is its own fault.
   await handIn("B");

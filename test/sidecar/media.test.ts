@@ -2,7 +2,6 @@ import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import {
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -11,65 +10,57 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import WebSocket from "ws";
-import { OMITTED } from "../../shared/src/index.ts";
+import { type MediaItem, OMITTED } from "../../shared/src/index.ts";
+import { Failpoint } from "../crash/failpoint.ts";
 import { type Attempt, type HotBags, startHotBags } from "../hotbags/index.ts";
-import { freePort } from "../hotbags/port.ts";
-import { SidecarProcess } from "../shop/sidecar-process.ts";
+import type { SidecarProcess } from "../shop/sidecar-process.ts";
 import { until } from "../until.ts";
+import { BEARER_TOKEN, BRIDGE_TOKEN, BuiltSidecar } from "./built-sidecar.ts";
+import { ANNA, messageOf } from "./message.ts";
 
 // The real sidecar as a process, a plugin's side of the wire by hand, and the Hot Bags double, which checks that data_base64 is
 // what sha256 and size_bytes say, that a key always comes with the same bytes, and that a body is one that Vercel takes.
 
-const BRIDGE_TOKEN = "bridge-token-of-the-media-test";
 const HMAC_SECRET = "hmac-secret-of-the-media-test";
 const AUTHORIZED = { authorization: `Bearer ${BRIDGE_TOKEN}` };
-const PRELOADED = [new URL("./eager.mjs", import.meta.url), new URL("../crash/kill-at.mjs", import.meta.url)];
-const ANNA = "+15550001001";
+const EAGER = new URL("./eager.mjs", import.meta.url);
 
-let dir: string;
-let port: number;
 let hotbags: HotBags;
+let built: BuiltSidecar;
 let sidecar: SidecarProcess;
-
-/** Names the step at which the sidecar is killed next; nothing in it: none. */
-const crashFile = () => join(dir, "crash-at");
+let failpoint: Failpoint;
 
 beforeEach(async () => {
-  dir = mkdtempSync(join(tmpdir(), "hotbags-media-"));
-  writeFileSync(crashFile(), "");
-  port = await freePort();
-  hotbags = await startHotBags({ token: "bearer", hmacSecret: HMAC_SECRET });
-  sidecar = new SidecarProcess({
-    HOTBAGS_BASE_URL: hotbags.url,
-    HOTBAGS_BEARER_TOKEN: "bearer",
-    HOTBAGS_HMAC_DISABLED: "false",
-    HOTBAGS_HMAC_SECRET: HMAC_SECRET,
-    OPENCLAW_GATEWAY_URL: `ws://127.0.0.1:${await freePort()}`,
-    OPENCLAW_GATEWAY_TOKEN: "gateway",
-    BRIDGE_LISTEN: `127.0.0.1:${port}`,
-    BRIDGE_TOKEN,
-    BRIDGE_STATE_DIR: dir,
-    NODE_OPTIONS: PRELOADED.map((module) => `--import=${module}`).join(" "),
-    HOTBAGS_CRASH_FILE: crashFile(),
+  failpoint = new Failpoint();
+  hotbags = await startHotBags({ token: BEARER_TOKEN, hmacSecret: HMAC_SECRET });
+  const preloaded = [EAGER, failpoint.module].map((module) => `--import=${module}`).join(" ");
+  built = await BuiltSidecar.start({
+    hotbags,
+    env: {
+      HOTBAGS_HMAC_DISABLED: "false",
+      HOTBAGS_HMAC_SECRET: HMAC_SECRET,
+      NODE_OPTIONS: preloaded,
+      ...failpoint.env,
+    },
   });
-  await sidecar.start();
+  sidecar = built.process;
 });
 afterEach(async () => {
   await sidecar.kill();
+  await built.close();
   await hotbags.close();
-  rmSync(dir, { recursive: true });
+  failpoint.remove();
 });
 
 const nameOf = (bytes: Buffer) => createHash("sha256").update(bytes).digest("hex");
-const pathOf = (bytes: Buffer) => join(dir, "media", nameOf(bytes));
+const pathOf = (bytes: Buffer) => join(built.dir, "media", nameOf(bytes));
 
 /** Sends the bytes of a file from one offset to another. */
 async function upload(bytes: Buffer, from = 0, to = bytes.length) {
-  const response = await fetch(`http://127.0.0.1:${port}/media/${nameOf(bytes)}`, {
+  const response = await fetch(`http://127.0.0.1:${built.port}/media/${nameOf(bytes)}`, {
     method: "PATCH",
     headers: { ...AUTHORIZED, "upload-offset": String(from), "upload-length": String(bytes.length) },
     body: new Uint8Array(bytes.subarray(from, to)),
@@ -79,25 +70,25 @@ async function upload(bytes: Buffer, from = 0, to = bytes.length) {
 
 /** Uploads what is not here of a file, as the plugin does, and returns the item that names it. */
 async function put(bytes: Buffer) {
-  const head = await fetch(`http://127.0.0.1:${port}/media/${nameOf(bytes)}`, { method: "HEAD", headers: AUTHORIZED });
+  const head = await fetch(`http://127.0.0.1:${built.port}/media/${nameOf(bytes)}`, {
+    method: "HEAD",
+    headers: AUTHORIZED,
+  });
   const here = Number(head.headers.get("upload-offset") ?? 0);
   expect(await upload(bytes, here)).toEqual([204, "?1", bytes.length]);
   return describeFile(bytes);
 }
 
-const describeFile = (bytes: Buffer) => ({
-  ...{ type: "image", mime_type: "image/jpeg", file_name: "bag.jpg" },
+const describeFile = (bytes: Buffer): MediaItem => ({
+  ...{ type: "image" as const, mime_type: "image/jpeg", file_name: "bag.jpg" },
   ...{ size_bytes: bytes.length, sha256: nameOf(bytes) },
 });
 
-const message = (id: string, media: object[], chat = ANNA) => ({
-  ...{ account_id: "default", message_id: id, chat_id: chat, from: ANNA, text: id, media },
-  ...{ timestamp: "2026-03-01T12:00:00.000Z", raw: {} },
-});
+const message = (id: string, media: MediaItem[], chat = ANNA) => messageOf(id, chat, { media });
 
 /** Hands messages in, and resolves when all are acked. */
 async function handIn(...messages: object[]) {
-  const plugin = new WebSocket(`ws://127.0.0.1:${port}`, { headers: AUTHORIZED });
+  const plugin = new WebSocket(`ws://127.0.0.1:${built.port}`, { headers: AUTHORIZED });
   await once(plugin, "open");
   const answers: { type: string }[] = [];
   plugin.on("message", (data) => void answers.push(JSON.parse(String(data))));
@@ -123,16 +114,14 @@ const mediaOf = (id: string) =>
     .find(({ message_id }) => message_id === id)
     ?.media.map(({ data_base64, omitted }) => omitted ?? Buffer.from(data_base64 ?? "", "base64").length);
 
-async function health() {
-  const response = await fetch(`http://127.0.0.1:${port}/health`);
-  return (await response.json()) as { files: { stored: number; bytes: number }; messages: { pending: number } };
-}
+const health = async () =>
+  (await built.health<{ files: { stored: number; bytes: number }; messages: { pending: number } }>()).body;
 
 describe("bytes", () => {
   it("reach Hot Bags up to the limit, and what does not fit is described", async () => {
     const [photo, voice, film] = [randomBytes(1_000_001), randomBytes(20), randomBytes(3_000_000)];
     const media = [await put(photo), await put(film), await put(voice)];
-    await handIn(message("A", media), message("B", [media[1] as object]));
+    await handIn(message("A", media), message("B", [media[1] as MediaItem]));
     await hotbags.receives("B");
     expect(mediaOf("A")).toEqual([1_000_001, OMITTED.tooLargeToInline, 20]);
     expect(mediaOf("B")).toEqual([3_000_000]);
@@ -148,10 +137,10 @@ describe("bytes", () => {
     await hotbags.receives("M9");
     expect(mediaOf("M9")).toEqual([900_000, 900_000, 900_000]);
     expect(hotbags.violations).toEqual([]);
-    expect(readdirSync(join(dir, "media"))).toHaveLength(2);
+    expect(readdirSync(join(built.dir, "media"))).toHaveLength(2);
     expect((await health()).files).toEqual({ stored: 2, bytes: 900_100, limit_bytes: 4 * 1024 ** 3 });
     await sidecar.stop();
-    expect(statSync(join(dir, "bridge.sqlite")).size).toBeLessThan(500_000);
+    expect(statSync(join(built.dir, "bridge.sqlite")).size).toBeLessThan(500_000);
   });
 
   it("are the same in every attempt: over faults, a SIGKILL, a restart and another setting", async () => {
@@ -203,7 +192,7 @@ describe("a body that is too large for Hot Bags", () => {
     expect([first?.body?.media.length, others.length, sameBytes(others)]).toEqual([2, 3, true]);
     expect(hotbags.violations).toEqual([]);
     expect(alarms()).toEqual([]);
-    expect(readdirSync(join(dir, "media"))).toContain(nameOf(photo));
+    expect(readdirSync(join(built.dir, "media"))).toContain(nameOf(photo));
   });
 
   it("is told about where it has no files", async () => {
@@ -228,7 +217,7 @@ describe("a file that was lost after its message was accepted", () => {
     // A link to itself, which not even root can open; and a folder, which can't be thrown away like a file.
     ["not to be opened", replaceBy((path) => symlinkSync(path, path))],
     ["a folder", replaceBy((path) => mkdirSync(path))],
-  ])("(%s) is described as lost, for good, and holds nothing up", async (_how, spoil) => {
+  ])("(%s) is described as lost, for good, and delays nothing", async (_how, spoil) => {
     const [kept, spoiled] = [randomBytes(2_000), randomBytes(1_000)];
     const media = [await put(kept), await put(spoiled), await put(randomBytes(10))];
     await hotbags.stop();
@@ -251,7 +240,7 @@ describe("killed with SIGKILL and started again", () => {
     async (point) => {
       const bytes = randomBytes(100_000);
       const plugin = async () => handIn(message("A", [await put(bytes)]));
-      writeFileSync(crashFile(), point);
+      failpoint.arm(point);
       const died = sidecar.ended();
       await expect(plugin()).rejects.toThrow();
       expect(await died).toBe("SIGKILL");
@@ -261,7 +250,7 @@ describe("killed with SIGKILL and started again", () => {
       expect(mediaOf("A")).toEqual([100_000]);
       expect(hotbags.accepted).toHaveLength(1);
       expect(hotbags.violations).toEqual([]);
-      expect(readdirSync(join(dir, "media"))).toEqual([nameOf(bytes)]);
+      expect(readdirSync(join(built.dir, "media"))).toEqual([nameOf(bytes)]);
     },
   );
 
@@ -269,7 +258,7 @@ describe("killed with SIGKILL and started again", () => {
     const bytes = randomBytes(1_000);
     await hotbags.stop();
     await handIn(message("A", [await put(bytes)]));
-    writeFileSync(crashFile(), point);
+    failpoint.arm(point);
     const died = sidecar.ended();
     rmSync(pathOf(bytes));
     await hotbags.start();
@@ -289,20 +278,20 @@ describe("killed with SIGKILL and started again", () => {
     const old = new Date(Date.now() - 2 * 24 * 3_600_000);
     for (const bytes of [nobodys, kept]) utimesSync(pathOf(bytes), old, old);
     await sidecar.stop();
-    writeFileSync(crashFile(), point);
+    failpoint.arm(point);
     // It sweeps as soon as it has started, and may be dead before it could say so.
     await sidecar.start().catch(() => {});
-    await until("it came there", () => readFileSync(crashFile(), "utf8") === "");
+    await until("it came there", () => !failpoint.isArmed);
     await sidecar.kill();
     await sidecar.start();
     await until("it is gone, and counted out", async () => (await health()).files.stored === 1);
     expect((await health()).files.bytes).toBe(1_000);
-    expect(readdirSync(join(dir, "media"))).toEqual([nameOf(kept)]);
+    expect(readdirSync(join(built.dir, "media"))).toEqual([nameOf(kept)]);
     expect(readFileSync(pathOf(kept)).equals(kept)).toBe(true);
   });
 });
 
-it("as many large bodies as go at once need no memory of their own, and hold no small message up", async () => {
+it("as many large bodies as go at once need no memory of their own, and delay no small message", async () => {
   const large = await put(randomBytes(3_000_000));
   const memory = () => {
     const [, kib] = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${sidecar.pid}/status`, "utf8")) ?? [];

@@ -1,82 +1,47 @@
 import { execFileSync } from "node:child_process";
-import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { setTimeout as after } from "node:timers/promises";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import WebSocket from "ws";
-import { GATEWAY_TOKEN, ScriptedGateway } from "../gateway/scripted-gateway.ts";
+import { ScriptedGateway } from "../gateway/scripted-gateway.ts";
 import { type HotBags, startHotBags } from "../hotbags/index.ts";
-import { freePort } from "../hotbags/port.ts";
-import { SidecarProcess } from "../shop/sidecar-process.ts";
 import { until } from "../until.ts";
+import { BEARER_TOKEN, BuiltSidecar } from "./built-sidecar.ts";
+import { messageOf } from "./message.ts";
+import type { ScriptedPlugin } from "./scripted-plugin.ts";
 
 // The real sidecar with doubles of Hot Bags and the gateway, on a disk that is full: no file of it may grow beyond a limit, which is set and lifted while it runs.
 
-const TOKEN = "bridge-token-of-the-outage-test";
 const CHATS = 20;
 const LASTS_MS = 4_000;
 
-let dir: string;
-let port: number;
 let hotbags: HotBags;
 let gateway: ScriptedGateway;
-let sidecar: SidecarProcess;
-let plugin: WebSocket;
+let sidecar: BuiltSidecar;
+let plugin: ScriptedPlugin;
 
 beforeEach(async () => {
-  dir = mkdtempSync(join(tmpdir(), "hotbags-outage-"));
-  port = await freePort();
-  hotbags = await startHotBags({ token: "bearer" });
+  hotbags = await startHotBags({ token: BEARER_TOKEN });
   gateway = await new ScriptedGateway().start();
-  const environment = {
-    HOTBAGS_BASE_URL: hotbags.url,
-    HOTBAGS_BEARER_TOKEN: "bearer",
-    OPENCLAW_GATEWAY_URL: `ws://127.0.0.1:${gateway.port}`,
-    OPENCLAW_GATEWAY_TOKEN: GATEWAY_TOKEN,
-    BRIDGE_LISTEN: `127.0.0.1:${port}`,
-    BRIDGE_TOKEN: TOKEN,
-    BRIDGE_STATE_DIR: dir,
-  };
-  sidecar = new SidecarProcess(environment, { fileLimitKiB: 1_000_000 });
-  await sidecar.start();
-  plugin = new WebSocket(`ws://127.0.0.1:${port}`, { headers: { authorization: `Bearer ${TOKEN}` } });
-  await once(plugin, "open");
-  await answer({ v: 1, type: "hello", plugin_version: "0.1.0", openclaw_version: "2026.9.6" });
+  sidecar = await BuiltSidecar.start({ hotbags, gateway, fileLimitKiB: 1_000_000 });
+  plugin = await sidecar.connect();
 });
 afterEach(async () => {
-  plugin.terminate();
-  await sidecar.stop();
+  plugin.socket.terminate();
+  await sidecar.close();
   await gateway.stop();
   await hotbags.close();
-  rmSync(dir, { recursive: true });
 });
 
-async function answer(frame: unknown) {
-  plugin.send(JSON.stringify(frame));
-  const [data] = await once(plugin, "message");
-  return JSON.parse(String(data)) as { type: string; code?: string };
-}
-
 /** A message of a chat of its own. */
-function send(n: number) {
-  const chat = `+1555000${String(1_000 + n)}`;
-  const message = {
-    ...{ account_id: "default", message_id: `M${n}`, chat_id: chat, from: chat, text: `text ${n}`, media: [], raw: {} },
-    timestamp: "2026-03-01T12:00:00.000Z",
-  };
-  return answer({ v: 1, type: "message", ref: n, message });
-}
+const send = (n: number) => plugin.handIn(messageOf(`M${n}`, `+1555000${1_000 + n}`));
 
 async function health() {
-  const response = await fetch(`http://127.0.0.1:${port}/health`);
-  const body = (await response.json()) as { problems: string[]; messages: Counts; commands: Counts };
+  const { body } = await sidecar.health<{ problems: string[]; messages: Counts; commands: Counts }>();
   return { ...body, isRed: body.problems.some((problem) => problem.includes("the database can't be written since")) };
 }
 type Counts = Record<string, number>;
 
-const limitFiles = (to: string) => execFileSync("prlimit", ["--pid", String(sidecar.pid), `--fsize=${to}:unlimited`]);
+const limitFiles = (to: string) =>
+  execFileSync("prlimit", ["--pid", String(sidecar.process.pid), `--fsize=${to}:unlimited`]);
 
 /** While it lasts a plugin goes on sending, and does not wait as it should. Returns what the sidecar had to say of it all. */
 async function livesThroughOutage() {

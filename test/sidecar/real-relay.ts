@@ -1,12 +1,11 @@
 import { INBOUND_PATH } from "../../shared/src/index.ts";
-import { type Clock, systemClock } from "../../sidecar/src/clock.ts";
+import { type Clock, systemClock, type Timers } from "../../sidecar/src/clock.ts";
 import { openLog } from "../../sidecar/src/log.ts";
 import { HotBags as HotBagsClient, type HotBagsOptions } from "../../sidecar/src/relay/hotbags.ts";
-import { Relay, type RelayOptions } from "../../sidecar/src/relay/relay.ts";
+import { MAX_RETRY_AFTER_MS, Relay, type RelayOptions, relayOptions } from "../../sidecar/src/relay/relay.ts";
 import { type Accepted, openStore, type Store } from "../../sidecar/src/store/index.ts";
-
-export const TOKEN = "bearer-of-the-test";
-export const ANNA = "+15550001001";
+import { BEARER_TOKEN } from "./built-sidecar.ts";
+import { ANNA, messageOf } from "./message.ts";
 
 /** What no attempt takes on the busiest machine, ms. */
 const PATIENCE_MS = 20_000;
@@ -19,11 +18,8 @@ const OPTIONS: RelayOptions = {
   maxRetryingMs: 24 * 3_600_000,
 };
 
-/** What most tests of the HTTP client have in common. */
-export const PLAIN = {
-  ...{ inboundPath: INBOUND_PATH, extraHeaders: {}, connectTimeoutMs: 0 },
-  ...{ maxRetryAfterMs: 900_000, connections: 40 },
-};
+/** As in production. */
+export const RELAY_DEFAULTS = relayOptions(24 * 3_600_000);
 
 /** The relay with its real store and HTTP client, in the test's own process. */
 export interface RealRelay {
@@ -49,26 +45,34 @@ export interface RealRelayOptions {
   options?: Partial<RelayOptions>;
   bearerToken?: string;
   clock?: Clock;
+  timers?: Timers;
+  random?: () => number;
+}
+
+/** The HTTP client's options for a double of Hot Bags. */
+export function clientOptions(url: string, bearerToken = BEARER_TOKEN): HotBagsOptions {
+  return {
+    baseUrl: new URL(url),
+    bearerToken,
+    ...{ inboundPath: INBOUND_PATH, hmacSecret: null, extraHeaders: {} },
+    ...{ connectTimeoutMs: 0, timeoutMs: PATIENCE_MS, maxRetryAfterMs: MAX_RETRY_AFTER_MS },
+    connections: RELAY_DEFAULTS.concurrency,
+  };
 }
 
 export function startRelay(settings: RealRelayOptions): RealRelay {
-  const { dir, url, options = {}, bearerToken = TOKEN, clock = systemClock } = settings;
+  const { dir, url, options = {}, bearerToken = BEARER_TOKEN } = settings;
+  const { clock = systemClock, timers, random = Math.random } = settings;
   const lines: Record<string, unknown>[] = [];
   const log = openLog("info", { write: (line: string) => void lines.push(JSON.parse(line)) });
   const store = openStore(dir, clock);
-  const http: HotBagsOptions = {
-    baseUrl: new URL(url),
-    bearerToken,
-    hmacSecret: null,
-    timeoutMs: PATIENCE_MS,
-    ...PLAIN,
-  };
+  const http = clientOptions(url, bearerToken);
   const client = new HotBagsClient(http);
   const commandChats: number[] = [];
   const onCommands = (chat: number) => void commandChats.push(chat);
   const relay = new Relay(
     {
-      ...{ store, hotbags: client, clock, log, random: Math.random, onCommands },
+      ...{ store, hotbags: client, clock, timers, log, random, onCommands },
       alarm: ({ text, ...about }) => log.error({ ...about, alarm: true }, text),
     },
     { ...OPTIONS, ...options },
@@ -82,16 +86,7 @@ export function startRelay(settings: RealRelayOptions): RealRelay {
     lines,
     commandChats,
     async takeIn(id, chat = ANNA) {
-      const accepted = await store.messages.accept({
-        account_id: "default",
-        message_id: id,
-        chat_id: chat,
-        from: ANNA,
-        text: id,
-        media: [],
-        timestamp: "2026-03-01T12:00:00.000Z",
-        raw: {},
-      });
+      const accepted = await store.messages.accept(messageOf(id, chat));
       relay.offer(accepted.chat);
       return accepted;
     },

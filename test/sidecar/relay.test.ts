@@ -5,12 +5,13 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest";
-import type { Clock } from "../../sidecar/src/clock.ts";
+import { type Clock, systemClock } from "../../sidecar/src/clock.ts";
 import { type HotBags, startHotBags } from "../hotbags/index.ts";
 import { until } from "../until.ts";
-import { ANNA, type RealRelay, type RealRelayOptions, startRelay, TOKEN } from "./real-relay.ts";
+import { BEARER_TOKEN } from "./built-sidecar.ts";
+import { ANNA, BEN } from "./message.ts";
+import { type RealRelay, type RealRelayOptions, startRelay } from "./real-relay.ts";
 
-const BEN = "+15550001002";
 const CARA = "+15550001003";
 
 let dir: string;
@@ -19,7 +20,7 @@ let running: RealRelay;
 
 beforeEach(async () => {
   dir = mkdtempSync(join(tmpdir(), "hotbags-relay-"));
-  hotbags = await startHotBags({ token: TOKEN });
+  hotbags = await startHotBags({ token: BEARER_TOKEN });
   running = startRelay({ dir, url: hotbags.url });
 });
 afterEach(async () => {
@@ -189,7 +190,7 @@ describe("a backend that is down", () => {
     const chats = Array.from({ length: 20 }, (_, n) => `+1555000200${String(n).padStart(2, "0")}`);
     for (const n of [1, 2, 3]) await Promise.all(chats.map((chat) => takeIn(`${chat}-${n}`, chat)));
     await until("the breaker is open", () => running.relay.status.breakerOpen);
-    const probes = () => running.lines.filter(({ msg }) => String(msg).endsWith("; held")).length;
+    const probes = () => running.lines.filter(({ msg }) => String(msg).endsWith("; still waiting")).length;
     await until("more probes than any message has time for", () => probes() > 20);
     expect(counts()).toMatchObject({ pending: 60, dead: 0 });
     await hotbags.start();
@@ -202,7 +203,7 @@ describe("a backend that is down", () => {
     expect(running.relay.status.breakerOpen).toBe(false);
   });
 
-  it("holds everything for as long as it asks for with Retry-After", async () => {
+  it("has everything wait for as long as it asks for with Retry-After", async () => {
     hotbags.next({ status: 429, retryAfter: 1 }, { status: 429, retryAfter: 1 });
     await takeIn("A");
     await takeIn("B", BEN);
@@ -252,12 +253,12 @@ describe("a backend that is down", () => {
 
 describe("a clock that jumps between two runs", () => {
   const DAY_MS = 24 * 3_600_000;
-  const shifted = (byMs: number): Clock => ({ now: () => Date.now() + byMs, uptimeMs: () => performance.now() });
+  const shifted = (byMs: number): Clock => ({ ...systemClock, now: () => Date.now() + byMs });
 
   it.each([
     ["back", -DAY_MS],
     ["forward", DAY_MS],
-  ])("%s by a day neither holds a message back nor ages it", async (_where, byMs) => {
+  ])("%s by a day neither delays a message nor ages it", async (_where, byMs) => {
     hotbags.faultFor(() => true, { status: 422 }, 3);
     await restart({ options: { backoff: { baseMs: 3_600_000, maxMs: 3_600_000 } } });
     const { seq } = await takeIn("A");
@@ -276,5 +277,5 @@ it("writes no text, token or whole number into its log", async () => {
   await settled(1);
   const written = JSON.stringify(running.lines);
   expect(running.lines.length).toBeGreaterThan(2);
-  for (const secret of ["secret", TOKEN, ANNA, "welcome"]) expect(written).not.toContain(secret);
+  for (const secret of ["secret", BEARER_TOKEN, ANNA, "welcome"]) expect(written).not.toContain(secret);
 });

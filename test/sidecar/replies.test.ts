@@ -5,17 +5,17 @@ import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Gateway, openGateway } from "../../sidecar/src/gateway/index.ts";
 import { openLog } from "../../sidecar/src/log.ts";
+import { DEFAULT_BRAKE } from "../../sidecar/src/replies/brake.ts";
 import { Replies } from "../../sidecar/src/replies/replies.ts";
 import { openStore, type Store } from "../../sidecar/src/store/index.ts";
 import { type Answer, CONNECTED, GATEWAY_TOKEN, ScriptedGateway, type Sent } from "../gateway/scripted-gateway.ts";
 import { SimulatedClock } from "../simulated-clock.ts";
 import { until } from "../until.ts";
+import { ANNA, BEN, messageOf } from "./message.ts";
 
 // What waits on the way to WhatsApp, for what, and how long: the real store and the real link to a gateway that
 // answers as the test says, by a clock that the test moves.
 
-const ANNA = "+15550001001";
-const BEN = "+15550001002";
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
@@ -50,9 +50,15 @@ async function start(pace = { chatIntervalMs: 0, perMinute: 0 }, prepare = async
     log,
     timing: { pollMs: 5, reconnectMinMs: 5, reconnectMaxMs: 20 },
     // What the gateway says is fresh by a clock of its own, or it would be stale at each step of ours.
-    clock: { now: clock.now, uptimeMs: () => performance.now() },
+    clock: { now: clock.now, bootMs: clock.bootMs, uptimeMs: () => performance.now() },
   });
-  const replies = new Replies({ store, gateway, clock, timers: clock, log, pace, random: () => 0.5 });
+  const others = {
+    brake: DEFAULT_BRAKE,
+    onRunaway: () => {},
+    formerNumbers: new Set<string>(),
+    onNumberChange: () => {},
+  };
+  const replies = new Replies({ store, gateway, clock, timers: clock, log, pace, ...others, random: () => 0.5 });
   await replies.start();
   await connected(gateway);
   return { store, gateway, replies, lines };
@@ -93,16 +99,7 @@ let ids = 0;
 /** Hot Bags answers a message of the chat with these texts. Resolves with the ids of the commands. */
 async function answered(store: Store, chatId: string, texts: string[]) {
   const id = `m${++ids}`;
-  const { seq, chat } = await store.messages.accept({
-    account_id: "default",
-    message_id: id,
-    chat_id: chatId,
-    from: ANNA,
-    text: "hello",
-    media: [],
-    timestamp: "2026-03-01T12:00:00.000Z",
-    raw: {},
-  });
+  const { seq, chat } = await store.messages.accept(messageOf(id, chatId));
   const commands = texts.map((text, n) => ({
     commandId: `${id}-${n}`,
     type: "send_text",
@@ -249,7 +246,7 @@ describe("a reply that the gateway does not take", () => {
     expect(peer.sends.length).toBeGreaterThan(before + 1);
   }, 60_000);
 
-  it("holds no other chat", async () => {
+  it("blocks no other chat", async () => {
     peer.send = (sent) => (sent.to === ANNA ? BUSY : ok(sent));
     await reply(ANNA, "one");
     await until("it was tried", () => peer.sends.length === 1 && counts().commands_pending === 1);
@@ -293,6 +290,22 @@ describe("a reply that the gateway does not take", () => {
     peer.send = () => refusal("INVALID_REQUEST", "unsupported channel: whatsapp");
     await reply(ANNA, "two");
     await until("another alarm", () => alarms() === 2);
+  });
+});
+
+describe("the brake", () => {
+  it("counts what the run before has sent, and not what a clock that was set back takes for the future", async () => {
+    const replies = Array.from({ length: DEFAULT_BRAKE.perMinute }, (_, n) => `reply ${n}`);
+    await reply(ANNA, ...replies);
+    await until("all are sent", () => counts().commands_sent === replies.length);
+    await restart();
+    const [held] = await reply(ANNA, "one more");
+    await looks();
+    expect(keysTo(ANNA)).not.toContain(held);
+    await stop();
+    clock.jump(-20 * 3_600_000);
+    running = await start();
+    await until("it is sent", () => keysTo(ANNA).includes(held ?? ""));
   });
 });
 
@@ -356,6 +369,17 @@ describe("a doubt", () => {
     // That one is asked for first: if it did not get through the first time, it is sent now, before what follows.
     await until("the chat with the doubt goes on", () => sent(ANNA, 2));
     expect(keysTo(ANNA)[0]).not.toBe(keysTo(ANNA)[1]);
+  });
+
+  it("is not asked for again when the gateway has forgotten it, though the clock was set back meanwhile", async () => {
+    peer.history = () => [];
+    await restart(undefined, async (store) => {
+      await doubtful(store, ANNA, "boot-1");
+      clock.advance(400_000);
+      clock.jump(-200_000);
+    });
+    await until("the operator is told", () => alarms("in doubt") === 1);
+    expect([peer.sends, counts().commands_in_doubt]).toEqual([[], 1]);
   });
 
   it("that could still be sent by asking again comes before what follows in its chat", async () => {

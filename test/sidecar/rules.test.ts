@@ -2,18 +2,20 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as after } from "node:timers/promises";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { INBOUND_PATH } from "../../shared/src/index.ts";
 import { RULES } from "../../sidecar/src/relay/rules.ts";
 import { freePort } from "../hotbags/port.ts";
-import { type LogLine, SidecarProcess } from "../shop/sidecar-process.ts";
+import type { LogLine } from "../shop/sidecar-process.ts";
 import { until } from "../until.ts";
-import { openLink, type PluginLink } from "./plugin-link.ts";
+import { BuiltSidecar } from "./built-sidecar.ts";
+import { messageOf } from "./message.ts";
 import { answer, type Bytes, RawBackend, TAKEN } from "./raw-backend.ts";
+import type { ScriptedPlugin } from "./scripted-plugin.ts";
 
 // What operators of such bridges have met, byte for byte, on the real sidecar: whose fault it takes each answer for.
 
-const BRIDGE_TOKEN = "bridge-token-of-the-rules-test";
+const BEARER = "bearer-of-the-rules-test";
 const JSON_TYPE = "Content-Type: application/json";
 const VERCEL = "Server: Vercel";
 
@@ -100,52 +102,40 @@ interface Health {
   messages: { pending: number; delivered: number; detached: number; dead: number };
 }
 
-let dir: string;
-let port: number;
 let backend: RawBackend;
-let environment: Record<string, string>;
-let sidecar: SidecarProcess | undefined;
-let plugin: PluginLink | undefined;
+let sidecar: BuiltSidecar | undefined;
+let plugin: ScriptedPlugin | undefined;
 
 beforeEach(async () => {
-  dir = mkdtempSync(join(tmpdir(), "hotbags-rules-"));
-  port = await freePort();
   backend = await new RawBackend().start();
-  environment = {
-    HOTBAGS_BASE_URL: backend.url,
-    HOTBAGS_BEARER_TOKEN: "bearer-of-the-rules-test",
-    HOTBAGS_TIMEOUT: "2",
-    OPENCLAW_GATEWAY_URL: `ws://127.0.0.1:${await freePort()}`,
-    OPENCLAW_GATEWAY_TOKEN: "gateway",
-    BRIDGE_LISTEN: `127.0.0.1:${port}`,
-    BRIDGE_TOKEN,
-    BRIDGE_STATE_DIR: dir,
-  };
 });
 afterEach(async () => {
   plugin?.socket.terminate();
   plugin = undefined;
-  await sidecar?.kill();
+  await sidecar?.process.kill();
+  await sidecar?.close();
   sidecar = undefined;
   await backend.stop();
-  rmSync(dir, { recursive: true });
 });
 
-async function start(changes: Record<string, string> = {}) {
-  sidecar = new SidecarProcess({ ...environment, ...changes });
-  await sidecar.start();
-  plugin = await openLink(port, BRIDGE_TOKEN);
+async function start(env: Record<string, string> = {}) {
+  const ours = { HOTBAGS_BASE_URL: backend.url, HOTBAGS_BEARER_TOKEN: BEARER, HOTBAGS_TIMEOUT: "2" };
+  sidecar = await BuiltSidecar.start({ env: { ...ours, ...env } });
+  plugin = await sidecar.connect();
 }
 
 const chat = (n: number) => `+1555000${String(1_000 + n)}`;
-const health = async () => (await (await fetch(`http://127.0.0.1:${port}/health`)).json()) as Health;
+async function health(): Promise<Health> {
+  if (!sidecar) throw new Error("there is no sidecar");
+  return (await sidecar.health<Health>()).body;
+}
 const lines = () => sidecar?.lines ?? [];
 const alarms = () => lines().filter(({ alarm }) => alarm === true);
 const alarmAbout = (matches: (line: LogLine) => boolean) =>
   until("the alarm is in the log", () => lines().find((line) => line["alarm"] === true && matches(line)));
 
 async function handIn(id: string, to: string) {
-  expect(await plugin?.handIn(id, to)).toMatchObject({ type: "ack" });
+  expect(await plugin?.handIn(messageOf(id, to, { text: textOf(id) }))).toMatchObject({ type: "ack" });
 }
 
 const textOf = (id: string) => `text of ${id}`;
@@ -191,7 +181,7 @@ describe("what one message gets while others pass", () => {
     // So many that fail by themselves may meet: what is said of all is true then, and of no alarm more than once.
     for (const { alert, msg } of alarms().filter(({ message_id }) => message_id === undefined))
       expect([alert, msg]).toEqual(["hot_bags", expect.stringMatching(/and [2-9]\d* different messages have failed/)]);
-    expect(JSON.stringify(lines())).not.toContain("bearer-of-the-rules-test");
+    expect(JSON.stringify(lines())).not.toContain(BEARER);
   }, 150_000);
 });
 
@@ -291,7 +281,9 @@ describe("a redirect", () => {
 });
 
 it("a login before Hot Bags is passed by a header from a file, which nobody sees", async () => {
-  const file = join(dir, "headers");
+  const folder = mkdtempSync(join(tmpdir(), "hotbags-headers-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, "headers");
   writeFileSync(file, "# Vercel\nx-vercel-protection-bypass: the-secret-of-the-file\n", { mode: 0o600 });
   const login = answer("401 Unauthorized", ["Set-Cookie: _vercel_sso_nonce=x"]);
   backend.answerTo = (_text, { headers }) =>
@@ -346,11 +338,8 @@ it("while few have failed, somebody who was not heard yet does not wait for a pr
 
 it("NUL and half a pair of surrogates never reach a backend, which would fail with them for ever", async () => {
   await start();
-  const message = {
-    ...{ account_id: "default", message_id: "A", chat_id: chat(1), from: chat(1), text: "a\0b \ud83d", media: [] },
-    ...{ timestamp: "2026-03-01T12:00:00.000Z", raw: { SenderName: "An\0na" } },
-  };
-  expect(await plugin?.ask({ type: "message", ref: 1, message })).toMatchObject({ type: "ack" });
+  const message = messageOf("A", chat(1), { text: "a\0b \ud83d", raw: { SenderName: "An\0na" } });
+  expect(await plugin?.handIn(message)).toMatchObject({ type: "ack" });
   await until("it is taken", async () => (await health()).messages.delivered === 1);
   const { body } = backend.posts[0] ?? { body: "" };
   expect(body).not.toMatch(/\\u0000|\\ud[89a-f]/);

@@ -3,20 +3,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { openLog } from "../../sidecar/src/log.ts";
-import { HotBags as HotBagsClient } from "../../sidecar/src/relay/hotbags.ts";
-import { Relay, type RelayOptions, relayOptions } from "../../sidecar/src/relay/relay.ts";
-import { openStore, type Store } from "../../sidecar/src/store/index.ts";
+import { type RelayOptions, relayOptions } from "../../sidecar/src/relay/relay.ts";
 import { type HotBags, type Message, startHotBags } from "../hotbags/index.ts";
 import { SimulatedClock } from "../simulated-clock.ts";
 import { until } from "../until.ts";
-import { PLAIN } from "./real-relay.ts";
+import { BEARER_TOKEN } from "./built-sidecar.ts";
+import { ANNA, BEN, messageOf } from "./message.ts";
+import { RELAY_DEFAULTS, type RealRelay, startRelay } from "./real-relay.ts";
 
 // What waits on the way to Hot Bags, for what, and how long: as in production, by a clock that the test moves.
 
-const TOKEN = "bearer-of-the-test";
-const ANNA = "+15550001001";
-const BEN = "+15550001002";
 const CARA = "+15550001003";
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60_000;
@@ -26,72 +22,45 @@ const ALWAYS = Number.POSITIVE_INFINITY;
 let dir: string;
 let clock: SimulatedClock;
 let hotbags: HotBags;
-let client: HotBagsClient;
-let store: Store;
-let relay: Relay;
+let running: RealRelay;
 /** What jitter makes of the next waits, as a part of their bound; in the end the last one, for ever. */
 let jitter: number[];
 
 beforeEach(async () => {
   dir = mkdtempSync(join(tmpdir(), "hotbags-waits-"));
   clock = new SimulatedClock();
-  hotbags = await startHotBags({ token: TOKEN });
-  client = new HotBagsClient({
-    baseUrl: new URL(hotbags.url),
-    bearerToken: TOKEN,
-    hmacSecret: null,
-    timeoutMs: 60_000,
-    ...PLAIN,
-  });
-  store = openStore(dir, clock);
+  hotbags = await startHotBags({ token: BEARER_TOKEN });
   jitter = [0.5];
-  relay = start();
+  running = start();
 });
 afterEach(async () => {
-  await client.close();
-  await relay.stop();
-  store.close();
+  // What hangs ends here.
+  await running.client.close();
+  await running.stop();
   await hotbags.close();
   rmSync(dir, { recursive: true });
 });
 
 function start(options: Partial<RelayOptions> = {}) {
   const random = () => (jitter.length > 1 ? jitter.shift() : jitter[0]) ?? 0;
-  const log = openLog("silent");
-  const parts = { store, hotbags: client, clock, timers: clock, log, random, onCommands: () => {}, alarm: () => {} };
-  const started = new Relay(parts, { ...relayOptions(24 * HOUR_MS), ...options });
-  started.start();
-  return started;
-}
-
-const accept = (id: string, chat: string) =>
-  store.messages.accept({
-    account_id: "default",
-    message_id: id,
-    chat_id: chat,
-    from: ANNA,
-    text: id,
-    media: [],
-    timestamp: "2026-03-01T12:00:00.000Z",
-    raw: {},
+  return startRelay({
+    ...{ dir, url: hotbags.url, clock, timers: clock, random },
+    options: { ...RELAY_DEFAULTS, ...options },
   });
-
-async function takeIn(id: string, chat = ANNA) {
-  const accepted = await accept(id, chat);
-  relay.offer(accepted.chat);
-  return accepted;
 }
+
+const takeIn: RealRelay["takeIn"] = (...args) => running.takeIn(...args);
+const idle = () => until("nothing is under way", () => running.relay.status.underWay === 0);
 
 /** Takes one in that was found at fault before, after so many attempts. */
 async function takeInDetached(id: string, chat = ANNA, attempts = 0) {
-  const { seq } = await accept(id, chat);
+  const { messages } = running.store;
+  const { seq } = await messages.accept(messageOf(id, chat));
   const attempt = { error: "no", status: 422, nextAttemptAt: clock.now(), waitMs: 0, detach: true };
-  for (let n = 0; n < attempts; n++) await store.messages.failed(seq, attempt);
-  await store.messages.stepAside(seq, "no");
-  relay.start();
+  for (let n = 0; n < attempts; n++) await messages.failed(seq, attempt);
+  await messages.stepAside(seq, "no");
+  running.relay.start();
 }
-
-const idle = () => until("nothing is under way", () => relay.status.underWay === 0);
 
 /** Takes one in and waits for the outcome of all that this sets going. */
 async function settle(id: string, chat = ANNA) {
@@ -167,10 +136,10 @@ describe("a failing head", () => {
     const before = attemptsFor("bad");
     hotbags.next({ status: 503 }, { status: 503 });
     await settle("asks", BEN);
-    expect(relay.status.breakerOpen).toBe(true);
+    expect(running.relay.status.breakerOpen).toBe(true);
     await until("Hot Bags is well again", async () => {
       await pass(100);
-      return !relay.status.breakerOpen;
+      return !running.relay.status.breakerOpen;
     });
     expect(attemptsFor("asks")).toBe(3);
     for (let n = 0; n < 10; n++) await settle(`behind-${n}`);
@@ -183,8 +152,8 @@ describe("a failing head", () => {
 describe("the time of a message", () => {
   /** Takes in a lone message that always fails, and lets time pass until it is given up. Returns when each attempt was. */
   async function liveAndDie(chance: number, hours: number) {
-    await relay.stop();
-    relay = start(relayOptions(hours * HOUR_MS));
+    await running.stop();
+    running = start(relayOptions(hours * HOUR_MS));
     jitter = [chance];
     hotbags.faultFor(is("bad"), { status: 500 }, ALWAYS);
     const times: number[] = [];
@@ -216,12 +185,12 @@ it("Hot Bags is found to be well again soon, however long it was away, and that 
   jitter = [0.999];
   await hotbags.stop();
   await settle("waits");
-  expect(relay.status.breakerOpen).toBe(true);
+  expect(running.relay.status.breakerOpen).toBe(true);
   await pass(30 * HOUR_MS);
   expect(row("waits")).toMatchObject({ attempts: 0, retrying_ms: 0, state: "pending" });
   await hotbags.start();
   await pass(MINUTE_MS);
-  expect(relay.status.breakerOpen).toBe(false);
+  expect(running.relay.status.breakerOpen).toBe(false);
   expect(row("waits")["state"]).toBe("delivered");
 }, 60_000);
 
@@ -297,9 +266,9 @@ describe("detached messages", () => {
     for (const id of ["asks", "asks too"]) hotbags.faultFor(is(id), { status: 429, retryAfter: 1 });
     await settle("asks", BEN);
     await settle("asks too", CARA);
-    expect(relay.status.breakerOpen).toBe(true);
+    expect(running.relay.status.breakerOpen).toBe(true);
     await pass(2 * SECOND_MS);
-    expect(relay.status.breakerOpen).toBe(false);
+    expect(running.relay.status.breakerOpen).toBe(false);
     await settle("younger", CARA);
     expect(attemptsFor("bad")).toBe(before);
     await pass(256 * SECOND_MS);

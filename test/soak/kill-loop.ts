@@ -1,6 +1,6 @@
 import type { Fault } from "../hotbags/index.ts";
 import { writtenDown } from "../openclaw/ingress.ts";
-import { CUSTOMERS, type Shop } from "../shop/shop.ts";
+import type { Shop } from "../shop/shop.ts";
 import { until } from "../until.ts";
 import type { Contact, Sent } from "../whatsapp/index.ts";
 import { count, type Death, type Ledger } from "./ledger.ts";
@@ -59,7 +59,7 @@ export async function killLoop(shop: Shop, options: KillLoopOptions): Promise<Le
   ]);
   const random = seeded(options.seed);
   const seedOf = () => random.between(0, 2 ** 31);
-  const contacts = CUSTOMERS.slice(0, options.customers).map((number) => shop.whatsapp.contact(number));
+  const contacts = Array.from({ length: options.customers }, () => shop.newCustomer());
   // One word with each first: a burst from a contact that Baileys has never seen is reordered before it gets to OpenClaw.
   for (const contact of contacts) {
     sent.push(await contact.says("hello"));

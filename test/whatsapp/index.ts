@@ -11,6 +11,7 @@
  *     await whatsapp.close();
  */
 export type { Contact, ContactOptions, PostOptions, SayOptions } from "./contact.ts";
+export { album, beforeHd, inAlbum, inHd } from "./content/associated.ts";
 export { type AudioOptions, audio } from "./content/audio.ts";
 export { type Card, contactCard } from "./content/contact-card.ts";
 export type { Content, Context, Quotable } from "./content/content.ts";
@@ -27,6 +28,7 @@ export { video } from "./content/video.ts";
 export { videoNote } from "./content/video-note.ts";
 export { type ViewOnceForm, viewOnce, withheld } from "./content/view-once.ts";
 export { type VoiceOptions, voice } from "./content/voice.ts";
+export { type Wrapper, wrapped } from "./content/wrapped.ts";
 export type {
   BotMessage,
   Receipt,

@@ -249,9 +249,9 @@ describe("a linked bot", { timeout: TIMEOUT_MS }, () => {
     ]);
   });
 
-  test("isn't heard while its sends are held", async () => {
+  test("isn't heard while its sends are paused", async () => {
     const anna = whatsapp.contact("+15550101");
-    const release = whatsapp.holdSends();
+    const release = whatsapp.pauseSends();
     onTestFinished(release);
     await bot.send("+15550101", "wait");
     await (await anna.says("meanwhile")).received();

@@ -58,7 +58,7 @@ export class WhatsApp {
   readonly #reporter: Reporter;
   readonly #server: WhatsAppServer;
   readonly #accountOptions: AccountOptions;
-  #heldSends: PromiseWithResolvers<void> | undefined;
+  #pausedSends: PromiseWithResolvers<void> | undefined;
 
   constructor({ log = () => {}, delivery = "when listening", renewSessions = true }: WhatsAppOptions) {
     this.#reporter = {
@@ -103,7 +103,7 @@ export class WhatsApp {
     const common = { account, directory: this.#directory, reporter: this.#reporter };
     const decide: OnSend = (message) => this.onSend(message);
     const outgoing = new Outgoing({ ...common, sent: this.sent, undecrypted: this.undecrypted, decide });
-    const gate = async () => this.#heldSends?.promise;
+    const gate = async () => this.#pausedSends?.promise;
     this.#directory.accounts.set(account.id, account);
     this.#clients.set(
       account.id,
@@ -158,9 +158,9 @@ export class WhatsApp {
     this.#server.refusing = refusing;
   }
 
-  /** Holds the bots' messages back from now on, neither read nor acknowledged; returns what lets them through. */
-  holdSends(): () => void {
-    this.#heldSends ??= Promise.withResolvers<void>();
+  /** Keeps the bots' messages back from now on, neither read nor acknowledged; returns what lets them through. */
+  pauseSends(): () => void {
+    this.#pausedSends ??= Promise.withResolvers<void>();
     return () => this.#releaseSends();
   }
 
@@ -190,8 +190,8 @@ export class WhatsApp {
   }
 
   #releaseSends(): void {
-    this.#heldSends?.resolve();
-    this.#heldSends = undefined;
+    this.#pausedSends?.resolve();
+    this.#pausedSends = undefined;
   }
 
   #client(accountId?: string): Client {

@@ -1,4 +1,4 @@
-import { MAX_MEDIA_ITEMS, mediaItem } from "@hotbags/shared";
+import { MAX_MEDIA_ITEMS, mediaItem, OMITTED } from "@hotbags/shared";
 import { expect, test } from "vitest";
 import { describeAttachments } from "./attachments.ts";
 
@@ -33,4 +33,9 @@ test("whatever stands in the list becomes an item that the wire takes, and sourc
   expect(describeAttachments([{ kind: "image" }]).sources).toBeUndefined();
   expect(describeAttachments("none")).toEqual({ media: [], sources: undefined });
   expect(describeAttachments(Array.from({ length: 100 }, () => ({ path }))).media).toHaveLength(MAX_MEDIA_ITEMS);
+});
+
+test("what OpenClaw knows only the kind of has no MIME type", () => {
+  const [item] = describeAttachments([{ kind: "sticker", contentType: "sticker" }]).media;
+  expect(item).toMatchObject({ type: "sticker", mime_type: null, omitted: OMITTED.unreadable });
 });

@@ -35,9 +35,11 @@ export function describeAttachments(facts: unknown): Described {
 }
 
 function describe(fact: AttachmentFact, source: string | null): MediaItem {
-  const mime = shortText(fact.contentType, 256);
+  const contentType = shortText(fact.contentType, 256);
+  // OpenClaw names the kind of what it has no MIME type for, such as an animated sticker: "sticker".
+  const mime = contentType?.includes("/") ? contentType : null;
   return {
-    type: typeOf(fact.kind, mime),
+    type: typeOf(fact.kind, contentType),
     mime_type: mime,
     file_name: shortText(fact.fileName, 1024) ?? savedAs(source),
     size_bytes: null,

@@ -4,7 +4,7 @@ import { normalizeAddress } from "./address.ts";
 import { describeAttachments } from "./attachments.ts";
 import { boundedCopy, TOO_MUCH } from "./bounded.ts";
 import { rawOf } from "./raw.ts";
-import { type DispatchContext, isQuotedMedia, textOf } from "./words.ts";
+import { type DispatchContext, isQuotedMedia, textOf } from "./text.ts";
 
 /**
  * What a hook saw, ready for the outbox: a message, or what could not be made into one and must not be lost either.
@@ -105,7 +105,8 @@ export function assemble(facts: Facts, nowMs: number): Captured {
     ok: false,
     account,
     chat,
-    // Without an id of its own the content is the id, so that a second dispatch of the same message parks nothing new.
+    // Without an id of its own the content is the id, so that a second dispatch of the same message makes no second
+    // dead letter.
     messageId:
       typeof facts.messageId === "string" && facts.messageId !== "" ? facts.messageId.slice(0, 256) : digest(evidence),
     reason: describeIssues(parsed.error),

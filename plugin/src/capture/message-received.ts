@@ -1,5 +1,5 @@
 import { assemble, type Captured, type Facts } from "./capture.ts";
-import { receivedTextOf } from "./words.ts";
+import { receivedTextOf } from "./text.ts";
 
 /** OpenClaw's `message_received` event and its context, as far as they are used here. */
 export type ReceivedEvent = {
@@ -38,12 +38,12 @@ function factsOf(event: ReceivedEvent, context: ReceivedContext): Facts {
     text: receivedTextOf(event),
     media: event.media,
     timestampMs: event.timestamp,
-    context: inDispatchWords(event, { account: context.accountId, chat, messageId }),
+    context: asDispatchContext(event, { account: context.accountId, chat, messageId }),
   };
 }
 
 /** The event under the names of `reply_dispatch`, so that `raw` has one vocabulary whichever hook saw the message. */
-function inDispatchWords(
+function asDispatchContext(
   { timestamp, media, location, metadata = {} }: ReceivedEvent,
   { account, chat, messageId }: { account: unknown; chat: unknown; messageId: unknown },
 ): object {

@@ -1,7 +1,7 @@
 import { MAX_FILE_BYTES } from "@hotbags/shared";
 import { expect, test } from "vitest";
 import manifest from "../../openclaw.plugin.json" with { type: "json" };
-import { maxFileBytes, parseConfig } from "./config.ts";
+import { lowDiskBytes, maxFileBytes, parseConfig } from "./config.ts";
 
 const token = "s3cret";
 
@@ -58,6 +58,14 @@ test("maxFileBytes is 32 MiB unless it is set, and at most what the sidecar take
   expect(maxFileBytes("nonsense")).toBe(33_554_432);
 });
 
+test("lowDiskBytes is 1 GiB unless it is set, and refused by name where it is no number of bytes", () => {
+  expect(lowDiskBytes({ token })).toBe(1024 ** 3);
+  expect(lowDiskBytes({ lowDiskBytes: 0, sidecarUrl: "broken" })).toBe(0);
+  expect(lowDiskBytes({ lowDiskBytes: "10MB" })).toBe(1024 ** 3);
+  const reason = expect.stringContaining("config.lowDiskBytes must be a whole number of bytes");
+  expect(parseConfig({ token, lowDiskBytes: "10MB" })).toMatchObject({ ok: false, reason });
+});
+
 test.each([["10MB"], [1.5], [-1], [MAX_FILE_BYTES + 1], [null]])("maxFileBytes %j is refused by name", (bad) => {
   const parsed = parseConfig({ token, maxFileBytes: bad });
   expect(parsed).toMatchObject({ ok: false, reason: expect.stringContaining("config.maxFileBytes must be") });
@@ -66,14 +74,16 @@ test.each([["10MB"], [1.5], [-1], [MAX_FILE_BYTES + 1], [null]])("maxFileBytes %
 
 test("the schema that OpenClaw checks has the same settings and defaults", () => {
   const { properties } = manifest.configSchema;
-  expect(Object.keys(properties).toSorted()).toEqual(["maxFileBytes", "sidecarUrl", "token"]);
+  expect(Object.keys(properties).toSorted()).toEqual(["lowDiskBytes", "maxFileBytes", "sidecarUrl", "token"]);
   expect(properties.maxFileBytes).toMatchObject({ default: maxFileBytes({}) });
+  expect(properties.lowDiskBytes).toMatchObject({ default: lowDiskBytes({}) });
 });
 
 test("an unknown setting is named", () => {
   expect(parseConfig({ token, sidecarURL: "x" })).toMatchObject({
     ok: false,
-    reason: "plugins.entries.hotbags.config.sidecarURL is no setting: there are sidecarUrl, token and maxFileBytes",
+    reason:
+      "plugins.entries.hotbags.config.sidecarURL is no setting: there are sidecarUrl, token, maxFileBytes and lowDiskBytes",
   });
   expect(parseConfig(undefined)).toMatchObject({ ok: false, reason: expect.stringContaining("token is missing") });
 });

@@ -1,4 +1,4 @@
-import { MAX_FILE_BYTES } from "@hotbags/shared";
+import { DEFAULT_LOW_DISK_BYTES, isLoopback, MAX_FILE_BYTES } from "@hotbags/shared";
 import * as z from "zod";
 
 /** Where the sidecar listens unless the operator says otherwise (its `BRIDGE_LISTEN`). */
@@ -11,8 +11,6 @@ const DEFAULT_MAX_FILE_BYTES = 32 * 1024 * 1024;
 export type LinkConfig = { url: string; token: string };
 
 export type ParsedConfig = { ok: true; config: LinkConfig } | { ok: false; reason: string };
-
-const LOOPBACK = /^(127\.\d{1,3}\.\d{1,3}\.\d{1,3}|localhost|\[::1\])$/;
 
 const sidecarUrl = z
   .string("must be text")
@@ -41,8 +39,13 @@ const fileLimit = z
   .max(MAX_FILE_BYTES, `must be at most ${MAX_FILE_BYTES} bytes: the sidecar takes no larger file`)
   .default(DEFAULT_MAX_FILE_BYTES);
 
+const lowDisk = z
+  .int("must be a whole number of bytes, 0 or more")
+  .min(0, "must be 0 (never) or more bytes")
+  .default(DEFAULT_LOW_DISK_BYTES);
+
 const pluginConfig = z.strictObject(
-  { sidecarUrl, token, maxFileBytes: fileLimit },
+  { sidecarUrl, token, maxFileBytes: fileLimit, lowDiskBytes: lowDisk },
   "must be an object with sidecarUrl and token",
 );
 
@@ -55,7 +58,9 @@ export function parseConfig(value: unknown): ParsedConfig {
   if (parsed.success) return { ok: true, config: { url: parsed.data.sidecarUrl, token: parsed.data.token } };
   const problems = parsed.error.issues.flatMap((issue) => {
     if (issue.code !== "unrecognized_keys") return `${fieldAt(issue.path)} ${issue.message}`;
-    return issue.keys.map((key) => `${fieldAt([key])} is no setting: there are sidecarUrl, token and maxFileBytes`);
+    return issue.keys.map(
+      (key) => `${fieldAt([key])} is no setting: there are sidecarUrl, token, maxFileBytes and lowDiskBytes`,
+    );
   });
   return { ok: false, reason: problems.join("; ") };
 }
@@ -69,6 +74,12 @@ export function maxFileBytes(value: unknown): number {
   return parsed.success ? parsed.data.maxFileBytes : DEFAULT_MAX_FILE_BYTES;
 }
 
+/** Below how many free bytes the disk is said to fill up; in the same way. */
+export function lowDiskBytes(value: unknown): number {
+  const parsed = z.looseObject({ lowDiskBytes: lowDisk.catch(DEFAULT_LOW_DISK_BYTES) }).safeParse(value ?? {});
+  return parsed.success ? parsed.data.lowDiskBytes : DEFAULT_LOW_DISK_BYTES;
+}
+
 function fieldAt(path: readonly PropertyKey[]): string {
   return ["plugins.entries.hotbags.config", ...path].map(String).join(".");
 }
@@ -78,5 +89,5 @@ function dialable(text: string): string | undefined {
     return /^unix:\/[^:?#]+$/.test(text) ? `ws+unix:${text.slice("unix:".length)}:/` : undefined;
   const url = URL.parse(text);
   if (url === null || url.protocol !== "ws:" || url.username !== "" || url.password !== "") return undefined;
-  return LOOPBACK.test(url.hostname) ? url.href : undefined;
+  return isLoopback(url.hostname) ? url.href : undefined;
 }

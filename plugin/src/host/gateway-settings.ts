@@ -2,7 +2,7 @@ type Config = Readonly<Record<string, unknown>>;
 
 /**
  * What is wrong in OpenClaw's configuration for a gateway that serves Hot Bags: one sentence each, with the line to
- * write. The plugin works on without them, but then OpenClaw may speak to customers, or messages may be joined, held up
+ * write. The plugin works on without them, but then OpenClaw may speak to customers, or messages may be joined, delayed
  * or missed.
  */
 export function missingSettings(config: Config): string[] {

@@ -25,35 +25,3 @@ export function line(about: About, whatHappened: string): string {
 function printable(id: string): string {
   return id.replace(/[^\x21-\x7e]/g, "?").slice(0, 128);
 }
-
-/** What an exception says, without its stack, in one line of at most 300 characters. */
-export function reasonOf(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
-  return text.replace(/\s+/g, " ").slice(0, 300);
-}
-
-/**
- * Says the same complaint at most once per `everyMs`: a trouble that lasts for hours must stay visible without filling
- * the disk. The first time is at once.
- */
-export class Complaint {
-  readonly #everyMs: number;
-  #saidAt = Number.NEGATIVE_INFINITY;
-
-  constructor(everyMs = 60_000) {
-    this.#everyMs = everyMs;
-  }
-
-  say(write: () => void, nowMs = performance.now()): void {
-    if (nowMs - this.#saidAt < this.#everyMs) return;
-    this.#saidAt = nowMs;
-    write();
-  }
-
-  /** The trouble is over: the next one is said at once. True if there was something to take back. */
-  over(): boolean {
-    const said = this.#saidAt !== Number.NEGATIVE_INFINITY;
-    this.#saidAt = Number.NEGATIVE_INFINITY;
-    return said;
-  }
-}

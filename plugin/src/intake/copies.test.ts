@@ -11,6 +11,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { type InboundMessage, inboundMessage, OMITTED } from "@hotbags/shared";
 import { expect, onTestFinished, test } from "vitest";
 import { type Captured, captureDispatched } from "../capture/capture.ts";
@@ -24,7 +25,7 @@ import { until } from "../testing/until.ts";
 import { INTAKE_LIMITS, Intake, type IntakeLimits } from "./intake.ts";
 
 const MAX_FILE_BYTES = 1_000_000;
-const LONG: Partial<IntakeLimits> = { heldMs: 60_000, heldConsumedMs: 60_000 };
+const LONG: Partial<IntakeLimits> = { incompleteMs: 60_000, incompleteConsumedMs: 60_000 };
 
 function setUp(limits: Partial<IntakeLimits> = {}, maxMediaBytes = 10_000_000) {
   const stateDir = temporaryFolder();
@@ -78,7 +79,7 @@ test("when store resolves, the message is ready and its bytes are ours, whatever
   expect(messageAt(1).media).toEqual([
     { type: "image", mime_type: "image/jpeg", file_name: "Invoice.pdf", size_bytes: 900_000, sha256 },
   ]);
-  expect(outbox.get(1)).toMatchObject({ held: false, files: 1, sources: undefined });
+  expect(outbox.get(1)).toMatchObject({ incomplete: false, files: 1, sources: undefined });
   expect(readdirSync(media)).toEqual([sha256]);
   expect(readFileSync(join(media, sha256)).equals(bytes)).toBe(true);
   expect(outbox.totals()).toMatchObject({ files: 1, fileBytes: 900_000 });
@@ -108,12 +109,12 @@ test("the same bytes are kept once, and go with the last message that has them",
   expect(outbox.totals()).toMatchObject({ waiting: 0, files: 0, fileBytes: 0 });
 });
 
-test("a parked message keeps its files", async () => {
+test("a dead letter keeps its files", async () => {
   const { intake, outbox, save, media } = setUp();
   const bytes = randomBytes(1_000);
   await intake.store(dispatched("M1", save("a.jpg", bytes)));
   await intake.store(dispatched("M2", save("b.jpg", bytes)));
-  outbox.park(1, "bad_message", "odd", Date.now());
+  outbox.deadLetter(1, "bad_message", "odd", Date.now());
   outbox.remove([2]);
   await outbox.sweep();
   expect(readdirSync(media)).toEqual([sha256Of(bytes)]);
@@ -196,7 +197,7 @@ test("nothing outside OpenClaw's media folder is read, whatever the message says
 test("a message with files has its place in the chat before they are copied", async () => {
   const { intake, outbox, save, ready } = setUp();
   const first = intake.store(dispatched("M1", save("a.jpg", randomBytes(1_000_000))));
-  expect(outbox.get(1)).toMatchObject({ messageId: "M1", held: true });
+  expect(outbox.get(1)).toMatchObject({ messageId: "M1", incomplete: true });
   const second = intake.store(dispatched("M2"));
   expect(ready).toEqual([2]);
   await Promise.all([first, second]);
@@ -208,7 +209,7 @@ test("message_received waits for no copy; the complete capture takes its place a
   const { intake, outbox, save, messageAt, ready } = setUp(LONG);
   const fact = save("a.jpg", randomBytes(1_000));
   await intake.store(received("M1", fact), "unlikely consumed");
-  expect(outbox.get(1)).toMatchObject({ held: true, sources: [fact.path] });
+  expect(outbox.get(1)).toMatchObject({ incomplete: true, sources: [fact.path] });
   await intake.store(dispatched("M1", fact));
   expect(ready).toEqual([1]);
   expect(messageAt(1)).toMatchObject({ media: [{ size_bytes: 1_000 }], raw: { ChatType: "direct" } });
@@ -216,15 +217,29 @@ test("message_received waits for no copy; the complete capture takes its place a
 });
 
 /** Does something while the first file that is to be copied is being copied. */
-function whileCopying(act: () => void): void {
-  const listen = (step: unknown) => {
-    if (step !== "copy:before-write") return;
-    unsubscribe("hotbags:step", listen);
+function whileCopying(act: () => void, at = "copy:before-write"): void {
+  const listen = (failpoint: unknown) => {
+    if (failpoint !== at) return;
+    unsubscribe("hotbags:failpoint", listen);
     act();
   };
-  subscribe("hotbags:step", listen);
-  onTestFinished(() => void unsubscribe("hotbags:step", listen));
+  subscribe("hotbags:failpoint", listen);
+  onTestFinished(() => void unsubscribe("hotbags:failpoint", listen));
 }
+
+test("a hook waits no longer for an outbox that fails behind its message than for one that fails before it", async () => {
+  const { file, intake, outbox, save, messageAt, ready } = setUp({ hookWaitMs: 1, copyMs: 600_000 });
+  const bytes = randomBytes(1_000);
+  const other = new DatabaseSync(file);
+  onTestFinished(() => other.close());
+  whileCopying(() => other.exec("BEGIN IMMEDIATE"), "copied:before-commit");
+  await intake.store(dispatched("M1", save("1.jpg", bytes)));
+  expect(ready).toEqual([]);
+  expect(outbox.incomplete()).toEqual([1]);
+  other.exec("ROLLBACK");
+  await until("ready", () => ready.length === 1);
+  expect(messageAt(1).media).toMatchObject([{ sha256: sha256Of(bytes) }]);
+});
 
 const GROUP = { GroupSubject: "Red bags", WasMentioned: true };
 
@@ -232,7 +247,7 @@ test.each([
   ["the same file", 1],
   ["another one besides", 2],
 ])("the complete capture that comes while message_received's file is copied goes out, with %s", async (_, count) => {
-  const { intake, outbox, save, messageAt, ready, media } = setUp({ heldMs: 1 });
+  const { intake, outbox, save, messageAt, ready, media } = setUp({ incompleteMs: 1 });
   const files = [randomBytes(1_000), randomBytes(2_000)].slice(0, count);
   const facts = files.map((bytes, n) => save(`${n}.jpg`, bytes));
   let completed: Promise<void> | undefined;
@@ -253,7 +268,7 @@ test.each([
 });
 
 test("the complete capture that another instance gets while message_received's file is copied here goes out", async () => {
-  const { create, outbox, save, messageAt, ready } = setUp({ heldMs: 1 });
+  const { create, outbox, save, messageAt, ready } = setUp({ incompleteMs: 1 });
   const bytes = randomBytes(1_000);
   const fact = save("a.jpg", bytes);
   const seen = received("M1", fact);
@@ -264,7 +279,7 @@ test("the complete capture that another instance gets while message_received's f
     const complete = captureDispatched(directContext({ MessageSid: "M1", media: [fact], ...GROUP }), Date.now());
     if (complete !== undefined) completed = other.store(complete);
   });
-  create().adoptHeld();
+  create().adoptIncomplete();
   await until("ready", () => ready.length === 1);
   await completed;
   expect(messageAt(1)).toMatchObject({ raw: GROUP, media: [{ sha256: sha256Of(bytes) }] });
@@ -272,7 +287,7 @@ test("the complete capture that another instance gets while message_received's f
 });
 
 test("what only message_received has seen is copied before it goes", async () => {
-  const { intake, save, messageAt, ready } = setUp({ heldConsumedMs: 1 });
+  const { intake, save, messageAt, ready } = setUp({ incompleteConsumedMs: 1 });
   const bytes = randomBytes(1_000);
   await intake.store(received("M1", save("a.jpg", bytes)), "likely consumed");
   await until("released", () => ready.length === 1);
@@ -287,7 +302,7 @@ test("a message whose copying was broken off is taken over by the next instance,
   const hook = intake.store(dispatched("M1", ...facts));
   await intake.stop();
   await hook;
-  expect(outbox.get(1)?.held).toBe(true);
+  expect(outbox.get(1)?.incomplete).toBe(true);
   const next = create();
   await next.store(dispatched("M1", ...facts));
   expect(ready).toEqual([1]);
@@ -295,11 +310,11 @@ test("a message whose copying was broken off is taken over by the next instance,
   expect(outbox.totals()).toMatchObject({ waiting: 1, files: 20 });
 });
 
-test("held messages of a killed instance get their files", async () => {
-  const { create, outbox, save, messageAt, ready } = setUp({ heldMs: 1 });
+test("incomplete messages of a killed instance get their files", async () => {
+  const { create, outbox, save, messageAt, ready } = setUp({ incompleteMs: 1 });
   const bytes = randomBytes(1_000);
   outbox.put(dispatched("M1", save("a.jpg", bytes)), Date.now());
-  create().adoptHeld();
+  create().adoptIncomplete();
   await until("released", () => ready.length === 1);
   expect(messageAt(1).media[0]).toMatchObject({ sha256: sha256Of(bytes) });
 });
@@ -323,7 +338,7 @@ test("a hook that comes after the stop still has its file copied before it retur
 });
 
 test("while the outbox fails a message with files waits in memory, keeps its order, and is copied when it works again", async () => {
-  const { intake, save, file, ready } = setUp({ ...LONG, holdMs: 60_000 });
+  const { intake, save, file, ready } = setUp({ ...LONG, hookWaitMs: 60_000 });
   const away = `${dirname(file)}-away`;
   renameSync(dirname(file), away);
   writeFileSync(dirname(file), "in the way");
@@ -334,7 +349,7 @@ test("while the outbox fails a message with files waits in memory, keeps its ord
     { inbound: join(dirname(dirname(file)), "media", "inbound"), maxFileBytes: () => MAX_FILE_BYTES },
     memoryLog(),
     (seq) => ready.push(seq),
-    { ...INTAKE_LIMITS, ...LONG, retryMs: 1, holdMs: 60_000 },
+    { ...INTAKE_LIMITS, ...LONG, retryMs: 1, hookWaitMs: 60_000 },
   );
   onTestFinished(() => broken.stop());
   const fact = save("a.jpg", bytes);

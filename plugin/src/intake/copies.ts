@@ -1,8 +1,9 @@
 import { rm } from "node:fs/promises";
 import { setTimeout as after } from "node:timers/promises";
-import { type InboundMessage, type MediaItem, OMITTED, step } from "@hotbags/shared";
+import { failpoint, type InboundMessage, LogThrottle, type MediaItem, OMITTED, reasonOf } from "@hotbags/shared";
 import { guarded } from "../host/guard.ts";
-import { Complaint, type Log, line, reasonOf } from "../host/log.ts";
+import { type Log, line } from "../host/log.ts";
+import { Semaphore } from "../host/semaphore.ts";
 import type { MediaFolder } from "../outbox/media-folder.ts";
 import type { Completed, Outbox, Row } from "../outbox/outbox.ts";
 import { type Copied, copyFile } from "./copy.ts";
@@ -28,16 +29,26 @@ export type CopiesOptions = {
   maxMediaBytes?: number;
 };
 
+/** The files of a message on their way. Neither ever rejects. */
+export type Settling = {
+  /**
+   * Resolves when the message is ready: with its files on disk, or with the reasons why not. Also when it was aborted;
+   * it is still incomplete then.
+   */
+  done: Promise<void>;
+  /** Resolves when it has to be tried again, as while the outbox can't be written: nobody knows how long it takes then. */
+  delayed: Promise<void>;
+};
+
 /**
- * Copies the files of held messages and makes the messages ready. What is to be copied is in the outbox, so that any
- * instance of the plugin can go on where another was stopped or killed.
+ * Copies the files of incomplete messages and makes the messages ready. What is to be copied is in the outbox, so that
+ * any instance of the plugin can go on where another was stopped or killed.
  */
 export class Copies {
   readonly #options: CopiesOptions;
-  readonly #settling = new Map<number, Promise<void>>();
-  readonly #queue: (() => void)[] = [];
-  readonly #trouble = new Complaint();
-  #copying = 0;
+  readonly #settling = new Map<number, Settling>();
+  readonly #semaphore = new Semaphore(MAX_COPIES);
+  readonly #logThrottle = new LogThrottle();
   #reservedBytes = 0;
   #stopping = new AbortController();
   #isStopped = false;
@@ -51,17 +62,16 @@ export class Copies {
     return this.#settling.has(seq);
   }
 
-  /**
-   * Resolves when the message is ready: with its files on disk, or with the reasons why not. Also when it was aborted;
-   * it is still held then. Never rejects.
-   */
-  settle(seq: number): Promise<void> {
+  /** Begins to copy what this incomplete message has, unless that is under way. */
+  settle(seq: number): Settling {
     const known = this.#settling.get(seq);
     if (known !== undefined) return known;
     const { signal } = this.#stopping;
-    const settling: Promise<void> = this.#settle(seq, signal)
+    const delayed = Promise.withResolvers<void>();
+    const done: Promise<void> = this.#settle(seq, signal, delayed.resolve)
       .catch((error) => (signal.aborted ? undefined : this.#failed(error)))
       .finally(() => this.#settling.delete(seq));
+    const settling = { done, delayed: delayed.promise };
     this.#settling.set(seq, settling);
     return settling;
   }
@@ -71,7 +81,7 @@ export class Copies {
     this.#isStopped = true;
     const stopping = this.#stopping;
     this.#stopping = new AbortController();
-    const all = Promise.all(this.#settling.values());
+    const all = Promise.all([...this.#settling.values()].map(({ done }) => done));
     const abort = () => stopping.abort();
     const grace = setTimeout(guarded(abort, abort), graceMs);
     await all;
@@ -79,7 +89,7 @@ export class Copies {
     stopping.abort();
   }
 
-  async #settle(seq: number, signal: AbortSignal): Promise<void> {
+  async #settle(seq: number, signal: AbortSignal, onDelay: () => void): Promise<void> {
     for (let attempt = 1; ; attempt += 1) {
       const found: { row?: Row | undefined; folder?: MediaFolder } = {};
       const isRead = this.#options.withOutbox((outbox) => {
@@ -87,13 +97,14 @@ export class Copies {
         found.folder = outbox.media;
       });
       const { row, folder } = found;
-      if (isRead && !row?.held) return;
+      if (isRead && !row?.incomplete) return;
       const isLast = attempt >= MAX_ATTEMPTS;
       const outcome = row && folder && (await this.#copyAndComplete(row, folder, isLast, signal));
       // A more complete capture came while its files were copied: it has others perhaps.
       if (outcome === "changed") continue;
       if (outcome !== undefined || this.#isStopped) return;
       // The outbox can't be written, and says so itself. Everything is done anew then: the disk may be another one.
+      onDelay();
       await after(this.#options.retryMs, undefined, { signal });
     }
   }
@@ -115,11 +126,11 @@ export class Copies {
       if (!isLast && all.some(({ status }) => status === "rejected")) return undefined;
       const media = message.media.map((item, n) => described(item, copied[n]));
       const done: { outcome?: Completed } = {};
-      step("copied:before-commit");
+      failpoint("copied:before-commit");
       this.#options.withOutbox((outbox) => {
         done.outcome = outbox.complete(row, { ...message, media }, copies);
       });
-      step("copied:after-commit");
+      failpoint("copied:after-commit");
       if (done.outcome === "ready") {
         this.#say(row, copied);
         this.#options.onReady(row.seq);
@@ -133,19 +144,9 @@ export class Copies {
 
   async #copy(source: string | null, folder: MediaFolder, reserve: (bytes: number) => boolean, signal: AbortSignal) {
     if (source === null) return undefined;
-    await this.#turn();
-    try {
-      const { inbound, maxFileBytes } = this.#options;
-      return await copyFile(source, { inbound, folder, maxFileBytes: maxFileBytes(), reserve, signal });
-    } finally {
-      this.#copying -= 1;
-      this.#queue.shift()?.();
-    }
-  }
-
-  async #turn(): Promise<void> {
-    while (this.#copying >= MAX_COPIES) await new Promise<void>((resolve) => this.#queue.push(resolve));
-    this.#copying += 1;
+    const { inbound, maxFileBytes } = this.#options;
+    const copy = () => copyFile(source, { inbound, folder, maxFileBytes: maxFileBytes(), reserve, signal });
+    return this.#semaphore.run(copy, signal);
   }
 
   #reserve(bytes: number): boolean {
@@ -159,9 +160,9 @@ export class Copies {
     return true;
   }
 
-  /** Nothing that is known of. The message is still held, and comes up again. */
+  /** Nothing that is known of. The message is still incomplete, and comes up again. */
   #failed(error: unknown): void {
-    this.#trouble.say(() => this.#options.log.error(line({}, `files could not be copied: ${reasonOf(error)}`)));
+    this.#logThrottle.log(() => this.#options.log.error(line({}, `files could not be copied: ${reasonOf(error)}`)));
   }
 
   #say(row: Row, copied: readonly (Copied | undefined)[]): void {

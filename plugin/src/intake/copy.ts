@@ -2,8 +2,7 @@ import { createHash } from "node:crypto";
 import { constants, type Stats } from "node:fs";
 import { type FileHandle, open, realpath, rm } from "node:fs/promises";
 import { basename, dirname, join, sep } from "node:path";
-import { OMITTED, type Omitted, step } from "@hotbags/shared";
-import { codeOf, isPassing } from "../outbox/file-errors.ts";
+import { codeOf, failpoint, isShortage, OMITTED, type Omitted, reasonOf } from "@hotbags/shared";
 import type { MediaFolder } from "../outbox/media-folder.ts";
 
 /** Read, hashed and written at a time; hashing so much keeps the event loop for about a millisecond. */
@@ -36,8 +35,8 @@ export async function copyFile(source: string, options: CopyOptions): Promise<Co
     return await copyOpened(from, stats, options);
   } catch (error) {
     options.signal.throwIfAborted();
-    if (isPassing(error)) throw error;
-    return { ok: false, omitted: OMITTED.unreadable, sizeBytes: null, detail: codeOf(error) };
+    if (isShortage(error)) throw error;
+    return { ok: false, omitted: OMITTED.unreadable, sizeBytes: null, detail: detailOf(error) };
   } finally {
     await from?.close().catch(() => undefined);
   }
@@ -63,7 +62,7 @@ async function copyOpened(from: FileHandle, stats: Stats, options: CopyOptions):
   let to: FileHandle | undefined;
   try {
     part = folder.newPart();
-    step("copy:before-write");
+    failpoint("copy:before-write");
     to = await open(part, "wx", 0o600);
     const sha256 = await pour(from, to, sizeBytes, signal);
     if (sha256 === undefined) {
@@ -71,16 +70,21 @@ async function copyOpened(from: FileHandle, stats: Stats, options: CopyOptions):
       return { ok: false, omitted: OMITTED.unreadable, sizeBytes: null, detail: "changed while it was read" };
     }
     await to.sync();
-    step("copy:after-write");
+    failpoint("copy:after-write");
     return { ok: true, sha256, sizeBytes, part };
   } catch (error) {
     if (part !== undefined) await rm(part, { force: true }).catch(() => undefined);
-    if (signal.aborted || isPassing(error)) throw error;
-    if (error instanceof ReadError) return without(OMITTED.unreadable, codeOf(error.cause));
-    return without(OMITTED.noRoom, codeOf(error));
+    if (signal.aborted || isShortage(error)) throw error;
+    if (error instanceof ReadError) return without(OMITTED.unreadable, detailOf(error.cause));
+    return without(OMITTED.noRoom, detailOf(error));
   } finally {
     await to?.close().catch(() => undefined);
   }
+}
+
+/** `ENOENT` and the like: a file's name, which stands in Node's message, is the customer's. */
+function detailOf(error: unknown): string {
+  return codeOf(error) || reasonOf(error);
 }
 
 /** The source failed, not our disk. */

@@ -8,7 +8,13 @@ import { captured } from "../testing/messages.ts";
 import { until } from "../testing/until.ts";
 import { INTAKE_LIMITS, Intake, type IntakeLimits } from "./intake.ts";
 
-const FAST: IntakeLimits = { ...INTAKE_LIMITS, retryMs: 1, heldMs: 1, heldConsumedMs: 1, holdMs: 60_000 };
+const FAST: IntakeLimits = {
+  ...INTAKE_LIMITS,
+  retryMs: 1,
+  incompleteMs: 1,
+  incompleteConsumedMs: 1,
+  hookWaitMs: 60_000,
+};
 
 function setUp(limits: Partial<IntakeLimits> = {}, outboxLimits?: Limits) {
   const file = join(temporaryFolder(), "hotbags", "outbox.sqlite");
@@ -48,7 +54,7 @@ test("a stored message is on disk when store resolves, and is announced", async 
 });
 
 test("a message seen by message_received is announced when the complete one comes", async () => {
-  const { intake, ready } = setUp({ heldMs: 60_000 });
+  const { intake, ready } = setUp({ incompleteMs: 60_000 });
   await intake.store(captured({ raw: {} }), "unlikely consumed");
   expect(ready).toEqual([]);
   await intake.store(captured());
@@ -59,13 +65,13 @@ test("a message seen by message_received is announced after a while if no comple
   const { intake, ready } = setUp();
   await intake.store(captured(), "unlikely consumed");
   await until("released", () => ready.length === 1);
-  expect(intake.outbox()?.get(1)?.held).toBe(false);
+  expect(intake.outbox()?.get(1)?.incomplete).toBe(false);
 });
 
-test("held messages of a killed instance are taken over", async () => {
+test("incomplete messages of a killed instance are taken over", async () => {
   const { intake, ready } = setUp();
   intake.outbox()?.put(captured(), Date.now(), true);
-  intake.adoptHeld();
+  intake.adoptIncomplete();
   await until("released", () => ready.length === 1);
 });
 
@@ -82,8 +88,8 @@ test("while the disk fails messages wait in memory, in order, and their hooks wi
   expect(log.lines.at(-1)).toBe("info hotbags: outbox works again, nothing is left in memory");
 });
 
-test("a hook is held for a bounded time; the message stays in memory and is written later", async () => {
-  const { intake, breakDisk, repair, stored } = setUp({ holdMs: 5 });
+test("a hook waits for a bounded time; the message stays in memory and is written later", async () => {
+  const { intake, breakDisk, repair, stored } = setUp({ hookWaitMs: 5 });
   breakDisk();
   await intake.store(captured({ message_id: "A" }));
   expect(intake.inMemory).toBe(1);
@@ -92,20 +98,20 @@ test("a hook is held for a bounded time; the message stays in memory and is writ
   expect(stored()).toEqual(["A"]);
 });
 
-test("a full outbox holds the hook until there is room, and drops nothing", async () => {
+test("a full outbox has the hook wait until there is room, and drops nothing", async () => {
   const { intake, log } = setUp({}, { messages: 1, bytes: 1_000_000 });
   await intake.store(captured({ message_id: "A" }));
-  const held = intake.store(captured({ message_id: "B" }));
+  const hook = intake.store(captured({ message_id: "B" }));
   expect(log.lines.slice(1)).toEqual([
-    expect.stringContaining("the outbox is full: 1 waiting and 0 parked messages (limit 1)"),
+    expect.stringContaining("the outbox is full: 1 waiting messages and 0 dead letters (limit 1)"),
   ]);
   intake.outbox()?.remove([1]);
-  await held;
+  await hook;
   expect(intake.outbox()?.get(2)?.messageId).toBe("B");
 });
 
-test("with a full memory too the hook is held longer, and the loss is named if even that ends", async () => {
-  const { intake, log, breakDisk } = setUp({ memoryMessages: 1, holdMs: 5, holdWithoutMemoryMs: 20 });
+test("with a full memory too the hook waits longer, and the loss is named if even that ends", async () => {
+  const { intake, log, breakDisk } = setUp({ memoryMessages: 1, hookWaitMs: 5, hookWaitWithoutMemoryMs: 20 });
   breakDisk();
   await intake.store(captured({ message_id: "A" }));
   await intake.store(captured({ message_id: "B" }));
@@ -114,23 +120,23 @@ test("with a full memory too the hook is held longer, and the loss is named if e
 });
 
 test("in memory too the complete capture takes the place of message_received's", async () => {
-  const { intake, breakDisk, repair } = setUp({ heldMs: 60_000 });
+  const { intake, breakDisk, repair } = setUp({ incompleteMs: 60_000 });
   breakDisk();
   await intake.store(captured({ raw: {} }), "unlikely consumed");
   const complete = intake.store(captured());
   expect(intake.inMemory).toBe(1);
   repair();
   await complete;
-  expect(intake.outbox()?.get(1)).toMatchObject({ held: false, body: expect.stringContaining("Ada") });
+  expect(intake.outbox()?.get(1)).toMatchObject({ incomplete: false, body: expect.stringContaining("Ada") });
 });
 
-test("stop ends every hold at once, after a last try", async () => {
+test("stop ends every wait at once, after a last try", async () => {
   const { intake, log, breakDisk, repair, stored } = setUp({ retryMs: 60_000 });
   breakDisk();
-  const held = intake.store(captured({ message_id: "A" }));
+  const hook = intake.store(captured({ message_id: "A" }));
   repair();
   intake.stop();
-  await held;
+  await hook;
   expect(stored()).toEqual(["A"]);
   expect(log.lines.filter((line) => line.includes("not be written"))).toEqual([]);
 });
@@ -138,9 +144,9 @@ test("stop ends every hold at once, after a last try", async () => {
 test("stop names what could not be written", async () => {
   const { intake, log, breakDisk } = setUp({ retryMs: 60_000 });
   breakDisk();
-  const held = intake.store(captured({ message_id: "A" }));
+  const hook = intake.store(captured({ message_id: "A" }));
   intake.stop();
-  await held;
+  await hook;
   expect(log.lines.at(-1)).toMatch(/message_id=A could not be written before the stop/);
 });
 
@@ -154,7 +160,7 @@ test("a hook that was under way during the stop still writes its message", async
 });
 
 test("no log line has a text or a whole number in it", async () => {
-  const { intake, log, breakDisk } = setUp({ holdMs: 1 });
+  const { intake, log, breakDisk } = setUp({ hookWaitMs: 1 });
   breakDisk();
   await intake.store(captured({ text: "my secret" }));
   await intake.store({

@@ -1,11 +1,11 @@
-import { step } from "@hotbags/shared";
+import { failpoint, LogThrottle, reasonOf } from "@hotbags/shared";
 import { type Captured, keyOf } from "../capture/capture.ts";
 import { guarded } from "../host/guard.ts";
-import { type About, Complaint, type Log, line, reasonOf } from "../host/log.ts";
+import { type About, type Log, line } from "../host/log.ts";
 import { type Outbox, OutboxFullError } from "../outbox/outbox.ts";
-import { Copies, type CopiesOptions } from "./copies.ts";
-import { Holds } from "./holds.ts";
-import { type Held, Memory } from "./memory.ts";
+import { Copies, type CopiesOptions, type Settling } from "./copies.ts";
+import { Deadlines } from "./deadlines.ts";
+import { OverflowBuffer, type ReceivedOnly } from "./overflow-buffer.ts";
 
 export type IntakeLimits = {
   /** Messages and bytes kept in memory while the outbox cannot be written. */
@@ -15,15 +15,15 @@ export type IntakeLimits = {
    * How long a hook waits for the disk while its message is in memory. Until it returns, OpenClaw still owns the
    * message too.
    */
-  holdMs: number;
+  hookWaitMs: number;
   /**
    * How long a hook waits when even the memory is full. Longer than the 300 s after which OpenClaw takes its claim back
    * and dispatches the message again: it stays the owner then.
    */
-  holdWithoutMemoryMs: number;
+  hookWaitWithoutMemoryMs: number;
   /**
    * How long a hook waits until the message's files are copied; then they are copied without it. Shorter than the 300 s
-   * after which OpenClaw takes its claim back.
+   * after which OpenClaw takes its claim back. Where the outbox fails meanwhile, `hookWaitMs` from then on.
    */
   copyMs: number;
   /** How long a stop waits for files that are being copied. OpenClaw gives 5 s, and the link needs 1 s of them. */
@@ -31,21 +31,21 @@ export type IntakeLimits = {
   /** How often the outbox is tried again. */
   retryMs: number;
   /** How long a message seen by `message_received` waits for the complete one, which is late only in a busy gateway. */
-  heldMs: number;
+  incompleteMs: number;
   /** The same for a text that OpenClaw is likely to consume: a customer's `stop` should not take long. */
-  heldConsumedMs: number;
+  incompleteConsumedMs: number;
 };
 
 export const INTAKE_LIMITS: IntakeLimits = {
   memoryMessages: 1_000,
   memoryBytes: 32 * 1024 * 1024,
-  holdMs: 20_000,
-  holdWithoutMemoryMs: 310_000,
+  hookWaitMs: 20_000,
+  hookWaitWithoutMemoryMs: 310_000,
   copyMs: 120_000,
   stopMs: 2_000,
   retryMs: 1_000,
-  heldMs: 10_000,
-  heldConsumedMs: 2_000,
+  incompleteMs: 10_000,
+  incompleteConsumedMs: 2_000,
 };
 
 /** Where files come from, and how large they may be. */
@@ -53,20 +53,21 @@ export type FileOptions = Pick<CopiesOptions, "inbound" | "maxFileBytes" | "maxM
 
 /**
  * Brings captured messages into the outbox, and survives an outbox that cannot be written: then they wait in bounded
- * memory, in order, the alarm is raised, and the hooks are held for a while so that OpenClaw keeps owning the messages.
+ * memory, in order, the alarm is raised, and the hooks wait for a while so that OpenClaw keeps owning the messages.
  *
- * A message with files is written first, which gives it its place in its chat, and is held there until they are copied.
+ * A message with files is written first, which gives it its place in its chat, and is incomplete there until they are
+ * copied.
  */
 export class Intake {
   readonly #openOutbox: () => Outbox;
   readonly #log: Log;
   readonly #limits: IntakeLimits;
   readonly #onReady: (seq: number) => void;
-  readonly #memory: Memory;
+  readonly #buffer: OverflowBuffer;
   readonly #copies: Copies;
-  readonly #holds: Holds;
+  readonly #deadlines: Deadlines;
   readonly #stopped = Promise.withResolvers<void>();
-  readonly #trouble = new Complaint();
+  readonly #logThrottle = new LogThrottle();
   #outbox: Outbox | undefined;
   #retryTimer: NodeJS.Timeout | undefined;
   #isStopped = false;
@@ -83,8 +84,8 @@ export class Intake {
     this.#log = log;
     this.#onReady = onReady;
     this.#limits = limits;
-    this.#memory = new Memory(limits.memoryMessages, limits.memoryBytes);
-    this.#holds = new Holds((seq) => this.#release(seq), limits.retryMs);
+    this.#buffer = new OverflowBuffer(limits.memoryMessages, limits.memoryBytes);
+    this.#deadlines = new Deadlines((seq) => this.#release(seq), limits.retryMs);
     this.#copies = new Copies({
       ...files,
       ...{ log, retryMs: limits.retryMs },
@@ -101,20 +102,20 @@ export class Intake {
   }
 
   /**
-   * Takes over the held messages that nobody waits for: of an instance that was killed, or that was replaced while
-   * OpenClaw still called its hooks. To be called now and then.
+   * Takes over the incomplete messages that nobody waits for: of an instance that was killed, or that was replaced
+   * while OpenClaw still called its hooks. To be called now and then.
    */
-  adoptHeld(): void {
+  adoptIncomplete(): void {
     const outbox = this.outbox();
     if (outbox === undefined) return;
     this.#attempt(() => {
-      for (const seq of outbox.held()) this.#releaseLater(seq, this.#limits.heldMs);
+      for (const seq of outbox.incomplete()) this.#releaseLater(seq, this.#limits.incompleteMs);
     });
   }
 
   /** Messages that are only in memory. */
   get inMemory(): number {
-    return this.#memory.size;
+    return this.#buffer.size;
   }
 
   /** Removes files that no message needs. To be called at the start. Never rejects. */
@@ -127,28 +128,28 @@ export class Intake {
   }
 
   /**
-   * Resolves when the message and its files are on disk. If the disk fails: when the hook has been held long enough.
-   * `held` is set for what only `message_received` has seen: it waits for the complete capture, but not for ever. Never
-   * rejects.
+   * Resolves when the message and its files are on disk. If the disk fails: when the hook has waited long enough.
+   * `receivedOnly` is set for what only `message_received` has seen: it waits for the complete capture, but not for
+   * ever. Never rejects.
    */
-  async store(captured: Captured, held?: Held): Promise<void> {
+  async store(captured: Captured, receivedOnly?: ReceivedOnly): Promise<void> {
     if (!captured.ok) {
       this.#log.error(
-        line(aboutOf(captured), `is not a message for Hot Bags, parked in the outbox: ${captured.reason}`),
+        line(aboutOf(captured), `is not a message for Hot Bags, a dead letter in the outbox: ${captured.reason}`),
       );
     }
     this.#writeMemory();
-    let settled: Promise<void> | undefined;
+    const files: { settling?: Settling | undefined } = {};
     const put = () => {
-      settled = this.#put(captured, held);
+      files.settling = this.#put(captured, receivedOnly);
     };
-    if (this.#memory.size > 0 || !this.#attempt(put)) return this.#keepInMemory(captured, held);
+    if (this.#buffer.size > 0 || !this.#attempt(put)) return this.#keepInMemory(captured, receivedOnly);
     this.#recovered();
-    if (settled !== undefined) await first(this.#limits.copyMs, [settled]);
+    if (files.settling !== undefined) await this.#copied(files.settling);
   }
 
   /**
-   * Ends every hold but those for files, tries the disk a last time, and closes the outbox. The log names what is in
+   * Ends every wait but those for files, tries the disk a last time, and closes the outbox. The log names what is in
    * memory even then. Resolves when the files under way are copied or given up. The next instance goes on with the latter.
    */
   async stop(): Promise<void> {
@@ -156,11 +157,11 @@ export class Intake {
     this.#isStopped = true;
     clearTimeout(this.#retryTimer);
     this.#writeMemory();
-    for (const { captured } of this.#memory.all()) {
+    for (const { captured } of this.#buffer.all()) {
       const lost = "could not be written before the stop: only OpenClaw can still have it";
       this.#log.error(line(aboutOf(captured), lost));
     }
-    this.#holds.stop();
+    this.#deadlines.stop();
     this.#stopped.resolve();
     this.#close();
     await this.#copies.stop(this.#limits.stopMs);
@@ -183,20 +184,27 @@ export class Intake {
     )();
   }
 
-  /** Throws what the outbox throws. What it returns resolves when the message's files are copied. */
-  #put(captured: Captured, held: Held | undefined): Promise<void> | undefined {
+  /** The message is on disk: its hook waits for the copies alone, and for a disk that fails as long as others do. */
+  async #copied({ done, delayed }: Settling): Promise<void> {
+    const { copyMs, hookWaitMs } = this.#limits;
+    await first(copyMs, [done, delayed.then(() => first(hookWaitMs, [done]))]);
+  }
+
+  /** Throws what the outbox throws. Returns how the message's files get on, if it has some. */
+  #put(captured: Captured, receivedOnly: ReceivedOnly | undefined): Settling | undefined {
     const stored = this.#using((outbox) => {
-      step("capture:before-commit");
-      const row = outbox.put(captured, Date.now(), held !== undefined);
-      step("capture:after-commit");
+      failpoint("capture:before-commit");
+      const row = outbox.put(captured, Date.now(), receivedOnly !== undefined);
+      failpoint("capture:after-commit");
       return row;
     });
     if (stored === undefined) return undefined;
     const { seq } = stored;
-    if (held !== undefined) {
+    if (receivedOnly !== undefined) {
       // After the stop it is for another instance to release.
-      const { heldMs, heldConsumedMs } = this.#limits;
-      if (!this.#isStopped) this.#releaseLater(seq, held === "likely consumed" ? heldConsumedMs : heldMs);
+      const { incompleteMs, incompleteConsumedMs } = this.#limits;
+      if (!this.#isStopped)
+        this.#releaseLater(seq, receivedOnly === "likely consumed" ? incompleteConsumedMs : incompleteMs);
       return undefined;
     }
     if (captured.ok && captured.sources !== undefined) return this.#copies.settle(seq);
@@ -218,9 +226,9 @@ export class Intake {
     }
   }
 
-  /** The message need not be held any longer; perhaps another instance got its complete form. */
+  /** The message need not wait any longer; perhaps another instance got its complete form. */
   completed(seq: number): void {
-    this.#holds.end(seq);
+    this.#deadlines.clear(seq);
   }
 
   #ready(seq: number): void {
@@ -228,8 +236,8 @@ export class Intake {
     this.#onReady(seq);
   }
 
-  #releaseLater(seq: number, heldMs: number): void {
-    if (!this.#copies.has(seq)) this.#holds.begin(seq, heldMs);
+  #releaseLater(seq: number, incompleteMs: number): void {
+    if (!this.#copies.has(seq)) this.#deadlines.set(seq, incompleteMs);
   }
 
   /** Nothing more complete came: the message goes as it is, after its files. False if the outbox failed. */
@@ -254,8 +262,8 @@ export class Intake {
       // Opened afresh at the next attempt: a file that was moved away or a disk that went read-only does not heal an
       // open handle.
       if (!(error instanceof OutboxFullError)) this.#close();
-      const memory = `${this.#memory.size} message(s) wait in memory`;
-      this.#trouble.say(() => this.#log.error(line({}, `outbox cannot be used, ${memory}: ${reasonOf(error)}`)));
+      const memory = `${this.#buffer.size} message(s) wait in memory`;
+      this.#logThrottle.log(() => this.#log.error(line({}, `outbox cannot be used, ${memory}: ${reasonOf(error)}`)));
       return false;
     }
     return true;
@@ -263,26 +271,26 @@ export class Intake {
 
   /** What came first is written first, or a chat would be out of order after a full disk. */
   #writeMemory(): void {
-    for (let entry = this.#memory.oldest(); entry !== undefined; entry = this.#memory.oldest()) {
-      const { captured, held } = entry;
-      let settled: Promise<void> | undefined;
+    for (let entry = this.#buffer.oldest(); entry !== undefined; entry = this.#buffer.oldest()) {
+      const { captured, receivedOnly } = entry;
+      const files: { settling?: Settling | undefined } = {};
       const put = () => {
-        settled = this.#put(captured, held);
+        files.settling = this.#put(captured, receivedOnly);
       };
       if (!this.#attempt(put)) return;
-      this.#memory.forget(entry, settled);
-      if (this.#memory.size === 0) this.#recovered();
+      this.#buffer.forget(entry, files.settling?.done);
+      if (this.#buffer.size === 0) this.#recovered();
     }
   }
 
   /** A message was written and none is left in memory. */
   #recovered(): void {
-    if (this.#trouble.over()) this.#log.info(line({}, "outbox works again, nothing is left in memory"));
+    if (this.#logThrottle.over()) this.#log.info(line({}, "outbox works again, nothing is left in memory"));
   }
 
-  async #keepInMemory(captured: Captured, held: Held | undefined): Promise<void> {
-    const deadline = performance.now() + (held === undefined ? this.#limits.holdWithoutMemoryMs : 0);
-    let entry = this.#isStopped ? undefined : this.#memory.keep(captured, held);
+  async #keepInMemory(captured: Captured, receivedOnly: ReceivedOnly | undefined): Promise<void> {
+    const deadline = performance.now() + (receivedOnly === undefined ? this.#limits.hookWaitWithoutMemoryMs : 0);
+    let entry = this.#isStopped ? undefined : this.#buffer.keep(captured, receivedOnly);
     while (entry === undefined) {
       if (this.#isStopped || performance.now() >= deadline) {
         const lost = "could not be kept: neither outbox nor memory takes it; only OpenClaw can still have it";
@@ -290,11 +298,12 @@ export class Intake {
       }
       await first(this.#limits.retryMs, [this.#stopped.promise]);
       this.#writeMemory();
-      entry = this.#memory.keep(captured, held);
+      entry = this.#buffer.keep(captured, receivedOnly);
     }
     this.#retryLater();
-    // `message_received` owns nothing in OpenClaw, so holding it would only block the next ones.
-    if (held === undefined) await first(this.#limits.holdMs, [this.#stopped.promise, entry.written.promise]);
+    // `message_received` owns nothing in OpenClaw, so a wait would only block the next ones.
+    if (receivedOnly === undefined)
+      await first(this.#limits.hookWaitMs, [this.#stopped.promise, entry.written.promise]);
   }
 
   #retryLater(): void {
@@ -302,7 +311,7 @@ export class Intake {
     const retry = () => {
       this.#retryTimer = undefined;
       this.#writeMemory();
-      if (this.#memory.size > 0) this.#retryLater();
+      if (this.#buffer.size > 0) this.#retryLater();
     };
     this.#retryTimer = setTimeout(
       guarded(retry, () => this.#retryLater()),

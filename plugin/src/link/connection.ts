@@ -1,8 +1,8 @@
-import { MAX_CREDIT, parseFrame, type SidecarFrame, sidecarFrame } from "@hotbags/shared";
+import { LogThrottle, MAX_CREDIT, parseFrame, reasonOf, type SidecarFrame, sidecarFrame } from "@hotbags/shared";
 import type { WebSocket } from "ws";
 import type { LinkConfig } from "../host/config.ts";
 import { guarded } from "../host/guard.ts";
-import { Complaint, type Log, line, reasonOf } from "../host/log.ts";
+import { type Log, line } from "../host/log.ts";
 import type { Outbox } from "../outbox/outbox.ts";
 import { Delivery, type Refusal } from "./delivery.ts";
 import { dial } from "./dial.ts";
@@ -55,7 +55,7 @@ export class Connection {
   readonly #turns: Turns;
   readonly #opened = Promise.withResolvers<boolean>();
   readonly #ended = Promise.withResolvers<Ended>();
-  readonly #misbehaviour = new Complaint();
+  readonly #frameThrottle = new LogThrottle();
   #why: Ended | undefined;
   #credit = 0;
   #maxFrameBytes = 0;
@@ -131,7 +131,7 @@ export class Connection {
     const parsed = parseFrame<SidecarFrame>(sidecarFrame, text);
     if (!parsed.ok) {
       if (parsed.code === "bad_version") return this.#end(parsed.reason, true);
-      this.#misbehaviour.say(() =>
+      this.#frameThrottle.log(() =>
         this.#options.log.warn(line({}, `frame from the sidecar ignored: ${parsed.reason}`)),
       );
       return;
@@ -170,7 +170,7 @@ export class Connection {
         return this.#end(`the sidecar refused our frames: ${reason}`, true);
       }
       const say = `the sidecar refused a frame: ${reason}`;
-      return this.#misbehaviour.say(() => this.#options.log.warn(line({ code }, say)));
+      return this.#frameThrottle.log(() => this.#options.log.warn(line({ code }, say)));
     }
     if (!this.#delivery.refused(ref, refusal, performance.now())) return;
     this.#answered();

@@ -1,5 +1,5 @@
-import { type RefusalCode, step } from "@hotbags/shared";
-import { Complaint, type Log, line } from "../host/log.ts";
+import { failpoint, LogThrottle, type RefusalCode } from "@hotbags/shared";
+import { type Log, line } from "../host/log.ts";
 import type { Outbox, Row } from "../outbox/outbox.ts";
 import { messageFrame } from "./frames.ts";
 import { Pace } from "./pace.ts";
@@ -26,7 +26,7 @@ export type Refusal = { code: RefusalCode; reason: string; retry: boolean };
  *
  *     waiting ──next──▶ (its files are brought to the sidecar) ──▶ under way ──ack──▶ deleted with the next turn
  *                          │ refused, retry: waiting again, before what follows it in its chat
- *                          │ refused for good, or larger than the sidecar takes: parked
+ *                          │ refused for good, or larger than the sidecar takes: dead letter
  *
  * Everything may throw SQLite's error; the connection ends then. Times are those of `performance.now()`.
  */
@@ -36,7 +36,7 @@ export class Delivery {
   readonly #log: Log;
   readonly #window: SendWindow;
   readonly #pace: Pace;
-  readonly #refusals = new Complaint();
+  readonly #refusalThrottle = new LogThrottle();
   readonly #acked: number[] = [];
   /** How often the sidecar missed a file of a message, although it had said that it was there. */
   readonly #missed = new Map<number, number>();
@@ -87,8 +87,8 @@ export class Delivery {
 
   /**
    * The next message's frame, if the sidecar's `credit` is not used up. Acknowledged messages use it until they are
-   * deleted, so that a full disk stops the sending. A message larger than `maxFrameBytes` is parked. One with files
-   * waits until the sidecar has them. In both cases the message after it is next.
+   * deleted, so that a full disk stops the sending. A message larger than `maxFrameBytes` becomes a dead letter. One
+   * with files waits until the sidecar has them. In both cases the message after it is next.
    */
   next(credit: number, maxFrameBytes: number): string | undefined {
     if (this.#window.size >= credit || !this.#pace.allows(this.#window.unanswered, this.#nowMs)) return undefined;
@@ -100,7 +100,7 @@ export class Delivery {
       }
       const frame = messageFrame(row);
       if (Buffer.byteLength(frame) <= maxFrameBytes) return frame;
-      this.#park(row, "too_large", `larger than the sidecar's limit of ${maxFrameBytes} bytes`);
+      this.#deadLetter(row, "too_large", `larger than the sidecar's limit of ${maxFrameBytes} bytes`);
     }
     return undefined;
   }
@@ -122,14 +122,14 @@ export class Delivery {
     else if (this.#window.giveBack(ref, nowMs + this.#options.restMs)) {
       this.#pace.refused(nowMs);
       const wait = `the sidecar cannot take a message now, its chat waits: ${reason}`;
-      this.#refusals.say(() => this.#log.warn(line({ code }, wait)));
+      this.#refusalThrottle.log(() => this.#log.warn(line({ code }, wait)));
     }
     return true;
   }
 
   #refusedForGood(ref: number, code: RefusalCode, reason: string): void {
     const row = this.#outbox.get(ref);
-    if (row !== undefined) this.#park(row, code, reason);
+    if (row !== undefined) this.#deadLetter(row, code, reason);
     else this.#window.forget(ref);
   }
 
@@ -143,9 +143,9 @@ export class Delivery {
   settle(): void {
     if (this.#acked.length === 0) return;
     // Forgotten only after the commit: their credit is not used again before.
-    step("acked:before-commit");
+    failpoint("acked:before-commit");
     this.#outbox.remove(this.#acked);
-    step("acked:after-commit");
+    failpoint("acked:after-commit");
     for (const seq of this.#acked.splice(0)) {
       this.#window.forget(seq);
       this.#missed.delete(seq);
@@ -174,10 +174,10 @@ export class Delivery {
     this.#options.onPrepared();
   }
 
-  #park(row: Row, code: RefusalCode, reason: string): void {
-    this.#outbox.park(row.seq, code, reason, Date.now());
+  #deadLetter(row: Row, code: RefusalCode, reason: string): void {
+    this.#outbox.deadLetter(row.seq, code, reason, Date.now());
     this.#window.forget(row.seq);
     const about = { account: row.account, chat: row.chat, messageId: row.messageId, code };
-    this.#log.error(line(about, `set aside, Hot Bags does not get it until somebody looks: ${reason}`));
+    this.#log.error(line(about, `a dead letter now, Hot Bags does not get it: ${reason}`));
   }
 }

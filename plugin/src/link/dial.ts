@@ -1,8 +1,8 @@
 import type { ClientRequest, IncomingMessage } from "node:http";
+import { reasonOf } from "@hotbags/shared";
 import { WebSocket } from "ws";
 import type { LinkConfig } from "../host/config.ts";
 import { guarded } from "../host/guard.ts";
-import { reasonOf } from "../host/log.ts";
 
 /** The sidecar's frames are a few hundred bytes. */
 const MAX_INCOMING_BYTES = 64 * 1024;

@@ -22,7 +22,7 @@ export function messageFrame(row: Row): string {
 
 /** The state of the outbox for the operator's eyes. */
 export function statusFrame(outbox: Outbox): string {
-  const { waiting, waitingBytes, parked } = outbox.totals();
+  const { waiting, waitingBytes, dead } = outbox.totals();
   const oldestMs = outbox.oldestMs();
   return render({
     v: WIRE_VERSION,
@@ -30,7 +30,7 @@ export function statusFrame(outbox: Outbox): string {
     outbox_messages: waiting,
     outbox_bytes: waitingBytes,
     oldest_at: oldestMs === undefined ? null : new Date(oldestMs).toISOString(),
-    parked_messages: parked,
+    parked_messages: dead,
   });
 }
 

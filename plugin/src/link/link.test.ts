@@ -7,7 +7,6 @@ import { memoryLog } from "../testing/log.ts";
 import { captured } from "../testing/messages.ts";
 import { ScratchSidecar, TOKEN } from "../testing/sidecar.ts";
 import { until } from "../testing/until.ts";
-import { backoffMs } from "./backoff.ts";
 import { sentFrame } from "./frames.ts";
 import { Link } from "./link.ts";
 import { Observations } from "./observations.ts";
@@ -153,20 +152,20 @@ test("with the sidecar away the outbox grows, and drains in order when it is bac
   expect(outbox.totals()).toMatchObject({ waiting: 0, waitingBytes: 0 });
 });
 
-test("a held message holds the later ones of its chat and no others", async () => {
+test("an incomplete message blocks the later ones of its chat and no others", async () => {
   const { sidecar, link, outbox, capture, empty } = await setUp();
-  const held = outbox.put(captured({ message_id: "A1", chat_id: chatOf("A") }), NOW, true)?.seq ?? 0;
+  const first = outbox.put(captured({ message_id: "A1", chat_id: chatOf("A") }), NOW, true)?.seq ?? 0;
   capture("A2", "B1", "A3");
   link.start();
   await until("the other chat is through", () => sidecar.ids.includes("B1"));
   expect(sidecar.ids).toEqual(["B1"]);
-  outbox.release(held);
-  link.offer(held);
+  outbox.release(first);
+  link.offer(first);
   await until("drained", empty);
   expect(sidecar.ids).toEqual(["B1", "A1", "A2", "A3"]);
 });
 
-test("a message refused for good is parked and named; the others go on", async () => {
+test("a message refused for good is a dead letter and named; the others go on", async () => {
   const { sidecar, log, link, outbox, empty } = await setUp({ messages: ["A1", "A2", "A3"] });
   sidecar.answers = ({ ref, message }) =>
     message.message_id === "A2"
@@ -174,9 +173,11 @@ test("a message refused for good is parked and named; the others go on", async (
       : { v: WIRE_VERSION, type: "ack", ref, duplicate: false };
   link.start();
   await until("drained", empty);
-  expect(outbox.totals().parked).toBe(1);
+  expect(outbox.totals().dead).toBe(1);
   expect(log.lines).toContainEqual(
-    expect.stringMatching(/^error hotbags: account=default chat=\+1555…65 message_id=A2 code=bad_message set aside/),
+    expect.stringMatching(
+      /^error hotbags: account=default chat=\+1555…65 message_id=A2 code=bad_message a dead letter now/,
+    ),
   );
 });
 
@@ -198,7 +199,7 @@ test("what the sidecar cannot store now is sent again later, its chat stays in o
   expect(sidecar.connections).toBe(1);
 });
 
-test("a message larger than the sidecar takes is parked without being sent", async () => {
+test("a message larger than the sidecar takes is a dead letter without being sent", async () => {
   const { sidecar, link, outbox, empty } = await setUp();
   sidecar.maxFrameBytes = 2_000;
   outbox.put(captured({ message_id: "big", text: "x".repeat(2_000) }), NOW);
@@ -206,7 +207,7 @@ test("a message larger than the sidecar takes is parked without being sent", asy
   link.start();
   await until("drained", empty);
   expect(sidecar.ids).toEqual(["small"]);
-  expect(outbox.totals().parked).toBe(1);
+  expect(outbox.totals().dead).toBe(1);
 });
 
 test("a wrong token is named, without being shown, and tried again slowly", async () => {
@@ -370,12 +371,4 @@ test("stop ends a connection, a connection attempt and a wait alike", async () =
   waiting.link.start();
   await until("waiting", () => waiting.log.lines.length === 1);
   await waiting.link.stop();
-});
-
-test("the wait before the next attempt doubles up to its limit, and is anywhere below that", () => {
-  const ceiling = (attempt: number) => backoffMs(attempt, 500, 30_000, () => 1);
-  expect([0, 1, 2, 3, 4, 5, 6, 7, 5000].map(ceiling)).toEqual([
-    ...[500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000],
-  ]);
-  expect(backoffMs(3, 500, 30_000, () => 0.25)).toBe(1_000);
 });

@@ -1,9 +1,9 @@
 import { setTimeout as after } from "node:timers/promises";
+import { backoffMs, LogThrottle, reasonOf } from "@hotbags/shared";
 import type { LinkConfig } from "../host/config.ts";
 import { guarded } from "../host/guard.ts";
-import { Complaint, type Log, line, reasonOf } from "../host/log.ts";
+import { type Log, line } from "../host/log.ts";
 import type { Outbox } from "../outbox/outbox.ts";
-import { backoffMs } from "./backoff.ts";
 import { Connection, type Ended, type LinkReport } from "./connection.ts";
 import type { Observations } from "./observations.ts";
 import { LINK_TIMING, type LinkTiming } from "./timing.ts";
@@ -31,7 +31,7 @@ const UNREPORTED: LinkReport = { up: () => {}, down: () => {}, acknowledged: () 
 export class Link {
   readonly #options: Required<LinkOptions>;
   readonly #stopping = new AbortController();
-  readonly #down = new Complaint();
+  readonly #downThrottle = new LogThrottle();
   #connection: Connection | undefined;
   #running: Promise<void> | undefined;
 
@@ -67,6 +67,7 @@ export class Link {
 
   async #run(): Promise<void> {
     const { timing, random } = this.#options;
+    const backoff = { baseMs: timing.reconnectBaseMs, maxMs: timing.reconnectMaxMs };
     const complain = guarded(
       (ended: Ended) => this.#complain(ended),
       () => undefined,
@@ -77,7 +78,7 @@ export class Link {
       if (this.#stopping.signal.aborted) return;
       complain(ended);
       // A wrong token heals by an operator's hand only: straight to the long wait.
-      const waitMs = backoffMs(ended.isHopeless ? 30 : attempt, timing.reconnectBaseMs, timing.reconnectMaxMs, random);
+      const waitMs = backoffMs(backoff, ended.isHopeless ? Number.POSITIVE_INFINITY : attempt + 1, random);
       await after(waitMs, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
     }
   }
@@ -90,7 +91,7 @@ export class Link {
     this.#connection = connection;
     try {
       if (await connection.opened) {
-        this.#down.over();
+        this.#downThrottle.over();
         report.up();
         log.info(line({}, `connected to the sidecar, ${waiting(opened)} message(s) wait`));
       }
@@ -104,7 +105,7 @@ export class Link {
 
   #complain(ended: Ended): void {
     this.#options.report.down(ended.why);
-    this.#down.say(() => {
+    this.#downThrottle.log(() => {
       const left = waiting(this.#options.outbox());
       const say = `sidecar link is down: ${ended.why}; trying again, ${left} message(s) wait`;
       this.#options.log[ended.isHopeless ? "error" : "warn"](line({}, say));

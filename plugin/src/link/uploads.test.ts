@@ -56,9 +56,9 @@ const noFile = (ref: number) => ({
 });
 
 /** A gate that keeps PATCHes waiting until it is opened. */
-function gate(holds: (request: MediaRequest) => boolean = () => true) {
+function gate(blocks: (request: MediaRequest) => boolean = () => true) {
   const { promise, resolve } = Promise.withResolvers<void>();
-  return { gate: (request: MediaRequest) => (holds(request) ? promise : undefined), open: resolve };
+  return { gate: (request: MediaRequest) => (blocks(request) ? promise : undefined), open: resolve };
 }
 
 test.each([
@@ -243,7 +243,7 @@ test("a message refused with no_file is sent again after its file, and nothing o
   expect(sidecar.violations).toEqual([]);
 });
 
-test("a message with files that is refused for good is parked with them, and its chat goes on", async () => {
+test("a message with files that is refused for good is a dead letter with them, and its chat goes on", async () => {
   const { sidecar, link, outbox, capture, drained, media } = await setUp();
   const bytes = randomBytes(10);
   sidecar.answers = ({ ref, message }) =>
@@ -255,7 +255,7 @@ test("a message with files that is refused for good is parked with them, and its
   link.start();
   await drained();
   expect(sidecar.ids).toEqual(["A1", "A2"]);
-  expect(outbox.totals()).toMatchObject({ parked: 1, files: 1 });
+  expect(outbox.totals()).toMatchObject({ dead: 1, files: 1 });
   expect(readdirSync(media)).toEqual([sha256Of(bytes)]);
 });
 

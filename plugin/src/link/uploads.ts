@@ -1,14 +1,23 @@
 import { open } from "node:fs/promises";
 import { setTimeout as after } from "node:timers/promises";
-import { MEDIA_PATH, OMITTED, type Omitted, step } from "@hotbags/shared";
+import {
+  backoffMs,
+  codeOf,
+  failpoint,
+  isShortage,
+  LogThrottle,
+  MEDIA_PATH,
+  OMITTED,
+  type Omitted,
+  reasonOf,
+} from "@hotbags/shared";
 import type { LinkConfig } from "../host/config.ts";
-import { Complaint, type Log, line, reasonOf } from "../host/log.ts";
-import { isPassing } from "../outbox/file-errors.ts";
+import { type Log, line } from "../host/log.ts";
+import { Semaphore } from "../host/semaphore.ts";
 import type { StoredFile } from "../outbox/stored-files.ts";
-import { backoffMs } from "./backoff.ts";
 import { type Answer, request } from "./media-request.ts";
 
-/** Files on their way at a time; each holds one connection to the sidecar and 64 KiB. */
+/** Files on their way at a time; each takes one connection to the sidecar and 64 KiB. */
 const MAX_UPLOADS = 4;
 /** Times that a file may turn out to be other bytes than its name says, or unreadable, until it counts as lost. */
 const MAX_BAD_READS = 3;
@@ -38,9 +47,9 @@ export class Uploads {
   readonly #options: UploadsOptions;
   readonly #stopping = new AbortController();
   readonly #underWay = new Map<string, Promise<Omitted | undefined>>();
-  readonly #queue: (() => void)[] = [];
-  readonly #trouble = new Complaint();
-  #running = 0;
+  /** The others wait, and take up nothing meanwhile. */
+  readonly #semaphore = new Semaphore(MAX_UPLOADS);
+  readonly #logThrottle = new LogThrottle();
 
   constructor(options: UploadsOptions) {
     this.#options = options;
@@ -58,14 +67,13 @@ export class Uploads {
   /** Waits before a message is tried again, as long as the attempts so far ask for. Rejects if it was stopped. */
   async pause(attempt: number): Promise<void> {
     const { timing, random = Math.random } = this.#options;
-    const waitMs = backoffMs(attempt, timing.retryMs, timing.retryMaxMs, random);
+    const waitMs = backoffMs({ baseMs: timing.retryMs, maxMs: timing.retryMaxMs }, attempt + 1, random);
     await after(waitMs, undefined, { signal: this.#stopping.signal });
   }
 
   /** Breaks off what is under way; what arrived stays at the sidecar. Nothing of it is left when this resolves. */
   async stop(): Promise<void> {
     this.#stopping.abort();
-    for (const next of this.#queue.splice(0)) next();
     await Promise.allSettled(this.#underWay.values());
   }
 
@@ -75,7 +83,7 @@ export class Uploads {
     const there = { bytes: 0 };
     for (let attempt = 0; ; attempt += 1) {
       const before = there.bytes;
-      const outcome = await this.#inTurn(() => this.#tryOnce(file, there));
+      const outcome = await this.#semaphore.run(() => this.#tryOnce(file, there), signal);
       signal.throwIfAborted();
       if (outcome === "done") return undefined;
       if (outcome === OMITTED.tooLarge || outcome === OMITTED.noRoom || outcome === OMITTED.lost) return outcome;
@@ -84,21 +92,6 @@ export class Uploads {
       // A connection that breaks again and again moves on too: the shortest wait again.
       if (there.bytes > before) attempt = 0;
       await this.pause(attempt);
-    }
-  }
-
-  /** A few at a time: the others wait here, and hold nothing meanwhile. */
-  async #inTurn<Result>(run: () => Promise<Result>): Promise<Result> {
-    while (this.#running >= MAX_UPLOADS && !this.#stopping.signal.aborted) {
-      await new Promise<void>((resolve) => this.#queue.push(resolve));
-    }
-    this.#stopping.signal.throwIfAborted();
-    this.#running += 1;
-    try {
-      return await run();
-    } finally {
-      this.#running -= 1;
-      this.#queue.shift()?.();
     }
   }
 
@@ -118,17 +111,17 @@ export class Uploads {
   }
 
   async #send(file: StoredFile, offset: number): Promise<Outcome> {
-    const handle = await open(this.#options.pathOf(file.sha256)).catch((error: NodeJS.ErrnoException) => error);
+    const handle = await open(this.#options.pathOf(file.sha256)).catch((error: Error) => error);
     if (handle instanceof Error) {
-      if (handle.code === "ENOENT") return OMITTED.lost;
-      return isPassing(handle) ? "failed" : "bad read";
+      if (codeOf(handle) === "ENOENT") return OMITTED.lost;
+      return isShortage(handle) ? "failed" : "bad read";
     }
     try {
       if ((await handle.stat()).size !== file.sizeBytes) return OMITTED.lost;
-      step("upload:before");
+      failpoint("upload:before");
       const body = { handle, offset, sizeBytes: file.sizeBytes };
       const answer = await this.#request("PATCH", file, body);
-      step("upload:after");
+      failpoint("upload:after");
       if (answer.bodyFailed) return "bad read";
       if (answer.status === 204 && answer.isComplete) return "done";
       if (answer.status === 204 || answer.status === 409) return "failed";
@@ -157,7 +150,7 @@ export class Uploads {
 
   #complain(why: string): void {
     const waiting = `${this.#underWay.size} file(s) and their messages wait`;
-    this.#trouble.say(() => this.#options.log.warn(line({}, `a file could not be sent, ${waiting}: ${why}`)));
+    this.#logThrottle.log(() => this.#options.log.warn(line({}, `a file could not be sent, ${waiting}: ${why}`)));
   }
 }
 

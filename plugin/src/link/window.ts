@@ -36,7 +36,7 @@ export class GoneError extends Error {
  *        ▲ └────────────next, without files────────────────────────▲ │
  *        └──────────────────────────────giveBack─────────────────────┘
  *
- * A message may go when it isn't held, and nothing before it in its chat waits for its files or was refused. After a
+ * A message may go when it is complete, and nothing before it in its chat waits for its files or was refused. After a
  * refusal nothing of the chat goes until all that is under way is answered, and then the refused message first
  * (docs/wire.md, "Order").
  */
@@ -176,7 +176,7 @@ export class SendWindow {
   #nextFresh(): Next | undefined {
     for (let seq = this.#fresh.shift(); seq !== undefined; seq = this.#fresh.shift()) {
       const row = this.#underWay.has(seq) ? undefined : this.#outbox.get(seq);
-      const taken = row?.held === false ? this.#take(this.#lanes.of(row), seq) : undefined;
+      const taken = row?.incomplete === false ? this.#take(this.#lanes.of(row), seq) : undefined;
       if (taken !== undefined) return taken;
     }
     return undefined;
@@ -198,7 +198,7 @@ export class SendWindow {
     if (lane.mustBe !== undefined && row?.seq !== lane.mustBe) {
       throw new GoneError("a message that the sidecar waits for has left the outbox");
     }
-    if (row === undefined || row.held) this.#release(lane);
+    if (row === undefined || row.incomplete) this.#release(lane);
     else if (only !== undefined && row.seq !== only) this.#lanes.queue(lane);
     else if (row.files === 0) return this.#send(row, lane);
     else return this.#prepare(row, lane);

@@ -1,15 +1,14 @@
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type SQLOutputValue, type StatementSync } from "node:sqlite";
-import { migrate } from "./schema.ts";
+import { readPragma, setUpDatabase } from "@hotbags/shared";
+import { MIGRATIONS } from "./schema.ts";
 
 /**
  * How long a statement may wait for another process (a backup) before it fails; the whole gateway stands still
  * meanwhile.
  */
 const BUSY_TIMEOUT_MS = 250;
-/** The WAL shrinks back to this after a checkpoint, or one outage would keep its size for good. */
-const WAL_LIMIT_BYTES = 16 * 1024 * 1024;
 
 type Value = string | number | null;
 export type Columns = Record<string, SQLOutputValue>;
@@ -19,16 +18,12 @@ export class Database {
   readonly #db: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
 
-  /** Opens or creates the file. Throws `NewerOutboxError`, or SQLite's error if the file or disk cannot be used. */
+  /** Opens or creates the file. Throws DatabaseRefusedError, or SQLite's error if the file or disk cannot be used. */
   constructor(file: string) {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
     this.#db = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS });
     try {
-      this.#db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
-      this.#db.exec(`PRAGMA journal_size_limit = ${WAL_LIMIT_BYTES}`);
-      if (this.synchronous() !== 2)
-        throw new Error(`${file}: PRAGMA synchronous is not FULL, a power cut would lose messages`);
-      migrate(this.#db, file);
+      setUpDatabase(this.#db, file, MIGRATIONS);
     } catch (error) {
       this.#db.close();
       throw error;
@@ -37,7 +32,7 @@ export class Database {
 
   /** SQLite's own word for how it syncs: 2 is FULL. */
   synchronous(): number {
-    return Number(this.#db.prepare("PRAGMA synchronous").get()?.["synchronous"]);
+    return readPragma(this.#db, "synchronous");
   }
 
   one(sql: string, ...values: Value[]): Columns | undefined {

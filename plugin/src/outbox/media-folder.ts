@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, rmSync } from "node:fs";
+import { linkSync, mkdirSync, rmSync } from "node:fs";
 import { opendir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { step } from "@hotbags/shared";
+import { codeOf, failpoint, syncFolder } from "@hotbags/shared";
 
 const SHA256 = /^[0-9a-f]{64}$/;
 /** Names in the folder that are looked at in one turn of the event loop. */
@@ -39,23 +39,23 @@ export class MediaFolder {
   /** Gives whole copies their names; they are on disk under those when this returns. The same bytes are kept once. */
   keep(copies: readonly { sha256: string; part: string }[]): void {
     if (copies.length === 0) return;
-    step("copy:before-rename");
+    failpoint("copy:before-rename");
     // Links, so that a commit that fails after this can be tried again: the copy still has its first name too.
     for (const { sha256, part } of copies) {
       try {
         linkSync(part, this.pathOf(sha256));
       } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+        if (codeOf(error) !== "EEXIST") throw error;
       }
     }
     syncFolder(this.path);
-    step("copy:after-rename");
+    failpoint("copy:after-rename");
   }
 
   discard(sha256: string): void {
-    step("discard:before");
+    failpoint("discard:before");
     rmSync(this.pathOf(sha256), { force: true });
-    step("discard:after");
+    failpoint("discard:after");
   }
 
   /** Removes what a killed process left half copied, and hands out all names of whole files, some at a time. */
@@ -69,15 +69,5 @@ export class MediaFolder {
       batch = [];
     }
     yield batch;
-  }
-}
-
-/** Without this a power cut can take back a file's name, however safe its bytes are. */
-function syncFolder(path: string): void {
-  const folder = openSync(path, "r");
-  try {
-    fsyncSync(folder);
-  } finally {
-    closeSync(folder);
   }
 }

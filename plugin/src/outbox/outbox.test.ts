@@ -4,11 +4,11 @@ import { statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
+import { DatabaseRefusedError } from "@hotbags/shared";
 import { expect, onTestFinished, test } from "vitest";
 import { temporaryFolder } from "../testing/folder.ts";
 import { captured, message } from "../testing/messages.ts";
 import { type Limits, Outbox, OutboxFullError } from "./outbox.ts";
-import { NewerOutboxError } from "./schema.ts";
 
 const NOW = 1_767_607_200_000;
 /** SQLite's default. */
@@ -52,11 +52,11 @@ test("the second capture of a message changes nothing; the same id in another ch
 test("what message_received has seen is completed by the full capture, and only once", () => {
   const outbox = open();
   const seen = outbox.put(captured({ raw: {} }), NOW, true);
-  expect(outbox.get(seen?.seq ?? 0)?.held).toBe(true);
+  expect(outbox.get(seen?.seq ?? 0)?.incomplete).toBe(true);
   expect(outbox.put(captured({ raw: {} }), NOW, true)).toBeUndefined();
   const full = captured({ raw: { SenderName: "Ada" } });
   expect(outbox.put(full, NOW)).toEqual(seen);
-  expect(outbox.get(seen?.seq ?? 0)).toMatchObject({ held: false, body: JSON.stringify(message()) });
+  expect(outbox.get(seen?.seq ?? 0)).toMatchObject({ incomplete: false, body: JSON.stringify(message()) });
   expect(outbox.put(full, NOW)).toBeUndefined();
   expect(outbox.totals()).toMatchObject({ waiting: 1, waitingBytes: Buffer.byteLength(JSON.stringify(message())) });
 });
@@ -64,7 +64,7 @@ test("what message_received has seen is completed by the full capture, and only 
 test("what message_received has seen goes as it is when it is released, and a later capture changes nothing", () => {
   const outbox = open();
   const seq = outbox.put(captured({ raw: {} }), NOW, true)?.seq ?? 0;
-  expect(outbox.held()).toEqual([seq]);
+  expect(outbox.incomplete()).toEqual([seq]);
   expect(outbox.release(seq)).toBe(true);
   expect(outbox.release(seq)).toBe(false);
   expect(outbox.put(captured(), NOW)).toBeUndefined();
@@ -81,17 +81,17 @@ test("a row goes with its acknowledgement, the others stay in order, and a place
   const again = open(file);
   expect(again.put(captured({ message_id: "D" }), NOW)).toEqual({ seq: 4 });
   expect(ids(again)).toEqual(["A", "D"]);
-  expect(again.totals()).toMatchObject({ waiting: 2, parked: 0 });
+  expect(again.totals()).toMatchObject({ waiting: 2, dead: 0 });
   expect(again.oldestMs()).toBe(NOW);
 });
 
-test("a parked message is out of the way, kept with its reason, and not captured again", () => {
+test("a dead letter is out of the way, kept with its reason, and not captured again", () => {
   const file = outboxFile();
   const outbox = open(file);
   const seq = outbox.put(captured(), NOW)?.seq ?? 0;
-  outbox.park(seq, "bad_message", "text: too odd", NOW + 1);
+  outbox.deadLetter(seq, "bad_message", "text: too odd", NOW + 1);
   expect(outbox.put(captured(), NOW)).toBeUndefined();
-  expect(outbox.totals()).toMatchObject({ waiting: 0, waitingBytes: 0, parked: 1 });
+  expect(outbox.totals()).toMatchObject({ waiting: 0, waitingBytes: 0, dead: 1 });
   const db = new DatabaseSync(file);
   onTestFinished(() => db.close());
   expect(db.prepare("SELECT code, reason, body FROM parked").all()).toEqual([
@@ -99,7 +99,7 @@ test("a parked message is out of the way, kept with its reason, and not captured
   ]);
 });
 
-test("what cannot be a message is parked at once, once", () => {
+test("what cannot be a message is a dead letter at once, once", () => {
   const outbox = open();
   const unusable = {
     ...{ ok: false as const, account: "default", chat: "1@lid", messageId: "X" },
@@ -107,7 +107,7 @@ test("what cannot be a message is parked at once, once", () => {
   };
   expect(outbox.put(unusable, NOW)).toBeUndefined();
   expect(outbox.put(unusable, NOW)).toBeUndefined();
-  expect(outbox.totals()).toMatchObject({ waiting: 0, parked: 1 });
+  expect(outbox.totals()).toMatchObject({ waiting: 0, dead: 1 });
 });
 
 test("at the limit of rows nothing is taken and nothing is lost; there is room again after an ack", () => {
@@ -134,8 +134,8 @@ test("an outbox of a newer release is refused with what to do, and left as it is
   const db = new DatabaseSync(file);
   db.exec("PRAGMA user_version = 99");
   db.close();
-  expect(() => new Outbox(file)).toThrow(NewerOutboxError);
-  expect(() => new Outbox(file)).toThrow(/version 99, this plugin knows \d+: install the release that wrote it/);
+  expect(() => new Outbox(file)).toThrow(DatabaseRefusedError);
+  expect(() => new Outbox(file)).toThrow(/newer release \(schema 99, this one knows \d+\)\. Install that release/);
 });
 
 test("two instances on one file do not harm each other", () => {

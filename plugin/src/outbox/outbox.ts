@@ -1,5 +1,5 @@
 import { dirname, join } from "node:path";
-import { type InboundMessage, type Omitted, step } from "@hotbags/shared";
+import { failpoint, type InboundMessage, type Omitted } from "@hotbags/shared";
 import { type Captured, keyOf } from "../capture/capture.ts";
 import { type Columns, Database } from "./database.ts";
 import { MediaFolder } from "./media-folder.ts";
@@ -18,7 +18,8 @@ export class OutboxFullError extends Error {
 export type Place = { seq: number; account: string; chat: string };
 export type Row = Place & {
   messageId: string;
-  held: boolean;
+  /** It waits for its files, or for the complete capture. */
+  incomplete: boolean;
   /** Files that the sidecar must have before the message. */
   files: number;
   /** Where OpenClaw keeps the message's files, as long as they are not copied. */
@@ -26,14 +27,15 @@ export type Row = Place & {
   bytes: number;
   body: string;
 };
-/** What became of a held message whose files were copied. */
+/** What became of an incomplete message whose files were copied. */
 export type Completed = "ready" | "changed" | "settled before";
 export type Totals = {
   waiting: number;
   waitingBytes: number;
-  parked: number;
-  parkedBytes: number;
-  /** Files of waiting and parked messages in our folder, each counted once. */
+  /** Dead letters: the table `parked`. */
+  dead: number;
+  deadBytes: number;
+  /** Files of waiting messages and dead letters in our folder, each counted once. */
   files: number;
   fileBytes: number;
 };
@@ -43,9 +45,9 @@ export type Limits = { messages: number; bytes: number };
  * Messages that the sidecar has not confirmed, in one SQLite file. Every write is on disk when the call returns
  * (`synchronous=FULL`), and every call is synchronous: a hook that returns has left nothing in memory.
  *
- * A message is held or ready. It is held until its files are copied, and, if only `message_received` has seen it, until
- * the complete capture comes. It leaves by `remove` (acknowledged) or `park` (refused for good). Its files are in the
- * folder `media` beside the database, and go with the last message that has them.
+ * A message is incomplete or ready. It is incomplete until its files are copied, and, if only `message_received` has
+ * seen it, until the complete capture comes. It leaves by `remove` (acknowledged) or `deadLetter` (refused for good).
+ * Its files are in the folder `media` beside the database, and go with the last message that has them.
  */
 export class Outbox {
   readonly #db: Database;
@@ -53,7 +55,7 @@ export class Outbox {
   readonly #files: StoredFiles;
 
   /**
-   * Opens or creates the file. Throws `NewerOutboxError`, or what SQLite says of a file or disk that cannot be used.
+   * Opens or creates the file. Throws DatabaseRefusedError, or what SQLite says of a file or disk that cannot be used.
    */
   constructor(file: string, limits: Limits = { messages: MAX_OUTBOX_MESSAGES, bytes: MAX_OUTBOX_BYTES }) {
     this.#limits = limits;
@@ -72,12 +74,13 @@ export class Outbox {
   }
 
   /**
-   * Stores what a hook captured. A held message is completed by the first capture that isn't held. Any other second
-   * capture of the same message changes nothing. One with `sources` stays held until `complete`. Returns the row if it
-   * is new or was changed. Throws `OutboxFullError`, or SQLite's error.
+   * Stores what a hook captured. `receivedOnly`: `message_received` did, so the message is incomplete until
+   * `reply_dispatch` captures it too. Any other second capture of the same message changes nothing. One with `sources`
+   * stays incomplete until `complete`. Returns the row if it is new or was changed. Throws `OutboxFullError`, or
+   * SQLite's error.
    */
-  put(captured: Captured, nowMs: number, held = false): { seq: number } | undefined {
-    if (!captured.ok) return void this.#parkCapture(captured, nowMs);
+  put(captured: Captured, nowMs: number, receivedOnly = false): { seq: number } | undefined {
+    if (!captured.ok) return void this.#putDeadLetter(captured, nowMs);
     const { message } = captured;
     const key = keyOf(captured);
     if (this.#db.one("SELECT 1 FROM parked WHERE account = ? AND chat = ? AND message_id = ?", ...key) !== undefined)
@@ -86,26 +89,28 @@ export class Outbox {
     const bytes = Buffer.byteLength(body);
     if (!this.#hasRoom(bytes) && this.#db.one(KNOWN, ...key) === undefined) throw this.#full();
     const { sources } = captured;
-    const level = held ? RECEIVED_ONLY : sources === undefined ? READY : WITHOUT_FILES;
+    const level = receivedOnly ? RECEIVED_ONLY : sources === undefined ? READY : WITHOUT_FILES;
     const listed = sources === undefined ? null : JSON.stringify(sources);
     const row = this.#db.one(PUT, ...key, nowMs, level, bytes, body, listed);
     return row === undefined ? undefined : { seq: Number(row["seq"]) };
   }
 
-  /** Makes a held message ready as it is: nothing more complete came. Returns whether it was still held. */
+  /**
+   * Makes an incomplete message ready as it is: nothing more complete came. Returns whether it still was incomplete.
+   */
   release(seq: number): boolean {
     return this.#db.run("UPDATE waiting SET held = 0, sources = NULL WHERE seq = ? AND held > 0", seq) > 0;
   }
 
   /**
-   * Makes a held message ready with its files, which get their names within the same transaction. `seen` is what the
-   * message was made of: if a more complete capture has taken its place since, that one must not be lost. Then, and if
-   * it is not held any more, nothing is done. Throws SQLite's or the disk's error.
+   * Makes an incomplete message ready with its files, which get their names within the same transaction. `seen` is what
+   * the message was made of: if a more complete capture has taken its place since, that one must not be lost. Then, and
+   * if it is not incomplete any more, nothing is done. Throws SQLite's or the disk's error.
    */
   complete(seen: Row, message: InboundMessage, copies: readonly Copy[]): Completed {
     return this.#db.transaction(() => {
       const row = this.get(seen.seq);
-      if (!row?.held) return "settled before";
+      if (!row?.incomplete) return "settled before";
       if (row.body !== seen.body || JSON.stringify(row.sources) !== JSON.stringify(seen.sources)) return "changed";
       const files = this.#files.add([row.account, row.chat, row.messageId], copies);
       const body = JSON.stringify(message);
@@ -121,7 +126,7 @@ export class Outbox {
 
   /** Lets a waiting message go without one of its files, for ever: each attempt must carry the same content. */
   omit(seq: number, sha256: string, reason: Omitted): void {
-    step("omit:before-commit");
+    failpoint("omit:before-commit");
     this.#db.transaction(() => {
       const row = this.get(seq);
       if (row === undefined) return;
@@ -133,7 +138,7 @@ export class Outbox {
       this.#db.run(OMIT, Buffer.byteLength(body), body, seq);
       this.#files.end([row.account, row.chat, row.messageId], sha256);
     });
-    step("omit:after-commit");
+    failpoint("omit:after-commit");
     this.#files.discard([sha256]);
   }
 
@@ -142,8 +147,8 @@ export class Outbox {
     return this.#files.sweep();
   }
 
-  /** The held messages, oldest first, at most 1,000. */
-  held(): number[] {
+  /** The incomplete messages, oldest first, at most 1,000. */
+  incomplete(): number[] {
     const rows = this.#db.all("SELECT seq FROM waiting WHERE held > 0 ORDER BY seq LIMIT 1000");
     return rows.map((row) => Number(row["seq"]));
   }
@@ -176,10 +181,10 @@ export class Outbox {
     this.#files.discard(files);
   }
 
-  /** Sets a message aside for the operator, so that it neither blocks the others nor is lost. */
-  park(seq: number, code: string, reason: string, nowMs: number): void {
+  /** Makes a message a dead letter for the operator, so that it neither blocks the others nor is lost. */
+  deadLetter(seq: number, code: string, reason: string, nowMs: number): void {
     this.#db.transaction(() => {
-      this.#db.run(PARK, nowMs, code, reason, seq);
+      this.#db.run(DEAD_LETTER, nowMs, code, reason, seq);
       this.#db.run("DELETE FROM waiting WHERE seq = ?", seq);
     });
   }
@@ -189,8 +194,8 @@ export class Outbox {
     return {
       waiting: Number(row?.["waiting"]),
       waitingBytes: Number(row?.["waiting_bytes"]),
-      parked: Number(row?.["parked"]),
-      parkedBytes: Number(row?.["parked_bytes"]),
+      dead: Number(row?.["parked"]),
+      deadBytes: Number(row?.["parked_bytes"]),
       files: Number(row?.["files"]),
       fileBytes: Number(row?.["file_bytes"]),
     };
@@ -206,29 +211,34 @@ export class Outbox {
     this.#db.close();
   }
 
-  #parkCapture(captured: Extract<Captured, { ok: false }>, nowMs: number): void {
+  #putDeadLetter(captured: Extract<Captured, { ok: false }>, nowMs: number): void {
     const body = JSON.stringify(captured.evidence);
     const bytes = Buffer.byteLength(body);
     if (!this.#hasRoom(bytes)) throw this.#full();
-    this.#db.run(PARK_CAPTURE, ...keyOf(captured), nowMs, nowMs, "bad_message", captured.reason, bytes, body);
+    this.#db.run(NEW_DEAD_LETTER, ...keyOf(captured), nowMs, nowMs, "bad_message", captured.reason, bytes, body);
   }
 
   #hasRoom(bytes: number): boolean {
-    const { waiting, parked, waitingBytes, parkedBytes } = this.totals();
-    return waiting + parked < this.#limits.messages && waitingBytes + parkedBytes + bytes <= this.#limits.bytes;
+    const { waiting, dead, waitingBytes, deadBytes } = this.totals();
+    return waiting + dead < this.#limits.messages && waitingBytes + deadBytes + bytes <= this.#limits.bytes;
   }
 
   #full(): OutboxFullError {
-    const { waiting, parked, waitingBytes, parkedBytes } = this.totals();
+    const { waiting, dead, waitingBytes, deadBytes } = this.totals();
     return new OutboxFullError(
-      `the outbox is full: ${waiting} waiting and ${parked} parked messages (limit ${this.#limits.messages}), ` +
-        `${waitingBytes + parkedBytes} bytes (limit ${this.#limits.bytes}); start the sidecar so that it drains`,
+      `the outbox is full: ${waiting} waiting messages and ${dead} dead letters (limit ${this.#limits.messages}), ` +
+        `${megabytes(waitingBytes + deadBytes)} MB (limit ${megabytes(this.#limits.bytes)}); start the sidecar so that it drains`,
     );
   }
 }
 
+/** In a log a longer number would be taken for a customer's, and masked. */
+function megabytes(bytes: number): number {
+  return Math.ceil(bytes / 1_000_000);
+}
+
 const KNOWN = "SELECT 1 FROM waiting WHERE account = ? AND chat = ? AND message_id = ?";
-/** A message's `held`. What is complete takes the place of what `message_received` saw, never the other way round. */
+/** The column `held`. What is complete takes the place of what `message_received` saw, never the other way round. */
 const READY = 0;
 const RECEIVED_ONLY = 1;
 const WITHOUT_FILES = 2;
@@ -240,9 +250,9 @@ const COMPLETE = "UPDATE waiting SET held = 0, sources = NULL, files = ?, bytes 
 const OMIT = "UPDATE waiting SET files = files - 1, bytes = ?, body = ? WHERE seq = ?";
 const AFTER = "SELECT seq, account, chat FROM waiting WHERE seq > ? ORDER BY seq LIMIT ?";
 const NEXT_OF = "SELECT * FROM waiting WHERE account = ? AND chat = ? AND seq > ? ORDER BY seq LIMIT 1";
-const PARK = `INSERT OR IGNORE INTO parked (account, chat, message_id, captured_at, parked_at, code, reason, bytes, body)
+const DEAD_LETTER = `INSERT OR IGNORE INTO parked (account, chat, message_id, captured_at, parked_at, code, reason, bytes, body)
   SELECT account, chat, message_id, captured_at, ?, ?, ?, bytes, body FROM waiting WHERE seq = ?`;
-const PARK_CAPTURE = `INSERT OR IGNORE INTO parked (account, chat, message_id, captured_at, parked_at, code, reason, bytes, body)
+const NEW_DEAD_LETTER = `INSERT OR IGNORE INTO parked (account, chat, message_id, captured_at, parked_at, code, reason, bytes, body)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 
 function asPlace(row: Columns): Place {
@@ -253,7 +263,7 @@ function asRow(row: Columns): Row {
   return {
     ...asPlace(row),
     messageId: String(row["message_id"]),
-    held: row["held"] !== 0,
+    incomplete: row["held"] !== 0,
     files: Number(row["files"]),
     sources: row["sources"] === null ? undefined : JSON.parse(String(row["sources"])),
     bytes: Number(row["bytes"]),

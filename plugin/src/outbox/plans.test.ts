@@ -13,7 +13,7 @@ const NOW = 1_767_607_200_000;
 
 /** Its one row. */
 const MAY_SCAN = /^SCAN totals$/;
-/** A walk along the order of arrival, or along the held messages, that ends at its limit. */
+/** A walk along the order of arrival, or along the incomplete messages, that ends at its limit. */
 const IS_WALK = /^SCAN waiting( USING (COVERING )?INDEX waiting_held)?$/;
 const HAS_LIMIT = /ORDER BY seq LIMIT/;
 
@@ -26,12 +26,12 @@ async function askForEverything(file: string): Promise<void> {
   if (row === undefined) throw new Error("there is none");
   outbox.filesOf(row);
   outbox.omit(picture, sha256Of(Buffer.from("one")), OMITTED.lost);
-  const held = outbox.put(captured({ message_id: "A2" }), NOW, true);
-  outbox.held();
-  outbox.release(held?.seq ?? 0);
+  const incomplete = outbox.put(captured({ message_id: "A2" }), NOW, true);
+  outbox.incomplete();
+  outbox.release(incomplete?.seq ?? 0);
   outbox.after(0, 10);
   outbox.nextOf(row, 0);
-  outbox.park(held?.seq ?? 0, "bad_message", "odd", NOW);
+  outbox.deadLetter(incomplete?.seq ?? 0, "bad_message", "odd", NOW);
   outbox.put({ ...{ ok: false, account: "a", chat: "c", messageId: "m" }, reason: "odd", evidence: {} }, NOW);
   expect(() => new Outbox(file, { messages: 0, bytes: 0 }).put(captured({ message_id: "A3" }), NOW)).toThrow();
   outbox.remove([picture]);

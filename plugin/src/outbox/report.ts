@@ -8,6 +8,7 @@ const BUSY_TIMEOUT_MS = 2_000;
 export type OutboxReport = {
   messages: number;
   bytes: number;
+  /** Dead letters. Other programs read this name. */
   set_aside: number;
   oldest: { captured_at: number; chat: string; message_id: string } | null;
 };

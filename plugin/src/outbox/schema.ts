@@ -1,10 +1,9 @@
-import type { DatabaseSync } from "node:sqlite";
-
 /**
  * The outbox's tables, one entry per version; `PRAGMA user_version` says how many have run. Entries are appended, never
- * edited: files written by older releases are out there.
+ * edited: files written by older releases are out there. Two names are older than our words for them: `parked` has the
+ * dead letters, `held` says that a message is incomplete.
  */
-const MIGRATIONS = [
+export const MIGRATIONS = [
   `
   -- Messages on their way to the sidecar, in order of arrival. AUTOINCREMENT: a seq is never used twice, or a late ack
   -- could delete another message than it was meant for.
@@ -99,34 +98,3 @@ const MIGRATIONS = [
   END;
   `,
 ];
-
-/** The outbox was written by a newer release: using it could damage it. */
-export class NewerOutboxError extends Error {
-  override name = "NewerOutboxError";
-}
-
-/** Brings a database to the newest version. Throws `NewerOutboxError`, or what SQLite says. */
-export function migrate(db: DatabaseSync, file: string): void {
-  const version = versionOf(db);
-  if (version > MIGRATIONS.length) {
-    throw new NewerOutboxError(
-      `${file} is of version ${version}, this plugin knows ${MIGRATIONS.length}: install the release that wrote it, or a newer one`,
-    );
-  }
-  if (version === MIGRATIONS.length) return;
-  // Immediate, and asked again inside: two instances may open a new file at once (a config edit replaces the running
-  // one).
-  db.exec("BEGIN IMMEDIATE");
-  try {
-    for (const migration of MIGRATIONS.slice(versionOf(db))) db.exec(migration);
-    db.exec(`PRAGMA user_version = ${MIGRATIONS.length}`);
-    db.exec("COMMIT");
-  } catch (error) {
-    db.exec("ROLLBACK");
-    throw error;
-  }
-}
-
-function versionOf(db: DatabaseSync): number {
-  return Number(db.prepare("PRAGMA user_version").get()?.["user_version"]);
-}

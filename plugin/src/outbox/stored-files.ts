@@ -1,3 +1,4 @@
+import { codeOf } from "@hotbags/shared";
 import type { Database } from "./database.ts";
 import type { MediaFolder } from "./media-folder.ts";
 
@@ -68,7 +69,7 @@ export class StoredFiles {
     try {
       for await (const names of this.folder.sweep()) this.discard(names);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+      if (codeOf(error) !== "ENOENT") throw error;
     }
   }
 

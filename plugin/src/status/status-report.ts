@@ -1,7 +1,9 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { reasonOf } from "../host/log.ts";
+import { codeOf, reasonOf } from "@hotbags/shared";
+
 import { type OutboxReport, reportOutbox } from "../outbox/report.ts";
+import { lowDisk } from "./disk.ts";
 import { BEAT_MS, readStatus, type Status, statusFile } from "./status.ts";
 
 /** A gateway that is busy starting may miss a beat or two; after this, ms, something is wrong. */
@@ -17,6 +19,7 @@ export type StatusReport = {
   outbox: OutboxReport | null;
   in_memory: number | null;
   last_ack_at: number | null;
+  disk: Status["disk"];
   hook: Status["hook"];
 };
 
@@ -41,11 +44,13 @@ export async function reportStatus(stateDir: string, nowMs: number): Promise<Sta
   }
   if (running && link?.up === false) problems.push(`the link to the sidecar is down: ${link.why}`);
   const outbox = readOutbox(stateDir, problems);
-  const setAside = outbox?.set_aside ?? 0;
-  if (setAside > 0) problems.push(`${setAside} message(s) are set aside and never sent: the gateway's log says why`);
+  const dead = outbox?.set_aside ?? 0;
+  if (dead > 0) problems.push(`${dead} dead letter(s) in the outbox, which are never sent: the gateway's log says why`);
   const inMemory = running ? status.in_memory : null;
   if (inMemory !== null && inMemory > 0)
     problems.push(`${inMemory} message(s) are only in memory: the outbox can't be written; the gateway's log says why`);
+  const full = running ? lowDisk(status.disk, stateDir) : undefined;
+  if (full !== undefined) problems.push(full);
   return {
     ok: problems.length === 0,
     problems,
@@ -60,6 +65,7 @@ export async function reportStatus(stateDir: string, nowMs: number): Promise<Sta
     outbox,
     in_memory: inMemory,
     last_ack_at: status?.last_ack_at ?? null,
+    disk: status?.disk ?? null,
     hook: status?.hook ?? null,
   };
 }
@@ -75,7 +81,7 @@ function isAlive(pid: number): boolean {
     return true;
   } catch (error) {
     // It runs, under another user.
-    return (error as NodeJS.ErrnoException).code === "EPERM";
+    return codeOf(error) === "EPERM";
   }
 }
 

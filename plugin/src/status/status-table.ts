@@ -1,9 +1,9 @@
-import { VERSION } from "@hotbags/shared";
+import { mebibytes, VERSION } from "@hotbags/shared";
 import type { StatusReport } from "./status-report.ts";
 
 /** The report for people: a line for each fact, then a line for each problem. Times are local. */
 export function statusTable(report: StatusReport): string {
-  const { gateway, link, outbox, hook, now } = report;
+  const { gateway, link, outbox, disk, hook, now } = report;
   const rows: [string, string][] = [
     [
       "gateway",
@@ -16,6 +16,7 @@ export function statusTable(report: StatusReport): string {
       "last ack",
       report.last_ack_at === null ? "never" : `${localTime(report.last_ack_at)}, ${age(report.last_ack_at, now)} ago`,
     ],
+    ["disk", disk === null ? "unknown" : `${mebibytes(disk.free)} left`],
     ["hook", hook === null ? "no message yet" : describeHook(hook)],
   ];
   const lines = [`Hot Bags bridge ${VERSION}`, ...rows.map(([name, says]) => `  ${name.padEnd(10)}${says}`)];
@@ -31,7 +32,7 @@ function describeLink({ up, since, address, why }: NonNullable<StatusReport["lin
 
 function describeOutbox(outbox: NonNullable<StatusReport["outbox"]>, inMemory: number | null): string {
   const memory = inMemory === null || inMemory === 0 ? "" : `, ${inMemory} more only in memory`;
-  return `${outbox.messages} waiting (${size(outbox.bytes)}), ${outbox.set_aside} set aside${memory}`;
+  return `${outbox.messages} waiting (${size(outbox.bytes)}), ${outbox.set_aside} dead letter(s)${memory}`;
 }
 
 function describeOldest(

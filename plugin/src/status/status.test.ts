@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { Bridge } from "../bridge.ts";
 import { LINK_TIMING } from "../link/timing.ts";
 import { temporaryFolder } from "../testing/folder.ts";
@@ -8,7 +8,7 @@ import { memoryLog } from "../testing/log.ts";
 import { directContext } from "../testing/messages.ts";
 import { ScratchSidecar, TOKEN } from "../testing/sidecar.ts";
 import { until } from "../testing/until.ts";
-import { BEAT_MS, readStatus, statusFile } from "./status.ts";
+import { BEAT_MS, readStatus, StatusBoard, statusFile } from "./status.ts";
 import { reportStatus } from "./status-report.ts";
 import { statusTable } from "./status-table.ts";
 
@@ -18,10 +18,11 @@ const GONE = 2 ** 22 + 1;
 async function setUp() {
   const sidecar = await ScratchSidecar.start();
   const stateDir = temporaryFolder();
-  const config: Record<string, unknown> = { sidecarUrl: sidecar.url, token: TOKEN };
+  const config: Record<string, unknown> = { sidecarUrl: sidecar.url, token: TOKEN, lowDiskBytes: 0 };
+  const log = memoryLog();
   const create = () => {
     const bridge = new Bridge({
-      ...{ stateDir, openclawVersion: "2026.9.6", log: memoryLog(), isConsumed: () => false },
+      ...{ stateDir, openclawVersion: "2026.9.6", log, isConsumed: () => false },
       ...{ readConfig: () => config, lookEveryMs: 1 },
       linkTiming: { ...LINK_TIMING, reconnectBaseMs: 1, reconnectMaxMs: 5 },
     });
@@ -37,7 +38,7 @@ async function setUp() {
     await bridge.stop();
     writeFileSync(statusFile(stateDir), JSON.stringify(killed));
   };
-  return { sidecar, stateDir, config, create, report, reported, kill };
+  return { sidecar, stateDir, config, log, create, report, reported, kill };
 }
 
 test("before the plugin ever ran the report says so, and touches nothing", async () => {
@@ -54,8 +55,9 @@ test("a running bridge reports its link, its last ack, and its hook's own time o
   for (const MessageSid of ["A1", "A2", "A3"]) await bridge.onDispatch(directContext({ MessageSid }));
   await bridge.onDispatch(directContext({ OriginatingChannel: "telegram" }));
   const report = await reported("all acknowledged", (now) => now.last_ack_at !== null && now.outbox?.messages === 0);
+  expect(report.problems).toEqual([]);
   expect(report).toMatchObject({
-    ...{ ok: true, problems: [], in_memory: 0, outbox: { messages: 0, bytes: 0, set_aside: 0, oldest: null } },
+    ...{ ok: true, in_memory: 0, outbox: { messages: 0, bytes: 0, set_aside: 0, oldest: null } },
     gateway: { running: true, pid: process.pid, openclaw_version: "2026.9.6" },
     link: { up: true, address: `${sidecar.url}/`, why: null },
   });
@@ -98,14 +100,25 @@ test("an unusable configuration is the reason, with its field", async () => {
   expect(report.link?.why).toMatch(/^plugins\.entries\.hotbags\.config\.sidecarUrl must be/);
 });
 
-test("a message that was set aside is a problem, until somebody looks", async () => {
+test("a disk that fills up is a problem, in the log and in the report", async () => {
+  const { create, config, log, reported } = await setUp();
+  config["lowDiskBytes"] = Number.MAX_SAFE_INTEGER;
+  create().start();
+  const report = await reported("looked at", (now) => now.disk !== null && now.link?.up === true);
+  expect(report.disk?.free).toBeGreaterThan(0);
+  expect(report.problems).toEqual([expect.stringMatching(/^the disk of .* has \d+ MiB left: .*make room/)]);
+  expect(log.lines.filter((line) => line.includes("MiB left"))).toHaveLength(1);
+  expect(statusTable(report)).toMatch(/^ {2}disk {6}\d+ MiB left$/m);
+});
+
+test("a dead letter is a problem, until somebody looks", async () => {
   const { create, reported } = await setUp();
   const bridge = create();
   bridge.start();
   await bridge.onDispatch(directContext({ ChatId: "123456789012345@lid", From: "123456789012345@lid" }));
   const report = await reported("up", (now) => now.link?.up === true);
   expect(report.outbox?.set_aside).toBe(1);
-  expect(report.problems).toEqual([expect.stringContaining("1 message(s) are set aside")]);
+  expect(report.problems).toEqual([expect.stringContaining("1 dead letter(s) in the outbox")]);
 });
 
 test("of a gateway that stopped, was killed or hangs it says so, and still shows what waits", async () => {
@@ -145,6 +158,21 @@ test("the last ack stays known over a restart, and an instance that was replaced
   await until("the second has written", async () => (await startedAt()) > (last_ack_at ?? 0));
   await first.stop();
   expect(await report()).toMatchObject({ last_ack_at, gateway: { running: true } });
+});
+
+test("a clock that is set back does not keep the running plugin from reporting", async () => {
+  const stateDir = temporaryFolder();
+  const board = new StatusBoard(stateDir, "2026.9.6", memoryLog(), { inMemory: () => 0, disk: () => null });
+  onTestFinished(() => void vi.restoreAllMocks());
+  const writtenAt = async () => (await readStatus(statusFile(stateDir)))?.written_at ?? 0;
+  const [wall, monotonic] = [Date.now.bind(Date), performance.now.bind(performance)];
+  const set = vi.spyOn(Date, "now").mockImplementation(() => wall() + 365 * 24 * 3_600_000);
+  board.write();
+  await until("it has reported", async () => (await writtenAt()) > wall());
+  set.mockImplementation(wall);
+  vi.spyOn(performance, "now").mockImplementation(() => monotonic() + 2 * BEAT_MS);
+  board.write();
+  await until("it has reported by the clock of now", async () => (await writtenAt()) <= wall());
 });
 
 test("files that cannot be read are named, and nothing is thrown", async () => {

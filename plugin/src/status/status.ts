@@ -1,9 +1,10 @@
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { VERSION } from "@hotbags/shared";
+import { codeOf, LogThrottle, reasonOf, VERSION } from "@hotbags/shared";
 import * as z from "zod";
-import { Complaint, type Log, line, reasonOf } from "../host/log.ts";
+import { type Log, line } from "../host/log.ts";
 import type { LinkReport } from "../link/connection.ts";
+import type { DiskSpace } from "./disk.ts";
 import { HookClock } from "./hook-times.ts";
 
 /** How often at least the running plugin writes its status: what is much older comes from one that hangs or is gone. */
@@ -34,6 +35,8 @@ const status = z.object({
   last_ack_at: ms.nullable(),
   /** Messages that are only in this process's memory, because the outbox can't be written. */
   in_memory: z.number().int().nonnegative(),
+  /** Bytes of the disk of OpenClaw's state; absent in the file of an older release. */
+  disk: z.object({ free: z.number(), low: z.number() }).nullable().default(null),
   hook: z.object({ captures: z.number(), p50_ms: z.number(), p95_ms: z.number(), max_ms: z.number() }).nullable(),
 });
 export type Status = z.infer<typeof status>;
@@ -48,11 +51,14 @@ export async function readStatus(file: string): Promise<Status | undefined> {
   try {
     text = await readFile(file, "utf8");
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    if (codeOf(error) === "ENOENT") return undefined;
     throw error;
   }
   return status.parse(JSON.parse(text));
 }
+
+/** What is asked for at each write. */
+type Present = { inMemory: () => number; disk: () => DiskSpace | null };
 
 /**
  * The running plugin's word about itself, for a CLI in another process. A file beside the outbox and not a row in it:
@@ -63,16 +69,18 @@ export class StatusBoard implements LinkReport {
   readonly hook = new HookClock();
   readonly #file: string;
   readonly #log: Log;
-  readonly #inMemory: () => number;
-  readonly #trouble = new Complaint();
+  readonly #present: Present;
+  readonly #logThrottle = new LogThrottle();
   #status: Status;
   #written: string | undefined;
+  /** When, by the clock that never jumps: one that was set back would keep the status from being written for so long. */
+  #writtenMs = Number.NEGATIVE_INFINITY;
   #writing: Promise<void> = Promise.resolve();
 
-  constructor(stateDir: string, openclawVersion: string, log: Log, inMemory: () => number) {
+  constructor(stateDir: string, openclawVersion: string, log: Log, present: Present) {
     this.#file = statusFile(stateDir);
     this.#log = log;
-    this.#inMemory = inMemory;
+    this.#present = present;
     const now = Date.now();
     this.#status = {
       version: 1,
@@ -85,6 +93,7 @@ export class StatusBoard implements LinkReport {
       link: { up: false, since: now, address: null, why: "it has not been connected yet" },
       last_ack_at: null,
       in_memory: 0,
+      disk: null,
       hook: null,
     };
   }
@@ -130,23 +139,26 @@ export class StatusBoard implements LinkReport {
 
   async #write(): Promise<void> {
     try {
-      const news = { ...this.#status, in_memory: this.#inMemory(), hook: this.hook.read(), written_at: 0 };
+      const { inMemory, disk } = this.#present;
+      const present = { in_memory: inMemory(), disk: disk(), hook: this.hook.read() };
+      const news = { ...this.#status, ...present, written_at: 0 };
       const content = JSON.stringify(news);
-      const now = Date.now();
-      if (content === this.#written && now - this.#status.written_at < BEAT_MS) return;
+      if (content === this.#written && performance.now() - this.#writtenMs < BEAT_MS) return;
       await this.#carryOver();
       await mkdir(dirname(this.#file), { recursive: true, mode: 0o700 });
       // In one step, or a reader would meet half a file.
       const beside = `${this.#file}.${process.pid}.new`;
+      const now = Date.now();
       const whole = { ...news, last_ack_at: this.#status.last_ack_at, written_at: now };
       await writeFile(beside, `${JSON.stringify(whole)}\n`, { mode: 0o600 });
       await rename(beside, this.#file);
       this.#written = content;
+      this.#writtenMs = performance.now();
       this.#status.written_at = now;
-      this.#trouble.over();
+      this.#logThrottle.over();
     } catch (error) {
       // A full disk: the outbox has its own alarm, and the status only grows old.
-      this.#trouble.say(() => this.#log.warn(line({}, `the status file can't be written: ${reasonOf(error)}`)));
+      this.#logThrottle.log(() => this.#log.warn(line({}, `the status file can't be written: ${reasonOf(error)}`)));
     }
   }
 

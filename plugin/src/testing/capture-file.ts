@@ -1,4 +1,5 @@
-// Runs the plugin's whole instance on one message with a file, and kills itself at the given step, as a power cut would.
+// Runs the plugin's whole instance on one message with a file, and kills itself at the given failpoint, as a power cut
+// would.
 import { subscribe } from "node:diagnostics_channel";
 import { flushCompileCache } from "node:module";
 import { Bridge } from "../bridge.ts";
@@ -8,7 +9,7 @@ import { directContext } from "./messages.ts";
 flushCompileCache();
 
 const [stateDir = "", sidecarUrl = "", token = "", killedAt = "", path = ""] = process.argv.slice(2);
-subscribe("hotbags:step", (name) => {
+subscribe("hotbags:failpoint", (name) => {
   if (name === killedAt) process.kill(process.pid, "SIGKILL");
 });
 const bridge = new Bridge({

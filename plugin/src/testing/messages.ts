@@ -1,6 +1,6 @@
 import type { InboundMessage } from "@hotbags/shared";
 import type { Captured } from "../capture/capture.ts";
-import type { DispatchContext } from "../capture/words.ts";
+import type { DispatchContext } from "../capture/text.ts";
 
 /** A message as capture makes it. */
 export function message(fields: Partial<InboundMessage> = {}): InboundMessage {

@@ -120,26 +120,26 @@ export class ScratchSidecar {
     }
   }
 
-  /** docs/wire.md, "Order": `held` has the refused message of each chat that waits for it. */
-  #answerTo(frame: MessageFrame, held: Map<string, string>): Record<string, unknown> | undefined {
+  /** docs/wire.md, "Order": `awaited` has the refused message of each chat that waits for it. */
+  #answerTo(frame: MessageFrame, awaited: Map<string, string>): Record<string, unknown> | undefined {
     const { ref, message } = frame;
     const { message_id: id, chat_id: chat } = message;
     this.#checkFiles(message);
-    const awaited = held.get(chat);
-    if (awaited !== undefined && awaited !== id) {
+    const first = awaited.get(chat);
+    if (first !== undefined && first !== id) {
       const reason = "an earlier message of this chat could not be stored yet";
       return { v: WIRE_VERSION, type: "refused", ref, code: "not_stored", reason, retry: true };
     }
-    held.delete(chat);
+    awaited.delete(chat);
     const answer = this.answers(frame) as Record<string, unknown> | undefined;
     if (answer?.["type"] === "ack") this.taken.push(id);
-    if (answer?.["retry"] === true) held.set(chat, id);
+    if (answer?.["retry"] === true) awaited.set(chat, id);
     return answer;
   }
 
   #accept(ws: WebSocket): void {
     this.connections += 1;
-    const held = new Map<string, string>();
+    const awaited = new Map<string, string>();
     this.#sockets.add(ws);
     ws.on("close", () => this.#sockets.delete(ws));
     ws.on("ping", () => {
@@ -158,7 +158,7 @@ export class ScratchSidecar {
           }),
         );
       }
-      const answer = parsed.frame.type === "message" ? this.#answerTo(parsed.frame, held) : undefined;
+      const answer = parsed.frame.type === "message" ? this.#answerTo(parsed.frame, awaited) : undefined;
       if (answer !== undefined) ws.send(JSON.stringify(answer));
     });
   }

@@ -13,8 +13,8 @@ Settings come from the environment:
   HOTBAGS_BEARER_TOKEN      its token (required)
   HOTBAGS_HMAC_DISABLED     false: sign every request (default true)
   HOTBAGS_HMAC_SECRET       the key to sign with
-  HOTBAGS_EXTRA_HEADERS_FILE a file of headers to send along, one "Name: value" a line, such as
-                            x-vercel-protection-bypass; secret, chmod 600
+  HOTBAGS_EXTRA_HEADERS     headers to send along, one "Name: value" a line, such as
+                            x-vercel-protection-bypass (secret)
   HOTBAGS_TIMEOUT           seconds that an answer may take (default 310, at most 3600)
   OPENCLAW_GATEWAY_URL      the gateway (default ws://127.0.0.1:18789)
   OPENCLAW_GATEWAY_TOKEN    its token (required)
@@ -27,11 +27,22 @@ Settings come from the environment:
                             where that is used up, delivered ones go first
   BRIDGE_INLINE_MEDIA_BYTES most bytes of attachments sent along with a message, before
                             base64 (default 3000000, at most 3375000; 0: none)
+  BRIDGE_LOW_DISK_BYTES     an alert is raised when the disk of BRIDGE_STATE_DIR has less left
+                            (default 1 GiB; 0: never)
   BRIDGE_CHAT_INTERVAL_MS   least time between two replies in one chat (default 0)
   BRIDGE_REPLIES_PER_MINUTE most replies over all chats (default 0: no limit)
+  BRIDGE_CHAT_REPLIES_PER_MINUTE, BRIDGE_CHAT_REPLIES_PER_HOUR
+                            the brake: what one chat gets beyond that waits, and an alert is raised
+                            (default 30 and 300; 0: no limit)
+  BRIDGE_FORMER_NUMBERS     numbers that the shop had before (+15550001,…): replies to messages that were
+                            written to them may leave from the number that is linked now; else they wait
   ALERT_WEBHOOK_URL         https://… that alerts are posted to, as JSON
   ALERT_COMMAND             a shell command that gets an alert's text on its standard input
   BRIDGE_LOG_LEVEL          debug, info (default), warn or error
+
+HOTBAGS_BEARER_TOKEN, HOTBAGS_HMAC_SECRET, HOTBAGS_EXTRA_HEADERS, OPENCLAW_GATEWAY_TOKEN, BRIDGE_TOKEN and
+ALERT_WEBHOOK_URL can be in a file:
+HOTBAGS_BEARER_TOKEN_FILE=/path, and so on. A line break at its end does not count.
 `;
 
 /** Runs the command line. Resolves with the exit code. */

@@ -1,10 +1,12 @@
+import { once } from "node:events";
 import { ListenError } from "../intake/listen-error.ts";
 import { openLog } from "../log.ts";
 import { readSettings, SettingsError } from "../settings.ts";
 import { startSidecar } from "../sidecar.ts";
+import { StartCalledOffError } from "../starting.ts";
 import { StoreUnusableError } from "../store/index.ts";
 
-/** Exit code for a setting or a state that a restart won't mend (EX_CONFIG of sysexits.h). */
+/** Exit code for what only a human can change, so that no restart will mend it (EX_CONFIG of sysexits.h). */
 const EX_CONFIG = 78;
 
 /** `hotbags serve`: runs the sidecar until SIGTERM or SIGINT. Resolves with the exit code. */
@@ -14,15 +16,16 @@ export async function serve(environment: NodeJS.ProcessEnv): Promise<number> {
   try {
     const settings = readSettings(environment);
     const log = openLog(settings.logLevel);
+    for (const warning of settings.warnings) log.warn(warning);
     // Heard from the first moment on: a signal without a listener would end the process where it stands.
-    const told = new Promise<void>((resolve) => {
-      for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
-    });
-    const sidecar = await startSidecar(settings, log);
-    await told;
+    const told = new AbortController();
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => told.abort());
+    const sidecar = await startSidecar(settings, log, told.signal);
+    if (!told.signal.aborted) await once(told.signal, "abort");
     await sidecar.stop();
     return 0;
   } catch (error) {
+    if (error instanceof StartCalledOffError) return 0;
     if (error instanceof SettingsError)
       process.stderr.write(`hotbags: the environment is not complete: ${error.message}\n`);
     else if (error instanceof StoreUnusableError || error instanceof ListenError)

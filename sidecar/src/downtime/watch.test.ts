@@ -43,7 +43,7 @@ afterEach(async () => {
 
 function start(command: string | null = null) {
   const log = pino({ base: null }, { write: (line: string) => lines.push(JSON.parse(line)) });
-  store = openStore(dir, { now: () => T0, uptimeMs: () => 0 });
+  store = openStore(dir, { now: () => T0, uptimeMs: () => 0, bootMs: () => 0 });
   alerts = new Alerts({ webhookUrl: null, command }, log, { timeoutMs: 5_000, waitsMs: [600_000] });
   watch = new DowntimeWatch({ store, gateway, alerts, log });
 }

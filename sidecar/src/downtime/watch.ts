@@ -1,8 +1,8 @@
+import { LogThrottle } from "@hotbags/shared";
 import type { Logger } from "pino";
 import type { AccountCode, AccountState, Gateway, StatusReport } from "../gateway/index.ts";
 import type { Alerts } from "../ops/alerts.ts";
 import type { Connection, Store } from "../store/index.ts";
-import { Trouble } from "../trouble.ts";
 import { alertOf } from "./alert.ts";
 import { look, type Seen, type Sighting } from "./window.ts";
 
@@ -46,7 +46,7 @@ export class DowntimeWatch {
   readonly #writing = new Map<string, Promise<void>>();
   readonly #unsubscribe: () => void;
   #telling: Promise<void> | null = null;
-  readonly #trouble = new Trouble();
+  readonly #logThrottle = new LogThrottle({ everyMs: Number.POSITIVE_INFINITY });
 
   constructor({ store, gateway, alerts, log }: Parts) {
     this.#store = store;
@@ -91,13 +91,13 @@ export class DowntimeWatch {
     const known = this.#known.get(accountId);
     const written = this.#store.downtimes.record(accountId, seen.connection, seen.downtime).then(
       () => {
-        this.#trouble.over();
+        this.#logThrottle.over();
         this.#known.set(accountId, seen.connection);
         this.#say(accountId, seen, known);
         if (seen.downtime) this.#tell();
       },
       (error: unknown) => {
-        this.#trouble.say("", () => this.#log.error({ err: error }, "how WhatsApp is connected can't be written"));
+        this.#logThrottle.log(() => this.#log.error({ err: error }, "how WhatsApp is connected can't be written"));
       },
     );
     const ended = written.finally(() => this.#writing.delete(accountId));

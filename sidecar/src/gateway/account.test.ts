@@ -58,6 +58,17 @@ describe("the state of a WhatsApp account", () => {
     expect(readAccount(accountStatus.parse(status)).code).toBe("connected");
   });
 
+  it.each(["default", "outlet"])("names the account that is to be linked again: %s", (accountId) => {
+    const away = { ...linked, accountId, running: false, connected: false };
+    for (const status of [
+      { ...away, healthState: "logged-out" },
+      { ...away, linked: false },
+    ])
+      expect(readAccount(accountStatus.parse(status)).action).toContain(
+        `openclaw channels login --channel whatsapp --account ${accountId} `,
+      );
+  });
+
   it("does not stumble over fields of another shape that decide nothing", () => {
     const status = {
       ...linked,

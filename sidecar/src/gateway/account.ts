@@ -20,6 +20,8 @@ export interface AccountState {
   readonly action: string;
   /** ms since 1970 of the last message that OpenClaw saw on this account; null if it has seen none since its start. */
   readonly lastInboundAt: number | null;
+  /** The phone number that it is linked to, E.164; as told last; null if it never was: OpenClaw tells it of its default account only. */
+  readonly number: string | null;
   readonly reconnectAttempts: number;
   /** ms since 1970: when OpenClaw last started this account. Every start begins with an empty memory of what came in. */
   readonly startedAt: number | null;
@@ -29,7 +31,11 @@ export interface AccountState {
   readonly lastDisconnect: { readonly at: number; readonly status: number | null } | null;
 }
 
-const RELINK = "Relink it: openclaw channels login --channel whatsapp (scan the code with the phone).";
+/** Stands for the account's id in an action. */
+const ACCOUNT = "<account>";
+
+/** Without `--account` it relinks OpenClaw's default account, which may be the healthy one (docs/cli/channels.md of OpenClaw). */
+const RELINK = `Relink it: openclaw channels login --channel whatsapp --account ${ACCOUNT} (scan the code with the phone).`;
 
 export const ACCOUNT_STATES: Readonly<Record<AccountCode, { readonly sentence: string; readonly action: string }>> = {
   connected: { sentence: "WhatsApp is connected.", action: "" },
@@ -96,7 +102,7 @@ const REPLACED_STATUS = 440;
  * channel keeps the health state of its end, and a socket that OpenClaw thinks dead (`stale`) is still `connected`: what is written to
  * it is reported as sent and never arrives.
  */
-function codeOf(status: AccountStatus): AccountCode {
+function accountCodeOf(status: AccountStatus): AccountCode {
   const { healthState: health, lastDisconnect, running, connected } = status;
   const ended = running === false && connected !== true;
   if (status.enabled === false) return "disabled";
@@ -111,12 +117,15 @@ function codeOf(status: AccountStatus): AccountCode {
   return "unknown";
 }
 
-export function accountState(code: AccountCode, status?: AccountStatus): AccountState {
+export function accountState(code: AccountCode, status?: AccountStatus, number: string | null = null): AccountState {
   const { at, status: reason } = status?.lastDisconnect ?? {};
+  const { sentence, action } = ACCOUNT_STATES[code];
   return {
     code,
-    ...ACCOUNT_STATES[code],
+    sentence,
+    action: action.replace(ACCOUNT, () => status?.accountId ?? ACCOUNT),
     lastInboundAt: status?.lastInboundAt ?? null,
+    number,
     reconnectAttempts: status?.reconnectAttempts ?? 0,
     startedAt: status?.lastStartAt ?? null,
     connectedAt: status?.lastConnectedAt ?? null,
@@ -125,6 +134,6 @@ export function accountState(code: AccountCode, status?: AccountStatus): Account
 }
 
 /** The state of an account as one `channels.status` entry describes it. */
-export function readAccount(status: AccountStatus): AccountState {
-  return accountState(codeOf(status), status);
+export function readAccount(status: AccountStatus, number: string | null = null): AccountState {
+  return accountState(accountCodeOf(status), status, number);
 }

@@ -1,3 +1,4 @@
+import { e164 } from "@hotbags/shared";
 import { z } from "zod";
 import { accountStatus } from "./account.ts";
 
@@ -22,7 +23,20 @@ export type HelloOk = z.infer<typeof helloOk>;
 
 export const channelsStatus = z.looseObject({
   channelAccounts: z.looseObject({ whatsapp: z.array(accountStatus).optional() }),
+  /** Which account `channels` speaks of. */
+  channelDefaultAccountId: z.looseObject({ whatsapp: z.string().optional() }).optional().catch(undefined),
+  /** The number in the credentials on disk, read anew for each answer. */
+  channels: z
+    .looseObject({ whatsapp: z.looseObject({ self: z.looseObject({ e164 }) }).optional() })
+    .optional()
+    .catch(undefined),
 });
+
+/** The phone number of an account, as far as the gateway tells it; else null. */
+export function numberOf({ channels, channelDefaultAccountId }: z.infer<typeof channelsStatus>, accountId: string) {
+  if (channelDefaultAccountId?.whatsapp !== accountId) return null;
+  return channels?.whatsapp?.self.e164 ?? null;
+}
 
 /** `messageId` is the WhatsApp id of the last message that the text became. */
 export const sendAnswer = z.looseObject({ messageId: z.string().min(1).nullish().catch(null) });

@@ -23,7 +23,7 @@ function stand() {
       return { started: true as const };
     },
   } as unknown as Gateway;
-  const clock = { now: () => nowMs, uptimeMs: () => nowMs };
+  const clock = { now: () => nowMs, uptimeMs: () => nowMs, bootMs: () => nowMs };
   const log = openLog("error");
   const starter = new ChannelStarter(
     { gateway, clock, log },

@@ -1,5 +1,5 @@
+import { backoffMs } from "@hotbags/shared";
 import type { Logger } from "pino";
-import { backoffMs } from "../backoff.ts";
 import type { Clock } from "../clock.ts";
 import type { Gateway } from "./types.ts";
 

@@ -1,6 +1,7 @@
 import { pino } from "pino";
 import { afterEach, expect, it, onTestFinished, vi } from "vitest";
 import { CONNECTED, ScriptedGateway, GATEWAY_TOKEN as TOKEN } from "../../../test/gateway/scripted-gateway.ts";
+import { systemClock } from "../clock.ts";
 import { openGateway } from "./gateway.ts";
 import type { GatewayTiming } from "./types.ts";
 
@@ -26,7 +27,7 @@ function open(peer: { port: number }, timing: Partial<GatewayTiming> = {}, uptim
     token: TOKEN,
     log,
     timing: { pollMs: 10, reconnectMinMs: 5, reconnectMaxMs: 20, refusedRetryMs: 20, sendTimeoutMs: 5_000, ...timing },
-    clock: { now: () => Date.now(), uptimeMs },
+    clock: { ...systemClock, uptimeMs },
   });
   onTestFinished(() => gateway.close());
   return gateway;
@@ -51,6 +52,23 @@ it("may send once the gateway says that WhatsApp is connected, and not before", 
   await until(() => expect(gateway.canSend("default")).toBe(true));
   expect(gateway.canSend("another")).toBe(false);
   expect(seen).toEqual(["up ", "up reconnecting", "up connected"]);
+});
+
+it("knows the number of OpenClaw's default account, tells of a change, and keeps it while it isn't told", async () => {
+  const peer = await startPeer();
+  peer.number = "+15559990000";
+  peer.accounts = [CONNECTED, { ...CONNECTED, accountId: "second" }];
+  const gateway = open(peer);
+  const seen: unknown[] = [];
+  gateway.onChange(({ accounts }) => seen.push(accounts.get("default")?.number));
+  await until(() => expect(gateway.state.accounts.get("default")?.number).toBe("+15559990000"));
+  expect(gateway.state.accounts.get("second")?.number).toBeNull();
+  peer.number = "+15559990077";
+  await until(() => expect(seen.at(-1)).toBe("+15559990077"));
+  peer.number = null;
+  peer.accounts = [{ ...CONNECTED, connected: false, healthState: "reconnecting" }];
+  await until(() => expect(gateway.state.accounts.get("default")?.code).toBe("reconnecting"));
+  expect(gateway.state.accounts.get("default")?.number).toBe("+15559990077");
 });
 
 it("sends with the command id as the key", async () => {
@@ -163,7 +181,7 @@ it("comes back by itself, and asks again only the process that was asked", async
   const peer = await startPeer();
   const gateway = open(peer);
   await until(() => expect(gateway.canSend("default")).toBe(true));
-  const first = { processId: "boot-1", at: Date.now(), sendsSince: 0 };
+  const first = { processId: "boot-1", bootMs: systemClock.bootMs(), sendsSince: 0 };
   await peer.stop();
   await until(() => expect(gateway.state).toMatchObject({ link: "down", process: null }));
   expect(gateway.state.accounts.get("default")?.code).toBe("unknown");

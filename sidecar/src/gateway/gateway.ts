@@ -1,12 +1,10 @@
-import { maskAddress } from "@hotbags/shared";
+import { LogThrottle, maskAddress, reasonOf } from "@hotbags/shared";
 import { systemClock } from "../clock.ts";
-import { Trouble } from "../trouble.ts";
 import { type HelloOk, startAnswer } from "./answers.ts";
 import { HISTORY_ROWS, keysIn, sessionKeyOf } from "./history.ts";
 import { openLink } from "./link.ts";
 import { outcomeOfAskingAgain, type SendOutcome } from "./outcome.ts";
 import { type GatewayProcess, stillRemembers } from "./process.ts";
-import { reasonOf } from "./reason.ts";
 import type { LinkTrouble } from "./refusal.ts";
 import { sendOver } from "./send.ts";
 import { watchStatus } from "./status.ts";
@@ -23,7 +21,7 @@ export function openGateway(options: GatewayOptions): Gateway {
   const listeners = new Set<(state: GatewayState) => void>();
   const reports = new Set<(report: StatusReport) => void>();
   let state: GatewayState = { link: "connecting", process: null, accounts: new Map() };
-  const linkTrouble = new Trouble();
+  const linkThrottle = new LogThrottle({ everyMs: Number.POSITIVE_INFINITY });
   /** OpenClaw's own default, until the gateway names another. */
   let agentId = "main";
 
@@ -56,7 +54,7 @@ export function openGateway(options: GatewayOptions): Gateway {
   }
 
   function up(hello: HelloOk): void {
-    linkTrouble.over();
+    linkThrottle.over();
     const { bootId, version } = hello.server;
     const process: GatewayProcess | null = bootId === undefined ? null : { id: bootId, version };
     log.info({ gateway_process: bootId, version }, "gateway: connected");
@@ -72,7 +70,7 @@ export function openGateway(options: GatewayOptions): Gateway {
 
   function trouble(found: LinkTrouble): void {
     const gist = `${found.link} ${found.reason.replace(DIGITS, "")}`;
-    linkTrouble.say(gist, () => log.warn({ link: found.link }, `gateway: ${found.reason}`));
+    linkThrottle.log(() => log.warn({ link: found.link }, `gateway: ${found.reason}`), gist);
     status.stop();
     change({ ...found, process: null, accounts: status.forget() });
   }
@@ -111,7 +109,7 @@ export function openGateway(options: GatewayOptions): Gateway {
     send,
     async askAgain(request, first) {
       const process = state.process;
-      if (!stillRemembers(process, first, clock.now())) {
+      if (!stillRemembers(process, first, clock.bootMs())) {
         // Not the process of now: kept as the one that was asked first, it would make a second send look safe.
         return { kind: "in_doubt", reason: "the gateway that was asked first no longer remembers", process: null };
       }
@@ -157,5 +155,8 @@ const DIGITS = /\d+/g;
 function sameForOthers(a: GatewayState, b: GatewayState): boolean {
   if (a.link !== b.link || a.reason !== b.reason || a.process?.id !== b.process?.id) return false;
   if (a.accounts.size !== b.accounts.size) return false;
-  return [...b.accounts].every(([id, account]) => a.accounts.get(id)?.code === account.code);
+  return [...b.accounts].every(([id, { code, number }]) => {
+    const before = a.accounts.get(id);
+    return before?.code === code && before.number === number;
+  });
 }

@@ -1,7 +1,6 @@
-import { VERSION } from "@hotbags/shared";
+import { backoffMs, VERSION } from "@hotbags/shared";
 import { GatewayClient } from "@openclaw/gateway-client";
 import type { Logger } from "pino";
-import { backoffMs } from "../backoff.ts";
 import { type HelloOk, helloOk } from "./answers.ts";
 import { type LinkTrouble, troubleOf } from "./refusal.ts";
 import type { GatewayTiming } from "./types.ts";

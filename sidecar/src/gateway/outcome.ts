@@ -1,5 +1,5 @@
+import { safeReason } from "@hotbags/shared";
 import type { GatewayProcess } from "./process.ts";
-import { safeReason } from "./reason.ts";
 
 /** What came of a `send`, as far as it is proven. */
 export type SendOutcome =

@@ -25,18 +25,18 @@ export const KEY_MEMORY_SENDS = 500;
 export interface FirstAsked {
   /** `GatewayProcess.id` of then. */
   readonly processId: string;
-  /** Wall clock, ms since 1970. The gateway's memory runs by the same clock of the same machine. */
-  readonly at: number;
+  /** Ms since the machine started: the gateway and whoever asks share that, and no correction of the clock changes it. */
+  readonly bootMs: number;
   /** How many sends were given to this gateway since, as far as the caller knows. */
   readonly sendsSince: number;
 }
 
 /**
  * Whether asking again with the same key cannot send twice: the very process that was asked first is still running and still has
- * the key in memory (while the send is under way, and 300 s after). False wherever it is not proven, also if the clock went back.
+ * the key in memory (while the send is under way, and 300 s after). False wherever it is not proven.
  */
-export function stillRemembers(process: GatewayProcess | null, first: FirstAsked, now: number): boolean {
+export function stillRemembers(process: GatewayProcess | null, first: FirstAsked, bootMs: number): boolean {
   if (process === null || process.id !== first.processId) return false;
-  const ageMs = now - first.at;
+  const ageMs = bootMs - first.bootMs;
   return ageMs >= 0 && ageMs <= KEY_MEMORY_MS && first.sendsSince < KEY_MEMORY_SENDS;
 }

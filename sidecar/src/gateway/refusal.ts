@@ -1,5 +1,4 @@
-import { safeReason } from "./reason.ts";
-
+import { codeOf, safeReason } from "@hotbags/shared";
 /** Why there is no link, for a human: what is the case and what to do. */
 export interface LinkTrouble {
   readonly link: "down" | "refused";
@@ -53,8 +52,7 @@ export function troubleOf(
     return { link: "refused", reason: `the gateway refuses us: ${said} (${code})` };
   if (close?.code === 1013) return { link: "down", reason: "the gateway is still starting" };
   if (close?.code === 1012) return { link: "down", reason: "the gateway is restarting" };
-  const systemCode = error instanceof Error && "code" in error ? error.code : undefined;
-  if (systemCode === "ECONNREFUSED")
+  if (codeOf(error) === "ECONNREFUSED")
     return { link: "down", reason: `no gateway listens at ${url}: start it with openclaw gateway` };
   return { link: "down", reason: `no connection to the gateway at ${url}${said === "" ? "" : `: ${said}`}` };
 }

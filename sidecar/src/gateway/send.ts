@@ -1,11 +1,10 @@
-import { accountId as accountIdSchema, chatId, maskAddress } from "@hotbags/shared";
+import { accountId as accountIdSchema, chatId, maskAddress, reasonOf } from "@hotbags/shared";
 import { GatewayClientRequestTimeoutError, isGatewayProtocolResponseError } from "@openclaw/gateway-client";
 import { sendAnswer } from "./answers.ts";
 import type { Link } from "./link.ts";
 import { literal } from "./literal.ts";
 import { outcomeOfFailure, type SendFailure, type SendOutcome } from "./outcome.ts";
 import type { GatewayProcess } from "./process.ts";
-import { safeReason } from "./reason.ts";
 import type { SendRequest } from "./types.ts";
 
 /**
@@ -68,7 +67,7 @@ function failureOf(error: unknown, written: boolean): SendFailure {
     const { gatewayCode: code, message, details, retryable, retryAfterMs } = error;
     return { at: "answer", error: { code, message, details, retryable, retryAfterMs } };
   }
-  const said = safeReason(error instanceof Error ? error.message : String(error));
+  const said = reasonOf(error);
   if (!written) return { at: "before_write", reason: `not handed to the gateway: ${said}` };
   if (error instanceof GatewayClientRequestTimeoutError) {
     return { at: "no_answer", reason: `the gateway did not answer within ${error.timeoutMs / 1000} s` };

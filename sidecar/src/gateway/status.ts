@@ -1,11 +1,9 @@
-import { describeIssues } from "@hotbags/shared";
+import { describeIssues, LogThrottle, reasonOf } from "@hotbags/shared";
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
-import { Trouble } from "../trouble.ts";
 import { type AccountState, accountState, readAccount } from "./account.ts";
-import { channelsStatus } from "./answers.ts";
+import { channelsStatus, numberOf } from "./answers.ts";
 import type { Link } from "./link.ts";
-import { reasonOf } from "./reason.ts";
 import type { GatewayTiming } from "./types.ts";
 
 /** Least time between two questions, in ms: a gateway that refuses many sends at once must not be asked for its status as often. */
@@ -50,7 +48,7 @@ export function watchStatus(
   /** Grows with `ask`, `forget` and `stop`: an answer to a question from before one of them is dropped. */
   let round = 0;
   let running = false;
-  const trouble = new Trouble();
+  const throttle = new LogThrottle({ everyMs: Number.POSITIVE_INFINITY });
   let timer: NodeJS.Timeout | undefined;
 
   const isFresh = () => clock.uptimeMs() - knownAt <= timing.freshMs;
@@ -91,19 +89,21 @@ export function watchStatus(
       changed(forgetAll(), false);
       return;
     }
-    trouble.over();
+    throttle.over();
     const again = !isFresh();
     knownAt = asked.uptimeMs;
-    const now = (parsed.data.channelAccounts.whatsapp ?? []).map(
-      (account) => [account.accountId, readAccount(account)] as const,
-    );
+    const now = (parsed.data.channelAccounts.whatsapp ?? []).map((account) => {
+      const { accountId: id } = account;
+      // Not told while no phone is linked, or OpenClaw can't read it at that instant: it is the one of before, for all that is known.
+      return [id, readAccount(account, numberOf(parsed.data, id) ?? accounts.get(id)?.number ?? null)] as const;
+    });
     accounts = new Map([...unknown(accounts), ...now]);
     changed(accounts, again);
     answered(new Map(now), asked);
   }
 
   function complain(reason: string): void {
-    trouble.say("", () => log.warn({ reason }, "gateway: channels.status failed"));
+    throttle.log(() => log.warn({ reason }, "gateway: channels.status failed"));
   }
 
   function forgetAll(): Accounts {
@@ -127,4 +127,5 @@ export function watchStatus(
   };
 }
 
-const unknown = (accounts: Accounts) => [...accounts.keys()].map((id) => [id, accountState("unknown")] as const);
+const unknown = (accounts: Accounts) =>
+  [...accounts].map(([id, { number }]) => [id, accountState("unknown", undefined, number)] as const);

@@ -15,7 +15,7 @@ import { openLog } from "../log.ts";
 import { type Accepted, openStore, type Store } from "../store/index.ts";
 import type { ListenAddress } from "./listen-address.ts";
 import { ListenError, listenError } from "./listen-error.ts";
-import { Listener, MAX_LINKS } from "./listener.ts";
+import { Listener, MAX_PLUGIN_CONNECTIONS } from "./listener.ts";
 
 const TOKEN = "0123456789abcdef-bridge";
 const HELLO = { v: 1, type: "hello", plugin_version: "0.1.0", openclaw_version: "2026.9.6" };
@@ -39,16 +39,10 @@ let lines: Record<string, unknown>[];
 const clients: WebSocket[] = [];
 
 async function listen(where: ListenAddress) {
-  listener = new Listener({
-    address: where,
-    token: TOKEN,
-    store,
-    log: openLog("info", { write: (line) => void lines.push(JSON.parse(line)) }),
-    onAccepted: (taken) => void accepted.push(taken),
-    onSent: () => {},
-    health: () => ({ ok: listener.linked }),
-  });
+  const log = openLog("info", { write: (line) => void lines.push(JSON.parse(line)) });
+  listener = new Listener({ address: where, token: TOKEN, log, health: () => ({ ok: listener.isPluginConnected }) });
   address = await listener.start();
+  listener.open({ store, log, onAccepted: (taken) => void accepted.push(taken), onSent: () => {} });
 }
 
 beforeEach(async () => {
@@ -100,7 +94,7 @@ async function refusalOf(headers: Record<string, string>): Promise<number | unde
   return response.statusCode;
 }
 
-describe("the door", () => {
+describe("authentication", () => {
   it.each([
     ["no token", {}, 401],
     ["a wrong token", { authorization: "Bearer nope" }, 401],
@@ -113,7 +107,7 @@ describe("the door", () => {
   });
 
   it("lets in no more than its limit, and again when there is room", async () => {
-    const crowd = await Promise.all(Array.from({ length: MAX_LINKS }, () => connect()));
+    const crowd = await Promise.all(Array.from({ length: MAX_PLUGIN_CONNECTIONS }, () => connect()));
     expect(await refusalOf({ authorization: `Bearer ${TOKEN}` })).toBe(503);
     const [first] = crowd;
     first?.socket.close();
@@ -125,7 +119,7 @@ describe("the door", () => {
   });
 });
 
-describe("a link", () => {
+describe("a plugin's connection", () => {
   it("welcomes, then acks what is on disk", async () => {
     const plugin = await connect();
     plugin.send(HELLO);
@@ -306,8 +300,7 @@ describe("a link", () => {
 
 describe("the address", () => {
   function another(where: ListenAddress) {
-    const parts = { token: TOKEN, store, log: openLog("error"), onAccepted: () => {}, onSent: () => {} };
-    return new Listener({ ...parts, address: where, health: () => ({ ok: true }) });
+    return new Listener({ address: where, token: TOKEN, log: openLog("error"), health: () => ({ ok: true }) });
   }
   /** A path of so many bytes below the test's folder. */
   const pathOf = (bytes: number) => join(dir, "é".repeat(3)).padEnd(bytes - 3, "x");

@@ -9,6 +9,13 @@ const MAX_SOCKET_PATH_BYTES = 107;
 /** The address can't be listened on; the message says what to do. */
 export class ListenError extends Error {
   override readonly name = "ListenError";
+  /** It can pass by itself, as a busy port does: to be tried again. Otherwise only a human can change it. */
+  readonly passes: boolean;
+
+  constructor(message: string, { passes }: { passes: boolean }) {
+    super(message);
+    this.passes = passes;
+  }
 }
 
 /** What is wrong with an address before it is tried; null when nothing is. Linux cuts some paths that are too long, and takes the rest for the name. */
@@ -25,9 +32,11 @@ export function pathTooLong(address: ListenAddress): ListenError | null {
 /** Why `listen`, or what has to be done around it, failed. */
 export function listenError(address: ListenAddress, error: unknown): ListenError {
   const code = codeOf(error);
-  if ("path" in address) return refuse(address.path, aboutPath(address.path, code) ?? String(error));
+  if ("path" in address)
+    return refuse(address.path, aboutPath(address.path, code) ?? String(error), canPass(address, code));
   const { host, port } = address;
-  return refuse(`${host.includes(":") ? `[${host}]` : host}:${port}`, aboutPort(port, code) ?? String(error));
+  const where = `${host.includes(":") ? `[${host}]` : host}:${port}`;
+  return refuse(where, aboutPort(port, code) ?? String(error), canPass(address, code));
 }
 
 /** There is something at the path that no sidecar has left there. */
@@ -35,8 +44,15 @@ export function notASocket(path: string): ListenError {
   return refuse(path, "there is something else at that path already, which is no socket");
 }
 
-function refuse(where: string, why: string): ListenError {
-  return new ListenError(`can't listen on ${where}: ${why}. Set that right, or set BRIDGE_LISTEN to another address.`);
+function refuse(where: string, why: string, passes = false): ListenError {
+  const message = `can't listen on ${where}: ${why}. Set that right, or set BRIDGE_LISTEN to another address.`;
+  return new ListenError(message, { passes });
+}
+
+/** A folder that is not there may be made by another unit of the machine; one that is there stays as it is. */
+function canPass(address: ListenAddress, code: string): boolean {
+  if ("path" in address && !existsSync(dirname(address.path))) return code !== "ENOTDIR";
+  return !["EACCES", "EPERM", "ENOTDIR", "EROFS", "EAFNOSUPPORT"].includes(code);
 }
 
 function aboutPort(port: number, code: string): string | undefined {

@@ -3,22 +3,21 @@ import { chmodSync, lstatSync, rmSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http";
 import { connect } from "node:net";
 import type { Duplex } from "node:stream";
-import { codeOf, MAX_FRAME_READ_BYTES, MEDIA_PATH } from "@hotbags/shared";
+import { codeOf, LogThrottle, MAX_FRAME_READ_BYTES, MEDIA_PATH } from "@hotbags/shared";
+import type { Logger } from "pino";
 import { WebSocketServer } from "ws";
-import { systemClock } from "../clock.ts";
-import { Trouble } from "../trouble.ts";
+import { Auth } from "./auth.ts";
 import { Connections } from "./connections.ts";
-import { Door } from "./door.ts";
-import { Link, type LinkParts, type OutboxStatus } from "./link.ts";
 import type { ListenAddress } from "./listen-address.ts";
 import { ListenError, listenError, notASocket, pathTooLong } from "./listen-error.ts";
 import { MAX_UPLOADS, MediaIntake } from "./media.ts";
+import { type ConnectionParts, type OutboxStatus, PluginConnection } from "./plugin-connection.ts";
 
 /** Plugin connections at once. One is normal, two during a plugin reload. */
-export const MAX_LINKS = 8;
+export const MAX_PLUGIN_CONNECTIONS = 8;
 
-/** Connections at once: the plugin's links and its uploads, and as many again for everything else. */
-export const MAX_CONNECTIONS = 2 * (MAX_LINKS + MAX_UPLOADS);
+/** Connections at once: the plugin's own and its uploads, and as many again for everything else. */
+export const MAX_CONNECTIONS = 2 * (MAX_PLUGIN_CONNECTIONS + MAX_UPLOADS);
 
 /**
  * A request that takes longer than this, ms, is cut. An upload goes on where it was cut, so the time must allow for some new bytes on top of reading again
@@ -26,27 +25,31 @@ export const MAX_CONNECTIONS = 2 * (MAX_LINKS + MAX_UPLOADS);
  */
 const REQUEST_TIMEOUT_MS = 60_000;
 
-/** A trouble that lasts is said again after this time, ms, and not once an attempt. */
-const SAY_EVERY_MS = 60_000;
+/** What the plugin is told before there is a store. It comes again. */
+const STARTING = { status: 503, reason: "the sidecar is starting: /health says what it waits for" } as const;
 
 interface Health {
   ok: boolean;
   problems?: readonly string[];
 }
 
-interface ListenerParts extends LinkParts {
+interface ListenerParts {
   address: ListenAddress;
   token: string;
+  log: Logger;
   /** What `GET /health` answers; throws when the state can't be read. */
   health(): Health;
   /** REQUEST_TIMEOUT_MS, unless a test can't wait for it. */
   requestTimeoutMs?: number;
 }
 
-/** The sidecar's one door on this machine: the plugin's WebSocket, its files and `GET /health`. */
+/**
+ * What the sidecar listens to on this machine: the plugin's WebSocket, its files and `GET /health`. Once it is started
+ * it answers `/health`, and the plugin once it is opened.
+ */
 export class Listener {
   readonly #parts: ListenerParts;
-  readonly #door: Door;
+  readonly #auth: Auth;
   readonly #connections: Connections;
   readonly #server: Server;
   readonly #sockets = new WebSocketServer({
@@ -54,15 +57,14 @@ export class Listener {
     maxPayload: MAX_FRAME_READ_BYTES,
     perMessageDeflate: false,
   });
-  readonly #links = new Set<Link>();
-  readonly #media: MediaIntake;
-  readonly #trouble = new Trouble({ clock: systemClock, everyMs: SAY_EVERY_MS });
+  readonly #plugins = new Set<PluginConnection>();
+  #open: { parts: ConnectionParts; media: MediaIntake } | undefined;
+  readonly #logThrottle = new LogThrottle();
 
   constructor(parts: ListenerParts) {
     this.#parts = parts;
-    this.#door = new Door(parts.token);
+    this.#auth = new Auth(parts.token);
     this.#connections = new Connections(MAX_CONNECTIONS, parts.log);
-    this.#media = new MediaIntake(parts.store.files, parts.log);
     const requestTimeout = parts.requestTimeoutMs ?? REQUEST_TIMEOUT_MS;
     const headersTimeout = Math.min(10_000, requestTimeout);
     const connectionsCheckingInterval = requestTimeout / 10;
@@ -75,14 +77,14 @@ export class Listener {
   }
 
   /** Whether a plugin is connected. */
-  get linked(): boolean {
-    for (const link of this.#links) if (link.welcomed) return true;
+  get isPluginConnected(): boolean {
+    for (const plugin of this.#plugins) if (plugin.welcomed) return true;
     return false;
   }
 
   /** What the connected plugin last said of its outbox; null when none has. */
   get outbox(): OutboxStatus | null {
-    for (const link of this.#links) if (link.welcomed && link.outbox) return link.outbox;
+    for (const plugin of this.#plugins) if (plugin.welcomed && plugin.outbox) return plugin.outbox;
     return null;
   }
 
@@ -103,11 +105,16 @@ export class Listener {
     }
     // Without a listener an error of the server would end the process.
     this.#server.on("error", (error) =>
-      this.#trouble.say(codeOf(error), () => this.#parts.log.error({ err: error }, "a connection can't be taken")),
+      this.#logThrottle.log(() => this.#parts.log.error({ err: error }, "a connection can't be taken"), codeOf(error)),
     );
     if ("path" in address) return `unix:${address.path}`;
     const bound = this.#server.address();
     return `${address.host.includes(":") ? `[${address.host}]` : address.host}:${typeof bound === "object" && bound ? bound.port : address.port}`;
+  }
+
+  /** The plugin may come in: there is a store for what it brings. */
+  open(parts: ConnectionParts): void {
+    this.#open = { parts, media: new MediaIntake(parts.store.files, parts.log) };
   }
 
   async stop(): Promise<void> {
@@ -119,7 +126,7 @@ export class Listener {
       for (const socket of this.#sockets.clients) socket.terminate();
       this.#server.closeAllConnections();
     }, 1_000);
-    await Promise.all([closed, this.#media.stop()]);
+    await Promise.all([closed, this.#open?.media.stop()]);
     clearTimeout(patience);
   }
 
@@ -138,32 +145,39 @@ export class Listener {
       return this.#parts.health();
     } catch (error) {
       const code = codeOf(error) || "see the log";
-      this.#trouble.say(code, () => this.#parts.log.error({ err: error, alarm: true }, "/health can't be answered"));
+      this.#logThrottle.log(
+        () => this.#parts.log.error({ err: error, alarm: true }, "/health can't be answered"),
+        code,
+      );
       const what = `the state can't be read (${code}): the disk of the database may be failing; restore a backup`;
       return { ok: false, problems: [what] };
     }
   }
 
   #takeFile(request: IncomingMessage, response: ServerResponse): void {
-    const verdict = this.#door.judge(request);
-    if (verdict.ok) {
+    const verdict = this.#auth.check(request);
+    if (verdict.ok && this.#open) {
       const done = this.#connections.activate(request.socket);
-      return void this.#media.answer(request, response).finally(done);
+      return void this.#open.media.answer(request, response).finally(done);
     }
-    this.#parts.log.warn({ status: verdict.status }, `file refused: ${verdict.reason}`);
+    const { status, reason } = verdict.ok ? STARTING : verdict;
+    this.#parts.log.warn({ status }, `file refused: ${reason}`);
     response.setHeader("connection", "close");
-    reply(response, verdict.status, { error: verdict.reason });
+    reply(response, status, { error: reason });
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const verdict = this.#door.judge(request);
+    const verdict = this.#auth.check(request);
     if (!verdict.ok) return this.#turnAway(socket, verdict.status, verdict.reason);
-    if (this.#links.size >= MAX_LINKS) return this.#turnAway(socket, 503, `there are ${MAX_LINKS} connections already`);
+    const open = this.#open;
+    if (!open) return this.#turnAway(socket, STARTING.status, STARTING.reason);
+    if (this.#plugins.size >= MAX_PLUGIN_CONNECTIONS)
+      return this.#turnAway(socket, 503, `there are ${MAX_PLUGIN_CONNECTIONS} connections already`);
     this.#connections.activate(socket);
     this.#sockets.handleUpgrade(request, socket, head, (webSocket) => {
-      const link = new Link(webSocket, this.#parts);
-      this.#links.add(link);
-      webSocket.once("close", () => this.#links.delete(link));
+      const plugin = new PluginConnection(webSocket, open.parts);
+      this.#plugins.add(plugin);
+      webSocket.once("close", () => this.#plugins.delete(plugin));
     });
   }
 

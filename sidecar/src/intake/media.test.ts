@@ -12,7 +12,7 @@ import { until } from "../../../test/until.ts";
 import { systemClock } from "../clock.ts";
 import { openLog } from "../log.ts";
 import { DEFAULT_MEDIA_LIMITS, openStore, type Store } from "../store/index.ts";
-import { Listener, MAX_LINKS } from "./listener.ts";
+import { Listener, MAX_PLUGIN_CONNECTIONS } from "./listener.ts";
 import { MAX_UPLOADS } from "./media.ts";
 
 const TOKEN = "0123456789abcdef-bridge";
@@ -27,17 +27,11 @@ const open: ClientRequest[] = [];
 
 async function start({ storeBytes = DEFAULT_MEDIA_LIMITS.storeBytes, requestTimeoutMs = 60_000 } = {}) {
   store = openStore(dir, systemClock, { ...DEFAULT_MEDIA_LIMITS, storeBytes });
-  listener = new Listener({
-    address: { host: "127.0.0.1", port: 0 },
-    token: TOKEN,
-    store,
-    log: openLog("info", { write: (line) => void lines.push(JSON.parse(line)) }),
-    onAccepted: () => {},
-    onSent: () => {},
-    health: () => ({ ok: true }),
-    requestTimeoutMs,
-  });
+  const log = openLog("info", { write: (line) => void lines.push(JSON.parse(line)) });
+  const address = { host: "127.0.0.1", port: 0 };
+  listener = new Listener({ address, token: TOKEN, log, health: () => ({ ok: true }), requestTimeoutMs });
   port = Number((await listener.start()).split(":")[1]);
+  listener.open({ store, log, onAccepted: () => {}, onSent: () => {} });
 }
 
 async function stop() {
@@ -121,7 +115,7 @@ async function head(bytes: Buffer): Promise<Answer> {
   return answerTo(asked);
 }
 
-describe("the door to files", () => {
+describe("authentication for files", () => {
   it.each([
     ["no token", { authorization: "" }, 401],
     ["a wrong token", { authorization: "Bearer nope" }, 401],
@@ -362,15 +356,15 @@ it("as many uploads as may be, all stalled, keep neither a plugin nor /health ou
   for (const bytes of files) await uploadSome(bytes, 0, 1);
   const more = Array.from({ length: MAX_UPLOADS }, () => upload(randomBytes(1_000)));
   for (const answer of await Promise.all(more)) expect(answer).toMatchObject({ status: 503 });
-  const links = await Promise.all(
-    Array.from({ length: MAX_LINKS }, async () => {
+  const plugins = await Promise.all(
+    Array.from({ length: MAX_PLUGIN_CONNECTIONS }, async () => {
       const socket = new WebSocket(`ws://127.0.0.1:${port}`, { headers: AUTHORIZED });
       await once(socket, "open");
       return socket;
     }),
   );
   expect((await fetch(`http://127.0.0.1:${port}/health`)).status).toBe(200);
-  for (const link of links) link.terminate();
+  for (const plugin of plugins) plugin.terminate();
   const [first] = files as [Buffer];
   expect(await upload(first, 1)).toMatchObject({ status: 204, complete: "?1" });
 });

@@ -1,18 +1,16 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { MAX_FILE_BYTES, MEDIA_PATH } from "@hotbags/shared";
+import { LogThrottle, MAX_FILE_BYTES, MEDIA_PATH } from "@hotbags/shared";
 import type { Logger } from "pino";
-import { systemClock } from "../clock.ts";
 import type { Files, Received } from "../store/index.ts";
-import { Trouble } from "../trouble.ts";
 
-/** Files that may be coming in at once. Each holds one connection and some 100 KiB of memory; the listener has connections to spare beyond them. */
+/**
+ * Files that may be coming in at once. Each takes one connection and some 100 KiB of memory; the listener has
+ * connections to spare beyond them.
+ */
 export const MAX_UPLOADS = 8;
 
 /** Nothing but a hash in lower-case hex is ever made part of a path. */
 const FILE = new RegExp(`^${MEDIA_PATH}([0-9a-f]{64})$`);
-
-/** A trouble that lasts is said again after this time, ms, and not once an attempt. */
-const SAY_EVERY_MS = 60_000;
 
 interface Upload {
   /** Ends it; what has arrived stays. */
@@ -27,7 +25,7 @@ export class MediaIntake {
   readonly #log: Logger;
   /** The newest upload of each file. */
   readonly #uploads = new Map<string, Upload>();
-  readonly #trouble = new Trouble({ clock: systemClock, everyMs: SAY_EVERY_MS });
+  readonly #logThrottle = new LogThrottle();
 
   constructor(files: Files, log: Logger) {
     this.#files = files;
@@ -47,7 +45,7 @@ export class MediaIntake {
       if (request.method === "HEAD") this.#tell(sha256, response);
       else await this.#take(sha256, request, response);
     } catch (error) {
-      this.#trouble.say("", () => this.#log.error({ err: error, sha256, alarm: true }, "a file can't be stored"));
+      this.#logThrottle.log(() => this.#log.error({ err: error, sha256, alarm: true }, "a file can't be stored"));
       // What is left of the body is not worth reading.
       response.setHeader("connection", "close");
       request.resume();

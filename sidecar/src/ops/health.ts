@@ -1,12 +1,16 @@
 import type { Clock } from "../clock.ts";
 import type { AccountState, Gateway } from "../gateway/index.ts";
-import type { OutboxStatus } from "../intake/link.ts";
+import type { OutboxStatus } from "../intake/plugin-connection.ts";
 import type { Relay } from "../relay/relay.ts";
 import type { Replies } from "../replies/replies.ts";
 import type { Failure, Store } from "../store/index.ts";
+import type { DiskWatch } from "./disk-watch.ts";
 
 /** A message or reply that waits longer than this is a customer who waits. */
 const MAX_WAIT_MS = 5 * 60_000;
+
+/** No clock that is right shows an earlier time than this: 2026-01-01. A machine without a battery starts in 1970. */
+const EARLIEST_MS = Date.UTC(2026, 0);
 
 /** How many of the last downtimes are shown. */
 const SHOWN_DOWNTIMES = 5;
@@ -17,20 +21,19 @@ interface HealthParts {
   replies: Replies;
   gateway: Gateway;
   clock: Clock;
-  linked(): boolean;
+  disk: DiskWatch;
+  isPluginConnected(): boolean;
   outbox(): OutboxStatus | null;
 }
 
 /**
- * Whether messages flow: bad when a link is down, WhatsApp is not connected, a write fails, or something waits too long. A quiet night is good.
- * Holds counts and sentences; no customer's number, text or token.
+ * Whether messages flow: bad when the plugin or the gateway is not connected, WhatsApp is not connected, a write fails,
+ * or something waits too long. A quiet night is good. Counts and sentences; no customer's number, text or token.
  */
-export function readHealth({ store, relay, replies, gateway, clock, linked, outbox }: HealthParts) {
+export function readHealth({ store, relay, replies, gateway, clock, disk, isPluginConnected, outbox }: HealthParts) {
   const counts = store.counters.read();
-  const now = clock.now();
-  const waits = (since: number | null) => (since === null ? 0 : Math.max(0, now - since));
-  const messageWaitMs = waits(store.messages.oldestPendingAt());
-  const replyWaitMs = waits(store.commands.oldestWaitingAt());
+  const messageWaitMs = store.messages.longestWaitMs();
+  const replyWaitMs = store.commands.longestWaitMs();
   const accounts = Object.fromEntries([...gateway.state.accounts].map(([id, state]) => [id, describe(state)]));
   const { reachable, problem, lastSuccessAt, lastFailure } = relay.status;
 
@@ -41,7 +44,15 @@ export function readHealth({ store, relay, replies, gateway, clock, linked, outb
     problems.push(`the database can't be written since ${iso(store.outage.since)}: ${store.outage.failure}`);
   if (counts.accepted !== counts.delivered + counts.pending + counts.dead)
     problems.push("the ledger does not add up: accepted is not delivered + pending + dead");
-  if (!linked()) problems.push("the OpenClaw plugin is not connected");
+  if (disk.status.problem !== null) problems.push(disk.status.problem);
+  if (clock.now() < EARLIEST_MS)
+    problems.push(
+      `this machine's clock says ${iso(clock.now())}, which is wrong: set it, or let a time server do so (timedatectl set-ntp true)`,
+    );
+  if (!isPluginConnected())
+    problems.push(
+      "the OpenClaw plugin is not connected: `openclaw hotbags status` says why; if there is no such command, OpenClaw has not loaded the plugin, and its log says why",
+    );
   if (gateway.state.link !== "up") problems.push(gateway.state.reason ?? "the OpenClaw gateway is not connected");
   else if (gateway.state.accounts.size === 0)
     problems.push(
@@ -49,10 +60,15 @@ export function readHealth({ store, relay, replies, gateway, clock, linked, outb
     );
   for (const [id, state] of gateway.state.accounts)
     if (state.code !== "connected" && state.code !== "disabled") problems.push(`account ${id}: ${describe(state)}`);
-  const parked = outbox()?.parked_messages ?? 0;
-  if (parked > 0) problems.push(`the plugin holds ${parked} message(s) that can't be forwarded: see the gateway's log`);
+  const dead = outbox()?.parked_messages ?? 0;
+  if (dead > 0) problems.push(`the plugin has ${dead} dead letter(s), which are never sent: see the gateway's log`);
   if (problem !== null) problems.push(problem);
   problems.push(...replies.status.problems);
+  const { heldChats } = replies.status;
+  if (heldChats > 0)
+    problems.push(
+      `replies of ${heldChats} chat(s) are held back, because these got more of them than BRIDGE_CHAT_REPLIES_PER_MINUTE or _PER_HOUR: see whether another bot answers there, or Hot Bags answers in a loop`,
+    );
   if (messageWaitMs > MAX_WAIT_MS)
     problems.push(`a message has waited ${Math.round(messageWaitMs / 60_000)} minutes for Hot Bags`);
   if (replyWaitMs > MAX_WAIT_MS)
@@ -61,7 +77,7 @@ export function readHealth({ store, relay, replies, gateway, clock, linked, outb
   return {
     ok: problems.length === 0,
     problems,
-    plugin: { connected: linked(), outbox: describeOutbox(outbox()) },
+    plugin: { connected: isPluginConnected(), outbox: describeOutbox(outbox()) },
     gateway: { link: gateway.state.link, accounts },
     downtime: store.downtimes
       .latest(SHOWN_DOWNTIMES)
@@ -82,10 +98,12 @@ export function readHealth({ store, relay, replies, gateway, clock, linked, outb
       last_dead: describeFailure(store.failures.latest("dead")),
       oldest_wait_ms: messageWaitMs,
     },
+    disk: { free_bytes: disk.status.freeBytes, low_disk_bytes: disk.status.lowBytes },
     files: { stored: files.count, bytes: files.bytes, limit_bytes: files.limitBytes },
     commands: {
       pending: counts.commands_pending,
       sending: counts.commands_sending,
+      held_chats: heldChats,
       sent: counts.commands_sent,
       queued_by_gateway: counts.commands_queued_by_gateway,
       in_doubt: counts.commands_in_doubt,

@@ -1,4 +1,4 @@
-import { type Backoff, steadyBackoffMs } from "../backoff.ts";
+import { type Backoff, steadyBackoffMs } from "@hotbags/shared";
 
 export type Permission = "go" | "probe" | "wait";
 

@@ -1,5 +1,5 @@
 import { createHmac, createSecretKey, type KeyObject } from "node:crypto";
-import { transportSessionId, VERSION } from "@hotbags/shared";
+import { codeOf, transportSessionId, VERSION } from "@hotbags/shared";
 import { type Dispatcher, Pool } from "undici";
 import { FileLostError, type PendingMessage } from "../store/index.ts";
 import { AnswerError, readAnswer } from "./answer.ts";
@@ -133,8 +133,7 @@ export class HotBags {
       return there("timeout", `Hot Bags did not answer within ${this.#options.timeoutMs} ms`);
     // It was there a moment ago: the next attempt finds it missing, and says so in the body.
     if (error instanceof FileLostError) return there("file", "a file of the message can't be read");
-    const code =
-      error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "unknown error";
+    const code = codeOf(error) || "unknown error";
     if (code === "UND_ERR_SOCKET" && error instanceof Error && error.message === UNASKED_CONTINUE)
       return there("continue", "Hot Bags, or a proxy in front of it, sent 100 Continue unasked, which can't be read");
     if (UNREACHABLE.has(code)) return there("unreachable", `Hot Bags can't be reached (${code})`);

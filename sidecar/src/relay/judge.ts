@@ -1,5 +1,5 @@
+import type { Backoff } from "@hotbags/shared";
 import type { Logger } from "pino";
-import type { Backoff } from "../backoff.ts";
 import type { Clock } from "../clock.ts";
 import { Breaker } from "./breaker.ts";
 import { Evidence, type Finding } from "./evidence.ts";
@@ -219,7 +219,10 @@ export class Judge {
     this.#isPaused = (symptom.retryAfterMs ?? 0) > 0;
     if (!this.isHolding) {
       this.#breaker.trip(now, symptom.retryAfterMs);
-      this.#parts.log.warn({ status: symptom.status, rule: rule.name }, `${symptom.seen}; holding all messages`);
+      this.#parts.log.warn(
+        { status: symptom.status, rule: rule.name },
+        `${symptom.seen}; all messages wait for a probe to pass`,
+      );
     } else if (terms === "probe") {
       this.#hasFailedProbe = true;
       this.#breaker.failed(now, symptom.retryAfterMs);

@@ -5,8 +5,8 @@ import type { StoreFaults } from "../store-faults.ts";
 import type { Judge } from "./judge.ts";
 
 /**
- * POSTs of detached messages under way at once: few, and in no other message's place, so that what is at fault holds
- * up nothing that is not.
+ * POSTs of detached messages under way at once: few, and in no other message's place, so that what is at fault delays
+ * nothing that is not.
  */
 export const DETACHED_CONCURRENCY = 4;
 

@@ -1,4 +1,4 @@
-import { step, transportSessionId } from "@hotbags/shared";
+import { failpoint, transportSessionId } from "@hotbags/shared";
 import type { Logger } from "pino";
 import type { PendingMessage, Store } from "../store/index.ts";
 import { Body, findLost } from "./body.ts";
@@ -54,9 +54,9 @@ export class Poster {
       }
       const log = this.logOf(next);
       const message = await this.#withoutLostFiles(next, log);
-      step("post:before");
+      failpoint("post:before");
       const outcome = await hotbags.post(message, new Body(message, store.files));
-      step("post:after");
+      failpoint("post:after");
       isOver = true;
       return { message, outcome, attempt, log };
     } finally {

@@ -1,5 +1,5 @@
+import type { Backoff } from "@hotbags/shared";
 import type { Logger } from "pino";
-import type { Backoff } from "../backoff.ts";
 import type { Clock, Timers } from "../clock.ts";
 import type { Rest, Verdict } from "../lanes.ts";
 import { isDamage, type PendingMessage, RowUnreadableError, type Store } from "../store/index.ts";
@@ -232,7 +232,7 @@ export class Relay {
     if (finding === "deployment" || attempt.terms === "probe") this.#lanes.look();
     const { counts, leaves } = CONSEQUENCES[finding];
     if (!counts) {
-      log.warn({ status: symptom.status, rule: judgement.rule.name }, `${judgement.text}; held`);
+      log.warn({ status: symptom.status, rule: judgement.rule.name }, `${judgement.text}; still waiting`);
       if (!attempt.isDetached) return { ...this.#held(message), failed };
       const waitMs = await this.#settlement.postpone(message, symptom, judgement);
       return { cause: "backoff", until: this.#parts.clock.uptimeMs() + waitMs };

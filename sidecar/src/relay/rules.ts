@@ -30,7 +30,7 @@ export interface Rule {
 }
 
 const TOKEN = "check HOTBAGS_BEARER_TOKEN and, if it is on, HOTBAGS_HMAC_SECRET";
-const BYPASS = "or send its bypass header (HOTBAGS_EXTRA_HEADERS_FILE)";
+const BYPASS = "or send its bypass header (HOTBAGS_EXTRA_HEADERS)";
 const ANSWER = 'answer {} or {"commands": [...]} as JSON';
 const MINUTE_MS = 60_000;
 

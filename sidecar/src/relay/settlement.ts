@@ -1,5 +1,5 @@
+import { type Backoff, steadyBackoffMs } from "@hotbags/shared";
 import type { Logger } from "pino";
-import { type Backoff, steadyBackoffMs } from "../backoff.ts";
 import type { Clock } from "../clock.ts";
 import type { PendingMessage, Store } from "../store/index.ts";
 import { RESTORE } from "../store-faults.ts";

@@ -15,7 +15,7 @@ const CLOCK_SLACK_MS = 2_000;
 
 /**
  * What the gateway was seen to send and no answer has accounted for yet. Such an observation proves one reply whose answer was lost. It is kept in memory only:
- * the plugin repeats what it could not tell while the sidecar was away.
+ * the plugin tells later what it could not tell while the sidecar was away.
  */
 export class Observations {
   readonly #known = new Set<string>();

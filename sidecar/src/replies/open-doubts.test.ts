@@ -11,6 +11,7 @@ const command = (id: number, chat: number) => ({
   chat_id: "+15550001000",
   text: "was it sent?",
   sending_at: 1,
+  sending_boot_ms: 1,
   gateway_process: "boot-1",
   asked_process: null,
   alarmed_at: null,

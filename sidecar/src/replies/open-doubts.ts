@@ -20,8 +20,9 @@ export interface Doubt {
   readonly commandId: string;
   readonly messageId: string;
   readonly textSha256: string;
-  /** When it was handed to the gateway, wall-clock ms, and to which process. */
+  /** When it was handed to the gateway, by the wall clock and since the machine started, ms, and to which process. */
   readonly sendingAt: number | null;
+  readonly sendingBootMs: number | null;
   readonly gatewayProcess: string | null;
   /** The gateway process that has been asked in vain; another one may know more. */
   askedProcess: string | null;
@@ -70,6 +71,11 @@ export class OpenDoubts {
   }
 }
 
+/** The ids of a doubt's command, as the log has them. */
+export function idsOf({ accountId, messageId, commandId }: Doubt) {
+  return { account_id: accountId, message_id: messageId, command_id: commandId };
+}
+
 function doubtOf(command: DoubtfulCommand): Doubt {
   return {
     id: command.id,
@@ -81,6 +87,7 @@ function doubtOf(command: DoubtfulCommand): Doubt {
     // The gateway tells of the text as it was given to it.
     textSha256: createHash("sha256").update(literal(command.text)).digest("hex"),
     sendingAt: command.sending_at,
+    sendingBootMs: command.sending_boot_ms,
     gatewayProcess: command.gateway_process,
     askedProcess: command.asked_process,
     isAlarmed: command.alarmed_at !== null,

@@ -1,8 +1,9 @@
+import type { Backoff } from "@hotbags/shared";
 import type { Logger } from "pino";
-import { type Backoff, Retries } from "../backoff.ts";
 import type { Clock } from "../clock.ts";
 import type { SendOutcome } from "../gateway/index.ts";
 import type { Rest } from "../lanes.ts";
+import { Retries } from "../retries.ts";
 
 type NotSent = Extract<SendOutcome, { kind: "not_sent" }>;
 

@@ -1,15 +1,19 @@
-import { step, transportSessionId } from "@hotbags/shared";
+import { failpoint } from "@hotbags/shared";
 import type { Logger } from "pino";
 import type { Clock, Timers } from "../clock.ts";
 import type { Gateway, SendOutcome } from "../gateway/index.ts";
 import { type Admission, LaneRunner } from "../lane-runner.ts";
-import type { Rest, Verdict } from "../lanes.ts";
-import { isDamage, RowUnreadableError, type SettledState, type Store, type WaitingCommand } from "../store/index.ts";
-import { RESTORE, StoreFaults } from "../store-faults.ts";
+import type { Verdict } from "../lanes.ts";
+import { isDamage, RowUnreadableError, type Store, type WaitingCommand } from "../store/index.ts";
+import { StoreFaults } from "../store-faults.ts";
+import { Brake, type BrakeLimits } from "./brake.ts";
+import type { Cause } from "./cause.ts";
 import { Doubts } from "./doubts.ts";
+import { type NumberChange, NumberChanges, type Numbers } from "./number-change.ts";
 import { type Observation, Observations } from "./observations.ts";
 import { Pace, type PaceLimits } from "./pace.ts";
 import { Refusals } from "./refusals.ts";
+import { SendResults } from "./send-results.ts";
 
 /** Chats that are answered side by side. The gateway itself passes 20 to 25 sends a second. */
 const CONCURRENCY = 8;
@@ -17,19 +21,11 @@ const CONCURRENCY = 8;
 /** A chat that waits for a change of which it is told asks again after this time all the same, ms. */
 const ASK_AGAIN_MS = 30_000;
 
+/** The brake looks back an hour, over a restart too: one that is started again and again must not let a loop go on. */
+const BRAKE_LOOKS_BACK_MS = 3_600_000;
+
 /** Ids of earlier replies that are looked up at start, so that a late observation of one proves no other. */
 const REMEMBERED_REPLIES = 1_000;
-
-/**
- * Why a chat rests:
- * - `account …`: WhatsApp is not connected for this account. Over when it is.
- * - `doubt`: it is being found out whether its last reply was sent. Over when that is known, or can't be.
- * - `pacing`: BRIDGE_CHAT_INTERVAL_MS after a reply. Nothing shortens it.
- * - `backoff`: its reply was not sent. Nothing shortens it.
- * - `operator`: the same, for a reason that only the operator can change. Over when another gateway process answers.
- * - `store`: the store could not be read or written.
- */
-type Cause = `account ${string}` | "doubt" | "pacing" | "backoff" | "operator" | "store";
 
 interface RepliesParts {
   store: Store;
@@ -39,13 +35,13 @@ interface RepliesParts {
   log: Logger;
   random: () => number;
   pace: PaceLimits;
-}
-
-/** What came of a send, until that is on disk: it can't be undone, and must not look as if it were still to do. */
-interface Unwritten {
-  command: WaitingCommand;
-  outcome: SendOutcome;
-  verdict: Verdict<Cause>;
+  brake: BrakeLimits;
+  /** Told of a reply that is held as the first one of a chat that gets too many; not again before an hour without. */
+  onRunaway(command: WaitingCommand): void;
+  /** Numbers that the shop had before: replies to what was written to them may leave from the number of now. */
+  formerNumbers: ReadonlySet<string>;
+  /** Told of replies that wait because their account has another number; see NumberChanges. */
+  onNumberChange(change: NumberChange): void;
 }
 
 /** Executes commands: in order within a chat, at most once each, and only while WhatsApp is connected. */
@@ -55,9 +51,11 @@ export class Replies {
   readonly #doubts: Doubts;
   readonly #observations: Observations;
   readonly #pace: Pace;
+  readonly #brake: Brake;
+  readonly #numbers: NumberChanges;
   readonly #faults: StoreFaults;
   readonly #refusals: Refusals;
-  readonly #unwritten = new Map<number, Unwritten>();
+  readonly #results: SendResults;
   /** Chats with a send under way: until it has answered, an observation may be its own, and proves no other reply. */
   readonly #sending = new Set<number>();
   #gatewayProcess: string | undefined;
@@ -67,6 +65,8 @@ export class Replies {
     const { store, clock, timers } = parts;
     this.#parts = parts;
     this.#pace = new Pace(parts.pace);
+    this.#brake = new Brake({ limits: parts.brake, onHeld: (chat) => this.#runaway(chat) });
+    this.#numbers = new NumberChanges({ ...parts, onChange: parts.onNumberChange });
     this.#faults = new StoreFaults(parts);
     this.#refusals = new Refusals(parts);
     this.#observations = new Observations(store.commands.sentIds(REMEMBERED_REPLIES));
@@ -75,6 +75,10 @@ export class Replies {
       observations: this.#observations,
       isSending: (chat) => this.#sending.has(chat),
       onSettled: (chat) => this.#chats.release("doubt", chat),
+    });
+    this.#results = new SendResults({
+      ...{ store, log: parts.log, faults: this.#faults },
+      onWritten: (command, outcome) => this.#written(command, outcome),
     });
     this.#chats = new LaneRunner<Cause>({
       clock,
@@ -93,6 +97,7 @@ export class Replies {
   /** Takes up what the last run left: first what it was sending, which is in doubt now, then what waits. */
   async start(): Promise<void> {
     const { store, gateway } = this.#parts;
+    this.#brakeTakesOver();
     await this.#doubts.takeOver();
     for (const chat of store.commands.waitingChats()) this.#chats.offer(chat);
     const unsubscribers = [
@@ -118,7 +123,9 @@ export class Replies {
 
   /** What an operator wants to know. `problems`: what only the operator can change, with what to do. */
   get status() {
-    return { problems: this.#refusals.problems, underWay: this.#chats.underWay };
+    const heldChats = this.#brake.heldChats(this.#parts.clock.uptimeMs());
+    const problems = [...this.#numbers.problems, ...this.#refusals.problems];
+    return { problems, underWay: this.#chats.underWay, heldChats };
   }
 
   /**
@@ -128,7 +135,7 @@ export class Replies {
   async stop(): Promise<void> {
     this.#unsubscribe();
     await Promise.all([this.#doubts.stop(), this.#chats.stop()]);
-    await Promise.allSettled([...this.#unwritten.keys()].map((chat) => this.#writeDown(chat)));
+    await Promise.allSettled(this.#results.unwritten.map((chat) => this.#results.write(chat)));
   }
 
   /** The gateway's state has changed: what waited for that goes on, and nothing else. */
@@ -137,6 +144,7 @@ export class Replies {
     const { link, process, accounts } = gateway.state;
     for (const accountId of accounts.keys())
       if (gateway.canSend(accountId)) this.#chats.release(`account ${accountId}`);
+    this.#chats.release("number");
     this.#doubts.ask();
     if (link !== "up" || process === null || process.id === this.#gatewayProcess) return;
     this.#gatewayProcess = process.id;
@@ -153,19 +161,43 @@ export class Replies {
   /** The next step of a chat: one command at the most. Throws when the store fails. */
   async #run(chat: number): Promise<Verdict<Cause>> {
     const { gateway, clock } = this.#parts;
-    if (this.#unwritten.has(chat)) return await this.#writeDown(chat);
+    if (this.#results.isUnwritten(chat)) return await this.#results.write(chat);
     const command = this.#next(chat);
     if (command instanceof RowUnreadableError)
-      return (await this.#damaged(command.row, "pending", "failed", command)) ?? "more";
+      return (await this.#results.giveUp(command.row, "pending", "failed", command)) ?? "more";
     if (!command) {
       this.#refusals.over(chat);
+      this.#numbers.over(chat);
       return "empty";
     }
     const now = clock.uptimeMs();
-    if (this.#doubts.holds(chat)) return { cause: "doubt", until: now + ASK_AGAIN_MS };
+    if (this.#doubts.blocks(chat)) return { cause: "doubt", until: now + ASK_AGAIN_MS };
     const { account_id: account } = command;
     if (!gateway.canSend(account)) return { cause: `account ${account}`, until: now + ASK_AGAIN_MS };
+    if (this.#numbers.holds(chat, account, this.#numbersOf(command)))
+      return { cause: "number", until: now + ASK_AGAIN_MS };
+    const heldMs = this.#brake.hold(chat, now);
+    if (heldMs > 0) return { cause: "brake", until: now + heldMs };
     return await this.#send(command, this.#pace.spend(now));
+  }
+
+  #numbersOf({ account_id: account, seq }: WaitingCommand): Numbers {
+    const { store, gateway } = this.#parts;
+    const linked = gateway.state.accounts.get(account)?.number ?? null;
+    return { linked, writtenTo: linked === null ? null : store.messages.writtenTo(seq) };
+  }
+
+  /** What earlier runs have sent counts too. Of what a clock that was set back takes for the future nobody knows when it was. */
+  #brakeTakesOver(): void {
+    const { store, clock } = this.#parts;
+    const now = clock.now();
+    for (const { chat, at } of store.commands.sentBetween(now - BRAKE_LOOKS_BACK_MS, now))
+      this.#brake.sent(chat, clock.uptimeMs() - (now - at));
+  }
+
+  #runaway(chat: number): void {
+    const command = this.#next(chat);
+    if (command && !(command instanceof RowUnreadableError)) this.#parts.onRunaway(command);
   }
 
   #next(chat: number): WaitingCommand | RowUnreadableError | undefined {
@@ -184,19 +216,19 @@ export class Replies {
     this.#sending.add(chat);
     try {
       await store.commands.sending(id, gateway.process?.id ?? null);
-      step("send:before");
+      failpoint("send:before");
       const outcome = await gateway.send({ accountId, to, text, commandId });
-      step("send:after");
+      failpoint("send:after");
       if (outcome.kind === "sent") this.#observations.account(outcome.whatsappMessageId);
-      this.#unwritten.set(chat, { command, outcome, verdict: this.#verdictOn(chat, outcome, restMs) });
+      this.#results.add({ command, outcome, verdict: this.#verdictOn(chat, outcome, restMs) });
     } catch (error) {
       // The intent could not be written, so nothing was sent.
       if (!isDamage(error)) throw error;
-      return (await this.#damaged(id, "pending", "failed", error)) ?? "more";
+      return (await this.#results.giveUp(id, "pending", "failed", error)) ?? "more";
     } finally {
       this.#sending.delete(chat);
     }
-    return await this.#writeDown(chat);
+    return await this.#results.write(chat);
   }
 
   #verdictOn(chat: number, outcome: SendOutcome, restMs: number): Verdict<Cause> {
@@ -206,73 +238,14 @@ export class Replies {
       return { cause, until: Math.max(until, paced) };
     }
     this.#refusals.over(chat);
+    if (outcome.kind !== "failed") this.#brake.sent(chat, this.#parts.clock.uptimeMs());
     return restMs > 0 ? { cause: "pacing", until: paced } : "more";
   }
 
-  /** Writes down what came of the chat's last send: before anything else of it, and again until the disk takes it. */
-  async #writeDown(chat: number): Promise<Verdict<Cause>> {
-    const unwritten = this.#unwritten.get(chat);
-    if (!unwritten) return "more";
-    const { command, outcome, verdict } = unwritten;
-    try {
-      await this.#settle(command, outcome);
-      this.#faults.forget(command.id);
-    } catch (error) {
-      if (!isDamage(error)) throw error;
-      const to = outcome.kind === "not_sent" ? "failed" : outcome.kind;
-      const rest = await this.#damaged(command.id, "sending", to, error);
-      if (rest) return rest;
-    }
-    this.#unwritten.delete(chat);
-    return verdict;
-  }
-
-  /**
-   * A damaged page keeps a command from being read or its state from being written: for what its chat rests, or null
-   * once it is given up. It counts as `to` then, and the chat goes on behind it.
-   */
-  async #damaged(
-    id: number,
-    from: "pending" | "sending",
-    to: SettledState,
-    error: unknown,
-  ): Promise<Rest<"store"> | null> {
-    const { store, log } = this.#parts;
-    const rest = this.#faults.damaged(id);
-    if (rest) return rest;
-    await store.commands.passOver(id, from, to);
-    this.#faults.forget(id);
-    const what = from === "pending" ? "given up, it is not sent" : `the reply is ${to}, but that can't be written`;
-    const about = { command: id, err: error, alarm: true };
-    log.error(about, `command ${id} can't be read or written; ${what}. ${RESTORE}`);
-    return null;
-  }
-
-  async #settle(command: WaitingCommand, outcome: SendOutcome): Promise<void> {
-    const { commands } = this.#parts.store;
-    const log = this.#logOf(command);
-    const reason = "reason" in outcome ? outcome.reason : null;
-    if (outcome.kind === "not_sent") {
-      await commands.notSent(command.id, outcome.reason);
-      log.warn(`not sent, will be tried again: ${reason}`);
-      return;
-    }
-    const whatsappMessageId = outcome.kind === "sent" ? outcome.whatsappMessageId : null;
-    const partial = outcome.kind === "in_doubt" && outcome.partial === true;
-    await commands.settled(command.id, outcome.kind, { reason, whatsappMessageId, partial });
-    if (outcome.kind === "sent") log.info({ whatsapp_message_id: whatsappMessageId }, "reply sent");
-    if (outcome.kind === "queued_by_gateway") log.warn(`reply handed over, the gateway sends it later: ${reason}`);
-    if (outcome.kind === "failed") log.error({ alarm: true }, `reply not sent: ${reason}`);
-    if (partial) log.error({ alarm: true }, `the customer has a part of the reply, and gets no more of it: ${reason}`);
-    else if (outcome.kind === "in_doubt") {
-      log.warn(`it is not known whether the reply was sent: ${reason}`);
-      this.#doubts.add(command.id);
-    }
+  /** What came of a send is on disk. */
+  #written(command: WaitingCommand, outcome: SendOutcome): void {
+    if (outcome.kind === "not_sent") return;
+    if (outcome.kind === "in_doubt" && outcome.partial !== true) this.#doubts.add(command.id);
     this.#doubts.observed(command.account_id, command.chat_id);
-  }
-
-  #logOf(command: WaitingCommand): Logger {
-    const { account_id, message_id, command_id } = command;
-    return this.#parts.log.child({ transport_session_id: transportSessionId(account_id), message_id, command_id });
   }
 }

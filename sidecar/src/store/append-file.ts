@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { type FileHandle, open, rename, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
-import { step } from "@hotbags/shared";
+import { failpoint } from "@hotbags/shared";
 
 /** Where a file is put together, and where it goes when it is whole. */
 export interface Place {
@@ -51,7 +51,7 @@ export async function appendFile({ part, whole }: Place, { sha256, had, length, 
 async function keep(file: FileHandle, { part, whole }: Place, now: Date): Promise<void> {
   await file.utimes(now, now);
   await file.sync();
-  step("file:before-commit");
+  failpoint("file:before-commit");
   await rename(part, whole);
   const folder = await open(dirname(whole), "r");
   try {
@@ -59,5 +59,5 @@ async function keep(file: FileHandle, { part, whole }: Place, now: Date): Promis
   } finally {
     await folder.close();
   }
-  step("file:after-commit");
+  failpoint("file:after-commit");
 }

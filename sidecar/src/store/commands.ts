@@ -5,6 +5,7 @@ import type { CounterName, Counters } from "./counters.ts";
 import { readRow, unlessDamaged } from "./errors.ts";
 import type { Failures } from "./failures.ts";
 import type { GroupCommit } from "./group-commit.ts";
+import type { ProvenTime } from "./proven-time.ts";
 
 /** A command as the relay read it from a response, in array order. */
 export interface CommandFromResponse {
@@ -35,7 +36,9 @@ export interface WaitingCommand {
   account_id: string;
   chat_id: string;
   text: string;
+  /** When it was handed to the gateway: wall-clock ms, and ms since that machine started. */
   sending_at: number | null;
+  sending_boot_ms: number | null;
   gateway_process: string | null;
 }
 
@@ -62,13 +65,22 @@ export class Commands {
   readonly #counters: Counters;
   readonly #failures: Failures;
   readonly #clock: Clock;
+  readonly #time: ProvenTime;
   readonly #sql: ReturnType<typeof prepare>;
 
-  constructor(db: Database.Database, commit: GroupCommit, counters: Counters, failures: Failures, clock: Clock) {
+  constructor(
+    db: Database.Database,
+    commit: GroupCommit,
+    counters: Counters,
+    failures: Failures,
+    clock: Clock,
+    time: ProvenTime,
+  ) {
     this.#commit = commit;
     this.#counters = counters;
     this.#failures = failures;
     this.#clock = clock;
+    this.#time = time;
     this.#sql = prepare(db);
   }
 
@@ -170,15 +182,26 @@ export class Commands {
     );
   }
 
-  /** How many commands were handed to the gateway since, wall-clock ms; counts to 1,000 and no further. */
-  sendsSince(at: number): number {
-    return this.#sql.sendsSince.get(at)?.n ?? 0;
+  /** How many commands this gateway process was handed since, ms since the machine started; counts to 1,000, no further. */
+  sendsSince(gatewayProcess: string, bootMs: number): number {
+    return this.#sql.sendsSince.get(gatewayProcess, bootMs)?.n ?? 0;
+  }
+
+  /**
+   * What was sent, or may have been, between these times by the wall clock, oldest first. Read once at start; nothing where a page
+   * can't be read.
+   */
+  sentBetween(from: number, to: number): { chat: number; at: number }[] {
+    return unlessDamaged(
+      () => this.#sql.sentBetween.all(from, to),
+      () => [],
+    );
   }
 
   /** The intent to send, on disk before the gateway is asked: what is `sending` after a crash may have gone out. */
   sending(id: number, gatewayProcess: string | null): Promise<void> {
     return this.#commit.run("sending", () => {
-      const moved = this.#sql.sending.run(this.#clock.now(), gatewayProcess, id);
+      const moved = this.#sql.sending.run(this.#clock.now(), this.#clock.bootMs(), gatewayProcess, id);
       if (moved.changes !== 1) throw new Error(`command ${id} is no longer pending`);
       this.#move("commands_pending", "commands_sending");
     });
@@ -231,9 +254,10 @@ export class Commands {
     });
   }
 
-  /** When the oldest command that waits was created, wall-clock ms; null when none waits. */
-  oldestWaitingAt(): number | null {
-    return this.#sql.oldestWaiting.get()?.created_at ?? null;
+  /** How long the oldest command that waits has waited, since its message was answered, ms; 0 when none waits. */
+  longestWaitMs(): number {
+    const oldest = this.#sql.oldestWaiting.get();
+    return oldest ? Math.max(0, this.#time.now() - oldest.state_since) : 0;
   }
 
   #move(from: CounterName, to: CounterName): void {
@@ -243,7 +267,7 @@ export class Commands {
 }
 
 function prepare(db: Database.Database) {
-  const waiting = `SELECT k.id, k.seq, k.chat, k.command_id, m.message_id, c.account_id, c.chat_id, k.text, k.sending_at, k.gateway_process
+  const waiting = `SELECT k.id, k.seq, k.chat, k.command_id, m.message_id, c.account_id, c.chat_id, k.text, k.sending_at, k.sending_boot_ms, k.gateway_process
     FROM commands k JOIN messages m USING (seq) JOIN chats c ON c.chat = k.chat`;
   const notPassedOver = "NOT EXISTS (SELECT 1 FROM passed_over_commands o WHERE o.id = commands.id)";
   // By an index alone, so that it tells of a row that can't be read. `+?`: see messages.ts.
@@ -274,8 +298,11 @@ function prepare(db: Database.Database) {
       `SELECT w.*, k.asked_process, k.alarmed_at FROM (${waiting}) w JOIN commands k USING (id)
        WHERE k.id = +? AND k.state = 'in_doubt' AND k.partial = 0`,
     ),
-    sendsSince: db.prepare<[number], { n: number }>(
-      "SELECT count(*) AS n FROM (SELECT 1 FROM commands WHERE sending_at >= ? LIMIT 1000)",
+    sendsSince: db.prepare<[string, number], { n: number }>(
+      "SELECT count(*) AS n FROM (SELECT 1 FROM commands WHERE gateway_process = ? AND sending_boot_ms >= ? LIMIT 1000)",
+    ),
+    sentBetween: db.prepare<[number, number], { chat: number; at: number }>(
+      "SELECT chat, sending_at AS at FROM commands WHERE sending_at BETWEEN ? AND ? AND state IN ('sending', 'sent', 'queued_by_gateway', 'in_doubt') ORDER BY sending_at",
     ),
     sentIds: db.prepare<[number], { whatsapp_message_id: string }>(
       "SELECT whatsapp_message_id FROM (SELECT whatsapp_message_id FROM commands ORDER BY id DESC LIMIT ?) WHERE whatsapp_message_id IS NOT NULL",
@@ -293,8 +320,8 @@ function prepare(db: Database.Database) {
     proven: db.prepare<[string, number, string | null, number]>(
       "UPDATE commands SET state = ?, settled_at = ?, whatsapp_message_id = ?, last_error = NULL WHERE id = ? AND state = 'in_doubt'",
     ),
-    sending: db.prepare<[number, string | null, number]>(
-      "UPDATE commands SET state = 'sending', sending_at = ?, gateway_process = ? WHERE id = ? AND state = 'pending'",
+    sending: db.prepare<[number, number, string | null, number]>(
+      "UPDATE commands SET state = 'sending', sending_at = ?, sending_boot_ms = ?, gateway_process = ? WHERE id = ? AND state = 'pending'",
     ),
     settle: db.prepare<[string, number, string | null, string | null, number, number], { seq: number }>(
       "UPDATE commands SET state = ?, settled_at = ?, last_error = ?, whatsapp_message_id = ?, partial = ? WHERE id = ? AND state = 'sending' RETURNING seq",
@@ -302,8 +329,8 @@ function prepare(db: Database.Database) {
     notSent: db.prepare<[string, number]>(
       "UPDATE commands SET state = 'pending', last_error = ? WHERE id = ? AND state = 'sending'",
     ),
-    oldestWaiting: db.prepare<[], { created_at: number }>(
-      `SELECT created_at FROM commands WHERE id =
+    oldestWaiting: db.prepare<[], { state_since: number }>(
+      `SELECT state_since FROM commands JOIN messages USING (seq) WHERE id =
          (SELECT min(id) FROM commands INDEXED BY commands_pending WHERE state = 'pending' AND ${notPassedOver})`,
     ),
   };

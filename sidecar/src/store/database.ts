@@ -1,16 +1,12 @@
-import { chmodSync, mkdirSync } from "node:fs";
+import { accessSync, chmodSync, constants, existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { codeOf } from "@hotbags/shared";
+import { codeOf, DatabaseRefusedError, setUpDatabase } from "@hotbags/shared";
 import Database from "better-sqlite3";
-import { StoreUnusableError } from "./errors.ts";
+import { isForHumans, StoreUnusableError } from "./errors.ts";
 import { migrations } from "./migrations/index.ts";
 
 const FILE = "bridge.sqlite";
 const LOCK_FILE = "bridge.lock";
-
-/** The log is checkpointed when it reaches about 4 MB (pages of 4 KiB), and cut back to this after a checkpoint. */
-const WAL_CHECKPOINT_PAGES = 1000;
-const WAL_KEEP_BYTES = 16 * 1024 * 1024;
 
 export interface OpenDatabase {
   db: Database.Database;
@@ -29,8 +25,7 @@ export function openDatabase(stateDir: string): OpenDatabase {
     const db = new Database(file);
     try {
       chmodSync(file, 0o600);
-      configure(db);
-      migrate(db, file);
+      setUpDatabase(db, file, migrations);
       // The ledger, which every write counts in: any other page that can't be read is no reason to stay away.
       db.prepare("SELECT name, value FROM counters").all();
       // Nobody else has a business with the file: a lock that is somebody else's all the same must not stop the event loop.
@@ -59,7 +54,7 @@ export function openDatabase(stateDir: string): OpenDatabase {
 function takeLock(stateDir: string): Database.Database {
   const file = join(stateDir, LOCK_FILE);
   try {
-    mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+    makeFolder(stateDir);
     const lock = new Database(file, { timeout: 0 });
     try {
       lock.exec("BEGIN EXCLUSIVE");
@@ -72,60 +67,57 @@ function takeLock(stateDir: string): Database.Database {
     if (codeOf(error).startsWith("SQLITE_BUSY")) {
       throw new StoreUnusableError(
         `${stateDir} is in use by another sidecar. Two on one state would send replies twice: stop the other one, or give this one its own BRIDGE_STATE_DIR.`,
+        { passes: true },
       );
     }
     throw explain(error, file);
   }
 }
 
-function configure(db: Database.Database): void {
-  db.pragma("journal_mode = WAL");
-  db.pragma("synchronous = FULL");
-  db.pragma("foreign_keys = ON");
-  db.pragma(`wal_autocheckpoint = ${WAL_CHECKPOINT_PAGES}`);
-  db.pragma(`journal_size_limit = ${WAL_KEEP_BYTES}`);
-  // better-sqlite3 is compiled so that WAL means NORMAL, which forgets acknowledged messages in a power cut.
-  const synchronous = db.pragma("synchronous", { simple: true });
-  if (synchronous !== 2)
+/** Where the folder is not there and this user can't make it, it may be on a disk that is not mounted yet. */
+function makeFolder(stateDir: string): void {
+  try {
+    mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    const code = codeOf(error);
+    if (existsSync(stateDir) || !["EACCES", "EPERM", "EROFS", "ENOENT", "EEXIST"].includes(code)) throw error;
     throw new StoreUnusableError(
-      `the database runs with synchronous=${String(synchronous)} instead of 2 (FULL): this build of SQLite can't keep what it acknowledges`,
-    );
-}
-
-function migrate(db: Database.Database, file: string): void {
-  const version = Number(db.pragma("user_version", { simple: true }));
-  if (version > migrations.length) {
-    throw new StoreUnusableError(
-      `${file} was written by a newer release (schema ${version}, this one knows ${migrations.length}). Install that release again; nothing was changed.`,
+      `the folder ${stateDir} is not there, and this user can't make it (${code}): mount its disk, or make it, or set BRIDGE_STATE_DIR to another one.`,
+      { passes: true },
     );
   }
-  for (const [index, sql] of migrations.entries()) {
-    if (index < version) continue;
-    db.transaction(() => {
-      db.exec(sql);
-      db.pragma(`user_version = ${index + 1}`);
-    }).immediate();
+  // SQLite says the same of every reason. A file of another user's is what a start with sudo leaves behind.
+  accessSync(stateDir, constants.R_OK | constants.W_OK | constants.X_OK);
+  for (const name of [LOCK_FILE, FILE, `${FILE}-wal`, `${FILE}-shm`]) {
+    const path = join(stateDir, name);
+    if (existsSync(path)) accessSync(path, constants.R_OK | constants.W_OK);
   }
 }
 
 function explain(error: unknown, file: string): Error {
   if (error instanceof StoreUnusableError) return error;
+  if (error instanceof DatabaseRefusedError) return new StoreUnusableError(error.message, { passes: false });
   const code = codeOf(error);
   const detail = error instanceof Error ? error.message : String(error);
   if (code === "SQLITE_NOTADB" || code.startsWith("SQLITE_CORRUPT")) {
     return new StoreUnusableError(
-      `${file} is damaged (${detail}). Nothing was changed. Move the file away and restore a backup; the messages that the plugin still holds are sent again by themselves.`,
+      `${file} is damaged (${detail}). Nothing was changed. Move the file away and restore a backup; the messages that the plugin still has are sent again by themselves.`,
+      { passes: false },
     );
   }
-  if (code === "SQLITE_FULL" || code === "ENOSPC")
-    return new StoreUnusableError(`no room left on the disk of ${file}: make room and start again`);
+  if (code === "SQLITE_FULL" || code === "ENOSPC" || code === "EDQUOT")
+    return new StoreUnusableError(`there is no room left on the disk of ${file} (${code}): make room.`, {
+      passes: true,
+    });
   if (code.startsWith("SQLITE_BUSY"))
-    return new StoreUnusableError(`${file} is locked by another program (${code}): end that, and start again`);
+    return new StoreUnusableError(`${file} is locked by another program (${code}): end that.`, { passes: true });
   if (code.startsWith("SQLITE_IOERR"))
     return new StoreUnusableError(
-      `the disk of ${file} fails, or is full (${code}): see the system's log. If the file is lost, restore a backup; the messages that the plugin still holds are sent again by themselves.`,
+      `the disk of ${file} fails, or is full (${code}): see the system's log. If the file is lost, restore a backup; the messages that the plugin still has are sent again by themselves.`,
+      { passes: true },
     );
   return new StoreUnusableError(
-    `${file} can't be opened (${code || detail}): check that BRIDGE_STATE_DIR exists and belongs to this user`,
+    `${file} can't be opened (${code || detail}): check that BRIDGE_STATE_DIR, and all that is in it, belongs to this user.`,
+    { passes: !isForHumans(error) },
   );
 }

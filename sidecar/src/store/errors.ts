@@ -1,8 +1,22 @@
 import { codeOf } from "@hotbags/shared";
 
-/** The store can't be used as it is; the message says why and what the operator can do. `hotbags serve` ends with it. */
+/** The store can't be used as it is; the message says why and what the operator can do. */
 export class StoreUnusableError extends Error {
   override readonly name = "StoreUnusableError";
+  /** It can pass by itself, as a full disk does: to be tried again. Otherwise only a human can change it. */
+  readonly passes: boolean;
+
+  constructor(message: string, { passes }: { passes: boolean }) {
+    super(message);
+    this.passes = passes;
+  }
+}
+
+const FOR_HUMANS = new Set(["EACCES", "EPERM", "EROFS", "ENOTDIR", "EEXIST", "ELOOP", "ENAMETOOLONG"]);
+
+/** Whether the disk says that a folder or file is not this user's, or no such thing: time alone changes nothing. */
+export function isForHumans(error: unknown): boolean {
+  return FOR_HUMANS.has(codeOf(error));
 }
 
 /** Nothing can be written now; what was to be is not. It can be tried again when the outage is over. */

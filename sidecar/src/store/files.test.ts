@@ -23,7 +23,7 @@ let dir: string;
 let nowMs: number;
 let files: Files;
 
-const open = () => new Files(dir, LIMIT_BYTES, { now: () => nowMs, uptimeMs: () => 0 });
+const open = () => new Files(dir, LIMIT_BYTES, { now: () => nowMs });
 const nameOf = (bytes: Buffer) => createHash("sha256").update(bytes).digest("hex");
 const pathOf = (bytes: Buffer) => join(dir, "media", nameOf(bytes));
 const names = () => readdirSync(join(dir, "media")).sort();
@@ -146,6 +146,21 @@ it("can be asked for what is whole only", async () => {
   await putPart(bytes, 999);
   await expect(readAll(bytes)).rejects.toThrow(FileLostError);
   expect(readFileSync(`${pathOf(bytes)}.part`)).toHaveLength(999);
+});
+
+it("a part with a time that is still to come goes after a day all the same", async () => {
+  const bytes = randomBytes(100);
+  const body = (async function* () {
+    yield bytes.subarray(0, 50);
+  })();
+  await files.receive(nameOf(bytes), { offset: 0, length: bytes.length, body });
+  const in2036 = new Date("2036-01-01");
+  utimesSync(`${pathOf(bytes)}.part`, in2036, in2036);
+  files = open();
+  nowMs += 23 * HOUR_MS;
+  expect(await files.sweep(() => false)).toBe(0);
+  nowMs += 2 * HOUR_MS;
+  expect(await files.sweep(() => false)).toBe(1);
 });
 
 it("where the folder can't be made, says so", () => {

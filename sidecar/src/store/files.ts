@@ -1,21 +1,10 @@
-import {
-  chmodSync,
-  closeSync,
-  fsyncSync,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  statSync,
-  unlinkSync,
-  utimesSync,
-} from "node:fs";
+import { chmodSync, lstatSync, mkdirSync, readdirSync, statSync, unlinkSync, utimesSync } from "node:fs";
 import { opendir } from "node:fs/promises";
 import { join } from "node:path";
-import { codeOf, step } from "@hotbags/shared";
+import { codeOf, failpoint, syncFolder } from "@hotbags/shared";
 import type { Clock } from "../clock.ts";
 import { type Appended, appendFile } from "./append-file.ts";
-import { StoreUnusableError } from "./errors.ts";
+import { isForHumans, StoreUnusableError } from "./errors.ts";
 import { FileLostError, readFile } from "./read-file.ts";
 
 const FOLDER = "media";
@@ -48,7 +37,7 @@ type MakeRoom = (bytes: number) => Promise<number>;
 export class Files {
   readonly #folder: string;
   readonly #limitBytes: number;
-  readonly #clock: Clock;
+  readonly #time: Pick<Clock, "now">;
   readonly #makeRoom: MakeRoom;
   /** Being written just now. */
   readonly #receiving = new Set<string>();
@@ -58,10 +47,10 @@ export class Files {
   #givenUp = 0;
 
   /** Throws StoreUnusableError when the folder can't be used. */
-  constructor(stateDir: string, limitBytes: number, clock: Clock, makeRoom: MakeRoom = async () => 0) {
+  constructor(stateDir: string, limitBytes: number, time: Pick<Clock, "now">, makeRoom: MakeRoom = async () => 0) {
     this.#folder = join(stateDir, FOLDER);
     this.#limitBytes = limitBytes;
-    this.#clock = clock;
+    this.#time = time;
     this.#makeRoom = makeRoom;
     try {
       const made = mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
@@ -73,7 +62,8 @@ export class Files {
       this.#takeStock();
     } catch (error) {
       throw new StoreUnusableError(
-        `${this.#folder} can't be used (${codeOf(error) || String(error)}): check that it belongs to this user`,
+        `${this.#folder} can't be used (${codeOf(error) || String(error)}): check that it belongs to this user, and that its disk has room.`,
+        { passes: !isForHumans(error) },
       );
     }
   }
@@ -118,7 +108,7 @@ export class Files {
     try {
       if (!(await this.#promise(missing))) return { kind: "no_room" };
       try {
-        const rest = { sha256, had, length, now: this.#clock.now(), body };
+        const rest = { sha256, had, length, now: this.#time.now(), body };
         return await appendFile({ part, whole: this.#pathOf(sha256) }, rest);
       } finally {
         // What is on disk takes the place of what was promised: a write that failed can have left any number of bytes.
@@ -175,7 +165,7 @@ export class Files {
 
   /** Throws away what nobody has asked for within a day and no message has. Returns how many files are gone; rejects, after all others, when one can't be. */
   async sweep(isNeeded: (sha256: string) => boolean): Promise<number> {
-    const before = this.#clock.now() - KEEP_UNASKED_MS;
+    const before = this.#time.now() - KEEP_UNASKED_MS;
     let gone = 0;
     const errors: unknown[] = [];
     for await (const entry of await opendir(this.#folder)) {
@@ -186,7 +176,7 @@ export class Files {
       try {
         const found = lstatSync(path, { throwIfNoEntry: false });
         if (!found || found.mtimeMs > before || (part === undefined && isNeeded(sha256))) continue;
-        step("delete-file:before");
+        failpoint("delete-file:before");
         this.#discard(path, found.size);
       } catch (error) {
         errors.push(error);
@@ -194,7 +184,7 @@ export class Files {
       }
       if (part === undefined) this.#count -= 1;
       gone += 1;
-      step("delete-file:after");
+      failpoint("delete-file:after");
     }
     if (errors.length > 0) throw errors[0];
     return gone;
@@ -204,8 +194,12 @@ export class Files {
     for (const name of readdirSync(this.#folder)) {
       const [matches, , part] = NAME.exec(name) ?? [];
       if (matches === undefined) continue;
+      const path = join(this.#folder, name);
+      const found = statSync(path);
       if (part === undefined) this.#count += 1;
-      this.#bytes += sizeAt(join(this.#folder, name));
+      this.#bytes += found.size;
+      // Of another clock, or of a write that a crash cut: its day begins now, or it would stay until that time comes.
+      if (found.mtimeMs > this.#time.now()) this.#touch(path);
     }
   }
 
@@ -223,7 +217,7 @@ export class Files {
   }
 
   #touch(path: string): void {
-    const now = new Date(this.#clock.now());
+    const now = new Date(this.#time.now());
     utimesSync(path, now, now);
   }
 
@@ -238,13 +232,4 @@ export class Files {
 
 function sizeAt(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-}
-
-function syncFolder(path: string): void {
-  const folder = openSync(path, "r");
-  try {
-    fsyncSync(folder);
-  } finally {
-    closeSync(folder);
-  }
 }

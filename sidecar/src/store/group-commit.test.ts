@@ -31,7 +31,7 @@ afterEach(() => {
 function open() {
   const opened = openDatabase(dir);
   db = opened.db;
-  writability = new Writability(db, systemClock, { firstMs: 2, maxMs: 10 });
+  writability = new Writability(db, systemClock, { baseMs: 2, maxMs: 10 });
   commit = new GroupCommit(db, writability);
   told = [];
   writability.onChange((outage) => told.push(outage));

@@ -1,4 +1,4 @@
-import { step } from "@hotbags/shared";
+import { failpoint } from "@hotbags/shared";
 import Database from "better-sqlite3";
 import { StoreUnwritableError } from "./errors.ts";
 import type { Writability } from "./writability.ts";
@@ -101,14 +101,14 @@ export class GroupCommit {
     try {
       this.#begin.run();
       for (const job of jobs) results.push(job.work());
-      for (const job of jobs) step(`${job.name}:before-commit`);
+      for (const job of jobs) failpoint(`${job.name}:before-commit`);
       this.#commit.run();
     } catch (error) {
       if (this.#db.inTransaction) this.#rollback.run();
       return error;
     }
     for (const [index, job] of jobs.entries()) {
-      step(`${job.name}:after-commit`);
+      failpoint(`${job.name}:after-commit`);
       job.settle.resolve(results[index]);
     }
     return undefined;

@@ -9,6 +9,7 @@ import { GroupCommit } from "./group-commit.ts";
 import { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./limits.ts";
 import { Media } from "./media.ts";
 import { Messages } from "./messages.ts";
+import { ProvenTime } from "./proven-time.ts";
 import { Retention } from "./retention.ts";
 import { Room } from "./room.ts";
 import { type Outage, Writability } from "./writability.ts";
@@ -42,6 +43,8 @@ export interface Store {
   files: Files;
   /** Since when nothing can be written, and why; null while writes are taken. Meanwhile what would have to be written down must not be begun. */
   readonly outage: Outage | null;
+  /** By how much the wall clock has moved without that time having passed, ms; negative: back. See ProvenTime. */
+  readonly clockJumpMs: number;
   /** Tells of the beginning of an outage, and with null of its end. Returns how to stop that. */
   onOutage(listener: (outage: Outage | null) => void): () => void;
   /** Writes what waits, then closes the database and gives the lock back. */
@@ -51,9 +54,11 @@ export interface Store {
 /** Opens the store below `stateDir`. Throws StoreUnusableError with what to do. */
 export function openStore(stateDir: string, clock: Clock, limits: MediaLimits = DEFAULT_MEDIA_LIMITS): Store {
   const { db, close } = openDatabase(stateDir);
+  let time: ProvenTime;
   let files: Files;
   try {
-    files = new Files(stateDir, limits.storeBytes, clock, (bytes) => room.make(bytes));
+    time = new ProvenTime(db, clock);
+    files = new Files(stateDir, limits.storeBytes, time, (bytes) => room.make(bytes));
   } catch (error) {
     close();
     throw error;
@@ -62,10 +67,10 @@ export function openStore(stateDir: string, clock: Clock, limits: MediaLimits = 
   const commit = new GroupCommit(db, writability);
   const counters = new Counters(db);
   const failures = new Failures(db, clock);
-  const commands = new Commands(db, commit, counters, failures, clock);
+  const commands = new Commands(db, commit, counters, failures, clock, time);
   const media = new Media(db, files, limits.inlineBytes);
   const room = new Room(files, media, commit);
-  const messages = new Messages(db, commit, counters, failures, commands, media, clock);
+  const messages = new Messages(db, commit, counters, failures, commands, media, clock, time);
   return {
     messages,
     commands,
@@ -73,12 +78,16 @@ export function openStore(stateDir: string, clock: Clock, limits: MediaLimits = 
     failures,
     downtimes: new Downtimes(db, commit, clock),
     files,
-    retention: new Retention(db, commit, media, files, clock),
+    retention: new Retention(db, commit, media, files, time),
     get outage() {
       return writability.outage;
     },
+    get clockJumpMs() {
+      return time.jumpMs;
+    },
     onOutage: (listener) => writability.onChange(listener),
     close() {
+      void commit.run("time", () => time.note()).catch(() => {});
       commit.close();
       writability.close();
       close();

@@ -7,6 +7,7 @@ import { FileMissingError, isDamage, readRow, unlessDamaged } from "./errors.ts"
 import type { Failures } from "./failures.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import type { InlinedFile, Media } from "./media.ts";
+import type { ProvenTime } from "./proven-time.ts";
 
 export interface Accepted {
   seq: number;
@@ -65,6 +66,7 @@ export class Messages {
   readonly #commands: Commands;
   readonly #media: Media;
   readonly #clock: Clock;
+  readonly #time: ProvenTime;
   readonly #sql: ReturnType<typeof prepare>;
 
   constructor(
@@ -75,6 +77,7 @@ export class Messages {
     commands: Commands,
     media: Media,
     clock: Clock,
+    time: ProvenTime,
   ) {
     this.#commit = commit;
     this.#counters = counters;
@@ -82,6 +85,7 @@ export class Messages {
     this.#commands = commands;
     this.#media = media;
     this.#clock = clock;
+    this.#time = time;
     this.#sql = prepare(db);
   }
 
@@ -93,6 +97,15 @@ export class Messages {
     if (!this.#media.lacksFile(message)) return false;
     const chat = this.#sql.chat.get(message.account_id, message.chat_id)?.chat;
     return this.#known(this.#sql.usersOfId.all(message.message_id), chat, message) === undefined;
+  }
+
+  /** The shop's number that the message was written to, as OpenClaw names it; null if that is not known, or can't be read. */
+  writtenTo(seq: number): string | null {
+    const row = unlessDamaged(
+      () => this.#sql.writtenTo.get(seq),
+      () => undefined,
+    );
+    return typeof row?.number === "string" ? row.number : null;
   }
 
   /**
@@ -121,6 +134,7 @@ export class Messages {
         now,
         refusal ? now : null,
         refusal,
+        this.#time.now(),
       );
       const seq = Number(lastInsertRowid);
       this.#sql.insertPayload.run(seq, laidOut.request);
@@ -262,9 +276,10 @@ export class Messages {
     );
   }
 
-  /** When the oldest message that waits arrived, wall-clock ms; null when none waits. */
-  oldestPendingAt(): number | null {
-    return this.#sql.oldestPending.get()?.received_at ?? null;
+  /** How long the oldest message that waits has waited, ms; 0 when none waits. */
+  longestWaitMs(): number {
+    const oldest = this.#sql.oldestPending.get();
+    return oldest ? Math.max(0, this.#time.now() - oldest.state_since) : 0;
   }
 
   #detach(seq: number, error: string): boolean {
@@ -284,7 +299,7 @@ export class Messages {
 
   /** Undefined, and nothing is written, where the message was settled before. */
   #settle(state: "delivered" | "dead", seq: number, now: number, status: number | null, error: string | null) {
-    const row = this.#sql.settle.get(state, now, status, error, seq);
+    const row = this.#sql.settle.get(state, now, this.#time.now(), status, error, seq);
     if (!row) return undefined;
     this.#counters.add("pending", -1);
     this.#counters.add(state, 1);
@@ -346,10 +361,13 @@ function prepare(db: Database.Database) {
       "SELECT seq, chat, chat_id FROM messages JOIN chats USING (chat) WHERE message_id = +?",
     ),
     request: db.prepare<[number], { request: string }>("SELECT request FROM payloads WHERE seq = ?"),
-    insert: db.prepare<[number, string, string, number, number | null, string | null]>(
-      "INSERT INTO messages (chat, message_id, state, received_at, settled_at, last_error) VALUES (?, ?, ?, ?, ?, ?)",
+    insert: db.prepare<[number, string, string, number, number | null, string | null, number]>(
+      "INSERT INTO messages (chat, message_id, state, received_at, settled_at, last_error, state_since) VALUES (?, ?, ?, ?, ?, ?, ?)",
     ),
     insertPayload: db.prepare<[number, string]>("INSERT INTO payloads (seq, request) VALUES (?, ?)"),
+    writtenTo: db.prepare<[number], { number: unknown }>(
+      "SELECT json_extract(request, '$.raw.To') AS number FROM payloads WHERE seq = ?",
+    ),
     storeResponse: db.prepare<[string, number]>("UPDATE payloads SET response = ? WHERE seq = ?"),
     changeRequest: db.prepare<[string, number]>("UPDATE payloads SET request = ? WHERE seq = ?"),
     laneHeads: db.prepare<[], LaneHead>(
@@ -370,8 +388,11 @@ function prepare(db: Database.Database) {
       `SELECT seq, next_attempt_at ${firstDetached}`,
     ),
     passOver: db.prepare<[number]>("INSERT OR IGNORE INTO passed_over_messages (seq) VALUES (?)"),
-    settle: db.prepare<[string, number, number | null, string | null, number], { chat: number; detached: number }>(
-      "UPDATE messages SET state = ?, attempts = attempts + 1, settled_at = ?, status = ?, last_error = ? WHERE seq = ? AND state = 'pending' RETURNING chat, detached",
+    settle: db.prepare<
+      [string, number, number, number | null, string | null, number],
+      { chat: number; detached: number }
+    >(
+      "UPDATE messages SET state = ?, attempts = attempts + 1, settled_at = ?, state_since = ?, status = ?, last_error = ? WHERE seq = ? AND state = 'pending' RETURNING chat, detached",
     ),
     failed: db.prepare(
       `UPDATE messages SET attempts = attempts + 1, retrying_ms = retrying_ms + @waitMs, last_attempt_at = @now, next_attempt_at = @nextAttemptAt,
@@ -380,8 +401,8 @@ function prepare(db: Database.Database) {
     detach: db.prepare<[number]>(
       "UPDATE messages SET detached = 1 WHERE seq = ? AND state = 'pending' AND detached = 0",
     ),
-    oldestPending: db.prepare<[], { received_at: number }>(
-      `SELECT received_at FROM messages WHERE seq =
+    oldestPending: db.prepare<[], { state_since: number }>(
+      `SELECT state_since FROM messages WHERE seq =
          (SELECT min(seq) FROM messages INDEXED BY messages_pending WHERE state = 'pending' AND ${notPassedOver})`,
     ),
   };

@@ -13,6 +13,7 @@ const MAY_WALK = [
   /LIMIT 1000\)$/,
   /FROM counters$/,
   /FROM connections$/,
+  /FROM proven_time$/,
   /FROM downtimes/,
   /FROM chats$/,
 ];
@@ -26,7 +27,7 @@ const GROWS = /^SCAN |TEMP B-TREE|AUTOMATIC/;
 /** Of all named parameters that there are. */
 const NAMED = {
   ...{ seq: 1, now: 1, waitMs: 1, nextAttemptAt: 1, status: 1, error: "", detach: 0 },
-  ...{ hasText: 1, settled_at: 1, before: 1, delivered_at: 1, position: 1 },
+  ...{ hasText: 1, state_since: 1, before: 1, delivered_at: 1, position: 1 },
 };
 
 it("every statement finds its rows by an index, so that none costs more with a million rows than with a thousand", () => {

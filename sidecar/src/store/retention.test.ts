@@ -14,17 +14,28 @@ let dir: string;
 let store: Store;
 let tables: Database.Database;
 let nowMs = Date.parse("2026-03-01T12:00:00Z");
+/** How wrong the wall clock is. */
+let astrayMs = 0;
+const clock = { now: () => nowMs + astrayMs, uptimeMs: () => nowMs, bootMs: () => nowMs };
 
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), "hotbags-retention-"));
-  store = openStore(dir, { now: () => nowMs, uptimeMs: () => 0 });
+  store = openStore(dir, clock);
   tables = new Database(join(dir, "bridge.sqlite"), { readonly: true });
 });
 afterEach(() => {
   tables.close();
   store.close();
   rmSync(dir, { recursive: true });
+  astrayMs = 0;
 });
+
+/** Another process of the sidecar, after so long. */
+function restart(awayMs = 0) {
+  store.close();
+  nowMs += awayMs;
+  store = openStore(dir, clock);
+}
 
 async function accept(id: string, files: string[] = []) {
   const media: Awaited<ReturnType<typeof put>>[] = [];
@@ -92,6 +103,126 @@ it("keeps what waits, what is in doubt and what is dead, however old", async () 
   nowMs += 1_000 * DAY_MS;
   expect(await store.retention.sweep(KEEP_TEXTS_DAYS)).toEqual({ texts: 0, keys: 0, files: 0 });
   expect(texts()).toEqual(["in-doubt", "dead", "reply-waits", "waits"]);
+});
+
+describe("a clock that was wrong", () => {
+  const NOTHING = { texts: 0, keys: 0, files: 0 };
+  /** As of 1970, and as of 2036. */
+  const PAST_MS = -56 * 365 * DAY_MS;
+  const FUTURE_MS = 10 * 365 * DAY_MS;
+  const sweep = () => store.retention.sweep(KEEP_TEXTS_DAYS);
+
+  it.each([
+    ["1970 and is set right", PAST_MS, 0],
+    ["right and goes to 2036", 0, FUTURE_MS],
+    ["right and goes back to 1970", 0, PAST_MS],
+    ["2036 and is set right", FUTURE_MS, 0],
+  ])("makes nothing old that is not, nor keeps it young: it was %s", async (_what, before, after) => {
+    astrayMs = before;
+    restart();
+    await deliver("A", "sent", ["one"]);
+    await put("nobody's");
+    nowMs += 3_600_000;
+    astrayMs = after;
+    expect(await sweep()).toEqual(NOTHING);
+    expect((await accept("A", ["one"])).duplicate).toBe(true);
+    expect(store.messages.longestWaitMs()).toBe(0);
+    nowMs += 1.5 * DAY_MS;
+    expect(await sweep()).toEqual({ ...NOTHING, files: 1 });
+    nowMs += 29 * DAY_MS;
+    expect(await sweep()).toEqual({ texts: 1, keys: 0, files: 1 });
+    nowMs += 61 * DAY_MS;
+    expect(await sweep()).toEqual({ ...NOTHING, keys: 1 });
+  });
+
+  it.each([
+    ["1970 and is set right", PAST_MS, 0],
+    ["right and goes to 2036", 0, FUTURE_MS],
+    ["2036 and is set right", FUTURE_MS, 0],
+  ])("while the sidecar was away makes nothing older by more than a day: it was %s", async (_what, before, after) => {
+    rmSync(dir, { recursive: true });
+    astrayMs = before;
+    restart();
+    tables.close();
+    tables = new Database(join(dir, "bridge.sqlite"), { readonly: true });
+    await deliver("A", "sent");
+    astrayMs = after;
+    restart();
+    expect(await sweep()).toEqual(NOTHING);
+    nowMs += 28 * DAY_MS;
+    expect(await sweep()).toEqual(NOTHING);
+    nowMs += 3 * DAY_MS;
+    expect(await sweep()).toEqual({ ...NOTHING, texts: 1 });
+    nowMs += 57 * DAY_MS;
+    expect(await sweep()).toEqual(NOTHING);
+    expect((await accept("A")).duplicate).toBe(true);
+    nowMs += 3 * DAY_MS;
+    expect(await sweep()).toEqual({ ...NOTHING, keys: 1 });
+  });
+
+  it("jumps to and fro over many restarts, and costs a day", async () => {
+    await deliver("A", "sent");
+    for (let n = 0; n < 200; n += 1) {
+      astrayMs = n % 2 === 0 ? FUTURE_MS : PAST_MS;
+      restart();
+      expect(await sweep()).toEqual(NOTHING);
+    }
+    expect((await accept("A")).duplicate).toBe(true);
+  });
+
+  it("is told apart from nights in which the machine was off, which count", async () => {
+    await deliver("A", "sent");
+    for (let day = 0; day < 29; day += 1) {
+      restart(DAY_MS / 2);
+      nowMs += DAY_MS / 2;
+      expect(await sweep()).toEqual(NOTHING);
+      expect(Math.abs(store.clockJumpMs)).toBeLessThan(1_000);
+    }
+    restart(DAY_MS);
+    expect(await sweep()).toEqual(NOTHING);
+    restart(DAY_MS / 2);
+    expect(await sweep()).toEqual({ ...NOTHING, texts: 1 });
+  });
+
+  it("does not hide how long a message and a reply have waited, over a restart neither", async () => {
+    await deliver("A", "pending");
+    await accept("B");
+    nowMs += 600_000;
+    astrayMs = PAST_MS;
+    expect([store.messages.longestWaitMs(), store.commands.longestWaitMs()]).toEqual([600_000, 600_000]);
+    restart();
+    nowMs += 600_000;
+    astrayMs = FUTURE_MS;
+    expect([store.messages.longestWaitMs(), store.commands.longestWaitMs()]).toEqual([1_200_000, 1_200_000]);
+  });
+
+  it("is counted from what was settled last where there is no mark yet, after a power cut", async () => {
+    await deliver("A", "sent");
+    store.close();
+    const other = new Database(join(dir, "bridge.sqlite"));
+    other.exec("DELETE FROM proven_time");
+    other.close();
+    astrayMs = FUTURE_MS;
+    store = openStore(dir, clock);
+    expect(await sweep()).toEqual(NOTHING);
+    expect((await accept("A")).duplicate).toBe(true);
+  });
+
+  it("is counted from what was settled last where the mark can't be read", async () => {
+    await deliver("A", "sent");
+    tables.close();
+    store.close();
+    damage(join(dir, "bridge.sqlite"), "proven_time");
+    astrayMs = FUTURE_MS;
+    store = openStore(dir, clock);
+    tables = new Database(join(dir, "bridge.sqlite"), { readonly: true });
+    await expect(sweep()).rejects.toThrow(/malformed/);
+    expect((await accept("A")).duplicate).toBe(true);
+    expect(texts()).toEqual(["A"]);
+    nowMs += 31 * DAY_MS;
+    await expect(sweep()).rejects.toThrow(/malformed/);
+    expect(texts()).toEqual([]);
+  });
 });
 
 describe("files", () => {
@@ -171,7 +302,7 @@ describe("with a page that can't be read", () => {
     tables.close();
     store.close();
     damage(join(dir, "bridge.sqlite"), ...what);
-    store = openStore(dir, { now: () => nowMs, uptimeMs: () => 0 });
+    store = openStore(dir, clock);
     tables = new Database(join(dir, "bridge.sqlite"), { readonly: true });
   }
 
@@ -240,7 +371,7 @@ describe("the work of a sweep", () => {
       counting.add(this);
       return prepare.call(this, sql.replaceAll("WHERE", "WHERE looked_at() AND")) as never;
     });
-    store = openStore(dir, { now: () => nowMs, uptimeMs: () => 0 });
+    store = openStore(dir, clock);
     spy.mockRestore();
   });
 

@@ -1,16 +1,16 @@
 import type Database from "better-sqlite3";
-import type { Clock } from "../clock.ts";
 import { isDamage } from "./errors.ts";
 import type { Files } from "./files.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import type { Media } from "./media.ts";
+import type { ProvenTime } from "./proven-time.ts";
 
 const DAY_MS = 24 * 3_600_000;
 
 /** How long keys and command ids are remembered at least, days. OpenClaw forgets a message after 7, and hands it in again if WhatsApp does. */
 const KEEP_KEYS_DAYS = 90;
 
-/** Messages a transaction: a few ms each, where one big delete would hold everything up for more than half a second. */
+/** Messages a transaction: a few ms each, where one big delete would stop everything for more than half a second. */
 const CHUNK = 250;
 
 /** What helps against a damaged page. */
@@ -18,27 +18,29 @@ const RESTORE = "The disk of the database may be failing: look at it, and restor
 
 /** A place in the order in which messages were settled. */
 interface Place {
-  settled_at: number;
+  state_since: number;
   seq: number;
 }
-const START: Place = { settled_at: -1, seq: 0 };
+const START: Place = { state_since: -1, seq: 0 };
 
 /**
- * Forgets what is old: first the texts, and with the last one that has a file the file; later the keys. Only of messages that are delivered and whose commands are all settled; what waits, is in doubt
- * or is a dead letter stays until the operator has dealt with it.
+ * Forgets what is old: first the texts, and with the last one that has a file the file; later the keys. Only of
+ * messages that are delivered and whose commands are all settled; what waits, is in doubt or is a dead letter stays.
+ * Ages go by the proven time: a wrong clock forgets nothing, for a key that is forgotten too early is a reply that goes
+ * out twice.
  */
 export class Retention {
   readonly #commit: GroupCommit;
   readonly #media: Media;
   readonly #files: Files;
-  readonly #clock: Clock;
+  readonly #time: ProvenTime;
   readonly #sql: ReturnType<typeof prepare>;
 
-  constructor(db: Database.Database, commit: GroupCommit, media: Media, files: Files, clock: Clock) {
+  constructor(db: Database.Database, commit: GroupCommit, media: Media, files: Files, time: ProvenTime) {
     this.#commit = commit;
     this.#media = media;
     this.#files = files;
-    this.#clock = clock;
+    this.#time = time;
     this.#sql = prepare(db);
   }
 
@@ -47,7 +49,7 @@ export class Retention {
    * that can't be read, all else is; then it rejects with the first reason.
    */
   async sweep(keepTextsDays: number): Promise<{ texts: number; keys: number; files: number }> {
-    const now = this.#clock.now();
+    const now = this.#time.now();
     const oldTexts = { hasText: 1, before: now - keepTextsDays * DAY_MS } as const;
     const oldKeys = { hasText: 0, before: now - Math.max(KEEP_KEYS_DAYS, keepTextsDays) * DAY_MS } as const;
     const errors: unknown[] = [];
@@ -56,6 +58,7 @@ export class Retention {
         errors.push(error);
         return 0;
       });
+    await asFarAsItGoes(this.#commit.run("time", () => this.#time.note()).then(() => 0));
     const texts = await asFarAsItGoes(this.#forget(oldTexts, (seq) => this.#forgetText(seq)));
     const keys = await asFarAsItGoes(this.#forget(oldKeys, (seq) => void this.#sql.forgetKey.run(seq)));
     const files = await asFarAsItGoes(this.#files.sweep((sha256) => this.#media.isNeeded(sha256)));
@@ -111,13 +114,13 @@ export class Retention {
 }
 
 function prepare(db: Database.Database) {
-  const delivered = `SELECT settled_at, seq FROM messages INDEXED BY messages_delivered
+  const delivered = `SELECT state_since, seq FROM messages INDEXED BY messages_delivered
     WHERE state = 'delivered' AND has_text = @hasText AND`;
   return {
-    // In two ranges: SQLite looks for (settled_at, seq) > (…, …) from the first one of the same millisecond on.
+    // In two ranges: SQLite looks for (state_since, seq) > (…, …) from the first one of the same millisecond on.
     page: db.prepare<[Place & { hasText: 0 | 1; before: number }], Place>(
-      `${delivered} settled_at = @settled_at AND seq > @seq UNION ALL ${delivered} settled_at > @settled_at AND settled_at < @before
-       ORDER BY settled_at, seq LIMIT ${CHUNK}`,
+      `${delivered} state_since = @state_since AND seq > @seq UNION ALL ${delivered} state_since > @state_since AND state_since < @before
+       ORDER BY state_since, seq LIMIT ${CHUNK}`,
     ),
     openCommand: db.prepare<[number], { id: number }>(
       "SELECT id FROM commands WHERE seq = ? AND state IN ('pending', 'sending', 'in_doubt') LIMIT 1",

@@ -25,7 +25,11 @@ afterEach(() => {
 });
 
 function open(storeBytes = LIMIT_BYTES) {
-  store = openStore(dir, { now: () => nowMs, uptimeMs: () => 0 }, { ...DEFAULT_MEDIA_LIMITS, storeBytes });
+  store = openStore(
+    dir,
+    { now: () => nowMs, uptimeMs: () => 0, bootMs: () => 0 },
+    { ...DEFAULT_MEDIA_LIMITS, storeBytes },
+  );
 }
 
 interface File {

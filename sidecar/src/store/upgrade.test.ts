@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { expect, it } from "vitest";
+import { SimulatedClock } from "../../../test/simulated-clock.ts";
 import { systemClock } from "../clock.ts";
 import { DEFAULT_MEDIA_LIMITS, openStore } from "./index.ts";
 import { messagesAndCommands } from "./migrations/0001-messages-and-commands.ts";
@@ -34,12 +35,16 @@ it("a database of the first release, with all it can hold, goes on where it was"
   old.pragma("user_version = 1");
   old.close();
 
-  const store = openStore(dir, systemClock);
+  const clock = new SimulatedClock();
+  const store = openStore(dir, clock);
   expect(store.counters.read()).toMatchObject({ accepted: 6, delivered: 3, pending: 2, dead: 1, detached: 1 });
   expect(store.failures.latest("dead")).toEqual({ at: 5, message_id: "X", reason: "it was refused" });
   expect(store.failures.latest("command_failed")).toEqual({ at: 2, message_id: "D", reason: "it has no id" });
   expect(store.messages.headOf(1)).toMatchObject({ message_id: "W", request: REQUEST, inlined: [] });
   expect(store.commands.nextOf(1)).toMatchObject({ command_id: "c1", text: "yes" });
+  // These messages are of 1970 by their rows: only time that passes makes them old.
+  expect(await store.retention.sweep(2)).toEqual({ texts: 0, keys: 0, files: 0 });
+  clock.advance(89.5 * 24 * 3_600_000);
   await store.messages.delivered(2, 200, "{}", []);
   await store.messages.delivered(4, 200, "{}", []);
   expect(store.counters.read()).toMatchObject({ accepted: 6, delivered: 5, pending: 0, dead: 1, detached: 0 });

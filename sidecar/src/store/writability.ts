@@ -1,4 +1,4 @@
-import { MAX_FRAME_BYTES } from "@hotbags/shared";
+import { type Backoff, backoffMs, MAX_FRAME_BYTES } from "@hotbags/shared";
 import type Database from "better-sqlite3";
 import type { Clock } from "../clock.ts";
 
@@ -10,13 +10,8 @@ export interface Outage {
   readonly since: number;
 }
 
-/** Waits between two probes, ms: the first, and where it stops doubling. */
-interface ProbeTiming {
-  firstMs: number;
-  maxMs: number;
-}
-
-const TIMING: ProbeTiming = { firstMs: 250, maxMs: 15_000 };
+/** Waits between two probes. */
+const BACKOFF: Backoff = { baseMs: 250, maxMs: 15_000 };
 
 /** What a probe writes: as much as the largest message takes. A smaller one could find room where that does not. */
 const PROBE_BYTES = MAX_FRAME_BYTES;
@@ -30,19 +25,19 @@ const PROVEN_FOR_MS = 1_000;
  */
 export class Writability {
   readonly #clock: Clock;
-  readonly #timing: ProbeTiming;
+  readonly #backoff: Backoff;
   readonly #fill: Database.Statement<[number]>;
   readonly #empty: Database.Statement<[]>;
   readonly #listeners = new Set<(outage: Outage | null) => void>();
   #outage: Outage | null = null;
   #provenAt = Number.NEGATIVE_INFINITY;
-  #waitMs = 0;
+  #failures = 0;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(db: Database.Database, clock: Clock, timing: ProbeTiming = TIMING) {
+  constructor(db: Database.Database, clock: Clock, backoff = BACKOFF) {
     this.#clock = clock;
-    this.#timing = timing;
+    this.#backoff = backoff;
     this.#fill = db.prepare("INSERT OR REPLACE INTO probe (id, filler) VALUES (1, zeroblob(?))");
     this.#empty = db.prepare("DELETE FROM probe");
   }
@@ -62,7 +57,7 @@ export class Writability {
   check(failure: string): boolean {
     if (this.#outage || this.#closed) return false;
     if (this.#clock.uptimeMs() - this.#provenAt < PROVEN_FOR_MS || this.#probe()) return true;
-    this.#waitMs = this.#timing.firstMs;
+    this.#failures = 0;
     this.#schedule();
     this.#change({ failure, since: this.#clock.now() });
     return false;
@@ -75,11 +70,9 @@ export class Writability {
   }
 
   #schedule(): void {
-    this.#timer = setTimeout(() => {
-      if (this.#probe()) return this.#change(null);
-      this.#waitMs = Math.min(2 * this.#waitMs, this.#timing.maxMs);
-      this.#schedule();
-    }, this.#waitMs);
+    this.#failures += 1;
+    const look = () => (this.#probe() ? this.#change(null) : this.#schedule());
+    this.#timer = setTimeout(look, backoffMs(this.#backoff, this.#failures));
   }
 
   #probe(): boolean {

@@ -122,7 +122,7 @@ describe("one account is away", () => {
     await reachedHotBags(sent.id);
     await shop.whatsapp.logout("outlet");
     await until("the logout is known", async () =>
-      /openclaw channels login/.test((await accountStates())["outlet"] ?? ""),
+      /openclaw channels login --channel whatsapp --account outlet /.test((await accountStates())["outlet"] ?? ""),
     );
     lift();
     await until("the reply waits", async () => (await counts())["pending"] === 1, 20_000);

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { writtenDown } from "../../openclaw/ingress.ts";
 import { until } from "../../until.ts";
 import type { Contact, Sent } from "../../whatsapp/index.ts";
@@ -9,11 +9,12 @@ import { crash, shop } from "./shop.ts";
 
 const MINUTE_MS = 60_000;
 
-beforeEach(() => {
+const answer = () =>
   shop.hotbags.answers((message) => [
     { command_id: `re-${message.message_id}`, type: "send_text", text: `re: ${message.text}` },
   ]);
-});
+
+beforeEach(answer);
 
 const customer = () => shop.newCustomer();
 
@@ -174,20 +175,6 @@ describe("messages that waited at WhatsApp", () => {
     expect(textsAtHotBags(anna)).toEqual(["hello", "15 minutes ago", "just now"]);
     await isDropped(await lost);
   });
-
-  it("while the gateway was down arrive if they are at most 60 s old when it connects; older ones are marked read", async () => {
-    const anna = customer();
-    await asks(anna, "hello");
-    await shop.gateway.stop();
-    const longLost = await written(anna, 60 * MINUTE_MS, "an hour ago");
-    const lost = atNextLogin(() => written(anna, 1.5 * MINUTE_MS, "a minute and a half ago"));
-    const kept = atNextLogin(() => written(anna, MINUTE_MS / 2, "half a minute ago"));
-    await shop.restartGateway();
-    await anna.hears(`re: ${(await kept).text}`, { timeoutMs: 60_000 });
-    await asks(anna, "just now");
-    expect(textsAtHotBags(anna)).toEqual(["hello", "half a minute ago", "just now"]);
-    for (const sent of [longLost, await lost]) await isDropped(sent);
-  });
 });
 
 it("a message that Baileys can't read at first is lost, though it asks for it again and can read it then", async () => {
@@ -201,26 +188,56 @@ it("a message that Baileys can't read at first is lost, though it asks for it ag
   expect([asked.length, lost.deliveries, isKnown(lost)]).toEqual([1, 2, false]);
 });
 
-it("what OpenClaw has not written down when it is killed is lost: WhatsApp has the receipts, and keeps it no longer", async () => {
-  const anna = customer();
-  const kept = await asks(anna, "hello");
-  await shop.gateway.stop();
-  // A backlog, because its first receipts are on their way for sure when OpenClaw comes to write. Written by a phone whose clock is
-  // ahead: two starts of a gateway can take longer than the 60 s after which OpenClaw drops what waited, and age is not the question here.
-  const backlog: Sent[] = [];
-  for (let n = 1; n <= 20; n++) backlog.push(await written(anna, -10 * MINUTE_MS, `bag ${n}`));
-  crash.gateway.arm("openclaw:before-write");
-  await shop.gateway.start();
-  await until("the gateway is dead", () => shop.gateway.pid === undefined, 180_000);
-  const wroteDown = writtenDown(shop.gateway.stateDir);
-  expect([kept, ...backlog].map(wroteDown)).toEqual([true, ...backlog.map(() => false)]);
-  await shop.restartGateway();
-  await asks(anna, "and now?");
-  const again = backlog.filter(({ deliveries }) => deliveries > 1);
-  for (const { text } of again) await shop.hotbags.receives(text);
-  // What waited and what comes live may change places.
-  expect(textsAtHotBags(anna).sort()).toEqual(["hello", ...again.map(({ text }) => text), "and now?"].sort());
-  const lost = backlog.filter((sent) => !again.includes(sent));
-  expect(lost.length).toBeGreaterThan(0);
-  expect(lost.filter((sent) => !sent.receipt || isKnown(sent) || wasRead(sent))).toEqual([]);
+// Stopped, killed in its next start as it is about to write a backlog down, and started again.
+describe("after two starts of the gateway,", () => {
+  let anna: Contact;
+  let longLost: Sent;
+  let lost: Sent;
+  let kept: Sent;
+  let ben: Contact;
+  let writtenBefore: Sent;
+  let backlog: Sent[];
+  let wroteDown: (sent: Sent) => boolean;
+
+  beforeAll(async () => {
+    answer();
+    [anna, ben] = [customer(), customer()];
+    await asks(anna, "hello");
+    writtenBefore = await asks(ben, "hello");
+    await shop.gateway.stop();
+    // A backlog, because its first receipts are on their way for sure when OpenClaw comes to write. Written by a phone whose clock is
+    // ahead: two starts of a gateway can take longer than the 60 s after which OpenClaw drops what waited, and age is not the question here.
+    backlog = [];
+    for (let n = 1; n <= 20; n++) backlog.push(await written(ben, -10 * MINUTE_MS, `bag ${n}`));
+    crash.gateway.arm("openclaw:before-write");
+    await shop.gateway.start();
+    await until("the gateway is dead", () => shop.gateway.pid === undefined, 180_000);
+    wroteDown = writtenDown(shop.gateway.stateDir);
+    longLost = await written(anna, 60 * MINUTE_MS, "an hour ago");
+    const atLogin = [
+      atNextLogin(() => written(anna, 1.5 * MINUTE_MS, "a minute and a half ago")),
+      atNextLogin(() => written(anna, MINUTE_MS / 2, "half a minute ago")),
+    ];
+    await shop.restartGateway();
+    [lost, kept] = (await Promise.all(atLogin)) as [Sent, Sent];
+  }, 400_000);
+
+  it("messages that waited at WhatsApp arrive if they are at most 60 s old when it connects; older ones are marked read", async () => {
+    await anna.hears(`re: ${kept.text}`, { timeoutMs: 60_000 });
+    await asks(anna, "just now");
+    expect(textsAtHotBags(anna)).toEqual(["hello", "half a minute ago", "just now"]);
+    for (const sent of [longLost, lost]) await isDropped(sent);
+  });
+
+  it("what OpenClaw had not written down when it was killed is lost: WhatsApp has the receipts, and keeps it no longer", async () => {
+    expect([writtenBefore, ...backlog].map(wroteDown)).toEqual([true, ...backlog.map(() => false)]);
+    await asks(ben, "and now?");
+    const again = backlog.filter(({ deliveries }) => deliveries > 1);
+    for (const { text } of again) await shop.hotbags.receives(text);
+    // What waited and what comes live may change places.
+    expect(textsAtHotBags(ben).sort()).toEqual(["hello", ...again.map(({ text }) => text), "and now?"].sort());
+    const gone = backlog.filter((sent) => !again.includes(sent));
+    expect(gone.length).toBeGreaterThan(0);
+    expect(gone.filter((sent) => !sent.receipt || isKnown(sent) || wasRead(sent))).toEqual([]);
+  });
 });

@@ -4,7 +4,18 @@ import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
 import { BOT_NUMBER } from "../../shop/shop.ts";
 import { until } from "../../until.ts";
-import { type Contact, type Group, image, type PostOptions, type Sent, voice } from "../../whatsapp/index.ts";
+import {
+  album,
+  beforeHd,
+  type Contact,
+  type Group,
+  image,
+  inAlbum,
+  inHd,
+  type PostOptions,
+  type Sent,
+  voice,
+} from "../../whatsapp/index.ts";
 import { addressesOf } from "../../whatsapp/jid.ts";
 import { DROPPED, file, KINDS } from "./kinds.ts";
 import { shop } from "./shop.ts";
@@ -64,6 +75,36 @@ describe("a kind of message", () => {
     const dropped = await anna.sends(content);
     await received(await anna.says("the next message of this chat"));
     expect(cameAt(dropped)).toBe(false);
+  });
+});
+
+describe("a picture that phones send in parts", () => {
+  const JPEG = { type: "image", mime_type: "image/jpeg" };
+
+  it("in HD comes as two messages: the caption with the small one, the details with the large one", async () => {
+    const small = file("photo.jpg");
+    const large = Buffer.concat([small, Buffer.from("and more pixels")]);
+    const first = await anna.sends(beforeHd(image(small, { caption: "This one" })), post(40));
+    const second = await anna.sends(inHd(image(large), first), post(41));
+    const messages = [await received(first), await received(second)];
+    expect(messages).toMatchObject([
+      { text: "This one", media: [{ ...JPEG, size_bytes: small.length }] },
+      { text: "", media: [{ ...JPEG, size_bytes: large.length }] },
+    ]);
+    await expectExample("image-in-hd-1", first);
+    await expectExample("image-in-hd-2", second);
+  });
+
+  it("as an album comes as one message for each picture, in order", async () => {
+    const frame = await anna.sends(album(2));
+    const sent: Sent[] = [];
+    for (const caption of ["red", "blue"])
+      sent.push(await anna.sends(inAlbum(image(file("photo.jpg"), { caption }), frame)));
+    const messages = await Promise.all(sent.map(received));
+    expect(messages).toMatchObject(["red", "blue"].map((text) => ({ text, media: [JPEG] })));
+    const ids = shop.hotbags.accepted.map(({ message_id }) => message_id);
+    expect(ids.filter((id) => sent.some((message) => message.id === id))).toEqual(sent.map(({ id }) => id));
+    expect(cameAt(frame)).toBe(false);
   });
 });
 

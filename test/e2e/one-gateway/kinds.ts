@@ -1,5 +1,7 @@
 import { readFileSync } from "node:fs";
+import { OMITTED } from "../../../shared/src/index.ts";
 import {
+  album,
   audio,
   type Card,
   type Content,
@@ -18,6 +20,7 @@ import {
   viewOnce,
   voice,
   withheld,
+  wrapped,
 } from "../../whatsapp/index.ts";
 
 /** A kind of message that a customer sends directly. Its name is that of its example in docs/contract. */
@@ -26,7 +29,7 @@ export interface Kind {
   readonly content: Content;
   /** What Hot Bags gets of it. */
   readonly text?: string;
-  readonly media?: { readonly type: string; readonly mime_type: string };
+  readonly media?: { readonly type: string; readonly mime_type: string | null; readonly omitted?: string };
   readonly raw?: object;
 }
 
@@ -120,6 +123,21 @@ export const KINDS: readonly Kind[] = [
     text: "This one",
     media: JPEG,
   },
+  {
+    name: "animated-sticker",
+    content: wrapped(sticker(file("sticker.webp")), "lottieStickerMessage"),
+    media: { type: "sticker", mime_type: null, omitted: OMITTED.unreadable },
+  },
+  {
+    name: "mention-of-a-whole-group",
+    content: wrapped(text("All of you: is it still there?"), "groupMentionedMessage"),
+    text: "All of you: is it still there?",
+  },
+  {
+    name: "question-to-an-assistant",
+    content: wrapped(text("What does it cost?"), "botInvokeMessage"),
+    text: "What does it cost?",
+  },
 ];
 
 const bare = (message: Content["message"]): Content => ({ message, type: "text", text: "" });
@@ -140,5 +158,6 @@ export const DROPPED: readonly (readonly [name: string, content: Content])[] = [
     "an invitation to a group",
     bare({ groupInviteMessage: { groupJid: "120363000000000050@g.us", inviteCode: "x", groupName: "Deals" } }),
   ],
+  ["the frame of an album, whose pictures follow as messages of their own", album(2)],
   ["a calendar event", bare({ eventMessage: { name: "Sale" } })],
 ];

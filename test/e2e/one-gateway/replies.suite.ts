@@ -58,7 +58,7 @@ it("a reply that meets the very moment in which WhatsApp goes down is the gatewa
   shop.whatsapp.refuse(false);
   await shop.whatsapp.online();
   await anna.hears("through the gateway's own queue", { timeoutMs: 60_000 });
-  await until("the sidecar is healthy", async () => (await shop.health()).status === 200, 60_000);
+  await shop.healthy();
   expect(anna.heard).toHaveLength(1);
 });
 

@@ -1,4 +1,4 @@
-import { CrashPoint } from "../../crash/crash-point.ts";
+import { Failpoint } from "../../crash/failpoint.ts";
 import { openShop, type Shop } from "../../shop/shop.ts";
 
 /** The plugin's limit for files, so low that a test can go beyond it. */
@@ -8,7 +8,7 @@ export const MAX_FILE_BYTES = 6_000_000;
 export let shop: Shop;
 
 /** Where its processes can be killed. */
-export const crash = { sidecar: new CrashPoint(), gateway: new CrashPoint() };
+export const crash = { sidecar: new Failpoint(), gateway: new Failpoint() };
 
 /** Opens the shop with all that any of the suites needs. The bot is `default`; `outlet` is its second number. */
 export async function open(): Promise<void> {

@@ -6,6 +6,8 @@ import { forgetting } from "./0005-forgetting.ts";
 import { deliveredFiles } from "./0006-delivered-files.ts";
 import { probe } from "./0007-probe.ts";
 import { waitsAndDoubts } from "./0008-waits-and-doubts.ts";
+import { provenTime } from "./0009-proven-time.ts";
+import { sendingBoot } from "./0010-sending-boot.ts";
 
 /** In order; the number of a migration is its place, and `PRAGMA user_version` says how many a database has had. Never edit one that was released. */
 export const migrations: readonly string[] = [
@@ -17,4 +19,6 @@ export const migrations: readonly string[] = [
   deliveredFiles,
   probe,
   waitsAndDoubts,
+  provenTime,
+  sendingBoot,
 ];

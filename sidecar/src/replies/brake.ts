@@ -1,0 +1,78 @@
+/** How many replies a chat may get. 0 switches a limit off. */
+export interface BrakeLimits {
+  perMinute: number;
+  perHour: number;
+}
+
+/**
+ * More than a shop says to anyone, also in a lively group; a loop reaches it within seconds. Two bots that answer each
+ * other at once do so several times a second, and slow ones reach the hour's.
+ */
+export const DEFAULT_BRAKE: BrakeLimits = { perMinute: 30, perHour: 300 };
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 3_600_000;
+
+interface BrakeParts {
+  limits: BrakeLimits;
+  /** Told when a chat is held and none was in the hour before. */
+  onHeld(chat: number): void;
+}
+
+/**
+ * Holds the replies of a chat that gets more of them than people exchange: two bots that answer each other, or a
+ * backend that answers in a loop. What is held goes as fast as the limits allow. Times are monotonic ms.
+ */
+export class Brake {
+  readonly #parts: BrakeParts;
+  /** When each chat was sent its replies of the last hour, oldest first; the chat with the oldest last reply first. */
+  readonly #sent = new Map<number, number[]>();
+  /** Until when each chat is held. */
+  readonly #held = new Map<number, number>();
+  #lastHeldUntil = Number.NEGATIVE_INFINITY;
+
+  constructor(parts: BrakeParts) {
+    this.#parts = parts;
+  }
+
+  /** A reply went out, or may have. */
+  sent(chat: number, at: number): void {
+    const { perMinute, perHour } = this.#parts.limits;
+    if (perMinute === 0 && perHour === 0) return;
+    const times = this.#sent.get(chat) ?? [];
+    times.push(at);
+    // As many as a limit looks back.
+    if (times.length > Math.max(perMinute, perHour)) times.shift();
+    this.#sent.delete(chat);
+    this.#sent.set(chat, times);
+    for (const [idle, its] of this.#sent) {
+      if ((its.at(-1) ?? at) > at - HOUR_MS) break;
+      this.#sent.delete(idle);
+    }
+  }
+
+  /** How long the chat's next reply is held, ms; 0 when it may go. To be asked when there is one. */
+  hold(chat: number, now: number): number {
+    const { perMinute, perHour } = this.#parts.limits;
+    const times = this.#sent.get(chat) ?? [];
+    const until = Math.max(freeAt(times, perMinute, MINUTE_MS), freeAt(times, perHour, HOUR_MS));
+    if (until <= now) return 0;
+    this.#held.set(chat, until);
+    const isNew = this.#lastHeldUntil <= now - HOUR_MS;
+    this.#lastHeldUntil = Math.max(this.#lastHeldUntil, until);
+    if (isNew) this.#parts.onHeld(chat);
+    return until - now;
+  }
+
+  /** Chats that are held, or were within the last minute: a loop is held and let go by turns. */
+  heldChats(now: number): number {
+    for (const [chat, until] of this.#held) if (until <= now - MINUTE_MS) this.#held.delete(chat);
+    return this.#held.size;
+  }
+}
+
+/** When the last `limit` of these are no longer all within the window; -Infinity when they never were. */
+function freeAt(times: readonly number[], limit: number, windowMs: number): number {
+  const oldest = limit === 0 ? undefined : times.at(-limit);
+  return oldest === undefined ? Number.NEGATIVE_INFINITY : oldest + windowMs;
+}

@@ -1,0 +1,119 @@
+import type { Logger } from "pino";
+import type { SendOutcome } from "../gateway/index.ts";
+import type { Rest, Verdict } from "../lanes.ts";
+import { isDamage, type SettledState, type Store, type WaitingCommand } from "../store/index.ts";
+import { RESTORE, type StoreFaults } from "../store-faults.ts";
+import type { Cause } from "./cause.ts";
+import { commandLog } from "./command-log.ts";
+
+/** What came of a send, and what becomes of its chat once that is written down. */
+interface SendResult {
+  command: WaitingCommand;
+  outcome: SendOutcome;
+  verdict: Verdict<Cause>;
+}
+
+interface SendResultsParts {
+  store: Store;
+  log: Logger;
+  faults: StoreFaults;
+  /** Told of each result that is on disk. */
+  onWritten(command: WaitingCommand, outcome: SendOutcome): void;
+}
+
+/**
+ * What came of sends, until that is on disk: a send can't be undone, and must not look as if it were still to do. One
+ * result a chat at a time.
+ */
+export class SendResults {
+  readonly #parts: SendResultsParts;
+  readonly #unwritten = new Map<number, SendResult>();
+
+  constructor(parts: SendResultsParts) {
+    this.#parts = parts;
+  }
+
+  /** Chats with a result that is not on disk. */
+  get unwritten(): number[] {
+    return [...this.#unwritten.keys()];
+  }
+
+  isUnwritten(chat: number): boolean {
+    return this.#unwritten.has(chat);
+  }
+
+  add(result: SendResult): void {
+    this.#unwritten.set(result.command.chat, result);
+  }
+
+  /** Writes the chat's result down: before anything else of the chat, and again until the disk takes it. */
+  async write(chat: number): Promise<Verdict<Cause>> {
+    const result = this.#unwritten.get(chat);
+    if (!result) return "more";
+    const { command, outcome, verdict } = result;
+    try {
+      await this.#settle(command, outcome);
+      this.#parts.faults.forget(command.id);
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      const to = outcome.kind === "not_sent" ? "failed" : outcome.kind;
+      const rest = await this.giveUp(command.id, "sending", to, error);
+      if (rest) return rest;
+    }
+    this.#unwritten.delete(chat);
+    return verdict;
+  }
+
+  /**
+   * A damaged page keeps a command from being read or its state from being written: for what its chat rests, or null
+   * once it is given up. It counts as `to` then, and the chat goes on behind it.
+   */
+  async giveUp(
+    id: number,
+    from: "pending" | "sending",
+    to: SettledState,
+    error: unknown,
+  ): Promise<Rest<"store"> | null> {
+    const { store, log, faults } = this.#parts;
+    const rest = faults.damaged(id);
+    if (rest) return rest;
+    await store.commands.passOver(id, from, to);
+    faults.forget(id);
+    const what = from === "pending" ? "given up, it is not sent" : `the reply is ${to}, but that can't be written`;
+    const about = { command: id, err: error, alarm: true };
+    log.error(about, `command ${id} can't be read or written; ${what}. ${RESTORE}`);
+    return null;
+  }
+
+  async #settle(command: WaitingCommand, outcome: SendOutcome): Promise<void> {
+    const { commands } = this.#parts.store;
+    if (outcome.kind === "not_sent") await commands.notSent(command.id, outcome.reason);
+    else {
+      const reason = "reason" in outcome ? outcome.reason : null;
+      const whatsappMessageId = outcome.kind === "sent" ? outcome.whatsappMessageId : null;
+      const partial = outcome.kind === "in_doubt" && outcome.partial === true;
+      await commands.settled(command.id, outcome.kind, { reason, whatsappMessageId, partial });
+    }
+    announce(outcome, commandLog(this.#parts.log, command));
+    this.#parts.onWritten(command, outcome);
+  }
+}
+
+function announce(outcome: SendOutcome, log: Logger): void {
+  switch (outcome.kind) {
+    case "sent":
+      return log.info({ whatsapp_message_id: outcome.whatsappMessageId }, "reply sent");
+    case "queued_by_gateway":
+      return log.warn(`reply handed over, the gateway sends it later: ${outcome.reason}`);
+    case "not_sent":
+      return log.warn(`not sent, will be tried again: ${outcome.reason}`);
+    case "failed":
+      return log.error({ alarm: true }, `reply not sent: ${outcome.reason}`);
+    case "in_doubt":
+      if (outcome.partial !== true) return log.warn(`it is not known whether the reply was sent: ${outcome.reason}`);
+      return log.error(
+        { alarm: true },
+        `the customer has a part of the reply, and gets no more of it: ${outcome.reason}`,
+      );
+  }
+}

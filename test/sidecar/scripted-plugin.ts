@@ -1,0 +1,28 @@
+import { once } from "node:events";
+import WebSocket from "ws";
+import type { InboundMessage, SidecarFrame } from "../../shared/src/index.ts";
+
+/** A plugin's side of the wire, spoken by hand. */
+export interface ScriptedPlugin {
+  socket: WebSocket;
+  /** Sends a frame and resolves with the next one that comes back. */
+  ask(frame: object): Promise<SidecarFrame>;
+  /** Hands a message in, and resolves with what the sidecar says to it. */
+  handIn(message: InboundMessage): Promise<SidecarFrame>;
+}
+
+/** Resolves when the sidecar has welcomed it. */
+export async function connectPlugin(port: number, token: string): Promise<ScriptedPlugin> {
+  const socket = new WebSocket(`ws://127.0.0.1:${port}`, { headers: { authorization: `Bearer ${token}` } });
+  await once(socket, "open");
+  let ref = 0;
+  const ask = async (frame: object): Promise<SidecarFrame> => {
+    socket.send(JSON.stringify({ v: 1, ...frame }));
+    const [data] = await once(socket, "message");
+    return JSON.parse(String(data));
+  };
+  const handIn = (message: InboundMessage) => ask({ type: "message", ref: ref++, message });
+  const welcome = await ask({ type: "hello", plugin_version: "0.1.0", openclaw_version: "2026.9.6" });
+  if (welcome.type !== "welcome") throw new Error(`the sidecar said ${welcome.type} to a hello`);
+  return { socket, ask, handIn };
+}
