@@ -104,7 +104,7 @@ it("counts refused commands, refused answers and dead letters, and says why of t
 });
 
 it("counts a detached message no longer when it is delivered, and still says what was wrong", async () => {
-  hotbags.faultFor(({ text }) => X);
+  hotbags.faultFor(({ text }) => text === "A", { status: 422 }, 2);
   await handIn("A");
   // One behind it passes, so it is its own fault.
   await handIn("B");
