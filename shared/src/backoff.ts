@@ -14,3 +14,12 @@ export function backoffMs({ baseMs, maxMs }: Backoff, failures: number, random?:
   const bound = Math.min(maxMs, baseMs * 2 ** Math.min(failures - 1, 30));
   return random ? Math.floor(random() * bound) : bound;
 }
+
+/**
+ * The same, but never less than half of the doubled bound: for what must not be asked more often than a known number
+ * of times a minute, whatever chance says.
+ */
+export function steadyBackoffMs(backoff: Backoff, failures: number, random: () => number): number {
+  const half = backoffMs(backoff, failures) / 2;
+  return Math.floor(half + random() * half);
+}

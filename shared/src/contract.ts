@@ -3,6 +3,7 @@ import { transportSessionId } from "./address.ts";
 import { shallow } from "./depth.ts";
 import { MAX_COMMANDS } from "./limits.ts";
 import type { InboundMessage, MediaItem } from "./message.ts";
+import { storableJson } from "./storable.ts";
 
 /** Where Hot Bags takes messages, below `HOTBAGS_BASE_URL`. */
 export const INBOUND_PATH = "/api/integrations/whatsapp/inbound";
@@ -13,7 +14,8 @@ export type OutgoingItem = MediaItem & { data_base64?: "" };
 /**
  * The exact JSON text POSTed for a message, but for the files' bytes. It is rendered once, stored, and sent byte for byte on every attempt,
  * because Hot Bags refuses a known idempotency key with another body. `places` says where in its UTF-8 bytes the base64 of each item
- * with `data_base64` belongs, in the order of the items.
+ * with `data_base64` belongs, in the order of the items. NUL and half a pair of surrogates become U+FFFD: no Postgres
+ * takes them, so a backend that stores what it gets would fail with this message for ever.
  */
 export function renderBody(
   message: InboundMessage,
@@ -21,16 +23,18 @@ export function renderBody(
 ): { request: string; places: number[] } {
   const { message_id, chat_id, from, text, timestamp, raw } = message;
   const places: number[] = [];
-  let request = `${JSON.stringify({ message_id, chat_id, from, text }).slice(0, -1)},"media":[`;
+  let request = `${write({ message_id, chat_id, from, text }).slice(0, -1)},"media":[`;
   for (const [position, { data_base64, ...described }] of media.entries()) {
     if (position > 0) request += ",";
-    request += JSON.stringify(data_base64 === undefined ? described : { ...described, data_base64 });
+    request += write(data_base64 === undefined ? described : { ...described, data_base64 });
     // An item with bytes ends with `"data_base64":""}`: they go between the quotes.
     if (data_base64 !== undefined) places.push(Buffer.byteLength(request) - '"}'.length);
   }
   const rest = { timestamp, raw, transport_session_id: transportSessionId(message.account_id) };
-  return { request: `${request}],${JSON.stringify(rest).slice(1)}`, places };
+  return { request: `${request}],${write(rest).slice(1)}`, places };
 }
+
+const write = (value: unknown) => storableJson(JSON.stringify(value));
 
 /**
  * The JSON of an answer. A `command_id` that is a number, as a Postgres bigint is, becomes the string of its digits:

@@ -1,5 +1,5 @@
 export { accountId, chatId, e164, groupId, maskAddress, transportSessionId } from "./address.ts";
-export { type Backoff, backoffMs } from "./backoff.ts";
+export { type Backoff, backoffMs, steadyBackoffMs } from "./backoff.ts";
 export {
   INBOUND_PATH,
   type OutgoingItem,
@@ -36,6 +36,7 @@ export {
 } from "./message.ts";
 export { reasonOf, safeReason } from "./reason.ts";
 export { DatabaseRefusedError, readPragma, setUpDatabase } from "./sqlite.ts";
+export { storableText } from "./storable.ts";
 export { syncFolder } from "./sync-folder.ts";
 export { VERSION } from "./version.ts";
 export {

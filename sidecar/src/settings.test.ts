@@ -192,4 +192,54 @@ describe("settings", () => {
   ])("refuses %s=%s", (name, value) => {
     expect(() => readSettings({ ...complete, [name]: value })).toThrow(`${name}: must be a whole number from 0 to`);
   });
+
+  it("gives an answer 310 s and a message 24 hours, at the contract's path, unless told otherwise", () => {
+    const { hotbags, maxRetryingMs } = readSettings(complete);
+    expect(hotbags).toMatchObject({ inboundPath: "/api/integrations/whatsapp/inbound", timeoutMs: 310_000 });
+    expect([hotbags.extraHeaders, maxRetryingMs]).toEqual([{}, 24 * 3_600_000]);
+    const told = { ...complete, HOTBAGS_INBOUND_PATH: "/in/", HOTBAGS_TIMEOUT: "800", BRIDGE_RETRY_HOURS: "168" };
+    expect(readSettings(told)).toMatchObject({
+      hotbags: { inboundPath: "/in/", timeoutMs: 800_000 },
+      maxRetryingMs: 168 * 3_600_000,
+    });
+  });
+
+  it.each([
+    ["HOTBAGS_INBOUND_PATH", "in"],
+    ["HOTBAGS_INBOUND_PATH", "//other.example/in"],
+    ["HOTBAGS_INBOUND_PATH", "/in?a=1"],
+    ["HOTBAGS_INBOUND_PATH", "/a/../b"],
+    ["HOTBAGS_INBOUND_PATH", "/a b"],
+    ["HOTBAGS_TIMEOUT", "0"],
+    ["HOTBAGS_TIMEOUT", "5m"],
+    ["BRIDGE_RETRY_HOURS", "169"],
+    ["BRIDGE_RETRY_HOURS", "0"],
+  ])("refuses %s=%s", (name, value) => {
+    expect(() => readSettings({ ...complete, [name]: value })).toThrow(`${name}: must be`);
+  });
+
+  describe("HOTBAGS_EXTRA_HEADERS", () => {
+    const read = (text: string) => readSettings({ ...complete, HOTBAGS_EXTRA_HEADERS: text }).hotbags.extraHeaders;
+
+    it("has one header a line, with names in any case, comments and empty lines", () => {
+      expect(read("# Vercel\r\n\r\nX-Vercel-Protection-Bypass:  s3cret value \r\nx-b:c:d\n")).toEqual({
+        "x-vercel-protection-bypass": "s3cret value",
+        "x-b": "c:d",
+      });
+    });
+
+    it.each([
+      ["no colon", "s3cret", /line 1 must be "Name: value"/],
+      ["a bad name", "x s3cret: y", /line 1 must be/],
+      ["no value", "x:", /line 1: the value must be visible ASCII/],
+      ["a value that is no ASCII", "a: b\nx: s3crét", /line 2: the value/],
+      ["one of the bridge's own", "Authorization: s3cret", /line 1: the bridge sets this header itself/],
+      ["one that changes the connection", "Content-Length: 3", /the bridge sets/],
+      ["one twice", "x: s3cret\nX: s3cret", /line 2: the header is there twice/],
+    ])("is refused with %s, without showing it", (_what, text, reason) => {
+      expect(() => read(text)).toThrow(reason);
+      expect(() => read(text)).toThrow(/HOTBAGS_EXTRA_HEADERS/);
+      expect(() => read(text)).not.toThrow(/s3cr/);
+    });
+  });
 });

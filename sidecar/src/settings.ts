@@ -1,10 +1,18 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { DEFAULT_LOW_DISK_BYTES, describeIssues, e164, isLoopback, MAX_BODY_BYTES } from "@hotbags/shared";
+import {
+  DEFAULT_LOW_DISK_BYTES,
+  describeIssues,
+  e164,
+  INBOUND_PATH,
+  isLoopback,
+  MAX_BODY_BYTES,
+} from "@hotbags/shared";
 import { z } from "zod";
 import { readSecretFiles } from "./checks/secret-files.ts";
 import type { ListenAddress } from "./intake/listen-address.ts";
 import type { AlertSettings } from "./ops/alerts.ts";
+import { ExtraHeadersError, parseExtraHeaders } from "./relay/extra-headers.ts";
 import { type BrakeLimits, DEFAULT_BRAKE } from "./replies/brake.ts";
 import type { PaceLimits } from "./replies/pace.ts";
 import { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./store/index.ts";
@@ -74,6 +82,23 @@ const listenAddress = z.string().transform((text, ctx): ListenAddress => {
   return z.NEVER;
 });
 
+/** Where Hot Bags takes messages, below its base URL. */
+const inboundPath = z
+  .string()
+  .regex(/^\/[\w.~!$&'()*+,;=:@%/-]{0,1023}$/, "must be a path such as /api/integrations/whatsapp/inbound/")
+  .refine((path) => URL.parse(path, "https://shop.example")?.pathname === path, "must be a plain path");
+
+/** Headers that go along with each request, one a line. Secret: one of them may get the bridge past a firewall. */
+const extraHeaders = z.string().transform((text, ctx) => {
+  try {
+    return parseExtraHeaders(text);
+  } catch (error) {
+    if (!(error instanceof ExtraHeadersError)) throw error;
+    ctx.addIssue({ code: "custom", message: error.message });
+    return z.NEVER;
+  }
+});
+
 const wholeNumber = (least: number, most: number) =>
   z
     .string()
@@ -89,9 +114,13 @@ const numbers = z
 
 const variables = z.object({
   HOTBAGS_BASE_URL: hotBagsUrl,
+  HOTBAGS_INBOUND_PATH: inboundPath.default(INBOUND_PATH),
   HOTBAGS_BEARER_TOKEN: token,
   HOTBAGS_HMAC_DISABLED: z.enum(["true", "false"], "must be true or false").default("true"),
   HOTBAGS_HMAC_SECRET: secret.optional(),
+  HOTBAGS_EXTRA_HEADERS: extraHeaders.optional(),
+  // Seconds. Vercel ends a function after 300 s by default, and says so: its word is worth more than ours.
+  HOTBAGS_TIMEOUT: wholeNumber(1, 3_600).default(310),
   OPENCLAW_GATEWAY_URL: gatewayUrl.prefault("ws://127.0.0.1:18789"),
   OPENCLAW_GATEWAY_TOKEN: secret,
   BRIDGE_LISTEN: listenAddress.prefault("127.0.0.1:18790"),
@@ -101,6 +130,7 @@ const variables = z.object({
     .min(1)
     .default(join(homedir(), ".local", "state", "hotbags-bridge")),
   BRIDGE_KEEP_TEXTS_DAYS: wholeNumber(1, 3_650).default(30),
+  BRIDGE_RETRY_HOURS: wholeNumber(1, 168).default(24),
   BRIDGE_MEDIA_STORE_BYTES: wholeNumber(0, 1024 ** 4).default(DEFAULT_MEDIA_LIMITS.storeBytes),
   // Four thirds of it are sent: more than this could never go.
   BRIDGE_INLINE_MEDIA_BYTES: wholeNumber(0, (MAX_BODY_BYTES / 4) * 3).default(DEFAULT_MEDIA_LIMITS.inlineBytes),
@@ -116,7 +146,17 @@ const variables = z.object({
 });
 
 export interface Settings {
-  hotbags: { baseUrl: URL; bearerToken: string; hmacSecret: string | null };
+  hotbags: {
+    baseUrl: URL;
+    inboundPath: string;
+    bearerToken: string;
+    hmacSecret: string | null;
+    /** Secret. */
+    extraHeaders: Readonly<Record<string, string>>;
+    timeoutMs: number;
+  };
+  /** How long a message is tried again before it is a dead letter. */
+  maxRetryingMs: number;
   gateway: { url: string; token: string };
   listen: ListenAddress;
   bridgeToken: string;
@@ -152,9 +192,13 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
   return {
     hotbags: {
       baseUrl: env.HOTBAGS_BASE_URL,
+      inboundPath: env.HOTBAGS_INBOUND_PATH,
       bearerToken: env.HOTBAGS_BEARER_TOKEN,
       hmacSecret: signed ? (env.HOTBAGS_HMAC_SECRET ?? null) : null,
+      extraHeaders: env.HOTBAGS_EXTRA_HEADERS ?? {},
+      timeoutMs: env.HOTBAGS_TIMEOUT * 1_000,
     },
+    maxRetryingMs: env.BRIDGE_RETRY_HOURS * 3_600_000,
     gateway: { url: env.OPENCLAW_GATEWAY_URL.href, token: env.OPENCLAW_GATEWAY_TOKEN },
     listen: env.BRIDGE_LISTEN,
     bridgeToken: env.BRIDGE_TOKEN,

@@ -8,19 +8,20 @@ import { Alerts } from "./ops/alerts.ts";
 import { ClockLog } from "./ops/clock-log.ts";
 import { DiskWatch } from "./ops/disk-watch.ts";
 import { readHealth } from "./ops/health.ts";
+import { hotBagsAlert } from "./ops/hotbags-alert.ts";
 import { numberAlert } from "./ops/number-alert.ts";
 import { logOutages } from "./ops/outage-log.ts";
 import { runawayAlert } from "./ops/runaway-alert.ts";
 import { HotBags } from "./relay/hotbags.ts";
 import { DETACHED_CONCURRENCY } from "./relay/message-lanes.ts";
-import { RELAY_DEFAULTS, Relay } from "./relay/relay.ts";
+import { MAX_RETRY_AFTER_MS, Relay, relayOptions } from "./relay/relay.ts";
 import { Replies } from "./replies/replies.ts";
 import type { Settings } from "./settings.ts";
 import { Starting } from "./starting.ts";
 import { openStore } from "./store/index.ts";
 
-/** A POST that takes longer than this, ms, is given up and tried again. Vercel ends a function after 60 s at the most by default. */
-const POST_TIMEOUT_MS = 60_000;
+/** A connection to Hot Bags that takes longer than this to come about, ms, is given up. The answer has its own time. */
+const CONNECT_TIMEOUT_MS = 10_000;
 
 /** How often old messages are forgotten, ms. */
 const SWEEP_INTERVAL_MS = 3_600_000;
@@ -87,6 +88,7 @@ async function startWork(settings: Settings, listener: Listener, log: Logger): P
   const starter = new ChannelStarter({ gateway, clock, log });
   const alerts = new Alerts(settings.alerts, log);
   const downtimes = new DowntimeWatch({ store, gateway, alerts, log });
+  const options = relayOptions(settings.maxRetryingMs);
   const disk = new DiskWatch({
     folder: settings.stateDir,
     lowBytes: settings.lowDiskBytes,
@@ -96,9 +98,9 @@ async function startWork(settings: Settings, listener: Listener, log: Logger): P
   });
   const hotbags = new HotBags({
     ...settings.hotbags,
-    timeoutMs: POST_TIMEOUT_MS,
-    maxRetryAfterMs: RELAY_DEFAULTS.backoff.maxMs,
-    connections: RELAY_DEFAULTS.concurrency + DETACHED_CONCURRENCY,
+    connectTimeoutMs: CONNECT_TIMEOUT_MS,
+    maxRetryAfterMs: MAX_RETRY_AFTER_MS,
+    connections: options.concurrency + DETACHED_CONCURRENCY,
   });
   const { pace, brake, formerNumbers } = settings;
   const replies = new Replies({
@@ -106,14 +108,14 @@ async function startWork(settings: Settings, listener: Listener, log: Logger): P
     onRunaway: (command) => void alerts.raise(runawayAlert(command, brake, clock.now())),
     onNumberChange: (change) => void alerts.raise(numberAlert(change, clock.now())),
   });
-  const relay = new Relay({
-    store,
-    hotbags,
-    clock,
-    log,
-    random: Math.random,
-    onCommands: (chat) => replies.offer(chat),
-  });
+  const relay = new Relay(
+    {
+      ...{ store, hotbags, clock, log, random: Math.random },
+      onCommands: (chat) => replies.offer(chat),
+      alarm: (alarm) => void alerts.raise(hotBagsAlert(alarm, clock.now())),
+    },
+    options,
+  );
   const parts: ConnectionParts = {
     store,
     log,

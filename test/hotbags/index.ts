@@ -114,6 +114,7 @@ export async function startHotBags({ port: wantedPort, ...secrets }: Secrets & {
     }
     const fault = faults.take(verdict.message);
     attempt.fault = fault;
+    if (typeof fault === "object" && "status" in fault && fault.status === 413) ledger.forget(key);
     if (fault !== undefined && !isAfterProcessing(fault)) return writeAnswer(response, 500, "", fault);
     return writeAnswer(response, 200, await accept(key, verdict.message), fault);
   };

@@ -16,6 +16,8 @@ type Entry = { rawBody: Buffer; commands: Promise<Command[]> | undefined };
 export type Ledger = {
   /** Notes an attempt. `duplicate`: the key was seen before; `otherBody`: then, with other bytes. */
   note(key: string, rawBody: Buffer): { duplicate: boolean; otherBody: boolean };
+  /** Forgets the body of a key that was too large: the contract has it come again without its files. */
+  forget(key: string): void;
   /** The answer for a noted key, worked out once and then the same for ever. `first` says that this call did the work. */
   process(key: string, message: Message, script: AnswerScript): { first: boolean; commands: Promise<Command[]> };
   readonly issued: readonly Issued[];
@@ -39,6 +41,7 @@ export function createLedger(): Ledger {
       entries.set(key, { rawBody, commands: undefined });
       return { duplicate: false, otherBody: false };
     },
+    forget: (key) => void entries.delete(key),
     process(key, message, script) {
       const entry = entries.get(key);
       if (entry === undefined) throw new Error(`key ${key} was processed before it was noted`);

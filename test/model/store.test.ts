@@ -115,7 +115,7 @@ const accept = (chat: string, id: string, text: string) =>
     if (known) return;
     const taken = model.messages.some((message) => message.id === id);
     const request = world.look.request.get(accepted.seq) ?? "";
-    expect(JSON.parse(request)).toMatchObject({ message_id: id, chat_id: chat, text });
+    expect(JSON.parse(request)).toMatchObject({ message_id: id, chat_id: chat, text: text.replace("\0", "\ufffd") });
     model.messages.push({ chat, id, request, state: taken ? "dead" : "pending", detached: false });
   });
 
@@ -152,12 +152,16 @@ const deliver = (chat: string, commands: { id: string; text: string }[]) =>
     }
   });
 
-const fail = (chat: string, how: "wait" | "detach" | "dead") =>
+const fail = (chat: string, how: "wait" | "detach" | "step aside" | "dead") =>
   step(`fail(${chat}, ${how})`, async (model, world) => {
     const expected = head(model, chat, false);
     const actual = world.store.messages.headOf(world.chatKey(chat) ?? -1);
     if (!expected || !actual) return;
+    const behind = model.messages.slice(model.messages.indexOf(expected) + 1);
+    const second = behind.find((message) => message.chat === chat && message.state === "pending" && !message.detached);
+    expect(world.store.messages.behind(actual.chat, actual.seq)?.message_id).toBe(second?.id);
     if (how === "dead") await world.store.messages.dead(actual.seq, 400, "refused");
+    else if (how === "step aside") expect(await world.store.messages.stepAside(actual.seq, "no")).toBe(true);
     else {
       const nextAttemptAt = world.now() + 1_000;
       await world.store.messages.failed(actual.seq, {
@@ -169,7 +173,7 @@ const fail = (chat: string, how: "wait" | "detach" | "dead") =>
       });
     }
     if (how === "dead") expected.state = "dead";
-    if (how === "detach") expected.detached = true;
+    if (how === "detach" || how === "step aside") expected.detached = true;
   });
 
 const settleDetached = (chat: string, how: "deliver" | "dead") =>
@@ -249,7 +253,7 @@ it("keeps its promises over random histories", async () => {
     fc.tuple(chat, fc.constantFrom("A", "B", "C", "D", "E", "F"), text).map((args) => accept(...args)),
     fc.tuple(chat, fc.array(command, { maxLength: 3 })).map((args) => deliver(...args)),
     fc
-      .tuple(chat, fc.constantFrom("wait", "detach", "dead" as const))
+      .tuple(chat, fc.constantFrom("wait", "detach", "step aside", "dead" as const))
       .map((args) => fail(...(args as [string, "wait"]))),
     fc
       .tuple(chat, fc.constantFrom("deliver", "dead" as const))

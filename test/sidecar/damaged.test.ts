@@ -16,10 +16,11 @@ import { BEARER_TOKEN } from "./built-sidecar.ts";
 import { damage } from "./damage.ts";
 import { ANNA, BEN, messageOf } from "./message.ts";
 import { NOTHING_HELD } from "./nothing-held.ts";
-import { clientOptions } from "./real-relay.ts";
+import { clientOptions, RELAY_DEFAULTS } from "./real-relay.ts";
 
 // A disk that gives back one page of the database as rubbish: what was on it is lost, and nothing else.
 
+const CARA = "+15550001003";
 /** So long that its row needs pages of its own. */
 const long = (word: string) => `${word} `.repeat(12_000 / (word.length + 1));
 
@@ -94,7 +95,8 @@ describe("on the way to Hot Bags", () => {
     const { log, lines: written } = openTestLog();
     lines = written;
     client = new HotBagsClient(clientOptions(hotbags.url));
-    relay = new Relay({ store, hotbags: client, clock, timers: clock, log, random: () => 0.5, onCommands: () => {} });
+    const parts = { store, hotbags: client, clock, timers: clock, log, random: () => 0.5 };
+    relay = new Relay({ ...parts, onCommands: () => {}, alarm: () => {} }, RELAY_DEFAULTS);
     relay.start();
   }
 
@@ -115,12 +117,13 @@ describe("on the way to Hot Bags", () => {
   it("a message that can't be read does not keep the breaker waiting for an answer", async () => {
     for (const id of ["a1", "a2"]) await store.messages.accept(message(id, ANNA, long(id)));
     await store.messages.accept(message("b1", BEN, "hello"));
+    await store.messages.accept(message("c1", CARA, "hello"));
     damaged("payloads", textOf(0, 2));
-    hotbags.next({ status: 429, retryAfter: 1 });
+    hotbags.next({ status: 429, retryAfter: 1 }, { status: 429, retryAfter: 1 });
     startRelay();
     await until("the breaker is open", () => relay.status.breakerOpen);
     await inTime("all are settled", () => store.counters.read().pending === 0);
-    expect(delivered().toSorted()).toEqual(["a2", "b1"]);
+    expect(delivered().toSorted()).toEqual(["a2", "b1", "c1"]);
   });
 
   it("a detached message that can't be read becomes a dead letter, and the others go on", async () => {

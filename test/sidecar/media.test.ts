@@ -176,6 +176,35 @@ describe("bytes", () => {
   });
 });
 
+describe("a body that is too large for Hot Bags", () => {
+  const hasBytes = ({ media }: { media: { data_base64?: string | undefined }[] }) =>
+    media.some(({ data_base64 }) => data_base64 !== undefined);
+
+  it("goes once more without its files, at once, in its place, and so for good; the files are kept", async () => {
+    const photo = randomBytes(1_200_000);
+    hotbags.faultFor(hasBytes, { status: 413 }, Number.POSITIVE_INFINITY);
+    hotbags.faultFor((one) => !hasBytes(one) && one.message_id === "A", { status: 500 }, 2);
+    await handIn(message("A", [await put(photo), await put(randomBytes(10))]), message("B", []));
+    await hotbags.receives("B", { timeoutMs: 20_000 });
+    expect(mediaOf("A")).toEqual([OMITTED.tooLargeToInline, OMITTED.tooLargeToInline]);
+    expect(hotbags.accepted.map(({ message_id }) => message_id)).toEqual(["A", "B"]);
+    const [first, ...others] = attemptsFor("A");
+    expect([first?.body?.media.length, others.length, sameBytes(others)]).toEqual([2, 3, true]);
+    expect(hotbags.violations).toEqual([]);
+    expect(alarms()).toEqual([]);
+    expect(readdirSync(join(built.dir, "media"))).toContain(nameOf(photo));
+  });
+
+  it("is told about where it has no files", async () => {
+    hotbags.faultFor(() => true, { status: 413 }, 4);
+    await handIn(message("A", [await put(randomBytes(1_000))]));
+    await hotbags.receives("A", { timeoutMs: 20_000 });
+    expect(attemptsFor("A")).toHaveLength(5);
+    await until("it is said", () => alarms().length > 0);
+    expect(alarms()).toEqual([expect.objectContaining({ message_id: "A", rule: "too-large" })]);
+  });
+});
+
 const replaceBy = (make: (path: string) => void) => (path: string) => {
   rmSync(path);
   make(path);

@@ -1,7 +1,8 @@
+import { INBOUND_PATH } from "../../shared/src/index.ts";
 import { type Clock, systemClock, type Timers } from "../../sidecar/src/clock.ts";
 import { openLog } from "../../sidecar/src/log.ts";
 import { HotBags as HotBagsClient, type HotBagsOptions } from "../../sidecar/src/relay/hotbags.ts";
-import { RELAY_DEFAULTS, Relay, type RelayOptions } from "../../sidecar/src/relay/relay.ts";
+import { MAX_RETRY_AFTER_MS, Relay, type RelayOptions, relayOptions } from "../../sidecar/src/relay/relay.ts";
 import { type Accepted, openStore, type Store } from "../../sidecar/src/store/index.ts";
 import { BEARER_TOKEN } from "./built-sidecar.ts";
 import { ANNA, messageOf } from "./message.ts";
@@ -14,10 +15,11 @@ const OPTIONS: RelayOptions = {
   concurrency: 8,
   backoff: { baseMs: 4, maxMs: 20 },
   probeBackoff: { baseMs: 4, maxMs: 20 },
-  breakerThreshold: 5,
-  maxAttempts: 100,
   maxRetryingMs: 24 * 3_600_000,
 };
+
+/** As in production. */
+export const RELAY_DEFAULTS = relayOptions(24 * 3_600_000);
 
 /** The relay with its real store and HTTP client, in the test's own process. */
 export interface RealRelay {
@@ -52,9 +54,8 @@ export function clientOptions(url: string, bearerToken = BEARER_TOKEN): HotBagsO
   return {
     baseUrl: new URL(url),
     bearerToken,
-    hmacSecret: null,
-    timeoutMs: PATIENCE_MS,
-    maxRetryAfterMs: RELAY_DEFAULTS.backoff.maxMs,
+    ...{ inboundPath: INBOUND_PATH, hmacSecret: null, extraHeaders: {} },
+    ...{ connectTimeoutMs: 0, timeoutMs: PATIENCE_MS, maxRetryAfterMs: MAX_RETRY_AFTER_MS },
     connections: RELAY_DEFAULTS.concurrency,
   };
 }
@@ -70,7 +71,10 @@ export function startRelay(settings: RealRelayOptions): RealRelay {
   const commandChats: number[] = [];
   const onCommands = (chat: number) => void commandChats.push(chat);
   const relay = new Relay(
-    { store, hotbags: client, clock, timers, log, random, onCommands },
+    {
+      ...{ store, hotbags: client, clock, timers, log, random, onCommands },
+      alarm: ({ text, ...about }) => log.error({ ...about, alarm: true }, text),
+    },
     { ...OPTIONS, ...options },
   );
   relay.start();

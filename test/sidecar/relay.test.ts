@@ -12,6 +12,8 @@ import { BEARER_TOKEN } from "./built-sidecar.ts";
 import { ANNA, BEN } from "./message.ts";
 import { type RealRelay, type RealRelayOptions, startRelay } from "./real-relay.ts";
 
+const CARA = "+15550001003";
+
 let dir: string;
 let hotbags: HotBags;
 let running: RealRelay;
@@ -90,33 +92,86 @@ describe("delivery", () => {
   });
 });
 
+/** Messages of another chat, which pass one after the other. */
+async function othersPass(enough: () => boolean) {
+  for (let n = 0; !enough(); n++) {
+    if (n > 2_000) throw new Error("it was not enough");
+    const before = counts().delivered;
+    await takeIn(`other-${n}`, BEN);
+    await until("it is delivered", () => counts().delivered > before);
+  }
+}
+
 describe("a message at fault", () => {
-  it("is retried apart from its chat, which goes on without it", async () => {
-    const lift = hotbags.faultFor(({ text }) => text === "bad", { status: 422 }, Number.POSITIVE_INFINITY);
+  const ALWAYS = Number.POSITIVE_INFINITY;
+  const bad = { alarm: true, message_id: "bad" };
+
+  it.each([
+    ["422", 2],
+    ["404", 3],
+    ["403", 3],
+    ["500", 4],
+    ["409", 10],
+  ] as const)(
+    "which gets %s while others pass steps aside, with one alarm, and its chat goes on",
+    async (status, times) => {
+      hotbags.faultFor(({ text }) => text === "bad", { status: Number(status) }, ALWAYS);
+      await takeIn("bad");
+      await takeIn("good");
+      await othersPass(() => counts().detached === 1);
+      await until("its chat goes on", () => attemptsFor("good").length === 1);
+      const lines = running.lines.filter(({ message_id }) => message_id === "bad");
+      // Not sooner; later where it was tried twice before another one passed.
+      expect(lines.findIndex(({ detached }) => detached === true)).toBeGreaterThanOrEqual(times - 1);
+      expect(running.lines.filter(({ alarm }) => alarm === true)).toEqual([
+        expect.objectContaining({ ...bad, msg: expect.stringContaining("while others pass") }),
+      ]);
+      expect(running.relay.status).toMatchObject({ breakerOpen: false, problem: null });
+    },
+  );
+
+  it.each([422, 500])(
+    "which gets %i steps aside when the one behind it passes, where there is no other",
+    async (status) => {
+      const lift = hotbags.faultFor(({ text }) => text === "bad", { status }, ALWAYS);
+      await takeIn("bad");
+      await takeIn("good");
+      await settled(1);
+      expect(hotbags.accepted.map(({ text }) => text)).toEqual(["good"]);
+      await until("it has stepped aside", () => counts().detached === 1);
+      expect(running.lines).toContainEqual(expect.objectContaining(bad));
+      lift();
+      await settled(2);
+    },
+  );
+
+  it("which is all there is says that it may be this one alone, once, and asks the next that comes at once", async () => {
+    const HOUR_MS = 3_600_000;
+    hotbags.faultFor(({ text }) => text === "bad", { status: 422 }, ALWAYS);
+    await restart({ options: { backoff: { baseMs: 4, maxMs: HOUR_MS } } });
     await takeIn("bad");
+    await until("an alarm", () => running.lines.find(({ alarm }) => alarm === true));
+    expect(running.relay.status.problem).toContain("it may be this one alone");
+    await until("it waits for long", () => attemptsFor("bad").length === 8);
+    expect(running.lines.filter(({ alarm }) => alarm === true)).toHaveLength(1);
     await takeIn("good");
     await settled(1);
-    expect(hotbags.accepted.map(({ text }) => text)).toEqual(["good"]);
-    lift();
-    await settled(2);
+    await until("it has stepped aside", () => counts().detached === 1);
+    expect(running.relay.status.problem).toBeNull();
+    expect(attemptsFor("bad")).toHaveLength(8);
   });
 
-  it("is a dead letter after its attempts, with its last error, and is asked for no more", async () => {
-    hotbags.faultFor(({ text }) => text === "bad", { status: 422 }, Number.POSITIVE_INFINITY);
-    await restart({ options: { maxAttempts: 4 } });
+  it("is a dead letter after its time, with its last error, and is asked for no more", async () => {
+    hotbags.faultFor(({ text }) => text === "bad", { status: 422 }, ALWAYS);
+    await restart({ options: { maxRetryingMs: 40 } });
     await takeIn("bad");
     await takeIn("good");
     await settled(1, 1);
-    expect(attemptsFor("bad")).toHaveLength(4);
-    expect(running.lines).toContainEqual(expect.objectContaining({ message_id: "bad", alarm: true, attempts: 4 }));
-  });
-
-  it("is a dead letter after its time", async () => {
-    hotbags.faultFor(() => true, { status: 400 }, Number.POSITIVE_INFINITY);
-    await restart({ options: { maxRetryingMs: 40 } });
-    await takeIn("bad");
-    await settled(0, 1);
-    expect(attemptsFor("bad").length).toBeLessThan(100);
+    const attempts = attemptsFor("bad").length;
+    expect(running.lines).toContainEqual(expect.objectContaining({ ...bad, attempts }));
+    await takeIn("another");
+    await settled(2, 1);
+    expect(attemptsFor("bad")).toHaveLength(attempts);
   });
 
   it("is one whose answer breaks the contract: nothing of it is executed", async () => {
@@ -131,12 +186,12 @@ describe("a message at fault", () => {
 describe("a backend that is down", () => {
   it("is probed, costs no message its attempts, and gets everything in order when it is back", async () => {
     await hotbags.stop();
-    await restart({ options: { maxAttempts: 8 } });
+    await restart({ options: { maxRetryingMs: 8 } });
     const chats = Array.from({ length: 20 }, (_, n) => `+1555000200${String(n).padStart(2, "0")}`);
     for (const n of [1, 2, 3]) await Promise.all(chats.map((chat) => takeIn(`${chat}-${n}`, chat)));
     await until("the breaker is open", () => running.relay.status.breakerOpen);
-    const probes = () => running.lines.filter(({ msg }) => String(msg).includes("still waiting")).length;
-    await until("more probes than any message has attempts", () => probes() > 20);
+    const probes = () => running.lines.filter(({ msg }) => String(msg).endsWith("; still waiting")).length;
+    await until("more probes than any message has time for", () => probes() > 20);
     expect(counts()).toMatchObject({ pending: 60, dead: 0 });
     await hotbags.start();
     await settled(60);
@@ -149,25 +204,34 @@ describe("a backend that is down", () => {
   });
 
   it("has everything wait for as long as it asks for with Retry-After", async () => {
-    hotbags.next({ status: 429, retryAfter: 1 });
+    hotbags.next({ status: 429, retryAfter: 1 }, { status: 429, retryAfter: 1 });
     await takeIn("A");
-    await until("the breaker is open", () => running.relay.status.breakerOpen);
     await takeIn("B", BEN);
-    await settled(2);
-    const [first, second] = hotbags.requests;
-    expect((second?.at ?? 0) - (first?.at ?? 0)).toBeGreaterThanOrEqual(999);
+    await until("the breaker is open", () => running.relay.status.breakerOpen);
+    await takeIn("C", CARA);
+    await settled(3);
+    const [, second, third] = hotbags.requests;
+    expect((third?.at ?? 0) - (second?.at ?? 0)).toBeGreaterThanOrEqual(999);
   });
 
-  it("raises an alarm at once when the credentials are refused", async () => {
-    await restart({ bearerToken: "another-token" });
-    await takeIn("A");
-    await until("an alarm", () => running.lines.find(({ alarm }) => alarm === true));
-    expect(running.lines).toContainEqual(
-      expect.objectContaining({ alarm: true, msg: expect.stringContaining("HOTBAGS_BEARER_TOKEN") }),
-    );
-    expect(hotbags.requests.length).toBeGreaterThan(0);
+  it("raises one alarm when the credentials are refused, and takes no time of any message", async () => {
+    await restart({ bearerToken: "another-token", options: { maxRetryingMs: 40 } });
+    for (const n of [1, 2, 3]) {
+      await takeIn(`A${n}`);
+      await takeIn(`B${n}`, BEN);
+    }
+    await until("it was probed for long", () => hotbags.requests.length > 20);
+    expect(counts()).toMatchObject({ pending: 6, dead: 0, detached: 0 });
+    expect(running.lines.filter(({ alarm }) => alarm === true)).toEqual([
+      expect.objectContaining({ fault: "credentials", msg: expect.stringContaining("HOTBAGS_BEARER_TOKEN") }),
+    ]);
+    expect(running.relay.status).toMatchObject({ reachable: false, lastSuccessAt: null });
     await restart();
-    await settled(1);
+    await settled(6);
+    for (const chat of ["A", "B"])
+      expect(hotbags.accepted.map(({ text }) => text).filter((text) => text.startsWith(chat))).toEqual(
+        [1, 2, 3].map((n) => `${chat}${n}`),
+      );
     hotbags.violations.length = 0;
   });
 
@@ -197,8 +261,9 @@ describe("a clock that jumps between two runs", () => {
   ])("%s by a day neither delays a message nor ages it", async (_where, byMs) => {
     hotbags.faultFor(() => true, { status: 422 }, 3);
     await restart({ options: { backoff: { baseMs: 3_600_000, maxMs: 3_600_000 } } });
-    await takeIn("A");
-    await until("a failed attempt is on record", () => running.store.messages.detachedDueOf(1));
+    const { seq } = await takeIn("A");
+    await until("a failed attempt is on record", () => running.store.messages.headOf(1)?.next_attempt_at);
+    await running.store.messages.stepAside(seq, "found at fault");
     await restart({ clock: shifted(byMs) });
     await settled(1);
     expect(attemptsFor("A")).toHaveLength(4);

@@ -5,6 +5,7 @@ import { codeOf } from "@hotbags/shared";
 const SECRETS = [
   "HOTBAGS_BEARER_TOKEN",
   "HOTBAGS_HMAC_SECRET",
+  "HOTBAGS_EXTRA_HEADERS",
   "OPENCLAW_GATEWAY_TOKEN",
   "BRIDGE_TOKEN",
   "ALERT_WEBHOOK_URL",

@@ -9,9 +9,13 @@ const USAGE = `hotbags ${VERSION}: takes WhatsApp messages from OpenClaw to Hot 
 
 Settings come from the environment:
   HOTBAGS_BASE_URL          https://… of the shop's backend (required)
+  HOTBAGS_INBOUND_PATH      where it takes messages (default /api/integrations/whatsapp/inbound)
   HOTBAGS_BEARER_TOKEN      its token (required)
   HOTBAGS_HMAC_DISABLED     false: sign every request (default true)
   HOTBAGS_HMAC_SECRET       the key to sign with
+  HOTBAGS_EXTRA_HEADERS     headers to send along, one "Name: value" a line, such as
+                            x-vercel-protection-bypass (secret)
+  HOTBAGS_TIMEOUT           seconds that an answer may take (default 310, at most 3600)
   OPENCLAW_GATEWAY_URL      the gateway (default ws://127.0.0.1:18789)
   OPENCLAW_GATEWAY_TOKEN    its token (required)
   BRIDGE_LISTEN             where the plugin connects and GET /health answers:
@@ -36,7 +40,8 @@ Settings come from the environment:
   ALERT_COMMAND             a shell command that gets an alert's text on its standard input
   BRIDGE_LOG_LEVEL          debug, info (default), warn or error
 
-HOTBAGS_BEARER_TOKEN, HOTBAGS_HMAC_SECRET, OPENCLAW_GATEWAY_TOKEN, BRIDGE_TOKEN and ALERT_WEBHOOK_URL can be in a file:
+HOTBAGS_BEARER_TOKEN, HOTBAGS_HMAC_SECRET, HOTBAGS_EXTRA_HEADERS, OPENCLAW_GATEWAY_TOKEN, BRIDGE_TOKEN and
+ALERT_WEBHOOK_URL can be in a file:
 HOTBAGS_BEARER_TOKEN_FILE=/path, and so on. A line break at its end does not count.
 `;
 

@@ -35,7 +35,7 @@ export function readHealth({ store, relay, replies, gateway, clock, disk, isPlug
   const messageWaitMs = store.messages.longestWaitMs();
   const replyWaitMs = store.commands.longestWaitMs();
   const accounts = Object.fromEntries([...gateway.state.accounts].map(([id, state]) => [id, describe(state)]));
-  const { breakerOpen, lastSuccessAt, lastFailure } = relay.status;
+  const { reachable, problem, lastSuccessAt, lastFailure } = relay.status;
 
   const files = store.files.status;
 
@@ -62,7 +62,7 @@ export function readHealth({ store, relay, replies, gateway, clock, disk, isPlug
     if (state.code !== "connected" && state.code !== "disabled") problems.push(`account ${id}: ${describe(state)}`);
   const dead = outbox()?.parked_messages ?? 0;
   if (dead > 0) problems.push(`the plugin has ${dead} dead letter(s), which are never sent: see the gateway's log`);
-  if (breakerOpen) problems.push(lastFailure?.error ?? "Hot Bags does not answer");
+  if (problem !== null) problems.push(problem);
   problems.push(...replies.status.problems);
   const { heldChats } = replies.status;
   if (heldChats > 0)
@@ -83,7 +83,7 @@ export function readHealth({ store, relay, replies, gateway, clock, disk, isPlug
       .latest(SHOWN_DOWNTIMES)
       .map(({ accountId, from, to }) => ({ account: accountId, from: iso(from), to: iso(to) })),
     hotbags: {
-      reachable: !breakerOpen,
+      reachable,
       last_success_at: iso(lastSuccessAt),
       last_failure_at: iso(lastFailure?.at ?? null),
       last_failure: lastFailure?.error ?? null,

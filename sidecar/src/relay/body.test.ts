@@ -56,8 +56,8 @@ async function post(answer: RequestListener, timeoutMs: number) {
   server = createServer(answer).listen(0, "127.0.0.1");
   await once(server, "listening");
   const baseUrl = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
-  const options = { bearerToken: "bearer", hmacSecret: null, maxRetryAfterMs: 1_000, connections: 1 };
-  hotbags = new HotBags({ ...options, baseUrl, timeoutMs });
+  const options = { bearerToken: "bearer", hmacSecret: null, extraHeaders: {}, maxRetryAfterMs: 1_000, connections: 1 };
+  hotbags = new HotBags({ ...options, inboundPath: "/", connectTimeoutMs: 0, baseUrl, timeoutMs });
   return hotbags.post(message, new Body(message, store.files));
 }
 
@@ -96,19 +96,19 @@ it.each([
         response.end("{}");
       });
     }, 10_000);
-    expect(outcome).toEqual({ kind: "backend", status: null, error: "a file of the message can't be read" });
+    expect(outcome).toMatchObject({ kind: "failed", symptom: { status: null, trouble: "file" } });
     expect(whole).toBe(0);
   },
 );
 
 it("a request that is given up leaves no file open", async () => {
   const outcome = await post(() => {}, 300);
-  expect(outcome).toMatchObject({ kind: "backend", error: expect.stringContaining("300 ms") });
+  expect(outcome).toMatchObject({ symptom: { trouble: "timeout", seen: expect.stringContaining("300 ms") } });
   await until("its file is closed", () => openFiles().length === 0);
 });
 
 it("an answer before the end of the request counts, and leaves no file open", async () => {
   const outcome = await post((_request, response) => response.writeHead(413).end(), 10_000);
-  expect(outcome).toMatchObject({ kind: "message", status: 413 });
+  expect(outcome).toMatchObject({ kind: "failed", symptom: { status: 413, trouble: null } });
   await until("its file is closed", () => openFiles().length === 0);
 });

@@ -1,23 +1,20 @@
-import { type Backoff, backoffMs } from "@hotbags/shared";
+import { type Backoff, steadyBackoffMs } from "@hotbags/shared";
 
 export type Permission = "go" | "probe" | "wait";
 
 /**
- * Stands between the lanes and a backend that is down. Closed: everything goes. Open: nothing goes but one probe at a time,
- * after a wait that doubles. It closes with the first success. Times are monotonic ms.
+ * Stands between the lanes and a backend that is down. Closed: everything goes. Open: nothing goes but one probe at a
+ * time, after a wait that doubles. It is opened and closed by whoever judges the evidence. Times are monotonic ms.
  */
 export class Breaker {
-  readonly #threshold: number;
   readonly #backoff: Backoff;
   readonly #random: () => number;
-  #failures = 0;
   #openings = 0;
+  #failedProbes = 0;
+  /** When a probe may go; null: closed. */
   #probeAt: number | null = null;
-  #probing = false;
 
-  /** Opens after `threshold` failures in a row. */
-  constructor(threshold: number, backoff: Backoff, random: () => number) {
-    this.#threshold = threshold;
+  constructor(backoff: Backoff, random: () => number) {
     this.#backoff = backoff;
     this.#random = random;
   }
@@ -26,53 +23,50 @@ export class Breaker {
     return this.#probeAt !== null;
   }
 
-  /** When the next probe may go; `undefined` when closed, or while a probe is out. */
+  /** How often it has been opened: a POST that began before the last time tells nothing of now. */
+  get openings(): number {
+    return this.#openings;
+  }
+
+  /** When the next probe may go; `undefined` when closed. */
   get probeAt(): number | undefined {
-    return this.#probing ? undefined : (this.#probeAt ?? undefined);
+    return this.#probeAt ?? undefined;
   }
 
   /**
-   * Asks to send something now. After `probe` the answer must be told with `succeeded` or `failed`, or with `forgo`
-   * that there was none.
+   * Asks to send something now. A probe that is out keeps others back, but not for longer than the longest wait: one
+   * that hangs must not decide when all the others may ask again.
    */
   ask(now: number): Permission {
     if (this.#probeAt === null) return "go";
-    if (this.#probing || now < this.#probeAt) return "wait";
-    this.#probing = true;
+    if (now < this.#probeAt) return "wait";
+    this.#probeAt = now + this.#backoff.maxMs;
     return "probe";
   }
 
   /** The probe came to no POST: another one may go at once. */
-  forgo(): void {
-    this.#probing = false;
+  forgo(now: number): void {
+    if (this.#probeAt !== null) this.#probeAt = now;
   }
 
-  /** The backend answered. Returns true when that closed the breaker. */
-  succeeded(): boolean {
-    const closed = this.#probeAt !== null;
-    this.#failures = 0;
-    this.#openings = 0;
+  /** Nothing may go for a while, and at least for `waitMs` where the backend asked for that. */
+  trip(now: number, waitMs = 0): void {
+    this.#openings += 1;
+    this.#failedProbes = 0;
+    this.#wait(now, waitMs);
+  }
+
+  /** A probe failed. */
+  failed(now: number, waitMs = 0): void {
+    this.#failedProbes += 1;
+    this.#wait(now, waitMs);
+  }
+
+  close(): void {
     this.#probeAt = null;
-    this.#probing = false;
-    return closed;
   }
 
-  /**
-   * The backend failed. `waitMs`: it asked for that long. `atOnce`: no need to count, every message would fail. Returns true when that opened the breaker.
-   * What was under way when the breaker opened and fails too changes nothing.
-   */
-  failed(
-    now: number,
-    { probe, waitMs, atOnce }: { probe: boolean; waitMs?: number | undefined; atOnce?: boolean | undefined },
-  ): boolean {
-    this.#failures += 1;
-    const opens =
-      this.#probeAt === null && (atOnce === true || waitMs !== undefined || this.#failures >= this.#threshold);
-    if (opens || probe) {
-      this.#openings += 1;
-      this.#probing = false;
-      this.#probeAt = now + (waitMs ?? backoffMs(this.#backoff, this.#openings, this.#random));
-    }
-    return opens;
+  #wait(now: number, waitMs: number): void {
+    this.#probeAt = now + Math.max(waitMs, steadyBackoffMs(this.#backoff, this.#failedProbes + 1, this.#random));
   }
 }

@@ -2,7 +2,7 @@ import type { Clock, Timers } from "../clock.ts";
 import { type Admission, LaneRunner } from "../lane-runner.ts";
 import type { Verdict } from "../lanes.ts";
 import type { StoreFaults } from "../store-faults.ts";
-import type { Breaker } from "./breaker.ts";
+import type { Judge } from "./judge.ts";
 
 /**
  * POSTs of detached messages under way at once: few, and in no other message's place, so that what is at fault delays
@@ -14,10 +14,12 @@ export const DETACHED_CONCURRENCY = 4;
  * Why a lane of messages rests:
  * - `backoff`: its head's next attempt is not due, or no detached message's is. That time is booked as spent
  *   retrying, so nothing shortens it.
- * - `breaker`: its head was the probe that failed. Over when Hot Bags answers.
+ * - `alone`: the same, and nobody knows whether it is the head's own fault. Over when a message arrives behind it:
+ *   that one is asked, and the head still waits.
+ * - `breaker`: all messages are held. Over when Hot Bags takes one.
  * - `store`: the store could not be read or written.
  */
-export type Cause = "backoff" | "breaker" | "store";
+export type Cause = "backoff" | "alone" | "breaker" | "store";
 
 type Run = (chat: number, probe: boolean) => Promise<Verdict<Cause>>;
 
@@ -26,32 +28,32 @@ interface MessageLanesParts {
   timers: Timers | undefined;
   /** POSTs under way at once, those of detached messages apart. */
   concurrency: number;
-  breaker: Breaker;
+  judge: Judge;
   faults: StoreFaults;
   runChat: Run;
   runDetached: Run;
 }
 
 /**
- * Two lanes a chat, of its messages in order and of its detached ones by when they are due, and the breaker that
- * stands before all of them.
+ * Two lanes a chat, of its messages in order and of its detached ones by when they are due, and the judge who may hold
+ * all of them.
  */
 export class MessageLanes {
   readonly chats: LaneRunner<Cause>;
   /** Messages that failed by their own fault, out of their chat's way. */
   readonly detached: LaneRunner<Cause>;
-  readonly #breaker: Breaker;
+  readonly #judge: Judge;
   readonly #faults: StoreFaults;
   readonly #unsubscribe: () => void;
 
-  constructor({ clock, timers, concurrency, breaker, faults, runChat, runDetached }: MessageLanesParts) {
-    this.#breaker = breaker;
+  constructor({ clock, timers, concurrency, judge, faults, runChat, runDetached }: MessageLanesParts) {
+    this.#judge = judge;
     this.#faults = faults;
     this.chats = new LaneRunner<Cause>({
       clock,
       timers,
       concurrency,
-      gate: (now) => this.#admit(now, this.chats, this.detached),
+      gate: (now) => this.#admitChat(now),
       run: (chat, admission) => runChat(chat, admission === "next"),
       failed: (chat, error) => faults.failed(chat, error),
     });
@@ -59,7 +61,7 @@ export class MessageLanes {
       clock,
       timers,
       concurrency: DETACHED_CONCURRENCY,
-      gate: (now) => this.#admit(now, this.detached, this.chats),
+      gate: (now) => this.#admitDetached(now),
       run: (chat, admission) => runDetached(chat, admission === "next"),
       failed: (chat, error) => faults.failed(-chat, error),
     });
@@ -70,12 +72,12 @@ export class MessageLanes {
     return this.chats.underWay + this.detached.underWay;
   }
 
-  /** The breaker has closed. */
+  /** Nothing is held any more. */
   release(): void {
     this.#release("breaker");
   }
 
-  /** A probe has ended: while it was out, neither kind of lane knew when the next one would be due. */
+  /** A hold has begun, or a probe has ended: each kind of lane asks anew when it may go. */
   look(): void {
     this.chats.look();
     this.detached.look();
@@ -91,17 +93,32 @@ export class MessageLanes {
     this.detached.release(cause);
   }
 
-  /**
-   * An open breaker asks for its own probes: a lane that is due, of either kind; only where none is, one that waits
-   * for its backoff.
-   */
-  #admit(now: number, own: LaneRunner<Cause>, other: LaneRunner<Cause>): Admission {
+  /** While all are held, a lane that is due goes first as a probe; where none is, one that waits for its backoff. */
+  #admitChat(now: number): Admission {
     // An answer that can't be written down would only be asked for again.
     if (this.#faults.isOutage) return { notBefore: Number.POSITIVE_INFINITY };
-    const isForOther = this.#breaker.open && own.nextDueAt > now && other.nextDueAt <= now;
-    if (isForOther) return { notBefore: Number.POSITIVE_INFINITY };
-    const permission = this.#breaker.ask(now);
-    if (permission === "wait") return { notBefore: this.#breaker.probeAt ?? Number.POSITIVE_INFINITY };
-    return permission === "probe" ? "next" : "due";
+    if (!this.#judge.isHolding) return "due";
+    // That one's own gate takes the probe, in the same turn.
+    if (this.#judge.wantsDetached && this.detached.nextDueAt <= now) return { notBefore: Number.POSITIVE_INFINITY };
+    const admission = this.#probe(now);
+    return admission !== "next" && this.chats.nextDueAt <= now && this.#judge.wantsWitness ? "due" : admission;
+  }
+
+  /**
+   * What is at fault itself tells little of Hot Bags: it is a probe only when it is due, and where no chat has one, or
+   * the last of those was in vain.
+   */
+  #admitDetached(now: number): Admission {
+    if (this.#faults.isOutage) return { notBefore: Number.POSITIVE_INFINITY };
+    if (!this.#judge.isHolding) return "due";
+    const dueAt = this.detached.nextDueAt;
+    if (dueAt > now) return { notBefore: dueAt };
+    const hasChat = this.chats.underWay > 0 || this.chats.nextDueAt !== Number.POSITIVE_INFINITY;
+    if (hasChat && !this.#judge.wantsDetached) return { notBefore: Number.POSITIVE_INFINITY };
+    return this.#probe(now);
+  }
+
+  #probe(now: number): Admission {
+    return this.#judge.mayProbe(now) ? "next" : { notBefore: this.#judge.probeAt ?? now };
   }
 }

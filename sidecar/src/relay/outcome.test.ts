@@ -1,41 +1,45 @@
 import { describe, expect, it } from "vitest";
-import { outcomeOf } from "./outcome.ts";
+import { readCommands } from "./outcome.ts";
 
-const kindOf = (status: number, body = "") => outcomeOf(status, body, undefined).kind;
+const read = (status: number, body: string, type = "application/json") => readCommands(status, body, type);
 
-describe("what an answer of Hot Bags means", () => {
-  it.each([408, 425, 429, 500, 502, 503, 504, 599])("%i is the backend's trouble", (status) => {
-    expect(outcomeOf(status, "", 5_000)).toMatchObject({ kind: "backend", retryAfterMs: 5_000 });
-  });
-
-  it.each([400, 404, 409, 413, 422])("%i is the message's trouble", (status) => {
-    expect(kindOf(status)).toBe("message");
-  });
-
-  it.each([401, 403, 301, 307, 308])("%i needs the operator at once", (status) => {
-    expect(outcomeOf(status, "", undefined)).toMatchObject({ kind: "backend", alarm: true });
-  });
-
+describe("the body of a 2xx", () => {
   it.each([
-    "",
-    "<html>",
-    "null",
-    "[]",
-    '"ok"',
-    '{"commands":{}}',
-    '{"commands":[{"command_id":"a","type":"send_text","te',
-    `{"commands":[${"[".repeat(50_000)}${"]".repeat(50_000)}]}`,
-  ])("a 200 with %o breaks the contract", (body) => {
-    expect(kindOf(200, body)).toBe("message");
+    ["contract", ""],
+    ["contract", "ok"],
+    ["contract", "null"],
+    ["contract", "[]"],
+    ["contract", '"ok"'],
+    ["contract", "true"],
+    ["contract", '{"commands":{}}'],
+    ["contract", '{"commands":null}'],
+    ["contract", '{"commands":[{"command_id":"a","type":"send_text","te'],
+    ["contract", `{"commands":[${"[".repeat(50_000)}${"]".repeat(50_000)}]}`],
+    ["page", "<html>"],
+    ["page", "\n <!DOCTYPE html><title>Vercel</title>"],
+    ["failure", '{"success":false}'],
+    ["failure", '{"ok":false,"message":"no"}'],
+    ["failure", '{"error":"relation does not exist"}'],
+    ["failure", '{"error":{"code":"42P01"}}'],
+    ["failure", '{"errors":[{"message":"no"}]}'],
+  ])("is refused as %s when it is %o", (trouble, body) => {
+    expect(read(200, body)).toMatchObject({ ok: false, trouble });
+  });
+
+  it("is a web page by its Content-Type, whatever stands in it", () => {
+    expect(read(200, "{}", "text/html; charset=utf-8")).toMatchObject({ ok: false, trouble: "page" });
   });
 
   it.each([
     [200, "{}"],
     [200, '{"commands":[]}'],
     [201, '{"ok":true}'],
+    [200, '{"success":true,"error":null}'],
+    [200, '{"errors":[],"error":""}'],
+    [200, '{"success":false,"commands":[]}'],
     [204, ""],
-  ])("%i with %o is an answer without commands", (status, body) => {
-    expect(outcomeOf(status, body, undefined)).toMatchObject({ kind: "answered", commands: [] });
+  ])("of %i and %o is an answer without commands", (status, body) => {
+    expect(read(status, body)).toMatchObject({ ok: true, commands: [] });
   });
 
   it("keeps the array's order and judges each command alone", () => {
@@ -49,9 +53,9 @@ describe("what an answer of Hot Bags means", () => {
         { command_id: "f", type: "send_text", text: "six" },
       ],
     });
-    const outcome = outcomeOf(200, body, undefined);
-    if (outcome.kind !== "answered") throw new Error(outcome.error);
-    expect(outcome.commands.map(({ commandId, text, refusal }) => [commandId, text, refusal?.state ?? "run"])).toEqual([
+    const reading = read(200, body);
+    if (!reading.ok) throw new Error(reading.what);
+    expect(reading.commands.map(({ commandId, text, refusal }) => [commandId, text, refusal?.state ?? "run"])).toEqual([
       ["a", "one", "run"],
       ["b", null, "skipped"],
       [null, null, "failed"],
@@ -59,12 +63,12 @@ describe("what an answer of Hot Bags means", () => {
       [null, null, "failed"],
       ["f", "six", "run"],
     ]);
-    expect(outcome.commands[2]?.refusal?.reason).toContain("command_id");
-    expect(outcome.commands[3]?.refusal?.reason).toContain("text must not be empty");
+    expect(reading.commands[2]?.refusal?.reason).toContain("command_id");
+    expect(reading.commands[3]?.refusal?.reason).toContain("text must not be empty");
   });
 
-  it("never quotes the body in an error", () => {
-    const outcome = outcomeOf(200, '{"commands":"the customer said hello"}', undefined);
-    expect(JSON.stringify(outcome)).not.toContain("hello");
+  it("is never quoted in a reason", () => {
+    expect(JSON.stringify(read(200, '{"commands":"the customer said hello"}'))).not.toContain("hello");
+    expect(JSON.stringify(read(200, '{"error":"the customer said hello"}'))).not.toContain("hello");
   });
 });

@@ -1,61 +1,49 @@
 import { describeIssues, parseAnswer, responseEnvelope, sendText } from "@hotbags/shared";
 import type { CommandFromResponse } from "../store/index.ts";
+import type { Symptom, Trouble } from "./symptom.ts";
 
-/**
- * How one POST ended, by what is to be done about it:
- * - `answered`: a 2xx that keeps the contract.
- * - `backend`: Hot Bags or the way to it is at fault; every message would fail, so lanes wait.
- * - `message`: this message is at fault; its chat goes on without it.
- */
+/** How one POST ended. */
 export type Outcome =
   | { kind: "answered"; status: number; response: string; commands: CommandFromResponse[] }
-  | { kind: "backend"; status: number | null; error: string; retryAfterMs?: number | undefined; alarm?: boolean }
-  | { kind: "message"; status: number; error: string };
+  | { kind: "failed"; symptom: Symptom };
 
-/** Statuses below 500 that speak of the backend's state, not of the message. */
-const BACKEND_STATUSES = new Set([408, 425, 429]);
+/** The body of a 2xx, read. `what` completes "Hot Bags answered 200 with". */
+export type Reading =
+  | { ok: true; response: string; commands: CommandFromResponse[] }
+  | { ok: false; trouble: Trouble; what: string };
 
-/** Judges a complete answer. `body` is the whole response text. */
-export function outcomeOf(status: number, body: string, waitMs: number | undefined): Outcome {
-  if (status >= 200 && status < 300) return answered(status, body);
-  if (status === 401 || status === 403) {
-    const error = `Hot Bags refused the credentials (${status}): check HOTBAGS_BEARER_TOKEN and, if it is on, HOTBAGS_HMAC_SECRET`;
-    return { kind: "backend", status, error, alarm: true };
-  }
-  if (status >= 300 && status < 400) {
-    // Following it would hand the bearer token and a customer's message to whoever is named there.
-    return {
-      kind: "backend",
-      status,
-      error: `Hot Bags answered with a redirect (${status}), which is never followed: correct HOTBAGS_BASE_URL`,
-      alarm: true,
-    };
-  }
-  if (status >= 500 || BACKEND_STATUSES.has(status))
-    return { kind: "backend", status, error: `Hot Bags answered ${status}`, retryAfterMs: waitMs };
-  return { kind: "message", status, error: `Hot Bags refused this message with ${status}` };
-}
-
-function answered(status: number, body: string): Outcome {
-  const refused = (how: string): Outcome => ({
-    kind: "message",
-    status,
-    error: `Hot Bags answered ${status} with ${how}`,
-  });
+/** Reads the whole text of a 2xx. */
+export function readCommands(status: number, body: string, contentType: string): Reading {
+  const refused = (what: string, trouble: Trouble = "contract"): Reading => ({ ok: false, trouble, what });
   if (body === "") {
-    if (status === 204) return { kind: "answered", status, response: body, commands: [] };
+    if (status === 204) return { ok: true, response: body, commands: [] };
     // Mostly a handler that returns nothing. But a proxy that lost the answer looks the same, and a reply is lost.
     return refused("an empty body: if there is nothing to do, answer 204, or {}");
   }
+  if (/^\s*text\/html\b/i.test(contentType) || /^\s*<(!doctype|html)\b/i.test(body))
+    return refused("a web page", "page");
   try {
     const envelope = responseEnvelope.safeParse(parseAnswer(body));
     if (!envelope.success) return refused(`JSON that breaks the contract: ${describeIssues(envelope.error)}`);
-    return { kind: "answered", status, response: body, commands: (envelope.data.commands ?? []).map(readCommand) };
+    const { data } = envelope;
+    if (data.commands === undefined && saysFailure(data)) return refused("JSON that says it failed", "failure");
+    return { ok: true, response: body, commands: (data.commands ?? []).map(readCommand) };
   } catch (error) {
     if (error instanceof SyntaxError) return refused("something that is not JSON");
     if (error instanceof RangeError) return refused("JSON that is nested too deep");
     throw error;
   }
+}
+
+/**
+ * Frameworks answer 200 to their own failures: taken for "nothing to do", the message would count as delivered and the
+ * customer hear nothing.
+ */
+function saysFailure(answer: Record<string, unknown>): boolean {
+  const isSet = (value: unknown) => value !== undefined && value !== null && value !== false && value !== "";
+  const isEmpty = (value: unknown) => Array.isArray(value) && value.length === 0;
+  const { success, ok, error, errors } = answer;
+  return success === false || ok === false || isSet(error) || (isSet(errors) && !isEmpty(errors));
 }
 
 /** One entry of `commands[]`. Whatever it is, it becomes a row: executable, or refused with the reason. */

@@ -1,37 +1,45 @@
-import { type Backoff, backoffMs, failpoint, transportSessionId } from "@hotbags/shared";
+import type { Backoff } from "@hotbags/shared";
 import type { Logger } from "pino";
 import type { Clock, Timers } from "../clock.ts";
 import type { Rest, Verdict } from "../lanes.ts";
 import { isDamage, type PendingMessage, RowUnreadableError, type Store } from "../store/index.ts";
-import { RESTORE, StoreFaults } from "../store-faults.ts";
-import { announce } from "./announce.ts";
-import { Body, findLost } from "./body.ts";
-import { Breaker } from "./breaker.ts";
+import { StoreFaults } from "../store-faults.ts";
 import type { HotBags } from "./hotbags.ts";
+import { type Alarm, Judge, type Turn } from "./judge.ts";
 import { type Cause, MessageLanes } from "./message-lanes.ts";
-import type { Outcome } from "./outcome.ts";
+import { type Posted, Poster } from "./poster.ts";
+import { CONSEQUENCES } from "./rules.ts";
+import { Settlement } from "./settlement.ts";
+import type { Symptom } from "./symptom.ts";
 
 export interface RelayOptions {
   /** POSTs under way at once, over all chats. Those of detached messages come on top. */
   concurrency: number;
   /** Waits of one message between its attempts. */
   backoff: Backoff;
-  /** Waits of the breaker between its probes, and the failures in a row that open it. */
+  /** Waits between the probes while all messages are held. */
   probeBackoff: Backoff;
-  breakerThreshold: number;
-  /** A message is a dead letter after this many attempts, or this much time spent retrying. */
-  maxAttempts: number;
+  /** A message is a dead letter after this much time spent retrying, ms. */
   maxRetryingMs: number;
 }
 
-export const RELAY_DEFAULTS: RelayOptions = {
-  concurrency: 32,
-  backoff: { baseMs: 1_000, maxMs: 15 * 60_000 },
-  probeBackoff: { baseMs: 1_000, maxMs: 60_000 },
-  breakerThreshold: 5,
-  maxAttempts: 100,
-  maxRetryingMs: 24 * 3_600_000,
-};
+/** The longest wait that a `Retry-After` can ask for, ms. */
+export const MAX_RETRY_AFTER_MS = 15 * 60_000;
+
+/**
+ * How a message's attempts spread over its time: after some ten that double, one every 66th part of it, less up to a
+ * half by chance. That makes about 100 in all: every 11 to 22 minutes in 24 hours.
+ */
+const PARTS = 66;
+
+export function relayOptions(maxRetryingMs: number): RelayOptions {
+  return {
+    concurrency: 32,
+    backoff: { baseMs: 1_000, maxMs: maxRetryingMs / PARTS },
+    probeBackoff: { baseMs: 1_000, maxMs: 60_000 },
+    maxRetryingMs,
+  };
+}
 
 interface RelayParts {
   store: Store;
@@ -42,35 +50,55 @@ interface RelayParts {
   random: () => number;
   /** Told of a chat that has new commands to execute. */
   onCommands(chat: number): void;
+  /** Told of what is wrong with Hot Bags as a whole. */
+  alarm(alarm: Alarm): void;
 }
 
-/** A message that was POSTed, and what came of it. */
-interface Posted {
+/** A message that was not taken. */
+interface Failed {
   message: PendingMessage;
-  outcome: Outcome;
-  log: Logger;
+  symptom: Symptom;
+  /** It had failed before, and not passed since. */
+  isRepeated: boolean;
 }
 
-/** Takes pending messages to Hot Bags: in order within a chat, chats side by side, again until it works or the limit is reached. */
+/** The head of a chat that fails, and nobody knows whether it is its own fault. `until`: monotonic ms. */
+interface Lone {
+  failed: Failed;
+  until: number;
+}
+
+/** While all are held, a lane with nothing new to tell is looked at again after this, ms, as one that may be the probe. */
+const LOOK_AGAIN_MS = 1_000;
+
+/** Messages of one chat that are asked one after the other to find one that passes. */
+const MAX_WALK = 5;
+
+type End = "nothing" | "passed" | "through" | (Rest<Cause> & { failed?: Failed });
+
+/** Takes pending messages to Hot Bags: in order within a chat, chats side by side, again until it works or the time is over. */
 export class Relay {
   readonly #parts: RelayParts;
   readonly #options: RelayOptions;
-  readonly #breaker: Breaker;
+  readonly #judge: Judge;
+  readonly #poster: Poster;
+  readonly #settlement: Settlement;
   readonly #lanes: MessageLanes;
   readonly #faults: StoreFaults;
-  #lastSuccessAt: number | null = null;
-  #lastFailure: { at: number; error: string } | null = null;
+  readonly #lone = new Map<number, Lone>();
 
-  constructor(parts: RelayParts, options: RelayOptions = RELAY_DEFAULTS) {
+  constructor(parts: RelayParts, options: RelayOptions) {
     this.#parts = parts;
     this.#options = options;
-    this.#breaker = new Breaker(options.breakerThreshold, options.probeBackoff, parts.random);
+    this.#judge = new Judge({ ...parts, probeBackoff: options.probeBackoff });
+    this.#poster = new Poster({ ...parts, judge: this.#judge, onForgone: () => this.#lanes.look() });
+    this.#settlement = new Settlement({ ...parts, ...options });
     this.#faults = new StoreFaults(parts);
     this.#lanes = new MessageLanes({
       clock: parts.clock,
       timers: parts.timers,
       concurrency: options.concurrency,
-      breaker: this.#breaker,
+      judge: this.#judge,
       faults: this.#faults,
       runChat: (chat, probe) => this.#runChat(chat, probe),
       runDetached: (chat, probe) => this.#runDetached(chat, probe),
@@ -89,6 +117,7 @@ export class Relay {
   /** A message of this chat was accepted. */
   offer(chat: number): void {
     this.#lanes.chats.offer(chat);
+    if (this.#lone.has(chat)) this.#lanes.chats.release("alone", chat);
   }
 
   /** Begins no more attempts and waits for those under way. */
@@ -98,185 +127,149 @@ export class Relay {
 
   /** What an operator wants to know of the way to Hot Bags. Times are wall-clock ms. */
   get status() {
-    return {
-      breakerOpen: this.#breaker.open,
-      lastSuccessAt: this.#lastSuccessAt,
-      lastFailure: this.#lastFailure,
-      underWay: this.#lanes.underWay,
-    };
+    return { ...this.#judge.status, underWay: this.#lanes.underWay };
   }
 
-  async #runChat(chat: number, probe: boolean): Promise<Verdict<Cause>> {
-    const end = await this.#deliver(() => this.#parts.store.messages.headOf(chat), false, probe);
+  async #runChat(chat: number, isProbe: boolean): Promise<Verdict<Cause>> {
+    const lone = this.#lone.get(chat);
+    if (lone && !isProbe && this.#parts.clock.uptimeMs() < lone.until) return this.#askBehindLone(chat, lone);
+    this.#lone.delete(chat);
+    const end = await this.#deliver(() => this.#parts.store.messages.headOf(chat), false, isProbe ? "probe" : "next");
     this.#faults.passed(chat);
     if (end === "nothing") return "empty";
-    return end === "through" ? "more" : end;
+    if (typeof end === "string") return "more";
+    const { cause, until, failed } = end;
+    if (failed && cause === "alone") {
+      this.#lone.set(chat, { failed, until });
+      return this.#askBehindLone(chat, { failed, until });
+    }
+    // Each lane's head is known to fail, or it would have been the probe: those behind them must be heard, too.
+    if (failed?.isRepeated && isProbe && (await this.#askBehind(chat, [failed]))) return "more";
+    return { cause, until };
   }
 
-  async #runDetached(chat: number, probe: boolean): Promise<Verdict<Cause>> {
+  /** The head fails alone: the message behind it, if there is one, is asked as a witness. */
+  async #askBehindLone(chat: number, lone: Lone): Promise<Verdict<Cause>> {
+    if (!(await this.#askBehind(chat, [lone.failed]))) return { cause: "alone", until: lone.until };
+    this.#lone.delete(chat);
+    return "more";
+  }
+
+  /**
+   * Messages of this chat have just failed: asks the one behind them. If it passes, it is their own fault, and they
+   * step aside. If it fails, and not for the first time, the one behind it is asked. Resolves with whether one passed.
+   */
+  async #askBehind(chat: number, failing: readonly Failed[]): Promise<boolean> {
     const { messages } = this.#parts.store;
-    const end = await this.#deliver(() => messages.firstDetachedOf(chat), true, probe);
+    const last = failing.at(-1)?.message.seq ?? 0;
+    const end = await this.#deliver(() => messages.behind(chat, last), false, "behind");
+    this.#faults.passed(chat);
+    if (end === "passed") {
+      for (const { message, symptom } of failing) {
+        const judgement = this.#judge.convict(message.seq, symptom);
+        await this.#settlement.stepAside(message, symptom, judgement, this.#poster.logOf(message));
+        this.#judge.forget(message.seq);
+      }
+      const due = messages.detachedDueOf(chat);
+      if (due !== undefined) this.#lanes.detached.schedule(chat, "backoff", this.#dueAt(due));
+      return true;
+    }
+    if (typeof end === "string" || !end.failed?.isRepeated || failing.length >= MAX_WALK) return false;
+    return this.#askBehind(chat, [...failing, end.failed]);
+  }
+
+  async #runDetached(chat: number, isProbe: boolean): Promise<Verdict<Cause>> {
+    const { messages } = this.#parts.store;
+    const end = await this.#deliver(() => messages.firstDetachedOf(chat), true, isProbe ? "probe" : "next");
     this.#faults.passed(-chat);
-    if (typeof end === "object" && end.cause !== "backoff") return end;
+    if (typeof end === "object" && end.cause !== "backoff") return { cause: end.cause, until: end.until };
     // Another one may be due before the one that failed.
     const due = messages.detachedDueOf(chat);
     return due === undefined ? "empty" : { cause: "backoff", until: this.#dueAt(due) };
   }
 
   /** Takes the message that `read` gives as far as it gets. Throws when the store fails. */
-  async #deliver(
-    read: () => PendingMessage | undefined,
-    wasDetached: boolean,
-    probe: boolean,
-  ): Promise<"nothing" | "through" | Rest<Cause>> {
-    let posted: Posted | undefined;
+  async #deliver(read: () => PendingMessage | undefined, isDetached: boolean, turn: Turn): Promise<End> {
+    const begun = this.#parts.clock.uptimeMs();
+    let posted: Posted | "nothing" | "held" | undefined;
     try {
-      posted = await this.#post(read, probe);
-      if (!posted) return "nothing";
-      const end = await this.#settle(posted, probe);
+      posted = await this.#poster.post(read, isDetached, turn);
+      if (posted === "nothing") return "nothing";
+      if (posted === "held") return this.#passOver(begun, turn);
+      const end = await this.#settle(posted);
       this.#faults.forget(posted.message.seq);
       return end;
     } catch (error) {
-      const seq = error instanceof RowUnreadableError ? error.row : posted?.message.seq;
+      const known = typeof posted === "object" ? posted : undefined;
+      const seq = error instanceof RowUnreadableError ? error.row : known?.message.seq;
       if (seq === undefined || !(error instanceof RowUnreadableError || isDamage(error))) throw error;
-      return this.#faults.damaged(seq) ?? (await this.#giveUp(seq, wasDetached, posted, error));
+      const rest = this.#faults.damaged(seq);
+      if (rest) return rest;
+      await this.#settlement.giveUp(seq, isDetached, known, error);
+      this.#judge.forget(seq);
+      this.#faults.forget(seq);
+      return "through";
     }
   }
 
-  /** One POST of the message that `read` gives, if there is one. The breaker has heard of its outcome. */
-  async #post(read: () => PendingMessage | undefined, probe: boolean): Promise<Posted | undefined> {
-    const { store, hotbags } = this.#parts;
-    let isBreakerTold = !probe;
-    try {
-      const next = read();
-      if (!next) return undefined;
-      const log = this.#logOf(next);
-      const message = await this.#withoutLostFiles(next, log);
-      failpoint("post:before");
-      const outcome = await hotbags.post(message, new Body(message, store.files));
-      failpoint("post:after");
-      this.#tellBreaker(outcome, probe, log);
-      isBreakerTold = true;
-      return { message, outcome, log };
-    } finally {
-      if (!isBreakerTold) {
-        this.#breaker.forgo();
-        this.#lanes.look();
-      }
-    }
-  }
-
-  /**
-   * Goes on without a message that a damaged page keeps from being read or settled. What Hot Bags has answered is not
-   * lost.
-   */
-  async #giveUp(seq: number, wasDetached: boolean, posted: Posted | undefined, error: unknown): Promise<"through"> {
-    const { store, onCommands } = this.#parts;
-    const log = posted?.log ?? this.#parts.log.child({ seq });
-    if (posted?.outcome.kind === "answered") {
-      const { message, outcome } = posted;
-      const recorded = await store.messages.giveUpDelivered(message, wasDetached, outcome.commands);
-      log.error({ err: error, alarm: true }, `delivered to Hot Bags, but that can't be written. ${RESTORE}`);
-      announce(recorded, log);
-      if (recorded.some(({ outcome }) => outcome === "pending")) onCommands(message.chat);
-    } else {
-      await store.messages.giveUp(seq, wasDetached, "a page of the database is damaged");
-      const what = "can't be read or written; given up, it is a dead letter now";
-      log.error({ err: error, alarm: true }, `message ${seq} ${what}. ${RESTORE}`);
-    }
-    this.#faults.forget(seq);
-    return "through";
-  }
-
-  /** The message with a body that can be sent: what can't be read any more is left out of it for good, and that is on disk before it is sent. */
-  async #withoutLostFiles(message: PendingMessage, log: Logger): Promise<PendingMessage> {
-    const { store } = this.#parts;
-    const lost = await findLost(message.inlined, store.files);
-    if (lost.length === 0) return message;
-    const positions = lost.map(({ position }) => position);
-    log.error({ alarm: true, media: positions }, "files were lost: the message goes without their bytes");
-    return store.messages.filesLost(message, lost);
-  }
-
-  #tellBreaker(outcome: Outcome, probe: boolean, log: Logger): void {
-    const { clock } = this.#parts;
-    if (outcome.kind !== "backend") {
-      this.#lastSuccessAt = clock.now();
-      if (!this.#breaker.succeeded()) return;
-      log.info("Hot Bags answers again");
-      this.#lanes.release();
-      return;
-    }
-    this.#lastFailure = { at: clock.now(), error: outcome.error };
-    const opened = this.#breaker.failed(clock.uptimeMs(), {
-      probe,
-      waitMs: outcome.retryAfterMs,
-      atOnce: outcome.alarm,
-    });
-    if (opened)
-      log.error({ alarm: outcome.alarm === true }, `${outcome.error}; all messages wait for a probe to be answered`);
-    if (probe) this.#lanes.look();
-  }
-
-  /**
-   * Writes the outcome down. Returns for what the lane rests before it repeats this message; `through`: it is done
-   * with it.
-   */
-  async #settle({ message, outcome, log }: Posted, probe: boolean): Promise<"through" | Rest<Cause>> {
-    const { store, clock, random, onCommands } = this.#parts;
+  /** Writes the outcome down, after the judge has heard of it. Returns for what the lane rests; else it goes on. */
+  async #settle({ message, outcome, attempt, log }: Posted): Promise<End> {
     if (outcome.kind === "answered") {
-      const recorded = await store.messages.delivered(message.seq, outcome.status, outcome.response, outcome.commands);
-      log.info(
-        { status: outcome.status, attempts: message.attempts + 1, commands: recorded.length },
-        "delivered to Hot Bags",
-      );
-      announce(recorded, log);
-      if (recorded.some(({ outcome }) => outcome === "pending")) onCommands(message.chat);
+      if (this.#judge.passed(attempt)) this.#lanes.release();
+      await this.#settlement.delivered(message, outcome, log);
+      return "passed";
+    }
+    const { symptom } = outcome;
+    const failed = { message, symptom, isRepeated: attempt.isRepeated };
+    if (symptom.status === 413 && message.inlined.length > 0) {
+      this.#judge.cancel(attempt);
+      await this.#settlement.leaveFilesOut(message, log);
       return "through";
     }
-    if (outcome.kind === "backend" && probe) {
-      log.warn({ status: outcome.status }, `${outcome.error}; still waiting`);
-      return this.#afterProbe(message);
+    const judgement = this.#judge.failed(attempt, symptom);
+    const { finding, endsHold } = judgement;
+    if (endsHold) this.#lanes.release();
+    if (finding === "deployment" || attempt.terms === "probe") this.#lanes.look();
+    const { counts, leaves } = CONSEQUENCES[finding];
+    if (!counts) {
+      log.warn({ status: symptom.status, rule: judgement.rule.name }, `${judgement.text}; still waiting`);
+      if (!attempt.isDetached) return { ...this.#held(message), failed };
+      const waitMs = await this.#settlement.postpone(message, symptom, judgement);
+      return { cause: "backoff", until: this.#parts.clock.uptimeMs() + waitMs };
     }
-    const attempts = message.attempts + 1;
-    const jitter = backoffMs(this.#options.backoff, attempts, random);
-    const waitMs = outcome.kind === "backend" ? Math.max(jitter, outcome.retryAfterMs ?? 0) : jitter;
-    if (attempts >= this.#options.maxAttempts || message.retrying_ms + waitMs >= this.#options.maxRetryingMs) {
-      await store.messages.dead(message.seq, outcome.status, outcome.error);
-      log.error(
-        { status: outcome.status, attempts, alarm: true },
-        `${outcome.error}; given up, it is a dead letter now`,
-      );
+    const waitMs = await this.#settlement.failed(message, symptom, judgement, leaves, log);
+    if (waitMs === null || leaves) this.#judge.forget(message.seq);
+    if (waitMs === null) return "through";
+    const until = this.#parts.clock.uptimeMs() + waitMs;
+    if (attempt.isDetached) return { cause: "backoff", until };
+    if (leaves) {
+      this.#lanes.detached.schedule(message.chat, "backoff", until);
       return "through";
     }
-    const detach = outcome.kind === "message";
-    const left = await store.messages.failed(message.seq, {
-      error: outcome.error,
-      status: outcome.status,
-      nextAttemptAt: clock.now() + waitMs,
-      waitMs,
-      detach,
-    });
-    const about = { status: outcome.status, attempts, wait_ms: waitMs, detached: detach };
-    // Only Hot Bags can mend it, and until then the customer hears nothing. Said once a message, not once an attempt.
-    if (left) log.error({ ...about, alarm: true }, `${outcome.error}; trying again apart from its chat`);
-    else log.warn(about, outcome.error);
-    const until = clock.uptimeMs() + waitMs;
-    if (!detach) return { cause: "backoff", until };
-    this.#lanes.detached.schedule(message.chat, "backoff", until);
-    return "through";
+    return { cause: finding === "alone" ? "alone" : "backoff", until, failed };
   }
 
   /**
-   * A probe asks for the backend, not for the message: its failure is not counted against whoever happened to be
-   * asked. What the message had booked before is waited for to its end. One that had nothing to wait for can be the
-   * next probe too, but those that have waited for longer come before it.
+   * The message has nothing new to tell. Its lane does not wait for the next probe: while one is out that is far away,
+   * and it would come last for ever.
    */
-  #afterProbe(message: PendingMessage): Rest<Cause> {
+  #passOver(begun: number, turn: Turn): Rest<Cause> {
+    if (turn !== "probe") return { cause: "breaker", until: begun + LOOK_AGAIN_MS };
+    // Not before, or a lane that is not even due would be taken while this one is out.
+    this.#judge.forgo();
+    return { cause: "breaker", until: begun };
+  }
+
+  /**
+   * All messages are held, and that is not counted against whoever happened to be asked. What the message had booked
+   * before is waited for to its end. One that had nothing to wait for can be the next probe too, but those that have
+   * waited for longer come before it.
+   */
+  #held(message: PendingMessage): Rest<Cause> {
     const now = this.#parts.clock.uptimeMs();
     const dueAt = this.#dueAt(message.next_attempt_at);
     if (dueAt > now) return { cause: "backoff", until: dueAt };
-    return { cause: "breaker", until: this.#breaker.probeAt ?? now };
+    return { cause: "breaker", until: this.#judge.probeAt ?? now };
   }
 
   /** A stored wall-clock time as a monotonic one. Never further away than the longest wait: the clock may have been set back since. */
@@ -284,12 +277,5 @@ export class Relay {
     const { clock } = this.#parts;
     const wait = Math.min(Math.max(0, wallMs - clock.now()), this.#options.backoff.maxMs);
     return clock.uptimeMs() + wait;
-  }
-
-  #logOf(message: PendingMessage): Logger {
-    return this.#parts.log.child({
-      transport_session_id: transportSessionId(message.account_id),
-      message_id: message.message_id,
-    });
   }
 }

@@ -106,7 +106,7 @@ describe("what goes along", () => {
 
   it("is all of the default's three megabytes, with a text and a raw of the largest size", async () => {
     const raw = { x: "x".repeat(MAX_RAW_BYTES - 8) };
-    const text = "\u0000".repeat(65_536);
+    const text = "\u0001".repeat(65_536);
     const body = await bodyOf(await accept([await item(3_000_000)], { text, raw }));
     expect(inlinedOf(body)).toEqual([3_000_000]);
     expect(body.length).toBeLessThanOrEqual(MAX_BODY_BYTES);

@@ -111,16 +111,16 @@ export class Media {
 
   /** These files can't be sent along any more: takes them out of the request, which says so from now on. Returns the new one. */
   lose(seq: number, request: string, lost: readonly InlinedFile[]): string {
-    let bytes = Buffer.from(request);
-    // From behind, so that the places before stay right.
-    for (const { position, place } of [...lost].sort((a, b) => b.place - a.place)) {
-      const sentence = Buffer.from(`"omitted":${JSON.stringify(OMITTED.lost)}`);
-      const [from, to] = [place - PROPERTY.length, place + 1];
-      bytes = Buffer.concat([bytes.subarray(0, from), sentence, bytes.subarray(to)]);
-      this.#sql.forgetOne.run(seq, position);
-      this.#sql.move.run(sentence.length - (to - from), seq, place);
-    }
-    return bytes.toString("utf8");
+    const changed = this.#takeOut(seq, request, lost, OMITTED.lost);
+    for (const { position } of lost) this.#sql.forgetOne.run(seq, position);
+    return changed;
+  }
+
+  /** These files are too large for Hot Bags. The same, but they are kept. */
+  leaveOut(seq: number, request: string, files: readonly InlinedFile[]): string {
+    const changed = this.#takeOut(seq, request, files, OMITTED.tooLargeToInline);
+    for (const { position } of files) this.#sql.describe.run(seq, position);
+    return changed;
   }
 
   /** The message's files are not kept on its account any more. */
@@ -147,6 +147,19 @@ export class Media {
   isNeeded(sha256: string): boolean {
     return this.#sql.needed.get(sha256) !== undefined;
   }
+
+  /** The request with a sentence in the place of each file's bytes. Those of the other files go on where they belong. */
+  #takeOut(seq: number, request: string, files: readonly InlinedFile[], why: string): string {
+    let bytes = Buffer.from(request);
+    // From behind, so that the places before stay right.
+    for (const { place } of [...files].sort((a, b) => b.place - a.place)) {
+      const sentence = Buffer.from(`"omitted":${JSON.stringify(why)}`);
+      const [from, to] = [place - PROPERTY.length, place + 1];
+      bytes = Buffer.concat([bytes.subarray(0, from), sentence, bytes.subarray(to)]);
+      this.#sql.move.run(sentence.length - (to - from), seq, place);
+    }
+    return bytes.toString("utf8");
+  }
 }
 
 function isKept(item: MediaItem): item is MediaItem & { sha256: string } {
@@ -162,6 +175,7 @@ function prepare(db: Database.Database) {
       "SELECT position, sha256, size_bytes, place FROM media WHERE seq = ? AND place IS NOT NULL ORDER BY position",
     ),
     forgetOne: db.prepare<[number, number]>("DELETE FROM media WHERE seq = ? AND position = ?"),
+    describe: db.prepare<[number, number]>("UPDATE media SET place = NULL WHERE seq = ? AND position = ?"),
     move: db.prepare<[number, number, number]>("UPDATE media SET place = place + ? WHERE seq = ? AND place > ?"),
     forget: db.prepare<[number]>("DELETE FROM media WHERE seq = ?"),
     settle: db.prepare<[number, number]>("UPDATE media SET delivered_at = ? WHERE seq = ?"),

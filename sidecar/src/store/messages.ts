@@ -1,4 +1,4 @@
-import type { InboundMessage } from "@hotbags/shared";
+import { type InboundMessage, storableText } from "@hotbags/shared";
 import type Database from "better-sqlite3";
 import type { Clock } from "../clock.ts";
 import type { CommandFromResponse, Commands, RecordedCommand } from "./commands.ts";
@@ -176,6 +176,16 @@ export class Messages {
     );
   }
 
+  /** The message that comes after this one in a chat's lane. Throws RowUnreadableError. */
+  behind(chat: number, seq: number): PendingMessage | undefined {
+    const { behind, behindSeq } = this.#sql;
+    return readRow(
+      "message",
+      () => this.#withFiles(behind.get(chat, seq)),
+      () => behindSeq.get(chat, seq)?.seq,
+    );
+  }
+
   /** When the first of a chat's detached messages is due, wall-clock ms; undefined when there is none. */
   detachedDueOf(chat: number): number | undefined {
     return this.#sql.detachedDue.get(chat)?.next_attempt_at;
@@ -192,15 +202,18 @@ export class Messages {
   }
 
   /**
-   * Files that went along with a message can't be read any more: from now on its body says so instead. The only thing that ever changes a body, and
-   * on disk before the next attempt. Resolves with the message as it is then.
+   * Files that went along with a message can't be read any more: from now on its body says so instead, and that is on
+   * disk before the next attempt. Resolves with the message as it is then. Only this and `leaveFilesOut` change a body.
    */
   filesLost(message: PendingMessage, lost: readonly InlinedFile[]): Promise<PendingMessage> {
-    return this.#commit.run("file-lost", () => {
-      const request = this.#media.lose(message.seq, message.request, lost);
-      this.#sql.changeRequest.run(request, message.seq);
-      return { ...message, request, inlined: this.#media.inlinedOf(message.seq) };
-    });
+    return this.#changeBody("file-lost", message, () => this.#media.lose(message.seq, message.request, lost));
+  }
+
+  /** Hot Bags takes no body of this size: the same for all files, which are kept. */
+  leaveFilesOut(message: PendingMessage): Promise<PendingMessage> {
+    return this.#changeBody("files-left-out", message, () =>
+      this.#media.leaveOut(message.seq, message.request, message.inlined),
+    );
   }
 
   /**
@@ -223,12 +236,13 @@ export class Messages {
   failed(seq: number, { detach, ...attempt }: FailedAttempt): Promise<boolean> {
     return this.#commit.run("attempt-failed", () => {
       this.#sql.failed.run({ seq, now: this.#clock.now(), ...attempt });
-      if (!detach) return false;
-      this.#failures.note("detached", seq, attempt.error);
-      const left = this.#sql.detach.run(seq).changes === 1;
-      if (left) this.#counters.add("detached", 1);
-      return left;
+      return detach && this.#detach(seq, attempt.error);
     });
+  }
+
+  /** The message leaves its chat's lane without another attempt. Resolves with whether it was there. */
+  stepAside(seq: number, error: string): Promise<boolean> {
+    return this.#commit.run("step-aside", () => this.#detach(seq, error));
   }
 
   /** The last attempt failed: the message waits for the operator. */
@@ -268,6 +282,21 @@ export class Messages {
     return oldest ? Math.max(0, this.#time.now() - oldest.state_since) : 0;
   }
 
+  #detach(seq: number, error: string): boolean {
+    this.#failures.note("detached", seq, error);
+    const left = this.#sql.detach.run(seq).changes === 1;
+    if (left) this.#counters.add("detached", 1);
+    return left;
+  }
+
+  #changeBody(name: "file-lost" | "files-left-out", message: PendingMessage, change: () => string) {
+    return this.#commit.run(name, () => {
+      const request = change();
+      this.#sql.changeRequest.run(request, message.seq);
+      return { ...message, request, inlined: this.#media.inlinedOf(message.seq) };
+    });
+  }
+
   /** Undefined, and nothing is written, where the message was settled before. */
   #settle(state: "delivered" | "dead", seq: number, now: number, status: number | null, error: string | null) {
     const row = this.#sql.settle.get(state, now, this.#time.now(), status, error, seq);
@@ -301,7 +330,7 @@ export class Messages {
     const request = this.#sql.request.get(seq)?.request;
     if (request === undefined) return true;
     const { from, text } = JSON.parse(request) as Pick<InboundMessage, "from" | "text">;
-    return from === message.from && text === message.text;
+    return from === message.from && storableText(text) === storableText(message.text);
   }
 
   #chatOf(accountId: string, chatId: string): number {
@@ -323,6 +352,7 @@ function prepare(db: Database.Database) {
   const detached = `state = 'pending' AND detached = 1 AND ${notPassedOver}`;
   const heads = `SELECT chat, min(seq) AS seq FROM messages WHERE ${inLane} GROUP BY chat`;
   const headSeq = `SELECT seq FROM messages WHERE chat = +? AND ${inLane} ORDER BY seq LIMIT 1`;
+  const behindSeq = `SELECT seq FROM messages WHERE chat = +? AND seq > +? AND ${inLane} ORDER BY seq LIMIT 1`;
   const firstDetached = `FROM messages WHERE chat = +? AND ${detached} ORDER BY next_attempt_at LIMIT 1`;
   return {
     chat: db.prepare<[string, string], { chat: number }>("SELECT chat FROM chats WHERE account_id = ? AND chat_id = ?"),
@@ -349,6 +379,8 @@ function prepare(db: Database.Database) {
     ),
     head: db.prepare<[number], Omit<PendingMessage, "inlined">>(`${pending} WHERE m.seq = (${headSeq})`),
     headSeq: db.prepare<[number], { seq: number }>(headSeq),
+    behind: db.prepare<[number, number], Omit<PendingMessage, "inlined">>(`${pending} WHERE m.seq = (${behindSeq})`),
+    behindSeq: db.prepare<[number, number], { seq: number }>(behindSeq),
     firstDetached: db.prepare<[number], Omit<PendingMessage, "inlined">>(
       `${pending} WHERE m.seq = (SELECT seq ${firstDetached})`,
     ),

@@ -136,7 +136,24 @@ describe("messages", () => {
     const before = store.messages.headOf(chat)?.request;
     reopen();
     expect(store.messages.headOf(chat)?.request).toBe(before);
-    expect(JSON.parse(before ?? "").text).toBe(text);
+    expect(JSON.parse(before ?? "").text).toBe("\ufffd 👩‍👩‍👧 مرحبا \ufffd \n");
+  });
+
+  it("has nothing in a body that no Postgres takes, in whatever field", async () => {
+    const raw = { SenderName: "An\0na", "ReplyTo\0Body": [{ text: "\ud83d" }], kept: "\\u0000" };
+    const [file] = [
+      { type: "image", mime_type: null, file_name: "a\0\udc5c.jpg", size_bytes: null, sha256: null },
+    ] as const;
+    const media = [{ ...file, omitted: "no room for it" }];
+    const { chat } = await store.messages.accept({ ...message("A"), text: "a\0b", raw, media });
+    const body = JSON.parse(store.messages.headOf(chat)?.request ?? "");
+    expect(body.text).toBe("a\ufffdb");
+    expect(body.media[0].file_name).toBe("a\ufffd\ufffd.jpg");
+    expect(body.raw).toEqual({
+      SenderName: "An\ufffdna",
+      "ReplyTo\ufffdBody": [{ text: "\ufffd" }],
+      kept: "\\u0000",
+    });
   });
 
   it("counts a dead letter out of the pending ones", async () => {

@@ -6,9 +6,8 @@ export const UNCHANGED: readonly (readonly [name: string, text: string])[] = [
   ["emoji of several parts", "👩‍👩‍👧‍👦 🇩🇪 👍🏽 ❤️ 🏴󠁧󠁢󠁥󠁮󠁧󠁿"],
   ["right-to-left with its marks", "\u202eשלום\u202c \u200fمرحبا\u200e \u2067x\u2069"],
   ["combining characters", "e\u0301 n\u0303 Z\u0351\u036b\u0343A\u0334\u0335\u031c"],
-  ["control characters", "a\u0000b\u0007c\u001b[31md\u007fe\u0085f\u2028g\u2029h\ufeffi"],
-  ["control characters at its ends", "\u0000x\u0001"],
-  ["nothing but NUL", "\u0000"],
+  ["control characters", "ab\u0007c\u001b[31md\u007fe\u0085f\u2028g\u2029h\ufeffi"],
+  ["control characters at its ends", "\u0002x\u0001"],
   ["nothing but a zero-width space", "\u200b"],
   ["white space inside", "a  b\t\tc\n\n\nd"],
   [`${LONGEST} characters`, "x".repeat(LONGEST)],
@@ -37,11 +36,13 @@ export const UNCHANGED: readonly (readonly [name: string, text: string])[] = [
   ["the one command that OpenClaw keeps for itself", "/approve x"],
 ];
 
-/** Texts that OpenClaw changes before any hook sees them. Should one of these fail after an upgrade: good, and tell it in docs/contract. */
+/** Texts that OpenClaw changes before any hook sees them, and that the bridge does (NUL). Should one of these fail after an upgrade: good, and tell it in docs/contract. */
 export const CHANGED: readonly (readonly [name: string, sent: string, received: string])[] = [
   ["white space at its ends", "  hello \t\n", "hello"],
   ["white space of other scripts at its ends", "\u00a0\u3000hello\ufeff", "hello"],
   ["line ends of other systems", "a\r\nb\rc\nd", "a\nb\nc\nd"],
+  ["NUL", "a\u0000b\u0000", "a\ufffdb\ufffd"],
+  ["nothing but NUL", "\u0000", "\ufffd"],
   // Protobuf can't carry half a surrogate pair: a client that sends its three bytes all the same has sent invalid UTF-8.
   ["half a surrogate pair", "broken \ud83d here", "broken \ufffd\ufffd\ufffd here"],
 ];

@@ -1,0 +1,85 @@
+import { failpoint, transportSessionId } from "@hotbags/shared";
+import type { Logger } from "pino";
+import type { PendingMessage, Store } from "../store/index.ts";
+import { Body, findLost } from "./body.ts";
+import type { HotBags } from "./hotbags.ts";
+import type { Attempt, Judge, Turn } from "./judge.ts";
+import type { Outcome } from "./outcome.ts";
+
+/** A message that was POSTed, and what came of it. The judge has not heard of it yet. */
+export interface Posted {
+  message: PendingMessage;
+  outcome: Outcome;
+  attempt: Attempt;
+  log: Logger;
+}
+
+interface PosterParts {
+  store: Store;
+  hotbags: HotBags;
+  judge: Judge;
+  log: Logger;
+  /** Told of a probe that came to no POST: another message may be it. */
+  onForgone(): void;
+}
+
+/** POSTs a message on the terms that the judge gives, with the body that can be sent. */
+export class Poster {
+  readonly #parts: PosterParts;
+
+  constructor(parts: PosterParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * One POST of the message that `read` gives. `nothing`: there was none. `held`: it would tell nothing new, and waits;
+   * if it was to be the probe, the judge is still to be told.
+   * Throws when the store fails, and what `read` throws.
+   */
+  async post(
+    read: () => PendingMessage | undefined,
+    isDetached: boolean,
+    turn: Turn,
+  ): Promise<Posted | "nothing" | "held"> {
+    const { store, hotbags, judge, onForgone } = this.#parts;
+    let attempt: Attempt | null = null;
+    let isOver = false;
+    try {
+      const next = read();
+      if (!next) return "nothing";
+      attempt = judge.begin(next.seq, isDetached, turn);
+      if (!attempt) {
+        isOver = true;
+        return "held";
+      }
+      const log = this.logOf(next);
+      const message = await this.#withoutLostFiles(next, log);
+      failpoint("post:before");
+      const outcome = await hotbags.post(message, new Body(message, store.files));
+      failpoint("post:after");
+      isOver = true;
+      return { message, outcome, attempt, log };
+    } finally {
+      if (!isOver) {
+        if (attempt) judge.cancel(attempt);
+        else if (turn === "probe") judge.forgo();
+        if (turn === "probe") onForgone();
+      }
+    }
+  }
+
+  /** The log with what each line about a message says of it. */
+  logOf({ account_id, message_id }: PendingMessage): Logger {
+    return this.#parts.log.child({ transport_session_id: transportSessionId(account_id), message_id });
+  }
+
+  /** What can't be read any more is left out of the body for good, and that is on disk before it is sent. */
+  async #withoutLostFiles(message: PendingMessage, log: Logger): Promise<PendingMessage> {
+    const { store } = this.#parts;
+    const lost = await findLost(message.inlined, store.files);
+    if (lost.length === 0) return message;
+    const positions = lost.map(({ position }) => position);
+    log.error({ alarm: true, media: positions }, "files were lost: the message goes without their bytes");
+    return store.messages.filesLost(message, lost);
+  }
+}

@@ -1,0 +1,33 @@
+import type { Rule } from "./rules.ts";
+import type { Symptom } from "./symptom.ts";
+
+/** What is said of a failure: only what was seen, and what to do. No word of a customer's or of the backend's. */
+
+/** Of one attempt. */
+export function ofFailure(symptom: Symptom, rule: Rule): string {
+  return `${symptom.seen}: ${rule.advice(symptom)}`;
+}
+
+/** Different messages fail and none passes. */
+export function ofDeployment(symptom: Symptom, rule: Rule, messages: number): string {
+  const toAll = rule.scope === "certain" ? "" : `, and ${messages} different messages have failed since one passed`;
+  const wait = "All messages wait in order, and none loses its time";
+  return `${symptom.seen} at ${shown(symptom.url)}${toAll}: ${rule.advice(symptom)}. ${wait}`;
+}
+
+/** This one fails while others pass. */
+export function ofMessage(symptom: Symptom, rule: Rule): string {
+  const what = "to this message again, while others pass: it is tried again apart from its chat, which goes on";
+  return `${symptom.seen} ${what}. If it lasts, ${rule.advice(symptom)}`;
+}
+
+/** This one fails, and there was no other to compare with. */
+export function ofLone(symptom: Symptom, rule: Rule, failures: number): string {
+  const times = failures === 1 ? "to a message" : `${failures} times to the same message`;
+  const doubt = "No other message was sent meanwhile, so it may be this one alone";
+  return `${symptom.seen} at ${shown(symptom.url)} ${times}: ${rule.advice(symptom)}. ${doubt}`;
+}
+
+function shown({ origin, pathname }: URL): string {
+  return `${origin}${pathname}`;
+}

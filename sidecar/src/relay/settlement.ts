@@ -1,0 +1,125 @@
+import { type Backoff, steadyBackoffMs } from "@hotbags/shared";
+import type { Logger } from "pino";
+import type { Clock } from "../clock.ts";
+import type { PendingMessage, Store } from "../store/index.ts";
+import { RESTORE } from "../store-faults.ts";
+import { announce } from "./announce.ts";
+import type { Judgement } from "./judge.ts";
+import type { Outcome } from "./outcome.ts";
+import type { Symptom } from "./symptom.ts";
+
+export type Answered = Extract<Outcome, { kind: "answered" }>;
+
+/** The wait of a message out of its lane that was the probe, ms. */
+const POSTPONED_MS = 60_000;
+
+interface SettlementParts {
+  store: Store;
+  clock: Clock;
+  log: Logger;
+  random: () => number;
+  /** Waits of one message between its attempts. */
+  backoff: Backoff;
+  /** A message is a dead letter after so much time spent retrying. */
+  maxRetryingMs: number;
+  /** Told of a chat that has new commands to execute. */
+  onCommands(chat: number): void;
+}
+
+/** Writes down what came of a message, and says so in the log. Throws when the store fails. */
+export class Settlement {
+  readonly #parts: SettlementParts;
+
+  constructor(parts: SettlementParts) {
+    this.#parts = parts;
+  }
+
+  async delivered(message: PendingMessage, { status, response, commands }: Answered, log: Logger): Promise<void> {
+    const { store, onCommands } = this.#parts;
+    const recorded = await store.messages.delivered(message.seq, status, response, commands);
+    log.info({ status, attempts: message.attempts + 1, commands: recorded.length }, "delivered to Hot Bags");
+    announce(recorded, log);
+    if (recorded.some(({ outcome }) => outcome === "pending")) onCommands(message.chat);
+  }
+
+  /**
+   * An attempt failed. Returns how long the message waits, ms; null: it is a dead letter. The last attempt is made when
+   * the time is over, not some time before.
+   */
+  async failed(
+    message: PendingMessage,
+    symptom: Symptom,
+    judgement: Judgement,
+    detach: boolean,
+    log: Logger,
+  ): Promise<number | null> {
+    const { store, clock, random, backoff, maxRetryingMs } = this.#parts;
+    const { rule, text, isAlarm } = judgement;
+    const { status } = symptom;
+    const attempts = message.attempts + 1;
+    const left = maxRetryingMs - message.retrying_ms;
+    if (left <= 0) {
+      await store.messages.dead(message.seq, status, text);
+      log.error({ status, rule: rule.name, attempts, alarm: true }, `${text}; given up, it is a dead letter now`);
+      return null;
+    }
+    const wait = Math.max(steadyBackoffMs(backoff, attempts, random), symptom.retryAfterMs ?? 0);
+    const waitMs = Math.min(wait, left);
+    const nextAttemptAt = clock.now() + waitMs;
+    await store.messages.failed(message.seq, { error: text, status, nextAttemptAt, waitMs, detach });
+    const about = { status, rule: rule.name, attempts, wait_ms: waitMs, detached: detach };
+    if (isAlarm) log.error({ ...about, alarm: true }, text);
+    else log.warn(about, text);
+    return waitMs;
+  }
+
+  /**
+   * An attempt of a message that is out of its lane failed while all are held: that costs none of its hours, but it is
+   * another one's turn before it is asked again. Returns how long it waits, ms.
+   */
+  async postpone({ seq }: PendingMessage, { status }: Symptom, { text }: Judgement): Promise<number> {
+    const { store, clock } = this.#parts;
+    const nextAttemptAt = clock.now() + POSTPONED_MS;
+    await store.messages.failed(seq, { error: text, status, nextAttemptAt, waitMs: 0, detach: true });
+    return POSTPONED_MS;
+  }
+
+  /** The message leaves its lane without another attempt: one behind it has passed. */
+  async stepAside({ seq }: PendingMessage, { status }: Symptom, { rule, text, isAlarm }: Judgement, log: Logger) {
+    await this.#parts.store.messages.stepAside(seq, text);
+    const about = { status, rule: rule.name, detached: true };
+    if (isAlarm) log.error({ ...about, alarm: true }, text);
+    else log.warn(about, text);
+  }
+
+  /** Hot Bags takes no body of this size: the message goes on without its files. Resolves with it as it is then. */
+  async leaveFilesOut(message: PendingMessage, log: Logger): Promise<PendingMessage> {
+    log.warn({ status: 413 }, "Hot Bags answered 413: the message goes once more, without the bytes of its files");
+    return this.#parts.store.messages.leaveFilesOut(message);
+  }
+
+  /**
+   * Goes on without a message that a damaged page keeps from being read or settled. What Hot Bags has answered is not
+   * lost.
+   */
+  async giveUp(
+    seq: number,
+    wasDetached: boolean,
+    posted: { message: PendingMessage; outcome: Outcome; log: Logger } | undefined,
+    error: unknown,
+  ): Promise<void> {
+    const { store, onCommands } = this.#parts;
+    const log = posted?.log ?? this.#parts.log.child({ seq });
+    if (posted?.outcome.kind === "answered") {
+      const { message, outcome } = posted;
+      const recorded = await store.messages.giveUpDelivered(message, wasDetached, outcome.commands);
+      log.error({ err: error, alarm: true }, `delivered to Hot Bags, but that can't be written. ${RESTORE}`);
+      announce(recorded, log);
+      if (recorded.some(({ outcome }) => outcome === "pending")) onCommands(message.chat);
+    } else {
+      await store.messages.giveUp(seq, wasDetached, "a page of the database is damaged");
+      const what = "can't be read or written; given up, it is a dead letter now";
+      log.error({ err: error, alarm: true }, `message ${seq} ${what}. ${RESTORE}`);
+    }
+  }
+}
