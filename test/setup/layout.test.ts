@@ -8,15 +8,16 @@ import { expect, onTestFinished, test } from "vitest";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const BIOME = join(ROOT, "node_modules", ".bin", "biome");
-const RULES = ["--only=style/noRestrictedImports", "--only=suspicious/noImportCycles"];
+const RULES = ["--only=style/noRestrictedImports", "--only=suspicious/noImportCycles", "--only=plugin"];
 
 /** The paths of the files in which biome finds something forbidden. `tree` is each file's path and text. */
 async function refused(tree: Readonly<Record<string, string>>): Promise<string[]> {
   const cwd = await mkdtemp(join(tmpdir(), "hotbags-layout-"));
   onTestFinished(() => rm(cwd, { recursive: true }));
-  await mkdir(join(cwd, "plugin"));
-  for (const name of ["biome.json", "biome.layout.jsonc", "plugin/guarded.grit"])
+  for (const name of ["biome.json", "biome.layout.jsonc", "plugin/guarded.grit", "test/setup/import-types.grit"]) {
+    await mkdir(dirname(join(cwd, name)), { recursive: true });
     await copyFile(join(ROOT, name), join(cwd, name));
+  }
   for (const [path, text] of Object.entries(tree)) {
     await mkdir(dirname(join(cwd, path)), { recursive: true });
     await writeFile(join(cwd, path), text);
@@ -101,6 +102,11 @@ test("a file that several rooms use is no way from one into another", async () =
   const path = "sidecar/src/store-faults.ts";
   expect(await refused({ [path]: 'export * from "./replies/pace.ts";\n' })).toEqual([path]);
   expect(await refused({ [path]: 'export * from "./store/index.ts";\n' })).toEqual([]);
+});
+
+test("a type is imported in the open, where the rules see it", async () => {
+  const path = "sidecar/src/relay/a.ts";
+  expect(await refused({ [path]: 'export type A = import("../replies/pace.ts").Pace;\n' })).toEqual([path]);
 });
 
 test("no room, a new one neither, imports a test's code or another package's by its path", async () => {

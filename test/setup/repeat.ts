@@ -20,6 +20,8 @@ Runs test files again and again, in a fresh order each time, and says what faile
 
 Repeat one order:  npm run test:repeat -- --times 1 --seed <seed of the round> ...`;
 
+const SEE_HELP = "see npm run test:repeat -- --help";
+
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const VITEST = fileURLToPath(new URL("../../node_modules/vitest/vitest.mjs", import.meta.url));
 /** The last of what vitest said, where it left no report. */
@@ -52,17 +54,26 @@ interface Failure {
   message: string;
 }
 
+function parseOptions(args: string[]) {
+  const options = {
+    times: { type: "string", default: "10" },
+    project: { type: "string", default: "unit" },
+    load: { type: "string", default: "0" },
+    seed: { type: "string", default: String(randomInt(2 ** 31)) },
+  } as const;
+  try {
+    return parseArgs({ args, allowPositionals: true, options });
+  } catch (error) {
+    // "Unknown option '--x'. To specify a positional argument …": the rest is for whoever writes the program.
+    throw new Error(`${(error as Error).message.split(". ")[0]}; ${SEE_HELP}`);
+  }
+}
+
 function readPlan(args: string[]): Plan {
-  const { values, positionals } = parseArgs({
-    args,
-    allowPositionals: true,
-    options: {
-      times: { type: "string", default: "10" },
-      project: { type: "string", default: "unit" },
-      load: { type: "string", default: "0" },
-      seed: { type: "string", default: String(randomInt(2 ** 31)) },
-    },
-  });
+  const { values, positionals } = parseOptions(args);
+  const bare = positionals.find((filter) => /^\d+$/.test(filter));
+  if (bare !== undefined)
+    throw new Error(`${bare} is no part of a file's name. npm keeps options unless -- stands before them; ${SEE_HELP}`);
   const count = (name: "times" | "load" | "seed", least: number) => {
     const value = Number(values[name]);
     if (!Number.isSafeInteger(value) || value < least)
@@ -150,6 +161,8 @@ function drawTable(failures: Map<string, Failure>, plan: Plan): string {
   const details = worst.map(([name, { seeds, message }]) => {
     const lines = message
       .split("\n")
+      // The stack only repeats where the test is.
+      .filter((line) => !/^\s+at /.test(line))
       .slice(0, 6)
       .map((line) => line.slice(0, 200));
     return `\n${name}\n  seeds ${seeds.join(", ")}\n${lines.map((line) => `  | ${line}`).join("\n")}`;

@@ -43,12 +43,12 @@ const TASKS = {
   },
   test: (args) => [
     ...BUILD,
-    check("check format and lint", "biome", "ci", "--error-on-warnings"),
-    check("check types", "tsc", "-p", "test"),
-    check("look for dead code", "knip"),
     // Before those on the gateway, and not beside them: gateways that start need all cores.
     [
       vitest("run unit tests", "unit", args),
+      check("check format and lint beside them", "biome", "ci", "--error-on-warnings"),
+      check("check types beside them", "tsc", "-p", "test"),
+      check("look for dead code beside them", "knip"),
       check("install OpenClaw's WhatsApp plugin beside them", "node", "test/setup/prepare-gateway.ts"),
     ],
     // But these side by side: the patient ones take as long as OpenClaw's patience lasts, and use next to nothing.
