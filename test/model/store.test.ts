@@ -152,7 +152,7 @@ const deliver = (chat: string, commands: { id: string; text: string }[]) =>
     }
   });
 
-const fail = (chat: string, how: "wait" | "detach" | "step aside" | "dead") =>
+const fail = (chat: string, how: "wait" | "detach" | "dead") =>
   step(`fail(${chat}, ${how})`, async (model, world) => {
     const expected = head(model, chat, false);
     const actual = world.store.messages.headOf(world.chatKey(chat) ?? -1);
@@ -161,7 +161,6 @@ const fail = (chat: string, how: "wait" | "detach" | "step aside" | "dead") =>
     const second = behind.find((message) => message.chat === chat && message.state === "pending" && !message.detached);
     expect(world.store.messages.behind(actual.chat, actual.seq)?.message_id).toBe(second?.id);
     if (how === "dead") await world.store.messages.dead(actual.seq, 400, "refused");
-    else if (how === "step aside") expect(await world.store.messages.stepAside(actual.seq, "no")).toBe(true);
     else {
       const nextAttemptAt = world.now() + 1_000;
       await world.store.messages.failed(actual.seq, {
@@ -173,7 +172,7 @@ const fail = (chat: string, how: "wait" | "detach" | "step aside" | "dead") =>
       });
     }
     if (how === "dead") expected.state = "dead";
-    if (how === "detach" || how === "step aside") expected.detached = true;
+    if (how === "detach") expected.detached = true;
   });
 
 const settleDetached = (chat: string, how: "deliver" | "dead") =>
@@ -253,7 +252,7 @@ it("keeps its promises over random histories", async () => {
     fc.tuple(chat, fc.constantFrom("A", "B", "C", "D", "E", "F"), text).map((args) => accept(...args)),
     fc.tuple(chat, fc.array(command, { maxLength: 3 })).map((args) => deliver(...args)),
     fc
-      .tuple(chat, fc.constantFrom("wait", "detach", "step aside", "dead" as const))
+      .tuple(chat, fc.constantFrom("wait", "detach", "dead" as const))
       .map((args) => fail(...(args as [string, "wait"]))),
     fc
       .tuple(chat, fc.constantFrom("deliver", "dead" as const))

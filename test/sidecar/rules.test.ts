@@ -144,7 +144,10 @@ describe.concurrent("what one message gets while others pass", () => {
   }, 150_000);
 });
 
-/** Messages of two chats that all get this: they are held; then all is well, and each chat's come in order. */
+/**
+ * Messages of two chats that all get this: they are held; then all is well, from the next time on that a chat's first one is
+ * asked, and each chat's come in order.
+ */
 async function allGet(shop: RawShop, bytes: Bytes, firmAfter: () => Promise<unknown>) {
   const { backend } = shop;
   backend.answerTo = () => bytes;
@@ -157,7 +160,11 @@ async function allGet(shop: RawShop, bytes: Bytes, firmAfter: () => Promise<unkn
   const found = await shop.health();
   expect(found.messages).toMatchObject({ pending: 6, delivered: 0, detached: 0, dead: 0 });
   expect(found.hotbags).toMatchObject({ reachable: false, last_success_at: null });
-  backend.answerTo = () => TAKEN;
+  let isWell = false;
+  backend.answerTo = (text) => {
+    isWell ||= text === textOf("a0") || text === textOf("b0");
+    return isWell ? TAKEN : bytes;
+  };
   await shop.delivered(6);
   for (const of of ["a", "b"])
     expect(backend.taken.filter((text) => text.startsWith(textOf(of)))).toEqual(ids(of).map(textOf));
@@ -220,6 +227,24 @@ describe.concurrent("what every message gets", () => {
     expect(messages).toMatchObject({ pending: 1, detached: 0 });
   });
 });
+
+it("that is mended between a message and its witness costs that one its place, and nobody's name", async (test) => {
+  const shop = await open(test);
+  const { backend } = shop;
+  backend.answerTo = (text) => (text === textOf("one") ? answer("404 Not Found") : TAKEN);
+  await shop.handIn("one", chat(1));
+  await until("it has failed", () => backend.posts.length > 0);
+  await shop.handIn("two", chat(1));
+  await shop.handIn("three", chat(1));
+  backend.answerTo = (text) => {
+    if (text === textOf("two")) backend.answerTo = () => TAKEN;
+    return text === textOf("one") ? answer("404 Not Found") : TAKEN;
+  };
+  await shop.delivered(3, 60_000);
+  expect(backend.taken).toEqual(["two", "one", "three"].map(textOf));
+  expect((await shop.health()).messages).toMatchObject({ detached: 0 });
+  expect(shop.lines.filter(({ detached }) => detached)).toEqual([]);
+}, 90_000);
 
 describe.concurrent("a redirect", () => {
   it.for([

@@ -53,12 +53,11 @@ const takeIn: RealRelay["takeIn"] = (...args) => running.takeIn(...args);
 const idle = () => until("nothing is under way", () => running.relay.status.underWay === 0);
 
 /** Takes one in that was found at fault before, after so many attempts. */
-async function takeInDetached(id: string, chat = ANNA, attempts = 0) {
+async function takeInDetached(id: string, chat = ANNA, attempts = 1) {
   const { messages } = running.store;
   const { seq } = await messages.accept(messageOf(id, chat));
   const attempt = { error: "no", status: 422, nextAttemptAt: clock.now(), waitMs: 0, detach: true };
   for (let n = 0; n < attempts; n++) await messages.failed(seq, attempt);
-  await messages.stepAside(seq, "no");
   running.relay.start();
 }
 
@@ -143,9 +142,12 @@ describe("a failing head", () => {
     });
     expect(attemptsFor("asks")).toBe(3);
     for (let n = 0; n < 10; n++) await settle(`behind-${n}`);
-    expect(attemptsFor("bad")).toBe(before);
-    await pass(12_000);
+    // Asked once more when the one behind it had passed: now it waits for 24 s, out of its lane.
     expect(attemptsFor("bad")).toBe(before + 1);
+    await pass(23_000);
+    expect(attemptsFor("bad")).toBe(before + 1);
+    await pass(1_000);
+    expect(attemptsFor("bad")).toBe(before + 2);
   });
 });
 
@@ -216,12 +218,12 @@ describe("detached messages", () => {
     jitter = [0.999];
     await takeInDetached("waits");
     await asked("waits");
-    for (let n = 0; n < 5; n++) await pass(2 ** n * SECOND_MS);
+    for (let n = 1; n <= 5; n++) await pass(2 ** n * SECOND_MS);
     expect(attemptsFor("waits")).toBe(6);
-    // That one is due in 32 s. The other has 21 minutes to wait when it gets the 500.
+    // That one is due in 64 s. The other has 21 minutes to wait when it gets the 500.
     await takeInDetached("fails", BEN, 12);
     await asked("fails");
-    await pass(32 * SECOND_MS);
+    await pass(64 * SECOND_MS);
     expect(attemptsFor("waits")).toBe(7);
     expect(row("waits")["state"]).toBe("delivered");
     await pass(10 * MINUTE_MS);

@@ -80,6 +80,15 @@ describe("evidence", () => {
     expect(fail(new Evidence(), 1, NO_WAY, true)).toBe("deployment");
   });
 
+  it("is against a message whose witness has passed when it fails once more, and not when it passes", () => {
+    const it = new Evidence();
+    for (const seq of [1, 2]) for (let n = 0; n < 2; n++) fail(it, seq, UNWELL);
+    it.passed(7);
+    for (const seq of [1, 2]) it.suspect(seq);
+    it.passed(1);
+    expect([fail(it, 2, UNWELL), fail(it, 1, UNWELL)]).toEqual(["message", "unknown"]);
+  });
+
   it("of a lone message begins anew when another one has passed", () => {
     const it = new Evidence();
     for (let n = 0; n < 5; n++) fail(it, 1, UNWELL);

@@ -24,6 +24,8 @@ interface Standing {
   compared: number;
   /** Passes of all messages when it failed last. */
   passes: number;
+  /** One behind it in its chat has passed since: the next failure tells. */
+  isSuspect: boolean;
 }
 
 /**
@@ -75,13 +77,22 @@ export class Evidence {
       return "deployment";
     }
     if (isAside) return this.isAgainstAll ? "deployment" : "message";
-    const { failures, compared, isCompared } = this.#count(seq);
+    const { failures, compared, isCompared, isSuspect } = this.#count(seq);
     // Also while others fail: two messages at fault would vouch for each other, and neither ever be found.
-    if (isCompared && compared >= patience) return "message";
+    if (isCompared && (isSuspect || compared >= patience)) return "message";
     // What fails while others pass on the way says nothing against the deployment: it is slow, or was overtaken.
     if (scope === "maybe" && this.#passes === begun) this.#against.add(seq);
     if (this.isAgainstAll) return "deployment";
     return failures > patience ? "alone" : "unknown";
+  }
+
+  /**
+   * The message behind this one has passed right after it had failed again. Either it is at fault, or Hot Bags was mended in
+   * between: asked once more, it tells which.
+   */
+  suspect(seq: number): void {
+    const standing = this.#failing.get(seq);
+    if (standing) standing.isSuspect = true;
   }
 
   /** The message is settled, or has left its lane. */
@@ -97,6 +108,7 @@ export class Evidence {
       failures: before === undefined || isCompared ? 1 : before.failures + 1,
       compared: (before?.compared ?? 0) + (isCompared ? 1 : 0),
       passes: this.#passes,
+      isSuspect: before?.isSuspect ?? false,
     };
     this.#failing.set(seq, standing);
     return { ...standing, isCompared };

@@ -196,12 +196,9 @@ export class Judge {
     return { finding, rule, endsHold, ...told };
   }
 
-  /** A message behind it in its chat has passed right after it had failed again: what it failed by is its own. */
-  convict(seq: number, symptom: Symptom): Judgement {
-    const attempt = { seq, isDetached: false };
-    const rule = ruleFor(symptom);
-    const now = this.#parts.clock.uptimeMs();
-    return { finding: "message", rule, ...this.#tellOfMessage(attempt, "message", symptom, rule, now) };
+  /** A message behind it in its chat has passed right after it had failed again: its next failure is its own. */
+  suspect(seq: number): void {
+    this.#evidence.suspect(seq);
   }
 
   /** The message is settled, or has left its lane. */

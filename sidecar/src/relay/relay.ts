@@ -156,8 +156,9 @@ export class Relay {
   }
 
   /**
-   * Messages of this chat have just failed: asks the one behind them. If it passes, it is their own fault, and they
-   * step aside. If it fails, and not for the first time, the one behind it is asked. Resolves with whether one passed.
+   * Messages of this chat have just failed: asks the one behind them. If it passes, it is their own fault, unless Hot
+   * Bags was mended just then: they are asked once more at once, and step aside if they fail. If it fails, and not for
+   * the first time, the one behind it is asked. Resolves with whether one passed.
    */
   async #askBehind(chat: number, failing: readonly Failed[]): Promise<boolean> {
     const { messages } = this.#parts.store;
@@ -165,13 +166,7 @@ export class Relay {
     const end = await this.#deliver(() => messages.behind(chat, last), false, "behind");
     this.#faults.passed(chat);
     if (end === "passed") {
-      for (const { message, symptom } of failing) {
-        const judgement = this.#judge.convict(message.seq, symptom);
-        await this.#settlement.stepAside(message, symptom, judgement, this.#poster.logOf(message));
-        this.#judge.forget(message.seq);
-      }
-      const due = messages.detachedDueOf(chat);
-      if (due !== undefined) this.#lanes.detached.schedule(chat, "backoff", this.#dueAt(due));
+      for (const { message } of failing) this.#judge.suspect(message.seq);
       return true;
     }
     if (typeof end === "string" || !end.failed?.isRepeated || failing.length >= MAX_WALK) return false;

@@ -220,7 +220,7 @@ export const CONSEQUENCES: Readonly<Record<Finding, Consequence>> = {
       evidence: "it fails again and again, and there is no other message to compare with",
       fault: "unknown",
       message: "is tried again after its wait",
-      chat: "its next message is asked as a witness: if that passes, the first steps aside",
+      chat: "its next message is asked as a witness: if that passes, the first is asked once more at once, and steps aside if it fails",
       others: "go on",
       hours: "count",
       health: "a problem, with the sentence",

@@ -84,14 +84,6 @@ export class Settlement {
     return POSTPONED_MS;
   }
 
-  /** The message leaves its lane without another attempt: one behind it has passed. */
-  async stepAside({ seq }: PendingMessage, { status }: Symptom, { rule, text, isAlarm }: Judgement, log: Logger) {
-    await this.#parts.store.messages.stepAside(seq, text);
-    const about = { status, rule: rule.name, detached: true };
-    if (isAlarm) log.error({ ...about, alarm: true }, text);
-    else log.warn(about, text);
-  }
-
   /** Hot Bags takes no body of this size: the message goes on without its files. Resolves with it as it is then. */
   async leaveFilesOut(message: PendingMessage, log: Logger): Promise<PendingMessage> {
     log.warn({ status: 413 }, "Hot Bags answered 413: the message goes once more, without the bytes of its files");

@@ -240,11 +240,6 @@ export class Messages {
     });
   }
 
-  /** The message leaves its chat's lane without another attempt. Resolves with whether it was there. */
-  stepAside(seq: number, error: string): Promise<boolean> {
-    return this.#commit.run("step-aside", () => this.#detach(seq, error));
-  }
-
   /** The last attempt failed: the message waits for the operator. */
   dead(seq: number, status: number | null, error: string): Promise<void> {
     return this.#commit.run("dead", () => {
