@@ -42,8 +42,8 @@ export function readHealth({ store, relay, replies, gateway, clock, disk, isPlug
   const problems: string[] = [];
   if (store.outage)
     problems.push(`the database can't be written since ${iso(store.outage.since)}: ${store.outage.failure}`);
-  if (counts.accepted !== counts.delivered + counts.pending + counts.dead)
-    problems.push("the ledger does not add up: accepted is not delivered + pending + dead");
+  if (counts.accepted !== counts.delivered + counts.pending + counts.dead + counts.discarded)
+    problems.push("the ledger does not add up: accepted is not delivered + pending + dead + discarded");
   if (disk.status.problem !== null) problems.push(disk.status.problem);
   if (clock.now() < EARLIEST_MS)
     problems.push(
@@ -96,6 +96,7 @@ export function readHealth({ store, relay, replies, gateway, clock, disk, isPlug
       last_detached: describeFailure(store.failures.latest("detached")),
       dead: counts.dead,
       last_dead: describeFailure(store.failures.latest("dead")),
+      discarded: counts.discarded,
       oldest_wait_ms: messageWaitMs,
     },
     disk: { free_bytes: disk.status.freeBytes, low_disk_bytes: disk.status.lowBytes },

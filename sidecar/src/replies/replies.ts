@@ -115,6 +115,13 @@ export class Replies {
     this.#chats.offer(chat);
   }
 
+  /** The operator has resolved a command in doubt of this chat: it may wait to be sent again, or others may have waited for it. */
+  resolved(id: number, chat: number): void {
+    this.#doubts.forget(id);
+    this.#chats.release("doubt", chat);
+    this.#chats.offer(chat);
+  }
+
   /** The gateway has sent a text. */
   observe(observation: Observation): void {
     this.#observations.add(observation);
