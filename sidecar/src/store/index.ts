@@ -12,6 +12,7 @@ import { Messages } from "./messages.ts";
 import { Audit } from "./operator/audit.ts";
 import { type OperatorReads, type OperatorStore, operatorReads, operatorWrites } from "./operator/index.ts";
 import { Repairs } from "./operator/repairs.ts";
+import { Pauses } from "./pauses.ts";
 import { ProvenTime } from "./proven-time.ts";
 import { Retention } from "./retention.ts";
 import { Room } from "./room.ts";
@@ -39,6 +40,7 @@ export type { OperatorReads, OperatorStore, WholeMessage } from "./operator/inde
 export type { MessageFilter, MessageRow, MessageState } from "./operator/message-pages.ts";
 export type { Page } from "./operator/page.ts";
 export type { Repaired, Resolution } from "./operator/repairs.ts";
+export type { ChatOrder, Pause, PausedChat } from "./pauses.ts";
 export { FileLostError } from "./read-file.ts";
 export type { Outage } from "./writability.ts";
 
@@ -46,6 +48,7 @@ export type { Outage } from "./writability.ts";
 export interface Store {
   messages: Messages;
   commands: Commands;
+  pauses: Pauses;
   counters: Counters;
   failures: Failures;
   downtimes: Downtimes;
@@ -97,7 +100,8 @@ export function openStore(stateDir: string, clock: Clock, limits: MediaLimits = 
   const commit = new GroupCommit(db, writability);
   const counters = new Counters(db);
   const failures = new Failures(db, clock);
-  const commands = new Commands(db, commit, counters, failures, clock, time);
+  const pauses = new Pauses(db, commit, counters, clock, time);
+  const commands = new Commands(db, commit, counters, failures, pauses, clock, time);
   const media = new Media(db, files, limits.inlineBytes);
   const room = new Room(files, media, commit);
   const messages = new Messages(db, commit, counters, failures, commands, media, clock, time);
@@ -106,6 +110,7 @@ export function openStore(stateDir: string, clock: Clock, limits: MediaLimits = 
   return {
     messages,
     commands,
+    pauses,
     counters,
     failures,
     downtimes: new Downtimes(db, commit, clock),

@@ -9,6 +9,7 @@ import { waitsAndDoubts } from "./0008-waits-and-doubts.ts";
 import { provenTime } from "./0009-proven-time.ts";
 import { sendingBoot } from "./0010-sending-boot.ts";
 import { operator } from "./0011-operator.ts";
+import { pauses } from "./0012-pauses.ts";
 
 /** In order; the number of a migration is its place, and `PRAGMA user_version` says how many a database has had. Never edit one that was released. */
 export const migrations: readonly string[] = [
@@ -23,4 +24,5 @@ export const migrations: readonly string[] = [
   provenTime,
   sendingBoot,
   operator,
+  pauses,
 ];
