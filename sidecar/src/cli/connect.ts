@@ -50,7 +50,13 @@ async function askSidecar<Name extends RouteName>(socket: string, name: Name, in
   const { status, body } = await send(socket, method, target, method === "POST" ? JSON.stringify(input) : undefined);
   const answer: unknown = JSON.parse(body);
   if (status === 200) return output.parse(answer) as Output<Name>;
-  throw new CliError(status === 400 ? EXIT.usage : EXIT.no, refusal.parse(answer).error);
+  throw new CliError(exitCodeOf(status), refusal.parse(answer).error);
+}
+
+/** Of an answer's status, other than 200. */
+function exitCodeOf(status: number): number {
+  if (status === 400) return EXIT.usage;
+  return status === 503 ? EXIT.unreachable : EXIT.no;
 }
 
 async function send(socketPath: string, method: string, path: string, body: string | undefined) {
@@ -80,7 +86,7 @@ function offline(stateDir: string): Operator {
         return await api.answer(name, input, id, whoAmI());
       } catch (error) {
         if (!(error instanceof OperatorError)) throw error;
-        throw new CliError(error.status === 400 ? EXIT.usage : EXIT.no, error.message);
+        throw new CliError(exitCodeOf(error.status), error.message);
       }
     },
     close: () => view.close(),

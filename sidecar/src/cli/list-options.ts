@@ -34,9 +34,15 @@ const UNITS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86
 
 /** `2h`, `30m`, `7d` ago, or a time such as 2026-03-01T08:00: as an ISO time. Throws CliError. */
 export function readSince(text: string, now: number): string {
-  const ago = /^(\d{1,6})([smhd])$/.exec(text);
-  const at = ago ? now - Number(ago[1]) * (UNITS[ago[2] ?? ""] ?? 0) : Date.parse(text);
+  const ago = readDuration(text);
+  const at = ago === null ? Date.parse(text) : now - ago;
   if (Number.isNaN(at))
     throw new CliError(EXIT.usage, `${JSON.stringify(text)} is no time: write 2h, 30m, 7d, or 2026-03-01T08:00`);
   return new Date(at).toISOString();
+}
+
+/** `30m`, `2h`, `7d`, in ms; null: it is none. */
+export function readDuration(text: string): number | null {
+  const match = /^(\d{1,6})([smhd])$/.exec(text);
+  return match ? Number(match[1]) * (UNITS[match[2] ?? ""] ?? 0) : null;
 }

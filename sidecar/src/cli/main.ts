@@ -2,13 +2,13 @@ import { VERSION } from "@hotbags/shared";
 import yargs, { type Argv } from "yargs";
 import { DEFAULT_STATE_DIR } from "../settings.ts";
 import { showAudit } from "./audit.ts";
+import { listPausedChats, pauseChat, resumeChat } from "./chats.ts";
 import { listCommands, type Resolution, resolveCommand, showCommand } from "./commands.ts";
 import { connectOperator, type Operator } from "./connect.ts";
 import { ENVIRONMENT } from "./environment.ts";
 import { CliError, EXIT } from "./exit-code.ts";
 import { listMessages, repairMessages, showMessage } from "./messages.ts";
 import { type Output, say } from "./output.ts";
-import { serve } from "./serve.ts";
 import { showStatus } from "./status.ts";
 
 const EXIT_CODES = `Exit codes: 0 done; 1 done, and the answer is no (unhealthy, not found, refused); 2 the command line is wrong;
@@ -141,6 +141,36 @@ function makeProgram(environment: NodeJS.ProcessEnv, end: (code: number) => void
       .example("$0 commands resolve 17 --sent", "The customer has it: the phone shows it")
       .demandCommand(1, "say what to do with them: list, show or resolve");
 
+  const ofChat = <T>(options: Argv<T>) =>
+    common(options)
+      .positional("chat", { type: "string", demandOption: true, describe: "A customer's number, or a group" })
+      .option("account", { type: "string", default: "default", describe: "Its WhatsApp account" });
+  const chats = (program: Argv) =>
+    program
+      .command(
+        "list",
+        "Chats that are paused",
+        (options) => common(options),
+        asking((operator, _args, output) => listPausedChats(operator, output)),
+      )
+      .command(
+        "pause <chat>",
+        "Let no reply out in a chat, while you answer there yourself",
+        (options) =>
+          ofChat(options)
+            .option("for", { type: "string", default: "2h", describe: "How long: 30m, 2h, 7d at most" })
+            .option("skip", { type: "boolean", default: false, describe: "Replies are skipped instead of held" }),
+        asking((operator, args, output) => pauseChat(operator, args, output)),
+      )
+      .command(
+        "resume <chat>",
+        "End every pause of a chat",
+        ofChat,
+        asking((operator, args, output) => resumeChat(operator, args, output)),
+      )
+      .example("$0 chats pause +15550001000 --for 2h", "You answer this customer yourself")
+      .demandCommand(1, "say what to do with them: list, pause or resume");
+
   return yargs()
     .scriptName("hotbags")
     .usage("$0 <command>\n\nTakes WhatsApp messages from OpenClaw to Hot Bags, and the replies back.")
@@ -148,7 +178,11 @@ function makeProgram(environment: NodeJS.ProcessEnv, end: (code: number) => void
       "serve",
       "Run the sidecar until it is stopped",
       (options) => options.epilogue(ENVIRONMENT),
-      async () => end(await serve(environment)),
+      async () => {
+        // All that serves, which no other command needs, takes most of the time that a command takes.
+        const { serve } = await import("./serve.ts");
+        end(await serve(environment));
+      },
     )
     .command(
       "status",
@@ -158,6 +192,7 @@ function makeProgram(environment: NodeJS.ProcessEnv, end: (code: number) => void
     )
     .command("messages", "Look at messages, and repair dead letters", messages)
     .command("commands", "Look at replies, and settle those in doubt", commands)
+    .command("chats", "Pause the replies of a chat", chats)
     .command(
       "audit",
       "Who looked at what, and changed what",

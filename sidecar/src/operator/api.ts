@@ -1,5 +1,14 @@
 import { describeIssues } from "@hotbags/shared";
-import type { AuditEntry, CommandRow, MessageRow, OperatorReads, OperatorStore, Repaired } from "../store/index.ts";
+import type {
+  AuditEntry,
+  CommandRow,
+  MessageRow,
+  OperatorReads,
+  OperatorStore,
+  Pause,
+  PausedChat,
+  Repaired,
+} from "../store/index.ts";
 import { type Input, type Output, ROUTES, type RouteName } from "./schemas.ts";
 
 /** Rows of a list where nobody says how many. */
@@ -12,6 +21,10 @@ export interface Running {
   onRetry(chat: number): void;
   /** Told of a command that is in doubt no more, and of its chat. */
   onResolved(id: number, chat: number): void;
+  pause(chat: number, pause: Pause): Promise<void>;
+  /** Resolves with whether it was paused. */
+  resume(chat: number): Promise<boolean>;
+  pausedChats(): PausedChat[];
 }
 
 interface ApiParts {
@@ -77,7 +90,7 @@ export class OperatorApi {
         commands: commands.map(showCommand),
       };
       if (content !== "true") return shown;
-      await this.#running.store.noteLook("message", id, who);
+      await this.#noteLook("message", id, who);
       return { ...shown, request: readJson(request), response: readJson(response) };
     },
 
@@ -109,7 +122,7 @@ export class OperatorApi {
       const found = await this.#parts.reads.command(id);
       if (!found) throw new OperatorError(404, `there is no command ${id}`);
       if (content !== "true") return showCommand(found);
-      await this.#running.store.noteLook("command", id, who);
+      await this.#noteLook("command", id, who);
       return { ...showCommand(found), text: found.text };
     },
 
@@ -121,11 +134,49 @@ export class OperatorApi {
       return showRepaired(id, repaired);
     },
 
+    pausedChats: async () => {
+      const chats = this.#running.pausedChats().map(({ chat: _, leftMs, ...pause }) => ({
+        ...pause,
+        until: iso(Date.now() + leftMs),
+      }));
+      return { chats };
+    },
+
+    pause: async ({ account_id, chat_id, for_seconds, replies }, _id, who) => {
+      const { store, pause } = this.#running;
+      const subject = await this.#chat(account_id, chat_id);
+      const forMs = for_seconds * 1_000;
+      await pause(subject, { forMs, replies });
+      await store.note({ who, action: `pause for ${for_seconds} s`, kind: "chat", subject, result: "done" });
+      return { until: iso(Date.now() + forMs) };
+    },
+
+    resume: async ({ account_id, chat_id }, _id, who) => {
+      const { store, resume } = this.#running;
+      const subject = await this.#chat(account_id, chat_id);
+      const was_paused = await resume(subject);
+      const result = was_paused ? "done" : "it was not paused";
+      await store.note({ who, action: "resume", kind: "chat", subject, result });
+      return { was_paused };
+    },
+
     audit: async ({ before, limit = DEFAULT_LIMIT }) => {
       const entries = await this.#parts.reads.audit(before ?? null, limit);
       return { entries: entries.map(showEntry), next: entries.length === limit ? (entries.at(-1)?.id ?? null) : null };
     },
   };
+
+  /** Before the words are given: nobody reads them whose name can't be written down. */
+  #noteLook(kind: "message" | "command", subject: number, who: string): Promise<void> {
+    return this.#running.store.note({ who, action: "read the text", kind, subject, result: "done" });
+  }
+
+  async #chat(accountId: string, chatId: string): Promise<number> {
+    const chat = await this.#parts.reads.chat(accountId, chatId);
+    if (chat === undefined)
+      throw new OperatorError(404, `nothing has ever come from ${chatId} of account ${accountId}`);
+    return chat;
+  }
 
   get #running(): Running {
     const { running } = this.#parts;

@@ -1,3 +1,4 @@
+import { MAX_PAUSE_SECONDS } from "@hotbags/shared";
 import { z } from "zod";
 
 // The operator API's requests and answers. docs/operator-api.md is made from these.
@@ -108,7 +109,7 @@ const audit = z.object({
   at: time,
   who: z.string(),
   action: z.string(),
-  kind: z.enum(["message", "command"]),
+  kind: z.enum(["message", "command", "chat"]),
   subject: id,
   result: z.string(),
 });
@@ -118,6 +119,18 @@ export type WholeMessage = z.output<typeof wholeMessage>;
 export type Command = z.output<typeof command>;
 export type AuditEntry = z.output<typeof audit>;
 export type RepairResult = z.output<typeof repaired>;
+
+const chat = { account_id: z.string().min(1).max(256), chat_id: z.string().min(1).max(256) };
+
+const pausedChat = z.object({
+  ...chat,
+  /** Who paused it. */
+  by: z.enum(["hotbags", "operator"]),
+  replies: z.enum(["hold", "skip"]),
+  until: time,
+  waiting: z.int(),
+});
+export type PausedChat = z.output<typeof pausedChat>;
 
 /** What an answer is that is not the one asked for. */
 export const refusal = z.object({ error: z.string() });
@@ -209,6 +222,34 @@ export const ROUTES = {
     changes: true,
     input: z.object({ as: z.enum(["sent", "resend", "discard"], "must be sent, resend or discard") }),
     output: repaired,
+  },
+  pausedChats: {
+    method: "GET",
+    path: "/chats/paused",
+    about: "Chats that are paused, those that end first before the others. `waiting`: replies that wait there",
+    changes: false,
+    input: z.object({}),
+    output: z.object({ chats: z.array(pausedChat) }),
+  },
+  pause: {
+    method: "POST",
+    path: "/chats/pause",
+    about: "No reply goes out in a chat for a while: they are held until its end, or skipped",
+    changes: true,
+    input: z.object({
+      ...chat,
+      for_seconds: z.int().min(1).max(MAX_PAUSE_SECONDS),
+      replies: z.enum(["hold", "skip"], "must be hold or skip"),
+    }),
+    output: z.object({ until: time }),
+  },
+  resume: {
+    method: "POST",
+    path: "/chats/resume",
+    about: "Every pause of a chat is over, Hot Bags' too",
+    changes: true,
+    input: z.object(chat),
+    output: z.object({ was_paused: z.boolean() }),
   },
   audit: {
     method: "GET",

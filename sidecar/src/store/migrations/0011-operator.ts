@@ -27,7 +27,7 @@ CREATE TABLE audit (
   at INTEGER NOT NULL,
   who TEXT NOT NULL,
   action TEXT NOT NULL,
-  -- "message" or "command", and which one.
+  -- "message", "command" or "chat", and which one.
   kind TEXT NOT NULL,
   subject INTEGER NOT NULL,
   result TEXT NOT NULL

@@ -10,12 +10,12 @@ export interface AuditEntry {
   who: string;
   action: string;
   /** What it was done to. */
-  kind: "message" | "command";
+  kind: "message" | "command" | "chat";
   subject: number;
   result: string;
 }
 
-/** Who did what, when, to which message or command, and what came of it. `note` belongs inside the commit of what it notes. */
+/** Who did what, when, to which message, command or chat, and what came of it. `note` belongs inside the commit of what it notes. */
 export class Audit {
   readonly #clock: Clock;
   readonly #sql: ReturnType<typeof prepare>;

@@ -24,6 +24,8 @@ export interface OperatorReads {
   commands(filter: CommandFilter, before: number | null, limit: number): Promise<Page<CommandRow>>;
   commandWithId(commandId: string): Promise<CommandRow | undefined>;
   command(id: number): Promise<CommandLife | undefined>;
+  /** The number of a chat; undefined where nothing ever came from it. */
+  chat(accountId: string, chatId: string): Promise<number | undefined>;
   audit(before: number | null, limit: number): Promise<AuditEntry[]>;
 }
 
@@ -32,8 +34,8 @@ export interface OperatorWrites {
   retry(id: number, who: string): Promise<Repaired>;
   discard(id: number, who: string): Promise<Repaired>;
   resolve(id: number, as: Resolution, who: string): Promise<Repaired>;
-  /** Somebody looks at a customer's words. */
-  noteLook(kind: "message" | "command", id: number, who: string): Promise<void>;
+  /** Writes down what was done elsewhere, or what somebody looked at. */
+  note(entry: Omit<AuditEntry, "id" | "at">): Promise<void>;
 }
 
 export type OperatorStore = OperatorReads & OperatorWrites;
@@ -42,6 +44,9 @@ export type OperatorStore = OperatorReads & OperatorWrites;
 export function operatorReads(db: Database.Database, audit: Audit): OperatorReads {
   const messages = new MessagePages(db);
   const commands = new CommandPages(db);
+  const chat = db.prepare<[string, string], { chat: number }>(
+    "SELECT chat FROM chats WHERE account_id = ? AND chat_id = ?",
+  );
   return {
     messages: async (filter, before, limit) => messages.page(filter, before ?? FROM_NEWEST, limit),
     messagesWithId: async (messageId) => messages.withMessageId(messageId),
@@ -52,6 +57,7 @@ export function operatorReads(db: Database.Database, audit: Audit): OperatorRead
     commands: async (filter, before, limit) => commands.page(filter, before ?? FROM_NEWEST, limit),
     commandWithId: async (commandId) => commands.withCommandId(commandId),
     command: async (id) => commands.get(id),
+    chat: async (accountId, chatId) => chat.get(accountId, chatId)?.chat,
     audit: async (before, limit) => audit.page(before ?? FROM_NEWEST, limit),
   };
 }
@@ -61,7 +67,6 @@ export function operatorWrites(repairs: Repairs, audit: Audit, commit: GroupComm
     retry: (id, who) => repairs.retry(id, who),
     discard: (id, who) => repairs.discard(id, who),
     resolve: (id, as, who) => repairs.resolve(id, as, who),
-    noteLook: (kind, subject, who) =>
-      commit.run("look", () => audit.note({ who, action: "read the text", kind, subject, result: "done" })),
+    note: (entry) => commit.run("audit", () => audit.note(entry)),
   };
 }
