@@ -22,6 +22,9 @@ export class SettingsError extends Error {
   override readonly name = "SettingsError";
 }
 
+/** BRIDGE_STATE_DIR, unless it is set. */
+export const DEFAULT_STATE_DIR = join(homedir(), ".local", "state", "hotbags-bridge");
+
 /** White space around a secret is never meant: the other side would refuse it, and nobody can see why. */
 const secret = z
   .string()
@@ -125,10 +128,7 @@ const variables = z.object({
   OPENCLAW_GATEWAY_TOKEN: secret,
   BRIDGE_LISTEN: listenAddress.prefault("127.0.0.1:18790"),
   BRIDGE_TOKEN: guardToken,
-  BRIDGE_STATE_DIR: z
-    .string()
-    .min(1)
-    .default(join(homedir(), ".local", "state", "hotbags-bridge")),
+  BRIDGE_STATE_DIR: z.string().min(1).default(DEFAULT_STATE_DIR),
   BRIDGE_KEEP_TEXTS_DAYS: wholeNumber(1, 3_650).default(30),
   BRIDGE_RETRY_HOURS: wholeNumber(1, 168).default(24),
   BRIDGE_MEDIA_STORE_BYTES: wholeNumber(0, 1024 ** 4).default(DEFAULT_MEDIA_LIMITS.storeBytes),

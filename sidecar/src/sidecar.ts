@@ -1,9 +1,12 @@
+import { VERSION } from "@hotbags/shared";
 import type { Logger } from "pino";
 import { systemClock } from "./clock.ts";
 import { DowntimeWatch } from "./downtime/watch.ts";
 import { ChannelStarter, openGateway } from "./gateway/index.ts";
 import { Listener } from "./intake/listener.ts";
 import type { ConnectionParts } from "./intake/plugin-connection.ts";
+import { OperatorApi } from "./operator/api.ts";
+import { OperatorServer, operatorSocketOf } from "./operator/server.ts";
 import { Alerts } from "./ops/alerts.ts";
 import { ClockLog } from "./ops/clock-log.ts";
 import { DiskWatch } from "./ops/disk-watch.ts";
@@ -137,9 +140,26 @@ async function startWork(settings: Settings, listener: Listener, log: Logger): P
       gateway,
       clock,
       disk,
-      isPluginConnected: () => listener.isPluginConnected,
+      plugin: () => listener.plugin,
       outbox: () => listener.outbox,
     });
+
+  const operator = new OperatorServer({
+    path: operatorSocketOf(settings.stateDir),
+    api: new OperatorApi({
+      reads: store.operator,
+      running: {
+        store: store.operator,
+        onRetry: (chat) => relay.retry(chat),
+        onResolved: (id, chat) => replies.resolved(id, chat),
+        pause: (chat, pause) => replies.pause(chat, pause),
+        resume: (chat) => replies.resume(chat),
+        pausedChats: () => store.pauses.list(),
+      },
+      status: () => ({ version: VERSION, ...health() }),
+    }),
+    log,
+  });
 
   const clockLog = new ClockLog(store, log);
   const sweep = async () => {
@@ -154,6 +174,7 @@ async function startWork(settings: Settings, listener: Listener, log: Logger): P
   const sweeper = setInterval(sweep, SWEEP_INTERVAL_MS);
 
   const closeBackwards = async () => {
+    await operator.stop();
     clearInterval(sweeper);
     disk.stop();
     starter.stop();
@@ -174,6 +195,7 @@ async function startWork(settings: Settings, listener: Listener, log: Logger): P
     relay.start();
     void sweep();
     disk.start();
+    await operator.start();
     return { parts, health, stop: closeBackwards };
   } catch (error) {
     await closeBackwards();

@@ -1,63 +1,246 @@
 import { VERSION } from "@hotbags/shared";
-import { serve } from "./serve.ts";
+import yargs, { type Argv } from "yargs";
+import { DEFAULT_STATE_DIR } from "../settings.ts";
+import { showAudit } from "./audit.ts";
+import { listPausedChats, pauseChat, resumeChat } from "./chats.ts";
+import { listCommands, type Resolution, resolveCommand, showCommand } from "./commands.ts";
+import { connectOperator, type Operator } from "./connect.ts";
+import { ENVIRONMENT } from "./environment.ts";
+import { CliError, EXIT } from "./exit-code.ts";
+import { listMessages, repairMessages, showMessage } from "./messages.ts";
+import { type Output, say } from "./output.ts";
+import { showStatus } from "./status.ts";
 
-const USAGE = `hotbags ${VERSION}: takes WhatsApp messages from OpenClaw to Hot Bags, and the replies back
+const EXIT_CODES = `Exit codes: 0 done; 1 done, and the answer is no (unhealthy, not found, refused); 2 the command line is wrong;
+3 no sidecar and no database can be reached; 78 (serve) only a human can change it.`;
 
-  hotbags serve        run the sidecar until it is stopped
-  hotbags --help       this text
-  hotbags --version    the version
-
-Settings come from the environment:
-  HOTBAGS_BASE_URL          https://… of the shop's backend (required)
-  HOTBAGS_INBOUND_PATH      where it takes messages (default /api/integrations/whatsapp/inbound)
-  HOTBAGS_BEARER_TOKEN      its token (required)
-  HOTBAGS_HMAC_DISABLED     false: sign every request (default true)
-  HOTBAGS_HMAC_SECRET       the key to sign with
-  HOTBAGS_EXTRA_HEADERS     headers to send along, one "Name: value" a line, such as
-                            x-vercel-protection-bypass (secret)
-  HOTBAGS_TIMEOUT           seconds that an answer may take (default 310, at most 3600)
-  OPENCLAW_GATEWAY_URL      the gateway (default ws://127.0.0.1:18789)
-  OPENCLAW_GATEWAY_TOKEN    its token (required)
-  BRIDGE_LISTEN             where the plugin connects and GET /health answers:
-                            127.0.0.1:18790 (default) or unix:/path
-  BRIDGE_TOKEN              the token the plugin shows, 16 characters or more (required)
-  BRIDGE_STATE_DIR          where the queue and the attachments are kept (default ~/.local/state/hotbags-bridge)
-  BRIDGE_KEEP_TEXTS_DAYS    days until delivered texts and files are forgotten (default 30)
-  BRIDGE_MEDIA_STORE_BYTES  most bytes of attachments that are kept (default 4 GiB);
-                            where that is used up, delivered ones go first
-  BRIDGE_INLINE_MEDIA_BYTES most bytes of attachments sent along with a message, before
-                            base64 (default 3000000, at most 3375000; 0: none)
-  BRIDGE_LOW_DISK_BYTES     an alert is raised when the disk of BRIDGE_STATE_DIR has less left
-                            (default 1 GiB; 0: never)
-  BRIDGE_CHAT_INTERVAL_MS   least time between two replies in one chat (default 0)
-  BRIDGE_REPLIES_PER_MINUTE most replies over all chats (default 0: no limit)
-  BRIDGE_CHAT_REPLIES_PER_MINUTE, BRIDGE_CHAT_REPLIES_PER_HOUR
-                            the brake: what one chat gets beyond that waits, and an alert is raised
-                            (default 30 and 300; 0: no limit)
-  BRIDGE_FORMER_NUMBERS     numbers that the shop had before (+15550001,…): replies to messages that were
-                            written to them may leave from the number that is linked now; else they wait
-  ALERT_WEBHOOK_URL         https://… that alerts are posted to, as JSON
-  ALERT_COMMAND             a shell command that gets an alert's text on its standard input
-  BRIDGE_LOG_LEVEL          debug, info (default), warn or error
-
-HOTBAGS_BEARER_TOKEN, HOTBAGS_HMAC_SECRET, HOTBAGS_EXTRA_HEADERS, OPENCLAW_GATEWAY_TOKEN, BRIDGE_TOKEN and
-ALERT_WEBHOOK_URL can be in a file:
-HOTBAGS_BEARER_TOKEN_FILE=/path, and so on. A line break at its end does not count.
-`;
+const FEW = 50;
 
 /** Runs the command line. Resolves with the exit code. */
 export async function main(args: string[], environment: NodeJS.ProcessEnv): Promise<number> {
-  const [command, ...rest] = args;
-  if (command === "--help" || command === "-h" || command === "help") return print(USAGE);
-  if (command === "--version") return print(`${VERSION}\n`);
-  if (command === "serve" && rest.length === 0) return serve(environment);
-  if (command === "serve" && (rest[0] === "--help" || rest[0] === "-h")) return print(USAGE);
-  const wrong = command === undefined ? "a command is missing" : `${JSON.stringify(args.join(" "))} is not a command`;
-  process.stderr.write(`hotbags: ${wrong}; see hotbags --help\n`);
-  return 2;
+  let code: number = EXIT.ok;
+  const program = makeProgram(environment, (result) => {
+    code = result;
+  });
+  try {
+    await program.parseAsync(args);
+    return code;
+  } catch (error) {
+    if (!(error instanceof CliError)) throw error;
+    process.stderr.write(`hotbags: ${error.message}\n`);
+    return error.code;
+  }
 }
 
-function print(text: string): number {
-  process.stdout.write(text);
-  return 0;
+interface Common {
+  json: boolean;
+  stateDir: string;
+}
+
+function makeProgram(environment: NodeJS.ProcessEnv, end: (code: number) => void): Argv {
+  /** Runs what asks an operator's question. */
+  const asking =
+    <Arguments extends Common>(run: (operator: Operator, args: Arguments, output: Output) => Promise<number>) =>
+    async (args: Arguments) => {
+      const output: Output = { json: args.json, out: process.stdout, err: process.stderr };
+      const operator = await connectOperator(args.stateDir);
+      try {
+        if (!operator.isRunning) say(output, `No sidecar runs on ${args.stateDir}: this is what its database says.`);
+        end(await run(operator, args, output));
+      } finally {
+        operator.close();
+      }
+    };
+
+  const common = <T>(options: Argv<T>) =>
+    options
+      .option("json", { type: "boolean", default: false, describe: "The answer as JSON, for scripts" })
+      .option("state-dir", {
+        type: "string",
+        default: environment["BRIDGE_STATE_DIR"] ?? DEFAULT_STATE_DIR,
+        defaultDescription: "BRIDGE_STATE_DIR, or ~/.local/state/hotbags-bridge",
+        describe: "Where the sidecar keeps its state",
+      });
+  const list = <T>(options: Argv<T>, states: string) =>
+    common(options)
+      .option("state", { type: "string", describe: `Some of ${states}, separated by commas` })
+      .option("since", { type: "string", describe: "2h, 30m, 7d ago, or a time" })
+      .option("chat", { type: "string", describe: "A customer's number, or a group" })
+      .option("limit", { type: "number", default: FEW, describe: "At most so many, the newest first" })
+      .check(({ limit }) => limitIsFine(limit));
+  const content = <T>(options: Argv<T>) =>
+    options.option("content", {
+      type: "boolean",
+      default: false,
+      describe: "With what was said in it. This is noted in the audit",
+    });
+  const choice = <T>(options: Argv<T>) =>
+    common(options)
+      .positional("ids", { type: "string", array: true, default: [] as string[], describe: "Numbers, or message_ids" })
+      .option("dead-since", { type: "string", describe: "All that became dead letters since: 2h, 7d, or a time" })
+      .option("all-dead", { type: "boolean", default: false, describe: "All dead letters" })
+      .option("yes", { type: "boolean", default: false, describe: "Nobody is asked" });
+
+  const messages = (program: Argv) =>
+    program
+      .command(
+        "list",
+        "Messages, newest first",
+        (options) => list(options, "pending, detached, delivered, dead, discarded"),
+        asking((operator, args, output) => listMessages(operator, args, output)),
+      )
+      .command(
+        "show <id>",
+        "The whole life of one message",
+        (options) => content(common(options).positional("id", { type: "string", demandOption: true })),
+        asking((operator, { id, content }, output) => showMessage(operator, id, content, output)),
+      )
+      .command(
+        "retry [ids..]",
+        "Send dead letters again: with their own keys, in their places",
+        choice,
+        asking((operator, args, output) => repairMessages(operator, "retry", args, output)),
+      )
+      .command(
+        "discard [ids..]",
+        "Be done with dead letters: their texts and files are deleted, their keys stay",
+        choice,
+        asking((operator, args, output) => repairMessages(operator, "discard", args, output)),
+      )
+      .example("$0 messages list --state dead --since 2h", "What became a dead letter")
+      .example("$0 messages retry --dead-since 1d", "Send it again, once Hot Bags is mended")
+      .demandCommand(1, "say what to do with them: list, show, retry or discard");
+
+  const commands = (program: Argv) =>
+    program
+      .command(
+        "list",
+        "Commands of Hot Bags, newest first",
+        (options) => list(options, "pending, sending, sent, queued_by_gateway, in_doubt, failed, skipped"),
+        asking((operator, args, output) => listCommands(operator, args, output)),
+      )
+      .command(
+        "show <id>",
+        "One command, and what can be done with it",
+        (options) => content(common(options).positional("id", { type: "string", demandOption: true })),
+        asking((operator, { id, content }, output) => showCommand(operator, id, content, output)),
+      )
+      .command(
+        "resolve <id>",
+        "Settle a command of which nobody knows whether it was sent",
+        (options) =>
+          common(options)
+            .positional("id", { type: "string", demandOption: true })
+            .option("sent", { type: "boolean", describe: "The customer has it" })
+            .option("resend", { type: "boolean", describe: "Send it once more: it can come twice" })
+            .option("discard", { type: "boolean", describe: "Never send it" })
+            .option("yes", { type: "boolean", default: false, describe: "Nobody is asked" }),
+        asking((operator, args, output) => resolveCommand(operator, args.id, resolutionOf(args), args.yes, output)),
+      )
+      .example("$0 commands list --state in_doubt", "Replies that may have been sent, or not")
+      .example("$0 commands resolve 17 --sent", "The customer has it: the phone shows it")
+      .demandCommand(1, "say what to do with them: list, show or resolve");
+
+  const ofChat = <T>(options: Argv<T>) =>
+    common(options)
+      .positional("chat", { type: "string", demandOption: true, describe: "A customer's number, or a group" })
+      .option("account", { type: "string", default: "default", describe: "Its WhatsApp account" });
+  const chats = (program: Argv) =>
+    program
+      .command(
+        "list",
+        "Chats that are paused",
+        (options) => common(options),
+        asking((operator, _args, output) => listPausedChats(operator, output)),
+      )
+      .command(
+        "pause <chat>",
+        "Let no reply out in a chat, while you answer there yourself",
+        (options) =>
+          ofChat(options)
+            .option("for", { type: "string", default: "2h", describe: "How long: 30m, 2h, 7d at most" })
+            .option("skip", { type: "boolean", default: false, describe: "Replies are skipped instead of held" }),
+        asking((operator, args, output) => pauseChat(operator, args, output)),
+      )
+      .command(
+        "resume <chat>",
+        "End every pause of a chat",
+        ofChat,
+        asking((operator, args, output) => resumeChat(operator, args, output)),
+      )
+      .example("$0 chats pause +15550001000 --for 2h", "You answer this customer yourself")
+      .demandCommand(1, "say what to do with them: list, pause or resume");
+
+  return yargs()
+    .scriptName("hotbags")
+    .usage("$0 <command>\n\nTakes WhatsApp messages from OpenClaw to Hot Bags, and the replies back.")
+    .command(
+      "serve",
+      "Run the sidecar until it is stopped",
+      (options) => options.epilogue(ENVIRONMENT),
+      async () => {
+        // All that serves, which no other command needs, takes most of the time that a command takes.
+        const { serve } = await import("./serve.ts");
+        end(await serve(environment));
+      },
+    )
+    .command(
+      "status",
+      "Are customers being answered?",
+      (options) => common(options),
+      asking((operator, _args, output) => showStatus(operator, output)),
+    )
+    .command("messages", "Look at messages, and repair dead letters", messages)
+    .command("commands", "Look at replies, and settle those in doubt", commands)
+    .command("chats", "Pause the replies of a chat", chats)
+    .command(
+      "audit",
+      "Who looked at what, and changed what",
+      (options) =>
+        common(options)
+          .option("limit", { type: "number", default: FEW, describe: "At most so many" })
+          .check(({ limit }) => limitIsFine(limit)),
+      asking((operator, { limit }, output) => showAudit(operator, limit, output)),
+    )
+    .command(
+      "version",
+      "The version",
+      () => {},
+      () => void process.stdout.write(`${VERSION}\n`),
+    )
+    .completion("completion", "Print what bash or zsh needs to complete commands (hotbags completion >> ~/.bashrc)")
+    .demandCommand(1, "a command is missing")
+    .strict()
+    .recommendCommands()
+    .parserConfiguration({ "parse-positional-numbers": false, "strip-dashed": true })
+    .version(VERSION)
+    .help()
+    .alias("help", "h")
+    .epilogue(EXIT_CODES)
+    .wrap(process.stdout.isTTY ? Math.min(120, process.stdout.columns) : 120)
+    .exitProcess(false)
+    .fail((message, error) => {
+      if (error) throw error;
+      throw new CliError(EXIT.usage, `${message.replace(/\n/g, " ")}; see hotbags --help`);
+    });
+}
+
+function limitIsFine(limit: number): true {
+  if (!Number.isSafeInteger(limit) || limit < 1) throw new CliError(EXIT.usage, "--limit is a whole number from 1 on");
+  return true;
+}
+
+/** Throws CliError. */
+function resolutionOf(args: {
+  sent?: boolean | undefined;
+  resend?: boolean | undefined;
+  discard?: boolean | undefined;
+}): Resolution {
+  const said = (["sent", "resend", "discard"] as const).filter((as) => args[as]);
+  if (said.length !== 1 || !said[0])
+    throw new CliError(
+      EXIT.usage,
+      "say one of --sent, --resend and --discard; hotbags commands show <id> explains them",
+    );
+  return said[0];
 }

@@ -1,10 +1,8 @@
 import { existsSync } from "node:fs";
 import { dirname } from "node:path";
 import { codeOf } from "@hotbags/shared";
+import { NotASocketError, whyPathTooLong } from "../unix-socket.ts";
 import type { ListenAddress } from "./listen-address.ts";
-
-/** Bytes that a Unix socket's path may have: `sun_path` of unix(7) without its last zero. */
-const MAX_SOCKET_PATH_BYTES = 107;
 
 /** The address can't be listened on; the message says what to do. */
 export class ListenError extends Error {
@@ -18,30 +16,21 @@ export class ListenError extends Error {
   }
 }
 
-/** What is wrong with an address before it is tried; null when nothing is. Linux cuts some paths that are too long, and takes the rest for the name. */
+/** What is wrong with an address before it is tried; null when nothing is. */
 export function pathTooLong(address: ListenAddress): ListenError | null {
-  if (!("path" in address)) return null;
-  const bytes = Buffer.byteLength(address.path);
-  if (bytes <= MAX_SOCKET_PATH_BYTES) return null;
-  return refuse(
-    address.path,
-    `the path has ${bytes} bytes, and that of a socket may have at most ${MAX_SOCKET_PATH_BYTES}`,
-  );
+  const why = "path" in address ? whyPathTooLong(address.path) : null;
+  return why === null || !("path" in address) ? null : refuse(address.path, why);
 }
 
 /** Why `listen`, or what has to be done around it, failed. */
 export function listenError(address: ListenAddress, error: unknown): ListenError {
   const code = codeOf(error);
+  if ("path" in address && error instanceof NotASocketError) return refuse(address.path, error.message);
   if ("path" in address)
     return refuse(address.path, aboutPath(address.path, code) ?? String(error), canPass(address, code));
   const { host, port } = address;
   const where = `${host.includes(":") ? `[${host}]` : host}:${port}`;
   return refuse(where, aboutPort(port, code) ?? String(error), canPass(address, code));
-}
-
-/** There is something at the path that no sidecar has left there. */
-export function notASocket(path: string): ListenError {
-  return refuse(path, "there is something else at that path already, which is no socket");
 }
 
 function refuse(where: string, why: string, passes = false): ListenError {

@@ -1,17 +1,17 @@
 import { once } from "node:events";
-import { chmodSync, lstatSync, rmSync } from "node:fs";
+import { chmodSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http";
-import { connect } from "node:net";
 import type { Duplex } from "node:stream";
 import { codeOf, LogThrottle, MAX_FRAME_READ_BYTES, MEDIA_PATH } from "@hotbags/shared";
 import type { Logger } from "pino";
 import { WebSocketServer } from "ws";
+import { removeStaleSocket } from "../unix-socket.ts";
 import { Auth } from "./auth.ts";
 import { Connections } from "./connections.ts";
 import type { ListenAddress } from "./listen-address.ts";
-import { ListenError, listenError, notASocket, pathTooLong } from "./listen-error.ts";
+import { ListenError, listenError, pathTooLong } from "./listen-error.ts";
 import { MAX_UPLOADS, MediaIntake } from "./media.ts";
-import { type ConnectionParts, type OutboxStatus, PluginConnection } from "./plugin-connection.ts";
+import { type ConnectionParts, type OutboxStatus, PluginConnection, type PluginVersions } from "./plugin-connection.ts";
 
 /** Plugin connections at once. One is normal, two during a plugin reload. */
 export const MAX_PLUGIN_CONNECTIONS = 8;
@@ -79,15 +79,14 @@ export class Listener {
     this.#server.on("upgrade", (request, socket, head) => this.#upgrade(request, socket, head));
   }
 
-  /** Whether a plugin is connected. */
-  get isPluginConnected(): boolean {
-    for (const plugin of this.#plugins) if (plugin.welcomed) return true;
-    return false;
+  /** What the connected plugin said of itself, the one that came last where there are two; null when none is connected. */
+  get plugin(): PluginVersions | null {
+    return [...this.#plugins].reduce<PluginVersions | null>((last, { versions }) => versions ?? last, null);
   }
 
   /** What the connected plugin last said of its outbox; null when none has. */
   get outbox(): OutboxStatus | null {
-    for (const plugin of this.#plugins) if (plugin.welcomed && plugin.outbox) return plugin.outbox;
+    for (const plugin of this.#plugins) if (plugin.versions && plugin.outbox) return plugin.outbox;
     return null;
   }
 
@@ -208,19 +207,4 @@ export class Listener {
 function reply(response: ServerResponse, status: number, body: object): void {
   response.writeHead(status, { "content-type": "application/json", "cache-control": "no-store" });
   response.end(`${JSON.stringify(body)}\n`);
-}
-
-/** A socket file outlives a crash and would block the next start; one that still answers belongs to somebody else. */
-async function removeStaleSocket(path: string): Promise<void> {
-  const probe = connect(path);
-  try {
-    await once(probe, "connect");
-  } catch (error) {
-    if (codeOf(error) !== "ECONNREFUSED") return;
-    // The same code comes for a file of any other kind, which is somebody's own.
-    if (!lstatSync(path).isSocket()) throw notASocket(path);
-    rmSync(path);
-  } finally {
-    probe.destroy();
-  }
 }

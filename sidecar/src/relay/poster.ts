@@ -1,5 +1,6 @@
 import { failpoint, transportSessionId } from "@hotbags/shared";
 import type { Logger } from "pino";
+import type { Clock } from "../clock.ts";
 import type { PendingMessage, Store } from "../store/index.ts";
 import { Body, findLost } from "./body.ts";
 import type { HotBags } from "./hotbags.ts";
@@ -11,6 +12,8 @@ export interface Posted {
   message: PendingMessage;
   outcome: Outcome;
   attempt: Attempt;
+  /** How long the POST took, ms. */
+  durationMs: number;
   log: Logger;
 }
 
@@ -18,6 +21,7 @@ interface PosterParts {
   store: Store;
   hotbags: HotBags;
   judge: Judge;
+  clock: Clock;
   log: Logger;
   /** Told of a probe that came to no POST: another message may be it. */
   onForgone(): void;
@@ -41,7 +45,7 @@ export class Poster {
     isDetached: boolean,
     turn: Turn,
   ): Promise<Posted | "nothing" | "held"> {
-    const { store, hotbags, judge, onForgone } = this.#parts;
+    const { store, hotbags, clock, judge, onForgone } = this.#parts;
     let attempt: Attempt | null = null;
     let isOver = false;
     try {
@@ -55,10 +59,11 @@ export class Poster {
       const log = this.logOf(next);
       const message = await this.#withoutLostFiles(next, log);
       failpoint("post:before");
+      const begun = clock.uptimeMs();
       const outcome = await hotbags.post(message, new Body(message, store.files));
       failpoint("post:after");
       isOver = true;
-      return { message, outcome, attempt, log };
+      return { message, outcome, attempt, durationMs: Math.round(clock.uptimeMs() - begun), log };
     } finally {
       if (!isOver) {
         if (attempt) judge.cancel(attempt);

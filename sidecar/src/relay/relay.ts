@@ -120,6 +120,12 @@ export class Relay {
     if (this.#lone.has(chat)) this.#lanes.chats.release("alone", chat);
   }
 
+  /** The operator sends messages of this chat again: they are tried at once, though others of it wait their backoff. */
+  retry(chat: number): void {
+    this.#lanes.chats.release("backoff", chat);
+    this.offer(chat);
+  }
+
   /** Begins no more attempts and waits for those under way. */
   async stop(): Promise<void> {
     await this.#lanes.stop();
@@ -208,10 +214,11 @@ export class Relay {
   }
 
   /** Writes the outcome down, after the judge has heard of it. Returns for what the lane rests; else it goes on. */
-  async #settle({ message, outcome, attempt, log }: Posted): Promise<End> {
+  async #settle(posted: Posted): Promise<End> {
+    const { message, outcome, attempt, log } = posted;
     if (outcome.kind === "answered") {
       if (this.#judge.passed(attempt)) this.#lanes.release();
-      await this.#settlement.delivered(message, outcome, log);
+      await this.#settlement.delivered(posted, outcome);
       return "passed";
     }
     const { symptom } = outcome;
@@ -229,10 +236,10 @@ export class Relay {
     if (!counts) {
       log.warn({ status: symptom.status, rule: judgement.rule.name }, `${judgement.text}; still waiting`);
       if (!attempt.isDetached) return { ...this.#held(message), failed };
-      const waitMs = await this.#settlement.postpone(message, symptom, judgement);
+      const waitMs = await this.#settlement.postpone(posted, symptom, judgement);
       return { cause: "backoff", until: this.#parts.clock.uptimeMs() + waitMs };
     }
-    const waitMs = await this.#settlement.failed(message, symptom, judgement, leaves, log);
+    const waitMs = await this.#settlement.failed(posted, symptom, judgement, leaves);
     if (waitMs === null || leaves) this.#judge.forget(message.seq);
     if (waitMs === null) return "through";
     const until = this.#parts.clock.uptimeMs() + waitMs;

@@ -1,11 +1,12 @@
 import { type Backoff, steadyBackoffMs } from "@hotbags/shared";
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
-import type { PendingMessage, Store } from "../store/index.ts";
+import type { PendingMessage, RecordedCommand, Store } from "../store/index.ts";
 import { RESTORE } from "../store-faults.ts";
 import { announce } from "./announce.ts";
 import type { Judgement } from "./judge.ts";
 import type { Outcome } from "./outcome.ts";
+import type { Posted } from "./poster.ts";
 import type { Symptom } from "./symptom.ts";
 
 export type Answered = Extract<Outcome, { kind: "answered" }>;
@@ -22,7 +23,7 @@ interface SettlementParts {
   backoff: Backoff;
   /** A message is a dead letter after so much time spent retrying. */
   maxRetryingMs: number;
-  /** Told of a chat that has new commands to execute. */
+  /** Told of a chat that has new commands to send, or whose pause has begun or ended. */
   onCommands(chat: number): void;
 }
 
@@ -34,12 +35,12 @@ export class Settlement {
     this.#parts = parts;
   }
 
-  async delivered(message: PendingMessage, { status, response, commands }: Answered, log: Logger): Promise<void> {
+  async delivered({ message, durationMs, log }: Posted, { status, response, commands }: Answered): Promise<void> {
     const { store, onCommands } = this.#parts;
-    const recorded = await store.messages.delivered(message.seq, status, response, commands);
+    const recorded = await store.messages.delivered(message.seq, status, response, commands, durationMs);
     log.info({ status, attempts: message.attempts + 1, commands: recorded.length }, "delivered to Hot Bags");
     announce(recorded, log);
-    if (recorded.some(({ outcome }) => outcome === "pending")) onCommands(message.chat);
+    if (recorded.some(concernsReplies)) onCommands(message.chat);
   }
 
   /**
@@ -47,11 +48,10 @@ export class Settlement {
    * the time is over, not some time before.
    */
   async failed(
-    message: PendingMessage,
+    { message, durationMs, log }: Posted,
     symptom: Symptom,
     judgement: Judgement,
     detach: boolean,
-    log: Logger,
   ): Promise<number | null> {
     const { store, clock, random, backoff, maxRetryingMs } = this.#parts;
     const { rule, text, isAlarm } = judgement;
@@ -59,14 +59,14 @@ export class Settlement {
     const attempts = message.attempts + 1;
     const left = maxRetryingMs - message.retrying_ms;
     if (left <= 0) {
-      await store.messages.dead(message.seq, status, text);
+      await store.messages.dead(message.seq, status, text, durationMs);
       log.error({ status, rule: rule.name, attempts, alarm: true }, `${text}; given up, it is a dead letter now`);
       return null;
     }
     const wait = Math.max(steadyBackoffMs(backoff, attempts, random), symptom.retryAfterMs ?? 0);
     const waitMs = Math.min(wait, left);
     const nextAttemptAt = clock.now() + waitMs;
-    await store.messages.failed(message.seq, { error: text, status, nextAttemptAt, waitMs, detach });
+    await store.messages.failed(message.seq, { error: text, status, durationMs, nextAttemptAt, waitMs, detach });
     const about = { status, rule: rule.name, attempts, wait_ms: waitMs, detached: detach };
     if (isAlarm) log.error({ ...about, alarm: true }, text);
     else log.warn(about, text);
@@ -77,10 +77,11 @@ export class Settlement {
    * An attempt of a message that is out of its lane failed while all are held: that costs none of its hours, but it is
    * another one's turn before it is asked again. Returns how long it waits, ms.
    */
-  async postpone({ seq }: PendingMessage, { status }: Symptom, { text }: Judgement): Promise<number> {
+  async postpone({ message, durationMs }: Posted, { status }: Symptom, { text }: Judgement): Promise<number> {
     const { store, clock } = this.#parts;
     const nextAttemptAt = clock.now() + POSTPONED_MS;
-    await store.messages.failed(seq, { error: text, status, nextAttemptAt, waitMs: 0, detach: true });
+    const attempt = { error: text, status, durationMs, nextAttemptAt, waitMs: 0, detach: true };
+    await store.messages.failed(message.seq, attempt);
     return POSTPONED_MS;
   }
 
@@ -94,12 +95,7 @@ export class Settlement {
    * Goes on without a message that a damaged page keeps from being read or settled. What Hot Bags has answered is not
    * lost.
    */
-  async giveUp(
-    seq: number,
-    wasDetached: boolean,
-    posted: { message: PendingMessage; outcome: Outcome; log: Logger } | undefined,
-    error: unknown,
-  ): Promise<void> {
+  async giveUp(seq: number, wasDetached: boolean, posted: Posted | undefined, error: unknown): Promise<void> {
     const { store, onCommands } = this.#parts;
     const log = posted?.log ?? this.#parts.log.child({ seq });
     if (posted?.outcome.kind === "answered") {
@@ -107,11 +103,15 @@ export class Settlement {
       const recorded = await store.messages.giveUpDelivered(message, wasDetached, outcome.commands);
       log.error({ err: error, alarm: true }, `delivered to Hot Bags, but that can't be written. ${RESTORE}`);
       announce(recorded, log);
-      if (recorded.some(({ outcome }) => outcome === "pending")) onCommands(message.chat);
+      if (recorded.some(concernsReplies)) onCommands(message.chat);
     } else {
       await store.messages.giveUp(seq, wasDetached, "a page of the database is damaged");
       const what = "can't be read or written; given up, it is a dead letter now";
       log.error({ err: error, alarm: true }, `message ${seq} ${what}. ${RESTORE}`);
     }
   }
+}
+
+function concernsReplies({ outcome }: RecordedCommand): boolean {
+  return outcome === "pending" || outcome === "done";
 }

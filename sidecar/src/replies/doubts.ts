@@ -118,6 +118,12 @@ export class Doubts {
     return this.#open.of(chat).some((doubt) => this.#search.mayBeSent(doubt));
   }
 
+  /** The operator has resolved a command that was in doubt: nobody is asked about it any more. */
+  forget(id: number): void {
+    const doubt = this.#open.get(id);
+    if (doubt) this.#open.delete(doubt);
+  }
+
   async stop(): Promise<void> {
     this.#unsubscribe();
     await Promise.all([this.#urgent.stop(), this.#others.stop()]);

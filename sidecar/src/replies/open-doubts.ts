@@ -48,6 +48,10 @@ export class OpenDoubts {
     return [...(this.#byChat.get(chat) ?? [])];
   }
 
+  get(id: number): Doubt | undefined {
+    return this.#byCommand.get(id);
+  }
+
   has(doubt: Doubt): boolean {
     return this.#byCommand.get(doubt.id) === doubt;
   }

@@ -1,7 +1,7 @@
 import type Database from "better-sqlite3";
 
 /**
- * Messages: `accepted = delivered + pending + dead` at every instant. `accepted` and `delivered` count all that ever were;
+ * Messages: `accepted = delivered + pending + dead + discarded` at every instant. `accepted` and `delivered` count all that ever were;
  * `pending` and `dead` what is there now; `detached` those of the pending ones that are out of their chats' lanes.
  * Commands: those that are pending, being sent or in doubt now, and how many ever ended in each other state.
  */
@@ -10,6 +10,7 @@ export type CounterName =
   | "delivered"
   | "pending"
   | "dead"
+  | "discarded"
   | "detached"
   | "commands_pending"
   | "commands_sending"
@@ -17,7 +18,8 @@ export type CounterName =
   | "commands_queued_by_gateway"
   | "commands_in_doubt"
   | "commands_failed"
-  | "commands_skipped";
+  | "commands_skipped"
+  | "commands_done";
 
 /** Counts kept in the same transactions as what they count. `add` belongs inside a commit. */
 export class Counters {
@@ -42,6 +44,7 @@ export class Counters {
       delivered: 0,
       pending: 0,
       dead: 0,
+      discarded: 0,
       detached: 0,
       commands_pending: 0,
       commands_sending: 0,
@@ -50,6 +53,7 @@ export class Counters {
       commands_in_doubt: 0,
       commands_failed: 0,
       commands_skipped: 0,
+      commands_done: 0,
     };
     for (const { name, value } of this.#all.all()) if (name in counts) counts[name as CounterName] = value;
     return counts;

@@ -48,6 +48,30 @@ export function openDatabase(stateDir: string): OpenDatabase {
 }
 
 /**
+ * Opens the database for looking at it, whether a sidecar runs on it or not. Throws StoreUnusableError when there is none,
+ * or when it has another release's schema.
+ */
+export function openForReading(stateDir: string): Database.Database {
+  const file = join(stateDir, FILE);
+  if (!existsSync(file))
+    throw new StoreUnusableError(`there is no database in ${stateDir}: is that the BRIDGE_STATE_DIR of the sidecar?`, {
+      passes: true,
+    });
+  try {
+    const db = new Database(file, { readonly: true });
+    const version = db.pragma("user_version", { simple: true });
+    if (version === migrations.length) return db;
+    db.close();
+    throw new StoreUnusableError(
+      `${file} is of another release (schema ${version}, this one has ${migrations.length}): use the hotbags command of that one, or start this sidecar on it.`,
+      { passes: false },
+    );
+  } catch (error) {
+    throw explain(error, file);
+  }
+}
+
+/**
  * An exclusive SQLite transaction on a file of its own, held for as long as the process lives: the kernel releases it with the
  * process, so a crash never leaves a stale lock. It is not on the database itself, so that that stays readable for the operator's tools.
  */

@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts";
 import { Commands } from "./commands.ts";
 import { Counters } from "./counters.ts";
-import { openDatabase } from "./database.ts";
+import { openDatabase, openForReading } from "./database.ts";
 import { Downtimes } from "./downtimes.ts";
 import { Failures } from "./failures.ts";
 import { Files } from "./files.ts";
@@ -9,11 +9,16 @@ import { GroupCommit } from "./group-commit.ts";
 import { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./limits.ts";
 import { Media } from "./media.ts";
 import { Messages } from "./messages.ts";
+import { Audit } from "./operator/audit.ts";
+import { type OperatorReads, type OperatorStore, operatorReads, operatorWrites } from "./operator/index.ts";
+import { Repairs } from "./operator/repairs.ts";
+import { Pauses } from "./pauses.ts";
 import { ProvenTime } from "./proven-time.ts";
 import { Retention } from "./retention.ts";
 import { Room } from "./room.ts";
 import { type Outage, Writability } from "./writability.ts";
 
+export type { AttemptRow } from "./attempts.ts";
 export type {
   CommandFromResponse,
   DoubtfulCommand,
@@ -29,6 +34,13 @@ export type { Files, Received } from "./files.ts";
 export { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./limits.ts";
 export { base64Length, type InlinedFile } from "./media.ts";
 export type { Accepted, PendingMessage } from "./messages.ts";
+export type { AuditEntry } from "./operator/audit.ts";
+export type { CommandFilter, CommandLife, CommandRow, CommandState } from "./operator/command-pages.ts";
+export type { OperatorReads, OperatorStore, WholeMessage } from "./operator/index.ts";
+export type { MessageFilter, MessageRow, MessageState } from "./operator/message-pages.ts";
+export type { Page } from "./operator/page.ts";
+export type { Repaired, Resolution } from "./operator/repairs.ts";
+export type { ChatOrder, Pause, PausedChat } from "./pauses.ts";
 export { FileLostError } from "./read-file.ts";
 export type { Outage } from "./writability.ts";
 
@@ -36,11 +48,13 @@ export type { Outage } from "./writability.ts";
 export interface Store {
   messages: Messages;
   commands: Commands;
+  pauses: Pauses;
   counters: Counters;
   failures: Failures;
   downtimes: Downtimes;
   retention: Retention;
   files: Files;
+  operator: OperatorStore;
   /** Since when nothing can be written, and why; null while writes are taken. Meanwhile what would have to be written down must not be begun. */
   readonly outage: Outage | null;
   /** By how much the wall clock has moved without that time having passed, ms; negative: back. See ProvenTime. */
@@ -49,6 +63,25 @@ export interface Store {
   onOutage(listener: (outage: Outage | null) => void): () => void;
   /** Writes what waits, then closes the database and gives the lock back. */
   close(): void;
+}
+
+/** What can be seen of a store without being its owner. */
+export interface StoreView {
+  counters: Counters;
+  failures: Failures;
+  operator: OperatorReads;
+  close(): void;
+}
+
+/** Looks at the store below `stateDir`, and changes nothing. Throws StoreUnusableError with what to do. */
+export function viewStore(stateDir: string, clock: Clock): StoreView {
+  const db = openForReading(stateDir);
+  return {
+    counters: new Counters(db),
+    failures: new Failures(db, clock),
+    operator: operatorReads(db, new Audit(db, clock)),
+    close: () => db.close(),
+  };
 }
 
 /** Opens the store below `stateDir`. Throws StoreUnusableError with what to do. */
@@ -67,17 +100,22 @@ export function openStore(stateDir: string, clock: Clock, limits: MediaLimits = 
   const commit = new GroupCommit(db, writability);
   const counters = new Counters(db);
   const failures = new Failures(db, clock);
-  const commands = new Commands(db, commit, counters, failures, clock, time);
+  const pauses = new Pauses(db, commit, counters, clock, time);
+  const commands = new Commands(db, commit, counters, failures, pauses, clock, time);
   const media = new Media(db, files, limits.inlineBytes);
   const room = new Room(files, media, commit);
   const messages = new Messages(db, commit, counters, failures, commands, media, clock, time);
+  const audit = new Audit(db, clock);
+  const repairs = new Repairs({ db, commit, counters, media, clock, time, audit });
   return {
     messages,
     commands,
+    pauses,
     counters,
     failures,
     downtimes: new Downtimes(db, commit, clock),
     files,
+    operator: { ...operatorReads(db, audit), ...operatorWrites(repairs, audit, commit) },
     retention: new Retention(db, commit, media, files, time),
     get outage() {
       return writability.outage;

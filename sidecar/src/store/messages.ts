@@ -1,6 +1,7 @@
 import { type InboundMessage, storableText } from "@hotbags/shared";
 import type Database from "better-sqlite3";
 import type { Clock } from "../clock.ts";
+import { Attempts } from "./attempts.ts";
 import type { CommandFromResponse, Commands, RecordedCommand } from "./commands.ts";
 import type { Counters } from "./counters.ts";
 import { FileMissingError, isDamage, readRow, unlessDamaged } from "./errors.ts";
@@ -38,6 +39,8 @@ export interface PendingMessage {
 export interface FailedAttempt {
   error: string;
   status: number | null;
+  /** How long it took, ms; null: not measured. */
+  durationMs?: number | null;
   /** Wall-clock ms. */
   nextAttemptAt: number;
   /** The wait until then, ms: it counts towards the time limit. */
@@ -49,6 +52,13 @@ export interface FailedAttempt {
 export interface LaneHead {
   chat: number;
   next_attempt_at: number;
+}
+
+/** The attempt that settled a message. */
+interface LastAttempt {
+  status: number | null;
+  error: string | null;
+  durationMs?: number | null | undefined;
 }
 
 /** A message under an id, and where it was written. */
@@ -67,6 +77,7 @@ export class Messages {
   readonly #media: Media;
   readonly #clock: Clock;
   readonly #time: ProvenTime;
+  readonly #attempts: Attempts;
   readonly #sql: ReturnType<typeof prepare>;
 
   constructor(
@@ -86,6 +97,7 @@ export class Messages {
     this.#media = media;
     this.#clock = clock;
     this.#time = time;
+    this.#attempts = new Attempts(db);
     this.#sql = prepare(db);
   }
 
@@ -220,10 +232,10 @@ export class Messages {
    * Hot Bags answered with 2xx: the response, `delivered` and the commands, in one transaction. Resolves with the commands as they were
    * recorded; those in state `pending` are to be executed.
    */
-  delivered(seq: number, status: number, response: string, commands: CommandFromResponse[]) {
+  delivered(seq: number, status: number, response: string, commands: CommandFromResponse[], durationMs?: number) {
     return this.#commit.run("delivered", () => {
       const now = this.#clock.now();
-      const row = this.#settle("delivered", seq, now, status, null);
+      const row = this.#settle("delivered", seq, now, { status, error: null, durationMs });
       // Settled before, which a retried commit can find: the commands are in already.
       if (!row) return [];
       this.#sql.storeResponse.run(response, seq);
@@ -233,17 +245,21 @@ export class Messages {
   }
 
   /** An attempt failed and another one will follow. Resolves with whether the message left its chat's lane by it. */
-  failed(seq: number, { detach, ...attempt }: FailedAttempt): Promise<boolean> {
+  failed(seq: number, { detach, durationMs = null, ...attempt }: FailedAttempt): Promise<boolean> {
     return this.#commit.run("attempt-failed", () => {
-      this.#sql.failed.run({ seq, now: this.#clock.now(), ...attempt });
+      const now = this.#clock.now();
+      const { status, error } = attempt;
+      if (this.#sql.failed.run({ seq, now, ...attempt }).changes === 1)
+        this.#attempts.note(seq, { at: Math.round(now), duration_ms: durationMs, status, error });
       return detach && this.#detach(seq, attempt.error);
     });
   }
 
   /** The last attempt failed: the message waits for the operator. */
-  dead(seq: number, status: number | null, error: string): Promise<void> {
+  dead(seq: number, status: number | null, error: string, durationMs?: number): Promise<void> {
     return this.#commit.run("dead", () => {
-      if (this.#settle("dead", seq, this.#clock.now(), status, error)) this.#failures.note("dead", seq, error);
+      if (this.#settle("dead", seq, this.#clock.now(), { status, error, durationMs }))
+        this.#failures.note("dead", seq, error);
     });
   }
 
@@ -293,8 +309,9 @@ export class Messages {
   }
 
   /** Undefined, and nothing is written, where the message was settled before. */
-  #settle(state: "delivered" | "dead", seq: number, now: number, status: number | null, error: string | null) {
-    const row = this.#sql.settle.get(state, now, this.#time.now(), status, error, seq);
+  #settle(state: "delivered" | "dead", seq: number, now: number, last: LastAttempt) {
+    const { status, error, durationMs = null } = last;
+    const row = this.#sql.settle.get({ state, now, since: this.#time.now(), status, error, durationMs, seq });
     if (!row) return undefined;
     this.#counters.add("pending", -1);
     this.#counters.add(state, 1);
@@ -384,10 +401,11 @@ function prepare(db: Database.Database) {
     ),
     passOver: db.prepare<[number]>("INSERT OR IGNORE INTO passed_over_messages (seq) VALUES (?)"),
     settle: db.prepare<
-      [string, number, number, number | null, string | null, number],
+      [Required<LastAttempt> & { state: string; now: number; since: number; seq: number }],
       { chat: number; detached: number }
     >(
-      "UPDATE messages SET state = ?, attempts = attempts + 1, settled_at = ?, state_since = ?, status = ?, last_error = ? WHERE seq = ? AND state = 'pending' RETURNING chat, detached",
+      `UPDATE messages SET state = @state, attempts = attempts + 1, settled_at = @now, state_since = @since, status = @status,
+         last_error = @error, duration_ms = @durationMs WHERE seq = @seq AND state = 'pending' RETURNING chat, detached`,
     ),
     failed: db.prepare(
       `UPDATE messages SET attempts = attempts + 1, retrying_ms = retrying_ms + @waitMs, last_attempt_at = @now, next_attempt_at = @nextAttemptAt,

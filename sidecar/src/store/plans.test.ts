@@ -16,6 +16,7 @@ const MAY_WALK = [
   /FROM proven_time$/,
   /FROM downtimes/,
   /FROM chats$/,
+  /FROM pauses INDEXED BY pauses_until/,
 ];
 
 /** A walk along an index that holds nothing else than what is asked for, and mostly stops at its first row. */
@@ -27,6 +28,7 @@ const GROWS = /^SCAN |TEMP B-TREE|AUTOMATIC/;
 /** Of all named parameters that there are. */
 const NAMED = {
   ...{ seq: 1, now: 1, waitMs: 1, nextAttemptAt: 1, status: 1, error: "", detach: 0 },
+  ...{ state: "dead", since: 1, status: 1, durationMs: 1 },
   ...{ hasText: 1, state_since: 1, before: 1, delivered_at: 1, position: 1 },
 };
 

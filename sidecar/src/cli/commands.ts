@@ -1,0 +1,98 @@
+import type { Command } from "../operator/schemas.ts";
+import { confirm } from "./confirm.ts";
+import type { Operator } from "./connect.ts";
+import { CliError, EXIT } from "./exit-code.ts";
+import { collect, filterOf, type ListOptions } from "./list-options.ts";
+import { type Column, type Output, plain, say, shortTime, writeFacts, writeJson, writeTable } from "./output.ts";
+
+export type Resolution = "sent" | "resend" | "discard";
+
+/** What each resolution does, and what it risks. */
+const RISKS: Record<Resolution, string> = {
+  sent: "It counts as sent. If the customer did not get it, nobody will ever send it.",
+  resend: "It is sent once more. If the customer got it already, it comes twice: look at the chat on the phone first.",
+  discard: "It counts as failed, and is never sent. If the customer did not get it, nobody answers.",
+};
+
+export function commandColumns(withChat: boolean): Column<Command>[] {
+  const chat: Column<Command>[] = [
+    { title: "account", cell: ({ account_id }) => account_id },
+    { title: "chat", cell: ({ chat_id }) => chat_id },
+    { title: "message", cell: ({ message }) => message },
+  ];
+  return [
+    { title: "id", cell: ({ id }) => id },
+    { title: "state", cell: ({ state }) => state },
+    { title: "type", cell: ({ type }) => type },
+    { title: "came back", cell: ({ created_at }) => shortTime(created_at) },
+    { title: "handed over", cell: ({ sending_at }) => shortTime(sending_at) },
+    ...(withChat ? chat : []),
+    { title: "command_id", cell: ({ command_id }) => command_id },
+    { title: "reason", cell: ({ reason, is_partial }) => (is_partial ? `only a part was sent; ${reason}` : reason) },
+  ];
+}
+
+/** `hotbags commands list`. */
+export async function listCommands(operator: Operator, options: ListOptions, output: Output): Promise<number> {
+  const filter = filterOf(options);
+  const commands = await collect(options.limit, async (page) => {
+    const { commands: rows, next } = await operator.ask("commands", { ...filter, ...page });
+    return { rows, next };
+  });
+  if (output.json) writeJson(output, commands);
+  else if (commands.length === 0) say(output, "There are none.");
+  else writeTable(output, commandColumns(true), commands);
+  if (commands.length === options.limit) say(output, `These are the newest ${options.limit}; --limit shows more.`);
+  return EXIT.ok;
+}
+
+/** `hotbags commands show`. */
+export async function showCommand(operator: Operator, id: string, content: boolean, output: Output): Promise<number> {
+  const found = await operator.ask("command", { content: content ? "true" : "false" }, await numberOf(operator, id));
+  if (output.json) {
+    writeJson(output, found);
+    return EXIT.ok;
+  }
+  writeFacts(output, [
+    ["command", `${found.id} (command_id ${found.command_id ?? "none that could be read"})`],
+    ["type", found.type],
+    ["for", `message ${found.message} (message_id ${found.message_id})`],
+    ["chat", `${found.chat_id} of account ${found.account_id}`],
+    ["state", found.state],
+    ["came back", shortTime(found.created_at)],
+    ["handed over", found.sending_at === null ? null : shortTime(found.sending_at)],
+    ["settled", found.settled_at === null ? null : shortTime(found.settled_at)],
+    ["WhatsApp's id", found.whatsapp_message_id],
+    ["reason", found.reason],
+  ]);
+  if (found.state === "in_doubt")
+    for (const [as, risk] of Object.entries(RISKS))
+      output.out.write(`\nhotbags commands resolve ${found.id} --${as}\n  ${risk}\n`);
+  if (content) output.out.write(`\n${(found.text ?? "its text is forgotten").split("\n").map(plain).join("\n")}\n`);
+  return EXIT.ok;
+}
+
+/** `hotbags commands resolve`. */
+export async function resolveCommand(
+  operator: Operator,
+  id: string,
+  as: Resolution,
+  yes: boolean,
+  output: Output,
+): Promise<number> {
+  const number = await numberOf(operator, id);
+  const { chat_id, account_id } = await operator.ask("command", {}, number);
+  await confirm(`Command ${number}, for ${plain(chat_id)} of account ${account_id}. ${RISKS[as]}`, yes, output);
+  const result = await operator.ask("resolve", { as }, number);
+  if (output.json) writeJson(output, result);
+  else say(output, result.done ? `Command ${number} is resolved.` : `command ${number}: ${result.reason}`);
+  return result.done ? EXIT.ok : EXIT.no;
+}
+
+/** `17`, as a list shows it, or Hot Bags' own `command_id`. Throws CliError. */
+async function numberOf(operator: Operator, id: string): Promise<number> {
+  const { commands } = await operator.ask("commands", { command_id: id });
+  if (commands[0]) return commands[0].id;
+  if (/^\d{1,15}$/.test(id)) return Number(id);
+  throw new CliError(EXIT.no, `there is no command ${JSON.stringify(id)}`);
+}

@@ -1,0 +1,114 @@
+import { existsSync, statSync } from "node:fs";
+import { request } from "node:http";
+import { userInfo } from "node:os";
+import { text } from "node:stream/consumers";
+import { codeOf, VERSION } from "@hotbags/shared";
+import { systemClock } from "../clock.ts";
+import { OperatorApi, OperatorError } from "../operator/api.ts";
+import { API_PREFIX, type Output, type RawInput, ROUTES, type RouteName, refusal } from "../operator/schemas.ts";
+import { operatorSocketOf, USER_HEADER } from "../operator/server.ts";
+import { StoreUnusableError, type StoreView, viewStore } from "../store/index.ts";
+import { CliError, EXIT } from "./exit-code.ts";
+
+/** Whom the command asks: the sidecar that runs, or else the database that it left. */
+export interface Operator {
+  /** A sidecar answers. Otherwise nothing can be changed. */
+  readonly isRunning: boolean;
+  /** `id`: where the path has one. Throws CliError. */
+  ask<Name extends RouteName>(name: Name, input: RawInput<Name>, id?: number): Promise<Output<Name>>;
+  close(): void;
+}
+
+/** Throws CliError when there is neither a sidecar nor a database. */
+export async function connectOperator(stateDir: string): Promise<Operator> {
+  const socket = operatorSocketOf(stateDir);
+  try {
+    await send(socket, "GET", `${API_PREFIX}/audit?limit=1`, undefined);
+    return { isRunning: true, ask: (name, input, id) => askSidecar(socket, name, input, id), close: () => {} };
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === "EACCES" || code === "EPERM") throw mayNot(stateDir);
+    if (code !== "ENOENT" && code !== "ECONNREFUSED" && code !== "ENOTDIR") throw error;
+  }
+  return offline(stateDir);
+}
+
+/** Who is at the keyboard, behind sudo too. */
+function whoAmI(): string {
+  const { username } = userInfo();
+  const behind = process.env["SUDO_USER"];
+  return behind ? `${behind} (as ${username})` : username;
+}
+
+async function askSidecar<Name extends RouteName>(socket: string, name: Name, input: RawInput<Name>, id?: number) {
+  const { method, path, output } = ROUTES[name];
+  const where = `${API_PREFIX}${path.replace(":id", String(id))}`;
+  const query = new URLSearchParams();
+  if (method === "GET")
+    for (const [key, value] of Object.entries(input)) if (value !== undefined) query.set(key, String(value));
+  const target = query.size > 0 ? `${where}?${query}` : where;
+  const { status, body } = await send(socket, method, target, method === "POST" ? JSON.stringify(input) : undefined);
+  const answer: unknown = JSON.parse(body);
+  if (status === 200) return output.parse(answer) as Output<Name>;
+  throw new CliError(exitCodeOf(status), refusal.parse(answer).error);
+}
+
+/** Of an answer's status, other than 200. */
+function exitCodeOf(status: number): number {
+  if (status === 400) return EXIT.usage;
+  return status === 503 ? EXIT.unreachable : EXIT.no;
+}
+
+async function send(socketPath: string, method: string, path: string, body: string | undefined) {
+  const { promise, resolve, reject } = Promise.withResolvers<{ status: number; body: string }>();
+  const headers = { [USER_HEADER]: whoAmI(), ...(body === undefined ? {} : { "content-type": "application/json" }) };
+  const call = request({ socketPath, method, path, headers }, (response) => {
+    text(response).then((read) => resolve({ status: response.statusCode ?? 0, body: read }), reject);
+  });
+  call.on("error", reject);
+  call.end(body);
+  return promise;
+}
+
+function offline(stateDir: string): Operator {
+  let view: StoreView;
+  try {
+    view = viewStore(stateDir, systemClock);
+  } catch (error) {
+    if (!(error instanceof StoreUnusableError)) throw error;
+    throw new CliError(EXIT.unreachable, `no sidecar runs on ${stateDir}, and ${error.message}`);
+  }
+  const api = new OperatorApi({ reads: view.operator, running: null, status: () => statusOf(view) });
+  return {
+    isRunning: false,
+    async ask(name, input, id = 0) {
+      try {
+        return await api.answer(name, input, id, whoAmI());
+      } catch (error) {
+        if (!(error instanceof OperatorError)) throw error;
+        throw new CliError(exitCodeOf(error.status), error.message);
+      }
+    },
+    close: () => view.close(),
+  };
+}
+
+/** What can be said of a sidecar that does not run. */
+function statusOf({ counters, failures }: StoreView): Output<"status"> {
+  const counts = counters.read();
+  const { pending, detached, dead, delivered, discarded } = counts;
+  const { commands_pending, commands_in_doubt, commands_failed, commands_sent } = counts;
+  return {
+    version: VERSION,
+    ok: false,
+    problems: ["the sidecar does not run: start it (systemctl start hotbags-sidecar)"],
+    messages: { pending, detached, dead, delivered, discarded, last_dead: failures.latest("dead") },
+    commands: { pending: commands_pending, in_doubt: commands_in_doubt, failed: commands_failed, sent: commands_sent },
+  };
+}
+
+function mayNot(stateDir: string): CliError {
+  const owner = existsSync(stateDir) ? statSync(stateDir).uid : null;
+  const as = owner === null ? "" : `: run it as its owner (sudo -u '#${owner}' hotbags …)`;
+  return new CliError(EXIT.unreachable, `this user may not operate the sidecar of ${stateDir}${as}`);
+}

@@ -1,0 +1,48 @@
+import { MAX_LIMIT } from "../operator/schemas.ts";
+import { CliError, EXIT } from "./exit-code.ts";
+
+/** What is wanted of a list. */
+export interface ListOptions {
+  state?: string | undefined;
+  chat?: string | undefined;
+  since?: string | undefined;
+  limit: number;
+}
+
+/** As the API takes it. Throws CliError. */
+export function filterOf({ state, chat, since }: ListOptions) {
+  return { state, chat, since: since === undefined ? undefined : readSince(since, Date.now()) };
+}
+
+/** All rows of a list, page by page, up to this many. `read` gets what the page begins before. */
+export async function collect<Row>(
+  limit: number,
+  read: (page: { limit: string; before?: string }) => Promise<{ rows: Row[]; next: number | null }>,
+): Promise<Row[]> {
+  const rows: Row[] = [];
+  let before: number | null = null;
+  do {
+    const wanted = String(Math.min(limit - rows.length, MAX_LIMIT));
+    const page = await read(before === null ? { limit: wanted } : { limit: wanted, before: String(before) });
+    rows.push(...page.rows);
+    before = page.next;
+  } while (before !== null && rows.length < limit);
+  return rows;
+}
+
+const UNITS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** `2h`, `30m`, `7d` ago, or a time such as 2026-03-01T08:00: as an ISO time. Throws CliError. */
+export function readSince(text: string, now: number): string {
+  const ago = readDuration(text);
+  const at = ago === null ? Date.parse(text) : now - ago;
+  if (Number.isNaN(at))
+    throw new CliError(EXIT.usage, `${JSON.stringify(text)} is no time: write 2h, 30m, 7d, or 2026-03-01T08:00`);
+  return new Date(at).toISOString();
+}
+
+/** `30m`, `2h`, `7d`, in ms; null: it is none. */
+export function readDuration(text: string): number | null {
+  const match = /^(\d{1,6})([smhd])$/.exec(text);
+  return match ? Number(match[1]) * (UNITS[match[2] ?? ""] ?? 0) : null;
+}

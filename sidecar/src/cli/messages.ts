@@ -1,0 +1,151 @@
+import type { Message, RawInput, WholeMessage } from "../operator/schemas.ts";
+import { MAX_IDS } from "../operator/schemas.ts";
+import { commandColumns } from "./commands.ts";
+import { confirm } from "./confirm.ts";
+import type { Operator } from "./connect.ts";
+import { CliError, EXIT } from "./exit-code.ts";
+import { collect, filterOf, type ListOptions, readSince } from "./list-options.ts";
+import { type Column, duration, type Output, say, shortTime, writeFacts, writeJson, writeTable } from "./output.ts";
+
+/** Which dead letters. */
+export interface Choice {
+  ids: string[];
+  deadSince?: string | undefined;
+  allDead?: boolean | undefined;
+  /** Nobody is asked. */
+  yes: boolean;
+}
+
+const COLUMNS: Column<Message>[] = [
+  { title: "id", cell: ({ id }) => id },
+  { title: "state", cell: ({ state }) => state },
+  { title: "received", cell: ({ received_at }) => shortTime(received_at) },
+  { title: "account", cell: ({ account_id }) => account_id },
+  { title: "chat", cell: ({ chat_id }) => chat_id },
+  { title: "attempts", cell: ({ attempts }) => attempts },
+  { title: "message_id", cell: ({ message_id }) => message_id },
+  { title: "last error", cell: ({ state, last_error }) => (state === "delivered" ? null : last_error) },
+];
+
+/** `hotbags messages list`. */
+export async function listMessages(operator: Operator, options: ListOptions, output: Output): Promise<number> {
+  const messages = await allOf(operator, filterOf(options), options.limit);
+  if (output.json) writeJson(output, messages);
+  else if (messages.length === 0) say(output, "There are none.");
+  else writeTable(output, COLUMNS, messages);
+  if (messages.length === options.limit) say(output, `These are the newest ${options.limit}; --limit shows more.`);
+  return EXIT.ok;
+}
+
+/** `hotbags messages show`. */
+export async function showMessage(operator: Operator, id: string, content: boolean, output: Output): Promise<number> {
+  const number = await numberOf(operator, id);
+  const life = await operator.ask("message", { content: content ? "true" : "false" }, number);
+  if (output.json) writeJson(output, life);
+  else draw(life, content, output);
+  return EXIT.ok;
+}
+
+/** `hotbags messages retry` and `discard`. */
+export async function repairMessages(
+  operator: Operator,
+  what: "retry" | "discard",
+  choice: Choice,
+  output: Output,
+): Promise<number> {
+  const ids = await idsOf(operator, choice);
+  if (ids.length === 0) {
+    say(output, "There is no such dead letter.");
+    return EXIT.ok;
+  }
+  const plan =
+    what === "retry"
+      ? `${ids.length} message(s) will be POSTed to Hot Bags again, with their own keys, in their places.`
+      : `The text and the files of ${ids.length} message(s) will be deleted. What is discarded can't be sent any more.`;
+  if (what === "discard" || ids.length > 1) await confirm(plan, choice.yes, output);
+  const results = [];
+  for (let at = 0; at < ids.length; at += MAX_IDS) {
+    const answer = await operator.ask(what, { ids: ids.slice(at, at + MAX_IDS) });
+    results.push(...answer.results);
+    if (ids.length > MAX_IDS) say(output, `${results.length} of ${ids.length}`);
+  }
+  const done = results.filter((result) => result.done);
+  if (output.json) writeJson(output, results);
+  for (const { id, reason } of results) if (reason !== null) say(output, `message ${id}: ${reason}`);
+  const outcome = what === "retry" ? "wait(s) for delivery again" : "is (are) discarded";
+  if (!output.json) say(output, `${done.length} of ${results.length} message(s) ${outcome}.`);
+  return done.length === results.length ? EXIT.ok : EXIT.no;
+}
+
+function allOf(operator: Operator, filter: RawInput<"messages">, limit: number): Promise<Message[]> {
+  return collect(limit, async (page) => {
+    const { messages: rows, next } = await operator.ask("messages", { ...filter, ...page });
+    return { rows, next };
+  });
+}
+
+/** Oldest first, as they will go. */
+async function idsOf(operator: Operator, { ids, deadSince, allDead }: Choice): Promise<number[]> {
+  if (ids.length > 0) {
+    const numbers: number[] = [];
+    for (const id of ids) numbers.push(await numberOf(operator, id));
+    return numbers;
+  }
+  if (deadSince === undefined && !allDead)
+    throw new CliError(EXIT.usage, "which ones? Name their ids, or use --dead-since or --all-dead");
+  const since = deadSince === undefined ? undefined : readSince(deadSince, Date.now());
+  const found = await allOf(operator, { state: "dead", since }, Number.POSITIVE_INFINITY);
+  return found.map(({ id }) => id).reverse();
+}
+
+/** `17`, as a list shows it, or the message's own id. Throws CliError. */
+async function numberOf(operator: Operator, id: string): Promise<number> {
+  if (/^\d{1,15}$/.test(id)) return Number(id);
+  const { messages } = await operator.ask("messages", { message_id: id });
+  const [first, ...others] = messages;
+  if (!first) throw new CliError(EXIT.no, `there is no message ${JSON.stringify(id)}`);
+  if (others.length === 0) return first.id;
+  const numbers = messages.map((message) => message.id).join(", ");
+  throw new CliError(EXIT.usage, `several chats had a message with that id; say which of ${numbers}`);
+}
+
+const ATTEMPT_COLUMNS: Column<WholeMessage["failed_attempts"][number]>[] = [
+  { title: "attempt", cell: ({ attempt }) => attempt },
+  { title: "at", cell: ({ at }) => shortTime(at) },
+  { title: "took", cell: ({ duration_ms }) => (duration_ms === null ? null : duration(duration_ms)) },
+  { title: "status", cell: ({ status }) => status ?? "no answer" },
+  { title: "error", cell: ({ error }) => error },
+];
+
+function draw(life: WholeMessage, content: boolean, output: Output): void {
+  const { out } = output;
+  const isSettled = life.settled_at !== null;
+  const took = life.duration_ms === null ? "" : ` in ${duration(life.duration_ms)}`;
+  writeFacts(output, [
+    ["message", `${life.id} (message_id ${life.message_id})`],
+    ["chat", `${life.chat_id} of account ${life.account_id}`],
+    ["state", life.state],
+    ["received", `${shortTime(life.received_at)}, and acknowledged to the plugin`],
+    [
+      "settled",
+      isSettled ? `${shortTime(life.settled_at)}${took}${life.status === null ? "" : `, with ${life.status}`}` : null,
+    ],
+    ["next attempt", life.next_attempt_at === null ? null : shortTime(life.next_attempt_at)],
+    ["last error", life.last_error],
+  ]);
+  if (life.failed_count > 0) {
+    const kept = life.failed_attempts.length;
+    out.write(
+      `\n${life.failed_count} attempt(s) failed${kept < life.failed_count ? `; the first 5 and the last ${kept - 5}` : ""}:\n`,
+    );
+    writeTable(output, ATTEMPT_COLUMNS, life.failed_attempts);
+  }
+  out.write(life.commands.length === 0 ? "\nNo commands came back.\n" : "\nCommands that came back:\n");
+  if (life.commands.length > 0) writeTable(output, commandColumns(false), life.commands);
+  if (content) out.write(`\nPOSTed:\n${shown(life.request)}\n\nanswered:\n${shown(life.response)}\n`);
+  else out.write("\nWhat was said is shown with --content, which is noted in the audit.\n");
+}
+
+function shown(value: unknown): string {
+  return value === null || value === undefined ? "forgotten, or not there yet" : JSON.stringify(value, null, 2);
+}

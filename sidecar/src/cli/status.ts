@@ -1,0 +1,87 @@
+import { z } from "zod";
+import type { Operator } from "./connect.ts";
+import { EXIT } from "./exit-code.ts";
+import { type Cell, duration, green, type Output, plain, red, shortTime, writeFacts, writeJson } from "./output.ts";
+
+/** What is read here of `/health`. */
+const status = z.looseObject({
+  version: z.string(),
+  ok: z.boolean(),
+  problems: z.array(z.string()),
+  plugin: z.looseObject({ connected: z.boolean(), outbox: z.looseObject({ messages: z.int() }).nullable() }).optional(),
+  gateway: z.looseObject({ link: z.string(), accounts: z.record(z.string(), z.string()) }).optional(),
+  hotbags: z
+    .looseObject({
+      reachable: z.boolean(),
+      last_success_at: z.string().nullable(),
+      last_failure: z.string().nullable(),
+    })
+    .optional(),
+  messages: z.looseObject({
+    pending: z.int(),
+    detached: z.int(),
+    dead: z.int(),
+    delivered: z.int(),
+    oldest_wait_ms: z.number().optional(),
+  }),
+  commands: z.looseObject({
+    pending: z.int(),
+    in_doubt: z.int(),
+    failed: z.int(),
+    sent: z.int(),
+    oldest_wait_ms: z.number().optional(),
+  }),
+  disk: z.looseObject({ free_bytes: z.number().nullable() }).optional(),
+});
+
+/** `hotbags status`: are customers being answered? */
+export async function showStatus(operator: Operator, output: Output): Promise<number> {
+  const answer = await operator.ask("status", {});
+  if (output.json) writeJson(output, answer);
+  else draw(status.parse(answer), output);
+  return answer.ok ? EXIT.ok : EXIT.no;
+}
+
+function draw(found: z.output<typeof status>, output: Output): void {
+  const { ok, problems, plugin, gateway, hotbags, messages, commands, disk } = found;
+  const { out } = output;
+  out.write(ok ? `${green("Customers are being answered.", out)}\n` : `${red("Something is wrong.", out)}\n`);
+  for (const problem of problems) out.write(`- ${plain(problem)}\n`);
+  const facts: [string, Cell][] = [
+    ["plugin", plugin ? describePlugin(plugin) : null],
+    ["gateway", gateway ? describeGateway(gateway) : null],
+    ["Hot Bags", hotbags ? describeHotBags(hotbags) : null],
+    ["messages", `${messages.delivered} delivered, ${messages.pending} waiting${waited(messages.oldest_wait_ms)}`],
+    [
+      "",
+      messages.detached > 0 ? `${messages.detached} of these stepped aside, and are tried again by themselves` : null,
+    ],
+    ["dead letters", messages.dead > 0 ? `${messages.dead}: hotbags messages list --state dead` : 0],
+    ["replies", `${commands.sent} sent, ${commands.pending} waiting${waited(commands.oldest_wait_ms)}`],
+    ["in doubt", commands.in_doubt > 0 ? `${commands.in_doubt}: hotbags commands list --state in_doubt` : 0],
+    ["failed", commands.failed > 0 ? `${commands.failed}: hotbags commands list --state failed` : 0],
+    ["disk", disk?.free_bytes ? `${(disk.free_bytes / 1024 ** 3).toFixed(1)} GiB free` : null],
+  ];
+  writeFacts(output, facts);
+}
+
+function describePlugin({ connected, outbox }: { connected: boolean; outbox: { messages: number } | null }): string {
+  return `${connected ? "connected" : "not connected"}${outbox ? `, ${outbox.messages} in its outbox` : ""}`;
+}
+
+function describeGateway({ link, accounts }: { link: string; accounts: Record<string, string> }): string {
+  const each = Object.entries(accounts).map(([id, state]) => `WhatsApp account ${id}: ${state}`);
+  return [link === "up" ? "connected" : `not connected (${link})`, ...each].join("; ");
+}
+
+function describeHotBags(hotbags: { reachable: boolean; last_success_at: string | null; last_failure: string | null }) {
+  const { reachable, last_success_at, last_failure } = hotbags;
+  const last = last_success_at
+    ? `, took a message last at ${shortTime(last_success_at)}`
+    : ", has taken no message yet";
+  return `${reachable ? "reachable" : "not reachable"}${last}${reachable || !last_failure ? "" : `; ${last_failure}`}`;
+}
+
+function waited(ms = 0): string {
+  return ms > 0 ? ` (the oldest for ${duration(ms)})` : "";
+}

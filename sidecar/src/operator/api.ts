@@ -1,0 +1,238 @@
+import { describeIssues } from "@hotbags/shared";
+import type {
+  AuditEntry,
+  CommandRow,
+  MessageRow,
+  OperatorReads,
+  OperatorStore,
+  Pause,
+  PausedChat,
+  Repaired,
+} from "../store/index.ts";
+import { type Input, type Output, ROUTES, type RouteName } from "./schemas.ts";
+
+/** Rows of a list where nobody says how many. */
+const DEFAULT_LIMIT = 50;
+
+/** What the API needs of a running sidecar. */
+export interface Running {
+  store: OperatorStore;
+  /** Told of a chat with a message that waits again. */
+  onRetry(chat: number): void;
+  /** Told of a command that is in doubt no more, and of its chat. */
+  onResolved(id: number, chat: number): void;
+  pause(chat: number, pause: Pause): Promise<void>;
+  /** Resolves with whether it was paused. */
+  resume(chat: number): Promise<boolean>;
+  pausedChats(): PausedChat[];
+}
+
+interface ApiParts {
+  reads: OperatorReads;
+  /** Null: there is a database, but no sidecar runs on it. */
+  running: Running | null;
+  status(): Output<"status">;
+}
+
+/** An answer that is not the one asked for. `status`: HTTP's. */
+export class OperatorError extends Error {
+  override readonly name = "OperatorError";
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+const NOT_RUNNING = "the sidecar does not run, so that nothing can be changed: start it, and ask again";
+
+type Handlers = { [Name in RouteName]: (input: Input<Name>, id: number, who: string) => Promise<Output<Name>> };
+
+/** Answers what an operator asks, whichever way it came. Texts are given to nobody whose name is not in the audit. */
+export class OperatorApi {
+  readonly #parts: ApiParts;
+
+  constructor(parts: ApiParts) {
+    this.#parts = parts;
+  }
+
+  /** `input`: as it came. `id`: of the path; 0 where it has none. `who`: the system user. Rejects with OperatorError. */
+  async answer<Name extends RouteName>(name: Name, input: unknown, id: number, who: string): Promise<Output<Name>> {
+    const route = ROUTES[name];
+    const parsed = route.input.safeParse(input);
+    if (!parsed.success) throw new OperatorError(400, describeIssues(parsed.error));
+    const handler = this.#handlers[name] as (input: unknown, id: number, who: string) => Promise<unknown>;
+    return route.output.parse(await handler(parsed.data, id, who)) as Output<Name>;
+  }
+
+  readonly #handlers: Handlers = {
+    status: async () => this.#parts.status(),
+
+    messages: async ({ state, chat, since, message_id, before, limit = DEFAULT_LIMIT }) => {
+      const { reads } = this.#parts;
+      if (message_id !== undefined)
+        return { messages: (await reads.messagesWithId(message_id)).map(showMessage), next: null };
+      const filter = { states: state, chatId: chat, since: since === undefined ? undefined : Date.parse(since) };
+      const { rows, next } = await reads.messages(filter, before ?? null, limit);
+      return { messages: rows.map(showMessage), next };
+    },
+
+    message: async ({ content }, id, who) => {
+      const life = await this.#parts.reads.message(id);
+      if (!life) throw new OperatorError(404, `there is no message ${id}`);
+      const { request, response, failed_attempts, commands, failed_count, duration_ms } = life;
+      const shown = {
+        ...showMessage(life),
+        failed_count,
+        duration_ms,
+        failed_attempts: failed_attempts.map((attempt) => ({ ...attempt, at: iso(attempt.at) })),
+        commands: commands.map(showCommand),
+      };
+      if (content !== "true") return shown;
+      await this.#noteLook("message", id, who);
+      return { ...shown, request: readJson(request), response: readJson(response) };
+    },
+
+    retry: async ({ ids }, _id, who) => {
+      const { store, onRetry } = this.#running;
+      const { results, chats } = await each(ids, (id) => store.retry(id, who));
+      for (const chat of chats) onRetry(chat);
+      return { results };
+    },
+
+    discard: async ({ ids }, _id, who) => {
+      const { store } = this.#running;
+      const { results } = await each(ids, (id) => store.discard(id, who));
+      return { results };
+    },
+
+    commands: async ({ state, chat, since, command_id, before, limit = DEFAULT_LIMIT }) => {
+      const { reads } = this.#parts;
+      if (command_id !== undefined) {
+        const row = await reads.commandWithId(command_id);
+        return { commands: row ? [showCommand(row)] : [], next: null };
+      }
+      const filter = { states: state, chatId: chat, since: since === undefined ? undefined : Date.parse(since) };
+      const { rows, next } = await reads.commands(filter, before ?? null, limit);
+      return { commands: rows.map(showCommand), next };
+    },
+
+    command: async ({ content }, id, who) => {
+      const found = await this.#parts.reads.command(id);
+      if (!found) throw new OperatorError(404, `there is no command ${id}`);
+      if (content !== "true") return showCommand(found);
+      await this.#noteLook("command", id, who);
+      return { ...showCommand(found), text: found.text };
+    },
+
+    resolve: async ({ as }, id, who) => {
+      const { store, onResolved } = this.#running;
+      const repaired = await store.resolve(id, as, who);
+      if (repaired.done) onResolved(id, repaired.chat);
+      else if (!repaired.found) throw new OperatorError(404, `there is no command ${id}`);
+      return showRepaired(id, repaired);
+    },
+
+    pausedChats: async () => {
+      const chats = this.#running.pausedChats().map(({ chat: _, leftMs, ...pause }) => ({
+        ...pause,
+        until: iso(Date.now() + leftMs),
+      }));
+      return { chats };
+    },
+
+    pause: async ({ account_id, chat_id, for_seconds, replies }, _id, who) => {
+      const { store, pause } = this.#running;
+      const subject = await this.#chat(account_id, chat_id);
+      const forMs = for_seconds * 1_000;
+      await pause(subject, { forMs, replies });
+      await store.note({ who, action: `pause for ${for_seconds} s`, kind: "chat", subject, result: "done" });
+      return { until: iso(Date.now() + forMs) };
+    },
+
+    resume: async ({ account_id, chat_id }, _id, who) => {
+      const { store, resume } = this.#running;
+      const subject = await this.#chat(account_id, chat_id);
+      const was_paused = await resume(subject);
+      const result = was_paused ? "done" : "it was not paused";
+      await store.note({ who, action: "resume", kind: "chat", subject, result });
+      return { was_paused };
+    },
+
+    audit: async ({ before, limit = DEFAULT_LIMIT }) => {
+      const entries = await this.#parts.reads.audit(before ?? null, limit);
+      return { entries: entries.map(showEntry), next: entries.length === limit ? (entries.at(-1)?.id ?? null) : null };
+    },
+  };
+
+  /** Before the words are given: nobody reads them whose name can't be written down. */
+  #noteLook(kind: "message" | "command", subject: number, who: string): Promise<void> {
+    return this.#running.store.note({ who, action: "read the text", kind, subject, result: "done" });
+  }
+
+  async #chat(accountId: string, chatId: string): Promise<number> {
+    const chat = await this.#parts.reads.chat(accountId, chatId);
+    if (chat === undefined)
+      throw new OperatorError(404, `nothing has ever come from ${chatId} of account ${accountId}`);
+    return chat;
+  }
+
+  get #running(): Running {
+    const { running } = this.#parts;
+    if (!running) throw new OperatorError(503, NOT_RUNNING);
+    return running;
+  }
+}
+
+/** One after the other, in their order: messages of one chat go in it. */
+async function each(ids: number[], repair: (id: number) => Promise<Repaired>) {
+  const results = [];
+  const chats = new Set<number>();
+  for (const id of ids) {
+    const repaired = await repair(id);
+    if (repaired.done) chats.add(repaired.chat);
+    results.push(showRepaired(id, repaired));
+  }
+  return { results, chats };
+}
+
+function showRepaired(id: number, repaired: Repaired) {
+  return { id, done: repaired.done, reason: repaired.done ? null : repaired.reason };
+}
+
+function showMessage(row: MessageRow) {
+  const { received_at, settled_at, next_attempt_at } = row;
+  return {
+    ...row,
+    received_at: iso(received_at),
+    settled_at: isoOrNull(settled_at),
+    next_attempt_at: isoOrNull(next_attempt_at),
+  };
+}
+
+function showCommand(row: CommandRow) {
+  const { created_at, sending_at, settled_at } = row;
+  return {
+    ...row,
+    created_at: iso(created_at),
+    sending_at: isoOrNull(sending_at),
+    settled_at: isoOrNull(settled_at),
+  };
+}
+
+function showEntry(entry: AuditEntry) {
+  return { ...entry, at: iso(entry.at) };
+}
+
+function readJson(text: string | null): unknown {
+  return text === null ? null : JSON.parse(text);
+}
+
+function iso(at: number): string {
+  return new Date(at).toISOString();
+}
+
+function isoOrNull(at: number | null): string | null {
+  return at === null ? null : iso(at);
+}

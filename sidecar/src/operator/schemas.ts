@@ -1,0 +1,268 @@
+import { MAX_PAUSE_SECONDS } from "@hotbags/shared";
+import { z } from "zod";
+
+// The operator API's requests and answers. docs/operator-api.md is made from these.
+
+/** Before every path. A change that breaks a reader gets another number. */
+export const API_PREFIX = "/api/v1";
+
+/** Rows of a list in one answer, at most. */
+export const MAX_LIMIT = 500;
+
+/** Messages that one request may send again or discard. */
+export const MAX_IDS = 100;
+
+const MESSAGE_STATES = ["pending", "detached", "delivered", "dead", "discarded"] as const;
+const COMMAND_STATES = ["pending", "sending", "sent", "queued_by_gateway", "in_doubt", "failed", "skipped"] as const;
+
+const time = z.iso.datetime({ offset: true });
+const id = z.int().positive().max(Number.MAX_SAFE_INTEGER);
+
+/** A number in a path or a query. */
+const numeral = (least: number, most: number) =>
+  z
+    .string()
+    .regex(/^\d{1,16}$/, `must be a whole number from ${least} to ${most}`)
+    .transform(Number)
+    .refine((number) => number >= least && number <= most, `must be a whole number from ${least} to ${most}`);
+
+const idNumeral = numeral(1, Number.MAX_SAFE_INTEGER);
+
+/** `dead,discarded`. */
+const listOf = <const Names extends readonly string[]>(names: Names) =>
+  z
+    .string()
+    .transform((text) => text.split(","))
+    .pipe(z.array(z.enum(names, `must be some of ${names.join(", ")}, separated by commas`)));
+
+const page = {
+  limit: numeral(1, MAX_LIMIT).optional(),
+  before: idNumeral.optional(),
+};
+
+const filter = {
+  ...page,
+  chat: z.string().min(1).max(256).optional(),
+  since: time.optional(),
+};
+
+/** A switch in a query. */
+const flag = z.enum(["true", "false"], "must be true or false").optional();
+
+const next = id.nullable();
+
+const message = z.object({
+  id,
+  message_id: z.string(),
+  account_id: z.string(),
+  chat_id: z.string(),
+  state: z.enum(MESSAGE_STATES),
+  received_at: time,
+  settled_at: time.nullable(),
+  attempts: z.int(),
+  next_attempt_at: time.nullable(),
+  status: z.int().nullable(),
+  last_error: z.string().nullable(),
+});
+
+const command = z.object({
+  id,
+  command_id: z.string().nullable(),
+  message: id,
+  message_id: z.string(),
+  account_id: z.string(),
+  chat_id: z.string(),
+  type: z.string().nullable(),
+  state: z.enum(COMMAND_STATES),
+  created_at: time,
+  sending_at: time.nullable(),
+  settled_at: time.nullable(),
+  whatsapp_message_id: z.string().nullable(),
+  is_partial: z.boolean(),
+  reason: z.string().nullable(),
+});
+
+const attempt = z.object({
+  attempt: z.int(),
+  at: time,
+  duration_ms: z.int().nullable(),
+  status: z.int().nullable(),
+  error: z.string().nullable(),
+});
+
+const wholeMessage = message.extend({
+  failed_attempts: z.array(attempt),
+  failed_count: z.int(),
+  duration_ms: z.int().nullable(),
+  commands: z.array(command),
+  /** With `content=true` only. */
+  request: z.unknown().optional(),
+  response: z.unknown().optional(),
+});
+
+const repaired = z.object({ id, done: z.boolean(), reason: z.string().nullable() });
+
+const ids = z.object({ ids: z.array(id).min(1).max(MAX_IDS) });
+
+const audit = z.object({
+  id,
+  at: time,
+  who: z.string(),
+  action: z.string(),
+  kind: z.enum(["message", "command", "chat"]),
+  subject: id,
+  result: z.string(),
+});
+
+export type Message = z.output<typeof message>;
+export type WholeMessage = z.output<typeof wholeMessage>;
+export type Command = z.output<typeof command>;
+export type AuditEntry = z.output<typeof audit>;
+export type RepairResult = z.output<typeof repaired>;
+
+const chat = { account_id: z.string().min(1).max(256), chat_id: z.string().min(1).max(256) };
+
+const pausedChat = z.object({
+  ...chat,
+  /** Who paused it. */
+  by: z.enum(["hotbags", "operator"]),
+  replies: z.enum(["hold", "skip"]),
+  until: time,
+  waiting: z.int(),
+});
+export type PausedChat = z.output<typeof pausedChat>;
+
+/** What an answer is that is not the one asked for. */
+export const refusal = z.object({ error: z.string() });
+
+interface Route {
+  method: "GET" | "POST";
+  /** Below API_PREFIX; `:id` is a number. */
+  path: string;
+  /** What it does, as a sentence. */
+  about: string;
+  /** It changes something, or leaves a line in the audit: only a running sidecar does it. */
+  changes: boolean;
+  /** Of the query, or of the JSON body. */
+  input: z.ZodType;
+  output: z.ZodType;
+}
+
+/** All that can be asked. */
+export const ROUTES = {
+  status: {
+    method: "GET",
+    path: "/status",
+    about: "The version, and what `GET /health` says",
+    changes: false,
+    input: z.object({}),
+    output: z.looseObject({ version: z.string(), ok: z.boolean(), problems: z.array(z.string()) }),
+  },
+  messages: {
+    method: "GET",
+    path: "/messages",
+    about:
+      "Messages, newest first. `since`: received since then; of dead letters and discarded ones, settled since then",
+    changes: false,
+    input: z.object({
+      ...filter,
+      state: listOf(MESSAGE_STATES).optional(),
+      message_id: z.string().max(512).optional(),
+    }),
+    output: z.object({ messages: z.array(message), next }),
+  },
+  message: {
+    method: "GET",
+    path: "/messages/:id",
+    about: "The whole life of a message. `content=true`: with what was said in it, which leaves a line in the audit",
+    changes: false,
+    input: z.object({ content: flag }),
+    output: wholeMessage,
+  },
+  retry: {
+    method: "POST",
+    path: "/messages/retry",
+    about: "Dead letters wait for delivery again: with their own keys and bytes, in their places, with all their time",
+    changes: true,
+    input: ids,
+    output: z.object({ results: z.array(repaired) }),
+  },
+  discard: {
+    method: "POST",
+    path: "/messages/discard",
+    about: "Dead letters are done with: their texts and files are deleted, their keys stay",
+    changes: true,
+    input: ids,
+    output: z.object({ results: z.array(repaired) }),
+  },
+  commands: {
+    method: "GET",
+    path: "/commands",
+    about: "Commands of Hot Bags, newest first. `since`: come back since then",
+    changes: false,
+    input: z.object({
+      ...filter,
+      state: listOf(COMMAND_STATES).optional(),
+      command_id: z.string().max(512).optional(),
+    }),
+    output: z.object({ commands: z.array(command), next }),
+  },
+  command: {
+    method: "GET",
+    path: "/commands/:id",
+    about: "One command. `content=true`: with its text, which leaves a line in the audit",
+    changes: false,
+    input: z.object({ content: flag }),
+    output: command.extend({ text: z.string().nullable().optional() }),
+  },
+  resolve: {
+    method: "POST",
+    path: "/commands/:id/resolve",
+    about: "What became of a command in doubt: `sent`; or what is to become of it: `resend`, `discard`",
+    changes: true,
+    input: z.object({ as: z.enum(["sent", "resend", "discard"], "must be sent, resend or discard") }),
+    output: repaired,
+  },
+  pausedChats: {
+    method: "GET",
+    path: "/chats/paused",
+    about: "Chats that are paused, those that end first before the others. `waiting`: replies that wait there",
+    changes: false,
+    input: z.object({}),
+    output: z.object({ chats: z.array(pausedChat) }),
+  },
+  pause: {
+    method: "POST",
+    path: "/chats/pause",
+    about: "No reply goes out in a chat for a while: they are held until its end, or skipped",
+    changes: true,
+    input: z.object({
+      ...chat,
+      for_seconds: z.int().min(1).max(MAX_PAUSE_SECONDS),
+      replies: z.enum(["hold", "skip"], "must be hold or skip"),
+    }),
+    output: z.object({ until: time }),
+  },
+  resume: {
+    method: "POST",
+    path: "/chats/resume",
+    about: "Every pause of a chat is over, Hot Bags' too",
+    changes: true,
+    input: z.object(chat),
+    output: z.object({ was_paused: z.boolean() }),
+  },
+  audit: {
+    method: "GET",
+    path: "/audit",
+    about: "Who did what, newest first",
+    changes: false,
+    input: z.object(page),
+    output: z.object({ entries: z.array(audit), next }),
+  },
+} as const satisfies Record<string, Route>;
+
+export type RouteName = keyof typeof ROUTES;
+export type Input<Name extends RouteName> = z.output<(typeof ROUTES)[Name]["input"]>;
+export type Output<Name extends RouteName> = z.output<(typeof ROUTES)[Name]["output"]>;
+/** As it is written into a query or a body. */
+export type RawInput<Name extends RouteName> = z.input<(typeof ROUTES)[Name]["input"]>;

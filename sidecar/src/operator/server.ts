@@ -1,0 +1,134 @@
+import { once } from "node:events";
+import { chmodSync } from "node:fs";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { join } from "node:path";
+import { codeOf, LogThrottle } from "@hotbags/shared";
+import type { Logger } from "pino";
+import { removeStaleSocket, whyPathTooLong } from "../unix-socket.ts";
+import { type OperatorApi, OperatorError } from "./api.ts";
+import { API_PREFIX, ROUTES, type RouteName } from "./schemas.ts";
+
+/** The socket's name in BRIDGE_STATE_DIR. */
+const SOCKET_NAME = "operator.sock";
+
+/** Who asks, as the client says: whoever may open the socket may read the whole database anyway. */
+export const USER_HEADER = "hotbags-user";
+
+/** The largest body that is read: 100 ids. */
+const MAX_BODY_BYTES = 64 * 1024;
+
+export function operatorSocketOf(stateDir: string): string {
+  return join(stateDir, SOCKET_NAME);
+}
+
+interface ServerParts {
+  /** Its folder is the sidecar's own. */
+  path: string;
+  api: OperatorApi;
+  log: Logger;
+}
+
+/** The operator API on a Unix socket with mode 600: who may open the state folder's files may operate. */
+export class OperatorServer {
+  readonly #parts: ServerParts;
+  readonly #server: Server;
+  readonly #throttle = new LogThrottle();
+
+  constructor(parts: ServerParts) {
+    this.#parts = parts;
+    this.#server = createServer((request, response) => void this.#answer(request, response));
+  }
+
+  /** Resolves when it listens, or can't: messages flow without it, and the log says what to do. */
+  async start(): Promise<void> {
+    const { path, log } = this.#parts;
+    try {
+      const tooLong = whyPathTooLong(path);
+      if (tooLong) throw new Error(tooLong);
+      await removeStaleSocket(path);
+      await this.#listen(path);
+      this.#server.on("error", (error) =>
+        this.#throttle.log(() => log.error({ err: error }, "an operator's connection can't be taken"), codeOf(error)),
+      );
+    } catch (error) {
+      this.#server.close();
+      log.error(
+        { err: error, alarm: true },
+        `the hotbags command can't reach this sidecar: ${path} can't be listened on`,
+      );
+    }
+  }
+
+  async stop(): Promise<void> {
+    if (!this.#server.listening) return;
+    const closed = once(this.#server, "close");
+    this.#server.close();
+    this.#server.closeIdleConnections();
+    await closed;
+  }
+
+  /** The socket is nobody else's from its first moment on: libuv makes it within `listen`. */
+  async #listen(path: string): Promise<void> {
+    const listening = once(this.#server, "listening");
+    const before = process.umask(0o177);
+    try {
+      this.#server.listen({ path });
+    } finally {
+      process.umask(before);
+    }
+    await listening;
+    chmodSync(path, 0o600);
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      const url = new URL(request.url ?? "/", "http://operator");
+      const { name, id } = routeOf(request.method ?? "GET", url.pathname);
+      const input = request.method === "POST" ? await readBody(request) : Object.fromEntries(url.searchParams);
+      const user = request.headers[USER_HEADER];
+      const who = typeof user === "string" && user !== "" ? user.slice(0, 128) : "unknown";
+      const { changes } = ROUTES[name];
+      const answer = await this.#parts.api.answer(name, input, id, who);
+      if (changes) this.#parts.log.info({ who, action: name, ...(id > 0 ? { id } : {}) }, "an operator's request");
+      reply(response, 200, answer);
+    } catch (error) {
+      if (error instanceof OperatorError) return reply(response, error.status, { error: error.message });
+      this.#parts.log.error({ err: error }, "an operator's request failed");
+      reply(response, 500, { error: `this could not be answered (${codeOf(error) || "see the sidecar's log"})` });
+    }
+  }
+}
+
+/** Throws OperatorError with 404 or 405. */
+function routeOf(method: string, pathname: string): { name: RouteName; id: number } {
+  let wrongMethod = false;
+  for (const [name, route] of Object.entries(ROUTES)) {
+    const match = new RegExp(`^${API_PREFIX}${route.path.replace(":id", "(\\d{1,15})")}$`).exec(pathname);
+    if (!match) continue;
+    if (route.method === method) return { name: name as RouteName, id: Number(match[1] ?? 0) };
+    wrongMethod = true;
+  }
+  if (wrongMethod) throw new OperatorError(405, `${pathname} does not take ${method}`);
+  throw new OperatorError(404, `there is no ${pathname}: docs/operator-api.md says what there is`);
+}
+
+/** Throws OperatorError with 400 or 413. */
+async function readBody(request: IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > MAX_BODY_BYTES) throw new OperatorError(413, `the body is larger than ${MAX_BODY_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  try {
+    return JSON.parse(Buffer.concat(chunks).toString());
+  } catch {
+    throw new OperatorError(400, "the body is not JSON");
+  }
+}
+
+function reply(response: ServerResponse, status: number, body: object): void {
+  response.writeHead(status, { "content-type": "application/json", "cache-control": "no-store" });
+  response.end(`${JSON.stringify(body)}\n`);
+}

@@ -1,0 +1,45 @@
+import type Database from "better-sqlite3";
+import type { Clock } from "../../clock.ts";
+
+/** One thing that an operator did, or looked at. */
+export interface AuditEntry {
+  id: number;
+  /** Wall-clock ms. */
+  at: number;
+  /** The system user who did it. */
+  who: string;
+  action: string;
+  /** What it was done to. */
+  kind: "message" | "command" | "chat";
+  subject: number;
+  result: string;
+}
+
+/** Who did what, when, to which message, command or chat, and what came of it. `note` belongs inside the commit of what it notes. */
+export class Audit {
+  readonly #clock: Clock;
+  readonly #sql: ReturnType<typeof prepare>;
+
+  constructor(db: Database.Database, clock: Clock) {
+    this.#clock = clock;
+    this.#sql = prepare(db);
+  }
+
+  note(entry: Omit<AuditEntry, "id" | "at">): void {
+    this.#sql.insert.run({ ...entry, at: Math.round(this.#clock.now()) });
+  }
+
+  /** The newest first, from before this id on. */
+  page(before: number, limit: number): AuditEntry[] {
+    return this.#sql.page.all(before, limit);
+  }
+}
+
+function prepare(db: Database.Database) {
+  return {
+    insert: db.prepare<[Omit<AuditEntry, "id">]>(
+      "INSERT INTO audit (at, who, action, kind, subject, result) VALUES (@at, @who, @action, @kind, @subject, @result)",
+    ),
+    page: db.prepare<[number, number], AuditEntry>("SELECT * FROM audit WHERE id < ? ORDER BY id DESC LIMIT ?"),
+  };
+}

@@ -1,0 +1,108 @@
+import type Database from "better-sqlite3";
+import { type Page, pageOf, SCANNED_ROWS } from "./page.ts";
+
+export type CommandState = "pending" | "sending" | "sent" | "queued_by_gateway" | "in_doubt" | "failed" | "skipped";
+
+/** A command in a list. Times are wall-clock ms. */
+export interface CommandRow {
+  id: number;
+  /** Null: Hot Bags gave it none that could be read. */
+  command_id: string | null;
+  /** The message that it came back for: its number, and its own id. */
+  message: number;
+  message_id: string;
+  account_id: string;
+  chat_id: string;
+  type: string | null;
+  state: CommandState;
+  created_at: number;
+  /** When it was handed to the gateway. */
+  sending_at: number | null;
+  settled_at: number | null;
+  whatsapp_message_id: string | null;
+  /** Only a part of its text is on the customer's phone. */
+  is_partial: boolean;
+  reason: string | null;
+}
+
+/** With what is to be said. */
+export interface CommandLife extends CommandRow {
+  /** Null: forgotten, or there was none. */
+  text: string | null;
+}
+
+export interface CommandFilter {
+  states?: readonly CommandState[] | undefined;
+  chatId?: string | undefined;
+  /** Wall-clock ms: came back since then. */
+  since?: number | undefined;
+}
+
+type RawRow = Omit<CommandRow, "is_partial"> & { is_partial: number };
+
+/** Looks at commands. */
+export class CommandPages {
+  readonly #sql: ReturnType<typeof prepare>;
+
+  constructor(db: Database.Database) {
+    this.#sql = prepare(db);
+  }
+
+  /** Commands with this filter, newest first, from before the command `before` on. */
+  page(filter: CommandFilter, before: number, limit: number): Page<CommandRow> {
+    const rows = this.#source(filter).iterate(before, SCANNED_ROWS);
+    return pageOf(Iterator.from(rows).map(toRow), (row) => matches(row, filter), limit);
+  }
+
+  /** Those that came back for a message, in their order. */
+  ofMessage(seq: number): CommandRow[] {
+    return this.#sql.ofMessage.all(seq).map(toRow);
+  }
+
+  /** The command that has this id of Hot Bags'. One that was refused for using it again is found by its number only. */
+  withCommandId(commandId: string): CommandRow | undefined {
+    const raw = this.#sql.withCommandId.get(commandId);
+    return raw && toRow(raw);
+  }
+
+  get(id: number): CommandLife | undefined {
+    const raw = this.#sql.get.get(id);
+    return raw && { ...toRow(raw), text: this.#sql.text.get(id)?.text ?? null };
+  }
+
+  #source({ states = [] }: CommandFilter) {
+    if (states.length === 1 && states[0] === "in_doubt") return this.#sql.inDoubt;
+    if (states.length === 1 && states[0] === "pending") return this.#sql.pending;
+    return this.#sql.all;
+  }
+}
+
+function matches(row: CommandRow, { states = [], chatId, since }: CommandFilter): boolean {
+  if (states.length > 0 && !states.includes(row.state)) return false;
+  if (chatId !== undefined && row.chat_id !== chatId) return false;
+  return since === undefined || row.created_at >= since;
+}
+
+function toRow(raw: RawRow): CommandRow {
+  return { ...raw, is_partial: raw.is_partial === 1 };
+}
+
+function prepare(db: Database.Database) {
+  const columns = `SELECT k.id, k.command_id, k.seq AS message, m.message_id, c.account_id, c.chat_id, k.type, k.state,
+    k.created_at, k.sending_at, k.settled_at, k.whatsapp_message_id, k.partial AS is_partial, k.last_error AS reason
+    FROM commands k`;
+  const joined = "JOIN messages m USING (seq) JOIN chats c ON c.chat = k.chat";
+  const page = (index: string, where: string) =>
+    db.prepare<[number, number], RawRow>(
+      `${columns} ${index} ${joined} WHERE ${where} k.id < ? ORDER BY k.id DESC LIMIT ?`,
+    );
+  return {
+    all: page("", ""),
+    inDoubt: page("INDEXED BY commands_in_doubt", "k.state = 'in_doubt' AND"),
+    pending: page("INDEXED BY commands_pending", "k.state = 'pending' AND"),
+    ofMessage: db.prepare<[number], RawRow>(`${columns} ${joined} WHERE k.seq = ? ORDER BY k.id`),
+    withCommandId: db.prepare<[string], RawRow>(`${columns} ${joined} WHERE k.command_id = ? AND k.owns_id = 1`),
+    get: db.prepare<[number], RawRow>(`${columns} ${joined} WHERE k.id = ?`),
+    text: db.prepare<[number], { text: string | null }>("SELECT text FROM commands WHERE id = ?"),
+  };
+}

@@ -1,0 +1,133 @@
+import type Database from "better-sqlite3";
+import { type AttemptRow, Attempts } from "../attempts.ts";
+import { type Page, pageOf, SCANNED_ROWS } from "./page.ts";
+
+/** Where a message is. `detached` is pending, beside its chat's lane; `discarded` a dead letter that the operator is done with. */
+export type MessageState = "pending" | "detached" | "delivered" | "dead" | "discarded";
+
+/** A message in a list. Times are wall-clock ms. */
+export interface MessageRow {
+  id: number;
+  message_id: string;
+  account_id: string;
+  chat_id: string;
+  state: MessageState;
+  received_at: number;
+  settled_at: number | null;
+  /** POSTs since it was taken in, or was last sent again. */
+  attempts: number;
+  /** When it is tried next; null unless it waits. */
+  next_attempt_at: number | null;
+  /** Of the last answer; null: there was none. */
+  status: number | null;
+  last_error: string | null;
+}
+
+/** The whole life of one message. */
+export interface MessageLife extends MessageRow {
+  /** Those that failed: the first 5 and the last 20. */
+  failed_attempts: AttemptRow[];
+  /** How many failed in all. */
+  failed_count: number;
+  /** How long the attempt took that settled it, ms; null: it is not settled, or that was not measured. */
+  duration_ms: number | null;
+  /** What was POSTed, without the bytes of files; null: forgotten. */
+  request: string | null;
+  /** What Hot Bags answered; null: nothing yet, or forgotten. */
+  response: string | null;
+}
+
+export interface MessageFilter {
+  states?: readonly MessageState[] | undefined;
+  /** A phone number or a group, as it came. */
+  chatId?: string | undefined;
+  /** Wall-clock ms: received since then; of dead letters and discarded ones, settled since then. */
+  since?: number | undefined;
+}
+
+interface RawRow extends Omit<MessageRow, "state" | "next_attempt_at"> {
+  state: "pending" | "delivered" | "dead";
+  detached: number;
+  discarded_at: number | null;
+  next_attempt_at: number;
+}
+
+/** Looks at messages. Never at their texts, unless asked for one of them. */
+export class MessagePages {
+  readonly #attempts: Attempts;
+  readonly #sql: ReturnType<typeof prepare>;
+
+  constructor(db: Database.Database) {
+    this.#attempts = new Attempts(db);
+    this.#sql = prepare(db);
+  }
+
+  /** Messages with this filter, newest first, from before the message `before` on. */
+  page(filter: MessageFilter, before: number, limit: number): Page<MessageRow> {
+    const rows = this.#source(filter).iterate(before, SCANNED_ROWS);
+    return pageOf(Iterator.from(rows).map(toRow), (row) => matches(row, filter), limit);
+  }
+
+  /** The messages with this id: more than one only where two chats had it. */
+  withMessageId(messageId: string): MessageRow[] {
+    return this.#sql.withMessageId.all(messageId).map(toRow);
+  }
+
+  life(id: number): MessageLife | undefined {
+    const raw = this.#sql.get.get(id);
+    if (!raw) return undefined;
+    const { request = null, response = null } = this.#sql.payload.get(id) ?? {};
+    return {
+      ...toRow(raw),
+      failed_attempts: this.#attempts.of(id),
+      failed_count: this.#attempts.countOf(id),
+      duration_ms: this.#sql.duration.get(id)?.duration_ms ?? null,
+      request,
+      response,
+    };
+  }
+
+  /** The statement that passes over the fewest rows that are not wanted. */
+  #source({ states = [] }: MessageFilter) {
+    const only = (...wanted: MessageState[]) => states.length > 0 && states.every((state) => wanted.includes(state));
+    if (only("dead")) return this.#sql.dead;
+    if (only("discarded")) return this.#sql.discarded;
+    if (only("pending", "detached")) return this.#sql.pending;
+    return this.#sql.all;
+  }
+}
+
+function matches(row: MessageRow, { states = [], chatId, since }: MessageFilter): boolean {
+  if (states.length > 0 && !states.includes(row.state)) return false;
+  if (chatId !== undefined && row.chat_id !== chatId) return false;
+  const isGivenUp = row.state === "dead" || row.state === "discarded";
+  return since === undefined || ((isGivenUp ? row.settled_at : null) ?? row.received_at) >= since;
+}
+
+function toRow({ detached, discarded_at, next_attempt_at, ...raw }: RawRow): MessageRow {
+  let state: MessageState = raw.state;
+  if (state === "pending" && detached === 1) state = "detached";
+  if (discarded_at !== null) state = "discarded";
+  return { ...raw, state, next_attempt_at: raw.state === "pending" ? next_attempt_at : null };
+}
+
+function prepare(db: Database.Database) {
+  const columns = `SELECT m.seq AS id, m.message_id, c.account_id, c.chat_id, m.state, m.detached, m.discarded_at,
+    m.received_at, m.settled_at, m.attempts, m.next_attempt_at, m.status, m.last_error FROM messages m`;
+  const page = (index: string, where: string) =>
+    db.prepare<[number, number], RawRow>(
+      `${columns} ${index} JOIN chats c USING (chat) WHERE ${where} m.seq < ? ORDER BY m.seq DESC LIMIT ?`,
+    );
+  return {
+    all: page("", ""),
+    dead: page("INDEXED BY messages_dead", "m.state = 'dead' AND m.discarded_at IS NULL AND"),
+    discarded: page("INDEXED BY messages_discarded", "m.discarded_at IS NOT NULL AND"),
+    pending: page("INDEXED BY messages_pending", "m.state = 'pending' AND"),
+    withMessageId: db.prepare<[string], RawRow>(`${columns} JOIN chats c USING (chat) WHERE m.message_id = ?`),
+    get: db.prepare<[number], RawRow>(`${columns} JOIN chats c USING (chat) WHERE m.seq = ?`),
+    duration: db.prepare<[number], { duration_ms: number | null }>("SELECT duration_ms FROM messages WHERE seq = ?"),
+    payload: db.prepare<[number], { request: string; response: string | null }>(
+      "SELECT request, response FROM payloads WHERE seq = ?",
+    ),
+  };
+}

@@ -1,0 +1,21 @@
+import { spawn } from "node:child_process";
+import { text } from "node:stream/consumers";
+import { fileURLToPath } from "node:url";
+
+const CLI = fileURLToPath(new URL("../../sidecar/dist/cli.js", import.meta.url));
+
+/** What came of a run of the `hotbags` command. */
+export interface Ran {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** Runs the built `hotbags` command on a state folder, as a script would: nobody can be asked. */
+export async function runHotbags(stateDir: string, ...args: string[]): Promise<Ran> {
+  const env = { PATH: process.env["PATH"], HOME: process.env["HOME"], TZ: "UTC", BRIDGE_STATE_DIR: stateDir };
+  const child = spawn(process.execPath, [CLI, ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
+  const ended = new Promise<number | null>((resolve) => child.on("close", resolve));
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
+  return { code: await ended, stdout, stderr };
+}
