@@ -1,6 +1,7 @@
 import { VERSION } from "@hotbags/shared";
 import type { Logger } from "pino";
 import { systemClock } from "./clock.ts";
+import { QuietWatch } from "./downtime/quiet-watch.ts";
 import { DowntimeWatch } from "./downtime/watch.ts";
 import { ChannelStarter, openGateway } from "./gateway/index.ts";
 import { Listener } from "./intake/listener.ts";
@@ -99,6 +100,10 @@ async function startWork(settings: Settings, listener: Listener, log: Logger): P
     log,
     now: clock.now,
   });
+  const quiet = new QuietWatch({
+    ...{ store, gateway, alerts, clock, log, limits: settings.quiet },
+    isPluginConnected: () => listener.plugin !== null,
+  });
   const hotbags = new HotBags({
     ...settings.hotbags,
     connectTimeoutMs: CONNECT_TIMEOUT_MS,
@@ -140,6 +145,7 @@ async function startWork(settings: Settings, listener: Listener, log: Logger): P
       gateway,
       clock,
       disk,
+      quiet,
       plugin: () => listener.plugin,
       outbox: () => listener.outbox,
     });
@@ -177,6 +183,7 @@ async function startWork(settings: Settings, listener: Listener, log: Logger): P
     await operator.stop();
     clearInterval(sweeper);
     disk.stop();
+    quiet.stop();
     starter.stop();
     const finished = Promise.all([relay.stop(), replies.stop(), alerts.close(), downtimes.stop()]);
     let impatient: NodeJS.Timeout | undefined;
@@ -195,6 +202,7 @@ async function startWork(settings: Settings, listener: Listener, log: Logger): P
     relay.start();
     void sweep();
     disk.start();
+    quiet.start();
     await operator.start();
     return { parts, health, stop: closeBackwards };
   } catch (error) {

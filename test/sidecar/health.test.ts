@@ -52,6 +52,15 @@ async function handIn(id: string, chat = ANNA) {
   plugin.socket.terminate();
 }
 
+it("says when the last message came", async () => {
+  const last = async () => (await sidecar.health<{ messages: { last_accepted_at: string | null } }>()).body.messages;
+  expect(await last()).toMatchObject({ last_accepted_at: null });
+  const before = Date.now();
+  await handIn("A");
+  const { last_accepted_at: at } = await last();
+  expect(Date.parse(String(at))).toBeGreaterThanOrEqual(before);
+});
+
 it("has nothing to say of failures on a good day", async () => {
   await handIn("A");
   await until("it is delivered", async () => (await health()).messages.pending === 0);
@@ -113,9 +122,9 @@ it("counts refused commands, refused answers and dead letters, and says why of t
 });
 
 it("counts a detached message no longer when it is delivered, and still says what was wrong", async () => {
-  hotbags.faultFor(({ text }) => text === "A", { status: 422 }, 2);
+  hotbags.faultFor(({ text }) => text === "A", { status: 422 }, 3);
   await handIn("A");
-  // One behind it passes, so it is its own fault.
+  // One behind it passes, and it fails once more: so it is its own fault.
   await handIn("B");
   await until("it has stepped aside", async () => (await health()).messages.last_detached !== null);
   await until("both are delivered", async () => (await health()).messages.pending === 0);

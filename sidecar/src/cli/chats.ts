@@ -35,16 +35,14 @@ export async function pauseChat(
 ): Promise<number> {
   const ms = readDuration(lasting);
   if (ms === null) throw new CliError(EXIT.usage, `${JSON.stringify(lasting)} is no time: write 30m, 2h or 7d`);
-  const { until } = await operator.ask("pause", {
+  const paused = await operator.ask("pause", {
     ...{ account_id: account, chat_id: chat },
     ...{ for_seconds: ms / 1_000, replies: skip ? "skip" : "hold" },
   });
-  if (output.json) writeJson(output, { until });
-  else
-    say(
-      output,
-      `No reply goes out to ${chat} until ${shortTime(until)}; ${skip ? "they are skipped" : "then they do"}.`,
-    );
+  const until = shortTime(paused.until);
+  if (paused.is_new) say(output, `Nothing has ever come from ${chat} on account ${account}: is that right?`);
+  if (output.json) writeJson(output, paused);
+  else say(output, `No reply goes out to ${chat} until ${until}; ${skip ? "they are skipped" : "then they do"}.`);
   return EXIT.ok;
 }
 

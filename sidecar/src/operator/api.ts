@@ -1,6 +1,7 @@
 import { describeIssues } from "@hotbags/shared";
 import type {
   AuditEntry,
+  ChatAddress,
   CommandRow,
   MessageRow,
   OperatorReads,
@@ -21,9 +22,9 @@ export interface Running {
   onRetry(chat: number): void;
   /** Told of a command that is in doubt no more, and of its chat. */
   onResolved(id: number, chat: number): void;
-  pause(chat: number, pause: Pause): Promise<void>;
+  pause(chat: ChatAddress, pause: Pause): Promise<void>;
   /** Resolves with whether it was paused. */
-  resume(chat: number): Promise<boolean>;
+  resume(chat: ChatAddress): Promise<boolean>;
   pausedChats(): PausedChat[];
 }
 
@@ -143,20 +144,18 @@ export class OperatorApi {
     },
 
     pause: async ({ account_id, chat_id, for_seconds, replies }, _id, who) => {
-      const { store, pause } = this.#running;
-      const subject = await this.#chat(account_id, chat_id);
+      const chat = { accountId: account_id, chatId: chat_id };
       const forMs = for_seconds * 1_000;
-      await pause(subject, { forMs, replies });
-      await store.note({ who, action: `pause for ${for_seconds} s`, kind: "chat", subject, result: "done" });
-      return { until: iso(Date.now() + forMs) };
+      const is_new = (await this.#parts.reads.chat(account_id, chat_id)) === undefined;
+      await this.#running.pause(chat, { forMs, replies });
+      await this.#noteChat(chat, `pause for ${for_seconds} s`, "done", who);
+      return { until: iso(Date.now() + forMs), is_new };
     },
 
     resume: async ({ account_id, chat_id }, _id, who) => {
-      const { store, resume } = this.#running;
-      const subject = await this.#chat(account_id, chat_id);
-      const was_paused = await resume(subject);
-      const result = was_paused ? "done" : "it was not paused";
-      await store.note({ who, action: "resume", kind: "chat", subject, result });
+      const chat = { accountId: account_id, chatId: chat_id };
+      const was_paused = await this.#running.resume(chat);
+      await this.#noteChat(chat, "resume", was_paused ? "done" : "it was not paused", who);
       return { was_paused };
     },
 
@@ -171,11 +170,10 @@ export class OperatorApi {
     return this.#running.store.note({ who, action: "read the text", kind, subject, result: "done" });
   }
 
-  async #chat(accountId: string, chatId: string): Promise<number> {
-    const chat = await this.#parts.reads.chat(accountId, chatId);
-    if (chat === undefined)
-      throw new OperatorError(404, `nothing has ever come from ${chatId} of account ${accountId}`);
-    return chat;
+  /** The audit has no number of a customer's: a chat is named by its own. */
+  async #noteChat({ accountId, chatId }: ChatAddress, action: string, result: string, who: string): Promise<void> {
+    const subject = await this.#parts.reads.chat(accountId, chatId);
+    if (subject !== undefined) await this.#running.store.note({ who, action, kind: "chat", subject, result });
   }
 
   get #running(): Running {

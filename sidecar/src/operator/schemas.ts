@@ -241,7 +241,8 @@ export const ROUTES = {
       for_seconds: z.int().min(1).max(MAX_PAUSE_SECONDS),
       replies: z.enum(["hold", "skip"], "must be hold or skip"),
     }),
-    output: z.object({ until: time }),
+    /** `is_new`: nothing has come from there yet. */
+    output: z.object({ until: time, is_new: z.boolean() }),
   },
   resume: {
     method: "POST",

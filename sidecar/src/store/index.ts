@@ -40,7 +40,7 @@ export type { OperatorReads, OperatorStore, WholeMessage } from "./operator/inde
 export type { MessageFilter, MessageRow, MessageState } from "./operator/message-pages.ts";
 export type { Page } from "./operator/page.ts";
 export type { Repaired, Resolution } from "./operator/repairs.ts";
-export type { ChatOrder, Pause, PausedChat } from "./pauses.ts";
+export type { ChatAddress, ChatOrder, Pause, PausedChat } from "./pauses.ts";
 export { FileLostError } from "./read-file.ts";
 export type { Outage } from "./writability.ts";
 

@@ -19,6 +19,13 @@ export interface Pause {
   replies: PauseReplies;
 }
 
+/** A chat as people name it. */
+export interface ChatAddress {
+  accountId: string;
+  /** E.164, or `...@g.us`. */
+  chatId: string;
+}
+
 /** What an answer of Hot Bags changes for its chat, in place of a text. */
 export type ChatOrder = ({ kind: "pause" } & Pause) | { kind: "resume" };
 
@@ -53,18 +60,25 @@ export class Pauses {
     this.#sql = prepare(db);
   }
 
-  /** The operator pauses a chat: nothing that waits there goes out, but what is being sent. In place of an earlier one of theirs. */
-  pause(chat: number, pause: Pause): Promise<void> {
+  /**
+   * The operator pauses a chat, also one in which nobody has written yet: nothing that waits there goes out, but what is
+   * being sent. In place of an earlier one of theirs.
+   */
+  pause({ accountId, chatId }: ChatAddress, pause: Pause): Promise<void> {
     return this.#commit.run("pause", () => {
-      this.#begin(chat, "operator", pause, 0);
-      this.skipHeld(chat);
+      this.#sql.makeChat.run(accountId, chatId);
+      const chat = this.#sql.chat.get(accountId, chatId)?.chat;
+      if (chat !== undefined) this.#begin(chat, "operator", pause, 0);
     });
   }
 
-  /** The operator ends all pauses of a chat, Hot Bags' too. Resolves with whether there was one. */
-  resume(chat: number): Promise<boolean> {
-    const now = this.#time.now();
-    return this.#commit.run("resume", () => this.#sql.endAll.run(now, chat, now).changes > 0);
+  /** The operator ends all pauses of a chat, Hot Bags' too. Resolves with the chat; null where there was none. */
+  resume({ accountId, chatId }: ChatAddress): Promise<number | null> {
+    return this.#commit.run("resume", () => {
+      const now = this.#time.now();
+      const chat = this.#sql.chat.get(accountId, chatId)?.chat;
+      return chat !== undefined && this.#sql.endAll.run(now, chat, now).changes > 0 ? chat : null;
+    });
   }
 
   /**
@@ -84,7 +98,12 @@ export class Pauses {
 
   /** Why a reply that is given to the chat now is skipped; null when it is not. */
   skips(chat: number): string | null {
-    return this.#sql.skips.get(chat, this.#time.now()) ? SKIPPED : null;
+    return unlessDamaged(
+      () => this.#sql.skips.get(chat, this.#time.now()),
+      () => undefined,
+    )
+      ? SKIPPED
+      : null;
   }
 
   /** Skips what waits in the chat and is held by a pause that skips; belongs inside a commit. */
@@ -123,15 +142,20 @@ export class Pauses {
   #begin(chat: number, by: By, { forMs, replies }: Pause, afterCommand: number): void {
     const now = this.#time.now();
     this.#sql.forget.run(now - REMEMBERED_MS);
-    this.#sql.begin.run(chat, by, now + forMs, afterCommand, replies);
+    // One that goes on holds what it held: an extension lets nothing out.
+    this.#sql.begin.run({ chat, by, until: now + forMs, after: afterCommand, replies, now });
+    this.skipHeld(chat);
   }
 }
 
 function prepare(db: Database.Database) {
   return {
-    begin: db.prepare<[number, By, number, number, PauseReplies]>(
-      "INSERT OR REPLACE INTO pauses VALUES (?, ?, ?, ?, ?)",
+    begin: db.prepare<[{ chat: number; by: By; until: number; after: number; replies: PauseReplies; now: number }]>(
+      `INSERT INTO pauses VALUES (@chat, @by, @until, @after, @replies) ON CONFLICT DO UPDATE SET until_at = @until,
+         after_command = CASE WHEN until_at > @now THEN min(after_command, @after) ELSE @after END, replies = @replies`,
     ),
+    chat: db.prepare<[string, string], { chat: number }>("SELECT chat FROM chats WHERE account_id = ? AND chat_id = ?"),
+    makeChat: db.prepare<[string, string]>("INSERT OR IGNORE INTO chats (account_id, chat_id) VALUES (?, ?)"),
     end: db.prepare<[number, number, By, number]>(
       "UPDATE pauses SET until_at = ? WHERE chat = ? AND by = ? AND until_at > ?",
     ),
