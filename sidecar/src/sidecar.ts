@@ -10,6 +10,7 @@ import { OperatorApi } from "./operator/api.ts";
 import { OperatorServer, operatorSocketOf } from "./operator/server.ts";
 import { Alerts } from "./ops/alerts.ts";
 import { ClockLog } from "./ops/clock-log.ts";
+import { DamageAlerts } from "./ops/damage-alerts.ts";
 import { DiskWatch } from "./ops/disk-watch.ts";
 import { readHealth } from "./ops/health.ts";
 import { hotBagsAlert } from "./ops/hotbags-alert.ts";
@@ -203,6 +204,8 @@ async function startWork(settings: Settings, listener: Listener, log: Logger): P
     void sweep();
     disk.start();
     quiet.start();
+    // Not before: a start that waits for this begins anew every few seconds.
+    new DamageAlerts({ store, alerts, clock }).start();
     await operator.start();
     return { parts, health, stop: closeBackwards };
   } catch (error) {

@@ -1,8 +1,7 @@
 import { type Backoff, steadyBackoffMs } from "@hotbags/shared";
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
-import type { PendingMessage, RecordedCommand, Store } from "../store/index.ts";
-import { RESTORE } from "../store-faults.ts";
+import { type PendingMessage, RESTORE, type RecordedCommand, type Store } from "../store/index.ts";
 import { announce } from "./announce.ts";
 import type { Judgement } from "./judge.ts";
 import type { Outcome } from "./outcome.ts";
@@ -105,7 +104,7 @@ export class Settlement {
       announce(recorded, log);
       if (recorded.some(concernsReplies)) onCommands(message.chat);
     } else {
-      await store.messages.giveUp(seq, wasDetached, "a page of the database is damaged");
+      await store.messages.giveUp(seq, wasDetached);
       const what = "can't be read or written; given up, it is a dead letter now";
       log.error({ err: error, alarm: true }, `message ${seq} ${what}. ${RESTORE}`);
     }

@@ -1,34 +1,9 @@
-import { createHash } from "node:crypto";
 import type Database from "better-sqlite3";
-import type { Clock } from "../clock.ts";
-import type { CounterName, Counters } from "./counters.ts";
-import { readRow, unlessDamaged } from "./errors.ts";
-import type { Failures } from "./failures.ts";
+import type { CommandWrites, SettledState, Settlement, UnsettledState } from "./command-writes.ts";
+import { DAMAGED, RowUnreadableError, readListed, readRow, unlessDamaged } from "./errors.ts";
 import type { GroupCommit } from "./group-commit.ts";
-import type { ChatOrder, Pauses } from "./pauses.ts";
+import type { Pauses } from "./pauses.ts";
 import type { ProvenTime } from "./proven-time.ts";
-
-/** A command as the relay read it from a response, in array order. */
-export interface CommandFromResponse {
-  commandId: string | null;
-  type: string | null;
-  text: string | null;
-  /** The command as it came, for telling a repeat from a reuse of its id. */
-  payload: string;
-  /** Why it won't be executed; null when it will. */
-  refusal: { state: "failed" | "skipped"; reason: string } | null;
-  /** What it is about its chat: it is done as soon as it is recorded, and nothing is sent. */
-  order?: ChatOrder;
-}
-
-export interface RecordedCommand {
-  commandId: string | null;
-  chat: number;
-  /** `pending`: to be sent. `repeated`: its id and payload were seen before, nothing was written. */
-  outcome: "pending" | "done" | "failed" | "skipped" | "repeated";
-  /** Why it is not sent, or what was done. */
-  reason: string | null;
-}
 
 /** A command that waits to be sent, or whose sending was cut off. */
 export interface WaitingCommand {
@@ -54,85 +29,28 @@ export interface DoubtfulCommand extends WaitingCommand {
   alarmed_at: number | null;
 }
 
-export interface Settlement {
-  reason: string | null;
-  whatsappMessageId: string | null;
-  /** A part of the text is on the phone and the rest is not: no proof of a send can settle that. */
-  partial?: boolean;
+interface CommandsParts {
+  db: Database.Database;
+  commit: GroupCommit;
+  writes: CommandWrites;
+  pauses: Pauses;
+  time: ProvenTime;
 }
-
-export type SettledState = "sent" | "queued_by_gateway" | "in_doubt" | "failed";
 
 /** The commands' side of the store. States: `pending → sending → sent | queued_by_gateway | in_doubt | failed`, `sending → pending` only where it is proven that nothing was sent. */
 export class Commands {
   readonly #commit: GroupCommit;
-  readonly #counters: Counters;
-  readonly #failures: Failures;
+  readonly #writes: CommandWrites;
   readonly #pauses: Pauses;
-  readonly #clock: Clock;
   readonly #time: ProvenTime;
   readonly #sql: ReturnType<typeof prepare>;
 
-  constructor(
-    db: Database.Database,
-    commit: GroupCommit,
-    counters: Counters,
-    failures: Failures,
-    pauses: Pauses,
-    clock: Clock,
-    time: ProvenTime,
-  ) {
+  constructor({ db, commit, writes, pauses, time }: CommandsParts) {
     this.#commit = commit;
-    this.#counters = counters;
-    this.#failures = failures;
+    this.#writes = writes;
     this.#pauses = pauses;
-    this.#clock = clock;
     this.#time = time;
     this.#sql = prepare(db);
-  }
-
-  /** Writes a response's commands; belongs inside the commit that settles their message. */
-  record(seq: number, chat: number, commands: CommandFromResponse[]): RecordedCommand[] {
-    return commands.map((command, position) => this.#recordOne(seq, chat, position, command));
-  }
-
-  #recordOne(seq: number, chat: number, position: number, command: CommandFromResponse): RecordedCommand {
-    const hash = createHash("sha256").update(command.payload).digest("hex");
-    const owner = command.commandId === null ? undefined : this.#sql.owner.get(command.commandId);
-    if (owner && owner.payload_sha256 === hash && owner.chat === chat) {
-      return { commandId: command.commandId, chat, outcome: "repeated", reason: null };
-    }
-    const reused = owner
-      ? { state: "failed" as const, reason: "its command_id was already used for another command" }
-      : null;
-    const { order } = command;
-    const paused = order ? null : this.#pauses.skips(chat);
-    const refusal =
-      reused ?? command.refusal ?? (paused === null ? null : { state: "skipped" as const, reason: paused });
-    const isDone = !refusal && order !== undefined;
-    const { lastInsertRowid } = this.#sql.insert.run({
-      seq,
-      chat,
-      position,
-      command_id: command.commandId,
-      type: command.type,
-      text: command.text,
-      hash,
-      // Nothing of it is sent.
-      state: isDone ? "skipped" : (refusal?.state ?? "pending"),
-      owns_id: owner ? 0 : 1,
-      now: this.#clock.now(),
-      settled_at: refusal || isDone ? this.#clock.now() : null,
-      error: refusal?.reason ?? null,
-    });
-    const outcome = isDone ? "done" : (refusal?.state ?? "pending");
-    this.#counters.add(`commands_${outcome}`, 1);
-    if (isDone) {
-      const reason = this.#pauses.obey(chat, order, Number(lastInsertRowid));
-      return { commandId: command.commandId, chat, outcome, reason };
-    }
-    if (refusal?.state === "failed") this.#failures.note("command_failed", seq, refusal.reason);
-    return { commandId: command.commandId, chat, outcome, reason: refusal?.reason ?? null };
   }
 
   /** Chats with a command to send, oldest first. Read once at start. Where a page can't be read, every chat may have one. */
@@ -147,7 +65,7 @@ export class Commands {
   /** The command that is next in a chat. Throws RowUnreadableError. */
   nextOf(chat: number): WaitingCommand | undefined {
     const { next, nextId } = this.#sql;
-    return readRow(
+    return readListed(
       "command",
       () => next.get(chat),
       () => nextId.get(chat)?.id,
@@ -189,13 +107,15 @@ export class Commands {
     return rows.map((row) => row.whatsapp_message_id);
   }
 
-  /** Any command. Throws RowUnreadableError. */
-  get(id: number): WaitingCommand | undefined {
-    return readRow(
+  /** Any command that there is. Throws RowUnreadableError. */
+  get(id: number): WaitingCommand {
+    const command = readRow(
       "command",
       () => this.#sql.get.get(id),
       () => id,
     );
+    if (!command) throw new RowUnreadableError("command", id, undefined);
+    return command;
   }
 
   /** How many commands this gateway process was handed since, ms since the machine started; counts to 1,000, no further. */
@@ -216,30 +136,17 @@ export class Commands {
 
   /** The intent to send, on disk before the gateway is asked: what is `sending` after a crash may have gone out. */
   sending(id: number, gatewayProcess: string | null): Promise<void> {
-    return this.#commit.run("sending", () => {
-      const moved = this.#sql.sending.run(this.#clock.now(), this.#clock.bootMs(), gatewayProcess, id);
-      if (moved.changes !== 1) throw new Error(`command ${id} is no longer pending`);
-      this.#move("commands_pending", "commands_sending");
-    });
+    return this.#commit.run("sending", () => this.#writes.sending(id, gatewayProcess));
   }
 
   /** How the sending ended. */
-  settled(id: number, state: SettledState, { reason, whatsappMessageId, partial }: Settlement): Promise<void> {
-    return this.#commit.run(state, () => {
-      const now = this.#clock.now();
-      const moved = this.#sql.settle.get(state, now, reason, whatsappMessageId, partial ? 1 : 0, id);
-      if (!moved) return;
-      this.#move("commands_sending", `commands_${state}`);
-      if (state === "failed") this.#failures.note("command_failed", moved.seq, reason ?? "it could not be sent");
-    });
+  settled(id: number, state: SettledState, settlement: Settlement): Promise<void> {
+    return this.#commit.run(state, () => this.#writes.settled(id, state, settlement));
   }
 
   /** A command in doubt turned out to have gone. */
   proven(id: number, state: "sent" | "queued_by_gateway", whatsappMessageId: string | null): Promise<void> {
-    return this.#commit.run("proven", () => {
-      const moved = this.#sql.proven.run(state, this.#clock.now(), whatsappMessageId, id);
-      if (moved.changes === 1) this.#move("commands_in_doubt", `commands_${state}`);
-    });
+    return this.#commit.run("proven", () => this.#writes.proven(id, state, whatsappMessageId));
   }
 
   /**
@@ -247,29 +154,21 @@ export class Commands {
    * now.
    */
   askedInVain(id: number, gatewayProcess: string | null): Promise<void> {
-    return this.#commit.run("asked-in-vain", () => {
-      this.#sql.askedInVain.run(gatewayProcess, this.#clock.now(), id);
-    });
+    return this.#commit.run("asked-in-vain", () => this.#writes.askedInVain(id, gatewayProcess));
   }
 
   /**
    * A command that can't be read, or whose state can't be written, since a page is damaged. Its row stays as it is
    * there; it is counted as `to`, and passed over.
    */
-  passOver(id: number, from: "pending" | "sending" | "in_doubt", to: SettledState): Promise<void> {
-    return this.#commit.run("passed-over", () => {
-      if (this.#sql.passOver.run(id).changes === 1 && from !== to) this.#move(`commands_${from}`, `commands_${to}`);
-    });
+  passOver(id: number, from: UnsettledState, to: SettledState): Promise<void> {
+    const command = this.#writes.readDamaged(id);
+    return this.#commit.run("passed-over", () => this.#writes.passOver(command, from, to, DAMAGED));
   }
 
   /** It is proven that nothing was sent: the command waits again, unless its chat was paused meanwhile in a way that skips it. */
   notSent(id: number, reason: string): Promise<void> {
-    return this.#commit.run("not-sent", () => {
-      const moved = this.#sql.notSent.get(reason, id);
-      if (!moved) return;
-      this.#move("commands_sending", "commands_pending");
-      this.#pauses.skipHeld(moved.chat);
-    });
+    return this.#commit.run("not-sent", () => this.#writes.notSent(id, reason));
   }
 
   /**
@@ -281,11 +180,6 @@ export class Commands {
     const waits = since.map((at) => (at === undefined ? 0 : this.#time.now() - at));
     return Math.max(0, ...waits);
   }
-
-  #move(from: CounterName, to: CounterName): void {
-    this.#counters.add(from, -1);
-    this.#counters.add(to, 1);
-  }
 }
 
 function prepare(db: Database.Database) {
@@ -296,13 +190,6 @@ function prepare(db: Database.Database) {
   const isNext = `state = 'pending' AND ${notPassedOver}`;
   const nextId = `SELECT id FROM commands WHERE chat = +? AND ${isNext} ORDER BY id LIMIT 1`;
   return {
-    owner: db.prepare<[string], { payload_sha256: string; chat: number }>(
-      "SELECT payload_sha256, chat FROM commands WHERE command_id = ? AND owns_id = 1",
-    ),
-    insert: db.prepare(
-      `INSERT INTO commands (seq, chat, position, command_id, type, text, payload_sha256, state, owns_id, created_at, settled_at, last_error)
-       VALUES (@seq, @chat, @position, @command_id, @type, @text, @hash, @state, @owns_id, @now, @settled_at, @error)`,
-    ),
     waitingChats: db.prepare<[], { chat: number }>(
       `SELECT chat FROM commands WHERE state = 'pending' AND ${notPassedOver} GROUP BY chat ORDER BY min(id)`,
     ),
@@ -316,9 +203,10 @@ function prepare(db: Database.Database) {
       `SELECT id FROM commands WHERE state = 'in_doubt' AND ${notPassedOver} ORDER BY id DESC LIMIT ?`,
     ),
     get: db.prepare<[number], WaitingCommand>(`${waiting} WHERE k.id = +?`),
+    // In doubt, or in no state at all: an index has named it.
     doubt: db.prepare<[number], DoubtfulCommand>(
       `SELECT w.*, k.asked_process, k.alarmed_at FROM (${waiting}) w JOIN commands k USING (id)
-       WHERE k.id = +? AND k.state = 'in_doubt' AND k.partial = 0`,
+       WHERE k.id = +? AND k.state NOT IN ('pending', 'sending', 'sent', 'queued_by_gateway', 'failed', 'skipped') AND k.partial = 0`,
     ),
     sendsSince: db.prepare<[string, number], { n: number }>(
       "SELECT count(*) AS n FROM (SELECT 1 FROM commands WHERE gateway_process = ? AND sending_boot_ms >= ? LIMIT 1000)",
@@ -334,22 +222,6 @@ function prepare(db: Database.Database) {
     ),
     sentId: db.prepare<[number], { whatsapp_message_id: string }>(
       "SELECT whatsapp_message_id FROM commands WHERE id = ? AND whatsapp_message_id IS NOT NULL",
-    ),
-    askedInVain: db.prepare<[string | null, number, number]>(
-      "UPDATE commands SET asked_process = ?, alarmed_at = coalesce(alarmed_at, ?) WHERE id = ? AND state = 'in_doubt'",
-    ),
-    passOver: db.prepare<[number]>("INSERT OR IGNORE INTO passed_over_commands (id) VALUES (?)"),
-    proven: db.prepare<[string, number, string | null, number]>(
-      "UPDATE commands SET state = ?, settled_at = ?, whatsapp_message_id = ?, last_error = NULL WHERE id = ? AND state = 'in_doubt'",
-    ),
-    sending: db.prepare<[number, number, string | null, number]>(
-      "UPDATE commands SET state = 'sending', sending_at = ?, sending_boot_ms = ?, gateway_process = ? WHERE id = ? AND state = 'pending'",
-    ),
-    settle: db.prepare<[string, number, string | null, string | null, number, number], { seq: number }>(
-      "UPDATE commands SET state = ?, settled_at = ?, last_error = ?, whatsapp_message_id = ?, partial = ? WHERE id = ? AND state = 'sending' RETURNING seq",
-    ),
-    notSent: db.prepare<[string, number], { chat: number }>(
-      "UPDATE commands SET state = 'pending', last_error = ? WHERE id = ? AND state = 'sending' RETURNING chat",
     ),
     oldestWaiting: db.prepare<[], { state_since: number }>(
       `SELECT state_since FROM commands JOIN messages USING (seq) WHERE id =

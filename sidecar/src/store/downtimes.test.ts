@@ -44,3 +44,8 @@ it("keeps the newest hundred, uses no id twice, and forgets none that is still t
   expect(kept).toEqual([...Array.from({ length: 100 }, (_, n) => 150 - n), 20]);
   expect(store.downtimes.nextToTell()).toMatchObject({ id: 20, to: 20 });
 });
+
+it("rejects where the row of a downtime is not found, which would be the next to tell for ever", async () => {
+  await store.downtimes.record("default", connection, downtime(1));
+  await expect(store.downtimes.told(2)).rejects.toThrow(/contradicts/);
+});

@@ -1,4 +1,7 @@
 import { codeOf } from "@hotbags/shared";
+import Database from "better-sqlite3";
+
+const { SqliteError } = Database;
 
 /** The store can't be used as it is; the message says why and what the operator can do. */
 export class StoreUnusableError extends Error {
@@ -29,14 +32,35 @@ export class StoreUnwritableError extends Error {
   }
 }
 
+/** What helps against a damaged page. */
+export const RESTORE = "The disk of the database may be failing: look at it, and restore a backup.";
+
+/** Why something was given up, for the operator. */
+export const DAMAGED = "a page of the database is damaged";
+
 /** A file that a new message counts on is not here: it has to come again, before the message does. */
 export class FileMissingError extends Error {
   override readonly name = "FileMissingError";
 }
 
-/** Whether a page is damaged, as opposed to a statement that asks for something impossible. */
+/** Whether a page or a row is damaged, as opposed to a statement that asks for something impossible. */
 export function isDamage(error: unknown): boolean {
+  if (error instanceof RowUnreadableError || error instanceof RowContradictedError) return true;
   return /^SQLITE_(CORRUPT|IOERR|NOTADB)/.test(codeOf(error));
+}
+
+/**
+ * Whether a write can have failed by its own fault: an error of ours, or a constraint. What else SQLite says can be the
+ * store's: a full disk, a lock, a page that can't be read.
+ */
+export function isOwnFault(error: unknown): boolean {
+  return !(error instanceof SqliteError) || error.code.startsWith("SQLITE_CONSTRAINT");
+}
+
+/** What went wrong, with SQLite's code for it. */
+export function wordsOf(error: unknown): string {
+  if (error instanceof SqliteError) return `${error.message} (${error.code})`;
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** What `read` gives or, where a page is damaged, what `otherwise` does. */
@@ -58,9 +82,24 @@ export class RowUnreadableError extends Error {
   /** Its key. */
   readonly row: number;
 
+  /** `cause`: undefined where every page can be read, and a part of it is missing all the same. */
   constructor(what: string, row: number, cause: unknown) {
-    super(`${what} ${row} can't be read (${codeOf(cause)})`, { cause });
+    super(`${what} ${row} can't be read (${cause === undefined ? "a part of it is missing" : codeOf(cause)})`, {
+      cause,
+    });
     this.row = row;
+  }
+}
+
+/**
+ * An index has handed out a row that is in another state than that index says: a bit of it is flipped, or the disk has
+ * lost a write. What was to be written of it is not, and never would be.
+ */
+export class RowContradictedError extends Error {
+  override readonly name = "RowContradictedError";
+
+  constructor(what: string, row: number) {
+    super(`${what} ${row} contradicts an index of the database: its state can't be written`);
   }
 }
 
@@ -75,4 +114,13 @@ export function readRow<T>(what: string, read: () => T, find: () => number | und
     const row = isDamage(error) ? find() : undefined;
     throw row === undefined ? error : new RowUnreadableError(what, row, error);
   }
+}
+
+/** What `read` gives of a row that `find` knows by an index; undefined where there is none. Throws RowUnreadableError also where a part of it is missing. */
+export function readListed<T>(what: string, read: () => T | undefined, find: () => number | undefined): T | undefined {
+  const found = readRow(what, read, find);
+  if (found !== undefined) return found;
+  const row = find();
+  if (row !== undefined) throw new RowUnreadableError(what, row, undefined);
+  return undefined;
 }

@@ -1,0 +1,238 @@
+import { createHash } from "node:crypto";
+import type Database from "better-sqlite3";
+import type { Clock } from "../clock.ts";
+import type { CounterName, Counters } from "./counters.ts";
+import { RowContradictedError, unlessDamaged } from "./errors.ts";
+import type { Failures } from "./failures.ts";
+import type { ChatOrder, Pauses } from "./pauses.ts";
+
+/** A command as the relay read it from a response, in array order. */
+export interface CommandFromResponse {
+  commandId: string | null;
+  type: string | null;
+  text: string | null;
+  /** The command as it came, for telling a repeat from a reuse of its id. */
+  payload: string;
+  /** Why it won't be executed; null when it will. */
+  refusal: { state: "failed" | "skipped"; reason: string } | null;
+  /** What it is about its chat: it is done as soon as it is recorded, and nothing is sent. */
+  order?: ChatOrder;
+}
+
+export interface RecordedCommand {
+  commandId: string | null;
+  chat: number;
+  /** `pending`: to be sent. `repeated`: its id and payload were seen before, nothing was written. */
+  outcome: "pending" | "done" | "failed" | "skipped" | "repeated";
+  /** Why it is not sent, or what was done. */
+  reason: string | null;
+}
+
+export interface Settlement {
+  reason: string | null;
+  whatsappMessageId: string | null;
+  /** A part of the text is on the phone and the rest is not: no proof of a send can settle that. */
+  partial?: boolean;
+}
+
+export type SettledState = "sent" | "queued_by_gateway" | "in_doubt" | "failed";
+
+/** States that a damaged page can keep a command from leaving. */
+export type UnsettledState = "pending" | "sending" | "in_doubt";
+
+/** The message whose answer has the commands; `message_id`: null where it can't be read. */
+interface AnsweredMessage {
+  seq: number;
+  chat: number;
+  message_id: string | null;
+}
+
+/** A command whose row can't be changed. Null: that can't be read. */
+interface DamagedCommand {
+  id: number;
+  messageId: string | null;
+  state: string | null;
+}
+
+const UNSETTLED: ReadonlySet<string> = new Set(["pending", "sending"]);
+const SETTLED: ReadonlySet<string> = new Set(["sent", "queued_by_gateway", "in_doubt", "failed", "skipped"]);
+
+interface CommandWritesParts {
+  db: Database.Database;
+  counters: Counters;
+  failures: Failures;
+  pauses: Pauses;
+  clock: Clock;
+}
+
+/** What is written of commands, each with its counters. All of it belongs inside a commit. */
+export class CommandWrites {
+  readonly #counters: Counters;
+  readonly #failures: Failures;
+  readonly #pauses: Pauses;
+  readonly #clock: Clock;
+  readonly #sql: ReturnType<typeof prepare>;
+
+  constructor({ db, counters, failures, pauses, clock }: CommandWritesParts) {
+    this.#counters = counters;
+    this.#failures = failures;
+    this.#pauses = pauses;
+    this.#clock = clock;
+    this.#sql = prepare(db);
+  }
+
+  /** Writes a response's commands; in the commit that settles their message. */
+  record(answered: AnsweredMessage, commands: CommandFromResponse[]): RecordedCommand[] {
+    return commands.map((command, position) => this.#recordOne(answered, position, command));
+  }
+
+  #recordOne(answered: AnsweredMessage, position: number, command: CommandFromResponse): RecordedCommand {
+    const { seq, chat, message_id: messageId } = answered;
+    const hash = createHash("sha256").update(command.payload).digest("hex");
+    const owner = command.commandId === null ? undefined : this.#sql.owner.get(command.commandId);
+    if (owner && owner.payload_sha256 === hash && owner.chat === chat) {
+      return { commandId: command.commandId, chat, outcome: "repeated", reason: null };
+    }
+    const reused = owner
+      ? { state: "failed" as const, reason: "its command_id was already used for another command" }
+      : null;
+    const { order } = command;
+    const paused = order ? null : this.#pauses.skips(chat);
+    const refusal =
+      reused ?? command.refusal ?? (paused === null ? null : { state: "skipped" as const, reason: paused });
+    const isDone = !refusal && order !== undefined;
+    const { lastInsertRowid } = this.#sql.insert.run({
+      seq,
+      chat,
+      position,
+      command_id: command.commandId,
+      type: command.type,
+      text: command.text,
+      hash,
+      // Nothing of it is sent.
+      state: isDone ? "skipped" : (refusal?.state ?? "pending"),
+      owns_id: owner ? 0 : 1,
+      now: this.#clock.now(),
+      settled_at: refusal || isDone ? this.#clock.now() : null,
+      error: refusal?.reason ?? null,
+    });
+    const outcome = isDone ? "done" : (refusal?.state ?? "pending");
+    this.#counters.add(`commands_${outcome}`, 1);
+    if (isDone) {
+      const reason = this.#pauses.obey(chat, order, Number(lastInsertRowid));
+      return { commandId: command.commandId, chat, outcome, reason };
+    }
+    if (refusal?.state === "failed") this.#failures.note("command_failed", messageId, refusal.reason);
+    return { commandId: command.commandId, chat, outcome, reason: refusal?.reason ?? null };
+  }
+
+  sending(id: number, gatewayProcess: string | null): void {
+    const moved = this.#sql.sending.run(this.#clock.now(), this.#clock.bootMs(), gatewayProcess, id);
+    if (moved.changes !== 1) {
+      // Handed out by this index, whatever the row says.
+      const row = this.#sql.state.get(id);
+      if (!row || this.#sql.listed.get(row.chat, id)) throw new RowContradictedError("command", id);
+      throw new Error(`command ${id} is no longer pending`);
+    }
+    this.#move("commands_pending", "commands_sending");
+  }
+
+  settled(id: number, state: SettledState, { reason, whatsappMessageId, partial }: Settlement): void {
+    const now = this.#clock.now();
+    const moved = this.#sql.settle.get(state, now, reason, whatsappMessageId, partial ? 1 : 0, id);
+    if (!moved) return this.#hasState(id);
+    this.#move("commands_sending", `commands_${state}`);
+    if (state !== "failed") return;
+    const messageId = this.#sql.messageId.get(moved.seq)?.message_id ?? null;
+    this.#failures.note("command_failed", messageId, reason ?? "it could not be sent");
+  }
+
+  proven(id: number, state: "sent" | "queued_by_gateway", whatsappMessageId: string | null): void {
+    const moved = this.#sql.proven.run(state, this.#clock.now(), whatsappMessageId, id);
+    if (moved.changes === 1) this.#move("commands_in_doubt", `commands_${state}`);
+    else this.#hasState(id);
+  }
+
+  askedInVain(id: number, gatewayProcess: string | null): void {
+    this.#sql.askedInVain.run(gatewayProcess, this.#clock.now(), id);
+  }
+
+  /**
+   * The row stays as it is, and whoever looks for work goes on without it. It is counted as `to`, unless it was passed
+   * over before, or says itself that it is settled.
+   */
+  passOver(command: DamagedCommand, from: UnsettledState, to: SettledState, reason: string): void {
+    const { id, messageId, state } = command;
+    if (this.#sql.passOver.run(id).changes === 0) return;
+    if (from === to || (state !== from && state !== null && SETTLED.has(state))) return;
+    this.#move(`commands_${from}`, `commands_${to}`);
+    if (to === "failed") this.#failures.note("command_failed", messageId, reason);
+  }
+
+  /** What can be read of a command whose row can't be changed. Outside of a commit: a damaged page spoils it. */
+  readDamaged(id: number): DamagedCommand {
+    const row = unlessDamaged(
+      () => this.#sql.state.get(id),
+      () => undefined,
+    );
+    const message = unlessDamaged(
+      () => row && this.#sql.messageId.get(row.seq),
+      () => undefined,
+    );
+    return { id, state: row?.state ?? null, messageId: message?.message_id ?? null };
+  }
+
+  notSent(id: number, reason: string): void {
+    const moved = this.#sql.notSent.get(reason, id);
+    if (!moved) return this.#hasState(id);
+    this.#move("commands_sending", "commands_pending");
+    this.#pauses.skipHeld(moved.chat);
+  }
+
+  /** Nothing was changed. That is in order where the row is in another state, but not where it is in none: then it throws RowContradictedError. */
+  #hasState(id: number): void {
+    const state = this.#sql.state.get(id)?.state;
+    if (state === undefined || !(UNSETTLED.has(state) || SETTLED.has(state)))
+      throw new RowContradictedError("command", id);
+  }
+
+  #move(from: CounterName, to: CounterName): void {
+    this.#counters.add(from, -1);
+    this.#counters.add(to, 1);
+  }
+}
+
+function prepare(db: Database.Database) {
+  return {
+    owner: db.prepare<[string], { payload_sha256: string; chat: number }>(
+      "SELECT payload_sha256, chat FROM commands WHERE command_id = ? AND owns_id = 1",
+    ),
+    insert: db.prepare(
+      `INSERT INTO commands (seq, chat, position, command_id, type, text, payload_sha256, state, owns_id, created_at, settled_at, last_error)
+       VALUES (@seq, @chat, @position, @command_id, @type, @text, @hash, @state, @owns_id, @now, @settled_at, @error)`,
+    ),
+    askedInVain: db.prepare<[string | null, number, number]>(
+      "UPDATE commands SET asked_process = ?, alarmed_at = coalesce(alarmed_at, ?) WHERE id = ? AND state = 'in_doubt'",
+    ),
+    state: db.prepare<[number], { seq: number; chat: number; state: string }>(
+      "SELECT seq, chat, state FROM commands WHERE id = ?",
+    ),
+    listed: db.prepare<[number, number], { id: number }>(
+      "SELECT id FROM commands INDEXED BY commands_lane WHERE chat = +? AND id = +? AND state = 'pending'",
+    ),
+    messageId: db.prepare<[number], { message_id: string }>("SELECT message_id FROM messages WHERE seq = ?"),
+    passOver: db.prepare<[number]>("INSERT OR IGNORE INTO passed_over_commands (id) VALUES (?)"),
+    proven: db.prepare<[string, number, string | null, number]>(
+      "UPDATE commands SET state = ?, settled_at = ?, whatsapp_message_id = ?, last_error = NULL WHERE id = ? AND state = 'in_doubt'",
+    ),
+    sending: db.prepare<[number, number, string | null, number]>(
+      "UPDATE commands SET state = 'sending', sending_at = ?, sending_boot_ms = ?, gateway_process = ? WHERE id = ? AND state = 'pending'",
+    ),
+    settle: db.prepare<[string, number, string | null, string | null, number, number], { seq: number }>(
+      "UPDATE commands SET state = ?, settled_at = ?, last_error = ?, whatsapp_message_id = ?, partial = ? WHERE id = ? AND state = 'sending' RETURNING seq",
+    ),
+    notSent: db.prepare<[string, number], { chat: number }>(
+      "UPDATE commands SET state = 'pending', last_error = ? WHERE id = ? AND state = 'sending' RETURNING chat",
+    ),
+  };
+}
