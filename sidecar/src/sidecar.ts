@@ -3,7 +3,7 @@ import { systemClock } from "./clock.ts";
 import { DowntimeWatch } from "./downtime/watch.ts";
 import { ChannelStarter, openGateway } from "./gateway/index.ts";
 import { Listener } from "./intake/listener.ts";
-import type { ConnectionParts } from "./intake/plugin-connection.ts";
+import type { IntakeParts } from "./intake/plugin-connection.ts";
 import { Alerts } from "./ops/alerts.ts";
 import { ClockLog } from "./ops/clock-log.ts";
 import { DiskWatch } from "./ops/disk-watch.ts";
@@ -39,7 +39,7 @@ export interface Sidecar {
 /** What works behind the listener. */
 interface Work {
   /** What the listener hands in to. */
-  parts: ConnectionParts;
+  parts: IntakeParts;
   health(): ReturnType<typeof readHealth>;
   /** Finishes what is under way, and closes everything. */
   stop(): Promise<void>;
@@ -116,9 +116,8 @@ async function startWork(settings: Settings, listener: Listener, log: Logger): P
     },
     options,
   );
-  const parts: ConnectionParts = {
+  const parts: IntakeParts = {
     store,
-    log,
     onAccepted: ({ chat }) => relay.offer(chat),
     onSent: (sent) =>
       replies.observe({
