@@ -26,6 +26,7 @@ export interface Symptom {
 /**
  * - `unreachable`: no connection came about. `tls`: it did, but not its encryption.
  * - `broken`: the connection broke before the end of the answer. `continue`: over a 100 that nobody asked for.
+ * - `not-http`: what came back is not HTTP. `headers`: an answer with more headers than are read.
  * - `timeout`: no answer in time.
  * - `file`: a file of the message could not be read here.
  * - `page`: a 2xx with a web page. `failure`: a 2xx that says itself that it failed. `contract`: another 2xx that is
@@ -36,6 +37,8 @@ export type Trouble =
   | "tls"
   | "broken"
   | "continue"
+  | "not-http"
+  | "headers"
   | "timeout"
   | "file"
   | "page"
