@@ -380,6 +380,14 @@ describe("a numeric command_id", () => {
   });
 });
 
+it("command_ids that differ in half a pair of surrogates are two, and each is known again", async () => {
+  const body = jsonOf(sendText("\ud800", "one"), sendText("\ud801", "two"), sendText("\ufffd", "three"));
+  const { chat } = await exchange({ status: 200, body }, "A");
+  await exchange({ status: 200, body }, "B");
+  expect(counts()).toMatchObject({ commands_pending: 3, commands_failed: 0 });
+  expect(running.store.commands.nextOf(chat)?.command_id).toMatch(/^\ufffd#[0-9a-f]{32}$/);
+});
+
 describe("many commands", () => {
   const many = (length: number) => Array.from({ length }, (_, n) => sendText(`c${n}`));
 

@@ -192,9 +192,10 @@ export class PluginConnection {
   #send(frame: SidecarFrame): void {
     if (this.#socket.readyState !== this.#socket.OPEN) return;
     this.#socket.send(JSON.stringify(frame));
-    if (this.#socket.bufferedAmount <= MAX_UNREAD_BYTES) return;
-    this.#parts.log.cutOff();
-    this.#socket.terminate();
+    if (this.#socket.bufferedAmount > MAX_UNREAD_BYTES) {
+      this.#parts.log.cutOff();
+      this.#socket.terminate();
+    }
   }
 
   #ping(): void {

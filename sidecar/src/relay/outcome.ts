@@ -1,6 +1,9 @@
-import { describeIssues, parseAnswer, responseEnvelope, sendText } from "@hotbags/shared";
+import { describeIssues, keyOfId, parseAnswer, responseEnvelope, sendText } from "@hotbags/shared";
 import type { CommandFromResponse } from "../store/index.ts";
 import type { Symptom, Trouble } from "./symptom.ts";
+
+/** So much is kept of what a command calls its type, characters. */
+const MAX_TYPE_LENGTH = 256;
 
 /** How one POST ended. */
 export type Outcome =
@@ -54,11 +57,12 @@ function readCommand(entry: unknown): CommandFromResponse {
     return { commandId, type, text, payload: JSON.stringify([type, text]), refusal: null };
   }
   const fields: Record<string, unknown> = typeof entry === "object" && entry !== null ? { ...entry } : {};
-  const text = (name: string) => (typeof fields[name] === "string" ? fields[name].slice(0, 256) : null);
-  const type = text("type");
+  const { command_id: id, type: given } = fields;
+  const commandId = typeof id === "string" && id !== "" ? keyOfId(id) : null;
+  const type = typeof given === "string" ? given.slice(0, MAX_TYPE_LENGTH) : null;
   const refusal =
     type !== null && type !== "send_text"
       ? { state: "skipped" as const, reason: `the type ${JSON.stringify(type.slice(0, 64))} is not known here` }
       : { state: "failed" as const, reason: `not a valid command: ${describeIssues(parsed.error)}` };
-  return { commandId: text("command_id") || null, type, text: null, payload: JSON.stringify(entry) ?? "null", refusal };
+  return { commandId, type, text: null, payload: JSON.stringify(entry) ?? "null", refusal };
 }
