@@ -36,6 +36,7 @@ export {
   sha256,
 } from "./message.ts";
 export { reasonOf, safeReason } from "./reason.ts";
+export { shownId, shownName, shownVersion } from "./shown.ts";
 export { DatabaseRefusedError, readPragma, setUpDatabase } from "./sqlite.ts";
 export { storableText } from "./storable.ts";
 export { syncFolder } from "./sync-folder.ts";

@@ -28,6 +28,8 @@ export interface Sent {
 export class ScriptedGateway {
   token = GATEWAY_TOKEN;
   bootId: string | undefined = "boot-1";
+  version = "2026.9.6";
+  scopes = ["operator.write"];
   accounts: unknown = [CONNECTED];
   /** The phone number of the account `default`; null when it isn't told. */
   number: string | null = null;
@@ -102,9 +104,9 @@ export class ScriptedGateway {
         error: { code: "INVALID_REQUEST", message: "unauthorized", details: { code: "AUTH_TOKEN_MISMATCH" } },
       };
     }
-    const server = { version: "2026.9.6", connId: "c", ...(this.bootId ? { bootId: this.bootId } : {}) };
+    const server = { version: this.version, connId: "c", ...(this.bootId ? { bootId: this.bootId } : {}) };
     const policy = { maxPayload: 1e6, maxBufferedBytes: 1e6, tickIntervalMs: 30_000 };
-    const auth = { role: "operator", scopes: ["operator.write"] };
+    const auth = { role: "operator", scopes: this.scopes };
     return {
       ok: true,
       payload: {

@@ -2,9 +2,6 @@ import { LogThrottle, maskAddress, type RefusalCode } from "@hotbags/shared";
 import type { Logger } from "pino";
 import { LogBudget } from "./log-budget.ts";
 
-/** A version as programs have it. Anything else that a plugin calls its version is not repeated. */
-const VERSION = /^\d{1,5}(\.\d{1,5}){0,3}([-+][a-z]{1,10}([.-]?\d{1,5})?)?$/;
-
 /**
  * What the log says of plugins. One for all their connections: whoever has the token may still be broken, or of another
  * release, and say the same a thousand times a second, on one connection or on as many.
@@ -28,7 +25,7 @@ export class PluginLog {
   }
 
   connected(pluginVersion: string, openclawVersion: string): void {
-    const about = { plugin_version: shown(pluginVersion), openclaw_version: shown(openclawVersion) };
+    const about = { plugin_version: pluginVersion, openclaw_version: openclawVersion };
     this.#came.log(({ fields, note }) => this.#log.info({ ...about, ...fields }, `plugin connected${note}`));
   }
 
@@ -60,8 +57,4 @@ export class PluginLog {
   notStored(log: Logger, error: unknown): void {
     this.#notStored.log(() => log.error({ err: error, alarm: true }, "message can't be stored"));
   }
-}
-
-function shown(version: string): string {
-  return VERSION.test(version) ? version : "unknown";
 }

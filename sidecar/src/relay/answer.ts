@@ -64,6 +64,9 @@ const DECODERS: ReadonlyMap<string, Decoder> = new Map([
   ["zstd", decoder(() => zstdDecompress, true, { [constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG_MAX })],
 ]);
 
+/** HTTP's others, by which one can be told from any other word (IANA, HTTP Content Coding Registry). */
+const OTHER_CODINGS: ReadonlySet<string> = new Set("aes128gcm compress dcb dcz exi pack200-gzip x-compress".split(" "));
+
 /**
  * The text of an answer's body: unpacked as `Content-Encoding` says, as UTF-8, without a byte order mark. Reads and
  * unpacks no more than MAX_ANSWER_BYTES. Throws AnswerError, and what `body` throws when the connection breaks.
@@ -108,7 +111,10 @@ async function decode(bytes: Buffer, coding: string): Promise<Buffer> {
   const decoder = DECODERS.get(coding);
   if (!decoder) {
     const known = [...DECODERS.keys()].join(", ");
-    throw new AnswerError(`the content encoding ${JSON.stringify(coding.slice(0, 32))}: only ${known} are known here`);
+    const named = OTHER_CODINGS.has(coding)
+      ? `the content encoding "${coding}"`
+      : "a content encoding that HTTP has not";
+    throw new AnswerError(`${named}: only ${known} are known here`);
   }
   try {
     return await decodeAll(bytes, decoder);

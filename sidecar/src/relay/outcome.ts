@@ -1,4 +1,4 @@
-import { describeIssues, keyOfId, parseAnswer, responseEnvelope, sendText } from "@hotbags/shared";
+import { describeIssues, keyOfId, parseAnswer, responseEnvelope, sendText, shownName } from "@hotbags/shared";
 import type { CommandFromResponse } from "../store/index.ts";
 import type { Symptom, Trouble } from "./symptom.ts";
 
@@ -62,7 +62,7 @@ function readCommand(entry: unknown): CommandFromResponse {
   const type = typeof given === "string" ? given.slice(0, MAX_TYPE_LENGTH) : null;
   const refusal =
     type !== null && type !== "send_text"
-      ? { state: "skipped" as const, reason: `the type ${JSON.stringify(type.slice(0, 64))} is not known here` }
+      ? { state: "skipped" as const, reason: `the type "${shownName(type)}" is not known here` }
       : { state: "failed" as const, reason: `not a valid command: ${describeIssues(parsed.error)}` };
   return { commandId, type, text: null, payload: JSON.stringify(entry) ?? "null", refusal };
 }

@@ -64,7 +64,7 @@ export function ofAnswer(
   body?: { trouble: Trouble; what: string },
 ): Symptom {
   const location = locationOf(headers, url);
-  const vercelError = wordIn(headers, "x-vercel-error", /^[A-Z][A-Z0-9_]{0,63}$/);
+  const vercelError = wordIn(headers, "x-vercel-error", /^[A-Z]{2,24}(_[A-Z]{1,24}){0,6}$/);
   const named = vercelError === null ? "" : ` (x-vercel-error: ${vercelError})`;
   return {
     status,
