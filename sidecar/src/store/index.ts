@@ -43,6 +43,8 @@ export interface Store {
   files: Files;
   /** Since when nothing can be written, and why; null while writes are taken. Meanwhile what would have to be written down must not be begun. */
   readonly outage: Outage | null;
+  /** The time that has surely passed, ms: a wait that is to outlive the process is written down by it. See ProvenTime. */
+  provenNow(): number;
   /** By how much the wall clock has moved without that time having passed, ms; negative: back. See ProvenTime. */
   readonly clockJumpMs: number;
   /** Tells of the beginning of an outage, and with null of its end. Returns how to stop that. */
@@ -82,6 +84,7 @@ export function openStore(stateDir: string, clock: Clock, limits: MediaLimits = 
     get outage() {
       return writability.outage;
     },
+    provenNow: () => time.now(),
     get clockJumpMs() {
       return time.jumpMs;
     },

@@ -32,13 +32,14 @@ export interface PendingMessage {
   attempts: number;
   retrying_ms: number;
   received_at: number;
+  /** Ms of proven time; 0: at once. */
   next_attempt_at: number;
 }
 
 export interface FailedAttempt {
   error: string;
   status: number | null;
-  /** Wall-clock ms. */
+  /** Ms, as `Store.provenNow` counts: the wall clock may be set before then. */
   nextAttemptAt: number;
   /** The wait until then, ms: it counts towards the time limit. */
   waitMs: number;
@@ -48,6 +49,7 @@ export interface FailedAttempt {
 
 export interface LaneHead {
   chat: number;
+  /** Ms of proven time; 0: at once. */
   next_attempt_at: number;
 }
 
@@ -186,7 +188,7 @@ export class Messages {
     );
   }
 
-  /** When the first of a chat's detached messages is due, wall-clock ms; undefined when there is none. */
+  /** When the first of a chat's detached messages is due, ms of proven time; undefined when there is none. */
   detachedDueOf(chat: number): number | undefined {
     return this.#sql.detachedDue.get(chat)?.next_attempt_at;
   }
