@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { transportSessionId } from "./address.ts";
 import { shallow } from "./depth.ts";
+import { keyOfId, MAX_ID_LENGTH } from "./key.ts";
 import { MAX_COMMANDS, MAX_PAUSE_SECONDS } from "./limits.ts";
 import type { InboundMessage, MediaItem } from "./message.ts";
 import { storableJson } from "./storable.ts";
@@ -70,7 +71,8 @@ const NUMERIC_ID =
 const commandId = z
   .string({ error: ({ input }) => (typeof input === "number" ? NUMERIC_ID : undefined) })
   .min(1, "command_id must not be empty")
-  .max(256);
+  .max(MAX_ID_LENGTH)
+  .transform(keyOfId);
 
 const sendText = z.looseObject({
   command_id: commandId,

@@ -13,6 +13,7 @@ export {
 export { DEFAULT_LOW_DISK_BYTES, freeBytesAt, mebibytes } from "./disk.ts";
 export { codeOf, isShortage } from "./errors.ts";
 export { failpoint } from "./failpoint.ts";
+export { keyOfId } from "./key.ts";
 export {
   MAX_BODY_BYTES,
   MAX_COMMANDS,
@@ -38,6 +39,7 @@ export {
 } from "./message.ts";
 export { otherForm } from "./number-forms.ts";
 export { reasonOf, safeReason } from "./reason.ts";
+export { shownId, shownName, shownVersion } from "./shown.ts";
 export { DatabaseRefusedError, readPragma, setUpDatabase } from "./sqlite.ts";
 export { storableText } from "./storable.ts";
 export { syncFolder } from "./sync-folder.ts";

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { inboundMessage } from "./message.ts";
+import { shownVersion } from "./shown.ts";
 
 /** The version of the frames below. A peer that speaks another one is refused by name. docs/wire.md is the specification. */
 export const WIRE_VERSION = 1;
@@ -18,8 +19,8 @@ const greeting = <Type extends string, Shape extends z.ZodRawShape>(type: Type, 
 const ref = z.int().nonnegative();
 
 const helloFrame = greeting("hello", {
-  plugin_version: z.string().max(64),
-  openclaw_version: z.string().max(64),
+  plugin_version: z.string().max(64).transform(shownVersion),
+  openclaw_version: z.string().max(64).transform(shownVersion),
 });
 const messageFrame = frame("message", { ref, message: inboundMessage });
 /** What the gateway observed of a send: the proof that a command in doubt did go out. */
@@ -95,7 +96,8 @@ export function parseFrame<Frame>(schema: z.ZodType<Frame>, text: string): Parse
   const head = z.looseObject({ v: z.unknown().optional(), ref: ref.optional().catch(undefined) }).safeParse(json);
   const about = head.success ? (head.data.ref ?? null) : null;
   if (head.success && head.data.v !== WIRE_VERSION) {
-    const theirs = typeof head.data.v === "number" ? String(head.data.v) : "none";
+    const { v } = head.data;
+    const theirs = Number.isInteger(v) && Math.abs(Number(v)) < 1_000 ? String(v) : "none";
     const reason = `wire version ${theirs} is not spoken here, only ${WIRE_VERSION}: install the plugin and the sidecar of one release`;
     return { ok: false, code: "bad_version", reason, ref: about };
   }
@@ -109,10 +111,31 @@ export function parseFrame<Frame>(schema: z.ZodType<Frame>, text: string): Parse
   };
 }
 
-/** zod's findings in one line: `message.chat_id: must be ...; message.text: ...`. Paths and rules only, no values. */
+/**
+ * zod's findings in one line: `message.chat_id: must be ...; message.text: ...`. Paths and rules only, no values, and
+ * of names that others chose those that look like a field's: the rest of a path is `…`.
+ */
 export function describeIssues(error: z.ZodError): string {
-  const lines = error.issues
-    .slice(0, 5)
-    .map((issue) => `${issue.path.map(String).join(".") || "it"}: ${issue.message}`);
+  const lines = error.issues.slice(0, 5).map((issue) => `${pathOf(issue) || "it"}: ${ruleOf(issue)}`);
   return lines.join("; ").slice(0, 1024);
+}
+
+/** As fields are named, of ours, of OpenClaw's and of the environment. */
+const FIELD = /^(?!.*\d{4})[a-z][\w-]{0,63}$/i;
+
+/** Below it, names are OpenClaw's and its customers' alone. */
+const RAW = "raw";
+
+const isField = (key: PropertyKey) => typeof key === "number" || (typeof key === "string" && FIELD.test(key));
+
+function pathOf({ path }: z.core.$ZodIssue): string {
+  const foreign = path.findIndex((key, n) => !isField(key) || path[n - 1] === RAW);
+  const shown = foreign === -1 ? path : [...path.slice(0, foreign), "…"];
+  return shown.map(String).join(".");
+}
+
+function ruleOf(issue: z.core.$ZodIssue): string {
+  if (issue.code !== "unrecognized_keys") return issue.message;
+  const named = issue.keys.filter(isField).slice(0, 5);
+  return `has fields that are not known here${named.length > 0 ? `: ${named.join(", ")}` : ""}`;
 }

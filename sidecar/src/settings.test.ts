@@ -1,7 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { readSecretFiles } from "./checks/secret-files.ts";
 import { readSettings } from "./settings.ts";
 
 const complete = {
@@ -118,6 +119,7 @@ describe("settings", () => {
   });
 
   const SECRETS = ["HOTBAGS_BEARER_TOKEN", "HOTBAGS_HMAC_SECRET", "OPENCLAW_GATEWAY_TOKEN", "BRIDGE_TOKEN"] as const;
+  const SECRETS_IN_FILES = [...SECRETS, "HOTBAGS_EXTRA_HEADERS", "ALERT_WEBHOOK_URL"] as const;
 
   it.each(SECRETS)("refuses white space around %s, which nobody sees, and shows nothing of it", (name) => {
     for (const value of [
@@ -156,8 +158,8 @@ describe("settings", () => {
     it.each(["a-secret-of-the-file", "a-secret-of-the-file\n", "a-secret-of-the-file\r\n"])(
       "are read: %j",
       (content) => {
-        const settings = readSettings(inFile("HOTBAGS_BEARER_TOKEN", content));
-        expect([settings.hotbags.bearerToken, settings.warnings]).toEqual(["a-secret-of-the-file", []]);
+        const { hotbags } = readSettings(inFile("HOTBAGS_BEARER_TOKEN", content));
+        expect(hotbags.bearerToken).toBe("a-secret-of-the-file");
       },
     );
 
@@ -179,10 +181,36 @@ describe("settings", () => {
       expect(() => readSettings(inFile("BRIDGE_TOKEN", "x".repeat(5_000)))).toThrow(/it has more than 4096 bytes$/);
     });
 
-    it("that everybody can read are used, with a warning", () => {
-      const { warnings } = readSettings(inFile("OPENCLAW_GATEWAY_TOKEN", "a-secret-of-the-file", 0o644));
-      expect(warnings).toEqual([expect.stringMatching(/^OPENCLAW_GATEWAY_TOKEN_FILE: every user .* chmod 600 it$/)]);
-      expect(warnings.join()).not.toContain("a-secret");
+    // One rule for all that can be in a file.
+    it.each(SECRETS_IN_FILES)("that everybody can read or write are refused with what mends it: %s", (name) => {
+      const path = join(dir, "the secret");
+      writeFileSync(path, "a-secret-of-the-file");
+      const { [name as keyof typeof complete]: _, ...others } = complete;
+      for (const mode of [0o644, 0o604, 0o602, 0o666]) {
+        chmodSync(path, mode);
+        const read = () => readSettings({ ...others, [`${name}_FILE`]: path });
+        expect(read).toThrow(`${name}_FILE: every user of this machine may read or write it: chmod 600 '${path}'`);
+        expect(read).not.toThrow(/a-secret/);
+      }
+    });
+
+    it.each([0o600, 0o400, 0o440, 0o640])("that only their owner or group may read are used (%o)", (mode) => {
+      const settings = readSettings(inFile("OPENCLAW_GATEWAY_TOKEN", "a-secret-of-the-file", mode));
+      expect(settings.gateway.token).toBe("a-secret-of-the-file");
+    });
+
+    it("that Docker puts into a container are used as they are: everybody may read them there", () => {
+      const given = inFile("OPENCLAW_GATEWAY_TOKEN", "a-secret-of-the-file", 0o444);
+      const { environment, problems } = readSecretFiles(given, dir);
+      expect([environment["OPENCLAW_GATEWAY_TOKEN"], problems]).toEqual(["a-secret-of-the-file", []]);
+      expect(readSecretFiles(given, `${dir}-other`).problems).toHaveLength(1);
+    });
+
+    it("may be the headers to send along", () => {
+      const path = join(dir, "headers");
+      writeFileSync(path, "# Vercel\nx-vercel-protection-bypass: s3cret\n", { mode: 0o600 });
+      const { hotbags } = readSettings({ ...complete, HOTBAGS_EXTRA_HEADERS_FILE: path });
+      expect(hotbags.extraHeaders).toEqual({ "x-vercel-protection-bypass": "s3cret" });
     });
   });
 
@@ -214,6 +242,27 @@ describe("settings", () => {
   });
 
   it.each([
+    ["HOTBAGS_TIMEOUT", "1", 1_000],
+    ["HOTBAGS_TIMEOUT", "3600", 3_600_000],
+    ["BRIDGE_RETRY_HOURS", "1", 3_600_000],
+    ["HOTBAGS_INBOUND_PATH", "/", "/"],
+    ["HOTBAGS_INBOUND_PATH", "/a-b/(c)/d.php;v=1", "/a-b/(c)/d.php;v=1"],
+    ["HOTBAGS_INBOUND_PATH", "/caf%C3%A9", "/caf%C3%A9"],
+  ])("takes %s=%s", (name, value, taken) => {
+    const { hotbags, maxRetryingMs } = readSettings({ ...complete, [name]: value });
+    const of = { HOTBAGS_TIMEOUT: hotbags.timeoutMs, HOTBAGS_INBOUND_PATH: hotbags.inboundPath };
+    expect({ ...of, BRIDGE_RETRY_HOURS: maxRetryingMs }).toMatchObject({ [name]: taken });
+  });
+
+  it.each([
+    ["HOTBAGS_TIMEOUT", "3601"],
+    ["HOTBAGS_TIMEOUT", "-1"],
+    ["HOTBAGS_TIMEOUT", "1.5"],
+    ["BRIDGE_RETRY_HOURS", "day"],
+    ["HOTBAGS_INBOUND_PATH", "/a#b"],
+    ["HOTBAGS_INBOUND_PATH", "/a\nb"],
+    ["HOTBAGS_INBOUND_PATH", "https://other.example/in"],
+    ["HOTBAGS_INBOUND_PATH", `/${"a".repeat(1_024)}`],
     ["HOTBAGS_INBOUND_PATH", "in"],
     ["HOTBAGS_INBOUND_PATH", "//other.example/in"],
     ["HOTBAGS_INBOUND_PATH", "/in?a=1"],
@@ -244,6 +293,8 @@ describe("settings", () => {
       ["a value that is no ASCII", "a: b\nx: s3crét", /line 2: the value/],
       ["one of the bridge's own", "Authorization: s3cret", /line 1: the bridge sets this header itself/],
       ["one that changes the connection", "Content-Length: 3", /the bridge sets/],
+      ["more than a file of it may have", `x: s3cret${"y".repeat(4_096)}`, /must be at most 4096 characters/],
+      ["a line break inside of a value", "x: s3cret\n more", /line 2 must be "Name: value"/],
       ["one twice", "x: s3cret\nX: s3cret", /line 2: the header is there twice/],
     ])("is refused with %s, without showing it", (_what, text, reason) => {
       expect(() => read(text)).toThrow(reason);

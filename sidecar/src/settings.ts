@@ -9,7 +9,7 @@ import {
   MAX_BODY_BYTES,
 } from "@hotbags/shared";
 import { z } from "zod";
-import { readSecretFiles } from "./checks/secret-files.ts";
+import { MAX_SECRET_BYTES, readSecretFiles } from "./checks/secret-files.ts";
 import { readOpeningHours } from "./downtime/opening-hours.ts";
 import type { QuietLimits } from "./downtime/quiet-watch.ts";
 import type { ListenAddress } from "./intake/listen-address.ts";
@@ -94,15 +94,18 @@ const inboundPath = z
   .refine((path) => URL.parse(path, "https://shop.example")?.pathname === path, "must be a plain path");
 
 /** Headers that go along with each request, one a line. Secret: one of them may get the bridge past a firewall. */
-const extraHeaders = z.string().transform((text, ctx) => {
-  try {
-    return parseExtraHeaders(text);
-  } catch (error) {
-    if (!(error instanceof ExtraHeadersError)) throw error;
-    ctx.addIssue({ code: "custom", message: error.message });
-    return z.NEVER;
-  }
-});
+const extraHeaders = z
+  .string()
+  .max(MAX_SECRET_BYTES, `must be at most ${MAX_SECRET_BYTES} characters`)
+  .transform((text, ctx) => {
+    try {
+      return parseExtraHeaders(text);
+    } catch (error) {
+      if (!(error instanceof ExtraHeadersError)) throw error;
+      ctx.addIssue({ code: "custom", message: error.message });
+      return z.NEVER;
+    }
+  });
 
 const wholeNumber = (least: number, most: number) =>
   z
@@ -187,8 +190,6 @@ export interface Settings {
   quiet: QuietLimits;
   alerts: AlertSettings;
   logLevel: string;
-  /** What works, and should be otherwise: a sentence each. */
-  warnings: string[];
 }
 
 /** Reads the environment, and the secrets that it says are in files. An empty variable counts as unset, as it does for systemd. Throws SettingsError. */
@@ -228,6 +229,5 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
     quiet: { afterMs: env.BRIDGE_QUIET_HOURS * 3_600_000, hours: env.BRIDGE_OPENING_HOURS },
     alerts: { webhookUrl: env.ALERT_WEBHOOK_URL ?? null, command: env.ALERT_COMMAND ?? null },
     logLevel: env.BRIDGE_LOG_LEVEL,
-    warnings: secrets.warnings,
   };
 }

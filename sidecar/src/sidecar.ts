@@ -5,7 +5,7 @@ import { QuietWatch } from "./downtime/quiet-watch.ts";
 import { DowntimeWatch } from "./downtime/watch.ts";
 import { ChannelStarter, openGateway } from "./gateway/index.ts";
 import { Listener } from "./intake/listener.ts";
-import type { ConnectionParts } from "./intake/plugin-connection.ts";
+import type { IntakeParts } from "./intake/plugin-connection.ts";
 import { OperatorApi } from "./operator/api.ts";
 import { OperatorServer, operatorSocketOf } from "./operator/server.ts";
 import { Alerts } from "./ops/alerts.ts";
@@ -44,7 +44,7 @@ export interface Sidecar {
 /** What works behind the listener. */
 interface Work {
   /** What the listener hands in to. */
-  parts: ConnectionParts;
+  parts: IntakeParts;
   health(): ReturnType<typeof readHealth>;
   /** Finishes what is under way, and closes everything. */
   stop(): Promise<void>;
@@ -125,9 +125,8 @@ async function startWork(settings: Settings, listener: Listener, log: Logger): P
     },
     options,
   );
-  const parts: ConnectionParts = {
+  const parts: IntakeParts = {
     store,
-    log,
     onAccepted: ({ chat }) => relay.offer(chat),
     onSent: (sent) =>
       replies.observe({

@@ -31,6 +31,7 @@ export class ScriptedGateway {
   bootId: string | undefined = "boot-1";
   /** What it says that it runs; `whatsapp` null: it has no answer to `plugins.list`. */
   versions: { openclaw: string; whatsapp: string | null } = { ...TESTED };
+  scopes = ["operator.write"];
   accounts: unknown = [CONNECTED];
   /** The phone number of the account `default`; null when it isn't told. */
   number: string | null = null;
@@ -117,7 +118,7 @@ export class ScriptedGateway {
     }
     const server = { version: this.versions.openclaw, connId: "c", ...(this.bootId ? { bootId: this.bootId } : {}) };
     const policy = { maxPayload: 1e6, maxBufferedBytes: 1e6, tickIntervalMs: 30_000 };
-    const auth = { role: "operator", scopes: ["operator.write"] };
+    const auth = { role: "operator", scopes: this.scopes };
     return {
       ok: true,
       payload: {

@@ -13,6 +13,7 @@ import { Outbox } from "../../plugin/src/outbox/outbox.ts";
 import { type InboundMessage, MAX_FRAME_BYTES, type SidecarFrame } from "../../shared/src/index.ts";
 import { systemClock } from "../../sidecar/src/clock.ts";
 import { PluginConnection } from "../../sidecar/src/intake/plugin-connection.ts";
+import { PluginLog } from "../../sidecar/src/intake/plugin-log.ts";
 import { openLog } from "../../sidecar/src/log.ts";
 import { openStore } from "../../sidecar/src/store/index.ts";
 
@@ -121,7 +122,8 @@ class History {
     this.#wire = new Wire();
     this.#uploads = [];
     const { outbox, store, log } = this.#world;
-    new PluginConnection(this.#wire as unknown as WebSocket, { store, log, onAccepted: () => {}, onSent: () => {} });
+    const parts = { store, log: new PluginLog(log), onAccepted: () => {}, onSent: () => {} };
+    new PluginConnection(this.#wire as unknown as WebSocket, parts);
     this.#toSidecar(JSON.stringify({ v: 1, type: "hello", plugin_version: "0", openclaw_version: "0" }));
     this.#wire.toPlugin.length = 0;
     const uploads = {

@@ -154,6 +154,39 @@ describe("a compressed answer", () => {
     expect(await refusalOf(ok(coding, body))).toMatch(reason);
   });
 
+  const [BEGIN, END] = [ANSWER.slice(0, 20), ANSWER.slice(20)];
+
+  it.each([
+    ["gzip", gzipSync],
+    ["zstd", zstdCompressSync],
+  ] as const)("in %s may come in several pieces, as both formats allow", async (coding, compress) => {
+    await expectTaken(ok(coding, Buffer.concat([compress(BEGIN), compress(""), compress(END)])));
+  });
+
+  it.each([
+    ["gzip", gzipSync(ANSWER)],
+    ["deflate", deflateSync(ANSWER)],
+    ["deflate", deflateRawSync(ANSWER)],
+    ["br", brotliCompressSync(ANSWER)],
+    ["zstd", zstdCompressSync(ANSWER)],
+    ["br, gzip", gzipSync(Buffer.concat([brotliCompressSync(ANSWER), Buffer.alloc(1)]))],
+  ])("in %o with something behind its end is refused (%#)", async (coding, body) => {
+    for (const [id, behind] of Object.entries({ words: Buffer.from("and more"), zeros: Buffer.alloc(5) })) {
+      hotbags.faultFor(({ message_id }) => message_id === id, ok(coding, Buffer.concat([body, behind])));
+      await running.takeIn(id);
+      const refusal = await until("it is refused", () => linesOf(id)[0]);
+      expect(refusal["msg"]).toMatch(/^Hot Bags answered 200 with a body that is not the .*more behind its end/);
+    }
+    expect(counts().commands_pending).toBe(0);
+  });
+
+  it.each([
+    ["deflate", deflateSync],
+    ["br", brotliCompressSync],
+  ] as const)("in two pieces of %s, which knows none, is refused", async (coding, compress) => {
+    expect(await refusalOf(ok(coding, Buffer.concat([compress(BEGIN), compress(END)])))).toMatch(/a body that is not/);
+  });
+
   it("without a Content-Encoding is refused: nobody said what it is", async () => {
     expect(await refusalOf({ status: 200, body: gzipSync(ANSWER) })).toMatch(/bytes that are not UTF-8/);
   });
@@ -201,6 +234,19 @@ describe("a bomb", () => {
       expect(await refusalOf(ok(coding, bomb))).toMatch(/more than 1048576 bytes once unpacked/);
     });
     expect(taken).toBeLessThan(16 * MIB);
+  });
+
+  it.each([
+    ["zstd", zstdCompressSync],
+    ["gzip", gzipSync],
+  ] as const)("in many pieces of %s is one", async (coding, compress) => {
+    const piece = compress(Buffer.alloc(MIB / 2, " "));
+    expect(await refusalOf(ok(coding, Buffer.concat([piece, piece, piece])))).toMatch(/once unpacked/);
+  });
+
+  it("in more pieces than anybody sends is not unpacked to the end", async () => {
+    const hollow = Buffer.alloc(512 * 1024, zstdCompressSync(""));
+    expect(await refusalOf(ok("zstd", hollow))).toMatch(/a body in more than \d+ pieces/);
   });
 
   it("that begins with a bomb of another kind, and unpacks to nothing, ends there too", async () => {
@@ -332,6 +378,14 @@ describe("a numeric command_id", () => {
     await exchange({ status: 200, body: jsonOf(sticker("7")) }, "B");
     expect(counts()).toMatchObject({ commands_skipped: 1, commands_failed: 0 });
   });
+});
+
+it("command_ids that differ in half a pair of surrogates are two, and each is known again", async () => {
+  const body = jsonOf(sendText("\ud800", "one"), sendText("\ud801", "two"), sendText("\ufffd", "three"));
+  const { chat } = await exchange({ status: 200, body }, "A");
+  await exchange({ status: 200, body }, "B");
+  expect(counts()).toMatchObject({ commands_pending: 3, commands_failed: 0 });
+  expect(running.store.commands.nextOf(chat)?.command_id).toMatch(/^\ufffd#[0-9a-f]{32}$/);
 });
 
 describe("many commands", () => {

@@ -1,10 +1,21 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { buffer } from "node:stream/consumers";
+import { setTimeout as after } from "node:timers/promises";
 
-/** What comes back: bytes on the bare connection, and its end; or nothing, for as long as the client waits. */
-export type Bytes = string | "hang" | "cut";
+/**
+ * What comes back: bytes on the bare connection, and its end; bytes that are followed by others again and again, for as
+ * long as the client reads; or nothing, for as long as it waits.
+ */
+export type Bytes = string | "hang" | "cut" | Endless;
+
+interface Endless {
+  begin: string;
+  /** Comes after that every `everyMs`; 0: as fast as it is read. */
+  goOn: string;
+  everyMs: number;
+}
 
 export interface Post {
   id: string;
@@ -76,6 +87,15 @@ export class RawBackend {
     this.posts.push(post);
     if (bytes === "hang") return;
     if (bytes === "cut") request.socket.destroy();
-    else request.socket.end(bytes);
+    else if (typeof bytes === "string") request.socket.end(bytes);
+    else await goOn(request.socket, bytes);
+  }
+}
+
+async function goOn(socket: Socket, { begin, goOn, everyMs }: Endless): Promise<void> {
+  socket.write(begin);
+  while (!socket.destroyed) {
+    if (everyMs > 0) await after(everyMs);
+    if (!socket.destroyed && !socket.write(goOn)) await Promise.race([once(socket, "drain"), once(socket, "close")]);
   }
 }

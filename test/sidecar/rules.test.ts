@@ -22,8 +22,11 @@ const EXAMPLES: Record<string, Record<string, Bytes>> = {
   broken: {
     "a cut connection": "cut",
     "half an answer": "HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{",
-    "no HTTP": "SSH-2.0-OpenSSH_9.6\r\n",
+    "an answer in chunks of which one is none": "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}",
+    "another protocol from here on": "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n",
   },
+  "not-http": { SSH: "SSH-2.0-OpenSSH_9.6\r\n", "an alert of TLS": "\x15\x03\x01\x00\x02\x02\x46" },
+  headers: { "40 KiB of them": answer("200 OK", [JSON_TYPE, `Set-Cookie: s=${"x".repeat(40 * 1024)}`], "{}") },
   page: {
     "a parked domain": answer("200 OK", ["Content-Type: text/html"], "<h1>Buy this domain</h1>"),
     "a page without its type": answer("200 OK", [], "<!doctype html><title>Shop</title>"),

@@ -56,7 +56,7 @@ const idle = () => until("nothing is under way", () => running.relay.status.unde
 async function takeInDetached(id: string, chat = ANNA, attempts = 1) {
   const { messages } = running.store;
   const { seq } = await messages.accept(messageOf(id, chat));
-  const attempt = { error: "no", status: 422, nextAttemptAt: clock.now(), waitMs: 0, detach: true };
+  const attempt = { error: "no", status: 422, nextAttemptAt: running.store.provenNow(), waitMs: 0, detach: true };
   for (let n = 0; n < attempts; n++) await messages.failed(seq, attempt);
   running.relay.start();
 }
@@ -276,4 +276,86 @@ describe("detached messages", () => {
     await pass(256 * SECOND_MS);
     expect(attemptsFor("bad")).toBe(before + 1);
   });
+});
+
+describe("a clock that is set", () => {
+  const WAIT_MS = 21 * MINUTE_MS;
+
+  /** One that failed just now, after twelve times, and another of its chat that is asked each second. */
+  async function waitBesideABusyOne() {
+    jitter = [0.999];
+    hotbags.faultFor(is("waits"), { status: 422 }, ALWAYS);
+    await takeInDetached("waits", ANNA, 12);
+    await asked("waits");
+    hotbags.faultFor(is("busy"), { status: 422 }, 2);
+    await takeInDetached("busy");
+    await asked("busy");
+  }
+
+  it.each([
+    ["back", -5 * HOUR_MS],
+    ["forward", 5 * HOUR_MS],
+  ])("%s by hours changes no wait of a detached message", async (_where, ms) => {
+    await waitBesideABusyOne();
+    clock.jump(ms);
+    // Each time that the other one is asked, what waits in this chat is looked up.
+    await pass(10 * SECOND_MS);
+    expect(row("busy")["state"]).toBe("delivered");
+    await pass(WAIT_MS - 10 * SECOND_MS);
+    expect(attemptsFor("waits")).toBe(1);
+    await pass(MINUTE_MS);
+    expect(attemptsFor("waits")).toBe(2);
+  });
+
+  it("back by hours changes none over a restart of the sidecar either", async () => {
+    await waitBesideABusyOne();
+    await pass(20 * MINUTE_MS);
+    await running.stop();
+    clock.jump(-5 * HOUR_MS);
+    running = start();
+    await idle();
+    await pass(WAIT_MS - 20 * MINUTE_MS);
+    expect(attemptsFor("waits")).toBe(1);
+    await pass(MINUTE_MS);
+    expect(attemptsFor("waits")).toBe(2);
+  });
+
+  it("forward by a day over a restart ends the wait, and ages nothing", async () => {
+    await waitBesideABusyOne();
+    const before = row("waits")["retrying_ms"];
+    await running.stop();
+    clock.jump(24 * HOUR_MS);
+    running = start();
+    await asked("waits", 2);
+    expect(Number(row("waits")["retrying_ms"]) - Number(before)).toBeLessThanOrEqual(22 * MINUTE_MS);
+    expect(row("waits")["state"]).toBe("pending");
+  });
+
+  it("back by hours changes none of a head, while all are held", async () => {
+    jitter = [0.5];
+    hotbags.faultFor(is("bad"), { status: 500 }, ALWAYS);
+    await settle("bad");
+    for (const ms of [750, 1_500, 3_000, 6_000]) await pass(ms);
+    // It waits for 12 s.
+    const before = attemptsFor("bad");
+    clock.jump(-5 * HOUR_MS);
+    hotbags.next({ status: 503 }, { status: 503 });
+    await settle("asks", BEN);
+    expect(running.relay.status.breakerOpen).toBe(true);
+    await pass(13 * SECOND_MS);
+    expect(running.relay.status.breakerOpen).toBe(false);
+    expect(attemptsFor("bad")).toBeGreaterThan(before);
+  });
+});
+
+it("a Retry-After counts also where it is longer than any backoff", async () => {
+  await running.stop();
+  running = start(relayOptions(HOUR_MS));
+  hotbags.faultFor(is("waits"), { status: 429, retryAfter: 900 });
+  await takeInDetached("waits");
+  await asked("waits");
+  await pass(899 * SECOND_MS);
+  expect(attemptsFor("waits")).toBe(1);
+  await pass(SECOND_MS);
+  expect(row("waits")["state"]).toBe("delivered");
 });

@@ -159,6 +159,15 @@ test("the same unusable message has the same key each time", () => {
   expect(key()).toBe(key());
 });
 
+test("unusable messages whose ids differ are two, also where a database can't tell these apart", () => {
+  const long = "x".repeat(256);
+  const keys = ["\ud800", "\ud801", `${long}1`, `${long}2`].map((MessageSid) => {
+    const seen = captureDispatched(directContext({ MessageSid }), NOW);
+    return seen?.ok === false ? Buffer.from(seen.messageId).toString() : undefined;
+  });
+  expect(new Set(keys).size).toBe(4);
+});
+
 test("nothing in the context can make capture throw", () => {
   const trap = new Proxy(
     {},

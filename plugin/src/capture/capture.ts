@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { describeIssues, type InboundMessage, inboundMessage } from "@hotbags/shared";
+import { describeIssues, type InboundMessage, inboundMessage, keyOfId } from "@hotbags/shared";
 import { normalizeAddress } from "./address.ts";
 import { describeAttachments } from "./attachments.ts";
 import { boundedCopy, TOO_MUCH } from "./bounded.ts";
@@ -80,7 +80,7 @@ export function isWhatsApp(context: DispatchContext): boolean {
  * that is looked into.
  */
 export function assemble(facts: Facts, nowMs: number): Captured {
-  const account = typeof facts.account === "string" && facts.account !== "" ? facts.account.slice(0, 256) : "default";
+  const account = typeof facts.account === "string" && facts.account !== "" ? keyOfId(facts.account) : "default";
   const { media, sources } = describeAttachments(facts.media);
   const candidate = {
     account_id: account,
@@ -94,7 +94,7 @@ export function assemble(facts: Facts, nowMs: number): Captured {
   };
   const parsed = inboundMessage.safeParse(candidate);
   if (parsed.success) return { ok: true, message: parsed.data, ...(sources === undefined ? {} : { sources }) };
-  const chat = typeof facts.chat === "string" ? facts.chat.slice(0, 256) : "";
+  const chat = typeof facts.chat === "string" ? keyOfId(facts.chat) : "";
   const evidence = {
     ...candidate,
     message_id: evidenceOf(() => facts.messageId),
@@ -108,7 +108,7 @@ export function assemble(facts: Facts, nowMs: number): Captured {
     // Without an id of its own the content is the id, so that a second dispatch of the same message makes no second
     // dead letter.
     messageId:
-      typeof facts.messageId === "string" && facts.messageId !== "" ? facts.messageId.slice(0, 256) : digest(evidence),
+      typeof facts.messageId === "string" && facts.messageId !== "" ? keyOfId(facts.messageId) : digest(evidence),
     reason: describeIssues(parsed.error),
     evidence,
   };

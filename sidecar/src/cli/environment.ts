@@ -38,4 +38,5 @@ export const ENVIRONMENT = `Settings come from the environment:
 
 HOTBAGS_BEARER_TOKEN, HOTBAGS_HMAC_SECRET, HOTBAGS_EXTRA_HEADERS, OPENCLAW_GATEWAY_TOKEN, BRIDGE_TOKEN and
 ALERT_WEBHOOK_URL can be in a file:
-HOTBAGS_BEARER_TOKEN_FILE=/path, and so on. A line break at its end does not count.`;
+HOTBAGS_BEARER_TOKEN_FILE=/path, and so on. A line break at its end does not count. Only its owner and its group
+may have access to it (chmod 600), but for Docker's files in /run/secrets.`;

@@ -16,7 +16,6 @@ export async function serve(environment: NodeJS.ProcessEnv): Promise<number> {
   try {
     const settings = readSettings(environment);
     const log = openLog(settings.logLevel);
-    for (const warning of settings.warnings) log.warn(warning);
     // Heard from the first moment on: a signal without a listener would end the process where it stands.
     const told = new AbortController();
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => told.abort());

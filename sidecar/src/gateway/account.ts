@@ -1,3 +1,4 @@
+import { shownId } from "@hotbags/shared";
 import { z } from "zod";
 
 /** The states of one WhatsApp account. A closed list; `ACCOUNT_STATES` says of each what it means and what helps. */
@@ -123,7 +124,7 @@ export function accountState(code: AccountCode, status?: AccountStatus, number: 
   return {
     code,
     sentence,
-    action: action.replace(ACCOUNT, () => status?.accountId ?? ACCOUNT),
+    action: action.replace(ACCOUNT, () => (status ? shownId(status.accountId) : ACCOUNT)),
     lastInboundAt: status?.lastInboundAt ?? null,
     number,
     reconnectAttempts: status?.reconnectAttempts ?? 0,

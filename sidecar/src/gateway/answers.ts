@@ -1,4 +1,4 @@
-import { e164 } from "@hotbags/shared";
+import { e164, shownVersion } from "@hotbags/shared";
 import { z } from "zod";
 import { accountStatus } from "./account.ts";
 
@@ -7,7 +7,7 @@ import { accountStatus } from "./account.ts";
 /** `bootId` is optional in the protocol; without it no process can be recognised, so nothing is ever asked again. */
 export const helloOk = z.looseObject({
   server: z.looseObject({
-    version: z.string().max(64).catch("unknown"),
+    version: z.string().max(64).catch("unknown").transform(shownVersion),
     bootId: z.string().min(1).max(96).optional().catch(undefined),
   }),
   auth: z

@@ -1,4 +1,4 @@
-import { LogThrottle, maskAddress, reasonOf } from "@hotbags/shared";
+import { LogThrottle, maskAddress, reasonOf, shownName } from "@hotbags/shared";
 import { systemClock } from "../clock.ts";
 import { type HelloOk, pluginsList, startAnswer } from "./answers.ts";
 import { HISTORY_ROWS, keysIn, sessionKeyOf } from "./history.ts";
@@ -62,7 +62,10 @@ export function openGateway(options: GatewayOptions): Gateway {
     if (!process) log.warn("gateway: it does not say which process it is, so no lost answer can be asked for again");
     const scopes = hello.auth?.scopes;
     if (scopes && !scopes.includes("operator.write") && !scopes.includes("operator.admin")) {
-      log.error({ scopes }, "gateway: this token may not send; set OPENCLAW_GATEWAY_TOKEN to gateway.auth.token");
+      log.error(
+        { scopes: scopes.slice(0, 10).map(shownName) },
+        "gateway: this token may not send; set OPENCLAW_GATEWAY_TOKEN to gateway.auth.token",
+      );
     }
     agentId = hello.snapshot?.sessionDefaults.defaultAgentId ?? "main";
     versions = { openclaw: version, whatsapp: null };

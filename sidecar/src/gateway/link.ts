@@ -1,4 +1,4 @@
-import { backoffMs, VERSION } from "@hotbags/shared";
+import { backoffMs, safeReason, VERSION } from "@hotbags/shared";
 import { GatewayClient } from "@openclaw/gateway-client";
 import type { Logger } from "pino";
 import { type HelloOk, helloOk } from "./answers.ts";
@@ -47,8 +47,8 @@ export function openLink(url: string, token: string, log: Logger, timing: Gatewa
       deviceIdentity: null,
       notifyOnStartupRetry: true,
       hostDeps: {
-        logDebug: (message) => log.debug(message),
-        logError: (message) => log.debug(message),
+        logDebug: (message) => log.debug(safeReason(message)),
+        logError: (message) => log.debug(safeReason(message)),
         redactForLog: (message) => (token === "" ? message : message.replaceAll(token, "[token]")),
       },
       onHelloOk: (hello) => {

@@ -1,4 +1,4 @@
-import { safeReason } from "@hotbags/shared";
+import { safeReason, shownName } from "@hotbags/shared";
 import type { GatewayProcess } from "./process.ts";
 
 /** What came of a `send`, as far as it is proven. */
@@ -153,7 +153,7 @@ export function outcomeOfFailure(failure: SendFailure, process: GatewayProcess |
   if (failure.at === "no_answer") return { kind: "in_doubt", reason: failure.reason, process };
   const { error } = failure;
   const row = ERROR_TABLE.find(({ matches }) => matches(error));
-  const reason = `${row?.means ?? "the gateway answered with an error that proves nothing"} (${error.code}: ${safeReason(error.message)})`;
+  const reason = `${row?.means ?? "the gateway answered with an error that proves nothing"} (${shownName(error.code)}: ${safeReason(error.message)})`;
   switch (row?.verdict) {
     case "failed":
     case "queued_by_gateway":

@@ -30,7 +30,7 @@ const REFUSALS: Readonly<Record<string, string>> = {
 };
 
 /** Codes whose name alone says that it is about who we are, so that a new one is not taken for a mere outage. */
-const ABOUT_US = /^(AUTH|DEVICE|CONTROL_UI|PAIRING|PROTOCOL|CLIENT)_/;
+const ABOUT_US = /^(AUTH|DEVICE|CONTROL_UI|PAIRING|PROTOCOL|CLIENT)(_[A-Z]{1,24}){1,6}$/;
 
 function detailCode(error: unknown): string | null {
   if (typeof error !== "object" || error === null || !("details" in error)) return null;

@@ -42,7 +42,7 @@ async function listen(where: ListenAddress) {
   const log = openLog("info", { write: (line) => void lines.push(JSON.parse(line)) });
   listener = new Listener({ address: where, token: TOKEN, log, health: () => ({ ok: listener.plugin !== null }) });
   address = await listener.start();
-  listener.open({ store, log, onAccepted: (taken) => void accepted.push(taken), onSent: () => {} });
+  listener.open({ store, onAccepted: (taken) => void accepted.push(taken), onSent: () => {} });
 }
 
 beforeEach(async () => {

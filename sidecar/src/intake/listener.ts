@@ -11,7 +11,8 @@ import { Connections } from "./connections.ts";
 import type { ListenAddress } from "./listen-address.ts";
 import { ListenError, listenError, pathTooLong } from "./listen-error.ts";
 import { MAX_UPLOADS, MediaIntake } from "./media.ts";
-import { type ConnectionParts, type OutboxStatus, PluginConnection, type PluginVersions } from "./plugin-connection.ts";
+import { type IntakeParts, type OutboxStatus, PluginConnection, type PluginVersions } from "./plugin-connection.ts";
+import { PluginLog } from "./plugin-log.ts";
 
 /** Plugin connections at once. One is normal, two during a plugin reload. */
 export const MAX_PLUGIN_CONNECTIONS = 8;
@@ -58,7 +59,7 @@ export class Listener {
     perMessageDeflate: false,
   });
   readonly #plugins = new Set<PluginConnection>();
-  #open: { parts: ConnectionParts; media: MediaIntake } | undefined;
+  #open: { parts: IntakeParts; media: MediaIntake; log: PluginLog } | undefined;
   readonly #logThrottle = new LogThrottle();
   /** Any process of this machine can come without a token, as often as it likes: a line for each would fill the disk. */
   readonly #refusals = new LogThrottle();
@@ -115,8 +116,9 @@ export class Listener {
   }
 
   /** The plugin may come in: there is a store for what it brings. */
-  open(parts: ConnectionParts): void {
-    this.#open = { parts, media: new MediaIntake(parts.store.files, parts.log) };
+  open(parts: IntakeParts): void {
+    const { log } = this.#parts;
+    this.#open = { parts, media: new MediaIntake(parts.store.files, log), log: new PluginLog(log) };
   }
 
   async stop(): Promise<void> {
@@ -177,7 +179,7 @@ export class Listener {
       return this.#turnAway(socket, 503, `there are ${MAX_PLUGIN_CONNECTIONS} connections already`);
     this.#connections.activate(socket);
     this.#sockets.handleUpgrade(request, socket, head, (webSocket) => {
-      const plugin = new PluginConnection(webSocket, open.parts);
+      const plugin = new PluginConnection(webSocket, { ...open.parts, log: open.log });
       this.#plugins.add(plugin);
       webSocket.once("close", () => this.#plugins.delete(plugin));
     });

@@ -31,7 +31,7 @@ async function start({ storeBytes = DEFAULT_MEDIA_LIMITS.storeBytes, requestTime
   const address = { host: "127.0.0.1", port: 0 };
   listener = new Listener({ address, token: TOKEN, log, health: () => ({ ok: true }), requestTimeoutMs });
   port = Number((await listener.start()).split(":")[1]);
-  listener.open({ store, log, onAccepted: () => {}, onSent: () => {} });
+  listener.open({ store, onAccepted: () => {}, onSent: () => {} });
 }
 
 async function stop() {

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { LogThrottle, MAX_FILE_BYTES, MEDIA_PATH } from "@hotbags/shared";
 import type { Logger } from "pino";
 import type { Files, Received } from "../store/index.ts";
+import { LogBudget } from "./log-budget.ts";
 
 /**
  * Files that may be coming in at once. Each takes one connection and some 100 KiB of memory; the listener has
@@ -26,6 +27,7 @@ export class MediaIntake {
   /** The newest upload of each file. */
   readonly #uploads = new Map<string, Upload>();
   readonly #logThrottle = new LogThrottle();
+  readonly #refusals = new LogBudget();
 
   constructor(files: Files, log: Logger) {
     this.#files = files;
@@ -112,15 +114,22 @@ export class MediaIntake {
       case "wrong_offset":
         return progress(response, 409, received.bytes, false);
       case "wrong_hash":
-        this.#log.warn({ sha256 }, "file refused: its bytes have another hash");
+        this.#logRefusal({ sha256 }, "its bytes have another hash");
         return refuse(response, 422, "the file's bytes have another hash; start again");
       case "too_long":
         response.setHeader("connection", "close");
         return refuse(response, 400, "the body goes on beyond Upload-Length");
       case "no_room":
-        this.#log.error({ sha256, alarm: true }, "file refused: BRIDGE_MEDIA_STORE_BYTES is used up");
+        this.#logRefusal({ sha256, alarm: true }, "BRIDGE_MEDIA_STORE_BYTES is used up");
         return refuse(response, 507, "the sidecar keeps no more files (BRIDGE_MEDIA_STORE_BYTES)");
     }
+  }
+
+  #logRefusal(about: { sha256: string; alarm?: true }, why: string): void {
+    this.#refusals.log((left) => {
+      const level = about.alarm ? "error" : "warn";
+      this.#log[level]({ ...about, ...left.fields }, `file refused: ${why}${left.note}`);
+    });
   }
 }
 

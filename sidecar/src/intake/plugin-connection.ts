@@ -1,5 +1,4 @@
 import {
-  LogThrottle,
   MAX_CREDIT,
   MAX_FRAME_BYTES,
   maskAddress,
@@ -12,15 +11,18 @@ import {
   VERSION,
   WIRE_VERSION,
 } from "@hotbags/shared";
-import type { Logger } from "pino";
 import type { RawData, WebSocket } from "ws";
 import { type Accepted, FileMissingError, type Store } from "../store/index.ts";
+import type { PluginLog } from "./plugin-log.ts";
 
 /** A peer that says nothing for this long after connecting is not a plugin. */
 const HELLO_TIMEOUT_MS = 10_000;
 
 /** A connection that does not answer a ping within this time is dead, whatever TCP says. */
 const PING_INTERVAL_MS = 15_000;
+
+/** A peer that leaves so much of what it is told unread, bytes, will not read it. Without a limit it would fill the memory. */
+const MAX_UNREAD_BYTES = 4 * 1024 ** 2;
 
 export type SentFrame = Extract<PluginFrame, { type: "sent" }>;
 export type OutboxStatus = Extract<PluginFrame, { type: "status" }>;
@@ -33,13 +35,17 @@ export interface PluginVersions {
   openclaw: string;
 }
 
-export interface ConnectionParts {
+/** What becomes of what a plugin brings. */
+export interface IntakeParts {
   store: Store;
-  log: Logger;
   /** Told of each message that was taken for delivery. */
   onAccepted(accepted: Accepted): void;
   /** Told of each text that the gateway was seen to send. */
   onSent(sent: SentFrame): void;
+}
+
+interface ConnectionParts extends IntakeParts {
+  log: PluginLog;
 }
 
 /** One connection of the plugin: reads its frames, puts the messages into the store, and acks what is on disk. */
@@ -58,7 +64,6 @@ export class PluginConnection {
    */
   readonly #awaited = new Map<string, { messageId: string; arrival: number }>();
   #arrivals = 0;
-  readonly #logThrottle = new LogThrottle();
 
   constructor(socket: WebSocket, parts: ConnectionParts) {
     this.#socket = socket;
@@ -70,11 +75,11 @@ export class PluginConnection {
       this.#alive = true;
     });
     // Its reason reaches `close` below as a code; without a listener it would end the process.
-    socket.on("error", (error) => parts.log.warn({ err: error }, "plugin connection broke"));
+    socket.on("error", (error) => parts.log.broke(error));
     socket.on("close", (code) => {
       clearTimeout(this.#helloTimer);
       clearInterval(this.#pingTimer);
-      parts.log.info({ code }, "plugin disconnected");
+      parts.log.disconnected(code);
     });
   }
 
@@ -123,7 +128,7 @@ export class PluginConnection {
   #welcome(pluginVersion: string, openclawVersion: string): void {
     clearTimeout(this.#helloTimer);
     this.#versions = { plugin: pluginVersion, openclaw: openclawVersion };
-    this.#parts.log.info({ plugin_version: pluginVersion, openclaw_version: openclawVersion }, "plugin connected");
+    this.#parts.log.connected(pluginVersion, openclawVersion);
     this.#send({
       v: WIRE_VERSION,
       type: "welcome",
@@ -134,7 +139,7 @@ export class PluginConnection {
   }
 
   async #accept({ ref, message }: MessageFrame): Promise<void> {
-    const log = this.#parts.log.child({
+    const log = this.#parts.log.messages.child({
       transport_session_id: transportSessionId(message.account_id),
       message_id: message.message_id,
     });
@@ -158,7 +163,7 @@ export class PluginConnection {
       const about = { chat: maskAddress(message.chat_id) };
       if (accepted.refusal)
         log.error({ ...about, alarm: true }, `not delivered: ${accepted.refusal}; it is a dead letter`);
-      else if (accepted.duplicate) log.info(about, "message was here already");
+      else if (accepted.duplicate) this.#parts.log.repeated(log, message.chat_id);
       else {
         log.info(about, "message accepted");
         this.#parts.onAccepted(accepted);
@@ -167,7 +172,7 @@ export class PluginConnection {
       // Not on disk, so not acked: the plugin keeps it and sends it again.
       this.#awaitAgain(chat, message.message_id, arrival);
       if (error instanceof FileMissingError) return this.#refuse(ref, "no_file", error.message, true);
-      this.#logThrottle.log(() => log.error({ err: error, alarm: true }, "message can't be stored"));
+      this.#parts.log.notStored(log, error);
       this.#refuse(ref, "not_stored", "the sidecar can't write to its disk", true);
     } finally {
       this.#countUnacked(-1);
@@ -188,13 +193,17 @@ export class PluginConnection {
   }
 
   #refuse(ref: number | null, code: RefusalCode, reason: string, retry: boolean): void {
-    // One that can't be stored is said of as a trouble of ours, now and then: while a disk is full, hundreds a second come again.
-    if (code !== "not_stored") this.#parts.log.warn({ code, ref }, `frame refused: ${reason}`);
+    this.#parts.log.refused(code, reason);
     this.#send({ v: WIRE_VERSION, type: "refused", ref, code, reason, retry });
   }
 
   #send(frame: SidecarFrame): void {
-    if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(JSON.stringify(frame));
+    if (this.#socket.readyState !== this.#socket.OPEN) return;
+    this.#socket.send(JSON.stringify(frame));
+    if (this.#socket.bufferedAmount > MAX_UNREAD_BYTES) {
+      this.#parts.log.cutOff();
+      this.#socket.terminate();
+    }
   }
 
   #ping(): void {

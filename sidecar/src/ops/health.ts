@@ -1,3 +1,4 @@
+import { shownId } from "@hotbags/shared";
 import type { Clock } from "../clock.ts";
 import type { AccountState, Gateway } from "../gateway/index.ts";
 import type { OutboxStatus, PluginVersions } from "../intake/plugin-connection.ts";
@@ -38,7 +39,7 @@ export function readHealth({ store, relay, replies, gateway, clock, disk, quiet,
   const counts = store.counters.read();
   const messageWaitMs = store.messages.longestWaitMs();
   const replyWaitMs = store.commands.longestWaitMs();
-  const accounts = Object.fromEntries([...gateway.state.accounts].map(([id, state]) => [id, describe(state)]));
+  const accounts = Object.fromEntries([...gateway.state.accounts].map(([id, state]) => [shownId(id), describe(state)]));
   const { reachable, problem, lastSuccessAt, lastFailure } = relay.status;
 
   const files = store.files.status;
@@ -63,7 +64,8 @@ export function readHealth({ store, relay, replies, gateway, clock, disk, quiet,
       "OpenClaw names no WhatsApp account (yet): if this lasts, see channels.whatsapp in its configuration",
     );
   for (const [id, state] of gateway.state.accounts)
-    if (state.code !== "connected" && state.code !== "disabled") problems.push(`account ${id}: ${describe(state)}`);
+    if (state.code !== "connected" && state.code !== "disabled")
+      problems.push(`account ${shownId(id)}: ${describe(state)}`);
   const dead = outbox()?.parked_messages ?? 0;
   if (dead > 0) problems.push(`the plugin has ${dead} dead letter(s), which are never sent: see the gateway's log`);
   if (problem !== null) problems.push(problem);
@@ -149,7 +151,7 @@ function describeOutbox(outbox: OutboxStatus | null) {
 }
 
 function describeFailure(failure: Failure | null) {
-  return failure && { ...failure, at: iso(failure.at) };
+  return failure && { ...failure, message_id: shownId(failure.message_id), at: iso(failure.at) };
 }
 
 function iso(at: number | null): string | null {

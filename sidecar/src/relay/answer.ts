@@ -1,5 +1,14 @@
 import { promisify } from "node:util";
-import { brotliDecompress, constants, gunzip, inflate, inflateRaw, zstdDecompress } from "node:zlib";
+import {
+  brotliDecompress,
+  constants,
+  gunzip,
+  inflate,
+  inflateRaw,
+  type ZlibOptions,
+  type ZstdOptions,
+  zstdDecompress,
+} from "node:zlib";
 
 /** Largest answer, bytes, as it came and unpacked. Commands are short texts; what is larger is no answer of ours. */
 const MAX_ANSWER_BYTES = 1024 * 1024;
@@ -15,29 +24,48 @@ export class AnswerError extends Error {
   override readonly name = "AnswerError";
 }
 
-type Decoder = (bytes: Buffer, options: { maxOutputLength: number }) => Promise<Buffer>;
+/** Most pieces one behind the other. Each costs a pass, and an empty one takes nine bytes. */
+const MAX_PIECES = 100;
 
-const asGzip: Decoder = promisify(gunzip);
-const asZlib: Decoder = promisify(inflate);
-const asBareDeflate: Decoder = promisify(inflateRaw);
-const asBrotli: Decoder = promisify(brotliDecompress);
-const asZstd: Decoder = (bytes, options) =>
-  promisify(zstdDecompress)(bytes, {
-    ...options,
-    params: { [constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG_MAX },
-  });
+interface Decoder {
+  /** Also tells how many bytes it took: none of these functions minds what stands behind the end. */
+  decode(bytes: Buffer, maxOutputLength: number): Promise<{ buffer: Buffer; consumed: number }>;
+  /** What stands behind the end may be another piece, which goes on where the first one ended (RFC 1952, 2.2; RFC 8878, 3). */
+  readonly isSerial: boolean;
+}
+
+type Unpack = (
+  bytes: Buffer,
+  options: ZlibOptions & ZstdOptions & { info: true },
+  done: (error: Error | null, result: unknown) => void,
+) => void;
+
+function decoder(unpackerFor: (bytes: Buffer) => unknown, isSerial: boolean, params?: ZstdOptions["params"]): Decoder {
+  const decode = async (bytes: Buffer, maxOutputLength: number) => {
+    const unpack = promisify(unpackerFor(bytes) as Unpack);
+    const options = { maxOutputLength, info: true as const, ...(params && { params }) };
+    const { buffer, engine } = (await unpack(bytes, options)) as { buffer: Buffer; engine: { bytesWritten: number } };
+    return { buffer, consumed: engine.bytesWritten };
+  };
+  return { decode, isSerial };
+}
+
 /** Some servers leave out the zlib wrapper, which begins with 8 in its low four bits (RFC 1950; RFC 9110, 8.4.1.2). */
-const asDeflate: Decoder = (bytes, options) =>
-  (((bytes[0] ?? 0) & 0x0f) === 8 ? asZlib : asBareDeflate)(bytes, options);
+const inflateFor = (bytes: Buffer) => (((bytes[0] ?? 0) & 0x0f) === 8 ? inflate : inflateRaw);
+
+const asGzip = decoder(() => gunzip, true);
 
 /** By the name in `Content-Encoding`, lower case. */
 const DECODERS: ReadonlyMap<string, Decoder> = new Map([
   ["gzip", asGzip],
   ["x-gzip", asGzip],
-  ["deflate", asDeflate],
-  ["br", asBrotli],
-  ["zstd", asZstd],
+  ["deflate", decoder(inflateFor, false)],
+  ["br", decoder(() => brotliDecompress, false)],
+  ["zstd", decoder(() => zstdDecompress, true, { [constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG_MAX })],
 ]);
+
+/** HTTP's others, by which one can be told from any other word (IANA, HTTP Content Coding Registry). */
+const OTHER_CODINGS: ReadonlySet<string> = new Set("aes128gcm compress dcb dcz exi pack200-gzip x-compress".split(" "));
 
 /**
  * The text of an answer's body: unpacked as `Content-Encoding` says, as UTF-8, without a byte order mark. Reads and
@@ -83,12 +111,35 @@ async function decode(bytes: Buffer, coding: string): Promise<Buffer> {
   const decoder = DECODERS.get(coding);
   if (!decoder) {
     const known = [...DECODERS.keys()].join(", ");
-    throw new AnswerError(`the content encoding ${JSON.stringify(coding.slice(0, 32))}: only ${known} are known here`);
+    const named = OTHER_CODINGS.has(coding)
+      ? `the content encoding "${coding}"`
+      : "a content encoding that HTTP has not";
+    throw new AnswerError(`${named}: only ${known} are known here`);
   }
   try {
-    return await decoder(bytes, { maxOutputLength: MAX_ANSWER_BYTES });
+    return await decodeAll(bytes, decoder);
   } catch (error) {
+    if (error instanceof AnswerError) throw error;
     if (error instanceof RangeError) throw new AnswerError(`more than ${MAX_ANSWER_BYTES} bytes once unpacked`);
-    throw new AnswerError(`a body that is not the ${coding} that its Content-Encoding says, or is cut short`);
+    throw new AnswerError(
+      `a body that is not the ${coding} that its Content-Encoding says, has more behind its end, or is cut short`,
+    );
   }
+}
+
+/** To the last byte: what stands behind the end was meant by somebody, and nobody knows for what. */
+async function decodeAll(bytes: Buffer, { decode, isSerial }: Decoder): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  let left = MAX_ANSWER_BYTES;
+  for (let rest = bytes; rest.length > 0; ) {
+    if (pieces.length === MAX_PIECES) throw new AnswerError(`a body in more than ${MAX_PIECES} pieces`);
+    if (pieces.length > 0 && !isSerial) throw new Error("something stands behind the end");
+    // Zero would mean no limit to some of them; one byte too many is found all the same.
+    const { buffer, consumed } = await decode(rest, Math.max(left, 1));
+    if (consumed === 0 || buffer.length > left) throw new RangeError("too much, or nothing that ends");
+    pieces.push(buffer);
+    left -= buffer.length;
+    rest = rest.subarray(consumed);
+  }
+  return Buffer.concat(pieces);
 }

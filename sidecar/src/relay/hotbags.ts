@@ -1,6 +1,6 @@
 import { createHmac, createSecretKey, type KeyObject } from "node:crypto";
 import { codeOf, transportSessionId, VERSION } from "@hotbags/shared";
-import { type Dispatcher, Pool } from "undici";
+import { type Dispatcher, errors, Pool } from "undici";
 import { FileLostError, type PendingMessage } from "../store/index.ts";
 import { AnswerError, readAnswer } from "./answer.ts";
 import type { Body } from "./body.ts";
@@ -41,6 +41,16 @@ const TLS = /CERT|^UNABLE_TO_|^ERR_TLS_|^ERR_SSL_|^EPROTO$|SIGNATURE/;
 /** What undici says of a 100 Continue, over which it ends the connection (nodejs/undici#197; client-h1.js). */
 const UNASKED_CONTINUE = "bad response";
 
+/** Most headers of an answer, bytes. Node's own limit, unless somebody starts it with another. */
+const MAX_HEADERS_BYTES = 16 * 1024;
+
+/**
+ * What is read of the body behind a status that says it all, and for how long, ms: to its end, it leaves the connection
+ * for the next message. But its chat waits meanwhile.
+ */
+const MAX_REST_BYTES = 64 * 1024;
+const MAX_REST_MS = 1_000;
+
 /** Hot Bags over HTTP: one POST a call, its end told as an outcome, never thrown. */
 export class HotBags {
   readonly #options: HotBagsOptions;
@@ -55,6 +65,7 @@ export class HotBags {
     this.#url = new URL(baseUrl.pathname.replace(/\/+$/, "") + inboundPath, baseUrl.origin);
     this.#pool = new Pool(baseUrl.origin, {
       ...{ connections, pipelining: 1, connect: { timeout: connectTimeoutMs } },
+      maxHeaderSize: MAX_HEADERS_BYTES,
       // Of an answer that has begun, its end counts: the signal below sees to that.
       bodyTimeout: 0,
     });
@@ -63,8 +74,9 @@ export class HotBags {
 
   async post(message: PendingMessage, body: Body): Promise<Outcome> {
     const { connectTimeoutMs, timeoutMs } = this.#options;
+    let response: Dispatcher.ResponseData | undefined;
     try {
-      const response = await this.#pool.request({
+      response = await this.#pool.request({
         method: "POST",
         path: this.#url.pathname,
         headers: await this.#headers(message, body),
@@ -74,7 +86,7 @@ export class HotBags {
       });
       return await this.#read(response);
     } catch (error) {
-      return { kind: "failed", symptom: this.#symptomOf(error) };
+      return { kind: "failed", symptom: this.#symptomOf(error, response !== undefined) };
     }
   }
 
@@ -90,8 +102,8 @@ export class HotBags {
       symptom: ofAnswer(status, headers, this.#url, wait, what),
     });
     if (status < 200 || status >= 300) {
-      // What it says beside its status is of no use to us; read, it leaves the connection for the next message.
-      await body.dump();
+      // What it says beside its status is of no use to us, nor is how it ends.
+      await body.dump({ limit: MAX_REST_BYTES, signal: AbortSignal.timeout(MAX_REST_MS) }).catch(() => {});
       return failed();
     }
     try {
@@ -125,8 +137,8 @@ export class HotBags {
     return headers;
   }
 
-  /** Network errors by their code alone: their messages can hold what was on the wire. */
-  #symptomOf(error: unknown): Symptom {
+  /** Network errors by their code alone: their messages can hold what was on the wire. `hasBegun`: an answer had. */
+  #symptomOf(error: unknown, hasBegun: boolean): Symptom {
     const there = (...[trouble, seen]: [Parameters<typeof withoutAnswer>[0], string]) =>
       withoutAnswer(trouble, seen, this.#url);
     if (error instanceof Error && TIMEOUTS.has(error.name))
@@ -137,8 +149,10 @@ export class HotBags {
     if (code === "UND_ERR_SOCKET" && error instanceof Error && error.message === UNASKED_CONTINUE)
       return there("continue", "Hot Bags, or a proxy in front of it, sent 100 Continue unasked, which can't be read");
     if (UNREACHABLE.has(code)) return there("unreachable", `Hot Bags can't be reached (${code})`);
-    if (error instanceof Error && error.name === "HTTPParserError")
-      return there("broken", "what came back from Hot Bags' address is not HTTP");
+    if (error instanceof errors.HTTPParserError && !hasBegun)
+      return there("not-http", "what came back from Hot Bags' address is not HTTP");
+    if (error instanceof errors.HeadersOverflowError)
+      return there("headers", `Hot Bags answered with more than ${MAX_HEADERS_BYTES / 1024} KiB of headers`);
     if (TLS.test(code)) return there("tls", `no encrypted connection to Hot Bags comes about (${code})`);
     return there("broken", `the connection to Hot Bags broke before the end of the answer (${code})`);
   }

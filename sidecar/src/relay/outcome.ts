@@ -1,6 +1,17 @@
-import { type Command, commands, describeIssues, parseAnswer, responseEnvelope } from "@hotbags/shared";
+import {
+  type Command,
+  commands,
+  describeIssues,
+  keyOfId,
+  parseAnswer,
+  responseEnvelope,
+  shownName,
+} from "@hotbags/shared";
 import type { CommandFromResponse } from "../store/index.ts";
 import type { Symptom, Trouble } from "./symptom.ts";
+
+/** So much is kept of what a command calls its type, characters. */
+const MAX_TYPE_LENGTH = 256;
 
 /** How one POST ended. */
 export type Outcome =
@@ -49,15 +60,16 @@ function saysFailure(answer: Record<string, unknown>): boolean {
 /** One entry of `commands[]`. Whatever it is, it becomes a row: executable, or refused with the reason. */
 function readCommand(entry: unknown): CommandFromResponse {
   const fields: Record<string, unknown> = typeof entry === "object" && entry !== null ? { ...entry } : {};
-  const text = (name: string) => (typeof fields[name] === "string" ? fields[name].slice(0, 256) : null);
-  const type = text("type");
+  const { command_id: id, type: given } = fields;
+  const commandId = typeof id === "string" && id !== "" ? keyOfId(id) : null;
+  const type = typeof given === "string" ? given.slice(0, MAX_TYPE_LENGTH) : null;
   const isKnown = type === null || Object.hasOwn(commands, type);
   const parsed = commands[isKnown && type !== null ? (type as Command["type"]) : "send_text"].safeParse(entry);
   if (parsed.success) return executable(parsed.data);
   const refusal = isKnown
     ? { state: "failed" as const, reason: `not a valid command: ${describeIssues(parsed.error)}` }
-    : { state: "skipped" as const, reason: `the type ${JSON.stringify(type?.slice(0, 64))} is not known here` };
-  return { commandId: text("command_id") || null, type, text: null, payload: JSON.stringify(entry) ?? "null", refusal };
+    : { state: "skipped" as const, reason: `the type "${shownName(type ?? "")}" is not known here` };
+  return { commandId, type, text: null, payload: JSON.stringify(entry) ?? "null", refusal };
 }
 
 function executable(command: Command): CommandFromResponse {

@@ -274,10 +274,13 @@ export class Relay {
     return { cause: "breaker", until: this.#judge.probeAt ?? now };
   }
 
-  /** A stored wall-clock time as a monotonic one. Never further away than the longest wait: the clock may have been set back since. */
-  #dueAt(wallMs: number): number {
-    const { clock } = this.#parts;
-    const wait = Math.min(Math.max(0, wallMs - clock.now()), this.#options.backoff.maxMs);
-    return clock.uptimeMs() + wait;
+  /**
+   * A stored time as a monotonic one. Never further away than the longest wait: an older release wrote down the wall
+   * clock's.
+   */
+  #dueAt(provenMs: number): number {
+    const { clock, store } = this.#parts;
+    const longest = Math.max(this.#options.backoff.maxMs, MAX_RETRY_AFTER_MS);
+    return clock.uptimeMs() + Math.min(Math.max(0, provenMs - store.provenNow()), longest);
   }
 }

@@ -72,6 +72,14 @@ export const RULES: readonly Rule[] = [
     advice: () => "switch it off in Hot Bags, or in the proxy in front of it",
   },
   {
+    ...{ name: "not-http", answer: "what is not HTTP", matches: has("not-http"), ...WRONG_ADDRESS },
+    advice: () => "this is not Hot Bags' address, or not its port: correct HOTBAGS_BASE_URL",
+  },
+  {
+    ...{ name: "headers", answer: "more than 16 KiB of headers", matches: has("headers"), ...REFUSED },
+    advice: () => "see which headers Hot Bags, or a proxy in front of it, answers with, mostly cookies",
+  },
+  {
     ...{ name: "timeout", answer: "none within HOTBAGS_TIMEOUT", matches: has("timeout"), ...UNWELL, patience: 1 },
     advice: () => "see what Hot Bags is busy with; HOTBAGS_TIMEOUT sets how long it may take",
   },

@@ -1,6 +1,5 @@
 import { type Backoff, steadyBackoffMs } from "@hotbags/shared";
 import type { Logger } from "pino";
-import type { Clock } from "../clock.ts";
 import { type PendingMessage, RESTORE, type RecordedCommand, type Store } from "../store/index.ts";
 import { announce } from "./announce.ts";
 import type { Judgement } from "./judge.ts";
@@ -15,7 +14,6 @@ const POSTPONED_MS = 60_000;
 
 interface SettlementParts {
   store: Store;
-  clock: Clock;
   log: Logger;
   random: () => number;
   /** Waits of one message between its attempts. */
@@ -52,7 +50,7 @@ export class Settlement {
     judgement: Judgement,
     detach: boolean,
   ): Promise<number | null> {
-    const { store, clock, random, backoff, maxRetryingMs } = this.#parts;
+    const { store, random, backoff, maxRetryingMs } = this.#parts;
     const { rule, text, isAlarm } = judgement;
     const { status } = symptom;
     const attempts = message.attempts + 1;
@@ -64,7 +62,7 @@ export class Settlement {
     }
     const wait = Math.max(steadyBackoffMs(backoff, attempts, random), symptom.retryAfterMs ?? 0);
     const waitMs = Math.min(wait, left);
-    const nextAttemptAt = clock.now() + waitMs;
+    const nextAttemptAt = store.provenNow() + waitMs;
     await store.messages.failed(message.seq, { error: text, status, durationMs, nextAttemptAt, waitMs, detach });
     const about = { status, rule: rule.name, attempts, wait_ms: waitMs, detached: detach };
     if (isAlarm) log.error({ ...about, alarm: true }, text);
@@ -77,8 +75,8 @@ export class Settlement {
    * another one's turn before it is asked again. Returns how long it waits, ms.
    */
   async postpone({ message, durationMs }: Posted, { status }: Symptom, { text }: Judgement): Promise<number> {
-    const { store, clock } = this.#parts;
-    const nextAttemptAt = clock.now() + POSTPONED_MS;
+    const { store } = this.#parts;
+    const nextAttemptAt = store.provenNow() + POSTPONED_MS;
     const attempt = { error: text, status, durationMs, nextAttemptAt, waitMs: 0, detach: true };
     await store.messages.failed(message.seq, attempt);
     return POSTPONED_MS;

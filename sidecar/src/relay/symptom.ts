@@ -26,6 +26,7 @@ export interface Symptom {
 /**
  * - `unreachable`: no connection came about. `tls`: it did, but not its encryption.
  * - `broken`: the connection broke before the end of the answer. `continue`: over a 100 that nobody asked for.
+ * - `not-http`: what came back is not HTTP. `headers`: an answer with more headers than are read.
  * - `timeout`: no answer in time.
  * - `file`: a file of the message could not be read here.
  * - `page`: a 2xx with a web page. `failure`: a 2xx that says itself that it failed. `contract`: another 2xx that is
@@ -36,6 +37,8 @@ export type Trouble =
   | "tls"
   | "broken"
   | "continue"
+  | "not-http"
+  | "headers"
   | "timeout"
   | "file"
   | "page"
@@ -61,7 +64,7 @@ export function ofAnswer(
   body?: { trouble: Trouble; what: string },
 ): Symptom {
   const location = locationOf(headers, url);
-  const vercelError = wordIn(headers, "x-vercel-error", /^[A-Z][A-Z0-9_]{0,63}$/);
+  const vercelError = wordIn(headers, "x-vercel-error", /^[A-Z]{2,24}(_[A-Z]{1,24}){0,6}$/);
   const named = vercelError === null ? "" : ` (x-vercel-error: ${vercelError})`;
   return {
     status,

@@ -67,6 +67,8 @@ export interface Store {
   readonly outage: Outage | null;
   /** Damage that is met now and then; null while none is. */
   readonly damage: Damage | null;
+  /** The time that has surely passed, ms: a wait that is to outlive the process is written down by it. See ProvenTime. */
+  provenNow(): number;
   /** By how much the wall clock has moved without that time having passed, ms; negative: back. See ProvenTime. */
   readonly clockJumpMs: number;
   /** Tells of the beginning of an outage, and with null of its end. Returns how to stop that. */
@@ -96,7 +98,7 @@ export function viewStore(stateDir: string, clock: Clock): StoreView {
   return {
     counters: new Counters(db),
     failures: new Failures(db, clock),
-    operator: operatorReads(db, new Audit(db, clock)),
+    operator: operatorReads(db, new Audit(db, clock), (provenAt) => provenAt),
     close: () => db.close(),
   };
 }
@@ -136,7 +138,10 @@ export function openStore(stateDir: string, clock: Clock, limits: MediaLimits = 
     failures,
     downtimes: new Downtimes(db, commit, clock),
     files,
-    operator: { ...operatorReads(db, audit), ...operatorWrites(repairs, audit, commit) },
+    operator: {
+      ...operatorReads(db, audit, (provenAt) => clock.now() + provenAt - time.now()),
+      ...operatorWrites(repairs, audit, commit),
+    },
     retention: new Retention(db, commit, media, files, time),
     get outage() {
       return writability.outage;
@@ -144,6 +149,7 @@ export function openStore(stateDir: string, clock: Clock, limits: MediaLimits = 
     get damage() {
       return damage.met;
     },
+    provenNow: () => time.now(),
     get clockJumpMs() {
       return time.jumpMs;
     },

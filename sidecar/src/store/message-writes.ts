@@ -23,7 +23,7 @@ export interface FailedAttempt {
   status: number | null;
   /** How long it took, ms; null: not measured. */
   durationMs?: number | null;
-  /** Wall-clock ms. */
+  /** Ms, as `Store.provenNow` counts: the wall clock may be set before then. */
   nextAttemptAt: number;
   /** The wait until then, ms: it counts towards the time limit. */
   waitMs: number;

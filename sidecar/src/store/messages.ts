@@ -21,11 +21,13 @@ export interface PendingMessage {
   attempts: number;
   retrying_ms: number;
   received_at: number;
+  /** Ms of proven time; 0: at once. */
   next_attempt_at: number;
 }
 
 export interface LaneHead {
   chat: number;
+  /** Ms of proven time; 0: at once. */
   next_attempt_at: number;
 }
 
@@ -133,7 +135,7 @@ export class Messages {
     );
   }
 
-  /** When the first of a chat's detached messages is due, wall-clock ms; undefined when there is none. */
+  /** When the first of a chat's detached messages is due, ms of proven time; undefined when there is none. */
   detachedDueOf(chat: number): number | undefined {
     return this.#sql.detachedDue.get(chat)?.next_attempt_at;
   }

@@ -40,9 +40,16 @@ export interface OperatorWrites {
 
 export type OperatorStore = OperatorReads & OperatorWrites;
 
-/** Asynchronous, though SQLite is not: another store may have to ask another machine. */
-export function operatorReads(db: Database.Database, audit: Audit): OperatorReads {
-  const messages = new MessagePages(db);
+/**
+ * Asynchronous, though SQLite is not: another store may have to ask another machine. `toWall`: what the wall clock will
+ * show, or showed, at a proven time (ProvenTime).
+ */
+export function operatorReads(
+  db: Database.Database,
+  audit: Audit,
+  toWall: (provenAt: number) => number,
+): OperatorReads {
+  const messages = new MessagePages(db, toWall);
   const commands = new CommandPages(db);
   const chat = db.prepare<[string, string], { chat: number }>(
     "SELECT chat FROM chats WHERE account_id = ? AND chat_id = ?",

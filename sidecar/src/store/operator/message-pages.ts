@@ -16,7 +16,7 @@ export interface MessageRow {
   settled_at: number | null;
   /** POSTs since it was taken in, or was last sent again. */
   attempts: number;
-  /** When it is tried next; null unless it waits. */
+  /** When it is tried next; null: it does not wait, or was not tried yet. */
   next_attempt_at: number | null;
   /** Of the last answer; null: there was none. */
   status: number | null;
@@ -54,10 +54,12 @@ interface RawRow extends Omit<MessageRow, "state" | "next_attempt_at"> {
 
 /** Looks at messages. Never at their texts, unless asked for one of them. */
 export class MessagePages {
+  readonly #toWall: (provenAt: number) => number;
   readonly #attempts: Attempts;
   readonly #sql: ReturnType<typeof prepare>;
 
-  constructor(db: Database.Database) {
+  constructor(db: Database.Database, toWall: (provenAt: number) => number) {
+    this.#toWall = toWall;
     this.#attempts = new Attempts(db);
     this.#sql = prepare(db);
   }
@@ -65,12 +67,16 @@ export class MessagePages {
   /** Messages with this filter, newest first, from before the message `before` on. */
   page(filter: MessageFilter, before: number, limit: number): Page<MessageRow> {
     const rows = this.#source(filter).iterate(before, SCANNED_ROWS);
-    return pageOf(Iterator.from(rows).map(toRow), (row) => matches(row, filter), limit);
+    return pageOf(
+      Iterator.from(rows).map((row) => this.#toRow(row)),
+      (row) => matches(row, filter),
+      limit,
+    );
   }
 
   /** The messages with this id: more than one only where two chats had it. */
   withMessageId(messageId: string): MessageRow[] {
-    return this.#sql.withMessageId.all(messageId).map(toRow);
+    return this.#sql.withMessageId.all(messageId).map((row) => this.#toRow(row));
   }
 
   life(id: number): MessageLife | undefined {
@@ -78,13 +84,22 @@ export class MessagePages {
     if (!raw) return undefined;
     const { request = null, response = null } = this.#sql.payload.get(id) ?? {};
     return {
-      ...toRow(raw),
+      ...this.#toRow(raw),
       failed_attempts: this.#attempts.of(id),
       failed_count: this.#attempts.countOf(id),
       duration_ms: this.#sql.duration.get(id)?.duration_ms ?? null,
       request,
       response,
     };
+  }
+
+  #toRow({ detached, discarded_at, next_attempt_at: dueAt, ...raw }: RawRow): MessageRow {
+    let state: MessageState = raw.state;
+    if (state === "pending" && detached === 1) state = "detached";
+    if (discarded_at !== null) state = "discarded";
+    // 0: it was not tried yet.
+    const next = raw.state === "pending" && dueAt > 0 ? Math.round(this.#toWall(dueAt)) : null;
+    return { ...raw, state, next_attempt_at: next };
   }
 
   /** The statement that passes over the fewest rows that are not wanted. */
@@ -102,13 +117,6 @@ function matches(row: MessageRow, { states = [], chatId, since }: MessageFilter)
   if (chatId !== undefined && row.chat_id !== chatId) return false;
   const isGivenUp = row.state === "dead" || row.state === "discarded";
   return since === undefined || ((isGivenUp ? row.settled_at : null) ?? row.received_at) >= since;
-}
-
-function toRow({ detached, discarded_at, next_attempt_at, ...raw }: RawRow): MessageRow {
-  let state: MessageState = raw.state;
-  if (state === "pending" && detached === 1) state = "detached";
-  if (discarded_at !== null) state = "discarded";
-  return { ...raw, state, next_attempt_at: raw.state === "pending" ? next_attempt_at : null };
 }
 
 function prepare(db: Database.Database) {

@@ -1,0 +1,60 @@
+import { LogThrottle, maskAddress, type RefusalCode } from "@hotbags/shared";
+import type { Logger } from "pino";
+import { LogBudget } from "./log-budget.ts";
+
+/**
+ * What the log says of plugins. One for all their connections: whoever has the token may still be broken, or of another
+ * release, and say the same a thousand times a second, on one connection or on as many.
+ */
+export class PluginLog {
+  readonly #log: Logger;
+  readonly #refused = new LogBudget();
+  readonly #came = new LogBudget();
+  readonly #went = new LogBudget();
+  readonly #broke = new LogBudget();
+  readonly #repeated = new LogBudget();
+  readonly #notStored = new LogThrottle();
+
+  constructor(log: Logger) {
+    this.#log = log;
+  }
+
+  /** The log of what happens to one message, once to each. */
+  get messages(): Logger {
+    return this.#log;
+  }
+
+  connected(pluginVersion: string, openclawVersion: string): void {
+    const about = { plugin_version: pluginVersion, openclaw_version: openclawVersion };
+    this.#came.log(({ fields, note }) => this.#log.info({ ...about, ...fields }, `plugin connected${note}`));
+  }
+
+  disconnected(code: number): void {
+    this.#went.log(({ fields, note }) => this.#log.info({ code, ...fields }, `plugin disconnected${note}`));
+  }
+
+  broke(error: Error): void {
+    this.#broke.log(({ fields, note }) => this.#log.warn({ err: error, ...fields }, `plugin connection broke${note}`));
+  }
+
+  /** It reads nothing of what it is told. */
+  cutOff(): void {
+    this.#broke.log(({ fields, note }) => this.#log.warn(fields, `plugin cut off: it reads no answers${note}`));
+  }
+
+  refused(code: RefusalCode, reason: string): void {
+    // One that can't be stored is said of as a trouble of ours, now and then: while a disk is full, hundreds a second come again.
+    if (code === "not_stored") return;
+    this.#refused.log(({ fields, note }) => this.#log.warn({ code, ...fields }, `frame refused: ${reason}${note}`));
+  }
+
+  repeated(log: Logger, chatId: string): void {
+    this.#repeated.log(({ fields, note }) =>
+      log.info({ chat: maskAddress(chatId), ...fields }, `message was here already${note}`),
+    );
+  }
+
+  notStored(log: Logger, error: unknown): void {
+    this.#notStored.log(() => log.error({ err: error, alarm: true }, "message can't be stored"));
+  }
+}

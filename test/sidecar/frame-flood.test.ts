@@ -1,0 +1,90 @@
+import { afterEach, beforeEach, expect, it } from "vitest";
+import WebSocket from "ws";
+import type { LogLine } from "../shop/sidecar-process.ts";
+import { until } from "../until.ts";
+import { BRIDGE_TOKEN, BuiltSidecar } from "./built-sidecar.ts";
+import { messageOf } from "./message.ts";
+import type { ScriptedPlugin } from "./scripted-plugin.ts";
+
+// Who has the token and says nothing that can be used, against the real sidecar: a plugin of another release, or broken.
+
+/** Far more than a minute's lines of one kind. */
+const MANY = 200;
+/** Lines of one kind that are written within a minute. */
+const LINES = 20;
+
+let sidecar: BuiltSidecar;
+let plugin: ScriptedPlugin;
+
+beforeEach(async () => {
+  sidecar = await BuiltSidecar.start();
+  plugin = await sidecar.connect();
+});
+afterEach(async () => {
+  plugin.socket.terminate();
+  await sidecar.close();
+});
+
+/** The whole log, once the sidecar has ended. */
+async function wholeLog(): Promise<LogLine[]> {
+  await sidecar.process.stop();
+  await until("the log has come to its end", () => sidecar.lines.some(({ msg }) => msg === "sidecar stopped"));
+  return sidecar.lines;
+}
+
+const about = (lines: LogLine[], what: RegExp) => lines.filter(({ msg }) => what.test(msg ?? ""));
+
+it.each([
+  ["no JSON", ["{"]],
+  ["one mistake after the other", ['{"v":1,"type":"dance"}', "{", '{"v":1,"type":"message","ref":1,"message":{}}']],
+])("frames that are %s, again and again, do not fill the log", async (_what, frames) => {
+  for (let n = 0; n < MANY; n++) plugin.socket.send(frames[n % frames.length] ?? "");
+  // Answered after all of them.
+  await until("they are read", async () => (await plugin.ask({ type: "dance" })).type === "refused");
+  expect(await plugin.handIn(messageOf("A"))).toBeDefined();
+  const refused = about(await wholeLog(), /^frame refused/);
+  expect(refused).toHaveLength(LINES);
+  expect(refused.at(-1)?.msg).toMatch(/more such lines.*are counted only/);
+});
+
+it("nor do those of one connection after the other", async () => {
+  for (let n = 0; n < MANY / 4; n++) {
+    const other = await sidecar.connect();
+    await other.ask({ type: "dance" });
+    other.socket.terminate();
+  }
+  const lines = await wholeLog();
+  expect(about(lines, /^frame refused/)).toHaveLength(LINES);
+  expect(about(lines, /^plugin connected/)).toHaveLength(LINES);
+  expect(about(lines, /^plugin disconnected/)).toHaveLength(LINES);
+});
+
+it("nor does a hello that is said again and again", async () => {
+  for (let n = 0; n < MANY / 4; n++)
+    await plugin.ask({ type: "hello", plugin_version: "0.1.0", openclaw_version: "2026.9.6" });
+  expect(about(await wholeLog(), /^plugin connected/)).toHaveLength(LINES);
+});
+
+it("nor does a message that is handed in again and again", async () => {
+  for (let n = 0; n < MANY / 4; n++) expect(await plugin.handIn(messageOf("A"))).toMatchObject({ type: "ack" });
+  const lines = await wholeLog();
+  expect(about(lines, /^message accepted/)).toHaveLength(1);
+  expect(about(lines, /^message was here already/)).toHaveLength(LINES);
+});
+
+it("who reads none of the answers is cut off, and nobody else is", async () => {
+  const deaf = new WebSocket(`ws://127.0.0.1:${sidecar.port}`, {
+    headers: { authorization: `Bearer ${BRIDGE_TOKEN}` },
+  });
+  deaf.on("error", () => {});
+  await new Promise((opened) => deaf.once("open", opened));
+  deaf.pause();
+  const bad = "{".padEnd(20, " ");
+  await until("it is cut off", async () => {
+    for (let n = 0; n < 20_000 && deaf.readyState === WebSocket.OPEN; n++) deaf.send(bad);
+    await new Promise((sent) => deaf.send(bad, sent));
+    return about(sidecar.lines, /plugin cut off: it reads no answers/).length > 0;
+  });
+  deaf.terminate();
+  expect(await plugin.handIn(messageOf("A"))).toMatchObject({ type: "ack" });
+});
