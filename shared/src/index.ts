@@ -38,7 +38,7 @@ export { reasonOf, safeReason } from "./reason.ts";
 export { DatabaseRefusedError, readPragma, setUpDatabase } from "./sqlite.ts";
 export { storableText } from "./storable.ts";
 export { syncFolder } from "./sync-folder.ts";
-export { VERSION } from "./version.ts";
+export { TESTED, VERSION } from "./version.ts";
 export {
   describeIssues,
   type Parsed,

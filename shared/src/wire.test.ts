@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { maskAddress } from "./address.ts";
 import { inboundMessage } from "./message.ts";
-import { VERSION } from "./version.ts";
-import { parseFrame, pluginFrame } from "./wire.ts";
+import { TESTED, VERSION } from "./version.ts";
+import { parseFrame, pluginFrame, sidecarFrame } from "./wire.ts";
 
 const message = {
   account_id: "default",
@@ -31,12 +31,7 @@ describe("frames", () => {
     ["another version", { v: 2, type: "message", ref: 7, message }, "bad_version", 7],
     ["no version", { type: "hello" }, "bad_version", null],
     ["an unknown type", { v: 1, type: "dance" }, "bad_frame", null],
-    [
-      "an unknown field",
-      { v: 1, type: "hello", plugin_version: "1", openclaw_version: "1", more: 1 },
-      "bad_frame",
-      null,
-    ],
+    ["an unknown field", { v: 1, type: "message", ref: 7, message, more: 1 }, "bad_message", 7],
     [
       "a LID as chat",
       { v: 1, type: "message", ref: 7, message: { ...message, chat_id: "12345678@lid" } },
@@ -51,6 +46,13 @@ describe("frames", () => {
     ],
   ])("refuses %s", (_what, frame, code, ref) => {
     expect(parse(frame)).toMatchObject({ ok: false, code, ref });
+  });
+
+  it("understands the greeting of a later release, which may say more", () => {
+    const hello = { v: 1, type: "hello", plugin_version: "9.9.9", openclaw_version: "2030.1.1" };
+    const welcome = { v: 1, type: "welcome", sidecar_version: "9.9.9", credit: 1, max_frame_bytes: 1 };
+    expect(parse({ ...hello, more: 1 })).toEqual({ ok: true, frame: hello });
+    expect(parseFrame(sidecarFrame, JSON.stringify({ ...welcome, more: 1 }))).toEqual({ ok: true, frame: welcome });
   });
 
   it("never quotes a value in a refusal", () => {
@@ -76,9 +78,20 @@ it("masks numbers and groups", () => {
   ]);
 });
 
+const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
+
 it("has one version everywhere", () => {
-  for (const folder of ["..", "../../plugin", "../../sidecar", "../../test", "../.."]) {
-    const { version } = JSON.parse(readFileSync(new URL(`${folder}/package.json`, import.meta.url), "utf8"));
-    expect(version).toBe(VERSION);
-  }
+  for (const folder of ["shared", "plugin", "sidecar", "test", "."])
+    expect(JSON.parse(read(`${folder}/package.json`)).version).toBe(VERSION);
+});
+
+it("names the OpenClaw that the tests run on, the plugin is built for, and the README has installed", () => {
+  const { devDependencies, openclaw } = JSON.parse(read("plugin/package.json"));
+  expect(devDependencies.openclaw).toBe(TESTED.openclaw);
+  expect(openclaw.build.openclawVersion).toBe(TESTED.openclaw);
+  expect(JSON.parse(read("test/package.json")).devDependencies.openclaw).toBe(TESTED.openclaw);
+  expect(read("pnpm-lock.yaml")).toContain(`\n  openclaw@${TESTED.openclaw}:`);
+  const readme = read("README.md");
+  expect(readme).toContain(`npm install -g openclaw@${TESTED.openclaw}`);
+  expect(readme).toContain(`openclaw plugins install npm:@openclaw/whatsapp@${TESTED.whatsapp}`);
 });

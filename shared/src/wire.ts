@@ -7,10 +7,17 @@ export const WIRE_VERSION = 1;
 const frame = <Type extends string, Shape extends z.ZodRawShape>(type: Type, shape: Shape) =>
   z.strictObject({ v: z.literal(WIRE_VERSION), type: z.literal(type), ...shape });
 
+/**
+ * The first frame of each side. It may say more than is known here: what a later release adds must not keep the other
+ * half of an update from being understood, and named.
+ */
+const greeting = <Type extends string, Shape extends z.ZodRawShape>(type: Type, shape: Shape) =>
+  z.object({ v: z.literal(WIRE_VERSION), type: z.literal(type), ...shape });
+
 /** A number that the plugin gives a message on this connection; the answer to the message carries it back. */
 const ref = z.int().nonnegative();
 
-const helloFrame = frame("hello", {
+const helloFrame = greeting("hello", {
   plugin_version: z.string().max(64),
   openclaw_version: z.string().max(64),
 });
@@ -37,7 +44,7 @@ const statusFrame = frame("status", {
 export const pluginFrame = z.discriminatedUnion("type", [helloFrame, messageFrame, sentFrame, statusFrame]);
 export type PluginFrame = z.infer<typeof pluginFrame>;
 
-const welcomeFrame = frame("welcome", {
+const welcomeFrame = greeting("welcome", {
   sidecar_version: z.string().max(64),
   /** How many messages may be under way without an ack. */
   credit: z.int().positive(),

@@ -137,7 +137,7 @@ async function startWork(settings: Settings, listener: Listener, log: Logger): P
       gateway,
       clock,
       disk,
-      isPluginConnected: () => listener.isPluginConnected,
+      plugin: () => listener.plugin,
       outbox: () => listener.outbox,
     });
 

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { type RawData, type WebSocket, WebSocketServer } from "ws";
+import { TESTED } from "../../shared/src/index.ts";
 import { freePort } from "../hotbags/port.ts";
 
 export const GATEWAY_TOKEN = "the-shared-token";
@@ -28,6 +29,8 @@ export interface Sent {
 export class ScriptedGateway {
   token = GATEWAY_TOKEN;
   bootId: string | undefined = "boot-1";
+  /** What it says that it runs; `whatsapp` null: it has no answer to `plugins.list`. */
+  versions: { openclaw: string; whatsapp: string | null } = { ...TESTED };
   accounts: unknown = [CONNECTED];
   /** The phone number of the account `default`; null when it isn't told. */
   number: string | null = null;
@@ -66,6 +69,12 @@ export class ScriptedGateway {
     await this.start();
   }
 
+  /** Tells all who are connected. */
+  tell(event: string): void {
+    for (const socket of this.#server?.clients ?? [])
+      socket.send(JSON.stringify({ type: "event", event, payload: {} }));
+  }
+
   /** The `send`s so far, in order. */
   get sends(): Sent[] {
     return this.asked.filter(({ method }) => method === "send").map(({ params }) => params as unknown as Sent);
@@ -88,6 +97,10 @@ export class ScriptedGateway {
         payload: { channels, channelAccounts: { whatsapp: this.accounts }, channelDefaultAccountId },
       };
     }
+    if (method === "plugins.list" && this.versions.whatsapp !== null) {
+      const { whatsapp: version } = this.versions;
+      return { ok: true, payload: { plugins: [{ id: "telegram" }, { id: "whatsapp", version }], diagnostics: [] } };
+    }
     if (method === "send") return await this.send(params);
     const keys = method === "chat.history" ? await this.history(params.sessionKey) : null;
     if (keys) {
@@ -102,7 +115,7 @@ export class ScriptedGateway {
         error: { code: "INVALID_REQUEST", message: "unauthorized", details: { code: "AUTH_TOKEN_MISMATCH" } },
       };
     }
-    const server = { version: "2026.9.6", connId: "c", ...(this.bootId ? { bootId: this.bootId } : {}) };
+    const server = { version: this.versions.openclaw, connId: "c", ...(this.bootId ? { bootId: this.bootId } : {}) };
     const policy = { maxPayload: 1e6, maxBufferedBytes: 1e6, tickIntervalMs: 30_000 };
     const auth = { role: "operator", scopes: ["operator.write"] };
     return {

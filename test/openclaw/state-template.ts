@@ -2,11 +2,12 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { cp, mkdir, mkdtemp, readFile, realpath, rm, symlink, unlink, writeFile } from "node:fs/promises";
 import { delimiter, dirname, join, relative } from "node:path";
+import { TESTED } from "../../shared/src/index.ts";
 import { compileCache } from "./compile-cache.ts";
 import { createLogTail } from "./log-tail.ts";
 import { CACHE, configPath, OPENCLAW } from "./places.ts";
 
-const VERSION = "2026.9.6";
+const VERSION = TESTED.whatsapp;
 const TEMPLATE = join(CACHE, `openclaw-state-${VERSION}`);
 
 /** Written last into a template: that it is whole, and where it was made. */

@@ -11,6 +11,7 @@ export async function stopChannel({ url, token }: Gateway, accountId: string): P
   const link = openLink(url, token, openLog("silent"), DEFAULT_TIMING, {
     up: () => connected.resolve(),
     trouble: ({ reason }) => connected.reject(new Error(`the gateway can't be asked: ${reason}`)),
+    pluginsChanged: () => {},
   });
   try {
     await connected.promise;

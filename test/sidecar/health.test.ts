@@ -1,8 +1,11 @@
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { TESTED, VERSION } from "../../shared/src/index.ts";
+import { ScriptedGateway } from "../gateway/scripted-gateway.ts";
 import { type HotBags, startHotBags } from "../hotbags/index.ts";
 import { until } from "../until.ts";
 import { BEARER_TOKEN, BRIDGE_TOKEN, BuiltSidecar } from "./built-sidecar.ts";
 import { ANNA, BEN, messageOf } from "./message.ts";
+import { connectPlugin } from "./scripted-plugin.ts";
 
 // What an operator sees in GET /health of a customer who hears nothing.
 
@@ -21,6 +24,12 @@ interface Health {
     last_dead: Failure | null;
   };
   commands: { pending: number; failed: number; last_failed: Failure | null };
+}
+
+interface Versions {
+  ok: boolean;
+  problems: string[];
+  versions: { sidecar: string; plugin: string | null; openclaw: string | null; whatsapp: string | null };
 }
 
 let hotbags: HotBags;
@@ -113,5 +122,55 @@ it("counts a detached message no longer when it is delivered, and still says wha
   expect((await health()).messages).toMatchObject({
     detached: 0,
     last_detached: { message_id: "A", reason: expect.stringContaining("Hot Bags answered 422") },
+  });
+});
+
+describe("half an update", () => {
+  const tested = { plugin: VERSION, ...TESTED };
+  const ofParts = async (gateway: ScriptedGateway, pluginVersion: string) => {
+    await sidecar.close();
+    sidecar = await BuiltSidecar.start({ hotbags, gateway });
+    const plugin = await connectPlugin(sidecar.port, BRIDGE_TOKEN, pluginVersion);
+    await until("all have said what they are", async () => {
+      const { versions, ok } = (await sidecar.health<Versions>()).body;
+      return ok && versions.plugin !== null && versions.whatsapp !== null;
+    });
+    const { body, status } = await sidecar.health<Versions>();
+    plugin.socket.terminate();
+    return { status, ...body };
+  };
+
+  const startGateway = async () => {
+    const gateway = await new ScriptedGateway().start();
+    onTestFinished(() => gateway.stop());
+    return gateway;
+  };
+
+  it("names nothing where all is what was tested", async () => {
+    const gateway = await startGateway();
+    expect((await ofParts(gateway, VERSION)).versions).toEqual({
+      ...{ sidecar: VERSION, ...tested, tested },
+      warnings: [],
+    });
+  });
+
+  it("names each part that is another one, with what was tested and what to do, and is healthy", async () => {
+    const gateway = await startGateway();
+    gateway.versions = { openclaw: "2026.10.1", whatsapp: "2026.8.1" };
+    expect(await ofParts(gateway, "0.0.9")).toMatchObject({
+      ...{ status: 200, problems: [] },
+      versions: {
+        ...{ sidecar: VERSION, plugin: "0.0.9", openclaw: "2026.10.1", whatsapp: "2026.8.1", tested },
+        warnings: [
+          expect.stringMatching(
+            /^the plugin hotbags in OpenClaw is 0\.0\.9, .* tested with 0\.1\.0: install the plugin/,
+          ),
+          expect.stringMatching(/^OpenClaw is 2026\.10\.1, .* 2026\.9\.6: npm install -g openclaw@2026\.9\.6/),
+          expect.stringMatching(
+            /^OpenClaw's WhatsApp plugin is 2026\.8\.1, .*npm:@openclaw\/whatsapp@2026\.9\.6 --force/,
+          ),
+        ],
+      },
+    });
   });
 });

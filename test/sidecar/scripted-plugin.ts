@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import WebSocket from "ws";
-import type { InboundMessage, SidecarFrame } from "../../shared/src/index.ts";
+import { type InboundMessage, type SidecarFrame, TESTED, VERSION } from "../../shared/src/index.ts";
 
 /** A plugin's side of the wire, spoken by hand. */
 export interface ScriptedPlugin {
@@ -12,7 +12,7 @@ export interface ScriptedPlugin {
 }
 
 /** Resolves when the sidecar has welcomed it. */
-export async function connectPlugin(port: number, token: string): Promise<ScriptedPlugin> {
+export async function connectPlugin(port: number, token: string, version = VERSION): Promise<ScriptedPlugin> {
   const socket = new WebSocket(`ws://127.0.0.1:${port}`, { headers: { authorization: `Bearer ${token}` } });
   await once(socket, "open");
   let ref = 0;
@@ -22,7 +22,7 @@ export async function connectPlugin(port: number, token: string): Promise<Script
     return JSON.parse(String(data));
   };
   const handIn = (message: InboundMessage) => ask({ type: "message", ref: ref++, message });
-  const welcome = await ask({ type: "hello", plugin_version: "0.1.0", openclaw_version: "2026.9.6" });
+  const welcome = await ask({ type: "hello", plugin_version: version, openclaw_version: TESTED.openclaw });
   if (welcome.type !== "welcome") throw new Error(`the sidecar said ${welcome.type} to a hello`);
   return { socket, ask, handIn };
 }

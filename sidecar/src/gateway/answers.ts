@@ -44,6 +44,11 @@ export const sendAnswer = z.looseObject({ messageId: z.string().min(1).nullish()
 /** `started` says whether the account runs now; WhatsApp's connection comes later and is seen in the status. */
 export const startAnswer = z.looseObject({ started: z.boolean() });
 
+/** The plugins that are installed, and others that could be. */
+export const pluginsList = z.looseObject({
+  plugins: z.array(z.looseObject({ id: z.string(), version: z.string().max(64).optional().catch(undefined) })),
+});
+
 export const chatHistory = z.looseObject({ messages: z.array(z.unknown()) });
 
 /** A row that OpenClaw wrote for something it delivered. The key stands at either place (observed on 2026.9.6). */

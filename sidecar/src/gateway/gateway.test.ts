@@ -71,6 +71,21 @@ it("knows the number of OpenClaw's default account, tells of a change, and keeps
   expect(gateway.state.accounts.get("default")?.number).toBe("+15559990077");
 });
 
+it("knows which OpenClaw and which WhatsApp plugin run, also after an update, and does without an answer", async () => {
+  const peer = await startPeer();
+  peer.versions = { openclaw: "2026.9.6", whatsapp: "2026.9.6" };
+  const gateway = open(peer);
+  expect(gateway.versions).toEqual({ openclaw: null, whatsapp: null });
+  await until(() => expect(gateway.versions).toEqual({ openclaw: "2026.9.6", whatsapp: "2026.9.6" }));
+  peer.versions = { openclaw: "2026.9.6", whatsapp: "2026.10.1" };
+  peer.tell("plugins.changed");
+  await until(() => expect(gateway.versions.whatsapp).toBe("2026.10.1"));
+  peer.versions = { openclaw: "2026.10.1", whatsapp: null };
+  await peer.restartAs("boot-2");
+  await until(() => expect(gateway.versions).toEqual({ openclaw: "2026.10.1", whatsapp: null }));
+  await until(() => expect(gateway.canSend("default")).toBe(true));
+});
+
 it("sends with the command id as the key", async () => {
   const peer = await startPeer();
   const gateway = open(peer);

@@ -1,6 +1,6 @@
 import { LogThrottle, maskAddress, reasonOf } from "@hotbags/shared";
 import { systemClock } from "../clock.ts";
-import { type HelloOk, startAnswer } from "./answers.ts";
+import { type HelloOk, pluginsList, startAnswer } from "./answers.ts";
 import { HISTORY_ROWS, keysIn, sessionKeyOf } from "./history.ts";
 import { openLink } from "./link.ts";
 import { outcomeOfAskingAgain, type SendOutcome } from "./outcome.ts";
@@ -9,7 +9,7 @@ import type { LinkTrouble } from "./refusal.ts";
 import { sendOver } from "./send.ts";
 import { watchStatus } from "./status.ts";
 import { DEFAULT_TIMING } from "./timing.ts";
-import type { Gateway, GatewayOptions, GatewayState, SendRequest, StatusReport } from "./types.ts";
+import type { Gateway, GatewayOptions, GatewayState, GatewayVersions, SendRequest, StatusReport } from "./types.ts";
 
 /**
  * The sidecar's only contact with the OpenClaw gateway. Connects at once and keeps connecting; returns without waiting for it.
@@ -24,6 +24,7 @@ export function openGateway(options: GatewayOptions): Gateway {
   const linkThrottle = new LogThrottle({ everyMs: Number.POSITIVE_INFINITY });
   /** OpenClaw's own default, until the gateway names another. */
   let agentId = "main";
+  let versions: GatewayVersions = { openclaw: null, whatsapp: null };
 
   const status = watchStatus(
     () => link,
@@ -33,7 +34,7 @@ export function openGateway(options: GatewayOptions): Gateway {
       answered: (accounts, asked) => tell(reports, { ...asked, process: state.process, accounts }),
     },
   );
-  const link = openLink(url, token, log, timing, { up, trouble });
+  const link = openLink(url, token, log, timing, { up, trouble, pluginsChanged: () => void askVersions() });
 
   /** `always`: what `canSend` says may have changed although the state did not. */
   function change(next: GatewayState, always = false): void {
@@ -64,8 +65,22 @@ export function openGateway(options: GatewayOptions): Gateway {
       log.error({ scopes }, "gateway: this token may not send; set OPENCLAW_GATEWAY_TOKEN to gateway.auth.token");
     }
     agentId = hello.snapshot?.sessionDefaults.defaultAgentId ?? "main";
+    versions = { openclaw: version, whatsapp: null };
     change({ link: "up", process, accounts: state.accounts });
     status.ask();
+    void askVersions();
+  }
+
+  /** For the operator's eyes alone: nothing depends on it, so it is not asked again where the gateway has no answer. */
+  async function askVersions(): Promise<void> {
+    const { openclaw } = versions;
+    try {
+      const answer = pluginsList.parse(await link.request("plugins.list", {}, { timeoutMs: timing.pluginsTimeoutMs }));
+      const whatsapp = answer.plugins.find(({ id }) => id === "whatsapp")?.version ?? null;
+      versions = { openclaw, whatsapp };
+    } catch (error) {
+      log.debug({ reason: reasonOf(error) }, "gateway: plugins.list failed");
+    }
   }
 
   function trouble(found: LinkTrouble): void {
@@ -94,6 +109,9 @@ export function openGateway(options: GatewayOptions): Gateway {
     },
     get process() {
       return state.process;
+    },
+    get versions() {
+      return versions;
     },
     canSend(accountId) {
       return state.link === "up" && status.isFresh() && state.accounts.get(accountId)?.code === "connected";

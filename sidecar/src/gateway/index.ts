@@ -9,6 +9,7 @@ export type {
   GatewayOptions,
   GatewayState,
   GatewayTiming,
+  GatewayVersions,
   LinkState,
   SendRequest,
   StartOutcome,

@@ -11,6 +11,8 @@ const SCOPES = ["operator.read", "operator.write", "operator.admin"];
 interface LinkEvents {
   up(hello: HelloOk): void;
   trouble(trouble: LinkTrouble): void;
+  /** Plugins were installed, updated or reloaded in the running gateway. */
+  pluginsChanged(): void;
 }
 
 export interface Link {
@@ -60,6 +62,9 @@ export function openLink(url: string, token: string, log: Logger, timing: Gatewa
         failures = 0;
         up = true;
         events.up(parsed.data);
+      },
+      onEvent: ({ event }) => {
+        if (client === current && up && event === "plugins.changed") events.pluginsChanged();
       },
       onConnectError: (reported) => {
         error = reported;

@@ -11,6 +11,8 @@ export const DEFAULT_TIMING: GatewayTiming = {
   sendTimeoutMs: 120_000,
   // The first reading of a transcript in a gateway process took seconds on a busy machine.
   historyTimeoutMs: 30_000,
+  // The gateway looks at the folders of all plugins for it.
+  pluginsTimeoutMs: 60_000,
   startTimeoutMs: 30_000,
   connectTimeoutMs: 15_000,
   reconnectMinMs: 500,

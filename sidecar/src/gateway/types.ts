@@ -27,6 +27,13 @@ export interface StatusReport {
   readonly accounts: ReadonlyMap<string, AccountState>;
 }
 
+/** What the gateway says that it runs, as texts such as `2026.9.6`; null where it does not say. */
+export interface GatewayVersions {
+  readonly openclaw: string | null;
+  /** OpenClaw's WhatsApp plugin. */
+  readonly whatsapp: string | null;
+}
+
 export interface SendRequest {
   readonly accountId: string;
   /** E.164 or `...@g.us`; anything else is refused here, because OpenClaw would turn it into a wrong number. */
@@ -41,6 +48,8 @@ export type StartOutcome = { readonly started: true } | { readonly started: fals
 export interface Gateway {
   readonly state: GatewayState;
   readonly process: GatewayProcess | null;
+  /** Of the gateway that answers now; of the last one while the link is down. */
+  readonly versions: GatewayVersions;
   /** True only while the link is up and a fresh `channels.status` said that WhatsApp is connected for this account. */
   canSend(accountId: string): boolean;
   /** Called after each change of `state`. Returns the unsubscribe. */
@@ -84,6 +93,7 @@ export interface GatewayTiming {
   readonly statusTimeoutMs: number;
   readonly sendTimeoutMs: number;
   readonly historyTimeoutMs: number;
+  readonly pluginsTimeoutMs: number;
   readonly startTimeoutMs: number;
   /** From dialling to the gateway's hello. */
   readonly connectTimeoutMs: number;

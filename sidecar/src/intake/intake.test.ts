@@ -40,7 +40,7 @@ const clients: WebSocket[] = [];
 
 async function listen(where: ListenAddress) {
   const log = openLog("info", { write: (line) => void lines.push(JSON.parse(line)) });
-  listener = new Listener({ address: where, token: TOKEN, log, health: () => ({ ok: listener.isPluginConnected }) });
+  listener = new Listener({ address: where, token: TOKEN, log, health: () => ({ ok: listener.plugin !== null }) });
   address = await listener.start();
   listener.open({ store, log, onAccepted: (taken) => void accepted.push(taken), onSent: () => {} });
 }

@@ -11,7 +11,7 @@ import { Connections } from "./connections.ts";
 import type { ListenAddress } from "./listen-address.ts";
 import { ListenError, listenError, notASocket, pathTooLong } from "./listen-error.ts";
 import { MAX_UPLOADS, MediaIntake } from "./media.ts";
-import { type ConnectionParts, type OutboxStatus, PluginConnection } from "./plugin-connection.ts";
+import { type ConnectionParts, type OutboxStatus, PluginConnection, type PluginVersions } from "./plugin-connection.ts";
 
 /** Plugin connections at once. One is normal, two during a plugin reload. */
 export const MAX_PLUGIN_CONNECTIONS = 8;
@@ -79,15 +79,14 @@ export class Listener {
     this.#server.on("upgrade", (request, socket, head) => this.#upgrade(request, socket, head));
   }
 
-  /** Whether a plugin is connected. */
-  get isPluginConnected(): boolean {
-    for (const plugin of this.#plugins) if (plugin.welcomed) return true;
-    return false;
+  /** What the connected plugin said of itself, the one that came last where there are two; null when none is connected. */
+  get plugin(): PluginVersions | null {
+    return [...this.#plugins].reduce<PluginVersions | null>((last, { versions }) => versions ?? last, null);
   }
 
   /** What the connected plugin last said of its outbox; null when none has. */
   get outbox(): OutboxStatus | null {
-    for (const plugin of this.#plugins) if (plugin.welcomed && plugin.outbox) return plugin.outbox;
+    for (const plugin of this.#plugins) if (plugin.versions && plugin.outbox) return plugin.outbox;
     return null;
   }
 

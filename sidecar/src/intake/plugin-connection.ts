@@ -26,6 +26,13 @@ export type SentFrame = Extract<PluginFrame, { type: "sent" }>;
 export type OutboxStatus = Extract<PluginFrame, { type: "status" }>;
 type MessageFrame = Extract<PluginFrame, { type: "message" }>;
 
+/** What a plugin says of itself when it comes. */
+export interface PluginVersions {
+  plugin: string;
+  /** Of the gateway that it runs in. */
+  openclaw: string;
+}
+
 export interface ConnectionParts {
   store: Store;
   log: Logger;
@@ -41,7 +48,7 @@ export class PluginConnection {
   readonly #parts: ConnectionParts;
   readonly #helloTimer: NodeJS.Timeout;
   readonly #pingTimer: NodeJS.Timeout;
-  #welcomed = false;
+  #versions: PluginVersions | null = null;
   #outbox: OutboxStatus | null = null;
   #alive = true;
   #unacked = 0;
@@ -76,8 +83,9 @@ export class PluginConnection {
     return this.#outbox;
   }
 
-  get welcomed(): boolean {
-    return this.#welcomed && this.#socket.readyState === this.#socket.OPEN;
+  /** What the plugin said of itself; null before its hello, and once it is gone. */
+  get versions(): PluginVersions | null {
+    return this.#socket.readyState === this.#socket.OPEN ? this.#versions : null;
   }
 
   #read(data: RawData, binary: boolean): void {
@@ -105,7 +113,7 @@ export class PluginConnection {
 
   #take(frame: PluginFrame): void {
     if (frame.type === "hello") return this.#welcome(frame.plugin_version, frame.openclaw_version);
-    if (!this.#welcomed)
+    if (!this.#versions)
       return this.#refuse("ref" in frame ? frame.ref : null, "no_hello", "the first frame must be a hello", true);
     if (frame.type === "message") void this.#accept(frame);
     if (frame.type === "sent" && frame.success) this.#parts.onSent(frame);
@@ -114,7 +122,7 @@ export class PluginConnection {
 
   #welcome(pluginVersion: string, openclawVersion: string): void {
     clearTimeout(this.#helloTimer);
-    this.#welcomed = true;
+    this.#versions = { plugin: pluginVersion, openclaw: openclawVersion };
     this.#parts.log.info({ plugin_version: pluginVersion, openclaw_version: openclawVersion }, "plugin connected");
     this.#send({
       v: WIRE_VERSION,

@@ -1,10 +1,11 @@
 import type { Clock } from "../clock.ts";
 import type { AccountState, Gateway } from "../gateway/index.ts";
-import type { OutboxStatus } from "../intake/plugin-connection.ts";
+import type { OutboxStatus, PluginVersions } from "../intake/plugin-connection.ts";
 import type { Relay } from "../relay/relay.ts";
 import type { Replies } from "../replies/replies.ts";
 import type { Failure, Store } from "../store/index.ts";
 import type { DiskWatch } from "./disk-watch.ts";
+import { readVersions } from "./versions.ts";
 
 /** A message or reply that waits longer than this is a customer who waits. */
 const MAX_WAIT_MS = 5 * 60_000;
@@ -22,7 +23,8 @@ interface HealthParts {
   gateway: Gateway;
   clock: Clock;
   disk: DiskWatch;
-  isPluginConnected(): boolean;
+  /** What the connected plugin said of itself; null when none is connected. */
+  plugin(): PluginVersions | null;
   outbox(): OutboxStatus | null;
 }
 
@@ -30,7 +32,7 @@ interface HealthParts {
  * Whether messages flow: bad when the plugin or the gateway is not connected, WhatsApp is not connected, a write fails,
  * or something waits too long. A quiet night is good. Counts and sentences; no customer's number, text or token.
  */
-export function readHealth({ store, relay, replies, gateway, clock, disk, isPluginConnected, outbox }: HealthParts) {
+export function readHealth({ store, relay, replies, gateway, clock, disk, plugin, outbox }: HealthParts) {
   const counts = store.counters.read();
   const messageWaitMs = store.messages.longestWaitMs();
   const replyWaitMs = store.commands.longestWaitMs();
@@ -49,7 +51,7 @@ export function readHealth({ store, relay, replies, gateway, clock, disk, isPlug
     problems.push(
       `this machine's clock says ${iso(clock.now())}, which is wrong: set it, or let a time server do so (timedatectl set-ntp true)`,
     );
-  if (!isPluginConnected())
+  if (!plugin())
     problems.push(
       "the OpenClaw plugin is not connected: `openclaw hotbags status` says why; if there is no such command, OpenClaw has not loaded the plugin, and its log says why",
     );
@@ -77,8 +79,13 @@ export function readHealth({ store, relay, replies, gateway, clock, disk, isPlug
   return {
     ok: problems.length === 0,
     problems,
-    plugin: { connected: isPluginConnected(), outbox: describeOutbox(outbox()) },
+    plugin: { connected: plugin() !== null, outbox: describeOutbox(outbox()) },
     gateway: { link: gateway.state.link, accounts },
+    versions: readVersions({
+      plugin: plugin()?.plugin ?? null,
+      openclaw: gateway.versions.openclaw ?? plugin()?.openclaw ?? null,
+      whatsapp: gateway.versions.whatsapp,
+    }),
     downtime: store.downtimes
       .latest(SHOWN_DOWNTIMES)
       .map(({ accountId, from, to }) => ({ account: accountId, from: iso(from), to: iso(to) })),

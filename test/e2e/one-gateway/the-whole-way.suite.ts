@@ -1,5 +1,6 @@
 import { createHmac } from "node:crypto";
 import { describe, expect, it } from "vitest";
+import { TESTED, VERSION } from "../../../shared/src/index.ts";
 import { type Command, type Message, startHotBags } from "../../hotbags/index.ts";
 import { BEARER_TOKEN, HMAC_SECRET } from "../../shop/shop.ts";
 import { until } from "../../until.ts";
@@ -252,6 +253,15 @@ describe("the signature", () => {
       await shop.sidecar.restart({ HOTBAGS_BASE_URL: shop.hotbags.url, ...unsigned });
       await signed.close();
     }
+  });
+});
+
+it("runs on what this release names as tested, and the real gateway says so of each part", async () => {
+  const versions = async () => (await shop.health()).body["versions"] as Record<string, unknown>;
+  await until("the gateway was asked for its plugins", async () => (await versions())["whatsapp"] !== null, 20_000);
+  expect(await versions()).toEqual({
+    ...{ sidecar: VERSION, plugin: VERSION, ...TESTED },
+    ...{ tested: { plugin: VERSION, ...TESTED }, warnings: [] },
   });
 });
 
