@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { transportSessionId } from "./address.ts";
 import { shallow } from "./depth.ts";
-import { MAX_COMMANDS } from "./limits.ts";
+import { MAX_COMMANDS, MAX_PAUSE_SECONDS } from "./limits.ts";
 import type { InboundMessage, MediaItem } from "./message.ts";
 import { storableJson } from "./storable.ts";
 
@@ -40,7 +40,7 @@ const write = (value: unknown) => storableJson(JSON.stringify(value));
  * The JSON of an answer. A `command_id` that is a number, as a Postgres bigint is, becomes the string of its digits:
  * `1` and `"1"` are one command. Only a whole number from 1 to 2^53-1, written in digits alone, is taken, because
  * JSON.parse rounds others: 9007199254740993 would be the id of another command. Such a one stays a number, and
- * `sendText` refuses it. Throws SyntaxError; RangeError when the answer is nested thousands deep.
+ * `commands` refuses it. Throws SyntaxError; RangeError when the answer is nested thousands deep.
  */
 export function parseAnswer(text: string): unknown {
   return JSON.parse(text, (key: string, value: unknown, written?: { source?: string }) =>
@@ -51,7 +51,7 @@ export function parseAnswer(text: string): unknown {
 }
 
 /**
- * The envelope of a 2xx answer. Its commands are judged one by one (`sendText`), so that one bad command
+ * The envelope of a 2xx answer. Its commands are judged one by one (`commands`), so that one bad command
  * does not keep the others back; an envelope that does not fit is never executed in part.
  */
 export const responseEnvelope = shallow.pipe(
@@ -67,16 +67,39 @@ const NUMERIC_ID =
   `as a number it must be a whole one from 1 to ${Number.MAX_SAFE_INTEGER}, in digits alone; ` +
   "send any other id as a string";
 
-/** The one command of contract v1, as `parseAnswer` gives it. Fields that the contract does not name are ignored. */
-export const sendText = z.looseObject({
-  command_id: z
-    .string({ error: ({ input }) => (typeof input === "number" ? NUMERIC_ID : undefined) })
-    .min(1, "command_id must not be empty")
-    .max(256),
+const commandId = z
+  .string({ error: ({ input }) => (typeof input === "number" ? NUMERIC_ID : undefined) })
+  .min(1, "command_id must not be empty")
+  .max(256);
+
+const sendText = z.looseObject({
+  command_id: commandId,
   type: z.literal("send_text"),
   text: z
     .string()
     .max(MAX_REPLY_CHARACTERS, `text must not be longer than ${MAX_REPLY_CHARACTERS} characters`)
     .refine((text) => text.trim() !== "", "text must not be empty"),
 });
-export type SendText = z.infer<typeof sendText>;
+
+/** What becomes of a chat's replies while it is paused: kept until its end, or never sent. */
+const pauseReplies = z.enum(["hold", "skip"], 'must be "hold" or "skip"');
+export type PauseReplies = z.infer<typeof pauseReplies>;
+
+const PAUSE_SECONDS = `for_seconds must be a whole number from 1 to ${MAX_PAUSE_SECONDS}`;
+
+/**
+ * Somebody else answers in this chat for a while. A duration and no time of day: the clocks of two machines differ, and
+ * one of them may be wrong.
+ */
+const pauseChat = z.looseObject({
+  command_id: commandId,
+  type: z.literal("pause_chat"),
+  for_seconds: z.int(PAUSE_SECONDS).min(1, PAUSE_SECONDS).max(MAX_PAUSE_SECONDS, PAUSE_SECONDS),
+  replies: pauseReplies.default("hold"),
+});
+
+const resumeChat = z.looseObject({ command_id: commandId, type: z.literal("resume_chat") });
+
+/** The commands of contract v1, as `parseAnswer` gives them. Fields that the contract does not name are ignored. */
+export const commands = { send_text: sendText, pause_chat: pauseChat, resume_chat: resumeChat } as const;
+export type Command = z.infer<(typeof commands)[keyof typeof commands]>;

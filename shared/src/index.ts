@@ -1,13 +1,14 @@
 export { accountId, chatId, e164, groupId, maskAddress, transportSessionId } from "./address.ts";
 export { type Backoff, backoffMs, steadyBackoffMs } from "./backoff.ts";
 export {
+  type Command,
+  commands,
   INBOUND_PATH,
   type OutgoingItem,
+  type PauseReplies,
   parseAnswer,
   renderBody,
   responseEnvelope,
-  type SendText,
-  sendText,
 } from "./contract.ts";
 export { DEFAULT_LOW_DISK_BYTES, freeBytesAt, mebibytes } from "./disk.ts";
 export { codeOf, isShortage } from "./errors.ts";
@@ -20,6 +21,7 @@ export {
   MAX_FRAME_BYTES,
   MAX_FRAME_READ_BYTES,
   MAX_MEDIA_ITEMS,
+  MAX_PAUSE_SECONDS,
   MAX_RAW_BYTES,
   MEDIA_PATH,
 } from "./limits.ts";

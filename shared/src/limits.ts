@@ -26,3 +26,6 @@ export const MAX_BODY_BYTES = 4_500_000;
 
 /** Commands in one answer. More are a mistake: nobody wants so many messages, and WhatsApp bans numbers that blast. */
 export const MAX_COMMANDS = 100;
+
+/** The longest pause of a chat, s: a week. One that was forgotten ends by itself. */
+export const MAX_PAUSE_SECONDS = 7 * 24 * 3_600;

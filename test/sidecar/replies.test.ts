@@ -148,6 +148,45 @@ async function pass(ms: number) {
   }
 }
 
+describe("a chat that the operator pauses", () => {
+  const held = () => running.store.pauses.list().map(({ waiting }) => waiting);
+
+  it("is sent nothing until the pause is over, and then all of it, in order; others go on", async () => {
+    const { chat } = await answered(running.store, ANNA, []);
+    await running.replies.pause(chat, { forMs: HOUR_MS, replies: "hold" });
+    const keys = await reply(ANNA, "one", "two");
+    await reply(BEN, "not paused");
+    await until("the other is sent", () => counts().commands_sent === 1);
+    await pass(HOUR_MS - SECOND_MS);
+    expect([keysTo(ANNA), held()]).toEqual([[], [2]]);
+    await pass(SECOND_MS);
+    await until("all are sent", () => counts().commands_sent === 3);
+    expect(keysTo(ANNA)).toEqual(keys);
+  });
+
+  it("goes on at once when the operator says so", async () => {
+    const { chat } = await answered(running.store, ANNA, []);
+    await running.replies.pause(chat, { forMs: HOUR_MS, replies: "hold" });
+    const keys = await reply(ANNA, "one", "two");
+    await looks();
+    expect(keysTo(ANNA)).toEqual([]);
+    expect(await running.replies.resume(chat)).toBe(true);
+    await until("all are sent", () => counts().commands_sent === 2);
+    expect(keysTo(ANNA)).toEqual(keys);
+    expect(await running.replies.resume(chat)).toBe(false);
+  });
+
+  it("gets the same after a restart", async () => {
+    const { chat } = await answered(running.store, ANNA, []);
+    await running.replies.pause(chat, { forMs: HOUR_MS, replies: "hold" });
+    await reply(ANNA, "one");
+    clock.jump(48 * HOUR_MS);
+    await restart();
+    await looks();
+    expect([keysTo(ANNA), held()]).toEqual([[], [1]]);
+  });
+});
+
 describe("a chat rests", () => {
   it("for BRIDGE_CHAT_INTERVAL_MS between two replies, whatever the gateway does", async () => {
     await restart({ chatIntervalMs: 5_000, perMinute: 0 });

@@ -67,6 +67,28 @@ describe("the body of a 2xx", () => {
     expect(reading.commands[3]?.refusal?.reason).toContain("text must not be empty");
   });
 
+  it("may pause its chat for up to a week, and let it go on", () => {
+    const pause = (more: object) => ({ command_id: "p", type: "pause_chat", ...more });
+    const commands = [
+      pause({ for_seconds: 7_200 }),
+      pause({ for_seconds: 604_800, replies: "skip" }),
+      { command_id: "r", type: "resume_chat" },
+      ...[{}, { for_seconds: 0 }, { for_seconds: 604_801 }, { for_seconds: 1.5 }, { for_seconds: "60" }].map(pause),
+      pause({ for_seconds: 60, replies: "drop" }),
+      { type: "resume_chat" },
+    ];
+    const reading = read(200, JSON.stringify({ commands }));
+    if (!reading.ok) throw new Error(reading.what);
+    expect(reading.commands.map(({ order, refusal }) => order ?? refusal?.reason)).toEqual([
+      { kind: "pause", forMs: 7_200_000, replies: "hold" },
+      { kind: "pause", forMs: 604_800_000, replies: "skip" },
+      { kind: "resume" },
+      ...Array(5).fill(expect.stringContaining("for_seconds must be a whole number from 1 to 604800")),
+      expect.stringContaining('replies: must be "hold" or "skip"'),
+      expect.stringContaining("command_id"),
+    ]);
+  });
+
   it("is never quoted in a reason", () => {
     expect(JSON.stringify(read(200, '{"commands":"the customer said hello"}'))).not.toContain("hello");
     expect(JSON.stringify(read(200, '{"error":"the customer said hello"}'))).not.toContain("hello");

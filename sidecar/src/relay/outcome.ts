@@ -1,4 +1,4 @@
-import { describeIssues, parseAnswer, responseEnvelope, sendText } from "@hotbags/shared";
+import { type Command, commands, describeIssues, parseAnswer, responseEnvelope } from "@hotbags/shared";
 import type { CommandFromResponse } from "../store/index.ts";
 import type { Symptom, Trouble } from "./symptom.ts";
 
@@ -48,17 +48,30 @@ function saysFailure(answer: Record<string, unknown>): boolean {
 
 /** One entry of `commands[]`. Whatever it is, it becomes a row: executable, or refused with the reason. */
 function readCommand(entry: unknown): CommandFromResponse {
-  const parsed = sendText.safeParse(entry);
-  if (parsed.success) {
-    const { command_id: commandId, type, text } = parsed.data;
-    return { commandId, type, text, payload: JSON.stringify([type, text]), refusal: null };
-  }
   const fields: Record<string, unknown> = typeof entry === "object" && entry !== null ? { ...entry } : {};
   const text = (name: string) => (typeof fields[name] === "string" ? fields[name].slice(0, 256) : null);
   const type = text("type");
-  const refusal =
-    type !== null && type !== "send_text"
-      ? { state: "skipped" as const, reason: `the type ${JSON.stringify(type.slice(0, 64))} is not known here` }
-      : { state: "failed" as const, reason: `not a valid command: ${describeIssues(parsed.error)}` };
+  const isKnown = type === null || Object.hasOwn(commands, type);
+  const parsed = commands[isKnown && type !== null ? (type as Command["type"]) : "send_text"].safeParse(entry);
+  if (parsed.success) return executable(parsed.data);
+  const refusal = isKnown
+    ? { state: "failed" as const, reason: `not a valid command: ${describeIssues(parsed.error)}` }
+    : { state: "skipped" as const, reason: `the type ${JSON.stringify(type?.slice(0, 64))} is not known here` };
   return { commandId: text("command_id") || null, type, text: null, payload: JSON.stringify(entry) ?? "null", refusal };
+}
+
+function executable(command: Command): CommandFromResponse {
+  const { command_id: commandId, type } = command;
+  const common = { commandId, type, refusal: null };
+  switch (command.type) {
+    case "send_text":
+      return { ...common, text: command.text, payload: JSON.stringify([type, command.text]) };
+    case "pause_chat": {
+      const { for_seconds, replies } = command;
+      const order = { kind: "pause", forMs: for_seconds * 1_000, replies } as const;
+      return { ...common, text: null, payload: JSON.stringify([type, for_seconds, replies]), order };
+    }
+    case "resume_chat":
+      return { ...common, text: null, payload: JSON.stringify([type]), order: { kind: "resume" } };
+  }
 }

@@ -1,7 +1,7 @@
 import { type Backoff, steadyBackoffMs } from "@hotbags/shared";
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
-import type { PendingMessage, Store } from "../store/index.ts";
+import type { PendingMessage, RecordedCommand, Store } from "../store/index.ts";
 import { RESTORE } from "../store-faults.ts";
 import { announce } from "./announce.ts";
 import type { Judgement } from "./judge.ts";
@@ -22,7 +22,7 @@ interface SettlementParts {
   backoff: Backoff;
   /** A message is a dead letter after so much time spent retrying. */
   maxRetryingMs: number;
-  /** Told of a chat that has new commands to execute. */
+  /** Told of a chat that has new commands to send, or whose pause has begun or ended. */
   onCommands(chat: number): void;
 }
 
@@ -39,7 +39,7 @@ export class Settlement {
     const recorded = await store.messages.delivered(message.seq, status, response, commands);
     log.info({ status, attempts: message.attempts + 1, commands: recorded.length }, "delivered to Hot Bags");
     announce(recorded, log);
-    if (recorded.some(({ outcome }) => outcome === "pending")) onCommands(message.chat);
+    if (recorded.some(concernsReplies)) onCommands(message.chat);
   }
 
   /**
@@ -107,11 +107,15 @@ export class Settlement {
       const recorded = await store.messages.giveUpDelivered(message, wasDetached, outcome.commands);
       log.error({ err: error, alarm: true }, `delivered to Hot Bags, but that can't be written. ${RESTORE}`);
       announce(recorded, log);
-      if (recorded.some(({ outcome }) => outcome === "pending")) onCommands(message.chat);
+      if (recorded.some(concernsReplies)) onCommands(message.chat);
     } else {
       await store.messages.giveUp(seq, wasDetached, "a page of the database is damaged");
       const what = "can't be read or written; given up, it is a dead letter now";
       log.error({ err: error, alarm: true }, `message ${seq} ${what}. ${RESTORE}`);
     }
   }
+}
+
+function concernsReplies({ outcome }: RecordedCommand): boolean {
+  return outcome === "pending" || outcome === "done";
 }

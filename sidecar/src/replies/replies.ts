@@ -4,7 +4,7 @@ import type { Clock, Timers } from "../clock.ts";
 import type { Gateway, SendOutcome } from "../gateway/index.ts";
 import { type Admission, LaneRunner } from "../lane-runner.ts";
 import type { Verdict } from "../lanes.ts";
-import { isDamage, RowUnreadableError, type Store, type WaitingCommand } from "../store/index.ts";
+import { isDamage, type Pause, RowUnreadableError, type Store, type WaitingCommand } from "../store/index.ts";
 import { StoreFaults } from "../store-faults.ts";
 import { Brake, type BrakeLimits } from "./brake.ts";
 import type { Cause } from "./cause.ts";
@@ -110,9 +110,22 @@ export class Replies {
     this.#changed();
   }
 
-  /** A chat has new commands. */
+  /** A chat has new commands, or its pause has begun or ended. */
   offer(chat: number): void {
+    this.#chats.release("pause", chat);
     this.#chats.offer(chat);
+  }
+
+  /** The operator pauses a chat: nothing is sent there from now on, but what is being sent. Rejects when the store fails. */
+  pause(chat: number, pause: Pause): Promise<void> {
+    return this.#parts.store.pauses.pause(chat, pause);
+  }
+
+  /** The operator ends every pause of a chat. Resolves with whether there was one; rejects when the store fails. */
+  async resume(chat: number): Promise<boolean> {
+    const wasPaused = await this.#parts.store.pauses.resume(chat);
+    this.offer(chat);
+    return wasPaused;
   }
 
   /** The gateway has sent a text. */
@@ -160,17 +173,21 @@ export class Replies {
 
   /** The next step of a chat: one command at the most. Throws when the store fails. */
   async #run(chat: number): Promise<Verdict<Cause>> {
-    const { gateway, clock } = this.#parts;
+    const { store, gateway, clock } = this.#parts;
     if (this.#results.isUnwritten(chat)) return await this.#results.write(chat);
     const command = this.#next(chat);
     if (command instanceof RowUnreadableError)
       return (await this.#results.giveUp(command.row, "pending", "failed", command)) ?? "more";
     if (!command) {
-      this.#refusals.over(chat);
-      this.#numbers.over(chat);
+      this.#nothingWaits(chat);
       return "empty";
     }
     const now = clock.uptimeMs();
+    const pausedMs = store.pauses.leftMs(chat, command.id);
+    if (pausedMs > 0) {
+      this.#nothingWaits(chat);
+      return { cause: "pause", until: now + pausedMs };
+    }
     if (this.#doubts.blocks(chat)) return { cause: "doubt", until: now + ASK_AGAIN_MS };
     const { account_id: account } = command;
     if (!gateway.canSend(account)) return { cause: `account ${account}`, until: now + ASK_AGAIN_MS };
@@ -179,6 +196,12 @@ export class Replies {
     const heldMs = this.#brake.hold(chat, now);
     if (heldMs > 0) return { cause: "brake", until: now + heldMs };
     return await this.#send(command, this.#pace.spend(now));
+  }
+
+  /** No reply of the chat waits for what the operator could change. */
+  #nothingWaits(chat: number): void {
+    this.#refusals.over(chat);
+    this.#numbers.over(chat);
   }
 
   #numbersOf({ account_id: account, seq }: WaitingCommand): Numbers {

@@ -5,6 +5,7 @@ import type { CounterName, Counters } from "./counters.ts";
 import { readRow, unlessDamaged } from "./errors.ts";
 import type { Failures } from "./failures.ts";
 import type { GroupCommit } from "./group-commit.ts";
+import type { ChatOrder, Pauses } from "./pauses.ts";
 import type { ProvenTime } from "./proven-time.ts";
 
 /** A command as the relay read it from a response, in array order. */
@@ -16,13 +17,16 @@ export interface CommandFromResponse {
   payload: string;
   /** Why it won't be executed; null when it will. */
   refusal: { state: "failed" | "skipped"; reason: string } | null;
+  /** What it is about its chat: it is done as soon as it is recorded, and nothing is sent. */
+  order?: ChatOrder;
 }
 
 export interface RecordedCommand {
   commandId: string | null;
   chat: number;
-  /** `pending`: to be executed. `repeated`: its id and payload were seen before, nothing was written. */
-  outcome: "pending" | "failed" | "skipped" | "repeated";
+  /** `pending`: to be sent. `repeated`: its id and payload were seen before, nothing was written. */
+  outcome: "pending" | "done" | "failed" | "skipped" | "repeated";
+  /** Why it is not sent, or what was done. */
   reason: string | null;
 }
 
@@ -64,6 +68,7 @@ export class Commands {
   readonly #commit: GroupCommit;
   readonly #counters: Counters;
   readonly #failures: Failures;
+  readonly #pauses: Pauses;
   readonly #clock: Clock;
   readonly #time: ProvenTime;
   readonly #sql: ReturnType<typeof prepare>;
@@ -73,12 +78,14 @@ export class Commands {
     commit: GroupCommit,
     counters: Counters,
     failures: Failures,
+    pauses: Pauses,
     clock: Clock,
     time: ProvenTime,
   ) {
     this.#commit = commit;
     this.#counters = counters;
     this.#failures = failures;
+    this.#pauses = pauses;
     this.#clock = clock;
     this.#time = time;
     this.#sql = prepare(db);
@@ -98,9 +105,12 @@ export class Commands {
     const reused = owner
       ? { state: "failed" as const, reason: "its command_id was already used for another command" }
       : null;
-    const refusal = reused ?? command.refusal;
-    const state = refusal?.state ?? "pending";
-    this.#sql.insert.run({
+    const { order } = command;
+    const paused = order ? null : this.#pauses.skips(chat);
+    const refusal =
+      reused ?? command.refusal ?? (paused === null ? null : { state: "skipped" as const, reason: paused });
+    const isDone = !refusal && order !== undefined;
+    const { lastInsertRowid } = this.#sql.insert.run({
       seq,
       chat,
       position,
@@ -108,15 +118,21 @@ export class Commands {
       type: command.type,
       text: command.text,
       hash,
-      state,
+      // Nothing of it is sent.
+      state: isDone ? "skipped" : (refusal?.state ?? "pending"),
       owns_id: owner ? 0 : 1,
       now: this.#clock.now(),
-      settled_at: refusal ? this.#clock.now() : null,
+      settled_at: refusal || isDone ? this.#clock.now() : null,
       error: refusal?.reason ?? null,
     });
-    this.#counters.add(`commands_${state}`, 1);
+    const outcome = isDone ? "done" : (refusal?.state ?? "pending");
+    this.#counters.add(`commands_${outcome}`, 1);
+    if (isDone) {
+      const reason = this.#pauses.obey(chat, order, Number(lastInsertRowid));
+      return { commandId: command.commandId, chat, outcome, reason };
+    }
     if (refusal?.state === "failed") this.#failures.note("command_failed", seq, refusal.reason);
-    return { commandId: command.commandId, chat, outcome: state, reason: refusal?.reason ?? null };
+    return { commandId: command.commandId, chat, outcome, reason: refusal?.reason ?? null };
   }
 
   /** Chats with a command to send, oldest first. Read once at start. Where a page can't be read, every chat may have one. */
@@ -246,18 +262,24 @@ export class Commands {
     });
   }
 
-  /** It is proven that nothing was sent: the command waits again. */
+  /** It is proven that nothing was sent: the command waits again, unless its chat was paused meanwhile in a way that skips it. */
   notSent(id: number, reason: string): Promise<void> {
     return this.#commit.run("not-sent", () => {
-      const moved = this.#sql.notSent.run(reason, id);
-      if (moved.changes === 1) this.#move("commands_sending", "commands_pending");
+      const moved = this.#sql.notSent.get(reason, id);
+      if (!moved) return;
+      this.#move("commands_sending", "commands_pending");
+      this.#pauses.skipHeld(moved.chat);
     });
   }
 
-  /** How long the oldest command that waits has waited, since its message was answered, ms; 0 when none waits. */
+  /**
+   * How long the oldest command that waits has waited, since its message was answered or the pause of its chat ended,
+   * ms; 0 when none waits. What a pause holds does not wait for us.
+   */
   longestWaitMs(): number {
-    const oldest = this.#sql.oldestWaiting.get();
-    return oldest ? Math.max(0, this.#time.now() - oldest.state_since) : 0;
+    const since = [this.#sql.oldestWaiting.get()?.state_since, this.#pauses.freeSince ?? undefined];
+    const waits = since.map((at) => (at === undefined ? 0 : this.#time.now() - at));
+    return Math.max(0, ...waits);
   }
 
   #move(from: CounterName, to: CounterName): void {
@@ -326,12 +348,13 @@ function prepare(db: Database.Database) {
     settle: db.prepare<[string, number, string | null, string | null, number, number], { seq: number }>(
       "UPDATE commands SET state = ?, settled_at = ?, last_error = ?, whatsapp_message_id = ?, partial = ? WHERE id = ? AND state = 'sending' RETURNING seq",
     ),
-    notSent: db.prepare<[string, number]>(
-      "UPDATE commands SET state = 'pending', last_error = ? WHERE id = ? AND state = 'sending'",
+    notSent: db.prepare<[string, number], { chat: number }>(
+      "UPDATE commands SET state = 'pending', last_error = ? WHERE id = ? AND state = 'sending' RETURNING chat",
     ),
     oldestWaiting: db.prepare<[], { state_since: number }>(
       `SELECT state_since FROM commands JOIN messages USING (seq) WHERE id =
-         (SELECT min(id) FROM commands INDEXED BY commands_pending WHERE state = 'pending' AND ${notPassedOver})`,
+         (SELECT min(id) FROM commands INDEXED BY commands_pending WHERE state = 'pending' AND ${notPassedOver}
+          AND NOT EXISTS (SELECT 1 FROM pauses p WHERE p.chat = commands.chat AND commands.id > p.after_command))`,
     ),
   };
 }

@@ -17,7 +17,8 @@ export type CounterName =
   | "commands_queued_by_gateway"
   | "commands_in_doubt"
   | "commands_failed"
-  | "commands_skipped";
+  | "commands_skipped"
+  | "commands_done";
 
 /** Counts kept in the same transactions as what they count. `add` belongs inside a commit. */
 export class Counters {
@@ -50,6 +51,7 @@ export class Counters {
       commands_in_doubt: 0,
       commands_failed: 0,
       commands_skipped: 0,
+      commands_done: 0,
     };
     for (const { name, value } of this.#all.all()) if (name in counts) counts[name as CounterName] = value;
     return counts;

@@ -9,6 +9,7 @@ import { GroupCommit } from "./group-commit.ts";
 import { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./limits.ts";
 import { Media } from "./media.ts";
 import { Messages } from "./messages.ts";
+import { Pauses } from "./pauses.ts";
 import { ProvenTime } from "./proven-time.ts";
 import { Retention } from "./retention.ts";
 import { Room } from "./room.ts";
@@ -29,6 +30,7 @@ export type { Files, Received } from "./files.ts";
 export { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./limits.ts";
 export { base64Length, type InlinedFile } from "./media.ts";
 export type { Accepted, PendingMessage } from "./messages.ts";
+export type { ChatOrder, Pause, PausedChat } from "./pauses.ts";
 export { FileLostError } from "./read-file.ts";
 export type { Outage } from "./writability.ts";
 
@@ -36,6 +38,7 @@ export type { Outage } from "./writability.ts";
 export interface Store {
   messages: Messages;
   commands: Commands;
+  pauses: Pauses;
   counters: Counters;
   failures: Failures;
   downtimes: Downtimes;
@@ -67,13 +70,15 @@ export function openStore(stateDir: string, clock: Clock, limits: MediaLimits = 
   const commit = new GroupCommit(db, writability);
   const counters = new Counters(db);
   const failures = new Failures(db, clock);
-  const commands = new Commands(db, commit, counters, failures, clock, time);
+  const pauses = new Pauses(db, commit, counters, clock, time);
+  const commands = new Commands(db, commit, counters, failures, pauses, clock, time);
   const media = new Media(db, files, limits.inlineBytes);
   const room = new Room(files, media, commit);
   const messages = new Messages(db, commit, counters, failures, commands, media, clock, time);
   return {
     messages,
     commands,
+    pauses,
     counters,
     failures,
     downtimes: new Downtimes(db, commit, clock),

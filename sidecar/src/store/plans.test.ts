@@ -16,6 +16,7 @@ const MAY_WALK = [
   /FROM proven_time$/,
   /FROM downtimes/,
   /FROM chats$/,
+  /FROM pauses INDEXED BY pauses_until/,
 ];
 
 /** A walk along an index that holds nothing else than what is asked for, and mostly stops at its first row. */
