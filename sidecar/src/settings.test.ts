@@ -38,6 +38,15 @@ describe("settings", () => {
     expect(() => numbers("+15559990000,0171 123")).not.toThrow(/0171/);
   });
 
+  it("tells of quiet hours when it is asked to, and names all that is wrong with them at once", () => {
+    expect(readSettings(complete).quiet).toMatchObject({ afterMs: 0, hours: { text: "9-18" } });
+    const set = { ...complete, BRIDGE_QUIET_HOURS: "4", BRIDGE_OPENING_HOURS: "Mon-Sat 9:30-18" };
+    expect(readSettings(set).quiet).toMatchObject({ afterMs: 4 * 3_600_000, hours: { text: "Mon-Sat 9:30-18" } });
+    expect(() => readSettings({ ...complete, BRIDGE_QUIET_HOURS: "169", BRIDGE_OPENING_HOURS: "18-9" })).toThrow(
+      /BRIDGE_QUIET_HOURS: must be a whole number from 0 to 168; BRIDGE_OPENING_HOURS: must be hours of this machine's/,
+    );
+  });
+
   it("names every variable that is missing, and shows no value", () => {
     expect(() => readSettings({ BRIDGE_TOKEN: "tooshort" })).toThrow(
       /HOTBAGS_BASE_URL: is not set.*HOTBAGS_BEARER_TOKEN: is not set.*OPENCLAW_GATEWAY_TOKEN: is not set.*BRIDGE_TOKEN: must be at least 16/,

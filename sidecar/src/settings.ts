@@ -10,6 +10,8 @@ import {
 } from "@hotbags/shared";
 import { z } from "zod";
 import { readSecretFiles } from "./checks/secret-files.ts";
+import { readOpeningHours } from "./downtime/opening-hours.ts";
+import type { QuietLimits } from "./downtime/quiet-watch.ts";
 import type { ListenAddress } from "./intake/listen-address.ts";
 import type { AlertSettings } from "./ops/alerts.ts";
 import { ExtraHeadersError, parseExtraHeaders } from "./relay/extra-headers.ts";
@@ -112,6 +114,17 @@ const numbers = z
   .transform((text) => text.split(",").map((number) => number.trim()))
   .pipe(z.array(e164));
 
+/** `9-18`, `Mon-Sat 9:30-18`. */
+const openingHours = z.string().transform((text, ctx) => {
+  const hours = readOpeningHours(text);
+  if (hours) return hours;
+  ctx.addIssue({
+    code: "custom",
+    message: "must be hours of this machine's local time, such as 9-18 or Mon-Sat 9:30-18; they end after they begin",
+  });
+  return z.NEVER;
+});
+
 const variables = z.object({
   HOTBAGS_BASE_URL: hotBagsUrl,
   HOTBAGS_INBOUND_PATH: inboundPath.default(INBOUND_PATH),
@@ -140,6 +153,8 @@ const variables = z.object({
   BRIDGE_CHAT_REPLIES_PER_MINUTE: wholeNumber(0, 6_000).default(DEFAULT_BRAKE.perMinute),
   BRIDGE_CHAT_REPLIES_PER_HOUR: wholeNumber(0, 100_000).default(DEFAULT_BRAKE.perHour),
   BRIDGE_FORMER_NUMBERS: numbers.optional(),
+  BRIDGE_QUIET_HOURS: wholeNumber(0, 168).default(0),
+  BRIDGE_OPENING_HOURS: openingHours.prefault("9-18"),
   ALERT_WEBHOOK_URL: webhookUrl.optional(),
   ALERT_COMMAND: z.string().max(4_096, "must be at most 4096 characters; put more into a script").optional(),
   BRIDGE_LOG_LEVEL: z.enum(["debug", "info", "warn", "error"]).default("info"),
@@ -169,6 +184,7 @@ export interface Settings {
   brake: BrakeLimits;
   /** Replies to messages that were written to these numbers may leave from another one. */
   formerNumbers: ReadonlySet<string>;
+  quiet: QuietLimits;
   alerts: AlertSettings;
   logLevel: string;
   /** What works, and should be otherwise: a sentence each. */
@@ -209,6 +225,7 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
     pace: { chatIntervalMs: env.BRIDGE_CHAT_INTERVAL_MS, perMinute: env.BRIDGE_REPLIES_PER_MINUTE },
     brake: { perMinute: env.BRIDGE_CHAT_REPLIES_PER_MINUTE, perHour: env.BRIDGE_CHAT_REPLIES_PER_HOUR },
     formerNumbers: new Set(env.BRIDGE_FORMER_NUMBERS),
+    quiet: { afterMs: env.BRIDGE_QUIET_HOURS * 3_600_000, hours: env.BRIDGE_OPENING_HOURS },
     alerts: { webhookUrl: env.ALERT_WEBHOOK_URL ?? null, command: env.ALERT_COMMAND ?? null },
     logLevel: env.BRIDGE_LOG_LEVEL,
     warnings: secrets.warnings,

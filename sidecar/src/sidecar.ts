@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
 import { systemClock } from "./clock.ts";
+import { QuietWatch } from "./downtime/quiet-watch.ts";
 import { DowntimeWatch } from "./downtime/watch.ts";
 import { ChannelStarter, openGateway } from "./gateway/index.ts";
 import { Listener } from "./intake/listener.ts";
@@ -96,6 +97,10 @@ async function startWork(settings: Settings, listener: Listener, log: Logger): P
     log,
     now: clock.now,
   });
+  const quiet = new QuietWatch({
+    ...{ store, gateway, alerts, clock, log, limits: settings.quiet },
+    isPluginConnected: () => listener.plugin !== null,
+  });
   const hotbags = new HotBags({
     ...settings.hotbags,
     connectTimeoutMs: CONNECT_TIMEOUT_MS,
@@ -137,6 +142,7 @@ async function startWork(settings: Settings, listener: Listener, log: Logger): P
       gateway,
       clock,
       disk,
+      quiet,
       plugin: () => listener.plugin,
       outbox: () => listener.outbox,
     });
@@ -156,6 +162,7 @@ async function startWork(settings: Settings, listener: Listener, log: Logger): P
   const closeBackwards = async () => {
     clearInterval(sweeper);
     disk.stop();
+    quiet.stop();
     starter.stop();
     const finished = Promise.all([relay.stop(), replies.stop(), alerts.close(), downtimes.stop()]);
     let impatient: NodeJS.Timeout | undefined;
@@ -174,6 +181,7 @@ async function startWork(settings: Settings, listener: Listener, log: Logger): P
     relay.start();
     void sweep();
     disk.start();
+    quiet.start();
     return { parts, health, stop: closeBackwards };
   } catch (error) {
     await closeBackwards();

@@ -52,6 +52,15 @@ async function handIn(id: string, chat = ANNA) {
   plugin.socket.terminate();
 }
 
+it("says when the last message came", async () => {
+  const last = async () => (await sidecar.health<{ messages: { last_accepted_at: string | null } }>()).body.messages;
+  expect(await last()).toMatchObject({ last_accepted_at: null });
+  const before = Date.now();
+  await handIn("A");
+  const { last_accepted_at: at } = await last();
+  expect(Date.parse(String(at))).toBeGreaterThanOrEqual(before);
+});
+
 it("has nothing to say of failures on a good day", async () => {
   await handIn("A");
   await until("it is delivered", async () => (await health()).messages.pending === 0);

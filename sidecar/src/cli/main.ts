@@ -36,6 +36,9 @@ Settings come from the environment:
                             (default 30 and 300; 0: no limit)
   BRIDGE_FORMER_NUMBERS     numbers that the shop had before (+15550001,…): replies to messages that were
                             written to them may leave from the number that is linked now; else they wait
+  BRIDGE_QUIET_HOURS        an alert is raised when no message has come in for so many opening hours, though all is
+                            connected (default 0: never; at most 168)
+  BRIDGE_OPENING_HOURS      when customers write, in local time: 9-18 (default), Mon-Sat 9:30-18
   ALERT_WEBHOOK_URL         https://… that alerts are posted to, as JSON
   ALERT_COMMAND             a shell command that gets an alert's text on its standard input
   BRIDGE_LOG_LEVEL          debug, info (default), warn or error

@@ -23,6 +23,8 @@ interface HealthParts {
   gateway: Gateway;
   clock: Clock;
   disk: DiskWatch;
+  /** Why nothing may be heard of customers, though all is connected; null where that is not so. */
+  quiet: { readonly problem: string | null };
   /** What the connected plugin said of itself; null when none is connected. */
   plugin(): PluginVersions | null;
   outbox(): OutboxStatus | null;
@@ -32,7 +34,7 @@ interface HealthParts {
  * Whether messages flow: bad when the plugin or the gateway is not connected, WhatsApp is not connected, a write fails,
  * or something waits too long. A quiet night is good. Counts and sentences; no customer's number, text or token.
  */
-export function readHealth({ store, relay, replies, gateway, clock, disk, plugin, outbox }: HealthParts) {
+export function readHealth({ store, relay, replies, gateway, clock, disk, quiet, plugin, outbox }: HealthParts) {
   const counts = store.counters.read();
   const messageWaitMs = store.messages.longestWaitMs();
   const replyWaitMs = store.commands.longestWaitMs();
@@ -47,6 +49,7 @@ export function readHealth({ store, relay, replies, gateway, clock, disk, plugin
   if (counts.accepted !== counts.delivered + counts.pending + counts.dead)
     problems.push("the ledger does not add up: accepted is not delivered + pending + dead");
   if (disk.status.problem !== null) problems.push(disk.status.problem);
+  if (quiet.problem !== null) problems.push(quiet.problem);
   if (clock.now() < EARLIEST_MS)
     problems.push(
       `this machine's clock says ${iso(clock.now())}, which is wrong: set it, or let a time server do so (timedatectl set-ntp true)`,
@@ -97,6 +100,7 @@ export function readHealth({ store, relay, replies, gateway, clock, disk, plugin
     },
     messages: {
       accepted: counts.accepted,
+      last_accepted_at: iso(store.messages.lastAccepted()?.at ?? null),
       delivered: counts.delivered,
       pending: counts.pending,
       detached: counts.detached,

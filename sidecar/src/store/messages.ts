@@ -148,6 +148,18 @@ export class Messages {
   }
 
   /**
+   * When the last message came (wall-clock ms), and how long ago that was by the proven time, ms; null when none is
+   * known, or it can't be read. One that waited for Hot Bags counts from its delivery.
+   */
+  lastAccepted(): { at: number; agoMs: number } | null {
+    const last = unlessDamaged(
+      () => this.#sql.lastAccepted.get(),
+      () => undefined,
+    );
+    return last ? { at: last.received_at, agoMs: Math.max(0, this.#time.now() - last.state_since) } : null;
+  }
+
+  /**
    * When the first message of each lane that has one is due. Read once at start; costs one index pass. Where a page
    * can't be read, every chat may have one.
    */
@@ -351,6 +363,9 @@ function prepare(db: Database.Database) {
   const firstDetached = `FROM messages WHERE chat = +? AND ${detached} ORDER BY next_attempt_at LIMIT 1`;
   return {
     chat: db.prepare<[string, string], { chat: number }>("SELECT chat FROM chats WHERE account_id = ? AND chat_id = ?"),
+    lastAccepted: db.prepare<[], { received_at: number; state_since: number }>(
+      "SELECT received_at, state_since FROM messages WHERE seq = (SELECT max(seq) FROM messages)",
+    ),
     insertChat: db.prepare<[string, string]>("INSERT INTO chats (account_id, chat_id) VALUES (?, ?)"),
     usersOfId: db.prepare<[string], IdUser>(
       "SELECT seq, chat, chat_id FROM messages JOIN chats USING (chat) WHERE message_id = +?",

@@ -1,0 +1,106 @@
+import type { Logger } from "pino";
+import type { Clock } from "../clock.ts";
+import type { Gateway } from "../gateway/index.ts";
+import type { Alert } from "../ops/alert.ts";
+import type { Alerts } from "../ops/alerts.ts";
+import type { Store } from "../store/index.ts";
+import { durationInWords, instantInWords } from "./local-time.ts";
+import { isOpenAt, type OpeningHours, openMsBetween } from "./opening-hours.ts";
+
+/** How often it is looked, ms. */
+const LOOK_EVERY_MS = 60_000;
+
+/** So long, ms, all must have been connected: what waited in the plugin or at WhatsApp comes first. */
+const SETTLED_MS = 10 * 60_000;
+
+/** After how much open time without a message the operator is told. */
+export interface QuietLimits {
+  /** Ms; 0: never. */
+  afterMs: number;
+  hours: OpeningHours;
+}
+
+interface Parts {
+  store: Pick<Store, "messages">;
+  gateway: Pick<Gateway, "state">;
+  isPluginConnected(): boolean;
+  alerts: Pick<Alerts, "raise">;
+  clock: Clock;
+  log: Logger;
+  limits: QuietLimits;
+}
+
+/**
+ * Tells the operator that all is connected and nothing comes in, in hours in which customers write. Nobody can know
+ * from here whether they are silent or not heard.
+ *
+ * How long it has been quiet is asked of the store, by the proven time: a restart does not begin it anew, and a clock
+ * that jumps makes no hour of a minute. The wall clock says only which of that time was open.
+ */
+export class QuietWatch {
+  readonly #parts: Parts;
+  readonly #startedMs: number;
+  #timer: NodeJS.Timeout | undefined;
+  #connectedSinceMs: number | null = null;
+  #problem: string | null = null;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    this.#startedMs = parts.clock.uptimeMs();
+  }
+
+  /** Looks from now on. */
+  start(): void {
+    if (this.#parts.limits.afterMs > 0) this.#timer = setInterval(() => this.look(), LOOK_EVERY_MS);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** What the operator was told, for as long as it is so; else null. */
+  get problem(): string | null {
+    return this.#problem;
+  }
+
+  look(): void {
+    const { store, clock, limits, alerts } = this.#parts;
+    const isSettled = this.#isSettled();
+    const now = clock.now();
+    const last = store.messages.lastAccepted();
+    const openMs = openMsBetween(limits.hours, now - (last?.agoMs ?? clock.uptimeMs() - this.#startedMs), now);
+    if (openMs < limits.afterMs) return this.#over();
+    if (this.#problem !== null || !isOpenAt(limits.hours, now) || !isSettled) return;
+    this.#problem = this.#sentence(openMs, last?.at ?? null);
+    void alerts.raise(this.#alert(this.#problem, openMs, last?.at ?? null));
+  }
+
+  #over(): void {
+    if (this.#problem === null) return;
+    this.#problem = null;
+    this.#parts.log.info("messages come in again");
+  }
+
+  /** Where something is not connected there are other alarms, and another remedy. */
+  #isSettled(): boolean {
+    const { gateway, clock, isPluginConnected } = this.#parts;
+    const hasAccount = [...gateway.state.accounts.values()].some(({ code }) => code === "connected");
+    const now = clock.uptimeMs();
+    this.#connectedSinceMs = hasAccount && isPluginConnected() ? (this.#connectedSinceMs ?? now) : null;
+    return this.#connectedSinceMs !== null && now - this.#connectedSinceMs >= SETTLED_MS;
+  }
+
+  #sentence(openMs: number, lastAt: number | null): string {
+    const since = lastAt === null ? "none is known" : `the last one came on ${instantInWords(lastAt)}`;
+    return [
+      `No message has come in for ${durationInWords(Math.floor(openMs / 60_000) * 60_000)} of the opening hours (${this.#parts.limits.hours.text}), though all is connected: ${since}.`,
+      "Customers may be silent, or not be heard: write to the shop from a phone that may (allowFrom in OpenClaw's configuration), and see whether messages.accepted in GET /health grows.",
+      "If it does not, restart the gateway, and look at the shop's phone for what customers wrote.",
+    ].join(" ");
+  }
+
+  #alert(text: string, openMs: number, lastAt: number | null): Alert {
+    const details = { last_at: lastAt === null ? null : new Date(lastAt).toISOString(), quiet_ms: openMs };
+    return { id: `quiet-${this.#parts.clock.now()}`, kind: "quiet", text, details };
+  }
+}
