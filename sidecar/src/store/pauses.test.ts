@@ -87,6 +87,20 @@ it("skips what is given meanwhile, if it is told to, and nothing that is given a
   expect(store.counters.read()).toMatchObject({ commands_skipped: 2, commands_pending: 2, commands_done: 1 });
 });
 
+it("is made longer or shorter by another one, which lets nothing out, and decides on what is held", async () => {
+  const { chat } = await answered(ANNA, pauseFor(HOUR_MS), "held");
+  await answered(ANNA, "held, too", pauseFor(3 * HOUR_MS));
+  expect([store.commands.nextOf(chat)?.text, heldMs(chat)]).toEqual(["held", 3 * HOUR_MS]);
+  await answered(ANNA, pauseFor(MINUTE_MS));
+  expect(heldMs(chat)).toBe(MINUTE_MS);
+  await answered(ANNA, pauseFor(HOUR_MS, "skip"));
+  expect(store.counters.read()).toMatchObject({ commands_pending: 0, commands_skipped: 2 });
+  clock.advance(HOUR_MS);
+  // One that is over holds nothing: the next one begins anew.
+  await answered(ANNA, "goes out", pauseFor(HOUR_MS));
+  expect([store.commands.nextOf(chat)?.text, heldMs(chat)]).toEqual(["goes out", 0]);
+});
+
 it("of the operator holds or skips all that waits, and Hot Bags does not end it", async () => {
   const { chat } = await answered(ANNA, "waits");
   await store.pauses.pause(chat, { forMs: HOUR_MS, replies: "hold" });

@@ -55,10 +55,7 @@ export class Pauses {
 
   /** The operator pauses a chat: nothing that waits there goes out, but what is being sent. In place of an earlier one of theirs. */
   pause(chat: number, pause: Pause): Promise<void> {
-    return this.#commit.run("pause", () => {
-      this.#begin(chat, "operator", pause, 0);
-      this.skipHeld(chat);
-    });
+    return this.#commit.run("pause", () => this.#begin(chat, "operator", pause, 0));
   }
 
   /** The operator ends all pauses of a chat, Hot Bags' too. Resolves with whether there was one. */
@@ -84,7 +81,12 @@ export class Pauses {
 
   /** Why a reply that is given to the chat now is skipped; null when it is not. */
   skips(chat: number): string | null {
-    return this.#sql.skips.get(chat, this.#time.now()) ? SKIPPED : null;
+    return unlessDamaged(
+      () => this.#sql.skips.get(chat, this.#time.now()),
+      () => undefined,
+    )
+      ? SKIPPED
+      : null;
   }
 
   /** Skips what waits in the chat and is held by a pause that skips; belongs inside a commit. */
@@ -123,14 +125,17 @@ export class Pauses {
   #begin(chat: number, by: By, { forMs, replies }: Pause, afterCommand: number): void {
     const now = this.#time.now();
     this.#sql.forget.run(now - REMEMBERED_MS);
-    this.#sql.begin.run(chat, by, now + forMs, afterCommand, replies);
+    // One that goes on holds what it held: an extension lets nothing out.
+    this.#sql.begin.run({ chat, by, until: now + forMs, after: afterCommand, replies, now });
+    this.skipHeld(chat);
   }
 }
 
 function prepare(db: Database.Database) {
   return {
-    begin: db.prepare<[number, By, number, number, PauseReplies]>(
-      "INSERT OR REPLACE INTO pauses VALUES (?, ?, ?, ?, ?)",
+    begin: db.prepare<[{ chat: number; by: By; until: number; after: number; replies: PauseReplies; now: number }]>(
+      `INSERT INTO pauses VALUES (@chat, @by, @until, @after, @replies) ON CONFLICT DO UPDATE SET until_at = @until,
+         after_command = CASE WHEN until_at > @now THEN min(after_command, @after) ELSE @after END, replies = @replies`,
     ),
     end: db.prepare<[number, number, By, number]>(
       "UPDATE pauses SET until_at = ? WHERE chat = ? AND by = ? AND until_at > ?",
