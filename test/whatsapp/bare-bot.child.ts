@@ -77,7 +77,9 @@ async function connect(folder: string): Promise<void> {
     if (!FINAL.includes(status)) void connect(folder);
   });
   socket.ev.on("messages.upsert", ({ messages, type }) => {
-    for (const message of messages) if (!message.key.fromMe) void report(message, type === "notify");
+    // What this bot itself sent comes as `append`, what its owner wrote on the phone as `notify`.
+    for (const message of messages)
+      if (!message.key.fromMe || type === "notify") void report(message, type === "notify");
   });
   socket.ev.on("messages.reaction", (reactions) => {
     for (const { key, reaction } of reactions) notice(key, "reaction", reaction.text ?? "");

@@ -32,6 +32,8 @@ export interface GroupChat {
 export interface PostOptions {
   /** Default: directly to the bot. */
   readonly in?: GroupChat;
+  /** For the shop's own phone: the customer whom its owner writes to. */
+  readonly chat?: Contact;
   /** Default: a new id as an iPhone makes it. */
   readonly id?: string;
   /** When it was written; WhatsApp keeps whole seconds. Default: now. */

@@ -14,7 +14,14 @@ export interface ReceiptOptions {
 }
 
 /** The receipt types of a bot; `inactive` is the delivery receipt of one that doesn't show itself online. */
-const KINDS: Record<string, ReceiptKind> = { "": "delivery", inactive: "delivery", read: "read", retry: "retry" };
+const KINDS: Record<string, ReceiptKind> = {
+  "": "delivery",
+  inactive: "delivery",
+  // For what the bot's owner wrote on the phone.
+  sender: "delivery",
+  read: "read",
+  retry: "retry",
+};
 
 /** Handles a `<receipt>` of the bot: acknowledges it, records it, and settles or resends the messages that it names. */
 export async function handleReceipt(stanza: BinaryNode, options: ReceiptOptions): Promise<void> {
@@ -23,21 +30,23 @@ export async function handleReceipt(stanza: BinaryNode, options: ReceiptOptions)
   const extra = { ...(type && { type }), ...(participant && { participant }) };
   account.connection?.send(node("ack", { class: "receipt", id, from: to, ...extra }));
 
-  const author = directory.contactAt(isGroup(to) ? (participant ?? "") : to);
-  if (!author) return;
-  const chat = isGroup(to) ? withoutDevice(to) : author.number;
+  const address = isGroup(to) ? (participant ?? "") : to;
+  const author = directory.contactAt(address);
+  const number = author?.number ?? (account.owns(address) ? account.addresses.number : undefined);
+  if (number === undefined) return;
+  const chat = isGroup(to) ? withoutDevice(to) : number;
   const kind = KINDS[type] ?? "other";
   const items = getBinaryNodeChildren(getBinaryNodeChild(stanza, "list"), "item");
   for (const one of [id, ...items.map(({ attrs }) => attrs["id"] ?? "")]) {
     const atMs = nowMs();
-    const receipt: Receipt = { kind, id: one, chat, author: author.number, accountId: account.id, atMs };
+    const receipt: Receipt = { kind, id: one, chat, author: number, accountId: account.id, atMs };
     receipts.push(receipt);
     reporter.emit({ type: "receipt", atMs, receipt });
     if (kind !== "delivery") continue;
     const group = directory.groups.get(chat);
-    if (account.mailbox.settle(receipt) && group) author.knownSenderKeys.add(senderKeySession(group, account));
+    if (account.mailbox.settle(receipt) && group) author?.knownSenderKeys.add(senderKeySession(group, account));
   }
-  if (kind === "retry") await resend(stanza, { id, chat, author: author.number }, options);
+  if (kind === "retry") await resend(stanza, { id, chat, author: number }, options);
 }
 
 async function resend(

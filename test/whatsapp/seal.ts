@@ -22,8 +22,9 @@ export async function seal(parts: SentParts, options: SealOptions): Promise<Bina
 }
 
 async function encryptFor(parts: SentParts, attempt?: number): Promise<BinaryNode[]> {
-  const { account, author, group, content } = parts;
-  const { message, mediaType, unavailable } = content;
+  const { account, author, group, customer, content } = parts;
+  const { mediaType, unavailable } = content;
+  const message = customer ? copyForBot(content.message, customer) : content.message;
   if (unavailable !== undefined) return [{ tag: "unavailable", attrs: { type: unavailable } }];
   const extra = {
     ...(mediaType && { mediatype: mediaType }),
@@ -40,6 +41,11 @@ async function encryptFor(parts: SentParts, attempt?: number): Promise<BinaryNod
   const enc: BinaryNode = { tag: "enc", attrs: { v: "2", type: "skmsg", ...extra }, content: ciphertext };
   if (author.knownSenderKeys.has(senderKeySession(group, account))) return [enc];
   return [await directly(author, account, { senderKeyDistributionMessage: senderKey }, {}), enc];
+}
+
+/** What the owner's phone writes to a customer, as its linked devices get it. */
+function copyForBot(message: proto.IMessage, { addresses }: Contact): proto.IMessage {
+  return { deviceSentMessage: { destinationJid: addresses.lid, message } };
 }
 
 /** Names the fact that a bot has a contact's sender key for a group. */
@@ -72,13 +78,14 @@ async function ensureSession({ device, sessionAges }: Contact, { peer, departure
   sessionAges.set(peer, departures);
 }
 
-function envelope({ id, author, group, content, at, addressing }: SentParts): Record<string, string> {
+function envelope({ id, author, group, customer, content, at, addressing }: SentParts): Record<string, string> {
   const mode = addressing === "pn" ? "pn" : "lid";
   const other = mode === "lid" ? "pn" : "lid";
   const from = author.addresses[mode];
   const t = String(Math.floor(at.getTime() / 1000));
   const edit = content.edit && { edit: content.edit };
   const common = { id, t, type: content.type, notify: author.name, addressing_mode: mode, ...edit };
+  if (customer) return { ...common, from, recipient: customer.addresses.lid, peer_recipient_pn: customer.addresses.pn };
   const also = addressing !== "lid only" && {
     [`${group ? "participant" : "sender"}_${other}`]: author.addresses[other],
   };

@@ -11,6 +11,8 @@ export interface SentParts {
   readonly account: Recipient;
   readonly author: Contact;
   readonly group: GroupChat | undefined;
+  /** Whom the owner of the bot's number writes to, on the phone; the bot gets a copy. */
+  readonly customer: Contact | undefined;
   readonly content: Content;
   readonly at: Date;
   readonly addressing: Addressing;

@@ -108,6 +108,19 @@ describe("a linked bot", { timeout: TIMEOUT_MS }, () => {
     expect(undecryptedIn(GROUP_ID)).toEqual([]);
   });
 
+  test("gets a copy of what its owner writes to a contact on the phone, and is answered on", async () => {
+    const anna = whatsapp.contact("+15550016");
+    const sent = await whatsapp.owner().says("I take care of it", { chat: anna });
+    expect(await sent.received()).toMatchObject({ kind: "delivery", id: sent.id, author: NUMBER });
+    await bot.until(() => heardIn(anna.addresses.lid).length === 1);
+    expect(heardIn(anna.addresses.lid)).toMatchObject([
+      { id: sent.id, text: sent.text, alsoKnownAs: anna.addresses.pn },
+    ]);
+    await bot.send(anna.number, "and so do I");
+    await anna.hears("and so do I");
+    expect(anna.heard).toHaveLength(1);
+  });
+
   test("is addressed by phone number where that is asked for", async () => {
     const anna = whatsapp.contact("+15550021");
     await (await anna.says("by number", { addressing: "pn" })).received();

@@ -131,6 +131,17 @@ export class WhatsApp {
     return contact;
   }
 
+  /**
+   * The phone of the bot's owner, who writes to customers (`says(text, { chat })`) beside the bot. It hears nothing itself.
+   * @throws Error when no such account is linked.
+   */
+  owner(accountId?: string): Contact {
+    const { account } = this.#client(accountId);
+    const phone = new Contact(account.addresses.number, { name: "the owner" }, this.#post);
+    phone.device = account.phone;
+    return phone;
+  }
+
   /** The group with this id: the same object each time; options count at the first call. */
   group(id: string, options: GroupOptions = {}): Group {
     let group = this.#directory.groups.get(id);
@@ -209,6 +220,7 @@ export class WhatsApp {
       account,
       author,
       group: options.in,
+      customer: options.chat,
       content: content(account.addresses.lid),
       at: options.at ?? new Date(),
       addressing: options.addressing ?? "lid",

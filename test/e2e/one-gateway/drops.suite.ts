@@ -143,6 +143,19 @@ describe("a number that is not in allowFrom", () => {
   });
 });
 
+describe("what the owner writes on the shop's phone", () => {
+  it("to a customer, does not arrive: Hot Bags answers the customer as well", async () => {
+    const anna = customer();
+    await asks(anna, "is anybody there?");
+    const unheard = await shop.whatsapp.owner("default").says("I take care of it", { chat: anna });
+    await unheard.received();
+    await asks(anna, "thank you");
+    expect(textsAtHotBags(anna)).toEqual(["is anybody there?", "thank you"]);
+    expect(shop.hotbags.accepted.map(({ text }) => text)).not.toContain(unheard.text);
+    expect([isKnown(unheard), wasRead(unheard)]).toEqual([false, false]);
+  });
+});
+
 const written = (who: Contact, agoMs: number, text: string) => who.says(text, { at: new Date(Date.now() - agoMs) });
 
 /** Has it written when OpenClaw logs in the next time, so that the way there, of seconds or a minute, does not make it older. */
