@@ -36,6 +36,7 @@ export {
   type Omitted,
   sha256,
 } from "./message.ts";
+export { otherForm } from "./number-forms.ts";
 export { reasonOf, safeReason } from "./reason.ts";
 export { DatabaseRefusedError, readPragma, setUpDatabase } from "./sqlite.ts";
 export { storableText } from "./storable.ts";

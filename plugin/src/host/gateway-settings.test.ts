@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { missingSettings } from "./gateway-settings.ts";
 import { silence } from "./silence.ts";
 
@@ -50,6 +50,34 @@ test("each other missing line is named with what to write", () => {
     expect.stringContaining("messageReceived: true"),
     expect.stringContaining("byChannel: {whatsapp: 0}"),
   ]);
+});
+
+describe("numbers of Brazil, Mexico and Argentina", () => {
+  const warnings = (whatsapp: object) =>
+    missingSettings({ ...good, channels: { whatsapp: { ...good.channels.whatsapp, ...whatsapp } } });
+
+  test("in one of their forms are counted by country and list, with both forms to write and no whole number", () => {
+    const found = warnings({
+      allowFrom: ["+5511987654321", "55 31 8765-4321", "5541987654321@s.whatsapp.net", 5551987654321, "+15550001001"],
+      groupAllowFrom: ["+525512345678"],
+      accounts: { outlet: { pluginHooks: { messageReceived: true }, allowFrom: ["whatsapp:+5491123456789"] } },
+    });
+    expect(found).toEqual([
+      expect.stringMatching(
+        /^WhatsApp may know 4 customer\(s\) of Brazil in channels\.whatsapp\.allowFrom \(\+5511…21, \+5531…21, \+5541…21, …\).*\+55 31 9 8765 4321 and \+55 31 8765 4321$/,
+      ),
+      expect.stringMatching(/ 1 customer\(s\) of Mexico in channels\.whatsapp\.groupAllowFrom .*\+52 1 55 1234 5678/),
+      expect.stringMatching(/ of Argentina in channels\.whatsapp\.accounts\.outlet\.allowFrom .*\+54 9 11 2345 6789/),
+    ]);
+    expect(found.join()).not.toMatch(/987654321|87654321|5512345678|1123456789/);
+  });
+
+  test("in both forms give no warning, nor does a list that lets everybody in, or none", () => {
+    expect(
+      warnings({ allowFrom: ["+5511987654321", "+551187654321"], groupAllowFrom: ["*", "+5511987654321"] }),
+    ).toEqual([]);
+    expect(warnings({ allowFrom: "+5511987654321" })).toEqual([]);
+  });
 });
 
 test("whatever OpenClaw itself would say on WhatsApp is cancelled, and other channels are left alone", () => {

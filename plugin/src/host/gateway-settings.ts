@@ -1,3 +1,5 @@
+import { maskAddress, otherForm } from "@hotbags/shared";
+
 type Config = Readonly<Record<string, unknown>>;
 
 /**
@@ -37,7 +39,44 @@ export function missingSettings(config: Config): string[] {
         "messages: {inbound: {byChannel: {whatsapp: 0}}}",
     );
   }
-  return missing;
+  return [...missing, ...numbersInOneForm(at(config, "channels", "whatsapp"))];
+}
+
+/** How many numbers a sentence shows. */
+const SHOWN_NUMBERS = 3;
+
+/**
+ * Numbers that are let in by one of their two forms: WhatsApp may know the customer by the other, and OpenClaw compares
+ * them digit by digit, and drops what it doesn't find without a word.
+ */
+function numbersInOneForm(whatsapp: unknown): string[] {
+  const accounts = Object.entries(at(whatsapp, "accounts") ?? {});
+  const places: [string, unknown][] = [
+    ["channels.whatsapp", whatsapp],
+    ...accounts.map(([id, account]): [string, unknown] => [`channels.whatsapp.accounts.${id}`, account]),
+  ];
+  return places.flatMap(([path, place]) =>
+    ["allowFrom", "groupAllowFrom"].flatMap((list) => sentencesOn(`${path}.${list}`, at(place, list))),
+  );
+}
+
+function sentencesOn(path: string, list: unknown): string[] {
+  if (!Array.isArray(list) || list.includes("*")) return [];
+  // OpenClaw takes numbers with spaces, without a plus, and as WhatsApp's own address.
+  const numbers = new Set(list.map((entry) => `+${String(entry).replace(/@.*/, "").replace(/\D/g, "")}`));
+  const lonely = [...numbers].flatMap((number) => {
+    const other = otherForm(number);
+    return other === undefined || numbers.has(other.number) ? [] : [{ ...other, listed: number }];
+  });
+  return [...Map.groupBy(lonely, ({ country }) => country).values()].map((alike) => {
+    const [{ country, example } = { country: "", example: "" }] = alike;
+    const shown = alike.slice(0, SHOWN_NUMBERS).map(({ listed }) => maskAddress(listed));
+    const others = alike.length > SHOWN_NUMBERS ? ", …" : "";
+    return (
+      `WhatsApp may know ${alike.length} customer(s) of ${country} in ${path} (${shown.join(", ")}${others}) by the other ` +
+      `form of their number, and then what they write is dropped without a word; list both forms, such as ${example}`
+    );
+  });
 }
 
 /** OpenClaw denies as soon as one rule that matches denies, so an unconditional rule for the channel is enough. */

@@ -33,6 +33,27 @@ const textsAtHotBags = ({ number }: Contact) =>
 const wasRead = ({ id }: Sent) =>
   shop.whatsapp.receipts.some((receipt) => receipt.id === id && receipt.kind === "read");
 
+/**
+ * Adds a number to allowFrom, and resolves when it is let in. Nothing tells when OpenClaw has taken the new list; it does
+ * so while it runs, and stays connected. `meanwhile`: done before each time that the number tries.
+ */
+async function allow(stranger: Contact, meanwhile: () => Promise<unknown> = async () => {}): Promise<void> {
+  await shop.gateway.configure(({ channels: { whatsapp } }) => {
+    whatsapp.allowFrom.push(stranger.number);
+    return undefined;
+  });
+  await until(
+    "a knock is heard",
+    async () => {
+      await meanwhile();
+      const knock = await stranger.says("knock");
+      await knock.received();
+      return textsAtHotBags(stranger).length > 0;
+    },
+    30_000,
+  );
+}
+
 describe("what a customer does to a message that is there already does not arrive:", () => {
   it("a reaction to a reply, nor taking it back", async () => {
     const anna = customer();
@@ -122,20 +143,7 @@ describe("a number that is not in allowFrom", () => {
     const stranger = shop.whatsapp.contact("+15550009902");
     const unheard = await stranger.says("let me in");
     await unheard.received();
-    await shop.gateway.configure(({ channels: { whatsapp } }) => {
-      whatsapp.allowFrom.push(stranger.number);
-      return undefined;
-    });
-    // Nothing tells when OpenClaw has taken the new list; it does so while it runs, and stays connected.
-    await until(
-      "a knock is heard",
-      async () => {
-        const knock = await stranger.says("knock");
-        await knock.received();
-        return textsAtHotBags(stranger).length > 0;
-      },
-      30_000,
-    );
+    await allow(stranger);
     await asks(stranger, "thank you");
     expect(new Set(textsAtHotBags(stranger))).toEqual(new Set(["knock", "thank you"]));
     expect(new Set(stranger.heard.map(({ text }) => text))).toEqual(new Set(["re: knock", "re: thank you"]));
@@ -154,6 +162,28 @@ describe("what the owner writes on the shop's phone", () => {
     expect(shop.hotbags.accepted.map(({ text }) => text)).not.toContain(unheard.text);
     expect([isKnown(unheard), wasRead(unheard)]).toEqual([false, false]);
   });
+});
+
+describe("a customer with two forms of one number", () => {
+  it.each([
+    ["Brazil", "+5531987654321", "+553187654321"],
+    ["Mexico", "+525512345678", "+5215512345678"],
+    ["Argentina", "+541123456789", "+5491123456789"],
+  ])(
+    "(%s) is not heard by the form that is not in allowFrom, and is another chat once both are",
+    async (_, listed, used) => {
+      const [byListed, byUsed] = [listed, used].map((number) => shop.whatsapp.contact(number)) as [Contact, Contact];
+      const unheard: Sent[] = [];
+      await allow(byListed, async () => unheard.push(await byUsed.says("hello?")));
+      for (const sent of unheard) await sent.received();
+      expect(textsAtHotBags(byUsed)).toEqual([]);
+      await allow(byUsed);
+      await asks(byUsed, "thank you");
+      const chats = shop.hotbags.accepted.filter(({ text }) => text === "thank you").map(({ chat_id }) => chat_id);
+      expect(chats).toContain(used);
+      expect(textsAtHotBags(byUsed)).not.toContain("hello?");
+    },
+  );
 });
 
 const written = (who: Contact, agoMs: number, text: string) => who.says(text, { at: new Date(Date.now() - agoMs) });
