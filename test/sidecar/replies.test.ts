@@ -149,11 +149,11 @@ async function pass(ms: number) {
 }
 
 describe("a chat that the operator pauses", () => {
+  const anna = { accountId: "default", chatId: ANNA };
   const held = () => running.store.pauses.list().map(({ waiting }) => waiting);
 
   it("is sent nothing until the pause is over, and then all of it, in order; others go on", async () => {
-    const { chat } = await answered(running.store, ANNA, []);
-    await running.replies.pause(chat, { forMs: HOUR_MS, replies: "hold" });
+    await running.replies.pause(anna, { forMs: HOUR_MS, replies: "hold" });
     const keys = await reply(ANNA, "one", "two");
     await reply(BEN, "not paused");
     await until("the other is sent", () => counts().commands_sent === 1);
@@ -165,20 +165,18 @@ describe("a chat that the operator pauses", () => {
   });
 
   it("goes on at once when the operator says so", async () => {
-    const { chat } = await answered(running.store, ANNA, []);
-    await running.replies.pause(chat, { forMs: HOUR_MS, replies: "hold" });
+    await running.replies.pause(anna, { forMs: HOUR_MS, replies: "hold" });
     const keys = await reply(ANNA, "one", "two");
     await looks();
     expect(keysTo(ANNA)).toEqual([]);
-    expect(await running.replies.resume(chat)).toBe(true);
+    expect(await running.replies.resume(anna)).toBe(true);
     await until("all are sent", () => counts().commands_sent === 2);
     expect(keysTo(ANNA)).toEqual(keys);
-    expect(await running.replies.resume(chat)).toBe(false);
+    expect(await running.replies.resume(anna)).toBe(false);
   });
 
   it("gets the same after a restart", async () => {
-    const { chat } = await answered(running.store, ANNA, []);
-    await running.replies.pause(chat, { forMs: HOUR_MS, replies: "hold" });
+    await running.replies.pause(anna, { forMs: HOUR_MS, replies: "hold" });
     await reply(ANNA, "one");
     clock.jump(48 * HOUR_MS);
     await restart();

@@ -4,7 +4,14 @@ import type { Clock, Timers } from "../clock.ts";
 import type { Gateway, SendOutcome } from "../gateway/index.ts";
 import { type Admission, LaneRunner } from "../lane-runner.ts";
 import type { Verdict } from "../lanes.ts";
-import { isDamage, type Pause, RowUnreadableError, type Store, type WaitingCommand } from "../store/index.ts";
+import {
+  type ChatAddress,
+  isDamage,
+  type Pause,
+  RowUnreadableError,
+  type Store,
+  type WaitingCommand,
+} from "../store/index.ts";
 import { StoreFaults } from "../store-faults.ts";
 import { Brake, type BrakeLimits } from "./brake.ts";
 import type { Cause } from "./cause.ts";
@@ -117,15 +124,15 @@ export class Replies {
   }
 
   /** The operator pauses a chat: nothing is sent there from now on, but what is being sent. Rejects when the store fails. */
-  pause(chat: number, pause: Pause): Promise<void> {
+  pause(chat: ChatAddress, pause: Pause): Promise<void> {
     return this.#parts.store.pauses.pause(chat, pause);
   }
 
   /** The operator ends every pause of a chat. Resolves with whether there was one; rejects when the store fails. */
-  async resume(chat: number): Promise<boolean> {
-    const wasPaused = await this.#parts.store.pauses.resume(chat);
-    this.offer(chat);
-    return wasPaused;
+  async resume(address: ChatAddress): Promise<boolean> {
+    const chat = await this.#parts.store.pauses.resume(address);
+    if (chat !== null) this.offer(chat);
+    return chat !== null;
   }
 
   /** The gateway has sent a text. */

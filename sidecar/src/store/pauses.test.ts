@@ -26,6 +26,8 @@ afterEach(() => {
 
 const pauseFor = (forMs: number, replies: "hold" | "skip" = "hold"): ChatOrder => ({ kind: "pause", forMs, replies });
 
+const addressOf = (chatId: string) => ({ accountId: "default", chatId });
+
 let ids = 0;
 
 /** Hot Bags answers a message of the chat with these, texts or orders. Resolves with the chat and what became of each. */
@@ -103,11 +105,11 @@ it("is made longer or shorter by another one, which lets nothing out, and decide
 
 it("of the operator holds or skips all that waits, and Hot Bags does not end it", async () => {
   const { chat } = await answered(ANNA, "waits");
-  await store.pauses.pause(chat, { forMs: HOUR_MS, replies: "hold" });
+  await store.pauses.pause(addressOf(ANNA), { forMs: HOUR_MS, replies: "hold" });
   expect(heldMs(chat)).toBe(HOUR_MS);
   await answered(ANNA, { kind: "resume" }, pauseFor(MINUTE_MS));
   expect(heldMs(chat)).toBe(HOUR_MS);
-  await store.pauses.pause(chat, { forMs: HOUR_MS, replies: "skip" });
+  await store.pauses.pause(addressOf(ANNA), { forMs: HOUR_MS, replies: "skip" });
   expect(store.commands.nextOf(chat)).toBeUndefined();
   expect(store.counters.read()).toMatchObject({ commands_skipped: 1, commands_pending: 0 });
 });
@@ -116,10 +118,17 @@ it("that skips leaves alone what is being sent, and skips it when it turns out n
   const { chat } = await answered(ANNA, "is being sent", "waits");
   const id = store.commands.nextOf(chat)?.id ?? 0;
   await store.commands.sending(id, null);
-  await store.pauses.pause(chat, { forMs: HOUR_MS, replies: "skip" });
+  await store.pauses.pause(addressOf(ANNA), { forMs: HOUR_MS, replies: "skip" });
   expect(store.counters.read()).toMatchObject({ commands_sending: 1, commands_skipped: 1 });
   await store.commands.notSent(id, "busy");
   expect(store.counters.read()).toMatchObject({ commands_sending: 0, commands_skipped: 2, commands_pending: 0 });
+});
+
+it("can be of a chat in which nobody has written yet", async () => {
+  await store.pauses.pause(addressOf(ANNA), { forMs: HOUR_MS, replies: "hold" });
+  const { chat } = await answered(ANNA, "held");
+  expect(heldMs(chat)).toBe(HOUR_MS);
+  expect(await store.pauses.resume(addressOf(BEN))).toBeNull();
 });
 
 it("is ended by the operator whoever began it, by Hot Bags if it did, and tells whether there was one", async () => {
@@ -129,16 +138,16 @@ it("is ended by the operator whoever began it, by Hot Bags if it did, and tells 
   await answered(ANNA, pauseFor(HOUR_MS));
   expect(heldMs(chat)).toBe(0);
   await answered(BEN, pauseFor(HOUR_MS), "held");
-  expect(await store.pauses.resume(chat)).toBe(true);
-  expect(await store.pauses.resume(chat)).toBe(false);
+  expect(await store.pauses.resume(addressOf(ANNA))).toBe(chat);
+  expect(await store.pauses.resume(addressOf(ANNA))).toBeNull();
   expect(store.pauses.list()).toMatchObject([{ chat_id: BEN }]);
 });
 
 it("is in a list with its chat, by whom, until when and what waits", async () => {
   const anna = await answered(ANNA, pauseFor(2 * HOUR_MS), "held", "held, too");
   const ben = await answered(BEN, "waits");
-  await store.pauses.pause(ben.chat, { forMs: HOUR_MS, replies: "hold" });
-  await store.pauses.pause(anna.chat, { forMs: 3 * HOUR_MS, replies: "hold" });
+  await store.pauses.pause(addressOf(BEN), { forMs: HOUR_MS, replies: "hold" });
+  await store.pauses.pause(addressOf(ANNA), { forMs: 3 * HOUR_MS, replies: "hold" });
   const account_id = "default";
   expect(store.pauses.list()).toEqual(
     [
@@ -153,26 +162,26 @@ it("is in a list with its chat, by whom, until when and what waits", async () =>
 });
 
 it("makes nobody wait: what it holds is counted from its end on", async () => {
-  const { chat } = await answered(ANNA, pauseFor(HOUR_MS), "held");
+  await answered(ANNA, pauseFor(HOUR_MS), "held");
   clock.advance(59 * MINUTE_MS);
   expect(store.commands.longestWaitMs()).toBe(0);
   await answered(BEN, "waits");
   clock.advance(3 * MINUTE_MS);
   expect(store.commands.longestWaitMs()).toBe(3 * MINUTE_MS);
-  await store.pauses.resume(chat);
+  await store.pauses.resume(addressOf(ANNA));
   clock.advance(10 * DAY_MS);
   expect(store.commands.longestWaitMs()).toBe(10 * DAY_MS + 3 * MINUTE_MS);
 });
 
 it("and its order are done once, however often Hot Bags gives them", async () => {
-  const { chat } = await answered(ANNA, "hello");
+  await answered(ANNA, "hello");
   const order = { ...{ commandId: "p", type: "pause_chat", text: null, payload: "p" }, refusal: null };
   const answer = async (id: string) => {
     const { seq } = await store.messages.accept(messageOf(id));
     return store.messages.delivered(seq, 200, "{}", [{ ...order, order: pauseFor(HOUR_MS) }]);
   };
   expect(await answer("first")).toMatchObject([{ outcome: "done", reason: expect.stringContaining("3600 s") }]);
-  await store.pauses.resume(chat);
+  await store.pauses.resume(addressOf(ANNA));
   expect(await answer("second")).toMatchObject([{ outcome: "repeated" }]);
   expect(store.pauses.list()).toEqual([]);
 });

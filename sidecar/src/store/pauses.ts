@@ -19,6 +19,13 @@ export interface Pause {
   replies: PauseReplies;
 }
 
+/** A chat as people name it. */
+export interface ChatAddress {
+  accountId: string;
+  /** E.164, or `...@g.us`. */
+  chatId: string;
+}
+
 /** What an answer of Hot Bags changes for its chat, in place of a text. */
 export type ChatOrder = ({ kind: "pause" } & Pause) | { kind: "resume" };
 
@@ -53,15 +60,25 @@ export class Pauses {
     this.#sql = prepare(db);
   }
 
-  /** The operator pauses a chat: nothing that waits there goes out, but what is being sent. In place of an earlier one of theirs. */
-  pause(chat: number, pause: Pause): Promise<void> {
-    return this.#commit.run("pause", () => this.#begin(chat, "operator", pause, 0));
+  /**
+   * The operator pauses a chat, also one in which nobody has written yet: nothing that waits there goes out, but what is
+   * being sent. In place of an earlier one of theirs.
+   */
+  pause({ accountId, chatId }: ChatAddress, pause: Pause): Promise<void> {
+    return this.#commit.run("pause", () => {
+      this.#sql.makeChat.run(accountId, chatId);
+      const chat = this.#sql.chat.get(accountId, chatId)?.chat;
+      if (chat !== undefined) this.#begin(chat, "operator", pause, 0);
+    });
   }
 
-  /** The operator ends all pauses of a chat, Hot Bags' too. Resolves with whether there was one. */
-  resume(chat: number): Promise<boolean> {
-    const now = this.#time.now();
-    return this.#commit.run("resume", () => this.#sql.endAll.run(now, chat, now).changes > 0);
+  /** The operator ends all pauses of a chat, Hot Bags' too. Resolves with the chat; null where there was none. */
+  resume({ accountId, chatId }: ChatAddress): Promise<number | null> {
+    return this.#commit.run("resume", () => {
+      const now = this.#time.now();
+      const chat = this.#sql.chat.get(accountId, chatId)?.chat;
+      return chat !== undefined && this.#sql.endAll.run(now, chat, now).changes > 0 ? chat : null;
+    });
   }
 
   /**
@@ -137,6 +154,8 @@ function prepare(db: Database.Database) {
       `INSERT INTO pauses VALUES (@chat, @by, @until, @after, @replies) ON CONFLICT DO UPDATE SET until_at = @until,
          after_command = CASE WHEN until_at > @now THEN min(after_command, @after) ELSE @after END, replies = @replies`,
     ),
+    chat: db.prepare<[string, string], { chat: number }>("SELECT chat FROM chats WHERE account_id = ? AND chat_id = ?"),
+    makeChat: db.prepare<[string, string]>("INSERT OR IGNORE INTO chats (account_id, chat_id) VALUES (?, ?)"),
     end: db.prepare<[number, number, By, number]>(
       "UPDATE pauses SET until_at = ? WHERE chat = ? AND by = ? AND until_at > ?",
     ),
