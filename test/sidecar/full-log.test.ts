@@ -67,8 +67,8 @@ async function provoke(count: number): Promise<void> {
     answers += 1;
     if (answers === count) resolve();
   });
-  const hello = { v: 1, type: "hello", plugin_version: "0.1.0", openclaw_version: "2026.9.6" };
-  const frame = JSON.stringify({ ...hello, ["x".repeat(2_000)]: 1 });
+  const status = { v: 1, type: "status", outbox_messages: 0, outbox_bytes: 0, oldest_at: null, parked_messages: 0 };
+  const frame = JSON.stringify({ ...status, ["x".repeat(2_000)]: 1 });
   for (let n = 0; n < count; n += 1) plugin.send(frame);
   await promise;
   plugin.terminate();
