@@ -39,20 +39,30 @@ export function damage(
 }
 
 /**
- * Flips one bit of `word`, where it stands right behind `before` in a row of a table. The indexes still say what they
- * said. @throws Error when there is no such row.
+ * Flips one bit of `word`, where it stands right behind `before` in a row of a table: of its second byte, or of another
+ * one from its beginning on. The indexes still say what they said. @throws Error when there is no such row.
  */
-export function flipBit(file: string, table: string, before: string, word: string): void {
+export function flipBit(file: string, table: string, before: string, word: string, { offset = 1, bit = 8 } = {}): void {
   const { size, pages } = pagesOf(file, table, "leaf");
   const all = readFileSync(file);
   for (const page of pages) {
     const start = (page - 1) * size;
     const found = all.subarray(start, start + size).indexOf(before + word);
     if (found === -1) continue;
-    const at = start + found + Buffer.byteLength(before) + 1;
-    return write(file, Buffer.from([(all[at] ?? 0) ^ 8]), at);
+    const at = start + found + Buffer.byteLength(before) + offset;
+    return write(file, Buffer.from([(all[at] ?? 0) ^ bit]), at);
   }
   throw new Error(`no row of ${table} has ${word} behind ${before}`);
+}
+
+/** Flips a bit of the key of a table's first row: it is out of its order then, and found by who goes through them all only. */
+export function flipFirstKey(file: string, table: string): void {
+  const { size, pages } = pagesOf(file, table, "leaf");
+  const start = ((pages[0] ?? 0) - 1) * size;
+  const all = readFileSync(file);
+  // The first cell of the page: the size of the row, in one byte, then its key.
+  const at = start + all.readUInt16BE(start + 8) + 1;
+  write(file, Buffer.from([(all[at] ?? 0) ^ 8]), at);
 }
 
 /** Remembers the pages of a table or an index. Returns how to lose what was written to them since. */

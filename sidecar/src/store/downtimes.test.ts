@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { flipFirstKey } from "../../../test/sidecar/damage.ts";
 import { systemClock } from "../clock.ts";
 import { openStore, type Store } from "./index.ts";
 
@@ -45,7 +46,12 @@ it("keeps the newest hundred, uses no id twice, and forgets none that is still t
   expect(store.downtimes.nextToTell()).toMatchObject({ id: 20, to: 20 });
 });
 
-it("rejects where the row of a downtime is not found, which would be the next to tell for ever", async () => {
-  await store.downtimes.record("default", connection, downtime(1));
-  await expect(store.downtimes.told(2)).rejects.toThrow(/contradicts/);
+it("rejects where a downtime is found to be told, but not to be marked: it would be told for ever", async () => {
+  for (const to of [1, 2, 3]) await store.downtimes.record("default", connection, downtime(to));
+  store.close();
+  flipFirstKey(join(dir, "bridge.sqlite"), "downtimes");
+  store = openStore(dir, systemClock);
+  const id = store.downtimes.nextToTell()?.id ?? 0;
+  expect(id).toBe(9);
+  await expect(store.downtimes.told(id)).rejects.toThrow(/contradicts/);
 });

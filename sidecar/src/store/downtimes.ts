@@ -78,7 +78,8 @@ export class Downtimes {
   told(id: number): Promise<void> {
     return this.#commit.run("downtime-told", () => {
       // It would be the next to tell again, at once and for ever.
-      if (this.#sql.told.run(this.#clock.now(), id).changes !== 1) throw new RowContradictedError("downtime", id);
+      const isTold = this.#sql.told.run(this.#clock.now(), id).changes === 1;
+      if (!isTold && this.nextToTell()?.id === id) throw new RowContradictedError("downtime", id);
     });
   }
 

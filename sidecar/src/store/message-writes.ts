@@ -141,16 +141,7 @@ export class MessageWrites {
     const { status, error } = attempt;
     if (this.#sql.failed.run({ seq, now, ...attempt }).changes !== 1) this.#wasSettled(seq);
     else this.#attempts.note(seq, { at: Math.round(now), duration_ms: durationMs, status, error });
-    return detach && this.detach(seq, attempt.error);
-  }
-
-  /** The message leaves its chat's lane. Returns whether it was there. */
-  detach(seq: number, error: string): boolean {
-    const { counters, failures } = this.#parts;
-    const left = this.#sql.detach.run(seq).changes === 1;
-    if (left) counters.add("detached", 1);
-    failures.note("detached", this.#sql.row.get(seq)?.message_id ?? null, error);
-    return left;
+    return detach && this.#detach(seq, attempt.error);
   }
 
   dead(seq: number, last: LastAttempt & { error: string }): void {
@@ -186,6 +177,15 @@ export class MessageWrites {
   /** What is POSTed from now on. */
   changeRequest(seq: number, request: string): void {
     this.#sql.changeRequest.run(request, seq);
+  }
+
+  /** The message leaves its chat's lane. Returns whether it was there. */
+  #detach(seq: number, error: string): boolean {
+    const { counters, failures } = this.#parts;
+    const left = this.#sql.detach.run(seq).changes === 1;
+    if (left) counters.add("detached", 1);
+    failures.note("detached", this.#sql.row.get(seq)?.message_id ?? null, error);
+    return left;
   }
 
   /** Undefined, and nothing is written, where the message was settled before. Throws RowContradictedError. */

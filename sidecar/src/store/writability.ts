@@ -2,7 +2,7 @@ import { type Backoff, backoffMs, MAX_FRAME_BYTES } from "@hotbags/shared";
 import type Database from "better-sqlite3";
 import { type Clock, systemTimers, type Timers } from "../clock.ts";
 import type { DamageRecord } from "./damage.ts";
-import { isDamage, isOwnFault, wordsOf } from "./errors.ts";
+import { isDamage, isLastingDamage, isOwnFault, wordsOf } from "./errors.ts";
 
 /** A time in which nothing can be written: a full disk, a foreign lock, a broken disk, damage that every message meets. */
 export interface Outage {
@@ -85,9 +85,9 @@ export class Writability {
     if (!isItsOwn) {
       this.#failures = 0;
       this.#schedule();
-      this.#change({ failure, since: this.#clock.now(), isDamage: isDamage(error) });
+      this.#change({ failure, since: this.#clock.now(), isDamage: isLastingDamage(error) });
     }
-    if (isDamage(error)) this.#damage.note(failure);
+    if (isLastingDamage(error)) this.#damage.note(failure);
     return isItsOwn;
   }
 
