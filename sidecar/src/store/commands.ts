@@ -1,30 +1,8 @@
-import { createHash } from "node:crypto";
 import type Database from "better-sqlite3";
-import type { Clock } from "../clock.ts";
-import type { CounterName, Counters } from "./counters.ts";
+import type { CommandWrites, SettledState, Settlement } from "./command-writes.ts";
 import { readRow, unlessDamaged } from "./errors.ts";
-import type { Failures } from "./failures.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import type { ProvenTime } from "./proven-time.ts";
-
-/** A command as the relay read it from a response, in array order. */
-export interface CommandFromResponse {
-  commandId: string | null;
-  type: string | null;
-  text: string | null;
-  /** The command as it came, for telling a repeat from a reuse of its id. */
-  payload: string;
-  /** Why it won't be executed; null when it will. */
-  refusal: { state: "failed" | "skipped"; reason: string } | null;
-}
-
-export interface RecordedCommand {
-  commandId: string | null;
-  chat: number;
-  /** `pending`: to be executed. `repeated`: its id and payload were seen before, nothing was written. */
-  outcome: "pending" | "failed" | "skipped" | "repeated";
-  reason: string | null;
-}
 
 /** A command that waits to be sent, or whose sending was cut off. */
 export interface WaitingCommand {
@@ -50,73 +28,25 @@ export interface DoubtfulCommand extends WaitingCommand {
   alarmed_at: number | null;
 }
 
-export interface Settlement {
-  reason: string | null;
-  whatsappMessageId: string | null;
-  /** A part of the text is on the phone and the rest is not: no proof of a send can settle that. */
-  partial?: boolean;
+interface CommandsParts {
+  db: Database.Database;
+  commit: GroupCommit;
+  writes: CommandWrites;
+  time: ProvenTime;
 }
-
-export type SettledState = "sent" | "queued_by_gateway" | "in_doubt" | "failed";
 
 /** The commands' side of the store. States: `pending → sending → sent | queued_by_gateway | in_doubt | failed`, `sending → pending` only where it is proven that nothing was sent. */
 export class Commands {
   readonly #commit: GroupCommit;
-  readonly #counters: Counters;
-  readonly #failures: Failures;
-  readonly #clock: Clock;
+  readonly #writes: CommandWrites;
   readonly #time: ProvenTime;
   readonly #sql: ReturnType<typeof prepare>;
 
-  constructor(
-    db: Database.Database,
-    commit: GroupCommit,
-    counters: Counters,
-    failures: Failures,
-    clock: Clock,
-    time: ProvenTime,
-  ) {
+  constructor({ db, commit, writes, time }: CommandsParts) {
     this.#commit = commit;
-    this.#counters = counters;
-    this.#failures = failures;
-    this.#clock = clock;
+    this.#writes = writes;
     this.#time = time;
     this.#sql = prepare(db);
-  }
-
-  /** Writes a response's commands; belongs inside the commit that settles their message. */
-  record(seq: number, chat: number, commands: CommandFromResponse[]): RecordedCommand[] {
-    return commands.map((command, position) => this.#recordOne(seq, chat, position, command));
-  }
-
-  #recordOne(seq: number, chat: number, position: number, command: CommandFromResponse): RecordedCommand {
-    const hash = createHash("sha256").update(command.payload).digest("hex");
-    const owner = command.commandId === null ? undefined : this.#sql.owner.get(command.commandId);
-    if (owner && owner.payload_sha256 === hash && owner.chat === chat) {
-      return { commandId: command.commandId, chat, outcome: "repeated", reason: null };
-    }
-    const reused = owner
-      ? { state: "failed" as const, reason: "its command_id was already used for another command" }
-      : null;
-    const refusal = reused ?? command.refusal;
-    const state = refusal?.state ?? "pending";
-    this.#sql.insert.run({
-      seq,
-      chat,
-      position,
-      command_id: command.commandId,
-      type: command.type,
-      text: command.text,
-      hash,
-      state,
-      owns_id: owner ? 0 : 1,
-      now: this.#clock.now(),
-      settled_at: refusal ? this.#clock.now() : null,
-      error: refusal?.reason ?? null,
-    });
-    this.#counters.add(`commands_${state}`, 1);
-    if (refusal?.state === "failed") this.#failures.note("command_failed", seq, refusal.reason);
-    return { commandId: command.commandId, chat, outcome: state, reason: refusal?.reason ?? null };
   }
 
   /** Chats with a command to send, oldest first. Read once at start. Where a page can't be read, every chat may have one. */
@@ -200,30 +130,17 @@ export class Commands {
 
   /** The intent to send, on disk before the gateway is asked: what is `sending` after a crash may have gone out. */
   sending(id: number, gatewayProcess: string | null): Promise<void> {
-    return this.#commit.run("sending", () => {
-      const moved = this.#sql.sending.run(this.#clock.now(), this.#clock.bootMs(), gatewayProcess, id);
-      if (moved.changes !== 1) throw new Error(`command ${id} is no longer pending`);
-      this.#move("commands_pending", "commands_sending");
-    });
+    return this.#commit.run("sending", () => this.#writes.sending(id, gatewayProcess));
   }
 
   /** How the sending ended. */
-  settled(id: number, state: SettledState, { reason, whatsappMessageId, partial }: Settlement): Promise<void> {
-    return this.#commit.run(state, () => {
-      const now = this.#clock.now();
-      const moved = this.#sql.settle.get(state, now, reason, whatsappMessageId, partial ? 1 : 0, id);
-      if (!moved) return;
-      this.#move("commands_sending", `commands_${state}`);
-      if (state === "failed") this.#failures.note("command_failed", moved.seq, reason ?? "it could not be sent");
-    });
+  settled(id: number, state: SettledState, settlement: Settlement): Promise<void> {
+    return this.#commit.run(state, () => this.#writes.settled(id, state, settlement));
   }
 
   /** A command in doubt turned out to have gone. */
   proven(id: number, state: "sent" | "queued_by_gateway", whatsappMessageId: string | null): Promise<void> {
-    return this.#commit.run("proven", () => {
-      const moved = this.#sql.proven.run(state, this.#clock.now(), whatsappMessageId, id);
-      if (moved.changes === 1) this.#move("commands_in_doubt", `commands_${state}`);
-    });
+    return this.#commit.run("proven", () => this.#writes.proven(id, state, whatsappMessageId));
   }
 
   /**
@@ -231,9 +148,7 @@ export class Commands {
    * now.
    */
   askedInVain(id: number, gatewayProcess: string | null): Promise<void> {
-    return this.#commit.run("asked-in-vain", () => {
-      this.#sql.askedInVain.run(gatewayProcess, this.#clock.now(), id);
-    });
+    return this.#commit.run("asked-in-vain", () => this.#writes.askedInVain(id, gatewayProcess));
   }
 
   /**
@@ -241,28 +156,18 @@ export class Commands {
    * there; it is counted as `to`, and passed over.
    */
   passOver(id: number, from: "pending" | "sending" | "in_doubt", to: SettledState): Promise<void> {
-    return this.#commit.run("passed-over", () => {
-      if (this.#sql.passOver.run(id).changes === 1 && from !== to) this.#move(`commands_${from}`, `commands_${to}`);
-    });
+    return this.#commit.run("passed-over", () => this.#writes.passOver(id, from, to));
   }
 
   /** It is proven that nothing was sent: the command waits again. */
   notSent(id: number, reason: string): Promise<void> {
-    return this.#commit.run("not-sent", () => {
-      const moved = this.#sql.notSent.run(reason, id);
-      if (moved.changes === 1) this.#move("commands_sending", "commands_pending");
-    });
+    return this.#commit.run("not-sent", () => this.#writes.notSent(id, reason));
   }
 
   /** How long the oldest command that waits has waited, since its message was answered, ms; 0 when none waits. */
   longestWaitMs(): number {
     const oldest = this.#sql.oldestWaiting.get();
     return oldest ? Math.max(0, this.#time.now() - oldest.state_since) : 0;
-  }
-
-  #move(from: CounterName, to: CounterName): void {
-    this.#counters.add(from, -1);
-    this.#counters.add(to, 1);
   }
 }
 
@@ -274,13 +179,6 @@ function prepare(db: Database.Database) {
   const isNext = `state = 'pending' AND ${notPassedOver}`;
   const nextId = `SELECT id FROM commands WHERE chat = +? AND ${isNext} ORDER BY id LIMIT 1`;
   return {
-    owner: db.prepare<[string], { payload_sha256: string; chat: number }>(
-      "SELECT payload_sha256, chat FROM commands WHERE command_id = ? AND owns_id = 1",
-    ),
-    insert: db.prepare(
-      `INSERT INTO commands (seq, chat, position, command_id, type, text, payload_sha256, state, owns_id, created_at, settled_at, last_error)
-       VALUES (@seq, @chat, @position, @command_id, @type, @text, @hash, @state, @owns_id, @now, @settled_at, @error)`,
-    ),
     waitingChats: db.prepare<[], { chat: number }>(
       `SELECT chat FROM commands WHERE state = 'pending' AND ${notPassedOver} GROUP BY chat ORDER BY min(id)`,
     ),
@@ -312,22 +210,6 @@ function prepare(db: Database.Database) {
     ),
     sentId: db.prepare<[number], { whatsapp_message_id: string }>(
       "SELECT whatsapp_message_id FROM commands WHERE id = ? AND whatsapp_message_id IS NOT NULL",
-    ),
-    askedInVain: db.prepare<[string | null, number, number]>(
-      "UPDATE commands SET asked_process = ?, alarmed_at = coalesce(alarmed_at, ?) WHERE id = ? AND state = 'in_doubt'",
-    ),
-    passOver: db.prepare<[number]>("INSERT OR IGNORE INTO passed_over_commands (id) VALUES (?)"),
-    proven: db.prepare<[string, number, string | null, number]>(
-      "UPDATE commands SET state = ?, settled_at = ?, whatsapp_message_id = ?, last_error = NULL WHERE id = ? AND state = 'in_doubt'",
-    ),
-    sending: db.prepare<[number, number, string | null, number]>(
-      "UPDATE commands SET state = 'sending', sending_at = ?, sending_boot_ms = ?, gateway_process = ? WHERE id = ? AND state = 'pending'",
-    ),
-    settle: db.prepare<[string, number, string | null, string | null, number, number], { seq: number }>(
-      "UPDATE commands SET state = ?, settled_at = ?, last_error = ?, whatsapp_message_id = ?, partial = ? WHERE id = ? AND state = 'sending' RETURNING seq",
-    ),
-    notSent: db.prepare<[string, number]>(
-      "UPDATE commands SET state = 'pending', last_error = ? WHERE id = ? AND state = 'sending'",
     ),
     oldestWaiting: db.prepare<[], { state_since: number }>(
       `SELECT state_since FROM commands JOIN messages USING (seq) WHERE id =

@@ -1,4 +1,5 @@
 import type { Clock } from "../clock.ts";
+import { CommandWrites } from "./command-writes.ts";
 import { Commands } from "./commands.ts";
 import { Counters } from "./counters.ts";
 import { openDatabase } from "./database.ts";
@@ -8,19 +9,15 @@ import { Files } from "./files.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./limits.ts";
 import { Media } from "./media.ts";
+import { MessageWrites } from "./message-writes.ts";
 import { Messages } from "./messages.ts";
 import { ProvenTime } from "./proven-time.ts";
 import { Retention } from "./retention.ts";
 import { Room } from "./room.ts";
 import { type Outage, Writability } from "./writability.ts";
 
-export type {
-  CommandFromResponse,
-  DoubtfulCommand,
-  RecordedCommand,
-  SettledState,
-  WaitingCommand,
-} from "./commands.ts";
+export type { CommandFromResponse, RecordedCommand, SettledState } from "./command-writes.ts";
+export type { DoubtfulCommand, WaitingCommand } from "./commands.ts";
 export type { CounterName } from "./counters.ts";
 export type { Connection, Downtime, RecordedDowntime } from "./downtimes.ts";
 export { FileMissingError, isDamage, RowUnreadableError, StoreUnusableError, StoreUnwritableError } from "./errors.ts";
@@ -28,7 +25,8 @@ export type { Failure } from "./failures.ts";
 export type { Files, Received } from "./files.ts";
 export { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./limits.ts";
 export { base64Length, type InlinedFile } from "./media.ts";
-export type { Accepted, PendingMessage } from "./messages.ts";
+export type { Accepted } from "./message-writes.ts";
+export type { PendingMessage } from "./messages.ts";
 export { FileLostError } from "./read-file.ts";
 export type { Outage } from "./writability.ts";
 
@@ -67,13 +65,13 @@ export function openStore(stateDir: string, clock: Clock, limits: MediaLimits = 
   const commit = new GroupCommit(db, writability);
   const counters = new Counters(db);
   const failures = new Failures(db, clock);
-  const commands = new Commands(db, commit, counters, failures, clock, time);
+  const commandWrites = new CommandWrites({ db, counters, failures, clock });
   const media = new Media(db, files, limits.inlineBytes);
   const room = new Room(files, media, commit);
-  const messages = new Messages(db, commit, counters, failures, commands, media, clock, time);
+  const messageWrites = new MessageWrites({ db, counters, failures, commands: commandWrites, media, clock, time });
   return {
-    messages,
-    commands,
+    messages: new Messages({ db, commit, writes: messageWrites, media, time }),
+    commands: new Commands({ db, commit, writes: commandWrites, time }),
     counters,
     failures,
     downtimes: new Downtimes(db, commit, clock),

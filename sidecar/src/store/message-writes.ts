@@ -1,0 +1,206 @@
+import { type InboundMessage, storableText } from "@hotbags/shared";
+import type Database from "better-sqlite3";
+import type { Clock } from "../clock.ts";
+import type { CommandFromResponse, CommandWrites, RecordedCommand } from "./command-writes.ts";
+import type { Counters } from "./counters.ts";
+import { FileMissingError } from "./errors.ts";
+import type { Failures } from "./failures.ts";
+import type { LaidOut, Media } from "./media.ts";
+import type { ProvenTime } from "./proven-time.ts";
+
+export interface Accepted {
+  seq: number;
+  chat: number;
+  /** It was there already; nothing was written. */
+  duplicate: boolean;
+  /** Why it was accepted as a dead letter; null when it waits for delivery. */
+  refusal: string | null;
+}
+
+export interface FailedAttempt {
+  error: string;
+  status: number | null;
+  /** Wall-clock ms. */
+  nextAttemptAt: number;
+  /** The wait until then, ms: it counts towards the time limit. */
+  waitMs: number;
+  /** The message is at fault, not the backend: it leaves its chat's lane. */
+  detach: boolean;
+}
+
+/** A message under an id, and where it was written. */
+interface IdUser {
+  seq: number;
+  chat: number;
+  chat_id: string;
+}
+
+interface MessageWritesParts {
+  db: Database.Database;
+  counters: Counters;
+  failures: Failures;
+  commands: CommandWrites;
+  media: Media;
+  clock: Clock;
+  time: ProvenTime;
+}
+
+/** What is written of messages, each with its counters. All of it belongs inside a commit. */
+export class MessageWrites {
+  readonly #parts: MessageWritesParts;
+  readonly #sql: ReturnType<typeof prepare>;
+
+  constructor(parts: MessageWritesParts) {
+    this.#parts = parts;
+    this.#sql = prepare(parts.db);
+  }
+
+  /** See Messages.lacksFile. */
+  lacksFile(message: InboundMessage): boolean {
+    if (!this.#parts.media.lacksFile(message)) return false;
+    const chat = this.#sql.chat.get(message.account_id, message.chat_id)?.chat;
+    return this.#known(this.#sql.usersOfId.all(message.message_id), chat, message) === undefined;
+  }
+
+  /** See Messages.accept. Throws FileMissingError when a file is not here. */
+  accept(message: InboundMessage, laidOut: LaidOut | undefined): Accepted {
+    const { media, counters, failures, clock, time } = this.#parts;
+    const chat = this.#chatOf(message.account_id, message.chat_id);
+    const users = this.#sql.usersOfId.all(message.message_id);
+    const known = this.#known(users, chat, message);
+    if (known) return { seq: known.seq, chat: known.chat, duplicate: true, refusal: null };
+    // Looked up again: one that only delivered messages had can have been given up since.
+    if (!laidOut || media.lacksFile(message)) throw new FileMissingError("a file of the message is not here");
+    const refusal = users.length > 0 ? "its message_id was already used in another chat" : null;
+    const now = clock.now();
+    const state = refusal ? "dead" : "pending";
+    const { lastInsertRowid } = this.#sql.insert.run(
+      chat,
+      message.message_id,
+      state,
+      now,
+      refusal ? now : null,
+      refusal,
+      time.now(),
+    );
+    const seq = Number(lastInsertRowid);
+    this.#sql.insertPayload.run(seq, laidOut.request);
+    media.record(seq, laidOut.files);
+    counters.add("accepted", 1);
+    counters.add(state, 1);
+    if (refusal) failures.note("dead", seq, refusal);
+    return { seq, chat, duplicate: false, refusal };
+  }
+
+  /** The response, `delivered` and the commands. Returns these as they were recorded. */
+  delivered(seq: number, status: number, response: string, commands: CommandFromResponse[]): RecordedCommand[] {
+    const now = this.#parts.clock.now();
+    const row = this.#settle("delivered", seq, now, status, null);
+    // Settled before, which a retried commit can find: the commands are in already.
+    if (!row) return [];
+    this.#sql.storeResponse.run(response, seq);
+    this.#parts.media.settle(seq, now);
+    return this.#parts.commands.record(seq, row.chat, commands);
+  }
+
+  /** An attempt failed and another one will follow. Returns whether the message left its chat's lane by it. */
+  failed(seq: number, { detach, ...attempt }: FailedAttempt): boolean {
+    this.#sql.failed.run({ seq, now: this.#parts.clock.now(), ...attempt });
+    return detach && this.#detach(seq, attempt.error);
+  }
+
+  dead(seq: number, status: number | null, error: string): void {
+    if (this.#settle("dead", seq, this.#parts.clock.now(), status, error))
+      this.#parts.failures.note("dead", seq, error);
+  }
+
+  /** The row stays as it is, and whoever looks for work goes on without it. False, and nothing is counted, when that was so before. */
+  passOver(seq: number, wasDetached: boolean, to: "dead" | "delivered"): boolean {
+    const { counters } = this.#parts;
+    if (this.#sql.passOver.run(seq).changes === 0) return false;
+    counters.add("pending", -1);
+    counters.add(to, 1);
+    if (wasDetached) counters.add("detached", -1);
+    return true;
+  }
+
+  /** The commands of a message that was passed over. */
+  recordCommands(seq: number, chat: number, commands: CommandFromResponse[]): RecordedCommand[] {
+    return this.#parts.commands.record(seq, chat, commands);
+  }
+
+  /** What is POSTed from now on. */
+  changeRequest(seq: number, request: string): void {
+    this.#sql.changeRequest.run(request, seq);
+  }
+
+  /** The message leaves its chat's lane. Returns whether it was there. */
+  #detach(seq: number, error: string): boolean {
+    this.#parts.failures.note("detached", seq, error);
+    const left = this.#sql.detach.run(seq).changes === 1;
+    if (left) this.#parts.counters.add("detached", 1);
+    return left;
+  }
+
+  /** Undefined, and nothing is written, where the message was settled before. */
+  #settle(state: "delivered" | "dead", seq: number, now: number, status: number | null, error: string | null) {
+    const { counters, time } = this.#parts;
+    const row = this.#sql.settle.get(state, now, time.now(), status, error, seq);
+    if (!row) return undefined;
+    counters.add("pending", -1);
+    counters.add(state, 1);
+    if (row.detached === 1) counters.add("detached", -1);
+    return row;
+  }
+
+  /** The row of this message, among those of its id: in its own chat, or as the same message in another account's. */
+  #known(users: IdUser[], chat: number | undefined, message: InboundMessage): IdUser | undefined {
+    const isCopy = (row: IdUser) => row.chat_id === message.chat_id && this.#isCopy(row.seq, message);
+    return users.find((row) => row.chat === chat) ?? users.find(isCopy);
+  }
+
+  /** Whether what another account got under this id is the same message. Where its text is forgotten already, the id is all there is. */
+  #isCopy(seq: number, message: InboundMessage): boolean {
+    const request = this.#sql.request.get(seq)?.request;
+    if (request === undefined) return true;
+    const { from, text } = JSON.parse(request) as Pick<InboundMessage, "from" | "text">;
+    return from === message.from && storableText(text) === storableText(message.text);
+  }
+
+  #chatOf(accountId: string, chatId: string): number {
+    const known = this.#sql.chat.get(accountId, chatId);
+    return known ? known.chat : Number(this.#sql.insertChat.run(accountId, chatId).lastInsertRowid);
+  }
+}
+
+function prepare(db: Database.Database) {
+  return {
+    chat: db.prepare<[string, string], { chat: number }>("SELECT chat FROM chats WHERE account_id = ? AND chat_id = ?"),
+    insertChat: db.prepare<[string, string]>("INSERT INTO chats (account_id, chat_id) VALUES (?, ?)"),
+    // `+?`: see messages.ts.
+    usersOfId: db.prepare<[string], IdUser>(
+      "SELECT seq, chat, chat_id FROM messages JOIN chats USING (chat) WHERE message_id = +?",
+    ),
+    request: db.prepare<[number], { request: string }>("SELECT request FROM payloads WHERE seq = ?"),
+    insert: db.prepare<[number, string, string, number, number | null, string | null, number]>(
+      "INSERT INTO messages (chat, message_id, state, received_at, settled_at, last_error, state_since) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    ),
+    insertPayload: db.prepare<[number, string]>("INSERT INTO payloads (seq, request) VALUES (?, ?)"),
+    storeResponse: db.prepare<[string, number]>("UPDATE payloads SET response = ? WHERE seq = ?"),
+    changeRequest: db.prepare<[string, number]>("UPDATE payloads SET request = ? WHERE seq = ?"),
+    passOver: db.prepare<[number]>("INSERT OR IGNORE INTO passed_over_messages (seq) VALUES (?)"),
+    settle: db.prepare<
+      [string, number, number, number | null, string | null, number],
+      { chat: number; detached: number }
+    >(
+      "UPDATE messages SET state = ?, attempts = attempts + 1, settled_at = ?, state_since = ?, status = ?, last_error = ? WHERE seq = ? AND state = 'pending' RETURNING chat, detached",
+    ),
+    failed: db.prepare(
+      `UPDATE messages SET attempts = attempts + 1, retrying_ms = retrying_ms + @waitMs, last_attempt_at = @now, next_attempt_at = @nextAttemptAt,
+         status = @status, last_error = @error WHERE seq = @seq AND state = 'pending'`,
+    ),
+    detach: db.prepare<[number]>(
+      "UPDATE messages SET detached = 1 WHERE seq = ? AND state = 'pending' AND detached = 0",
+    ),
+  };
+}
