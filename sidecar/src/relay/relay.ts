@@ -197,7 +197,7 @@ export class Relay {
     } catch (error) {
       const known = typeof posted === "object" ? posted : undefined;
       const seq = error instanceof RowUnreadableError ? error.row : known?.message.seq;
-      if (seq === undefined || !(error instanceof RowUnreadableError || isDamage(error))) throw error;
+      if (seq === undefined || !isDamage(error)) throw error;
       const rest = this.#faults.damaged(seq);
       if (rest) return rest;
       await this.#settlement.giveUp(seq, isDetached, known, error);

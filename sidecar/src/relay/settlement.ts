@@ -109,7 +109,7 @@ export class Settlement {
       announce(recorded, log);
       if (recorded.some(({ outcome }) => outcome === "pending")) onCommands(message.chat);
     } else {
-      await store.messages.giveUp(seq, wasDetached, "a page of the database is damaged");
+      await store.messages.giveUp(seq, wasDetached);
       const what = "can't be read or written; given up, it is a dead letter now";
       log.error({ err: error, alarm: true }, `message ${seq} ${what}. ${RESTORE}`);
     }

@@ -4,8 +4,8 @@ import type { Clock, Timers } from "../clock.ts";
 import { type Admission, LaneRunner } from "../lane-runner.ts";
 import type { Verdict } from "../lanes.ts";
 import { Retries } from "../retries.ts";
-import type { Store } from "../store/index.ts";
-import { StoreFaults } from "../store-faults.ts";
+import { isDamage, type Store } from "../store/index.ts";
+import { RESTORE, StoreFaults } from "../store-faults.ts";
 import { commandLog } from "./command-log.ts";
 import { type Doubt, idsOf, OpenDoubts, type Proof } from "./open-doubts.ts";
 import { ProofSearch, type ProofSearchParts } from "./proof-search.ts";
@@ -144,9 +144,17 @@ export class Doubts {
   }
 
   async #settle(doubt: Doubt, { state, how, whatsappMessageId }: Proof): Promise<void> {
-    await this.#parts.store.commands.proven(doubt.id, state, whatsappMessageId);
+    const { commands } = this.#parts.store;
+    const log = commandLog(this.#parts.log, idsOf(doubt));
+    try {
+      await commands.proven(doubt.id, state, whatsappMessageId);
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      await commands.passOver(doubt.id, "in_doubt", state);
+      log.error({ err: error, alarm: true }, `the reply is ${state}, but that can't be written. ${RESTORE}`);
+    }
     this.#open.delete(doubt);
-    commandLog(this.#parts.log, idsOf(doubt)).info(`no longer in doubt, ${state}: ${how}`);
+    log.info(`no longer in doubt, ${state}: ${how}`);
   }
 
   #isAskable(doubt: Doubt): boolean {

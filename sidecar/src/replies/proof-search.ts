@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
 import { type Gateway, type SendOutcome, stillRemembers } from "../gateway/index.ts";
-import type { Store } from "../store/index.ts";
+import { isDamage, type Store } from "../store/index.ts";
 import { commandLog } from "./command-log.ts";
 import type { Observations } from "./observations.ts";
 import { type Doubt, idsOf } from "./open-doubts.ts";
@@ -95,13 +95,24 @@ export class ProofSearch {
     if (bootMs === null || processId === null) return "in_doubt";
     const first = { processId, bootMs, sendsSince: store.commands.sendsSince(processId, bootMs) };
     if (!stillRemembers(gateway.process, first, clock.bootMs())) return "in_doubt";
-    const text = store.commands.get(doubt.id)?.text ?? "";
+    const text = this.#textOf(doubt.id);
+    if (text === null) return "in_doubt";
     doubt.isAskedAgain = true;
     try {
       const { accountId, chatId: to, commandId } = doubt;
       return (await gateway.askAgain({ accountId, to, text, commandId }, first)).kind;
     } finally {
       doubt.isAskedAgain = false;
+    }
+  }
+
+  /** Null where it can't be read: nothing can be asked for again then. */
+  #textOf(id: number): string | null {
+    try {
+      return this.#parts.store.commands.get(id).text;
+    } catch (error) {
+      if (isDamage(error)) return null;
+      throw error;
     }
   }
 
@@ -113,7 +124,12 @@ export class ProofSearch {
       const what = "in doubt: nothing proves that this reply was sent, nor that it was not; look at the phone";
       commandLog(log, idsOf(doubt)).error({ alarm: true }, what);
     }
-    await store.commands.askedInVain(doubt.id, process === NAMELESS ? null : process);
+    try {
+      await store.commands.askedInVain(doubt.id, process === NAMELESS ? null : process);
+    } catch (error) {
+      // What is in memory is enough for this run.
+      if (!isDamage(error)) throw error;
+    }
     doubt.askedProcess = process;
     doubt.questions = 0;
   }

@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import { isDamage, RowUnreadableError, type Store } from "../store/index.ts";
+import { isDamage, type Store } from "../store/index.ts";
 import { RESTORE } from "../store-faults.ts";
 import { commandLog } from "./command-log.ts";
 import { MAX_OPEN_DOUBTS, type OpenDoubts } from "./open-doubts.ts";
@@ -17,14 +17,17 @@ export async function recoverDoubts(parts: Parts, open: OpenDoubts): Promise<voi
   const { store, log } = parts;
   const reason = "the sidecar ended while it was being sent";
   for (const id of list(parts, "sent", () => store.commands.interrupted())) {
-    const command = await read(parts, id, "sending", () => store.commands.get(id));
-    if (!command) continue;
-    await store.commands.settled(id, "in_doubt", { reason, whatsappMessageId: null });
-    commandLog(log, command).warn(`it is not known whether the reply was sent: ${reason}`);
+    await unlessGivenUp(parts, id, "sending", async () => {
+      const command = store.commands.get(id);
+      await store.commands.settled(id, "in_doubt", { reason, whatsappMessageId: null });
+      commandLog(log, command).warn(`it is not known whether the reply was sent: ${reason}`);
+    });
   }
   for (const id of list(parts, "in doubt", () => store.commands.inDoubt(MAX_OPEN_DOUBTS)).reverse()) {
-    const command = await read(parts, id, "in_doubt", () => store.commands.doubt(id));
-    if (command) open.add(command);
+    await unlessGivenUp(parts, id, "in_doubt", () => {
+      const command = store.commands.doubt(id);
+      if (command) open.add(command);
+    });
   }
 }
 
@@ -39,19 +42,19 @@ function list({ log }: Parts, what: string, ids: () => number[]): number[] {
   }
 }
 
-/** A row that can't be read is given up: it must not keep the others from being looked into. */
-async function read<T>(
+/** A row that can't be read or written is given up: it must not keep the others from being looked into. */
+async function unlessGivenUp(
   { store, log }: Parts,
   id: number,
   state: "sending" | "in_doubt",
-  row: () => T,
-): Promise<T | undefined> {
+  act: () => void | Promise<void>,
+): Promise<void> {
   try {
-    return row();
+    await act();
   } catch (error) {
-    if (!(error instanceof RowUnreadableError)) throw error;
+    if (!isDamage(error)) throw error;
     await store.commands.passOver(id, state, "in_doubt");
-    log.error({ command: id, alarm: true }, `${error.message}; it may have been sent or not. ${RESTORE}`);
-    return undefined;
+    const what = `command ${id} can't be read or written; it may have been sent or not. ${RESTORE}`;
+    log.error({ command: id, err: error, alarm: true }, what);
   }
 }

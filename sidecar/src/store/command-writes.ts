@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type Database from "better-sqlite3";
 import type { Clock } from "../clock.ts";
 import type { CounterName, Counters } from "./counters.ts";
+import { RowContradictedError, unlessDamaged } from "./errors.ts";
 import type { Failures } from "./failures.ts";
 
 /** A command as the relay read it from a response, in array order. */
@@ -32,6 +33,26 @@ export interface Settlement {
 
 export type SettledState = "sent" | "queued_by_gateway" | "in_doubt" | "failed";
 
+/** States that a damaged page can keep a command from leaving. */
+export type UnsettledState = "pending" | "sending" | "in_doubt";
+
+/** The message whose answer has the commands; `message_id`: null where it can't be read. */
+interface AnsweredMessage {
+  seq: number;
+  chat: number;
+  message_id: string | null;
+}
+
+/** A command whose row can't be changed. Null: that can't be read. */
+interface DamagedCommand {
+  id: number;
+  messageId: string | null;
+  state: string | null;
+}
+
+const UNSETTLED: ReadonlySet<string> = new Set(["pending", "sending"]);
+const SETTLED: ReadonlySet<string> = new Set(["sent", "queued_by_gateway", "in_doubt", "failed", "skipped"]);
+
 interface CommandWritesParts {
   db: Database.Database;
   counters: Counters;
@@ -54,11 +75,12 @@ export class CommandWrites {
   }
 
   /** Writes a response's commands; in the commit that settles their message. */
-  record(seq: number, chat: number, commands: CommandFromResponse[]): RecordedCommand[] {
-    return commands.map((command, position) => this.#recordOne(seq, chat, position, command));
+  record(answered: AnsweredMessage, commands: CommandFromResponse[]): RecordedCommand[] {
+    return commands.map((command, position) => this.#recordOne(answered, position, command));
   }
 
-  #recordOne(seq: number, chat: number, position: number, command: CommandFromResponse): RecordedCommand {
+  #recordOne(answered: AnsweredMessage, position: number, command: CommandFromResponse): RecordedCommand {
+    const { seq, chat, message_id: messageId } = answered;
     const hash = createHash("sha256").update(command.payload).digest("hex");
     const owner = command.commandId === null ? undefined : this.#sql.owner.get(command.commandId);
     if (owner && owner.payload_sha256 === hash && owner.chat === chat) {
@@ -84,41 +106,77 @@ export class CommandWrites {
       error: refusal?.reason ?? null,
     });
     this.#counters.add(`commands_${state}`, 1);
-    if (refusal?.state === "failed") this.#failures.note("command_failed", seq, refusal.reason);
+    if (refusal?.state === "failed") this.#failures.note("command_failed", messageId, refusal.reason);
     return { commandId: command.commandId, chat, outcome: state, reason: refusal?.reason ?? null };
   }
 
   sending(id: number, gatewayProcess: string | null): void {
     const moved = this.#sql.sending.run(this.#clock.now(), this.#clock.bootMs(), gatewayProcess, id);
-    if (moved.changes !== 1) throw new Error(`command ${id} is no longer pending`);
+    if (moved.changes !== 1) {
+      // Handed out by this index, whatever the row says.
+      const row = this.#sql.state.get(id);
+      if (!row || this.#sql.listed.get(row.chat, id)) throw new RowContradictedError("command", id);
+      throw new Error(`command ${id} is no longer pending`);
+    }
     this.#move("commands_pending", "commands_sending");
   }
 
   settled(id: number, state: SettledState, { reason, whatsappMessageId, partial }: Settlement): void {
     const now = this.#clock.now();
     const moved = this.#sql.settle.get(state, now, reason, whatsappMessageId, partial ? 1 : 0, id);
-    if (!moved) return;
+    if (!moved) return this.#hasState(id);
     this.#move("commands_sending", `commands_${state}`);
-    if (state === "failed") this.#failures.note("command_failed", moved.seq, reason ?? "it could not be sent");
+    if (state !== "failed") return;
+    const messageId = this.#sql.messageId.get(moved.seq)?.message_id ?? null;
+    this.#failures.note("command_failed", messageId, reason ?? "it could not be sent");
   }
 
   proven(id: number, state: "sent" | "queued_by_gateway", whatsappMessageId: string | null): void {
     const moved = this.#sql.proven.run(state, this.#clock.now(), whatsappMessageId, id);
     if (moved.changes === 1) this.#move("commands_in_doubt", `commands_${state}`);
+    else this.#hasState(id);
   }
 
   askedInVain(id: number, gatewayProcess: string | null): void {
     this.#sql.askedInVain.run(gatewayProcess, this.#clock.now(), id);
   }
 
-  /** The row stays as it is, is counted as `to`, and whoever looks for work goes on without it. */
-  passOver(id: number, from: "pending" | "sending" | "in_doubt", to: SettledState): void {
-    if (this.#sql.passOver.run(id).changes === 1 && from !== to) this.#move(`commands_${from}`, `commands_${to}`);
+  /**
+   * The row stays as it is, and whoever looks for work goes on without it. It is counted as `to`, unless it was passed
+   * over before, or says itself that it is settled.
+   */
+  passOver(command: DamagedCommand, from: UnsettledState, to: SettledState, reason: string): void {
+    const { id, messageId, state } = command;
+    if (this.#sql.passOver.run(id).changes === 0) return;
+    if (from === to || (state !== from && state !== null && SETTLED.has(state))) return;
+    this.#move(`commands_${from}`, `commands_${to}`);
+    if (to === "failed") this.#failures.note("command_failed", messageId, reason);
+  }
+
+  /** What can be read of a command whose row can't be changed. Outside of a commit: a damaged page spoils it. */
+  readDamaged(id: number): DamagedCommand {
+    const row = unlessDamaged(
+      () => this.#sql.state.get(id),
+      () => undefined,
+    );
+    const message = unlessDamaged(
+      () => row && this.#sql.messageId.get(row.seq),
+      () => undefined,
+    );
+    return { id, state: row?.state ?? null, messageId: message?.message_id ?? null };
   }
 
   notSent(id: number, reason: string): void {
     const moved = this.#sql.notSent.run(reason, id);
     if (moved.changes === 1) this.#move("commands_sending", "commands_pending");
+    else this.#hasState(id);
+  }
+
+  /** Nothing was changed. That is in order where the row is in another state, but not where it is in none: then it throws RowContradictedError. */
+  #hasState(id: number): void {
+    const state = this.#sql.state.get(id)?.state;
+    if (state === undefined || !(UNSETTLED.has(state) || SETTLED.has(state)))
+      throw new RowContradictedError("command", id);
   }
 
   #move(from: CounterName, to: CounterName): void {
@@ -139,6 +197,13 @@ function prepare(db: Database.Database) {
     askedInVain: db.prepare<[string | null, number, number]>(
       "UPDATE commands SET asked_process = ?, alarmed_at = coalesce(alarmed_at, ?) WHERE id = ? AND state = 'in_doubt'",
     ),
+    state: db.prepare<[number], { seq: number; chat: number; state: string }>(
+      "SELECT seq, chat, state FROM commands WHERE id = ?",
+    ),
+    listed: db.prepare<[number, number], { id: number }>(
+      "SELECT id FROM commands INDEXED BY commands_lane WHERE chat = +? AND id = +? AND state = 'pending'",
+    ),
+    messageId: db.prepare<[number], { message_id: string }>("SELECT message_id FROM messages WHERE seq = ?"),
     passOver: db.prepare<[number]>("INSERT OR IGNORE INTO passed_over_commands (id) VALUES (?)"),
     proven: db.prepare<[string, number, string | null, number]>(
       "UPDATE commands SET state = ?, settled_at = ?, whatsapp_message_id = ?, last_error = NULL WHERE id = ? AND state = 'in_doubt'",

@@ -1,6 +1,6 @@
 import type Database from "better-sqlite3";
-import type { CommandWrites, SettledState, Settlement } from "./command-writes.ts";
-import { readRow, unlessDamaged } from "./errors.ts";
+import type { CommandWrites, SettledState, Settlement, UnsettledState } from "./command-writes.ts";
+import { DAMAGED, RowUnreadableError, readListed, readRow, unlessDamaged } from "./errors.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import type { ProvenTime } from "./proven-time.ts";
 
@@ -61,7 +61,7 @@ export class Commands {
   /** The command that is next in a chat. Throws RowUnreadableError. */
   nextOf(chat: number): WaitingCommand | undefined {
     const { next, nextId } = this.#sql;
-    return readRow(
+    return readListed(
       "command",
       () => next.get(chat),
       () => nextId.get(chat)?.id,
@@ -103,13 +103,15 @@ export class Commands {
     return rows.map((row) => row.whatsapp_message_id);
   }
 
-  /** Any command. Throws RowUnreadableError. */
-  get(id: number): WaitingCommand | undefined {
-    return readRow(
+  /** Any command that there is. Throws RowUnreadableError. */
+  get(id: number): WaitingCommand {
+    const command = readRow(
       "command",
       () => this.#sql.get.get(id),
       () => id,
     );
+    if (!command) throw new RowUnreadableError("command", id, undefined);
+    return command;
   }
 
   /** How many commands this gateway process was handed since, ms since the machine started; counts to 1,000, no further. */
@@ -155,8 +157,9 @@ export class Commands {
    * A command that can't be read, or whose state can't be written, since a page is damaged. Its row stays as it is
    * there; it is counted as `to`, and passed over.
    */
-  passOver(id: number, from: "pending" | "sending" | "in_doubt", to: SettledState): Promise<void> {
-    return this.#commit.run("passed-over", () => this.#writes.passOver(id, from, to));
+  passOver(id: number, from: UnsettledState, to: SettledState): Promise<void> {
+    const command = this.#writes.readDamaged(id);
+    return this.#commit.run("passed-over", () => this.#writes.passOver(command, from, to, DAMAGED));
   }
 
   /** It is proven that nothing was sent: the command waits again. */
@@ -192,9 +195,10 @@ function prepare(db: Database.Database) {
       `SELECT id FROM commands WHERE state = 'in_doubt' AND ${notPassedOver} ORDER BY id DESC LIMIT ?`,
     ),
     get: db.prepare<[number], WaitingCommand>(`${waiting} WHERE k.id = +?`),
+    // In doubt, or in no state at all: an index has named it.
     doubt: db.prepare<[number], DoubtfulCommand>(
       `SELECT w.*, k.asked_process, k.alarmed_at FROM (${waiting}) w JOIN commands k USING (id)
-       WHERE k.id = +? AND k.state = 'in_doubt' AND k.partial = 0`,
+       WHERE k.id = +? AND k.state NOT IN ('pending', 'sending', 'sent', 'queued_by_gateway', 'failed', 'skipped') AND k.partial = 0`,
     ),
     sendsSince: db.prepare<[string, number], { n: number }>(
       "SELECT count(*) AS n FROM (SELECT 1 FROM commands WHERE gateway_process = ? AND sending_boot_ms >= ? LIMIT 1000)",

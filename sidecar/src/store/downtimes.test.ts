@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { flipFirstKey } from "../../../test/sidecar/damage.ts";
 import { systemClock } from "../clock.ts";
 import { openStore, type Store } from "./index.ts";
 
@@ -43,4 +44,14 @@ it("keeps the newest hundred, uses no id twice, and forgets none that is still t
   const kept = store.downtimes.latest(1_000).map(({ id }) => id);
   expect(kept).toEqual([...Array.from({ length: 100 }, (_, n) => 150 - n), 20]);
   expect(store.downtimes.nextToTell()).toMatchObject({ id: 20, to: 20 });
+});
+
+it("rejects where a downtime is found to be told, but not to be marked: it would be told for ever", async () => {
+  for (const to of [1, 2, 3]) await store.downtimes.record("default", connection, downtime(to));
+  store.close();
+  flipFirstKey(join(dir, "bridge.sqlite"), "downtimes");
+  store = openStore(dir, systemClock);
+  const id = store.downtimes.nextToTell()?.id ?? 0;
+  expect(id).toBe(9);
+  await expect(store.downtimes.told(id)).rejects.toThrow(/contradicts/);
 });

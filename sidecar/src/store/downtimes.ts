@@ -1,6 +1,6 @@
 import type Database from "better-sqlite3";
 import type { Clock } from "../clock.ts";
-import { unlessDamaged } from "./errors.ts";
+import { RowContradictedError, unlessDamaged } from "./errors.ts";
 import type { GroupCommit } from "./group-commit.ts";
 
 /** Older ones are forgotten, unless their alert is still to be raised. */
@@ -76,7 +76,11 @@ export class Downtimes {
 
   /** Its alert was raised; before that it is raised again at each start. */
   told(id: number): Promise<void> {
-    return this.#commit.run("downtime-told", () => void this.#sql.told.run(this.#clock.now(), id));
+    return this.#commit.run("downtime-told", () => {
+      // It would be the next to tell again, at once and for ever.
+      const isTold = this.#sql.told.run(this.#clock.now(), id).changes === 1;
+      if (!isTold && this.nextToTell()?.id === id) throw new RowContradictedError("downtime", id);
+    });
   }
 
   /** The newest ones, newest first; none where they can't be read. */

@@ -29,13 +29,17 @@ export class StoreUnwritableError extends Error {
   }
 }
 
+/** Why something was given up, for the operator. */
+export const DAMAGED = "a page of the database is damaged";
+
 /** A file that a new message counts on is not here: it has to come again, before the message does. */
 export class FileMissingError extends Error {
   override readonly name = "FileMissingError";
 }
 
-/** Whether a page is damaged, as opposed to a statement that asks for something impossible. */
+/** Whether a page or a row is damaged, as opposed to a statement that asks for something impossible. */
 export function isDamage(error: unknown): boolean {
+  if (error instanceof RowUnreadableError || error instanceof RowContradictedError) return true;
   return /^SQLITE_(CORRUPT|IOERR|NOTADB)/.test(codeOf(error));
 }
 
@@ -58,9 +62,24 @@ export class RowUnreadableError extends Error {
   /** Its key. */
   readonly row: number;
 
+  /** `cause`: undefined where every page can be read, and a part of it is missing all the same. */
   constructor(what: string, row: number, cause: unknown) {
-    super(`${what} ${row} can't be read (${codeOf(cause)})`, { cause });
+    super(`${what} ${row} can't be read (${cause === undefined ? "a part of it is missing" : codeOf(cause)})`, {
+      cause,
+    });
     this.row = row;
+  }
+}
+
+/**
+ * An index has handed out a row that is in another state than that index says: a bit of it is flipped, or the disk has
+ * lost a write. What was to be written of it is not, and never would be.
+ */
+export class RowContradictedError extends Error {
+  override readonly name = "RowContradictedError";
+
+  constructor(what: string, row: number) {
+    super(`${what} ${row} contradicts an index of the database: its state can't be written`);
   }
 }
 
@@ -75,4 +94,13 @@ export function readRow<T>(what: string, read: () => T, find: () => number | und
     const row = isDamage(error) ? find() : undefined;
     throw row === undefined ? error : new RowUnreadableError(what, row, error);
   }
+}
+
+/** What `read` gives of a row that `find` knows by an index; undefined where there is none. Throws RowUnreadableError also where a part of it is missing. */
+export function readListed<T>(what: string, read: () => T | undefined, find: () => number | undefined): T | undefined {
+  const found = readRow(what, read, find);
+  if (found !== undefined) return found;
+  const row = find();
+  if (row !== undefined) throw new RowUnreadableError(what, row, undefined);
+  return undefined;
 }

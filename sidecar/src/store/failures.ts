@@ -1,5 +1,9 @@
 import type Database from "better-sqlite3";
 import type { Clock } from "../clock.ts";
+import { isDamage } from "./errors.ts";
+
+/** Stands for the message of what can't be read. */
+const UNREADABLE = "(unreadable)";
 
 /**
  * `dead`: a message became a dead letter. `detached`: an attempt failed by its message's own fault.
@@ -10,6 +14,7 @@ type FailureKind = "dead" | "detached" | "command_failed";
 export interface Failure {
   /** Wall-clock ms. */
   at: number;
+  /** "(unreadable)" where a damaged page has it. */
   message_id: string;
   /** A sentence for the operator, without any of the customer's or Hot Bags' words. */
   reason: string;
@@ -18,21 +23,31 @@ export interface Failure {
 /** What failed last, by kind: it explains what a counter counts. `note` belongs inside the commit of what it notes. */
 export class Failures {
   readonly #clock: Clock;
-  readonly #note: Database.Statement<[FailureKind, number, string, number]>;
+  readonly #note: Database.Statement<[FailureKind, number, string, string]>;
   readonly #latest: Database.Statement<[FailureKind], Failure>;
+  #isDamaged = false;
 
   constructor(db: Database.Database, clock: Clock) {
     this.#clock = clock;
     this.#note = db.prepare(
-      `INSERT INTO failures (kind, at, message_id, reason) SELECT ?, ?, message_id, ? FROM messages WHERE seq = ?
+      `INSERT INTO failures (kind, at, message_id, reason) VALUES (?, ?, ?, ?)
        ON CONFLICT (kind) DO UPDATE SET at = excluded.at, message_id = excluded.message_id, reason = excluded.reason`,
     );
     this.#latest = db.prepare("SELECT at, message_id, reason FROM failures WHERE kind = ?");
   }
 
-  /** `seq` is the message that it was, or whose command it was. */
-  note(kind: FailureKind, seq: number, reason: string): void {
-    this.#note.run(kind, this.#clock.now(), reason, seq);
+  /**
+   * `messageId`: of the message that it was, or whose command it was; null where that can't be read. Throws at the first
+   * damage, which spoils the transaction; after that it notes nothing, lest nothing that failed could be settled.
+   */
+  note(kind: FailureKind, messageId: string | null, reason: string): void {
+    if (this.#isDamaged) return;
+    try {
+      this.#note.run(kind, this.#clock.now(), messageId ?? UNREADABLE, reason);
+    } catch (error) {
+      this.#isDamaged = isDamage(error);
+      throw error;
+    }
   }
 
   /** Null: there was none yet. */

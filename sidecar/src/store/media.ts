@@ -7,6 +7,7 @@ import {
   renderBody,
 } from "@hotbags/shared";
 import type Database from "better-sqlite3";
+import { RowContradictedError } from "./errors.ts";
 import type { Files } from "./files.ts";
 
 /** A file whose bytes go along with its message. */
@@ -112,14 +113,14 @@ export class Media {
   /** These files can't be sent along any more: takes them out of the request, which says so from now on. Returns the new one. */
   lose(seq: number, request: string, lost: readonly InlinedFile[]): string {
     const changed = this.#takeOut(seq, request, lost, OMITTED.lost);
-    for (const { position } of lost) this.#sql.forgetOne.run(seq, position);
+    for (const { position } of lost) mustChange(this.#sql.forgetOne.run(seq, position), seq);
     return changed;
   }
 
   /** These files are too large for Hot Bags. The same, but they are kept. */
   leaveOut(seq: number, request: string, files: readonly InlinedFile[]): string {
     const changed = this.#takeOut(seq, request, files, OMITTED.tooLargeToInline);
-    for (const { position } of files) this.#sql.describe.run(seq, position);
+    for (const { position } of files) mustChange(this.#sql.describe.run(seq, position), seq);
     return changed;
   }
 
@@ -164,6 +165,11 @@ export class Media {
 
 function isKept(item: MediaItem): item is MediaItem & { sha256: string } {
   return item.omitted === undefined && item.sha256 !== null;
+}
+
+/** A file that stays in the body would be left out again and again, at once. */
+function mustChange({ changes }: Database.RunResult, seq: number): void {
+  if (changes !== 1) throw new RowContradictedError("a file of message", seq);
 }
 
 function prepare(db: Database.Database) {

@@ -3,7 +3,7 @@ import type Database from "better-sqlite3";
 import type { Clock } from "../clock.ts";
 import type { CommandFromResponse, CommandWrites, RecordedCommand } from "./command-writes.ts";
 import type { Counters } from "./counters.ts";
-import { FileMissingError } from "./errors.ts";
+import { FileMissingError, RowContradictedError, unlessDamaged } from "./errors.ts";
 import type { Failures } from "./failures.ts";
 import type { LaidOut, Media } from "./media.ts";
 import type { ProvenTime } from "./proven-time.ts";
@@ -33,6 +33,15 @@ interface IdUser {
   seq: number;
   chat: number;
   chat_id: string;
+}
+
+/** A message whose row can't be changed. */
+interface DamagedMessage {
+  seq: number;
+  /** Null where it can't be read. */
+  messageId: string | null;
+  /** The row says so itself: it was counted. */
+  isSettled: boolean;
 }
 
 interface MessageWritesParts {
@@ -88,7 +97,7 @@ export class MessageWrites {
     media.record(seq, laidOut.files);
     counters.add("accepted", 1);
     counters.add(state, 1);
-    if (refusal) failures.note("dead", seq, refusal);
+    if (refusal) failures.note("dead", message.message_id, refusal);
     return { seq, chat, duplicate: false, refusal };
   }
 
@@ -96,37 +105,47 @@ export class MessageWrites {
   delivered(seq: number, status: number, response: string, commands: CommandFromResponse[]): RecordedCommand[] {
     const now = this.#parts.clock.now();
     const row = this.#settle("delivered", seq, now, status, null);
-    // Settled before, which a retried commit can find: the commands are in already.
+    // Settled before: the commands are in already.
     if (!row) return [];
     this.#sql.storeResponse.run(response, seq);
     this.#parts.media.settle(seq, now);
-    return this.#parts.commands.record(seq, row.chat, commands);
+    return this.#parts.commands.record({ seq, ...row }, commands);
   }
 
   /** An attempt failed and another one will follow. Returns whether the message left its chat's lane by it. */
   failed(seq: number, { detach, ...attempt }: FailedAttempt): boolean {
-    this.#sql.failed.run({ seq, now: this.#parts.clock.now(), ...attempt });
+    if (this.#sql.failed.run({ seq, now: this.#parts.clock.now(), ...attempt }).changes !== 1) this.#wasSettled(seq);
     return detach && this.#detach(seq, attempt.error);
   }
 
   dead(seq: number, status: number | null, error: string): void {
-    if (this.#settle("dead", seq, this.#parts.clock.now(), status, error))
-      this.#parts.failures.note("dead", seq, error);
+    const row = this.#settle("dead", seq, this.#parts.clock.now(), status, error);
+    if (row) this.#parts.failures.note("dead", row.message_id, error);
   }
 
-  /** The row stays as it is, and whoever looks for work goes on without it. False, and nothing is counted, when that was so before. */
-  passOver(seq: number, wasDetached: boolean, to: "dead" | "delivered"): boolean {
-    const { counters } = this.#parts;
-    if (this.#sql.passOver.run(seq).changes === 0) return false;
-    counters.add("pending", -1);
-    counters.add(to, 1);
-    if (wasDetached) counters.add("detached", -1);
-    return true;
+  /** What can be read of a message whose row can't be changed. Outside of a commit: a damaged page spoils it. */
+  readDamaged(seq: number): DamagedMessage {
+    const row = unlessDamaged(
+      () => this.#sql.row.get(seq),
+      () => undefined,
+    );
+    return { seq, messageId: row?.message_id ?? null, isSettled: isSettled(row?.state) };
   }
 
-  /** The commands of a message that was passed over. */
-  recordCommands(seq: number, chat: number, commands: CommandFromResponse[]): RecordedCommand[] {
-    return this.#parts.commands.record(seq, chat, commands);
+  /** A dead letter whose row can't be changed. */
+  giveUp(message: DamagedMessage, wasDetached: boolean, reason: string): void {
+    if (this.#passOver(message, wasDetached, "dead")) this.#parts.failures.note("dead", message.messageId, reason);
+  }
+
+  /** What `delivered` writes, but for the row, which can't be changed. */
+  giveUpDelivered(
+    message: DamagedMessage & { chat: number },
+    wasDetached: boolean,
+    commands: CommandFromResponse[],
+  ): RecordedCommand[] {
+    const { seq, chat, messageId: message_id } = message;
+    if (!this.#passOver(message, wasDetached, "delivered")) return [];
+    return this.#parts.commands.record({ seq, chat, message_id }, commands);
   }
 
   /** What is POSTed from now on. */
@@ -136,21 +155,48 @@ export class MessageWrites {
 
   /** The message leaves its chat's lane. Returns whether it was there. */
   #detach(seq: number, error: string): boolean {
-    this.#parts.failures.note("detached", seq, error);
+    const { counters, failures } = this.#parts;
     const left = this.#sql.detach.run(seq).changes === 1;
-    if (left) this.#parts.counters.add("detached", 1);
+    if (left) counters.add("detached", 1);
+    const row = this.#sql.row.get(seq);
+    if (!left && row?.detached !== 1) this.#wasSettled(seq);
+    failures.note("detached", row?.message_id ?? null, error);
     return left;
   }
 
-  /** Undefined, and nothing is written, where the message was settled before. */
+  /** Undefined, and nothing is written, where the message was settled before. Throws RowContradictedError. */
   #settle(state: "delivered" | "dead", seq: number, now: number, status: number | null, error: string | null) {
     const { counters, time } = this.#parts;
     const row = this.#sql.settle.get(state, now, time.now(), status, error, seq);
-    if (!row) return undefined;
+    if (!row) return this.#wasSettled(seq);
     counters.add("pending", -1);
     counters.add(state, 1);
     if (row.detached === 1) counters.add("detached", -1);
     return row;
+  }
+
+  /**
+   * Nothing was changed, since the row is not pending. That is in order where it was settled before, but not where it is
+   * in no state at all, or is handed out as pending again and again: then it throws RowContradictedError.
+   */
+  #wasSettled(seq: number): undefined {
+    const row = this.#sql.row.get(seq);
+    if (!row || !isSettled(row.state) || this.#sql.listed.get(row.chat, seq, row.chat, seq))
+      throw new RowContradictedError("message", seq);
+    return undefined;
+  }
+
+  /**
+   * The row stays as it is, and whoever looks for work goes on without it. False, and nothing is counted, where it was
+   * passed over before, or says itself that it is settled.
+   */
+  #passOver({ seq, isSettled }: DamagedMessage, wasDetached: boolean, to: "dead" | "delivered"): boolean {
+    const { counters } = this.#parts;
+    if (this.#sql.passOver.run(seq).changes === 0 || isSettled) return false;
+    counters.add("pending", -1);
+    counters.add(to, 1);
+    if (wasDetached) counters.add("detached", -1);
+    return true;
   }
 
   /** The row of this message, among those of its id: in its own chat, or as the same message in another account's. */
@@ -173,6 +219,10 @@ export class MessageWrites {
   }
 }
 
+function isSettled(state: string | undefined): boolean {
+  return state === "delivered" || state === "dead";
+}
+
 function prepare(db: Database.Database) {
   return {
     chat: db.prepare<[string, string], { chat: number }>("SELECT chat FROM chats WHERE account_id = ? AND chat_id = ?"),
@@ -188,12 +238,20 @@ function prepare(db: Database.Database) {
     insertPayload: db.prepare<[number, string]>("INSERT INTO payloads (seq, request) VALUES (?, ?)"),
     storeResponse: db.prepare<[string, number]>("UPDATE payloads SET response = ? WHERE seq = ?"),
     changeRequest: db.prepare<[string, number]>("UPDATE payloads SET request = ? WHERE seq = ?"),
+    row: db.prepare<[number], { chat: number; message_id: string; state: string; detached: number }>(
+      "SELECT chat, message_id, state, detached FROM messages WHERE seq = ?",
+    ),
+    // By the indexes that hand out messages, whatever the row says.
+    listed: db.prepare<[number, number, number, number], { seq: number }>(
+      `SELECT seq FROM messages INDEXED BY messages_lane WHERE chat = +? AND seq = +? AND state = 'pending' AND detached = 0
+       UNION ALL SELECT seq FROM messages INDEXED BY messages_detached WHERE chat = +? AND +seq = +? AND state = 'pending' AND detached = 1`,
+    ),
     passOver: db.prepare<[number]>("INSERT OR IGNORE INTO passed_over_messages (seq) VALUES (?)"),
     settle: db.prepare<
       [string, number, number, number | null, string | null, number],
-      { chat: number; detached: number }
+      { chat: number; message_id: string; detached: number }
     >(
-      "UPDATE messages SET state = ?, attempts = attempts + 1, settled_at = ?, state_since = ?, status = ?, last_error = ? WHERE seq = ? AND state = 'pending' RETURNING chat, detached",
+      "UPDATE messages SET state = ?, attempts = attempts + 1, settled_at = ?, state_since = ?, status = ?, last_error = ? WHERE seq = ? AND state = 'pending' RETURNING chat, message_id, detached",
     ),
     failed: db.prepare(
       `UPDATE messages SET attempts = attempts + 1, retrying_ms = retrying_ms + @waitMs, last_attempt_at = @now, next_attempt_at = @nextAttemptAt,

@@ -1,7 +1,7 @@
 import type { InboundMessage } from "@hotbags/shared";
 import type Database from "better-sqlite3";
 import type { CommandFromResponse, RecordedCommand } from "./command-writes.ts";
-import { isDamage, readRow, unlessDamaged } from "./errors.ts";
+import { DAMAGED, isDamage, readListed, unlessDamaged } from "./errors.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import type { InlinedFile, Media } from "./media.ts";
 import type { Accepted, FailedAttempt, MessageWrites } from "./message-writes.ts";
@@ -104,7 +104,7 @@ export class Messages {
   /** The message that is next in a chat's lane. Costs the same however long the lane is. Throws RowUnreadableError. */
   headOf(chat: number): PendingMessage | undefined {
     const { head, headSeq } = this.#sql;
-    return readRow(
+    return readListed(
       "message",
       () => this.#withFiles(head.get(chat)),
       () => headSeq.get(chat)?.seq,
@@ -114,7 +114,7 @@ export class Messages {
   /** The message that comes after this one in a chat's lane. Throws RowUnreadableError. */
   behind(chat: number, seq: number): PendingMessage | undefined {
     const { behind, behindSeq } = this.#sql;
-    return readRow(
+    return readListed(
       "message",
       () => this.#withFiles(behind.get(chat, seq)),
       () => behindSeq.get(chat, seq)?.seq,
@@ -129,7 +129,7 @@ export class Messages {
   /** The one of a chat's detached messages that is due first. Throws RowUnreadableError. */
   firstDetachedOf(chat: number): PendingMessage | undefined {
     const { firstDetached, detachedDue } = this.#sql;
-    return readRow(
+    return readListed(
       "message",
       () => this.#withFiles(firstDetached.get(chat)),
       () => detachedDue.get(chat)?.seq,
@@ -173,24 +173,24 @@ export class Messages {
    * A message that can't be read, or whose outcome can't be written, since a page is damaged. It becomes a dead letter.
    * Where its state can't be written either it stays as it is on the page, is counted as dead, and passed over.
    */
-  async giveUp(seq: number, wasDetached: boolean, reason: string): Promise<void> {
+  async giveUp(seq: number, wasDetached: boolean): Promise<void> {
     try {
-      await this.dead(seq, null, reason);
+      await this.dead(seq, null, DAMAGED);
     } catch (error) {
       if (!isDamage(error)) throw error;
-      await this.#commit.run("passed-over", () => this.#writes.passOver(seq, wasDetached, "dead"));
+      const message = this.#writes.readDamaged(seq);
+      await this.#commit.run("passed-over", () => this.#writes.giveUp(message, wasDetached, DAMAGED));
     }
   }
 
   /** The same for one that Hot Bags has answered: its commands are recorded, as `delivered` would have done. */
   giveUpDelivered(
-    { seq, chat }: PendingMessage,
+    { seq, chat, message_id: messageId }: PendingMessage,
     wasDetached: boolean,
     commands: CommandFromResponse[],
   ): Promise<RecordedCommand[]> {
-    return this.#commit.run("passed-over", () =>
-      this.#writes.passOver(seq, wasDetached, "delivered") ? this.#writes.recordCommands(seq, chat, commands) : [],
-    );
+    const message = { ...this.#writes.readDamaged(seq), chat, messageId };
+    return this.#commit.run("passed-over", () => this.#writes.giveUpDelivered(message, wasDetached, commands));
   }
 
   /** How long the oldest message that waits has waited, ms; 0 when none waits. */
