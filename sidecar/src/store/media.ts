@@ -37,6 +37,12 @@ export interface LaidOut {
   files: KeptFile[];
 }
 
+/**
+ * Stands in the stored request of each message that has a file, and in no customer's text: there its quotes are escaped.
+ * A message without needs nothing of the table of files, and must not be lost with it.
+ */
+export const HAS_FILE = '"sha256":"';
+
 /** Delivered files looked at a time. */
 const PAGE = 50;
 

@@ -5,7 +5,7 @@ import type { CommandFromResponse, CommandWrites, RecordedCommand } from "./comm
 import type { Counters } from "./counters.ts";
 import { FileMissingError, RowContradictedError, unlessDamaged } from "./errors.ts";
 import type { Failures } from "./failures.ts";
-import type { LaidOut, Media } from "./media.ts";
+import { HAS_FILE, type LaidOut, type Media } from "./media.ts";
 import type { ProvenTime } from "./proven-time.ts";
 
 export interface Accepted {
@@ -107,8 +107,7 @@ export class MessageWrites {
     const row = this.#settle("delivered", seq, now, status, null);
     // Settled before: the commands are in already.
     if (!row) return [];
-    this.#sql.storeResponse.run(response, seq);
-    this.#parts.media.settle(seq, now);
+    if (this.#sql.storeResponse.get(response, seq)?.has_file) this.#parts.media.settle(seq, now);
     return this.#parts.commands.record({ seq, ...row }, commands);
   }
 
@@ -236,7 +235,9 @@ function prepare(db: Database.Database) {
       "INSERT INTO messages (chat, message_id, state, received_at, settled_at, last_error, state_since) VALUES (?, ?, ?, ?, ?, ?, ?)",
     ),
     insertPayload: db.prepare<[number, string]>("INSERT INTO payloads (seq, request) VALUES (?, ?)"),
-    storeResponse: db.prepare<[string, number]>("UPDATE payloads SET response = ? WHERE seq = ?"),
+    storeResponse: db.prepare<[string, number], { has_file: number }>(
+      `UPDATE payloads SET response = ? WHERE seq = ? RETURNING instr(request, '${HAS_FILE}') AS has_file`,
+    ),
     changeRequest: db.prepare<[string, number]>("UPDATE payloads SET request = ? WHERE seq = ?"),
     row: db.prepare<[number], { chat: number; message_id: string; state: string; detached: number }>(
       "SELECT chat, message_id, state, detached FROM messages WHERE seq = ?",

@@ -3,7 +3,7 @@ import type Database from "better-sqlite3";
 import type { CommandFromResponse, RecordedCommand } from "./command-writes.ts";
 import { DAMAGED, isDamage, readListed, unlessDamaged } from "./errors.ts";
 import type { GroupCommit } from "./group-commit.ts";
-import type { InlinedFile, Media } from "./media.ts";
+import { HAS_FILE, type InlinedFile, type Media } from "./media.ts";
 import type { Accepted, FailedAttempt, MessageWrites } from "./message-writes.ts";
 import type { ProvenTime } from "./proven-time.ts";
 
@@ -208,7 +208,7 @@ export class Messages {
   }
 
   #withFiles(row: Omit<PendingMessage, "inlined"> | undefined): PendingMessage | undefined {
-    return row && { ...row, inlined: this.#media.inlinedOf(row.seq) };
+    return row && { ...row, inlined: row.request.includes(HAS_FILE) ? this.#media.inlinedOf(row.seq) : [] };
   }
 }
 
