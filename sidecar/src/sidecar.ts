@@ -6,6 +6,7 @@ import { Listener } from "./intake/listener.ts";
 import type { ConnectionParts } from "./intake/plugin-connection.ts";
 import { Alerts } from "./ops/alerts.ts";
 import { ClockLog } from "./ops/clock-log.ts";
+import { DamageAlerts } from "./ops/damage-alerts.ts";
 import { DiskWatch } from "./ops/disk-watch.ts";
 import { readHealth } from "./ops/health.ts";
 import { hotBagsAlert } from "./ops/hotbags-alert.ts";
@@ -174,6 +175,8 @@ async function startWork(settings: Settings, listener: Listener, log: Logger): P
     relay.start();
     void sweep();
     disk.start();
+    // Not before: a start that waits for this begins anew every few seconds.
+    new DamageAlerts({ store, alerts, clock }).start();
     return { parts, health, stop: closeBackwards };
   } catch (error) {
     await closeBackwards();

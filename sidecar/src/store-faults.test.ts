@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
 import { SimulatedClock } from "../../test/simulated-clock.ts";
 import { openLog } from "./log.ts";
-import { openStore, StoreUnwritableError } from "./store/index.ts";
+import { openStore, RowUnreadableError, StoreUnwritableError } from "./store/index.ts";
 import { StoreFaults } from "./store-faults.ts";
 
 function stand() {
@@ -47,7 +47,8 @@ it("an outage is left to the line that it has in the log", () => {
 
 it("a row that can't be read or written is tried three times before it is given up", () => {
   const { faults } = stand();
-  const tries = () => Array.from({ length: 3 }, () => faults.damaged(7)?.cause ?? null);
+  const damage = new RowUnreadableError("message", 7, undefined);
+  const tries = () => Array.from({ length: 3 }, () => faults.damaged(7, damage)?.cause ?? null);
   expect(tries()).toEqual(["store", "store", null]);
   faults.forget(7);
   expect(tries()).toEqual(["store", "store", null]);

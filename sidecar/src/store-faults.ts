@@ -3,10 +3,7 @@ import type { Logger } from "pino";
 import type { Clock } from "./clock.ts";
 import type { Rest } from "./lanes.ts";
 import { Retries } from "./retries.ts";
-import { type Store, StoreUnwritableError } from "./store/index.ts";
-
-/** What helps against a damaged page. */
-export const RESTORE = "The disk of the database may be failing: look at it, and restore a backup.";
+import { isDamage, type Store, StoreUnwritableError } from "./store/index.ts";
 
 /** Waits before a lane is run again for which the store could not be read or written. */
 const BACKOFF: Backoff = { baseMs: 1_000, maxMs: 60_000 };
@@ -53,6 +50,7 @@ export class StoreFaults {
 
   /** The run of a lane threw: only the store does that. */
   failed(lane: number, error: unknown): Rest<"store"> {
+    if (isDamage(error)) this.#store.check(error);
     // An outage has its own line in the log.
     if (!(error instanceof StoreUnwritableError)) {
       const facts = { err: error, alarm: true };
@@ -68,12 +66,13 @@ export class StoreFaults {
   }
 
   /**
-   * A row could not be read or written for a damaged page. Returns for what its lane rests; null: the row is to be
-   * given up.
+   * A row could not be read or written for damage. Returns for what its lane rests; null: the row is to be given up. Not
+   * for damage that would hit the next row as well.
    */
-  damaged(row: number): Rest<"store"> | null {
+  damaged(row: number, error: unknown): Rest<"store"> | null {
+    const isItsOwn = this.#store.check(error);
     const { inARow, waitMs } = this.#ofRows.add(row);
-    return inARow < MAX_TRIES ? this.#restFor(waitMs) : null;
+    return isItsOwn && inARow >= MAX_TRIES ? null : this.#restFor(waitMs);
   }
 
   /** The row is settled, or given up. */

@@ -126,6 +126,17 @@ describe("on the way to Hot Bags", () => {
     expect(delivered().toSorted()).toEqual(["a2", "b1", "c1"]);
   });
 
+  it("a page of the last failures keeps nothing that fails from being settled", async () => {
+    for (const id of ["a1", "a2"]) await store.messages.accept(message(id, ANNA, long(id)));
+    damaged("failures", {});
+    damaged("payloads", textOf(0, 2));
+    hotbags.answers(() => [{ command_id: "", type: "send_text", text: "it has no id" }]);
+    startRelay();
+    await inTime("all are settled", () => store.counters.read().pending === 0);
+    expect(store.counters.read()).toMatchObject({ delivered: 1, dead: 1, commands_failed: 1 });
+    expect(store.damage).not.toBeNull();
+  });
+
   it("a detached message that can't be read becomes a dead letter, and the others go on", async () => {
     const first = await store.messages.accept(message("a1", ANNA, long("a1")));
     await store.messages.failed(first.seq, { error: "no", status: 422, nextAttemptAt: 0, waitMs: 0, detach: true });

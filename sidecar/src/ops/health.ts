@@ -3,7 +3,7 @@ import type { AccountState, Gateway } from "../gateway/index.ts";
 import type { OutboxStatus } from "../intake/plugin-connection.ts";
 import type { Relay } from "../relay/relay.ts";
 import type { Replies } from "../replies/replies.ts";
-import type { Failure, Store } from "../store/index.ts";
+import { type Failure, RESTORE, type Store } from "../store/index.ts";
 import type { DiskWatch } from "./disk-watch.ts";
 
 /** A message or reply that waits longer than this is a customer who waits. */
@@ -40,8 +40,7 @@ export function readHealth({ store, relay, replies, gateway, clock, disk, isPlug
   const files = store.files.status;
 
   const problems: string[] = [];
-  if (store.outage)
-    problems.push(`the database can't be written since ${iso(store.outage.since)}: ${store.outage.failure}`);
+  problems.push(...problemsOf(store));
   if (counts.accepted !== counts.delivered + counts.pending + counts.dead)
     problems.push("the ledger does not add up: accepted is not delivered + pending + dead");
   if (disk.status.problem !== null) problems.push(disk.status.problem);
@@ -113,6 +112,16 @@ export function readHealth({ store, relay, replies, gateway, clock, disk, isPlug
       oldest_wait_ms: replyWaitMs,
     },
   };
+}
+
+function problemsOf({ outage, damage }: Store): string[] {
+  if (outage) {
+    const what = `the database can't be written since ${iso(outage.since)}: ${outage.failure}`;
+    return [outage.isDamage ? `${what}. ${RESTORE}` : what];
+  }
+  if (damage === null) return [];
+  const what = `the database is damaged; met since ${iso(damage.since)}, at last: ${damage.failure}`;
+  return [`${what}. What needs that page waits, or is given up. ${RESTORE}`];
 }
 
 function describe(state: AccountState): string {

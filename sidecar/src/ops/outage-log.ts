@@ -1,7 +1,7 @@
 import { LogThrottle } from "@hotbags/shared";
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
-import type { Store } from "../store/index.ts";
+import { RESTORE, type Store } from "../store/index.ts";
 
 /** Says in the log that the store can't write, and that it can again. */
 export function logOutages(store: Store, clock: Clock, log: Logger): void {
@@ -11,7 +11,8 @@ export function logOutages(store: Store, clock: Clock, log: Logger): void {
     if (outage) {
       throttle.log(() => {
         const facts = { alarm: true, failure: outage.failure };
-        log.error(facts, "the database can't be written: until it can, no message is taken in, delivered or answered");
+        const what = "the database can't be written: until it can, no message is taken in, delivered or answered";
+        log.error(facts, outage.isDamage ? `${what}. ${RESTORE}` : what);
         said = true;
       });
     } else if (said) {

@@ -198,7 +198,7 @@ export class Relay {
       const known = typeof posted === "object" ? posted : undefined;
       const seq = error instanceof RowUnreadableError ? error.row : known?.message.seq;
       if (seq === undefined || !isDamage(error)) throw error;
-      const rest = this.#faults.damaged(seq);
+      const rest = this.#faults.damaged(seq, error);
       if (rest) return rest;
       await this.#settlement.giveUp(seq, isDetached, known, error);
       this.#judge.forget(seq);

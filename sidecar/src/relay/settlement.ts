@@ -1,8 +1,7 @@
 import { type Backoff, steadyBackoffMs } from "@hotbags/shared";
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
-import type { PendingMessage, Store } from "../store/index.ts";
-import { RESTORE } from "../store-faults.ts";
+import { type PendingMessage, RESTORE, type Store } from "../store/index.ts";
 import { announce } from "./announce.ts";
 import type { Judgement } from "./judge.ts";
 import type { Outcome } from "./outcome.ts";

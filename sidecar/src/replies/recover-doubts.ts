@@ -1,6 +1,5 @@
 import type { Logger } from "pino";
-import { isDamage, type Store } from "../store/index.ts";
-import { RESTORE } from "../store-faults.ts";
+import { isDamage, RESTORE, type Store, StoreUnwritableError } from "../store/index.ts";
 import { commandLog } from "./command-log.ts";
 import { MAX_OPEN_DOUBTS, type OpenDoubts } from "./open-doubts.ts";
 
@@ -53,6 +52,7 @@ async function unlessGivenUp(
     await act();
   } catch (error) {
     if (!isDamage(error)) throw error;
+    if (!store.check(error)) throw new StoreUnwritableError(String(error), { cause: error });
     await store.commands.passOver(id, state, "in_doubt");
     const what = `command ${id} can't be read or written; it may have been sent or not. ${RESTORE}`;
     log.error({ command: id, err: error, alarm: true }, what);

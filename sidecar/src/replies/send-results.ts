@@ -1,8 +1,8 @@
 import type { Logger } from "pino";
 import type { SendOutcome } from "../gateway/index.ts";
 import type { Rest, Verdict } from "../lanes.ts";
-import { isDamage, type SettledState, type Store, type WaitingCommand } from "../store/index.ts";
-import { RESTORE, type StoreFaults } from "../store-faults.ts";
+import { isDamage, RESTORE, type SettledState, type Store, type WaitingCommand } from "../store/index.ts";
+import type { StoreFaults } from "../store-faults.ts";
 import type { Cause } from "./cause.ts";
 import { commandLog } from "./command-log.ts";
 
@@ -75,7 +75,7 @@ export class SendResults {
     error: unknown,
   ): Promise<Rest<"store"> | null> {
     const { store, log, faults } = this.#parts;
-    const rest = faults.damaged(id);
+    const rest = faults.damaged(id, error);
     if (rest) return rest;
     await store.commands.passOver(id, from, to);
     faults.forget(id);

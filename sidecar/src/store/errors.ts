@@ -1,4 +1,7 @@
 import { codeOf } from "@hotbags/shared";
+import Database from "better-sqlite3";
+
+const { SqliteError } = Database;
 
 /** The store can't be used as it is; the message says why and what the operator can do. */
 export class StoreUnusableError extends Error {
@@ -29,6 +32,9 @@ export class StoreUnwritableError extends Error {
   }
 }
 
+/** What helps against a damaged page. */
+export const RESTORE = "The disk of the database may be failing: look at it, and restore a backup.";
+
 /** Why something was given up, for the operator. */
 export const DAMAGED = "a page of the database is damaged";
 
@@ -41,6 +47,28 @@ export class FileMissingError extends Error {
 export function isDamage(error: unknown): boolean {
   if (error instanceof RowUnreadableError || error instanceof RowContradictedError) return true;
   return /^SQLITE_(CORRUPT|IOERR|NOTADB)/.test(codeOf(error));
+}
+
+/**
+ * Whether it is the file that is damaged, so that time changes nothing: all that `isDamage` says, but for what a disk
+ * does that is full or takes no writes for a while.
+ */
+export function isLastingDamage(error: unknown): boolean {
+  return isDamage(error) && !/^SQLITE_IOERR_(?!READ|SHORT_READ|CORRUPTFS|DATA)/.test(codeOf(error));
+}
+
+/**
+ * Whether a write can have failed by its own fault: an error of ours, or a constraint. What else SQLite says can be the
+ * store's: a full disk, a lock, a page that can't be read.
+ */
+export function isOwnFault(error: unknown): boolean {
+  return !(error instanceof SqliteError) || error.code.startsWith("SQLITE_CONSTRAINT");
+}
+
+/** What went wrong, with SQLite's code for it. */
+export function wordsOf(error: unknown): string {
+  if (error instanceof SqliteError) return `${error.message} (${error.code})`;
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** What `read` gives or, where a page is damaged, what `otherwise` does. */

@@ -3,9 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { damage } from "../../../test/sidecar/damage.ts";
+import { damage as makeUnreadable } from "../../../test/sidecar/damage.ts";
+import { SimulatedClock } from "../../../test/simulated-clock.ts";
 import { until } from "../../../test/until.ts";
 import { systemClock } from "../clock.ts";
+import { DamageRecord } from "./damage.ts";
 import { openDatabase } from "./database.ts";
 import { StoreUnwritableError } from "./errors.ts";
 import { GroupCommit } from "./group-commit.ts";
@@ -17,6 +19,9 @@ let close: () => void;
 let writability: Writability;
 let commit: GroupCommit;
 let told: (Outage | null)[];
+let damage: DamageRecord;
+/** What every message needs of the database. */
+let rehearse: () => void;
 
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), "hotbags-commit-"));
@@ -31,9 +36,12 @@ afterEach(() => {
 function open() {
   const opened = openDatabase(dir);
   db = opened.db;
-  writability = new Writability(db, systemClock, { baseMs: 2, maxMs: 10 });
+  damage = new DamageRecord(systemClock);
+  const backoff = { baseMs: 2, maxMs: 10 };
+  writability = new Writability({ db, clock: systemClock, damage, rehearse: () => rehearse(), backoff });
   commit = new GroupCommit(db, writability);
   told = [];
+  rehearse = () => {};
   writability.onChange((outage) => told.push(outage));
   close = () => {
     writability.close();
@@ -57,6 +65,8 @@ const leaveRoomFor = (pages: number) => {
   db.pragma("wal_checkpoint(TRUNCATE)");
   db.pragma(`max_page_count = ${Number(db.pragma("page_count", { simple: true })) + pages}`);
 };
+/** What a write says while another program has the lock. */
+const busy = () => new Database.SqliteError("database is locked", "SQLITE_BUSY");
 const makeRoom = () => db.pragma("max_page_count = 100000");
 
 it("writes what comes in one turn in one transaction, in order", async () => {
@@ -115,13 +125,14 @@ describe("a write that is itself at fault", () => {
 
   it("is one that needs a page that can't be read, and the store takes others all the same", async () => {
     for (let n = 0; n < 100; n += 1) write("x".repeat(500))();
-    reopen(() => damage(join(dir, "bridge.sqlite"), "notes", { pick: ([first = 0]) => [first] }));
+    reopen(() => makeUnreadable(join(dir, "bridge.sqlite"), "notes", { pick: ([first = 0]) => [first] }));
     const change = (id: number) => () => db.prepare("UPDATE notes SET note = 'changed' WHERE id = ?").run(id);
     const jobs = [1, 100].map((id) => commit.run("note", change(id), String(id)));
     jobs.push(commit.run("note", change(99), "1"));
     expect(await outcomes(jobs)).toEqual(["rejected", "fulfilled", "rejected"]);
     await expect(commit.run("note", change(1))).rejects.toThrow(/malformed/);
     expect(told).toEqual([]);
+    expect(damage.met?.failure).toMatch(/note: .*SQLITE_CORRUPT/);
     expect(db.prepare("SELECT note FROM notes WHERE id >= 99").pluck().all()).toEqual(["x".repeat(500), "changed"]);
   });
 });
@@ -175,6 +186,32 @@ describe("a store that can't write", () => {
     await again();
     await commit.run("note", write("M1"));
     expect(notes()).toEqual(["M1"]);
+  });
+
+  it("is one with damage that the next message would meet, until it would not", async () => {
+    for (let n = 0; n < 100; n += 1) write("x".repeat(500))();
+    reopen(() => makeUnreadable(join(dir, "bridge.sqlite"), "notes", { pick: (pages) => pages.slice(-1) }));
+    let isMended = false;
+    rehearse = () => void (isMended || write("rehearsed")());
+    await expect(commit.run("note", write("a"))).rejects.toThrow(StoreUnwritableError);
+    expect(told).toMatchObject([{ isDamage: true, failure: expect.stringMatching(/note: .*SQLITE_CORRUPT/) }]);
+    expect(damage.met).not.toBeNull();
+    isMended = true;
+    await again();
+  });
+
+  it("is found to be over within two seconds, however long it was", () => {
+    const clock = new SimulatedClock();
+    const slow = new Writability({ db, clock, timers: clock, damage, rehearse });
+    const other = new Database(join(dir, "bridge.sqlite"));
+    other.exec("BEGIN IMMEDIATE");
+    expect(slow.check("note", busy())).toBe(false);
+    clock.advance(600_000);
+    expect(slow.outage).not.toBeNull();
+    other.exec("ROLLBACK");
+    other.close();
+    clock.advance(2_000);
+    expect(slow.outage).toBeNull();
   });
 
   it("asks no more once it is closed", async () => {

@@ -1,9 +1,7 @@
 import { failpoint } from "@hotbags/shared";
-import Database from "better-sqlite3";
-import { StoreUnwritableError } from "./errors.ts";
+import type Database from "better-sqlite3";
+import { StoreUnwritableError, wordsOf } from "./errors.ts";
 import type { Writability } from "./writability.ts";
-
-const { SqliteError } = Database;
 
 interface Job {
   name: string;
@@ -90,9 +88,8 @@ export class GroupCommit {
   /** The job failed alone. If that is the store's fault, an outage begins. */
   #refuse({ name, order, settle }: Job, error: unknown, refused: Set<string>): void {
     if (order !== undefined) refused.add(order);
-    const failure = `${name}: ${describe(error)}`;
-    if (isJobsOwn(error) || this.#writability.check(failure)) settle.reject(error);
-    else settle.reject(new StoreUnwritableError(failure, { cause: error }));
+    if (this.#writability.check(name, error)) settle.reject(error);
+    else settle.reject(new StoreUnwritableError(`${name}: ${wordsOf(error)}`, { cause: error }));
   }
 
   /** Returns the error; undefined when all is written. */
@@ -113,13 +110,4 @@ export class GroupCommit {
     }
     return undefined;
   }
-}
-
-/** An error of ours, or a job that asks for something impossible. What else SQLite says can be the store's: a full disk, a lock, a page that can't be read. */
-function isJobsOwn(error: unknown): boolean {
-  return !(error instanceof SqliteError) || error.code.startsWith("SQLITE_CONSTRAINT");
-}
-
-function describe(error: unknown): string {
-  return error instanceof SqliteError ? `${error.message} (${error.code})` : String(error);
 }

@@ -2,6 +2,7 @@ import type { Clock } from "../clock.ts";
 import { CommandWrites } from "./command-writes.ts";
 import { Commands } from "./commands.ts";
 import { Counters } from "./counters.ts";
+import { type Damage, DamageRecord } from "./damage.ts";
 import { openDatabase } from "./database.ts";
 import { Downtimes } from "./downtimes.ts";
 import { Failures } from "./failures.ts";
@@ -12,6 +13,7 @@ import { Media } from "./media.ts";
 import { MessageWrites } from "./message-writes.ts";
 import { Messages } from "./messages.ts";
 import { ProvenTime } from "./proven-time.ts";
+import { Rehearsal } from "./rehearsal.ts";
 import { Retention } from "./retention.ts";
 import { Room } from "./room.ts";
 import { type Outage, Writability } from "./writability.ts";
@@ -19,8 +21,16 @@ import { type Outage, Writability } from "./writability.ts";
 export type { CommandFromResponse, RecordedCommand, SettledState } from "./command-writes.ts";
 export type { DoubtfulCommand, WaitingCommand } from "./commands.ts";
 export type { CounterName } from "./counters.ts";
+export type { Damage } from "./damage.ts";
 export type { Connection, Downtime, RecordedDowntime } from "./downtimes.ts";
-export { FileMissingError, isDamage, RowUnreadableError, StoreUnusableError, StoreUnwritableError } from "./errors.ts";
+export {
+  FileMissingError,
+  isDamage,
+  RESTORE,
+  RowUnreadableError,
+  StoreUnusableError,
+  StoreUnwritableError,
+} from "./errors.ts";
 export type { Failure } from "./failures.ts";
 export type { Files, Received } from "./files.ts";
 export { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./limits.ts";
@@ -41,10 +51,19 @@ export interface Store {
   files: Files;
   /** Since when nothing can be written, and why; null while writes are taken. Meanwhile what would have to be written down must not be begun. */
   readonly outage: Outage | null;
+  /** Damage that is met now and then; null while none is. */
+  readonly damage: Damage | null;
   /** By how much the wall clock has moved without that time having passed, ms; negative: back. See ProvenTime. */
   readonly clockJumpMs: number;
   /** Tells of the beginning of an outage, and with null of its end. Returns how to stop that. */
   onOutage(listener: (outage: Outage | null) => void): () => void;
+  /** Told each time that damage is met. Returns how to stop that. */
+  onDamage(listener: () => void): () => void;
+  /**
+   * Something could not be read. Returns whether only that is at fault; false: an outage has begun, for the next message
+   * would fail as well.
+   */
+  check(error: unknown): boolean;
   /** Writes what waits, then closes the database and gives the lock back. */
   close(): void;
 }
@@ -61,7 +80,8 @@ export function openStore(stateDir: string, clock: Clock, limits: MediaLimits = 
     close();
     throw error;
   }
-  const writability = new Writability(db, clock);
+  const damage = new DamageRecord(clock);
+  const writability = new Writability({ db, clock, damage, rehearse: () => rehearsal.run() });
   const commit = new GroupCommit(db, writability);
   const counters = new Counters(db);
   const failures = new Failures(db, clock);
@@ -69,9 +89,12 @@ export function openStore(stateDir: string, clock: Clock, limits: MediaLimits = 
   const media = new Media(db, files, limits.inlineBytes);
   const room = new Room(files, media, commit);
   const messageWrites = new MessageWrites({ db, counters, failures, commands: commandWrites, media, clock, time });
+  const messages = new Messages({ db, commit, writes: messageWrites, media, time });
+  const commands = new Commands({ db, commit, writes: commandWrites, time });
+  const rehearsal = new Rehearsal({ db, messages, messageWrites, commands, commandWrites, media });
   return {
-    messages: new Messages({ db, commit, writes: messageWrites, media, time }),
-    commands: new Commands({ db, commit, writes: commandWrites, time }),
+    messages,
+    commands,
     counters,
     failures,
     downtimes: new Downtimes(db, commit, clock),
@@ -80,10 +103,15 @@ export function openStore(stateDir: string, clock: Clock, limits: MediaLimits = 
     get outage() {
       return writability.outage;
     },
+    get damage() {
+      return damage.met;
+    },
     get clockJumpMs() {
       return time.jumpMs;
     },
     onOutage: (listener) => writability.onChange(listener),
+    onDamage: (listener) => damage.onMet(listener),
+    check: (error) => writability.check("read", error),
     close() {
       void commit.run("time", () => time.note()).catch(() => {});
       commit.close();

@@ -1,8 +1,8 @@
 import type Database from "better-sqlite3";
-import { isDamage } from "./errors.ts";
+import { isDamage, RESTORE } from "./errors.ts";
 import type { Files } from "./files.ts";
 import type { GroupCommit } from "./group-commit.ts";
-import type { Media } from "./media.ts";
+import { HAS_FILE, type Media } from "./media.ts";
 import type { ProvenTime } from "./proven-time.ts";
 
 const DAY_MS = 24 * 3_600_000;
@@ -12,9 +12,6 @@ const KEEP_KEYS_DAYS = 90;
 
 /** Messages a transaction: a few ms each, where one big delete would stop everything for more than half a second. */
 const CHUNK = 250;
-
-/** What helps against a damaged page. */
-const RESTORE = "The disk of the database may be failing: look at it, and restore a backup.";
 
 /** A place in the order in which messages were settled. */
 interface Place {
@@ -106,9 +103,9 @@ export class Retention {
   }
 
   #forgetText(seq: number): void {
-    this.#sql.forgetText.run(seq);
+    const text = this.#sql.forgetText.get(seq);
     this.#sql.forgetCommandTexts.run(seq);
-    this.#media.forget(seq);
+    if (text?.has_file) this.#media.forget(seq);
     this.#sql.hasNoText.run(seq);
   }
 }
@@ -125,7 +122,9 @@ function prepare(db: Database.Database) {
     openCommand: db.prepare<[number], { id: number }>(
       "SELECT id FROM commands WHERE seq = ? AND state IN ('pending', 'sending', 'in_doubt') LIMIT 1",
     ),
-    forgetText: db.prepare<[number]>("DELETE FROM payloads WHERE seq = ?"),
+    forgetText: db.prepare<[number], { has_file: number }>(
+      `DELETE FROM payloads WHERE seq = ? RETURNING instr(request, '${HAS_FILE}') AS has_file`,
+    ),
     hasNoText: db.prepare<[number]>("UPDATE messages SET has_text = 0 WHERE seq = ?"),
     forgetCommandTexts: db.prepare<[number]>("UPDATE commands SET text = NULL WHERE seq = ?"),
     forgetKey: db.prepare<[number]>("DELETE FROM messages WHERE seq = ?"),

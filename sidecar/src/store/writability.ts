@@ -1,17 +1,21 @@
 import { type Backoff, backoffMs, MAX_FRAME_BYTES } from "@hotbags/shared";
 import type Database from "better-sqlite3";
-import type { Clock } from "../clock.ts";
+import { type Clock, systemTimers, type Timers } from "../clock.ts";
+import type { DamageRecord } from "./damage.ts";
+import { isDamage, isLastingDamage, isOwnFault, wordsOf } from "./errors.ts";
 
-/** A time in which nothing can be written: a full disk, a foreign lock, a broken disk. */
+/** A time in which nothing can be written: a full disk, a foreign lock, a broken disk, damage that every message meets. */
 export interface Outage {
   /** What could not be written, and SQLite's words and code for why. */
   readonly failure: string;
   /** Wall-clock ms. */
   readonly since: number;
+  /** The database is damaged: time alone changes nothing. */
+  readonly isDamage: boolean;
 }
 
-/** Waits between two probes. */
-const BACKOFF: Backoff = { baseMs: 250, maxMs: 15_000 };
+/** Waits between two probes. Each costs a few ms, and a customer may be waiting for the end of the outage. */
+const BACKOFF: Backoff = { baseMs: 250, maxMs: 2_000 };
 
 /** What a probe writes: as much as the largest message takes. A smaller one could find room where that does not. */
 const PROBE_BYTES = MAX_FRAME_BYTES;
@@ -19,12 +23,26 @@ const PROBE_BYTES = MAX_FRAME_BYTES;
 /** For so long, ms, a probe that went well answers for the next one too: a damaged page can make a hundred writes fail at once. */
 const PROVEN_FOR_MS = 1_000;
 
+interface WritabilityParts {
+  db: Database.Database;
+  clock: Clock;
+  timers?: Timers;
+  damage: DamageRecord;
+  /** Does what a message needs of the database, and takes it back. Throws what stands in its way. */
+  rehearse(): void;
+  backoff?: Backoff;
+}
+
 /**
- * Whether the database takes writes. Once one has failed for no reason of its own, a write of the store's own, a probe, tells whether the store is at
- * fault; if it is, there is an outage until a probe goes well. Probes wait longer and longer.
+ * Whether the database does what every message needs of it. Once something has failed for no reason of its own, writes of
+ * the store's own, a probe, tell whether the store is at fault; if it is, there is an outage until a probe goes well.
+ * Damage that would hit the next message too is the store's: what hits all is waited out, and costs none of them.
  */
 export class Writability {
   readonly #clock: Clock;
+  readonly #timers: Timers;
+  readonly #damage: DamageRecord;
+  readonly #rehearse: () => void;
   readonly #backoff: Backoff;
   readonly #fill: Database.Statement<[number]>;
   readonly #empty: Database.Statement<[]>;
@@ -32,11 +50,14 @@ export class Writability {
   #outage: Outage | null = null;
   #provenAt = Number.NEGATIVE_INFINITY;
   #failures = 0;
-  #timer: NodeJS.Timeout | undefined;
+  #callOff = () => {};
   #closed = false;
 
-  constructor(db: Database.Database, clock: Clock, backoff = BACKOFF) {
+  constructor({ db, clock, timers = systemTimers, damage, rehearse, backoff = BACKOFF }: WritabilityParts) {
     this.#clock = clock;
+    this.#timers = timers;
+    this.#damage = damage;
+    this.#rehearse = rehearse;
     this.#backoff = backoff;
     this.#fill = db.prepare("INSERT OR REPLACE INTO probe (id, filler) VALUES (1, zeroblob(?))");
     this.#empty = db.prepare("DELETE FROM probe");
@@ -53,37 +74,50 @@ export class Writability {
     return () => this.#listeners.delete(listener);
   }
 
-  /** A write failed, and it is not plain that it was its own fault. Returns whether the store takes writes all the same; if not, this begins an outage. */
-  check(failure: string): boolean {
+  /**
+   * Something that was to be read or written, `what`, failed. Returns whether only that is at fault, and the store takes
+   * all else; if not, this begins an outage. Not inside of a transaction.
+   */
+  check(what: string, error: unknown): boolean {
     if (this.#outage || this.#closed) return false;
-    if (this.#clock.uptimeMs() - this.#provenAt < PROVEN_FOR_MS || this.#probe()) return true;
-    this.#failures = 0;
-    this.#schedule();
-    this.#change({ failure, since: this.#clock.now() });
-    return false;
+    const failure = `${what}: ${wordsOf(error)}`;
+    const isItsOwn = (isOwnFault(error) && !isDamage(error)) || this.#isProven();
+    if (!isItsOwn) {
+      this.#failures = 0;
+      this.#schedule();
+      this.#change({ failure, since: this.#clock.now(), isDamage: isLastingDamage(error) });
+    }
+    if (isLastingDamage(error)) this.#damage.note(failure);
+    return isItsOwn;
   }
 
   /** Probes no more. */
   close(): void {
     this.#closed = true;
-    clearTimeout(this.#timer);
+    this.#callOff();
+  }
+
+  #isProven(): boolean {
+    return this.#clock.uptimeMs() - this.#provenAt < PROVEN_FOR_MS || this.#probe();
   }
 
   #schedule(): void {
     this.#failures += 1;
     const look = () => (this.#probe() ? this.#change(null) : this.#schedule());
-    this.#timer = setTimeout(look, backoffMs(this.#backoff, this.#failures));
+    this.#callOff = this.#timers.after(backoffMs(this.#backoff, this.#failures), look);
   }
 
   #probe(): boolean {
     try {
       this.#fill.run(PROBE_BYTES);
       this.#empty.run();
-      this.#provenAt = this.#clock.uptimeMs();
-      return true;
-    } catch {
-      return false;
+      this.#rehearse();
+    } catch (error) {
+      // A made-up message that fails by itself says nothing of the others.
+      if (!isOwnFault(error) || isDamage(error)) return false;
     }
+    this.#provenAt = this.#clock.uptimeMs();
+    return true;
   }
 
   #change(outage: Outage | null): void {
