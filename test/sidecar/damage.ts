@@ -39,18 +39,18 @@ export function damage(
 }
 
 /**
- * Flips one bit of `word`, where it stands right behind `before` in a row of a table. The indexes still say what they
- * said. @throws Error when there is no such row.
+ * Flips one bit of `word`, where it stands right behind `before` in a row of a table: of its second byte, or of another
+ * one from its beginning on. The indexes still say what they said. @throws Error when there is no such row.
  */
-export function flipBit(file: string, table: string, before: string, word: string): void {
+export function flipBit(file: string, table: string, before: string, word: string, { offset = 1, bit = 8 } = {}): void {
   const { size, pages } = pagesOf(file, table, "leaf");
   const all = readFileSync(file);
   for (const page of pages) {
     const start = (page - 1) * size;
     const found = all.subarray(start, start + size).indexOf(before + word);
     if (found === -1) continue;
-    const at = start + found + Buffer.byteLength(before) + 1;
-    return write(file, Buffer.from([(all[at] ?? 0) ^ 8]), at);
+    const at = start + found + Buffer.byteLength(before) + offset;
+    return write(file, Buffer.from([(all[at] ?? 0) ^ bit]), at);
   }
   throw new Error(`no row of ${table} has ${word} behind ${before}`);
 }

@@ -139,6 +139,16 @@ describe("of a message", () => {
     expect(store.counters.read().delivered).toBe(2);
   });
 
+  it("in the type of its text: it is a dead letter, and its chat goes on", async () => {
+    for (const id of ["a1", "a2"]) await store.messages.accept(messageOf(id));
+    // The byte that says that what follows is so much text. One more is nothing, for the answer that is not there yet.
+    whileClosed(() => flipBit(file, "payloads", "", '{"message_id":"a1"', { offset: -2, bit: 1 }));
+    startRelay();
+    await allSettled();
+    expect(store.counters.read()).toMatchObject({ delivered: 1, dead: 1 });
+    expect(posts("a1")).toBe(0);
+  });
+
   it("when a part of it is missing: it is a dead letter, and its chat goes on", async () => {
     for (const id of ["a1", "a2"]) await store.messages.accept(messageOf(id));
     whileClosed(() => {
@@ -199,6 +209,16 @@ describe("of a command", () => {
       reason: expect.stringMatching(/damaged/),
     });
     expect(alarms()).toHaveLength(1);
+  });
+
+  it("in the type of its text: the same", async () => {
+    await answered("m1", ANNA, "a1", "a2");
+    // Its id, kind and text stand first; before them, a byte for each column says what it is, and there are 15 from the text's on.
+    whileClosed(() => flipBit(file, "commands", "", "a1send_texta1", { offset: -15, bit: 1 }));
+    await startReplies();
+    await inTime("the next one is sent", () => store.counters.read().commands_sent === 1);
+    expect(sent()).toEqual(["a2"]);
+    expect(store.counters.read()).toMatchObject({ commands_pending: 0, commands_failed: 1 });
   });
 
   it("that was being sent when the last run ended: it is in doubt, and nobody is kept from starting", async () => {

@@ -1,4 +1,5 @@
 import type Database from "better-sqlite3";
+import { z } from "zod";
 import type { CommandWrites, SettledState, Settlement, UnsettledState } from "./command-writes.ts";
 import { DAMAGED, RowUnreadableError, readListed, readRow, unlessDamaged } from "./errors.ts";
 import type { GroupCommit } from "./group-commit.ts";
@@ -27,6 +28,21 @@ export interface DoubtfulCommand extends WaitingCommand {
   /** When the operator was told, wall-clock ms. */
   alarmed_at: number | null;
 }
+
+/** A flipped bit can make anything of a row. */
+const waitingCommand: z.ZodType<WaitingCommand> = z.object({
+  id: z.int(),
+  seq: z.int(),
+  chat: z.int(),
+  command_id: z.string(),
+  message_id: z.string(),
+  account_id: z.string(),
+  chat_id: z.string(),
+  text: z.string(),
+  sending_at: z.int().nullable(),
+  sending_boot_ms: z.int().nullable(),
+  gateway_process: z.string().nullable(),
+});
 
 interface CommandsParts {
   db: Database.Database;
@@ -63,7 +79,7 @@ export class Commands {
     const { next, nextId } = this.#sql;
     return readListed(
       "command",
-      () => next.get(chat),
+      () => waitingCommand.safeParse(next.get(chat)).data,
       () => nextId.get(chat)?.id,
     );
   }
@@ -107,7 +123,7 @@ export class Commands {
   get(id: number): WaitingCommand {
     const command = readRow(
       "command",
-      () => this.#sql.get.get(id),
+      () => waitingCommand.safeParse(this.#sql.get.get(id)).data,
       () => id,
     );
     if (!command) throw new RowUnreadableError("command", id, undefined);
@@ -186,7 +202,7 @@ function prepare(db: Database.Database) {
       `SELECT chat FROM commands WHERE state = 'pending' AND ${notPassedOver} GROUP BY chat ORDER BY min(id)`,
     ),
     chats: db.prepare<[], { chat: number }>("SELECT chat FROM chats"),
-    next: db.prepare<[number], WaitingCommand>(`${waiting} WHERE k.id = (${nextId})`),
+    next: db.prepare<[number]>(`${waiting} WHERE k.id = (${nextId})`),
     nextId: db.prepare<[number], { id: number }>(nextId),
     interrupted: db.prepare<[], { id: number }>(
       `SELECT id FROM commands WHERE state = 'sending' AND ${notPassedOver} ORDER BY id`,
@@ -194,7 +210,7 @@ function prepare(db: Database.Database) {
     inDoubt: db.prepare<[number], { id: number }>(
       `SELECT id FROM commands WHERE state = 'in_doubt' AND ${notPassedOver} ORDER BY id DESC LIMIT ?`,
     ),
-    get: db.prepare<[number], WaitingCommand>(`${waiting} WHERE k.id = +?`),
+    get: db.prepare<[number]>(`${waiting} WHERE k.id = +?`),
     // In doubt, or in no state at all: an index has named it.
     doubt: db.prepare<[number], DoubtfulCommand>(
       `SELECT w.*, k.asked_process, k.alarmed_at FROM (${waiting}) w JOIN commands k USING (id)

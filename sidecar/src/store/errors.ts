@@ -90,11 +90,14 @@ export class RowUnreadableError extends Error {
   /** Its key. */
   readonly row: number;
 
-  /** `cause`: undefined where every page can be read, and a part of it is missing all the same. */
+  /** `cause`: undefined where every page can be read, and what is there is no such row. */
   constructor(what: string, row: number, cause: unknown) {
-    super(`${what} ${row} can't be read (${cause === undefined ? "a part of it is missing" : codeOf(cause)})`, {
-      cause,
-    });
+    super(
+      `${what} ${row} can't be read (${cause === undefined ? "a part of it is missing or makes no sense" : codeOf(cause)})`,
+      {
+        cause,
+      },
+    );
     this.row = row;
   }
 }
@@ -124,7 +127,10 @@ export function readRow<T>(what: string, read: () => T, find: () => number | und
   }
 }
 
-/** What `read` gives of a row that `find` knows by an index; undefined where there is none. Throws RowUnreadableError also where a part of it is missing. */
+/**
+ * What `read` gives of a row that `find` knows by an index; undefined where there is none. Throws RowUnreadableError also
+ * where `read` finds no such row, or one that makes no sense.
+ */
 export function readListed<T>(what: string, read: () => T | undefined, find: () => number | undefined): T | undefined {
   const found = readRow(what, read, find);
   if (found !== undefined) return found;

@@ -157,9 +157,7 @@ export class MessageWrites {
     const { counters, failures } = this.#parts;
     const left = this.#sql.detach.run(seq).changes === 1;
     if (left) counters.add("detached", 1);
-    const row = this.#sql.row.get(seq);
-    if (!left && row?.detached !== 1) this.#wasSettled(seq);
-    failures.note("detached", row?.message_id ?? null, error);
+    failures.note("detached", this.#sql.row.get(seq)?.message_id ?? null, error);
     return left;
   }
 

@@ -1,5 +1,6 @@
 import type { InboundMessage } from "@hotbags/shared";
 import type Database from "better-sqlite3";
+import { z } from "zod";
 import type { CommandFromResponse, RecordedCommand } from "./command-writes.ts";
 import { DAMAGED, isDamage, readListed, unlessDamaged } from "./errors.ts";
 import type { GroupCommit } from "./group-commit.ts";
@@ -23,6 +24,20 @@ export interface PendingMessage {
   received_at: number;
   next_attempt_at: number;
 }
+
+/** A flipped bit can make anything of a row. */
+const pendingRow = z.object({
+  seq: z.int(),
+  chat: z.int(),
+  message_id: z.string(),
+  account_id: z.string(),
+  chat_id: z.string(),
+  request: z.string(),
+  attempts: z.int(),
+  retrying_ms: z.int(),
+  received_at: z.int(),
+  next_attempt_at: z.int(),
+});
 
 export interface LaneHead {
   chat: number;
@@ -207,7 +222,9 @@ export class Messages {
     });
   }
 
-  #withFiles(row: Omit<PendingMessage, "inlined"> | undefined): PendingMessage | undefined {
+  /** Undefined where there is no row, or it makes no sense. */
+  #withFiles(found: unknown): PendingMessage | undefined {
+    const row = pendingRow.safeParse(found).data;
     return row && { ...row, inlined: row.request.includes(HAS_FILE) ? this.#media.inlinedOf(row.seq) : [] };
   }
 }
@@ -238,13 +255,11 @@ function prepare(db: Database.Database) {
     detachedHeads: db.prepare<[], LaneHead>(
       `SELECT chat, min(next_attempt_at) AS next_attempt_at FROM messages WHERE ${detached} GROUP BY chat`,
     ),
-    head: db.prepare<[number], Omit<PendingMessage, "inlined">>(`${pending} WHERE m.seq = (${headSeq})`),
+    head: db.prepare<[number]>(`${pending} WHERE m.seq = (${headSeq})`),
     headSeq: db.prepare<[number], { seq: number }>(headSeq),
-    behind: db.prepare<[number, number], Omit<PendingMessage, "inlined">>(`${pending} WHERE m.seq = (${behindSeq})`),
+    behind: db.prepare<[number, number]>(`${pending} WHERE m.seq = (${behindSeq})`),
     behindSeq: db.prepare<[number, number], { seq: number }>(behindSeq),
-    firstDetached: db.prepare<[number], Omit<PendingMessage, "inlined">>(
-      `${pending} WHERE m.seq = (SELECT seq ${firstDetached})`,
-    ),
+    firstDetached: db.prepare<[number]>(`${pending} WHERE m.seq = (SELECT seq ${firstDetached})`),
     detachedDue: db.prepare<[number], { seq: number; next_attempt_at: number }>(
       `SELECT seq, next_attempt_at ${firstDetached}`,
     ),
