@@ -32,6 +32,8 @@ interface DoubtsParts extends ProofSearchParts {
   random: () => number;
   /** Told of a chat when `blocks` may be over. */
   onSettled(chat: number): void;
+  /** Told of a command that turned out to be in OpenClaw's own queue. */
+  onHandedOver(id: number): void;
 }
 
 /**
@@ -147,6 +149,7 @@ export class Doubts {
     await this.#parts.store.commands.proven(doubt.id, state, whatsappMessageId);
     this.#open.delete(doubt);
     commandLog(this.#parts.log, idsOf(doubt)).info(`no longer in doubt, ${state}: ${how}`);
+    if (state === "queued_by_gateway") this.#parts.onHandedOver(doubt.id);
   }
 
   #isAskable(doubt: Doubt): boolean {

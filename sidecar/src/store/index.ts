@@ -17,6 +17,7 @@ import { type Outage, Writability } from "./writability.ts";
 export type {
   CommandFromResponse,
   DoubtfulCommand,
+  HandoverEnd,
   RecordedCommand,
   SettledState,
   WaitingCommand,

@@ -8,6 +8,7 @@ import { probe } from "./0007-probe.ts";
 import { waitsAndDoubts } from "./0008-waits-and-doubts.ts";
 import { provenTime } from "./0009-proven-time.ts";
 import { sendingBoot } from "./0010-sending-boot.ts";
+import { handovers } from "./0013-handovers.ts";
 
 /** In order; the number of a migration is its place, and `PRAGMA user_version` says how many a database has had. Never edit one that was released. */
 export const migrations: readonly string[] = [
@@ -21,4 +22,5 @@ export const migrations: readonly string[] = [
   waitsAndDoubts,
   provenTime,
   sendingBoot,
+  handovers,
 ];

@@ -1,0 +1,212 @@
+import type { Logger } from "pino";
+import type { Clock, Timers } from "../clock.ts";
+import { type Gateway, verdictOnDrop } from "../gateway/index.ts";
+import { type Admission, LaneRunner } from "../lane-runner.ts";
+import type { Rest, Verdict } from "../lanes.ts";
+import { type HandoverEnd, isDamage, type Store } from "../store/index.ts";
+import { RESTORE, StoreFaults } from "../store-faults.ts";
+import { commandLog } from "./command-log.ts";
+import type { Observation, Observations } from "./observations.ts";
+import { type Handover, idsOf, MAX_HANDOVERS, OpenHandovers } from "./open-handovers.ts";
+import { readIds, readOrGiveUp } from "./recover-doubts.ts";
+
+/** Chats whose handovers are looked into at once. */
+const CONCURRENCY = 4;
+
+/** How often the gateway is asked whether it has sent a reply from its queue, ms, besides what it tells by itself. */
+const ASK_MS = 30_000;
+
+/**
+ * OpenClaw tries a message 5 times within 750 s and then drops it, whether WhatsApp is connected or not. A gateway that
+ * has run for this long, ms, has it no more.
+ */
+const OVER_MS = 20 * 60_000;
+
+/** Why a lane rests: nothing is known yet; the store could not be read or written. */
+type Cause = "waiting" | "store";
+
+/** A text that the gateway has dropped from its queue, and why. */
+export type Drop = Omit<Observation, "whatsappMessageId"> & { reason: string };
+
+interface HandoversParts {
+  store: Store;
+  gateway: Gateway;
+  clock: Clock;
+  timers?: Timers | undefined;
+  log: Logger;
+  random: () => number;
+  observations: Observations;
+  /** Told of each reply that OpenClaw has no more, once that is on disk. */
+  onEnded(handover: Handover, end: HandoverEnd): void;
+}
+
+/**
+ * Follows replies that OpenClaw has put into its own queue, until it has sent them or dropped them. It is told of both by
+ * the plugin (`message_sent`), and finds what was sent in the gateway's transcript too: the plugin's word is lost when the
+ * gateway is killed. What OpenClaw has dropped unsent is ours again. What nobody can tell is in doubt.
+ */
+export class Handovers {
+  readonly #parts: HandoversParts;
+  readonly #open = new OpenHandovers();
+  readonly #faults: StoreFaults;
+  readonly #chats: LaneRunner<Cause>;
+  readonly #unsubscribe: () => void;
+  /** The gateway process that is asked, and since when it could, monotonic ms. */
+  #process: string | undefined;
+  #processSince = Number.NEGATIVE_INFINITY;
+
+  constructor(parts: HandoversParts) {
+    this.#parts = parts;
+    this.#faults = new StoreFaults(parts);
+    const { clock, timers } = parts;
+    this.#chats = new LaneRunner<Cause>({
+      clock,
+      timers,
+      concurrency: CONCURRENCY,
+      gate: (): Admission => (this.#faults.isOutage ? { notBefore: Number.POSITIVE_INFINITY } : "due"),
+      run: (chat) => this.#look(chat),
+      failed: (chat, error) => this.#faults.failed(chat, error),
+    });
+    this.#unsubscribe = this.#faults.onRecovery(() => this.#chats.release("store"));
+  }
+
+  /** What the last run has handed over. */
+  async takeOver(): Promise<void> {
+    const { commands } = this.#parts.store;
+    const ids = readIds(this.#parts, "in OpenClaw's queue", () => commands.handedOver(MAX_HANDOVERS));
+    for (const id of ids.reverse()) {
+      const command = await readOrGiveUp(this.#parts, id, "queued_by_gateway", () => commands.get(id));
+      if (command) this.#follow(this.#open.add(command, this.#parts.clock.uptimeMs()));
+    }
+  }
+
+  /** A command was settled as `queued_by_gateway` just now. */
+  add(id: number): void {
+    const command = this.#parts.store.commands.get(id);
+    if (!command) return;
+    const handover = this.#open.add(command, this.#parts.clock.uptimeMs());
+    this.#claim(handover);
+    this.#follow(handover);
+  }
+
+  /** Whether OpenClaw may still send a reply of this chat: one that follows would overtake it. */
+  blocks(chat: number): boolean {
+    return this.#open.of(chat).length > 0;
+  }
+
+  /** How many there are, and how long the oldest has waited, ms. */
+  get status() {
+    const now = this.#parts.clock.uptimeMs();
+    return { count: this.#open.count, longestWaitMs: Math.max(0, ...this.#open.all.map(({ since }) => now - since)) };
+  }
+
+  /** The gateway was seen to send something in this chat. */
+  observed(accountId: string, chatId: string): void {
+    for (const handover of this.#open.all)
+      if (handover.accountId === accountId && handover.chatId === chatId && this.#claim(handover))
+        this.#chats.release("waiting", handover.chat);
+  }
+
+  /** The gateway has dropped a text from its queue. */
+  dropped(drop: Drop): void {
+    const handover = this.#open.find(drop);
+    if (!handover) return;
+    const to = verdictOnDrop(drop.reason) === "unsent" ? "pending" : "in_doubt";
+    handover.end = { to, reason: `OpenClaw gave it up: ${drop.reason}`, dropped: true };
+    this.#chats.release("waiting", handover.chat);
+  }
+
+  /** The gateway's state has changed. */
+  changed(): void {
+    const { link, process } = this.#parts.gateway.state;
+    const id = link === "up" ? (process?.id ?? "") : undefined;
+    if (id === this.#process) return;
+    this.#process = id;
+    this.#processSince = this.#parts.clock.uptimeMs();
+    if (id !== undefined) this.#chats.release("waiting");
+  }
+
+  async stop(): Promise<void> {
+    this.#unsubscribe();
+    await this.#chats.stop();
+  }
+
+  #follow(handover: Handover): void {
+    this.#chats.offer(handover.chat);
+  }
+
+  #claim(handover: Handover): boolean {
+    if (handover.end !== null) return false;
+    const seen = this.#parts.observations.claim(handover);
+    if (!seen) return false;
+    handover.end = { to: "sent", whatsappMessageId: seen.whatsappMessageId };
+    return true;
+  }
+
+  /** Settles what is known of a chat's handovers, and asks about the others. Throws when the store fails. */
+  async #look(chat: number): Promise<Verdict<Cause>> {
+    let rest = await this.#settle(chat);
+    if (!rest && this.blocks(chat) && this.#process !== undefined) {
+      await this.#ask(chat);
+      rest = await this.#settle(chat);
+    }
+    this.#faults.passed(chat);
+    if (rest) return rest;
+    return this.blocks(chat) ? { cause: "waiting", until: this.#parts.clock.uptimeMs() + ASK_MS } : "empty";
+  }
+
+  async #ask(chat: number): Promise<void> {
+    const [first] = this.#open.of(chat);
+    if (!first) return;
+    const process = this.#process;
+    const keys = await this.#parts.gateway.history(first.accountId, first.chatId);
+    for (const handover of this.#open.of(chat)) {
+      if (handover.end !== null) continue;
+      if (keys?.has(handover.commandId)) handover.end = { to: "sent", whatsappMessageId: null };
+      else if (this.#process === process && this.#isOver(handover)) {
+        const reason = "OpenClaw has it no more, and nothing tells whether it was sent or dropped";
+        handover.end = { to: "in_doubt", reason, dropped: false };
+      }
+    }
+  }
+
+  #isOver({ since }: Handover): boolean {
+    return this.#parts.clock.uptimeMs() - Math.max(since, this.#processSince) > OVER_MS;
+  }
+
+  /** Writes down what is known of a chat's handovers. For what the lane rests when a damaged page keeps it from that. */
+  async #settle(chat: number): Promise<Rest<"store"> | null> {
+    const { store, onEnded } = this.#parts;
+    for (const handover of this.#open.of(chat)) {
+      const { id, end } = handover;
+      if (end === null) continue;
+      try {
+        await store.commands.handoverEnded(id, end);
+        this.#announce(handover, end);
+      } catch (error) {
+        if (!isDamage(error)) throw error;
+        const rest = this.#faults.damaged(id);
+        if (rest) return rest;
+        await store.commands.passOver(id, "queued_by_gateway", end.to === "pending" ? "failed" : end.to);
+        const about = { err: error, alarm: true };
+        commandLog(this.#parts.log, idsOf(handover)).error(about, `what became of it can't be written. ${RESTORE}`);
+      }
+      this.#faults.forget(id);
+      this.#open.delete(handover);
+      onEnded(handover, end);
+    }
+    return null;
+  }
+
+  #announce(handover: Handover, end: HandoverEnd): void {
+    const log = commandLog(this.#parts.log, idsOf(handover));
+    switch (end.to) {
+      case "sent":
+        return log.info({ whatsapp_message_id: end.whatsappMessageId }, "reply sent from OpenClaw's queue");
+      case "pending":
+        return log.warn(`not sent, will be tried again: ${end.reason}`);
+      case "in_doubt":
+        return log.warn(`it is not known whether the reply was sent: ${end.reason}`);
+    }
+  }
+}
