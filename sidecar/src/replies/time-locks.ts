@@ -95,7 +95,7 @@ export class TimeLocks {
     return [...this.#locks.values()].flatMap((lock) => {
       const chats = this.#heldBy(lock);
       if (chats === 0 && this.#hasEnded(lock)) return [];
-      return [`${sentenceOn(lock)} Replies of ${chats} chat(s) wait here for that`];
+      return [chats === 0 ? sentenceOn(lock) : `${sentenceOn(lock)} Replies of ${chats} chat(s) wait here for that`];
     });
   }
 

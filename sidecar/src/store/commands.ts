@@ -363,8 +363,9 @@ function prepare(db: Database.Database) {
     settle: db.prepare<[string, number, string | null, string | null, number, number], { seq: number }>(
       "UPDATE commands SET state = ?, settled_at = ?, last_error = ?, whatsapp_message_id = ?, partial = ? WHERE id = ? AND state = 'sending' RETURNING seq",
     ),
+    // Without its process: asked again by its key, the gateway would only repeat that it was queued.
     endHandover: db.prepare<[string, number | null, string | null, string | null, number], { seq: number }>(
-      "UPDATE commands SET state = ?, settled_at = ?, last_error = ?, whatsapp_message_id = ? WHERE id = ? AND state = 'queued_by_gateway' RETURNING seq",
+      "UPDATE commands SET state = ?, settled_at = ?, last_error = ?, whatsapp_message_id = ?, gateway_process = NULL WHERE id = ? AND state = 'queued_by_gateway' RETURNING seq",
     ),
     notSent: db.prepare<[string, number]>(
       "UPDATE commands SET state = 'pending', last_error = ? WHERE id = ? AND state = 'sending'",
