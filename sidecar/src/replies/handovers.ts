@@ -3,12 +3,11 @@ import type { Clock, Timers } from "../clock.ts";
 import { type Gateway, verdictOnDrop } from "../gateway/index.ts";
 import { type Admission, LaneRunner } from "../lane-runner.ts";
 import type { Rest, Verdict } from "../lanes.ts";
-import { type HandoverEnd, isDamage, type Store } from "../store/index.ts";
+import { type HandoverEnd, isDamage, RowUnreadableError, type Store } from "../store/index.ts";
 import { RESTORE, StoreFaults } from "../store-faults.ts";
 import { commandLog } from "./command-log.ts";
 import type { Observation, Observations } from "./observations.ts";
 import { type Handover, idsOf, MAX_HANDOVERS, OpenHandovers } from "./open-handovers.ts";
-import { readIds, readOrGiveUp } from "./recover-doubts.ts";
 
 /** Chats whose handovers are looked into at once. */
 const CONCURRENCY = 4;
@@ -72,21 +71,38 @@ export class Handovers {
 
   /** What the last run has handed over. */
   async takeOver(): Promise<void> {
-    const { commands } = this.#parts.store;
-    const ids = readIds(this.#parts, "in OpenClaw's queue", () => commands.handedOver(MAX_HANDOVERS));
-    for (const id of ids.reverse()) {
-      const command = await readOrGiveUp(this.#parts, id, "queued_by_gateway", () => commands.get(id));
-      if (command) this.#follow(this.#open.add(command, this.#parts.clock.uptimeMs()));
+    const { store, log } = this.#parts;
+    for (const id of this.#lastRuns()) {
+      try {
+        this.add(id);
+      } catch (error) {
+        // It must not keep the others from being followed.
+        if (!(error instanceof RowUnreadableError)) throw error;
+        await store.commands.passOver(id, "queued_by_gateway", "in_doubt");
+        const what = `command ${id} can't be read; it may have been sent or not. ${RESTORE}`;
+        log.error({ command: id, err: error, alarm: true }, what);
+      }
     }
   }
 
-  /** A command was settled as `queued_by_gateway` just now. */
+  /** None, where the list can't be read: that must not keep the sidecar from starting. */
+  #lastRuns(): number[] {
+    const { store, log } = this.#parts;
+    try {
+      return store.handovers.open(MAX_HANDOVERS).reverse();
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      log.error({ err: error, alarm: true }, `which replies OpenClaw has in its queue can't be read. ${RESTORE}`);
+      return [];
+    }
+  }
+
+  /** A command that was settled as `queued_by_gateway`. */
   add(id: number): void {
     const command = this.#parts.store.commands.get(id);
     if (!command) return;
-    const handover = this.#open.add(command, this.#parts.clock.uptimeMs());
-    this.#claim(handover);
-    this.#follow(handover);
+    this.#claim(this.#open.add(command, this.#parts.clock.uptimeMs()));
+    this.#chats.offer(command.chat);
   }
 
   /** Whether OpenClaw may still send a reply of this chat: one that follows would overtake it. */
@@ -129,10 +145,6 @@ export class Handovers {
   async stop(): Promise<void> {
     this.#unsubscribe();
     await this.#chats.stop();
-  }
-
-  #follow(handover: Handover): void {
-    this.#chats.offer(handover.chat);
   }
 
   #claim(handover: Handover): boolean {
@@ -181,7 +193,7 @@ export class Handovers {
       const { id, end } = handover;
       if (end === null) continue;
       try {
-        await store.commands.handoverEnded(id, end);
+        await store.handovers.ended(id, end);
         this.#announce(handover, end);
       } catch (error) {
         if (!isDamage(error)) throw error;

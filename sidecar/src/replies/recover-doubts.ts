@@ -16,20 +16,20 @@ interface Parts {
 export async function recoverDoubts(parts: Parts, open: OpenDoubts): Promise<void> {
   const { store, log } = parts;
   const reason = "the sidecar ended while it was being sent";
-  for (const id of readIds(parts, "sent", () => store.commands.interrupted())) {
-    const command = await readOrGiveUp(parts, id, "sending", () => store.commands.get(id));
+  for (const id of list(parts, "sent", () => store.commands.interrupted())) {
+    const command = await read(parts, id, "sending", () => store.commands.get(id));
     if (!command) continue;
     await store.commands.settled(id, "in_doubt", { reason, whatsappMessageId: null });
     commandLog(log, command).warn(`it is not known whether the reply was sent: ${reason}`);
   }
-  for (const id of readIds(parts, "in doubt", () => store.commands.inDoubt(MAX_OPEN_DOUBTS)).reverse()) {
-    const command = await readOrGiveUp(parts, id, "in_doubt", () => store.commands.doubt(id));
+  for (const id of list(parts, "in doubt", () => store.commands.inDoubt(MAX_OPEN_DOUBTS)).reverse()) {
+    const command = await read(parts, id, "in_doubt", () => store.commands.doubt(id));
     if (command) open.add(command);
   }
 }
 
 /** Commands by id; none, where the list can't be read. */
-export function readIds({ log }: Parts, what: string, ids: () => number[]): number[] {
+function list({ log }: Parts, what: string, ids: () => number[]): number[] {
   try {
     return ids();
   } catch (error) {
@@ -40,10 +40,10 @@ export function readIds({ log }: Parts, what: string, ids: () => number[]): numb
 }
 
 /** A row that can't be read is given up: it must not keep the others from being looked into. */
-export async function readOrGiveUp<T>(
+async function read<T>(
   { store, log }: Parts,
   id: number,
-  state: "sending" | "queued_by_gateway" | "in_doubt",
+  state: "sending" | "in_doubt",
   row: () => T,
 ): Promise<T | undefined> {
   try {

@@ -59,15 +59,7 @@ export interface Settlement {
 
 export type SettledState = "sent" | "queued_by_gateway" | "in_doubt" | "failed";
 
-/** What became of a reply that OpenClaw had in its own queue. `dropped`: OpenClaw said so, and why. */
-export type HandoverEnd =
-  | { to: "sent"; whatsappMessageId: string | null }
-  | { to: "pending" | "in_doubt"; reason: string; dropped: boolean };
-
-/**
- * The commands' side of the store. States: `pending → sending → sent | queued_by_gateway | in_doubt | failed`,
- * `queued_by_gateway → sent | pending | in_doubt`. Back to `pending` only where it is proven that nothing was sent.
- */
+/** The commands' side of the store. States: `pending → sending → sent | queued_by_gateway | in_doubt | failed`, `sending → pending` only where it is proven that nothing was sent; on from `queued_by_gateway` by Handovers. */
 export class Commands {
   readonly #commit: GroupCommit;
   readonly #counters: Counters;
@@ -156,11 +148,6 @@ export class Commands {
     return this.#sql.inDoubt.all(limit).map(({ id }) => id);
   }
 
-  /** Commands that OpenClaw has in its own queue, by id, newest first. Read once at start. */
-  handedOver(limit: number): number[] {
-    return this.#sql.handedOver.all(limit).map(({ id }) => id);
-  }
-
   /** A command in doubt that a proof could still settle; undefined for any other. Throws RowUnreadableError. */
   doubt(id: number): DoubtfulCommand | undefined {
     return readRow(
@@ -228,23 +215,6 @@ export class Commands {
       if (!moved) return;
       this.#move("commands_sending", `commands_${state}`);
       if (state === "failed") this.#failures.note("command_failed", moved.seq, reason ?? "it could not be sent");
-    });
-  }
-
-  /** OpenClaw has the command no longer in its own queue. */
-  handoverEnded(id: number, end: HandoverEnd): Promise<void> {
-    return this.#commit.run("handover-ended", () => {
-      const { to } = end;
-      const [reason, whatsappMessageId] = to === "sent" ? [null, end.whatsappMessageId] : [end.reason, null];
-      const settledAt = to === "pending" ? null : this.#clock.now();
-      const moved = this.#sql.endHandover.get(to, settledAt, reason, whatsappMessageId, id);
-      if (!moved) return;
-      this.#move("commands_queued_by_gateway", `commands_${to}`);
-      if (to === "sent") this.#counters.add("replies_sent_from_queue", 1);
-      else if (end.dropped) {
-        this.#counters.add("replies_dropped", 1);
-        this.#failures.note("reply_dropped", moved.seq, end.reason);
-      }
     });
   }
 
@@ -327,9 +297,6 @@ function prepare(db: Database.Database) {
     inDoubt: db.prepare<[number], { id: number }>(
       `SELECT id FROM commands WHERE state = 'in_doubt' AND ${notPassedOver} ORDER BY id DESC LIMIT ?`,
     ),
-    handedOver: db.prepare<[number], { id: number }>(
-      `SELECT id FROM commands WHERE state = 'queued_by_gateway' AND ${notPassedOver} ORDER BY id DESC LIMIT ?`,
-    ),
     get: db.prepare<[number], WaitingCommand>(`${waiting} WHERE k.id = +?`),
     doubt: db.prepare<[number], DoubtfulCommand>(
       `SELECT w.*, k.asked_process, k.alarmed_at FROM (${waiting}) w JOIN commands k USING (id)
@@ -362,10 +329,6 @@ function prepare(db: Database.Database) {
     ),
     settle: db.prepare<[string, number, string | null, string | null, number, number], { seq: number }>(
       "UPDATE commands SET state = ?, settled_at = ?, last_error = ?, whatsapp_message_id = ?, partial = ? WHERE id = ? AND state = 'sending' RETURNING seq",
-    ),
-    // Without its process: asked again by its key, the gateway would only repeat that it was queued.
-    endHandover: db.prepare<[string, number | null, string | null, string | null, number], { seq: number }>(
-      "UPDATE commands SET state = ?, settled_at = ?, last_error = ?, whatsapp_message_id = ?, gateway_process = NULL WHERE id = ? AND state = 'queued_by_gateway' RETURNING seq",
     ),
     notSent: db.prepare<[string, number]>(
       "UPDATE commands SET state = 'pending', last_error = ? WHERE id = ? AND state = 'sending'",

@@ -6,6 +6,7 @@ import { Downtimes } from "./downtimes.ts";
 import { Failures } from "./failures.ts";
 import { Files } from "./files.ts";
 import { GroupCommit } from "./group-commit.ts";
+import { Handovers } from "./handovers.ts";
 import { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./limits.ts";
 import { Media } from "./media.ts";
 import { Messages } from "./messages.ts";
@@ -17,7 +18,6 @@ import { type Outage, Writability } from "./writability.ts";
 export type {
   CommandFromResponse,
   DoubtfulCommand,
-  HandoverEnd,
   RecordedCommand,
   SettledState,
   WaitingCommand,
@@ -27,6 +27,7 @@ export type { Connection, Downtime, RecordedDowntime } from "./downtimes.ts";
 export { FileMissingError, isDamage, RowUnreadableError, StoreUnusableError, StoreUnwritableError } from "./errors.ts";
 export type { Failure } from "./failures.ts";
 export type { Files, Received } from "./files.ts";
+export type { HandoverEnd } from "./handovers.ts";
 export { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./limits.ts";
 export { base64Length, type InlinedFile } from "./media.ts";
 export type { Accepted, PendingMessage } from "./messages.ts";
@@ -39,6 +40,7 @@ export interface Store {
   commands: Commands;
   counters: Counters;
   failures: Failures;
+  handovers: Handovers;
   downtimes: Downtimes;
   retention: Retention;
   files: Files;
@@ -77,6 +79,7 @@ export function openStore(stateDir: string, clock: Clock, limits: MediaLimits = 
     commands,
     counters,
     failures,
+    handovers: new Handovers(db, commit, counters, failures, clock),
     downtimes: new Downtimes(db, commit, clock),
     files,
     retention: new Retention(db, commit, media, files, time),
