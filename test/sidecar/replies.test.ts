@@ -351,6 +351,10 @@ describe("a reply that OpenClaw has put into its own queue", () => {
     await looks();
     expect(counts().replies_dropped).toBe(0);
     dropped(ANNA, "one");
+    // Until then the gateway would only repeat its answer.
+    await pass(5 * MINUTE_MS);
+    expect(keysTo(ANNA)).toEqual(keys.slice(0, 1));
+    await pass(MINUTE_MS);
     await until("both are sent", () => counts().commands_sent === 2);
     expect(keysTo(ANNA)).toEqual([keys[0], ...keys]);
     expect(counts()).toMatchObject({ commands_queued_by_gateway: 0, replies_sent_from_queue: 0, replies_dropped: 1 });
@@ -399,9 +403,38 @@ describe("a reply that OpenClaw has put into its own queue", () => {
     await restart();
     await looks();
     expect(keysTo(ANNA)).toEqual(keys.slice(0, 1));
+    await pass(12 * MINUTE_MS);
     dropped(ANNA, "one");
     await until("both are sent", () => counts().commands_sent === 2);
     expect(keysTo(ANNA)).toEqual([keys[0], ...keys]);
+  });
+
+  it("keeps what it was told of its end when the sidecar is stopped", async () => {
+    peer.send = () => QUEUED;
+    const [key = ""] = await reply(ANNA, "one");
+    await queued();
+    await pass(12 * MINUTE_MS);
+    dropped(ANNA, "one");
+    peer.send = ok;
+    await restart();
+    await until("it is sent", () => counts().commands_sent === 1);
+    expect(keysTo(ANNA)).toEqual([key, key]);
+  });
+
+  it("is not taken for dropped where OpenClaw may mean another reply of the same words", async () => {
+    peer.history = () => [];
+    await restart(undefined, async (store) => {
+      await doubtful(store, ANNA, "boot-0");
+    });
+    peer.send = () => QUEUED;
+    const keys = await reply(ANNA, "was it sent?");
+    await queued();
+    peer.send = ok;
+    await pass(12 * MINUTE_MS);
+    dropped(ANNA, "was it sent?");
+    await until("it is in doubt", () => counts().commands_in_doubt === 2);
+    await pass(MINUTE_MS);
+    expect(keysTo(ANNA)).toEqual(keys);
   });
 });
 

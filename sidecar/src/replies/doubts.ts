@@ -120,6 +120,11 @@ export class Doubts {
     return this.#open.of(chat).some((doubt) => this.#search.mayBeSent(doubt));
   }
 
+  /** Whether a command of this chat with this text is in doubt. */
+  isInDoubt(chat: number, textSha256: string): boolean {
+    return this.#open.of(chat).some((doubt) => doubt.textSha256 === textSha256);
+  }
+
   async stop(): Promise<void> {
     this.#unsubscribe();
     await Promise.all([this.#urgent.stop(), this.#others.stop()]);

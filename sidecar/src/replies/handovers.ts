@@ -21,6 +21,12 @@ const ASK_MS = 30_000;
  */
 const OVER_MS = 20 * 60_000;
 
+/**
+ * A gateway answers with what it said before for 300 s after an answer. What it has dropped earlier waits for so long, ms:
+ * it would be taken for queued again.
+ */
+const REMEMBERED_MS = 305_000;
+
 /** Why a lane rests: nothing is known yet; the store could not be read or written. */
 type Cause = "waiting" | "store";
 
@@ -35,6 +41,8 @@ interface HandoversParts {
   log: Logger;
   random: () => number;
   observations: Observations;
+  /** Whether a command in doubt has the same text in the same chat: OpenClaw may mean that one. */
+  isInDoubt(chat: number, textSha256: string): boolean;
   /** Told of each reply that OpenClaw has no more, once that is on disk. */
   onEnded(handover: Handover, end: HandoverEnd): void;
 }
@@ -50,9 +58,10 @@ export class Handovers {
   readonly #faults: StoreFaults;
   readonly #chats: LaneRunner<Cause>;
   readonly #unsubscribe: () => void;
-  /** The gateway process that is asked, and since when it could, monotonic ms. */
+  /** The gateway process of last, and since when it is followed, monotonic ms. */
   #process: string | undefined;
   #processSince = Number.NEGATIVE_INFINITY;
+  #isUp = false;
 
   constructor(parts: HandoversParts) {
     this.#parts = parts;
@@ -127,7 +136,8 @@ export class Handovers {
   dropped(drop: Drop): void {
     const handover = this.#open.find(drop);
     if (!handover) return;
-    const to = verdictOnDrop(drop.reason) === "unsent" ? "pending" : "in_doubt";
+    const isCertain = !this.#parts.isInDoubt(handover.chat, handover.textSha256);
+    const to = isCertain && verdictOnDrop(drop.reason) === "unsent" ? "pending" : "in_doubt";
     handover.end = { to, reason: `OpenClaw gave it up: ${drop.reason}`, dropped: true };
     this.#chats.release("waiting", handover.chat);
   }
@@ -135,16 +145,21 @@ export class Handovers {
   /** The gateway's state has changed. */
   changed(): void {
     const { link, process } = this.#parts.gateway.state;
-    const id = link === "up" ? (process?.id ?? "") : undefined;
-    if (id === this.#process) return;
+    const wasUp = this.#isUp;
+    this.#isUp = link === "up";
+    if (!this.#isUp || wasUp) return;
+    const id = process?.id ?? "";
+    if (id !== this.#process) this.#processSince = this.#parts.clock.uptimeMs();
     this.#process = id;
-    this.#processSince = this.#parts.clock.uptimeMs();
-    if (id !== undefined) this.#chats.release("waiting");
+    this.#chats.release("waiting");
   }
 
+  /** Nobody tells again what the plugin has told: it is written down now. */
   async stop(): Promise<void> {
     this.#unsubscribe();
     await this.#chats.stop();
+    const chats = new Set(this.#open.all.map(({ chat }) => chat));
+    await Promise.allSettled([...chats].map((chat) => this.#settle(chat)));
   }
 
   #claim(handover: Handover): boolean {
@@ -158,7 +173,7 @@ export class Handovers {
   /** Settles what is known of a chat's handovers, and asks about the others. Throws when the store fails. */
   async #look(chat: number): Promise<Verdict<Cause>> {
     let rest = await this.#settle(chat);
-    if (!rest && this.blocks(chat) && this.#process !== undefined) {
+    if (!rest && this.#isUp && this.#open.of(chat).some(({ end }) => end === null)) {
       await this.#ask(chat);
       rest = await this.#settle(chat);
     }
@@ -170,16 +185,19 @@ export class Handovers {
   async #ask(chat: number): Promise<void> {
     const [first] = this.#open.of(chat);
     if (!first) return;
-    const process = this.#process;
     const keys = await this.#parts.gateway.history(first.accountId, first.chatId);
     for (const handover of this.#open.of(chat)) {
       if (handover.end !== null) continue;
       if (keys?.has(handover.commandId)) handover.end = { to: "sent", whatsappMessageId: null };
-      else if (this.#process === process && this.#isOver(handover)) {
+      else if (this.#isUp && this.#isOver(handover)) {
         const reason = "OpenClaw has it no more, and nothing tells whether it was sent or dropped";
         handover.end = { to: "in_doubt", reason, dropped: false };
       }
     }
+  }
+
+  #isRemembered({ since }: Handover): boolean {
+    return this.#parts.clock.uptimeMs() - since < REMEMBERED_MS;
   }
 
   #isOver({ since }: Handover): boolean {
@@ -191,7 +209,7 @@ export class Handovers {
     const { store, onEnded } = this.#parts;
     for (const handover of this.#open.of(chat)) {
       const { id, end } = handover;
-      if (end === null) continue;
+      if (end === null || (end.to === "pending" && this.#isRemembered(handover))) continue;
       try {
         await store.handovers.ended(id, end);
         this.#announce(handover, end);

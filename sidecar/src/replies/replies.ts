@@ -88,6 +88,7 @@ export class Replies {
     this.#handovers = new Handovers({
       ...parts,
       observations: this.#observations,
+      isInDoubt: (chat, textSha256) => this.#doubts.isInDoubt(chat, textSha256),
       onEnded: (handover, end) => this.#handoverEnded(handover, end),
     });
     this.#results = new SendResults({
