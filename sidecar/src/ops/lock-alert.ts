@@ -8,8 +8,8 @@ export function lockAlert(lock: LockedAccount, now: number): Alert {
     `Replies wait: ${sentenceOn(lock)}`,
     "They go out when it ends; groups are answered meanwhile.",
     "Nothing on this machine shortens it: a restart or a new link does not help.",
-    "Answer what can't wait on the shop's phone: WhatsApp mostly lets chats go on there that customers have begun.",
-    "WhatsApp locks numbers that people block or report, or that write to many who have not written first.",
+    "Answer what can't wait on the shop's phone: chats that customers have begun should go on there.",
+    "Look there, too, for what WhatsApp has against the number.",
   ].join(" ");
   const end = until === null ? null : new Date(until).toISOString();
   return { id: `lock-${now}`, kind: "lock", text, details: { account, until: end, enforcement: kind } };
