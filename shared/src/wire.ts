@@ -23,13 +23,18 @@ const helloFrame = greeting("hello", {
   openclaw_version: z.string().max(64).transform(shownVersion),
 });
 const messageFrame = frame("message", { ref, message: inboundMessage });
-/** What the gateway observed of a send: the proof that a command in doubt did go out. */
+/**
+ * What became of a text that the gateway was to send: it went out, which proves a command in doubt, or the gateway has
+ * dropped it from its own queue.
+ */
 const sentFrame = frame("sent", {
   account_id: z.string().max(64),
   to: z.string().max(128),
   /** SHA-256 of the text in hex: enough to recognise a reply without carrying it again. */
   text_sha256: z.string().regex(/^[0-9a-f]{64}$/),
   success: z.boolean(),
+  /** Why it was dropped, in OpenClaw's words, numbers masked; absent where it went out. */
+  reason: z.string().max(300).optional(),
   whatsapp_message_id: z.string().max(256).nullable(),
   at: z.iso.datetime({ precision: 3 }),
 });

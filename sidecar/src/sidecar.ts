@@ -14,6 +14,7 @@ import { DamageAlerts } from "./ops/damage-alerts.ts";
 import { DiskWatch } from "./ops/disk-watch.ts";
 import { readHealth } from "./ops/health.ts";
 import { hotBagsAlert } from "./ops/hotbags-alert.ts";
+import { lockAlert } from "./ops/lock-alert.ts";
 import { numberAlert } from "./ops/number-alert.ts";
 import { logOutages } from "./ops/outage-log.ts";
 import { runawayAlert } from "./ops/runaway-alert.ts";
@@ -116,6 +117,7 @@ async function startWork(settings: Settings, listener: Listener, log: Logger): P
     ...{ store, gateway, clock, log, random: Math.random, pace, brake, formerNumbers },
     onRunaway: (command) => void alerts.raise(runawayAlert(command, brake, clock.now())),
     onNumberChange: (change) => void alerts.raise(numberAlert(change, clock.now())),
+    onLock: (lock) => void alerts.raise(lockAlert(lock, clock.now())),
   });
   const relay = new Relay(
     {
@@ -128,14 +130,12 @@ async function startWork(settings: Settings, listener: Listener, log: Logger): P
   const parts: IntakeParts = {
     store,
     onAccepted: ({ chat }) => relay.offer(chat),
-    onSent: (sent) =>
-      replies.observe({
-        accountId: sent.account_id,
-        chatId: sent.to,
-        textSha256: sent.text_sha256,
-        whatsappMessageId: sent.whatsapp_message_id,
-        at: Date.parse(sent.at),
-      }),
+    onSent: ({ success, reason = "", whatsapp_message_id: whatsappMessageId, ...sent }) => {
+      const { account_id: accountId, to: chatId, text_sha256: textSha256, at } = sent;
+      const text = { accountId, chatId, textSha256, at: Date.parse(at) };
+      if (success) replies.observe({ ...text, whatsappMessageId });
+      else replies.dropped({ ...text, reason });
+    },
   };
   const health = () =>
     readHealth({

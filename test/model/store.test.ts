@@ -208,6 +208,22 @@ const send = (chat: string, outcome: SettledState | "not_sent" | "crash") =>
     }
   });
 
+/** OpenClaw has sent or dropped what it had in its queue. */
+const endHandover = (chat: string, to: "sent" | "pending" | "in_doubt") =>
+  step(`endHandover(${chat}, ${to})`, async (model, world) => {
+    const expected = model.commands.find((command) => command.chat === chat && command.state === "queued_by_gateway");
+    const open = world.store.handovers.open(1_000).map((id) => world.store.commands.get(id));
+    const queued = model.commands.filter(({ state }) => state === "queued_by_gateway");
+    expect(open.map((command) => command?.command_id).sort()).toEqual(queued.map(({ id }) => id).sort());
+    const actual = open.find((command) => command?.command_id === expected?.id);
+    if (!expected || !actual) return;
+    const end = to === "sent" ? { to, whatsappMessageId: null } : { to, reason: "given up", dropped: true };
+    await world.store.handovers.ended(actual.id, end);
+    await world.store.handovers.ended(actual.id, end);
+    expected.state = to;
+    if (to === "pending") expected.unprovenSends -= 1;
+  });
+
 const restart = () => step("restart", (_model, world) => world.restart());
 
 const setClock = (days: number) =>
@@ -260,6 +276,9 @@ it("keeps its promises over random histories", async () => {
     fc
       .tuple(chat, fc.constantFrom("sent", "queued_by_gateway", "in_doubt", "failed", "not_sent", "crash"))
       .map(([where, outcome]) => send(where, outcome as SettledState)),
+    fc
+      .tuple(chat, fc.constantFrom("sent", "pending", "in_doubt" as const))
+      .map(([where, to]) => endHandover(where, to as "sent")),
     fc.constant(restart()),
     fc.integer({ min: -MAX_ASTRAY_DAYS, max: MAX_ASTRAY_DAYS }).map(setClock),
     fc.constant(sweep()),

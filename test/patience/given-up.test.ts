@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import type { Command } from "../hotbags/index.ts";
 import { CUSTOMERS, openShop, type Shop } from "../shop/shop.ts";
 import type { LogLine } from "../shop/sidecar-process.ts";
 import { until } from "../until.ts";
@@ -12,13 +14,14 @@ const OUTAGE_MS = 5 * 60_000;
 /** OpenClaw waits up to 30 s between two attempts. */
 const NEXT_ATTEMPT_MS = 60_000;
 
+/** OpenClaw drops a message of its own queue after a minute instead of 13. */
+const SHORT_RETRIES = { module: fileURLToPath(new URL("./short-retries.mjs", import.meta.url)), env: {} };
+
 let shop: Shop;
 
 beforeAll(async () => {
-  shop = await openShop();
-  shop.hotbags.answers((message) => [
-    { command_id: `re-${message.message_id}`, type: "send_text", text: `re: ${message.text}` },
-  ]);
+  shop = await openShop({ gatewayPreload: SHORT_RETRIES });
+  shop.hotbags.answers(reply);
 });
 afterAll(() => shop?.close());
 
@@ -30,12 +33,16 @@ function customer(index: number) {
 
 const isStart = (line: LogLine, account: string) =>
   line.msg?.includes("starting it again") === true && line["account"] === account;
+const reply = ({ message_id, text }: { message_id: string; text: string }): Command[] => [
+  { command_id: `re-${message_id}`, type: "send_text", text: `re: ${text}` },
+];
+const commands = async () => (await shop.health()).body["commands"] as Record<string, number>;
 const problems = async () => (await shop.health()).body["problems"] as string[];
 const saysOf = (account: string, what: string) => async () =>
   (await problems()).some((problem) => problem.startsWith(`account ${account}: `) && problem.includes(what));
 
 it(
-  "WhatsApp refuses for five minutes, OpenClaw gives up, the bridge starts it, and what waits at WhatsApp is answered",
+  "WhatsApp refuses for five minutes, OpenClaw gives up, the bridge starts it, what waits at WhatsApp is answered, and a reply that OpenClaw dropped meanwhile goes out once",
   async () => {
     const anna = customer(0);
     await anna.says("before");
@@ -44,8 +51,18 @@ it(
     const outageIsOver = sleep(OUTAGE_MS);
     const givenUp = shop.gateway.logged(/after 12\/12 attempts/, { timeoutMs: OUTAGE_MS });
     const started = shop.sidecar.logs((line) => isStart(line, "default"), OUTAGE_MS);
-    shop.whatsapp.refuse(true);
-    shop.whatsapp.drop();
+    // The sidecar still believes that WhatsApp is connected when it sends this reply.
+    const ben = customer(1);
+    const text = "in the worst moment";
+    shop.hotbags.answers((message) => {
+      if (message.text === text) {
+        shop.whatsapp.refuse(true);
+        shop.whatsapp.drop();
+      }
+      return reply(message);
+    });
+    await ben.says(text);
+    await until("OpenClaw has its reply", async () => (await commands())["queued_by_gateway"] === 1, 30_000);
     const early = await anna.says("as WhatsApp went away");
 
     await givenUp;
@@ -60,6 +77,12 @@ it(
     const waiting = await anna.says("are you back?");
     shop.whatsapp.refuse(false);
     await anna.hears("re: are you back?", { timeoutMs: NEXT_ATTEMPT_MS });
+    await ben.hears(`re: ${text}`, { timeoutMs: NEXT_ATTEMPT_MS });
+    expect(ben.heard).toHaveLength(1);
+    expect(await commands()).toMatchObject({
+      ...{ queued_by_gateway: 0, sent_from_gateway_queue: 0, dropped_by_gateway: 1, in_doubt: 0 },
+      last_dropped_by_gateway: { reason: "OpenClaw gave it up: delivery retry budget exhausted" },
+    });
     await shop.healthy();
     const arrived = shop.hotbags.accepted.map(({ message_id }) => message_id);
     expect(arrived).toContain(waiting.id);

@@ -6,4 +6,5 @@ export const NOTHING_HELD = {
   onRunaway: () => {},
   formerNumbers: new Set<string>(),
   onNumberChange: () => {},
+  onLock: () => {},
 };

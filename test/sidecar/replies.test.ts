@@ -1,12 +1,14 @@
+import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type Gateway, openGateway } from "../../sidecar/src/gateway/index.ts";
+import { type Gateway, literal, openGateway } from "../../sidecar/src/gateway/index.ts";
 import { openLog } from "../../sidecar/src/log.ts";
 import { DEFAULT_BRAKE } from "../../sidecar/src/replies/brake.ts";
 import { Replies } from "../../sidecar/src/replies/replies.ts";
+import type { LockedAccount } from "../../sidecar/src/replies/time-locks.ts";
 import { openStore, type Store } from "../../sidecar/src/store/index.ts";
 import { type Answer, CONNECTED, GATEWAY_TOKEN, ScriptedGateway, type Sent } from "../gateway/scripted-gateway.ts";
 import { SimulatedClock } from "../simulated-clock.ts";
@@ -53,10 +55,13 @@ async function start(pace = { chatIntervalMs: 0, perMinute: 0 }, prepare = async
     // What the gateway says is fresh by a clock of its own, or it would be stale at each step of ours.
     clock: { now: clock.now, bootMs: clock.bootMs, uptimeMs: () => performance.now() },
   });
-  const replies = new Replies({ store, gateway, clock, timers: clock, log, pace, ...NOTHING_HELD, random: () => 0.5 });
+  const locks: LockedAccount[] = [];
+  const onLock = (lock: LockedAccount) => void locks.push(lock);
+  const held = { ...NOTHING_HELD, onLock };
+  const replies = new Replies({ store, gateway, clock, timers: clock, log, pace, ...held, random: () => 0.5 });
   await replies.start();
   await connected(gateway);
-  return { store, gateway, replies, lines };
+  return { store, gateway, replies, lines, locks };
 }
 
 async function stop() {
@@ -137,6 +142,9 @@ const refusal = (code: string, message: string, more: object = {}): Answer => ({
   error: { code, message, ...more },
 });
 const BUSY = refusal("UNAVAILABLE", "The server is busy. Please try again in a moment.", { retryable: true });
+const QUEUED = refusal("UNAVAILABLE", "OutboundDeliveryError: No active WhatsApp Web listener", {
+  details: { code: "OUTBOUND_DELIVERY_QUEUED" },
+});
 const FORBIDDEN = refusal("FORBIDDEN", "missing scope: operator.write", { details: { code: "MISSING_SCOPE" } });
 
 /** Lets time pass; what falls due in it is sent, answered and written before the clock goes on. */
@@ -322,6 +330,229 @@ describe("a reply that the gateway does not take", () => {
     peer.send = () => refusal("INVALID_REQUEST", "unsupported channel: whatsapp");
     await reply(ANNA, "two");
     await until("another alarm", () => alarms() === 2);
+  });
+});
+
+/** What the plugin says of a text. */
+const about = (chatId: string, text: string) => {
+  const textSha256 = createHash("sha256").update(literal(text)).digest("hex");
+  return { accountId: "default", chatId, textSha256, at: clock.now() };
+};
+const seenSent = (chatId: string, text: string) =>
+  running.replies.observe({ ...about(chatId, text), whatsappMessageId: `WA-${text}` });
+const dropped = (chatId: string, text: string, reason = "delivery retry budget exhausted") =>
+  running.replies.dropped({ ...about(chatId, text), reason });
+
+describe("a reply that OpenClaw has put into its own queue", () => {
+  const queued = (count = 1) =>
+    until(
+      "it is in OpenClaw's queue",
+      () => counts().commands_queued_by_gateway === count && counts().commands_sending === 0,
+    );
+
+  it("is followed until OpenClaw was seen to send it; what follows in its chat waits, and no other chat", async () => {
+    peer.send = () => QUEUED;
+    const keys = await reply(ANNA, "one", "two");
+    await queued();
+    peer.send = ok;
+    await reply(BEN, "of another chat");
+    await until("the other is sent", () => counts().commands_sent === 1);
+    await pass(2 * MINUTE_MS);
+    expect(keysTo(ANNA)).toEqual(keys.slice(0, 1));
+    expect(running.replies.status.handovers).toEqual({ count: 1, longestWaitMs: 2 * MINUTE_MS });
+    seenSent(ANNA, "one");
+    await until("both are sent", () => counts().commands_sent === 3);
+    expect(keysTo(ANNA)).toEqual(keys);
+    expect(counts()).toMatchObject({ commands_queued_by_gateway: 0, replies_sent_from_queue: 1, replies_dropped: 0 });
+    expect(running.replies.status.handovers).toEqual({ count: 0, longestWaitMs: 0 });
+  });
+
+  it("is found in the gateway's transcript where the plugin could not tell", async () => {
+    peer.send = () => QUEUED;
+    peer.history = () => [];
+    const [key = ""] = await reply(ANNA, "one");
+    await queued();
+    peer.history = () => [key];
+    clock.advance(30_000);
+    await until("it counts as sent", () => counts().commands_sent === 1);
+    expect(counts()).toMatchObject({ commands_queued_by_gateway: 0, replies_sent_from_queue: 1 });
+  });
+
+  it("is ours again when OpenClaw has dropped it unsent, and goes out once, in its order", async () => {
+    peer.send = () => QUEUED;
+    const keys = await reply(ANNA, "one", "two");
+    await queued();
+    peer.send = ok;
+    dropped(ANNA, "another text");
+    dropped(BEN, "one");
+    await looks();
+    expect(counts().replies_dropped).toBe(0);
+    dropped(ANNA, "one");
+    // Until then the gateway would only repeat its answer.
+    await pass(5 * MINUTE_MS);
+    expect(keysTo(ANNA)).toEqual(keys.slice(0, 1));
+    await pass(MINUTE_MS);
+    await until("both are sent", () => counts().commands_sent === 2);
+    expect(keysTo(ANNA)).toEqual([keys[0], ...keys]);
+    expect(counts()).toMatchObject({ commands_queued_by_gateway: 0, replies_sent_from_queue: 0, replies_dropped: 1 });
+    expect(running.store.failures.latest("reply_dropped")).toMatchObject({
+      reason: "OpenClaw gave it up: delivery retry budget exhausted",
+    });
+  });
+
+  it("is in doubt when OpenClaw gave it up and may have sent it, and never goes out again by itself", async () => {
+    peer.send = () => QUEUED;
+    peer.history = () => [];
+    const [key] = await reply(ANNA, "one", "two");
+    await queued();
+    peer.send = ok;
+    dropped(ANNA, "one", "delivery state is unknown_after_send; refusing blind replay without adapter reconciliation");
+    await until("what follows is sent", () => counts().commands_sent === 1);
+    await until("the operator is told", () => alarms("in doubt") === 1);
+    expect(counts()).toMatchObject({ commands_queued_by_gateway: 0, commands_in_doubt: 1, replies_dropped: 1 });
+    expect(keysTo(ANNA).filter((sent) => sent === key)).toHaveLength(1);
+  });
+
+  it("is in doubt when the gateway has run for 20 minutes and nothing tells", async () => {
+    peer.send = () => QUEUED;
+    peer.history = () => [];
+    const keys = await reply(ANNA, "one", "two");
+    await queued();
+    peer.send = ok;
+    await pass(19 * MINUTE_MS);
+    // Another process of the gateway has the queue from the disk, and tries as often.
+    await peer.restartAs("boot-2");
+    await connected(running.gateway);
+    await pass(19 * MINUTE_MS);
+    expect(counts().commands_queued_by_gateway).toBe(1);
+    await pass(2 * MINUTE_MS);
+    await until("the operator is told", () => alarms("in doubt") === 1);
+    await until("what follows is sent", () => counts().commands_sent === 1);
+    expect(counts()).toMatchObject({ commands_queued_by_gateway: 0, commands_in_doubt: 1, replies_dropped: 0 });
+    expect(keysTo(ANNA)).toEqual(keys);
+  });
+
+  it("is followed over a restart", async () => {
+    peer.send = () => QUEUED;
+    const keys = await reply(ANNA, "one", "two");
+    await queued();
+    peer.send = ok;
+    await restart();
+    await looks();
+    expect(keysTo(ANNA)).toEqual(keys.slice(0, 1));
+    await pass(12 * MINUTE_MS);
+    dropped(ANNA, "one");
+    await until("both are sent", () => counts().commands_sent === 2);
+    expect(keysTo(ANNA)).toEqual([keys[0], ...keys]);
+  });
+
+  it("keeps what it was told of its end when the sidecar is stopped", async () => {
+    peer.send = () => QUEUED;
+    const [key = ""] = await reply(ANNA, "one");
+    await queued();
+    await pass(12 * MINUTE_MS);
+    dropped(ANNA, "one");
+    peer.send = ok;
+    await restart();
+    await until("it is sent", () => counts().commands_sent === 1);
+    expect(keysTo(ANNA)).toEqual([key, key]);
+  });
+
+  it("is not taken for dropped where OpenClaw may mean another reply of the same words", async () => {
+    peer.history = () => [];
+    await restart(undefined, async (store) => {
+      await doubtful(store, ANNA, "boot-0");
+    });
+    peer.send = () => QUEUED;
+    const keys = await reply(ANNA, "was it sent?");
+    await queued();
+    peer.send = ok;
+    await pass(12 * MINUTE_MS);
+    dropped(ANNA, "was it sent?");
+    await until("it is in doubt", () => counts().commands_in_doubt === 2);
+    await pass(MINUTE_MS);
+    expect(keysTo(ANNA)).toEqual(keys);
+  });
+});
+
+describe("a number that WhatsApp has locked", () => {
+  const GROUP = "120363000000000001@g.us";
+  const locked = (until: number | null): Answer => {
+    const end = until === null ? "" : `, until=${new Date(until).toISOString()}`;
+    const message = `OutboundDeliveryError: WhatsApp reachout timelock is active; direct messages are temporarily blocked (type=BIZ_QUALITY${end})`;
+    return refusal("UNAVAILABLE", message, { details: { code: "OUTBOUND_DELIVERY_QUEUED" } });
+  };
+  /** OpenClaw lets groups be answered, and the second account. */
+  const lockDirectChats = (until: number | null) => {
+    peer.send = (sent) => (sent.to === GROUP || sent.accountId !== "default" ? ok(sent) : locked(until));
+  };
+  const held = (count: number) => until(`${count} wait here`, () => counts().commands_pending === count);
+
+  it("holds the replies to its direct chats until its end; then one goes first, and the others when that was taken", async () => {
+    const end = clock.now() + 20 * MINUTE_MS;
+    lockDirectChats(end);
+    const [canary = ""] = await reply(ANNA, "one");
+    await until("OpenClaw has it", () => counts().commands_queued_by_gateway === 1);
+    expect(running.locks).toEqual([expect.objectContaining({ account: "default", until: end, kind: "BIZ_QUALITY" })]);
+
+    const [other = ""] = await reply(BEN, "two");
+    const [third = ""] = await reply("+15550003000", "three");
+    await reply(GROUP, "to a group");
+    await until("the group is answered", () => counts().commands_sent === 1);
+    await held(2);
+    await until("it is in /health", () => running.replies.status.problems[0]?.includes("2 chat(s)") === true);
+    expect(running.replies.status.problems).toEqual([
+      expect.stringContaining(
+        `locked account default (reach-out time lock, BIZ_QUALITY), until ${new Date(end).toISOString()}`,
+      ),
+    ]);
+
+    await pass(13 * MINUTE_MS);
+    dropped(ANNA, "one");
+    await held(3);
+    await pass(6 * MINUTE_MS);
+    expect(peer.sends.map(({ idempotencyKey }) => idempotencyKey)).not.toContain(other);
+    const answer = Promise.withResolvers<void>();
+    peer.send = async (sent) => {
+      await answer.promise;
+      return ok(sent);
+    };
+    const before = peer.sends.length;
+    clock.advance(MINUTE_MS);
+    await until("one is tried", () => peer.sends.length === before + 1);
+    await looks();
+    expect(peer.sends).toHaveLength(before + 1);
+    answer.resolve();
+    await until("all are sent", () => counts().commands_sent === 4);
+    const keys = peer.sends.map(({ idempotencyKey }) => idempotencyKey);
+    expect(keys.filter((key) => key === canary)).toHaveLength(2);
+    expect(keys.filter((key) => key === other || key === third)).toHaveLength(2);
+    expect(running.replies.status.problems).toEqual([]);
+    expect(running.locks).toHaveLength(1);
+  });
+
+  it("is tried every half an hour while its end is not known", async () => {
+    lockDirectChats(null);
+    await reply(ANNA, "one");
+    await until("OpenClaw has it", () => counts().commands_queued_by_gateway === 1);
+    await reply(BEN, "two");
+    await held(1);
+    await pass(29 * MINUTE_MS);
+    expect(keysTo(BEN)).toEqual([]);
+    await pass(2 * MINUTE_MS);
+    await until("it was tried", () => keysTo(BEN).length === 1);
+  });
+
+  it("is open again as soon as OpenClaw has sent a reply from its queue", async () => {
+    lockDirectChats(clock.now() + 24 * HOUR_MS);
+    await reply(ANNA, "one");
+    await until("OpenClaw has it", () => counts().commands_queued_by_gateway === 1);
+    await reply(BEN, "two");
+    await held(1);
+    peer.send = ok;
+    seenSent(ANNA, "one");
+    await until("both are sent", () => counts().commands_sent === 2);
+    expect(running.replies.status.problems).toEqual([]);
   });
 });
 

@@ -5,6 +5,7 @@ import { Mailbox, type MailboxOptions } from "./mailbox.ts";
 import type { Recipient } from "./recipient.ts";
 import { SignalDevice } from "./signal/device.ts";
 import type { Connection } from "./socket/connection.ts";
+import type { TimeLock } from "./stanzas/time-lock.ts";
 
 export interface LinkedDevice {
   readonly accountId: string;
@@ -36,6 +37,7 @@ export class Account implements Recipient {
   readonly peer: string;
   connection: Connection | undefined;
   loggedOut = false;
+  timeLock: TimeLock | null = null;
   departures = 0;
   logins = 0;
   readonly renewsSessions: boolean;

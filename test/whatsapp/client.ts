@@ -8,6 +8,7 @@ import type { Outgoing } from "./outgoing.ts";
 import { Turns } from "./signal/turns.ts";
 import { answerIq } from "./stanzas/iq.ts";
 import { node, nowSeconds, SERVER } from "./stanzas/reply.ts";
+import { type TimeLock, timeLockNotification } from "./stanzas/time-lock.ts";
 
 export interface ClientOptions extends ReceiptOptions {
   readonly account: Account;
@@ -105,6 +106,13 @@ export class Client {
       const { account, reporter } = this.#options;
       reporter.log(`account=${account.id} ${stanza.tag}=${stanza.attrs["id"]} not handled: ${String(error)}`);
     });
+  }
+
+  /** The number may begin no chats from now on, or may again. */
+  lock(lock: TimeLock | null): void {
+    const { account } = this;
+    account.timeLock = lock;
+    account.connection?.send(timeLockNotification(`lock-${nowMs()}`, lock));
   }
 
   /** Tells the bot that its owner has unlinked it, and ends the connection; later logins are refused with 401. */

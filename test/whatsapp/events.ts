@@ -6,10 +6,10 @@ export function nowMs(): number {
 }
 
 /**
- * What the server does with a message of the bot: `ack` delivers and acknowledges it, `error` refuses it, `silent`
- * delivers it but never acknowledges it, `lost` does neither.
+ * What the server does with a message of the bot: `ack` delivers and acknowledges it, `error` refuses it (500), `locked`
+ * refuses it as it does under a reach-out time lock (463), `silent` delivers it but never acknowledges it, `lost` does neither.
  */
-export type SendOutcome = "ack" | "error" | "silent" | "lost";
+export type SendOutcome = "ack" | "error" | "locked" | "silent" | "lost";
 
 /** A message that the bot sent. */
 export interface BotMessage {
@@ -30,7 +30,7 @@ export interface BotMessage {
   readonly from: string;
   readonly message: proto.IMessage;
   readonly outcome: SendOutcome;
-  /** False for a number that isn't on WhatsApp, and for the outcomes `error` and `lost`. */
+  /** False for a number that isn't on WhatsApp, and for the outcomes `error`, `locked` and `lost`. */
   readonly delivered: boolean;
   /** How often this id came; a phone shows it once. More than 1 after a retry receipt, or when the bot sends it again. */
   copies: number;

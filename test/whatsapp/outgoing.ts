@@ -107,7 +107,8 @@ export class Outgoing {
   #acknowledge({ attrs }: BinaryNode, outcome: SendOutcome): void {
     if (outcome === "silent" || outcome === "lost") return;
     const { id = "", to = "", participant } = attrs;
-    const extra = { ...(participant && { participant }), ...(outcome === "error" && { error: "500" }) };
+    const error = { error: "500", locked: "463", ack: undefined }[outcome];
+    const extra = { ...(participant && { participant }), ...(error && { error }) };
     this.#send(node("ack", { class: "message", id, from: to, t: nowSeconds(), ...extra }));
   }
 

@@ -21,6 +21,7 @@ import { type OnSend, Outgoing } from "./outgoing.ts";
 import type { Sent } from "./sent.ts";
 import { SentMessage } from "./sent-message.ts";
 import { WhatsAppServer } from "./server.ts";
+import type { TimeLock } from "./stanzas/time-lock.ts";
 
 export interface WhatsAppOptions {
   /** Gets a line for a human now and then; never a message's text. */
@@ -178,6 +179,11 @@ export class WhatsApp {
   /** The owner unlinks the bot on the phone: its connection ends, and later logins are refused. */
   async logout(accountId?: string): Promise<void> {
     this.#client(accountId).logout();
+  }
+
+  /** WhatsApp lets the number begin no chats until then, and tells the bot; null lifts it. What the bot sends arrives all the same. */
+  timeLock(lock: TimeLock | null, accountId?: string): void {
+    this.#client(accountId).lock(lock);
   }
 
   /** Another client takes the bot's place: its connection ends with a conflict. */

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { type PluginFrame, VERSION, WIRE_VERSION } from "@hotbags/shared";
+import { type PluginFrame, safeReason, VERSION, WIRE_VERSION } from "@hotbags/shared";
 import type { Outbox, Row } from "../outbox/outbox.ts";
 
 /** The first frame of a connection. */
@@ -35,12 +35,12 @@ export function statusFrame(outbox: Outbox): string {
 }
 
 /** OpenClaw's `message_sent` event and its context, as far as they are used here. */
-export type SentEvent = { to: string; content: string; success: boolean; messageId?: string };
+export type SentEvent = { to: string; content: string; success: boolean; messageId?: string; error?: string };
 export type SentContext = { channelId: string; accountId?: string };
 
 /**
- * What the gateway observed of a send: the sidecar's proof that a command in doubt did go out. Undefined for other
- * channels.
+ * What became of a text: the sidecar's proof that it did go out, or that it never will. OpenClaw tells of a failure only
+ * when it has given the text up, never of one after which it tries again. Undefined for other channels.
  */
 export function sentFrame(event: SentEvent, context: SentContext, nowMs: number): string | undefined {
   if (context.channelId !== "whatsapp") return undefined;
@@ -51,6 +51,7 @@ export function sentFrame(event: SentEvent, context: SentContext, nowMs: number)
     to: event.to.slice(0, 128),
     text_sha256: createHash("sha256").update(event.content).digest("hex"),
     success: event.success,
+    ...(!event.success && { reason: safeReason(event.error ?? "") }),
     whatsapp_message_id: event.messageId?.slice(0, 256) ?? null,
     at: new Date(nowMs).toISOString(),
   });

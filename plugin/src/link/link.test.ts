@@ -326,6 +326,16 @@ test("the state of the outbox is reported when it changes", async () => {
   expect(statuses[1]).toMatchObject({ oldest_at: "2026-01-05T10:00:00.000Z" });
 });
 
+test("what OpenClaw has dropped is told with its reason, and without the numbers in it", async () => {
+  const { sidecar, link, observations } = await setUp();
+  const event = { to: "+15550001", content: "Yes!", success: false, error: "no chat +15550001234\nfound" };
+  observations.add(sentFrame(event, { channelId: "whatsapp", accountId: "default" }, NOW) ?? "");
+  link.start();
+  await until("reported", () => sidecar.frames.some((frame) => frame.type === "sent"));
+  const reported = { success: false, reason: "no chat +1555…34 found", whatsapp_message_id: null };
+  expect(sidecar.frames.find((frame) => frame.type === "sent")).toMatchObject(reported);
+});
+
 test("observed sends wait for the connection, and the oldest are dropped beyond the limit", async () => {
   const { sidecar, link, observations } = await setUp();
   const observe = (to: string) => {

@@ -1,9 +1,11 @@
 export type { AccountCode, AccountState } from "./account.ts";
 export { ChannelStarter } from "./channel-starter.ts";
+export { type DropVerdict, verdictOnDrop } from "./drop.ts";
 export { openGateway } from "./gateway.ts";
 export { literal } from "./literal.ts";
 export type { SendOutcome } from "./outcome.ts";
 export { type FirstAsked, type GatewayProcess, stillRemembers } from "./process.ts";
+export type { TimeLock } from "./time-lock.ts";
 export type {
   Gateway,
   GatewayOptions,

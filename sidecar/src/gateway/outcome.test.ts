@@ -118,6 +118,18 @@ describe("what an error answer to send proves", () => {
     expect(answered(error)).toMatchObject({ kind: "not_sent", retryAfterMs: 500 });
   });
 
+  it("names the time lock that WhatsApp has put the number under", () => {
+    const error = {
+      code: "UNAVAILABLE",
+      message:
+        "OutboundDeliveryError: WhatsApp reachout timelock is active; direct messages are temporarily blocked " +
+        "(type=BIZ_QUALITY, until=2026-11-28T08:14:44.887Z) | OPENCLAW_PLATFORM_MESSAGE_NOT_DISPATCHED",
+      details: { code: "OUTBOUND_DELIVERY_QUEUED" },
+    };
+    const timeLock = { kind: "BIZ_QUALITY", until: Date.UTC(2026, 10, 28, 8, 14, 44, 887) };
+    expect(answered(error)).toMatchObject({ kind: "queued_by_gateway", timeLock });
+  });
+
   it("masks the numbers in the gateway's words and bounds them", () => {
     const outcome = answered({ code: "INVALID_REQUEST", message: `bad target +15550001234\n${"x".repeat(1000)}` });
     expect(outcome).toMatchObject({ reason: expect.stringContaining("+1555…34") });

@@ -1,11 +1,15 @@
 import { safeReason, shownName } from "@hotbags/shared";
 import type { GatewayProcess } from "./process.ts";
+import { type TimeLock, timeLockOf } from "./time-lock.ts";
 
 /** What came of a `send`, as far as it is proven. */
 export type SendOutcome =
   | { readonly kind: "sent"; readonly whatsappMessageId: string | null }
-  /** The gateway owns it now: it sends it after WhatsApp is back, or drops it after 5 attempts. Never send it again. */
-  | { readonly kind: "queued_by_gateway"; readonly reason: string }
+  /**
+   * The gateway owns it now: it sends it when WhatsApp takes it, or drops it after 5 attempts. Not to be sent again before it has dropped it.
+   * `timeLock`: it was refused because of this.
+   */
+  | { readonly kind: "queued_by_gateway"; readonly reason: string; readonly timeLock?: TimeLock }
   /** Not sent, and the same request would be refused again. */
   | { readonly kind: "failed"; readonly reason: string }
   /**
@@ -85,10 +89,10 @@ export const ERROR_TABLE: readonly Row[] = [
     means: "only a part of it reached WhatsApp",
   },
   {
-    when: "UNAVAILABLE, details.code OUTBOUND_DELIVERY_QUEUED: WhatsApp was not connected, or refused the write",
+    when: "UNAVAILABLE, details.code OUTBOUND_DELIVERY_QUEUED: WhatsApp was not connected, or refused the write, or has locked the number",
     matches: (error) => error.code === "UNAVAILABLE" && detail(error, "code") === "OUTBOUND_DELIVERY_QUEUED",
     verdict: "queued_by_gateway",
-    means: "WhatsApp did not take it now; OpenClaw keeps it and sends it after the reconnect",
+    means: "WhatsApp did not take it now; OpenClaw keeps it and tries again",
   },
   {
     when: "UNAVAILABLE, details.reason: the gateway is starting, restarting or suspending",
@@ -156,8 +160,11 @@ export function outcomeOfFailure(failure: SendFailure, process: GatewayProcess |
   const reason = `${row?.means ?? "the gateway answered with an error that proves nothing"} (${shownName(error.code)}: ${safeReason(error.message)})`;
   switch (row?.verdict) {
     case "failed":
-    case "queued_by_gateway":
-      return { kind: row.verdict, reason };
+      return { kind: "failed", reason };
+    case "queued_by_gateway": {
+      const timeLock = timeLockOf(error.message);
+      return { kind: "queued_by_gateway", reason, ...(timeLock && { timeLock }) };
+    }
     case "not_sent":
       return {
         kind: "not_sent",

@@ -40,7 +40,7 @@ export interface IntakeParts {
   store: Store;
   /** Told of each message that was taken for delivery. */
   onAccepted(accepted: Accepted): void;
-  /** Told of each text that the gateway was seen to send. */
+  /** Told of each text that the gateway was seen to send, or to drop. */
   onSent(sent: SentFrame): void;
 }
 
@@ -121,7 +121,7 @@ export class PluginConnection {
     if (!this.#versions)
       return this.#refuse("ref" in frame ? frame.ref : null, "no_hello", "the first frame must be a hello", true);
     if (frame.type === "message") void this.#accept(frame);
-    if (frame.type === "sent" && frame.success) this.#parts.onSent(frame);
+    if (frame.type === "sent") this.#parts.onSent(frame);
     if (frame.type === "status") this.#outbox = frame;
   }
 

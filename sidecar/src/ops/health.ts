@@ -70,7 +70,7 @@ export function readHealth({ store, relay, replies, gateway, clock, disk, quiet,
   if (dead > 0) problems.push(`the plugin has ${dead} dead letter(s), which are never sent: see the gateway's log`);
   if (problem !== null) problems.push(problem);
   problems.push(...replies.status.problems);
-  const { heldChats } = replies.status;
+  const { heldChats, handovers } = replies.status;
   if (heldChats > 0)
     problems.push(
       `replies of ${heldChats} chat(s) are held back, because these got more of them than BRIDGE_CHAT_REPLIES_PER_MINUTE or _PER_HOUR: see whether another bot answers there, or Hot Bags answers in a loop`,
@@ -79,6 +79,10 @@ export function readHealth({ store, relay, replies, gateway, clock, disk, quiet,
     problems.push(`a message has waited ${Math.round(messageWaitMs / 60_000)} minutes for Hot Bags`);
   if (replyWaitMs > MAX_WAIT_MS)
     problems.push(`a reply has waited ${Math.round(replyWaitMs / 60_000)} minutes for WhatsApp`);
+  if (handovers.longestWaitMs > MAX_WAIT_MS)
+    problems.push(
+      `${handovers.count} reply(s) wait in OpenClaw's own queue, the oldest for ${Math.round(handovers.longestWaitMs / 60_000)} minutes: it sends them when WhatsApp takes them, or gives them back`,
+    );
 
   return {
     ok: problems.length === 0,
@@ -120,6 +124,9 @@ export function readHealth({ store, relay, replies, gateway, clock, disk, quiet,
       paused_chats: store.pauses.chats,
       sent: counts.commands_sent,
       queued_by_gateway: counts.commands_queued_by_gateway,
+      sent_from_gateway_queue: counts.replies_sent_from_queue,
+      dropped_by_gateway: counts.replies_dropped,
+      last_dropped_by_gateway: describeFailure(store.failures.latest("reply_dropped")),
       in_doubt: counts.commands_in_doubt,
       failed: counts.commands_failed,
       last_failed: describeFailure(store.failures.latest("command_failed")),

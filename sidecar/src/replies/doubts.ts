@@ -32,6 +32,8 @@ interface DoubtsParts extends ProofSearchParts {
   random: () => number;
   /** Told of a chat when `blocks` may be over. */
   onSettled(chat: number): void;
+  /** Told of a command that turned out to be in OpenClaw's own queue. */
+  onHandedOver(id: number): void;
 }
 
 /**
@@ -124,6 +126,11 @@ export class Doubts {
     if (doubt) this.#open.delete(doubt);
   }
 
+  /** Whether a command of this chat with this text is in doubt. */
+  isInDoubt(chat: number, textSha256: string): boolean {
+    return this.#open.of(chat).some((doubt) => doubt.textSha256 === textSha256);
+  }
+
   async stop(): Promise<void> {
     this.#unsubscribe();
     await Promise.all([this.#urgent.stop(), this.#others.stop()]);
@@ -161,6 +168,7 @@ export class Doubts {
     }
     this.#open.delete(doubt);
     log.info(`no longer in doubt, ${state}: ${how}`);
+    if (state === "queued_by_gateway") this.#parts.onHandedOver(doubt.id);
   }
 
   #isAskable(doubt: Doubt): boolean {

@@ -6,6 +6,7 @@ import { type Admission, LaneRunner } from "../lane-runner.ts";
 import type { Verdict } from "../lanes.ts";
 import {
   type ChatAddress,
+  type HandoverEnd,
   isDamage,
   type Pause,
   RowUnreadableError,
@@ -16,11 +17,14 @@ import { StoreFaults } from "../store-faults.ts";
 import { Brake, type BrakeLimits } from "./brake.ts";
 import type { Cause } from "./cause.ts";
 import { Doubts } from "./doubts.ts";
+import { type Drop, Handovers } from "./handovers.ts";
 import { type NumberChange, NumberChanges, type Numbers } from "./number-change.ts";
 import { type Observation, Observations } from "./observations.ts";
+import type { Handover } from "./open-handovers.ts";
 import { Pace, type PaceLimits } from "./pace.ts";
 import { Refusals } from "./refusals.ts";
 import { SendResults } from "./send-results.ts";
+import { type LockedAccount, TimeLocks } from "./time-locks.ts";
 
 /** Chats that are answered side by side. The gateway itself passes 20 to 25 sends a second. */
 const CONCURRENCY = 8;
@@ -49,6 +53,8 @@ interface RepliesParts {
   formerNumbers: ReadonlySet<string>;
   /** Told of replies that wait because their account has another number; see NumberChanges. */
   onNumberChange(change: NumberChange): void;
+  /** Told of an account that WhatsApp has locked for direct chats; see TimeLocks. */
+  onLock(lock: LockedAccount): void;
 }
 
 /** Executes commands: in order within a chat, at most once each, and only while WhatsApp is connected. */
@@ -56,10 +62,12 @@ export class Replies {
   readonly #parts: RepliesParts;
   readonly #chats: LaneRunner<Cause>;
   readonly #doubts: Doubts;
+  readonly #handovers: Handovers;
   readonly #observations: Observations;
   readonly #pace: Pace;
   readonly #brake: Brake;
   readonly #numbers: NumberChanges;
+  readonly #locks: TimeLocks;
   readonly #faults: StoreFaults;
   readonly #refusals: Refusals;
   readonly #results: SendResults;
@@ -74,6 +82,7 @@ export class Replies {
     this.#pace = new Pace(parts.pace);
     this.#brake = new Brake({ limits: parts.brake, onHeld: (chat) => this.#runaway(chat) });
     this.#numbers = new NumberChanges({ ...parts, onChange: parts.onNumberChange });
+    this.#locks = new TimeLocks(parts);
     this.#faults = new StoreFaults(parts);
     this.#refusals = new Refusals(parts);
     this.#observations = new Observations(store.commands.sentIds(REMEMBERED_REPLIES));
@@ -82,6 +91,13 @@ export class Replies {
       observations: this.#observations,
       isSending: (chat) => this.#sending.has(chat),
       onSettled: (chat) => this.#chats.release("doubt", chat),
+      onHandedOver: (id) => this.#handovers.add(id),
+    });
+    this.#handovers = new Handovers({
+      ...parts,
+      observations: this.#observations,
+      isInDoubt: (chat, textSha256) => this.#doubts.isInDoubt(chat, textSha256),
+      onEnded: (handover, end) => this.#handoverEnded(handover, end),
     });
     this.#results = new SendResults({
       ...{ store, log: parts.log, faults: this.#faults },
@@ -106,6 +122,7 @@ export class Replies {
     const { store, gateway } = this.#parts;
     this.#brakeTakesOver();
     await this.#doubts.takeOver();
+    await this.#handovers.takeOver();
     for (const chat of store.commands.waitingChats()) this.#chats.offer(chat);
     const unsubscribers = [
       gateway.onChange(() => this.#changed()),
@@ -145,14 +162,21 @@ export class Replies {
   /** The gateway has sent a text. */
   observe(observation: Observation): void {
     this.#observations.add(observation);
+    // Of a reply in OpenClaw's queue it is certain that it was not answered for.
+    this.#handovers.observed(observation.accountId, observation.chatId);
     this.#doubts.observed(observation.accountId, observation.chatId);
+  }
+
+  /** The gateway has dropped a text from its own queue. */
+  dropped(drop: Drop): void {
+    this.#handovers.dropped(drop);
   }
 
   /** What an operator wants to know. `problems`: what only the operator can change, with what to do. */
   get status() {
     const heldChats = this.#brake.heldChats(this.#parts.clock.uptimeMs());
-    const problems = [...this.#numbers.problems, ...this.#refusals.problems];
-    return { problems, underWay: this.#chats.underWay, heldChats };
+    const problems = [...this.#locks.problems, ...this.#numbers.problems, ...this.#refusals.problems];
+    return { problems, underWay: this.#chats.underWay, heldChats, handovers: this.#handovers.status };
   }
 
   /**
@@ -161,7 +185,7 @@ export class Replies {
    */
   async stop(): Promise<void> {
     this.#unsubscribe();
-    await Promise.all([this.#doubts.stop(), this.#chats.stop()]);
+    await Promise.all([this.#doubts.stop(), this.#handovers.stop(), this.#chats.stop()]);
     await Promise.allSettled(this.#results.unwritten.map((chat) => this.#results.write(chat)));
   }
 
@@ -173,6 +197,7 @@ export class Replies {
       if (gateway.canSend(accountId)) this.#chats.release(`account ${accountId}`);
     this.#chats.release("number");
     this.#doubts.ask();
+    this.#handovers.changed();
     if (link !== "up" || process === null || process.id === this.#gatewayProcess) return;
     this.#gatewayProcess = process.id;
     this.#chats.release("operator");
@@ -203,12 +228,15 @@ export class Replies {
       return { cause: "pause", until: now + pausedMs };
     }
     if (this.#doubts.blocks(chat)) return { cause: "doubt", until: now + ASK_AGAIN_MS };
+    if (this.#handovers.blocks(chat)) return { cause: "handover", until: now + ASK_AGAIN_MS };
     const { account_id: account } = command;
     if (!gateway.canSend(account)) return { cause: `account ${account}`, until: now + ASK_AGAIN_MS };
     if (this.#numbers.holds(chat, account, this.#numbersOf(command)))
       return { cause: "number", until: now + ASK_AGAIN_MS };
     const heldMs = this.#brake.hold(chat, now);
     if (heldMs > 0) return { cause: "brake", until: now + heldMs };
+    const lockedMs = this.#locks.hold(chat, account, command.chat_id);
+    if (lockedMs > 0) return { cause: "lock", until: now + lockedMs };
     return await this.#send(command, this.#pace.spend(now));
   }
 
@@ -216,6 +244,7 @@ export class Replies {
   #nothingWaits(chat: number): void {
     this.#refusals.over(chat);
     this.#numbers.over(chat);
+    this.#locks.over(chat);
   }
 
   #numbersOf({ account_id: account, seq }: WaitingCommand): Numbers {
@@ -250,13 +279,18 @@ export class Replies {
   async #send(command: WaitingCommand, restMs: number): Promise<Verdict<Cause>> {
     const { store, gateway } = this.#parts;
     const { id, chat, account_id: accountId, chat_id: to, text, command_id: commandId } = command;
+    const begunAt = this.#parts.clock.uptimeMs();
     this.#sending.add(chat);
     try {
       await store.commands.sending(id, gateway.process?.id ?? null);
       failpoint("send:before");
       const outcome = await gateway.send({ accountId, to, text, commandId });
       failpoint("send:after");
-      if (outcome.kind === "sent") this.#observations.account(outcome.whatsappMessageId);
+      if (outcome.kind === "sent") {
+        this.#observations.account(outcome.whatsappMessageId);
+        this.#unlockedBy(accountId, to, begunAt);
+      }
+      if (outcome.kind === "queued_by_gateway" && outcome.timeLock) this.#locks.refused(accountId, outcome.timeLock);
       this.#results.add({ command, outcome, verdict: this.#verdictOn(chat, outcome, restMs) });
     } catch (error) {
       // The intent could not be written, so nothing was sent.
@@ -283,6 +317,19 @@ export class Replies {
   #written(command: WaitingCommand, outcome: SendOutcome): void {
     if (outcome.kind === "not_sent") return;
     if (outcome.kind === "in_doubt" && outcome.partial !== true) this.#doubts.add(command.id);
+    if (outcome.kind === "queued_by_gateway") this.#handovers.add(command.id);
     this.#doubts.observed(command.account_id, command.chat_id);
+  }
+
+  /** OpenClaw has a reply no longer in its queue, and that is on disk. */
+  #handoverEnded({ id, chat, accountId, chatId }: Handover, end: HandoverEnd): void {
+    if (end.to === "sent") this.#unlockedBy(accountId, chatId, Number.POSITIVE_INFINITY);
+    if (end.to === "in_doubt") this.#doubts.add(id);
+    if (end.to === "pending") this.#chats.offer(chat);
+    this.#chats.release("handover", chat);
+  }
+
+  #unlockedBy(accountId: string, chatId: string, begunAt: number): void {
+    if (this.#locks.sent(accountId, chatId, begunAt)) this.#chats.release("lock");
   }
 }

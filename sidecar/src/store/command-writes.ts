@@ -38,7 +38,7 @@ export interface Settlement {
 export type SettledState = "sent" | "queued_by_gateway" | "in_doubt" | "failed";
 
 /** States that a damaged page can keep a command from leaving. */
-export type UnsettledState = "pending" | "sending" | "in_doubt";
+export type UnsettledState = "pending" | "sending" | "queued_by_gateway" | "in_doubt";
 
 /** The message whose answer has the commands; `message_id`: null where it can't be read. */
 interface AnsweredMessage {

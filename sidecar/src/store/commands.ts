@@ -53,7 +53,7 @@ interface CommandsParts {
   time: ProvenTime;
 }
 
-/** The commands' side of the store. States: `pending → sending → sent | queued_by_gateway | in_doubt | failed`, `sending → pending` only where it is proven that nothing was sent. */
+/** The commands' side of the store. States: `pending → sending → sent | queued_by_gateway | in_doubt | failed`, `sending → pending` only where it is proven that nothing was sent; on from `queued_by_gateway` by Handovers. */
 export class Commands {
   readonly #commit: GroupCommit;
   readonly #writes: CommandWrites;

@@ -3,7 +3,8 @@ import type Database from "better-sqlite3";
 /**
  * Messages: `accepted = delivered + pending + dead + discarded` at every instant. `accepted` and `delivered` count all that ever were;
  * `pending` and `dead` what is there now; `detached` those of the pending ones that are out of their chats' lanes.
- * Commands: those that are pending, being sent or in doubt now, and how many ever ended in each other state.
+ * Commands: those that are pending, being sent, in OpenClaw's queue or in doubt now, and how many ever ended in each other
+ * state. `replies_sent_from_queue` and `replies_dropped`: how many OpenClaw ever sent from its queue, or dropped.
  */
 export type CounterName =
   | "accepted"
@@ -19,7 +20,9 @@ export type CounterName =
   | "commands_in_doubt"
   | "commands_failed"
   | "commands_skipped"
-  | "commands_done";
+  | "commands_done"
+  | "replies_sent_from_queue"
+  | "replies_dropped";
 
 /** Counts kept in the same transactions as what they count. `add` belongs inside a commit. */
 export class Counters {
@@ -54,6 +57,8 @@ export class Counters {
       commands_failed: 0,
       commands_skipped: 0,
       commands_done: 0,
+      replies_sent_from_queue: 0,
+      replies_dropped: 0,
     };
     for (const { name, value } of this.#all.all()) if (name in counts) counts[name as CounterName] = value;
     return counts;

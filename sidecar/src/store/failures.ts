@@ -7,9 +7,9 @@ const UNREADABLE = "(unreadable)";
 
 /**
  * `dead`: a message became a dead letter. `detached`: an attempt failed by its message's own fault.
- * `command_failed`: a command was refused, or could not be sent.
+ * `command_failed`: a command was refused, or could not be sent. `reply_dropped`: OpenClaw gave up a reply of its queue.
  */
-type FailureKind = "dead" | "detached" | "command_failed";
+type FailureKind = "dead" | "detached" | "command_failed" | "reply_dropped";
 
 export interface Failure {
   /** Wall-clock ms. */

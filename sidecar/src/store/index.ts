@@ -8,6 +8,7 @@ import { Downtimes } from "./downtimes.ts";
 import { Failures } from "./failures.ts";
 import { Files } from "./files.ts";
 import { GroupCommit } from "./group-commit.ts";
+import { Handovers } from "./handovers.ts";
 import { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./limits.ts";
 import { Media } from "./media.ts";
 import { MessageWrites } from "./message-writes.ts";
@@ -38,6 +39,7 @@ export {
 } from "./errors.ts";
 export type { Failure } from "./failures.ts";
 export type { Files, Received } from "./files.ts";
+export type { HandoverEnd } from "./handovers.ts";
 export { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./limits.ts";
 export { base64Length, type InlinedFile } from "./media.ts";
 export type { Accepted } from "./message-writes.ts";
@@ -59,6 +61,7 @@ export interface Store {
   pauses: Pauses;
   counters: Counters;
   failures: Failures;
+  handovers: Handovers;
   downtimes: Downtimes;
   retention: Retention;
   files: Files;
@@ -136,6 +139,7 @@ export function openStore(stateDir: string, clock: Clock, limits: MediaLimits = 
     pauses,
     counters,
     failures,
+    handovers: new Handovers({ db, commit, counters, failures, pauses, clock }),
     downtimes: new Downtimes(db, commit, clock),
     files,
     operator: {

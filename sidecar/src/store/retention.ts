@@ -120,7 +120,7 @@ function prepare(db: Database.Database) {
        ORDER BY state_since, seq LIMIT ${CHUNK}`,
     ),
     openCommand: db.prepare<[number], { id: number }>(
-      "SELECT id FROM commands WHERE seq = ? AND state IN ('pending', 'sending', 'in_doubt') LIMIT 1",
+      "SELECT id FROM commands WHERE seq = ? AND state IN ('pending', 'sending', 'queued_by_gateway', 'in_doubt') LIMIT 1",
     ),
     forgetText: db.prepare<[number], { has_file: number }>(
       `DELETE FROM payloads WHERE seq = ? RETURNING instr(request, '${HAS_FILE}') AS has_file`,

@@ -28,9 +28,10 @@ it("a database of the first release, with all it can hold, goes on where it was"
     INSERT INTO commands
       (id, seq, chat, position, command_id, type, text, payload_sha256, state, created_at, settled_at, last_error) VALUES
       (1, 1, 1, 0, 'c1', 'send_text', 'yes', 'x', 'pending', 2, NULL, NULL),
-      (2, 1, 1, 1, NULL, 'send_text', NULL, 'x', 'failed', 2, 2, 'it has no id');
+      (2, 1, 1, 1, NULL, 'send_text', NULL, 'x', 'failed', 2, 2, 'it has no id'),
+      (3, 1, 1, 2, 'c3', 'send_text', NULL, 'x', 'queued_by_gateway', 2, 2, 'not connected');
     INSERT INTO counters VALUES ('accepted', 6), ('delivered', 3), ('pending', 2), ('dead', 1),
-      ('commands_pending', 1), ('commands_failed', 1);
+      ('commands_pending', 1), ('commands_failed', 1), ('commands_queued_by_gateway', 1);
   `);
   old.pragma("user_version = 1");
   old.close();
@@ -38,6 +39,11 @@ it("a database of the first release, with all it can hold, goes on where it was"
   const clock = new SimulatedClock();
   const store = openStore(dir, clock);
   expect(store.counters.read()).toMatchObject({ accepted: 6, delivered: 3, pending: 2, dead: 1, detached: 1 });
+  expect(store.counters.read()).toMatchObject({ commands_queued_by_gateway: 0, commands_in_doubt: 1 });
+  expect([store.handovers.open(10), store.commands.inDoubt(10).map((id) => store.commands.doubt(id))]).toEqual([
+    [],
+    [undefined],
+  ]);
   expect(store.failures.latest("dead")).toEqual({ at: 5, message_id: "X", reason: "it was refused" });
   expect(store.failures.latest("command_failed")).toEqual({ at: 2, message_id: "D", reason: "it has no id" });
   expect(store.messages.headOf(1)).toMatchObject({ message_id: "W", request: REQUEST, inlined: [] });

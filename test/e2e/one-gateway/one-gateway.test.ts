@@ -15,6 +15,7 @@ afterEach(() => {
 describe("kinds", async () => void (await import("./kinds.suite.ts")));
 describe("reply texts", async () => void (await import("./reply-texts.suite.ts")));
 describe("replies", async () => void (await import("./replies.suite.ts")));
+describe("a locked number", async () => void (await import("./time-lock.suite.ts")));
 describe("the whole way", async () => void (await import("./the-whole-way.suite.ts")));
 describe("media", async () => void (await import("./media.suite.ts")));
 describe("restarts", async () => void (await import("./restarts.suite.ts")));

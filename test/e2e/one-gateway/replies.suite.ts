@@ -40,7 +40,7 @@ describe("WhatsApp is down", () => {
   });
 });
 
-it("a reply that meets the very moment in which WhatsApp goes down is the gateway's from then on, and goes out once", async () => {
+it("a reply that meets the very moment in which WhatsApp goes down is the gateway's, goes out once, and counts as sent then", async () => {
   const anna = customer();
   shop.hotbags.answers(({ message_id }) => {
     // The sidecar still believes that WhatsApp is connected: it asks every few seconds.
@@ -48,16 +48,22 @@ it("a reply that meets the very moment in which WhatsApp goes down is the gatewa
     shop.whatsapp.drop();
     return [sendText(message_id, "through the gateway's own queue")];
   });
-  const before = (await commandCounts())["queued_by_gateway"] ?? 0;
+  const { queued_by_gateway = 0, sent_from_gateway_queue = 0 } = await commandCounts();
   await anna.says("answer me in the worst moment");
   await until(
     "the gateway has it in its queue",
-    async () => (await commandCounts())["queued_by_gateway"] === before + 1,
+    async () => (await commandCounts())["queued_by_gateway"] === queued_by_gateway + 1,
     30_000,
   );
   shop.whatsapp.refuse(false);
   await shop.whatsapp.online();
   await anna.hears("through the gateway's own queue", { timeoutMs: 60_000 });
+  await until(
+    "it is known to be sent",
+    async () => (await commandCounts())["sent_from_gateway_queue"] === sent_from_gateway_queue + 1,
+    30_000,
+  );
+  expect(await commandCounts()).toMatchObject({ queued_by_gateway });
   await shop.healthy();
   expect(anna.heard).toHaveLength(1);
 });

@@ -4,6 +4,7 @@ import type { Directory } from "../directory.ts";
 import { answerGroups } from "./groups.ts";
 import { answerKeys } from "./keys.ts";
 import { failure, node, result } from "./reply.ts";
+import { answerMex } from "./time-lock.ts";
 import { answerUsync } from "./usync.ts";
 
 const PRIVACY_CATEGORIES = ["readreceipts", "profile", "status", "online", "last", "groupadd", "calladd"];
@@ -35,7 +36,7 @@ export function answerIq(iq: BinaryNode, account: Account, directory: Directory)
     case "w:sync:app:state":
       return result(iq, [emptyCollections(iq)]);
     case "w:mex":
-      return result(iq, [node("result", {}, Buffer.from(JSON.stringify({ data: {} })))]);
+      return answerMex(iq, account.timeLock);
     default:
       return result(iq);
   }

@@ -10,6 +10,7 @@ import { provenTime } from "./0009-proven-time.ts";
 import { sendingBoot } from "./0010-sending-boot.ts";
 import { operator } from "./0011-operator.ts";
 import { pauses } from "./0012-pauses.ts";
+import { handovers } from "./0013-handovers.ts";
 
 /** In order; the number of a migration is its place, and `PRAGMA user_version` says how many a database has had. Never edit one that was released. */
 export const migrations: readonly string[] = [
@@ -25,4 +26,5 @@ export const migrations: readonly string[] = [
   sendingBoot,
   operator,
   pauses,
+  handovers,
 ];
