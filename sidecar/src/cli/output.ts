@@ -50,7 +50,7 @@ export function say({ err }: Output, text: string): void {
   err.write(`${text}\n`);
 }
 
-export function bold(text: string, stream: NodeJS.WriteStream): string {
+function bold(text: string, stream: NodeJS.WriteStream): string {
   return styleText("bold", text, { stream });
 }
 
