@@ -67,7 +67,7 @@ export class Judge {
   readonly #evidence = new Evidence();
   readonly #breaker: Breaker;
   readonly #stories = new Map<number, Story>();
-  /** Of the trouble that lasts: since when, and of which faults the operator was told. */
+  /** Of the trouble that lasts: since when, and of which faults an alert was raised. What is said of a message is none. */
   #since: number | null = null;
   readonly #told = new Set<Fault>();
   #witnesses = 0;
@@ -259,7 +259,6 @@ export class Judge {
     story.isTold = true;
     if (finding === "message") return { text: sentence.ofMessage(symptom, rule), isAlarm: true };
     const text = sentence.ofLone(symptom, rule, story.failures);
-    this.#told.add(rule.fault);
     this.#problem = { text, seq };
     return { text, isAlarm: true };
   }

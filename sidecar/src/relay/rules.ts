@@ -190,7 +190,7 @@ export const CONSEQUENCES: Readonly<Record<Finding, Consequence>> = {
       others: "go on",
       hours: "count",
       health: "`last_failure`",
-      alert: "none; of a 2xx that is not understood, at once",
+      alert: "none; of a 2xx that is not understood, an alarm in the log, at once",
     },
   },
   deployment: {
@@ -204,7 +204,7 @@ export const CONSEQUENCES: Readonly<Record<Finding, Consequence>> = {
       others: "wait; single probes, of another message each where there is one, find out when it is over",
       hours: "stand still",
       health: "`reachable: false`, with the sentence",
-      alert: "one, when a probe has failed too: what was seen, where, to how many, what to do",
+      alert: "`hot_bags`, when a probe has failed too: what was seen, where, to how many, what to do",
     },
   },
   message: {
@@ -218,7 +218,7 @@ export const CONSEQUENCES: Readonly<Record<Finding, Consequence>> = {
       others: "go on",
       hours: "count",
       health: "`detached`, `last_detached`",
-      alert: "one for the message: what was seen, how often",
+      alert: "none; an alarm in the log for the message: what was seen, what to do",
     },
   },
   alone: {
@@ -232,7 +232,7 @@ export const CONSEQUENCES: Readonly<Record<Finding, Consequence>> = {
       others: "go on",
       hours: "count",
       health: "a problem, with the sentence",
-      alert: "one, which says that it may be this message alone",
+      alert: "none; an alarm in the log, which says that it may be this message alone",
     },
   },
 };
