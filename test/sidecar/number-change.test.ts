@@ -1,11 +1,8 @@
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { CONNECTED, ScriptedGateway } from "../gateway/scripted-gateway.ts";
-import { type HotBags, startHotBags } from "../hotbags/index.ts";
+import { CONNECTED } from "../gateway/scripted-gateway.ts";
 import { until } from "../until.ts";
-import { type AlertHook, startAlertHook } from "./alert-hook.ts";
-import { BEARER_TOKEN, BuiltSidecar } from "./built-sidecar.ts";
 import { ANNA, BEN, messageOf } from "./message.ts";
-import type { ScriptedPlugin } from "./scripted-plugin.ts";
+import { ShopWithOperator } from "./shop-with-operator.ts";
 
 // The real sidecar, and a shop whose account is linked to another phone while replies wait.
 
@@ -13,50 +10,35 @@ const OLD = "+15559990000";
 const NEW = "+15559990077";
 const AWAY = { ...CONNECTED, running: false, connected: false, healthState: "logged-out" };
 
-let hook: AlertHook;
-let gateway: ScriptedGateway;
-let hotbags: HotBags;
-let sidecar: BuiltSidecar;
-let plugin: ScriptedPlugin;
+let shop: ShopWithOperator;
 
 beforeEach(async () => {
-  hook = await startAlertHook();
-  gateway = await new ScriptedGateway().start();
-  gateway.number = OLD;
-  gateway.send = ({ idempotencyKey }) => ({ ok: true, payload: { messageId: `WA-${idempotencyKey}` } });
-  hotbags = await startHotBags({ token: BEARER_TOKEN });
-  hotbags.answers(({ message_id }) => [{ command_id: `to-${message_id}`, type: "send_text", text: "hello" }]);
-  sidecar = await BuiltSidecar.start({ hotbags, gateway, env: { ALERT_WEBHOOK_URL: hook.url } });
-  plugin = await sidecar.connect();
+  shop = await ShopWithOperator.start({}, (gateway) => {
+    gateway.number = OLD;
+  });
 });
-afterEach(async () => {
-  plugin.socket.terminate();
-  await sidecar.close();
-  await hotbags.close();
-  await gateway.stop();
-  hook.close();
-});
+afterEach(() => shop.close());
 
 type Report = {
   problems: string[];
   gateway: { accounts: Record<string, string> };
   commands: { pending: number; sent: number };
 };
-const health = async () => (await sidecar.health<Report>()).body;
+const health = () => shop.health<Report>();
 const accountIs = (what: string) =>
   until(`the account is ${what}`, async () => (await health()).gateway.accounts["default"]?.includes(what), 20_000);
 const problems = async () => (await health()).problems.filter((problem) => problem.includes("another phone number"));
-const writes = (id: string, chat: string, to: string) => plugin.handIn(messageOf(id, chat, { raw: { To: to } }));
-const keys = () => gateway.sends.map(({ idempotencyKey }) => idempotencyKey);
+const writes = (id: string, chat: string, to: string) => shop.plugin.handIn(messageOf(id, chat, { raw: { To: to } }));
+const keys = () => shop.gateway.sends.map(({ idempotencyKey }) => idempotencyKey);
 
 /** A reply waits for WhatsApp when another phone is linked. */
 async function relinked(number: string) {
-  gateway.accounts = [AWAY];
+  shop.gateway.accounts = [AWAY];
   await accountIs("logged this device out");
   await writes("A1", ANNA, OLD);
   await until("its reply waits", async () => (await health()).commands.pending === 1);
-  gateway.number = number;
-  gateway.accounts = [CONNECTED];
+  shop.gateway.number = number;
+  shop.gateway.accounts = [CONNECTED];
   await accountIs("WhatsApp is connected");
 }
 
@@ -66,19 +48,15 @@ it("keeps replies from leaving by another number, says what to do, and lets them
   expect(await problems()).toEqual([
     expect.stringMatching(/^replies of 1 chat\(s\) wait: account default .*BRIDGE_FORMER_NUMBERS/),
   ]);
-  await until("the alert has come", () => hook.alerts.length > 0);
+  await until("the alert has come", () => shop.hook.alerts.length > 0);
   const numbers = { account: "default", written_to: "+1555…00", linked: "+1555…77" };
-  expect(hook.alerts).toEqual([expect.objectContaining({ alert: "number", ...numbers })]);
+  expect(shop.hook.alerts).toEqual([expect.objectContaining({ alert: "number", ...numbers })]);
 
   await writes("B1", BEN, NEW);
   await until("who writes to the new number is answered", () => keys().includes("to-B1"));
   expect(keys()).toEqual(["to-B1"]);
 
-  plugin.socket.terminate();
-  await sidecar.process.stop();
-  sidecar.process.configure({ BRIDGE_FORMER_NUMBERS: OLD });
-  await sidecar.process.start();
-  plugin = await sidecar.connect();
+  await shop.restart({ BRIDGE_FORMER_NUMBERS: OLD });
   await until("the reply is sent", () => keys().includes("to-A1"));
   expect(await problems()).toEqual([]);
 });
@@ -87,7 +65,7 @@ it("lets them go when the right phone is linked again", async () => {
   await relinked(NEW);
   await until("the problem is in /health", async () => (await problems()).length === 1);
   expect(keys()).toEqual([]);
-  gateway.number = OLD;
+  shop.gateway.number = OLD;
   await until("the reply is sent", () => keys().includes("to-A1"), 20_000);
   await until("the problem has passed", async () => (await problems()).length === 0);
 });
@@ -95,5 +73,5 @@ it("lets them go when the right phone is linked again", async () => {
 it("holds nothing when the same phone is linked again", async () => {
   await relinked(OLD);
   await until("the reply is sent", () => keys().includes("to-A1"), 20_000);
-  expect(hook.alerts).toEqual([]);
+  expect(shop.hook.alerts).toEqual([]);
 });
