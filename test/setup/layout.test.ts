@@ -44,8 +44,8 @@ function specifier(importer: string, one: string): string {
   return path.startsWith(".") ? path : `./${path}`;
 }
 
-/** Every folder with product code, and the folder above the rooms of each side. */
-async function rooms(): Promise<string[]> {
+/** Every folder with product code, and the folder above the parts of each side. */
+async function parts(): Promise<string[]> {
   const all = ["shared/src/"];
   for (const side of ["plugin/src/", "sidecar/src/"]) {
     const entries = await readdir(join(ROOT, side), { withFileTypes: true });
@@ -81,7 +81,7 @@ test("an import against the way of a message is refused", async () => {
   expect(await refusedOf(imports)).toEqual(imports);
 });
 
-test("a room with SQL is entered by its index.ts, and nobody else has SQL", async () => {
+test("a part with SQL is entered by its index.ts, and nobody else has SQL", async () => {
   const imports = [
     "sidecar/src/relay/ > sidecar/src/store/messages.ts",
     "sidecar/src/ops/ > sidecar/src/store/database.ts",
@@ -98,7 +98,7 @@ test("a room with SQL is entered by its index.ts, and nobody else has SQL", asyn
   expect(await refusedOf(imports)).toEqual(imports);
 });
 
-test("a file that several rooms use is no way from one into another", async () => {
+test("a file that several parts use is no way from one into another", async () => {
   const path = "sidecar/src/store-faults.ts";
   expect(await refused({ [path]: 'export * from "./replies/pace.ts";\n' })).toEqual([path]);
   expect(await refused({ [path]: 'export * from "./store/index.ts";\n' })).toEqual([]);
@@ -109,12 +109,12 @@ test("a type is imported in the open, where the rules see it", async () => {
   expect(await refused({ [path]: 'export type A = import("../replies/pace.ts").Pace;\n' })).toEqual([path]);
 });
 
-test("no room, a new one neither, imports a test's code or another package's by its path", async () => {
+test("no part, a new one neither, imports a test's code or another package's by its path", async () => {
   const strangers = ["test/until.ts", "plugin/src/testing/until.ts", "sidecar/src/lanes.ts", "shared/src/index.ts"];
-  const imports = (await rooms()).flatMap((room) =>
+  const imports = (await parts()).flatMap((part) =>
     strangers
-      .filter((stranger) => !stranger.startsWith(room.slice(0, room.indexOf("/"))) || stranger.includes("/testing/"))
-      .map((stranger) => `${room} > ${stranger}`),
+      .filter((stranger) => !stranger.startsWith(part.slice(0, part.indexOf("/"))) || stranger.includes("/testing/"))
+      .map((stranger) => `${part} > ${stranger}`),
   );
   expect(await refusedOf(imports)).toEqual(imports);
 });

@@ -117,7 +117,7 @@ export class Connection {
 
   /** Ends the connection politely, or not so politely after `closeMs`. */
   async close(): Promise<void> {
-    this.#settle({ why: "stopped", isHopeless: false });
+    this.#noteEnd({ why: "stopped", isHopeless: false });
     const terminate = () => this.#socket.terminate();
     const deadline = setTimeout(this.#guarded(terminate), this.#options.timing.closeMs);
     this.#socket.close(1000);
@@ -241,17 +241,17 @@ export class Connection {
   }
 
   #end(why: string, isHopeless = false): void {
-    this.#settle({ why, isHopeless });
+    this.#noteEnd({ why, isHopeless });
     this.#socket.terminate();
   }
 
-  #settle(why: { why: string; isHopeless: boolean }): void {
+  #noteEnd(why: { why: string; isHopeless: boolean }): void {
     if (this.#why !== undefined) return;
     clearTimeout(this.#beat);
     this.#turns.stop();
     void this.#uploads.stop();
     try {
-      this.#delivery.settle();
+      this.#delivery.deleteAcknowledged();
     } catch {
       // They are sent again on the next connection, and the sidecar knows them.
     }
@@ -261,7 +261,7 @@ export class Connection {
   }
 
   #closed(why: string): void {
-    this.#settle({ why, isHopeless: false });
+    this.#noteEnd({ why, isHopeless: false });
     const ended = this.#why;
     if (ended !== undefined) void this.#uploads.stop().then(() => this.#ended.resolve(ended));
   }

@@ -69,7 +69,7 @@ export class Delivery {
   /** Begins a turn of the event loop: deletes what was acknowledged since the last one, all in one transaction. */
   turn(nowMs: number): void {
     this.#nowMs = nowMs;
-    this.settle();
+    this.deleteAcknowledged();
     this.#window.turn(nowMs);
   }
 
@@ -140,7 +140,7 @@ export class Delivery {
   }
 
   /** Deletes what was acknowledged, all in one transaction. */
-  settle(): void {
+  deleteAcknowledged(): void {
     if (this.#acked.length === 0) return;
     // Forgotten only after the commit: their credit is not used again before.
     failpoint("acked:before-commit");

@@ -138,10 +138,10 @@ export class Listener {
   #answer(request: IncomingMessage, response: ServerResponse): void {
     if (request.url?.startsWith(MEDIA_PATH)) return this.#takeFile(request, response);
     if (request.url !== "/health")
-      return reply(response, 404, { error: "there are /health, files and a WebSocket here" });
-    if (request.method !== "GET" && request.method !== "HEAD") return reply(response, 405, { error: "use GET" });
+      return respond(response, 404, { error: "there are /health, files and a WebSocket here" });
+    if (request.method !== "GET" && request.method !== "HEAD") return respond(response, 405, { error: "use GET" });
     const health = this.#health();
-    reply(response, health.ok ? 200 : 503, health);
+    respond(response, health.ok ? 200 : 503, health);
   }
 
   /** What is wrong with the state must not end the process that says so. */
@@ -168,7 +168,7 @@ export class Listener {
     const { status, reason } = verdict.ok ? STARTING : verdict;
     this.#logRefusal(status, `file refused: ${reason}`);
     response.setHeader("connection", "close");
-    reply(response, status, { error: reason });
+    respond(response, status, { error: reason });
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -207,7 +207,7 @@ export class Listener {
   }
 }
 
-function reply(response: ServerResponse, status: number, body: object): void {
+function respond(response: ServerResponse, status: number, body: object): void {
   response.writeHead(status, { "content-type": "application/json", "cache-control": "no-store" });
   response.end(`${JSON.stringify(body)}\n`);
 }

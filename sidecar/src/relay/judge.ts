@@ -73,7 +73,7 @@ export class Judge {
   #witnesses = 0;
   #wasInVain = false;
   /** Messages that fail and were not taken for the next probe yet, so that another one may be. */
-  readonly #passedOver = new Set<number>();
+  readonly #satOut = new Set<number>();
   /** Hot Bags asked for a pause: nobody is asked before it is over. */
   #isPaused = false;
   #hasFailedProbe = false;
@@ -142,11 +142,11 @@ export class Judge {
     }
     if (terms === "probe") {
       // One that fails by itself would never find out that the others could pass: each other lane comes before it.
-      if (isRepeated && !this.#passedOver.has(seq)) {
-        this.#passedOver.add(seq);
+      if (isRepeated && !this.#satOut.has(seq)) {
+        this.#satOut.add(seq);
         return null;
       }
-      this.#passedOver.clear();
+      this.#satOut.clear();
     }
     return { seq, isDetached, terms, isRepeated, passes: this.#evidence.passes, openings: this.#breaker.openings };
   }
@@ -170,7 +170,7 @@ export class Judge {
     this.#problem = null;
     if (!this.isHolding) return false;
     this.#parts.log.info("Hot Bags answers again");
-    this.#release();
+    this.#endHold();
     return true;
   }
 
@@ -191,7 +191,7 @@ export class Judge {
     const told = this.#tellOfMessage(attempt, finding, symptom, rule, now);
     if (finding === "message") this.forget(attempt.seq);
     const endsHold = this.isHolding && rule.fault !== "nobody" && !this.#evidence.isAgainstAll;
-    if (endsHold) this.#release();
+    if (endsHold) this.#endHold();
     else if (attempt.terms === "probe") this.#breaker.failed(now);
     return { finding, rule, endsHold, ...told };
   }
@@ -233,11 +233,11 @@ export class Judge {
     this.#parts.alarm({ text, fault: rule.fault, status: symptom.status });
   }
 
-  #release(): void {
+  #endHold(): void {
     this.#breaker.close();
     this.#hasFailedProbe = false;
     this.#isPaused = false;
-    this.#passedOver.clear();
+    this.#satOut.clear();
     this.#wasInVain = false;
     if (this.#problem?.seq === null) this.#problem = null;
   }

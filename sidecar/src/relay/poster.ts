@@ -32,7 +32,7 @@ export class Poster {
   }
 
   /**
-   * One POST of the message that `read` gives. `nothing`: there was none. `held`: it would tell nothing new, and waits;
+   * One POST of the message that `read` gives. `nothing`: there was none. `sits out`: it would tell nothing new, and waits;
    * if it was to be the probe, the judge is still to be told.
    * Throws when the store fails, and what `read` throws.
    */
@@ -40,7 +40,7 @@ export class Poster {
     read: () => PendingMessage | undefined,
     isDetached: boolean,
     turn: Turn,
-  ): Promise<Posted | "nothing" | "held"> {
+  ): Promise<Posted | "nothing" | "sits out"> {
     const { store, hotbags, judge, onForgone } = this.#parts;
     let attempt: Attempt | null = null;
     let isOver = false;
@@ -50,7 +50,7 @@ export class Poster {
       attempt = judge.begin(next.seq, isDetached, turn);
       if (!attempt) {
         isOver = true;
-        return "held";
+        return "sits out";
       }
       const log = this.logOf(next);
       const message = await this.#withoutLostFiles(next, log);

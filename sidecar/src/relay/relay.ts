@@ -186,11 +186,11 @@ export class Relay {
   /** Takes the message that `read` gives as far as it gets. Throws when the store fails. */
   async #deliver(read: () => PendingMessage | undefined, isDetached: boolean, turn: Turn): Promise<End> {
     const begun = this.#parts.clock.uptimeMs();
-    let posted: Posted | "nothing" | "held" | undefined;
+    let posted: Posted | "nothing" | "sits out" | undefined;
     try {
       posted = await this.#poster.post(read, isDetached, turn);
       if (posted === "nothing") return "nothing";
-      if (posted === "held") return this.#passOver(begun, turn);
+      if (posted === "sits out") return this.#sitOut(begun, turn);
       const end = await this.#settle(posted);
       this.#faults.forget(posted.message.seq);
       return end;
@@ -248,7 +248,7 @@ export class Relay {
    * The message has nothing new to tell. Its lane does not wait for the next probe: while one is out that is far away,
    * and it would come last for ever.
    */
-  #passOver(begun: number, turn: Turn): Rest<Cause> {
+  #sitOut(begun: number, turn: Turn): Rest<Cause> {
     if (turn !== "probe") return { cause: "breaker", until: begun + LOOK_AGAIN_MS };
     // Not before, or a lane that is not even due would be taken while this one is out.
     this.#judge.forgo();

@@ -47,7 +47,7 @@ export class Refusals {
     const now = this.#clock.uptimeMs();
     this.#notBefore = Math.max(this.#notBefore, now + Math.min(retryAfterMs, MAX_RETRY_AFTER_MS));
     if (action === undefined) {
-      this.#settle(chat);
+      this.#takeBack(chat);
       return { cause: "backoff", until: now + this.#passing.add(chat).waitMs };
     }
     if (this.#chatsWith(action) === 0) this.#log.error({ alarm: true }, `replies wait: ${reason}. ${action}`);
@@ -59,7 +59,7 @@ export class Refusals {
   over(chat: number): void {
     this.#passing.clear(chat);
     this.#lasting.clear(chat);
-    this.#settle(chat);
+    this.#takeBack(chat);
   }
 
   /** What the operator must change, a sentence each. No customer's number or text. */
@@ -70,7 +70,7 @@ export class Refusals {
     );
   }
 
-  #settle(chat: number): void {
+  #takeBack(chat: number): void {
     const raised = this.#raised.get(chat);
     if (!raised) return;
     this.#raised.delete(chat);
