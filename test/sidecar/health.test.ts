@@ -104,9 +104,9 @@ it("counts refused commands, refused answers and dead letters, and says why of t
 });
 
 it("counts a detached message no longer when it is delivered, and still says what was wrong", async () => {
-  hotbags.faultFor(({ text }) => text === "A", { status: 422 }, 2);
+  hotbags.faultFor(({ text }) => text === "A", { status: 422 }, 3);
   await handIn("A");
-  // One behind it passes, so it is its own fault.
+  // One behind it passes, and it fails once more: it is its own fault.
   await handIn("B");
   await until("it has stepped aside", async () => (await health()).messages.last_detached !== null);
   await until("both are delivered", async () => (await health()).messages.pending === 0);
