@@ -1,5 +1,9 @@
 import { createInterface } from "node:readline";
+import { systemClock } from "../../sidecar/src/clock.ts";
+import { openStore } from "../../sidecar/src/store/index.ts";
+import { runHotbags } from "../shop/hotbags-command.ts";
 import { CUSTOMERS, openShop, type Shop } from "../shop/shop.ts";
+import { messageOf } from "../sidecar/message.ts";
 import { until } from "../until.ts";
 import type { Contact } from "../whatsapp/index.ts";
 import { drawTimeline, follow } from "./timeline.ts";
@@ -9,7 +13,8 @@ const USAGE = `npm run demo [-- --chat]
 Starts the whole path on this machine: WhatsApp (a stand-in), the real OpenClaw gateway with its WhatsApp plugin and ours,
 the sidecar, and Hot Bags (a stand-in). Nothing leaves the machine, and everything is gone afterwards.
 
-  --chat   keep it running and write as the customer; an empty line or Ctrl-D ends it
+  --chat   keep it running: write as the customer, and be the operator with the hotbags command;
+           an empty line or Ctrl-D ends it
 `;
 
 const [option, ...rest] = process.argv.slice(2);
@@ -28,10 +33,11 @@ async function demo(chatting: boolean): Promise<number> {
   const interrupted = onInterrupt();
   const start = performance.now();
   const log = (line: string) => say(`  ${((performance.now() - start) / 1000).toFixed(1).padStart(5)} s  ${line}`);
-  const shop = await openShop({ log, interrupted });
+  const [number = ""] = CUSTOMERS;
+  const lastNight = (stateDir: string) => leaveDeadLetter(stateDir, number);
+  const shop = await openShop({ log, interrupted, ...(chatting && { sidecarState: lastNight }) });
   try {
     log("ready");
-    const [number = ""] = CUSTOMERS;
     const customer = shop.whatsapp.contact(number, { name: "Customer" });
     if (chatting) await chat(shop, customer, interrupted);
     else await Promise.race([show(shop, customer), interrupted]);
@@ -97,19 +103,42 @@ async function chat(shop: Shop, customer: Contact, interrupted: Promise<void>): 
       say(`  Hot Bags: ${event.message.text ?? ""}`);
   });
   say(
-    `\nYou are the customer ${customer.number}. Write a message; an empty line ends the demo. Hot Bags repeats what you wrote.\n`,
+    `\nYou are the customer ${customer.number}: write a message, and Hot Bags repeats it. An empty line ends the demo.\n` +
+      "You are the operator, too. Hot Bags failed last night, and one message became a dead letter. Look, and mend it:\n\n" +
+      "  hotbags status\n  hotbags messages list --state dead\n  hotbags messages show 1\n  hotbags messages retry 1\n",
   );
   const terminal = createInterface({ input: process.stdin });
+  // One line at a time: what a command prints is not to be mixed with another's.
+  let under: Promise<unknown> = Promise.resolve();
   const ended = new Promise<void>((resolve) => {
     terminal.on("line", (line) => {
-      if (line.trim() === "") resolve();
-      else void customer.says(line);
+      const [program, ...args] = line.trim().split(/\s+/);
+      if (line.trim() === "") under.then(() => resolve());
+      else if (program === "hotbags") under = under.then(() => operate(shop, args));
+      else under = under.then(() => customer.says(line));
     });
-    terminal.on("close", resolve);
+    terminal.on("close", () => under.then(() => resolve()));
   });
   await Promise.race([ended, interrupted]);
   terminal.close();
   stop();
+}
+
+/** The hotbags command, on the demo's own sidecar. */
+async function operate(shop: Shop, args: string[]): Promise<void> {
+  const { stdout, stderr } = await runHotbags(shop.stateDir, ...args);
+  process.stdout.write(`${stdout}${stderr}\n`);
+}
+
+/** What a bad deploy of last night has left of a customer's message. */
+async function leaveDeadLetter(stateDir: string, customer: string): Promise<void> {
+  const store = openStore(stateDir, systemClock);
+  const { seq } = await store.messages.accept(messageOf("LAST-NIGHT", customer, { text: "Do you ship to Spain?" }));
+  const error = "Hot Bags answered 500";
+  const attempt = { error, status: 500, durationMs: 310, nextAttemptAt: 0, waitMs: 3_600_000, detach: false };
+  for (let n = 0; n < 3; n++) await store.messages.failed(seq, attempt);
+  await store.messages.dead(seq, 500, error, 290);
+  store.close();
 }
 
 /** Resolves at Ctrl-C, so that the demo cleans up instead of ending where it stands. */

@@ -65,6 +65,8 @@ export interface ShopOptions {
   log?: (line: string) => void;
   /** The start is given up, and what was started is ended, when this resolves. */
   interrupted?: Promise<void>;
+  /** Makes the state that the sidecar finds, in its folder. Default: none. */
+  sidecarState?: (stateDir: string) => Promise<void>;
   /** On top of what the sidecar needs. */
   sidecarEnv?: Record<string, string>;
   /** What the plugin's configuration has besides the example's. Not with `installedIn`. */
@@ -126,6 +128,7 @@ export async function openShop(options: ShopOptions = {}): Promise<Shop> {
       ...sidecarEnv,
     });
     closers.push(() => sidecar.stop());
+    await options.sidecarState?.(stateDir);
     await sidecar.start();
     log("the sidecar is up; OpenClaw is starting");
     const health = async () => {
