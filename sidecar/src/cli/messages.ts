@@ -5,7 +5,17 @@ import { confirm } from "./confirm.ts";
 import type { Operator } from "./connect.ts";
 import { CliError, EXIT } from "./exit-code.ts";
 import { collect, filterOf, type ListOptions, readSince } from "./list-options.ts";
-import { type Column, duration, type Output, say, shortTime, writeFacts, writeJson, writeTable } from "./output.ts";
+import {
+  type Column,
+  count,
+  duration,
+  type Output,
+  say,
+  shortTime,
+  writeFacts,
+  writeJson,
+  writeTable,
+} from "./output.ts";
 
 /** Which dead letters. */
 export interface Choice {
@@ -60,8 +70,8 @@ export async function repairMessages(
   }
   const plan =
     what === "retry"
-      ? `${ids.length} message(s) will be POSTed to Hot Bags again, with their own keys, in their places.`
-      : `The text and the files of ${ids.length} message(s) will be deleted. What is discarded can't be sent any more.`;
+      ? `${count(ids.length, "message")} will be POSTed to Hot Bags again, each with its own key, in its place.`
+      : `The text and the files of ${count(ids.length, "message")} will be deleted, and nobody can send them any more.`;
   if (what === "discard" || ids.length > 1) await confirm(plan, choice.yes, output);
   const results = [];
   for (let at = 0; at < ids.length; at += MAX_IDS) {
@@ -72,8 +82,8 @@ export async function repairMessages(
   const done = results.filter((result) => result.done);
   if (output.json) writeJson(output, results);
   for (const { id, reason } of results) if (reason !== null) say(output, `message ${id}: ${reason}`);
-  const outcome = what === "retry" ? "wait(s) for delivery again" : "is (are) discarded";
-  if (!output.json) say(output, `${done.length} of ${results.length} message(s) ${outcome}.`);
+  const outcome = what === "retry" ? "sent to Hot Bags again" : "discarded";
+  if (!output.json) say(output, `${done.length} of ${count(results.length, "dead letter")} ${outcome}.`);
   return done.length === results.length ? EXIT.ok : EXIT.no;
 }
 
@@ -136,7 +146,7 @@ function draw(life: WholeMessage, content: boolean, output: Output): void {
   if (life.failed_count > 0) {
     const kept = life.failed_attempts.length;
     out.write(
-      `\n${life.failed_count} attempt(s) failed${kept < life.failed_count ? `; the first 5 and the last ${kept - 5}` : ""}:\n`,
+      `\n${count(life.failed_count, "attempt")} failed${kept < life.failed_count ? `; the first 5 and the last ${kept - 5}` : ""}:\n`,
     );
     writeTable(output, ATTEMPT_COLUMNS, life.failed_attempts);
   }

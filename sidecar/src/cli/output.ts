@@ -85,6 +85,11 @@ export function duration(ms: number): string {
   return parts.length === 0 ? `${Math.round(ms)} ms` : parts.slice(0, 2).join(" ");
 }
 
+/** `1 message`, `3 messages`. */
+export function count(number: number, thing: string): string {
+  return `${number} ${thing}${number === 1 ? "" : "s"}`;
+}
+
 /** Nothing that a customer or Hot Bags wrote moves the terminal's cursor, changes its colours or looks like another line. */
 export function plain(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not get through.
