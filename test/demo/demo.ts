@@ -17,6 +17,9 @@ the sidecar, and Hot Bags (a stand-in). Nothing leaves the machine, and everythi
            an empty line or Ctrl-D ends it
 `;
 
+/** What Hot Bags may take to answer the last lines of the chat, ms. */
+const ANSWERS_MS = 20_000;
+
 const [option, ...rest] = process.argv.slice(2);
 if (option === "--help" || option === "-h") {
   process.stdout.write(USAGE);
@@ -110,14 +113,25 @@ async function chat(shop: Shop, customer: Contact, interrupted: Promise<void>): 
   const terminal = createInterface({ input: process.stdin });
   // One line at a time: what a command prints is not to be mixed with another's.
   let under: Promise<unknown> = Promise.resolve();
+  let asked = 0;
   const ended = new Promise<void>((resolve) => {
     terminal.on("line", (line) => {
       const [program, ...args] = line.trim().split(/\s+/);
       if (line.trim() === "") under.then(() => resolve());
       else if (program === "hotbags") under = under.then(() => operate(shop, args));
-      else under = under.then(() => customer.says(line));
+      else {
+        asked += 1;
+        under = under.then(() => customer.says(line));
+      }
     });
-    terminal.on("close", () => under.then(() => resolve()));
+    // Where the lines come from a file, the last ones are answered first.
+    const isAnswered = () => until("the customer has heard", () => customer.heard.length >= asked, ANSWERS_MS);
+    terminal.on("close", () =>
+      under.then(isAnswered).then(
+        () => resolve(),
+        () => resolve(),
+      ),
+    );
   });
   await Promise.race([ended, interrupted]);
   terminal.close();

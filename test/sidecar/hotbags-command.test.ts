@@ -92,7 +92,7 @@ describe("dead letters", () => {
     expect(await ask<Row[]>("messages", "list", "--state", "dead", "--since", "2037-01-01")).toEqual([]);
     const { stdout } = await run("messages", "show", "B");
     expect(stdout).toMatch(/state +dead/);
-    expect(stdout).toContain("2 attempts failed");
+    expect(stdout).toContain("3 attempts failed");
     expect(stdout).toMatch(/1 +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d +1 s +500 +Hot Bags answered 500/);
     expect(stdout).toMatch(/settled +[^\n]* in 50 ms, with 422/);
 
@@ -137,7 +137,8 @@ describe("dead letters", () => {
   });
 
   it("show their words only to somebody whose name is written down", async () => {
-    const hidden = [await run("messages", "show", "D"), await run("messages", "list"), await run("status")];
+    const looks = [["messages", "show", "D"], ["messages", "show", "D", "--json"], ["messages", "list"], ["status"]];
+    const hidden = await Promise.all(looks.map((look) => run(...look)));
     expect(JSON.stringify(hidden)).not.toContain("the secret of Ben");
     expect((await run("messages", "show", "D", "--content")).stdout).toContain("the secret of Ben");
     expect(await ask("audit")).toMatchObject([
@@ -226,6 +227,7 @@ it("commands in doubt are settled as the operator says, and no other way", async
   await until("what was in no doubt is sent", () => gateway.sends.length === 1);
   const doubts = await ask<Row[]>("commands", "list", "--state", "in_doubt");
   expect(doubts.map(({ command_id }) => command_id)).toEqual(["third", "second", "first"]);
+  expect((await run("commands", "show", "first", "--json")).stdout).not.toContain('"text"');
   expect((await run("commands", "show", "first")).stdout).toMatch(/commands resolve 1 --resend\n +[^\n]*comes twice/);
   expect(await run("commands", "resolve", "first", "--resend")).toMatchObject({ code: 2 });
   expect(await run("commands", "resolve", "first", "--resend", "--sent", "--yes")).toMatchObject({ code: 2 });
@@ -251,6 +253,8 @@ it("a chat is paused while somebody answers there, and goes on when they say so"
   hotbags.answers(({ message_id }) => [{ command_id: `to ${message_id}`, type: "send_text", text: "hello" }]);
   await sidecar.process.start();
   await until("it is answered", () => gateway.sends.length === 1);
+  for (const wrong of [["15550001001"], ["hello"], [ANNA, "--for", "8d"]])
+    expect(await run("chats", "pause", ...wrong), wrong.join(" ")).toMatchObject({ code: 2 });
   const unknown = await run("chats", "pause", "+15559999999", "--for", "1s");
   expect(unknown).toMatchObject({
     code: 0,
@@ -268,7 +272,11 @@ it("a chat is paused while somebody answers there, and goes on when they say so"
   await until("it is sent", () => gateway.sends.length === 2);
   plugin.socket.terminate();
   const audit = await ask<{ action: string }[]>("audit");
-  expect(audit.map(({ action }) => action)).toEqual(["resume", "pause for 7200 s", "pause for 1 s"]);
+  expect(audit.map(({ action }) => action)).toEqual([
+    "resume +1555…01",
+    "pause +1555…01 for 7200 s",
+    "pause +1555…99 for 1 s",
+  ]);
 });
 
 describe("the socket", () => {

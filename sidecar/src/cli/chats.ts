@@ -1,3 +1,4 @@
+import { MAX_PAUSE_SECONDS } from "@hotbags/shared";
 import type { PausedChat } from "../operator/schemas.ts";
 import type { Operator } from "./connect.ts";
 import { CliError, EXIT } from "./exit-code.ts";
@@ -35,6 +36,7 @@ export async function pauseChat(
 ): Promise<number> {
   const ms = readDuration(lasting);
   if (ms === null) throw new CliError(EXIT.usage, `${JSON.stringify(lasting)} is no time: write 30m, 2h or 7d`);
+  if (ms > MAX_PAUSE_SECONDS * 1_000) throw new CliError(EXIT.usage, "a chat is paused for 7d at most");
   const paused = await operator.ask("pause", {
     ...{ account_id: account, chat_id: chat },
     ...{ for_seconds: ms / 1_000, replies: skip ? "skip" : "hold" },

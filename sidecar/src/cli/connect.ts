@@ -33,6 +33,9 @@ export async function connectOperator(stateDir: string): Promise<Operator> {
   return offline(stateDir);
 }
 
+/** So long may nothing come from a sidecar that runs, ms. */
+const ANSWER_MS = 15_000;
+
 /** Who is at the keyboard, behind sudo too. */
 function whoAmI(): string {
   const { username } = userInfo();
@@ -62,10 +65,13 @@ function exitCodeOf(status: number): number {
 async function send(socketPath: string, method: string, path: string, body: string | undefined) {
   const { promise, resolve, reject } = Promise.withResolvers<{ status: number; body: string }>();
   const headers = { [USER_HEADER]: whoAmI(), ...(body === undefined ? {} : { "content-type": "application/json" }) };
-  const call = request({ socketPath, method, path, headers }, (response) => {
+  const call = request({ socketPath, method, path, headers, timeout: ANSWER_MS }, (response) => {
     text(response).then((read) => resolve({ status: response.statusCode ?? 0, body: read }), reject);
   });
   call.on("error", reject);
+  call.on("timeout", () => {
+    call.destroy(new CliError(EXIT.unreachable, `the sidecar runs, but has not answered for ${ANSWER_MS / 1_000} s`));
+  });
   call.end(body);
   return promise;
 }

@@ -35,7 +35,8 @@ const UNITS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86
 /** `2h`, `30m`, `7d` ago, or a time such as 2026-03-01T08:00: as an ISO time. Throws CliError. */
 export function readSince(text: string, now: number): string {
   const ago = readDuration(text);
-  const at = ago === null ? Date.parse(text) : now - ago;
+  const isDate = /^\d{4}-\d\d-\d\d/.test(text);
+  const at = ago === null ? Date.parse(isDate ? text : "") : now - ago;
   if (Number.isNaN(at))
     throw new CliError(EXIT.usage, `${JSON.stringify(text)} is no time: write 2h, 30m, 7d, or 2026-03-01T08:00`);
   return new Date(at).toISOString();

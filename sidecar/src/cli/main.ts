@@ -1,4 +1,4 @@
-import { VERSION } from "@hotbags/shared";
+import { codeOf, VERSION } from "@hotbags/shared";
 import yargs, { type Argv } from "yargs";
 import { DEFAULT_STATE_DIR } from "../settings.ts";
 import { showAudit } from "./audit.ts";
@@ -19,6 +19,10 @@ const FEW = 50;
 /** Runs the command line. Resolves with the exit code. */
 export async function main(args: string[], environment: NodeJS.ProcessEnv): Promise<number> {
   let code: number = EXIT.ok;
+  // Whoever reads it may have enough, as `head` does.
+  process.stdout.on("error", (error) => {
+    if (codeOf(error) !== "EPIPE") throw error;
+  });
   const program = makeProgram(environment, (result) => {
     code = result;
   });
@@ -208,7 +212,7 @@ function makeProgram(environment: NodeJS.ProcessEnv, end: (code: number) => void
       () => {},
       () => void process.stdout.write(`${VERSION}\n`),
     )
-    .completion("completion", "Print what bash or zsh needs to complete commands (hotbags completion >> ~/.bashrc)")
+    .completion("completion", "Print what the shell in $SHELL, bash or zsh, needs to complete commands")
     .demandCommand(1, "a command is missing")
     .strict()
     .recommendCommands()
@@ -221,7 +225,10 @@ function makeProgram(environment: NodeJS.ProcessEnv, end: (code: number) => void
     .exitProcess(false)
     .fail((message, error) => {
       if (error) throw error;
-      throw new CliError(EXIT.usage, `${message.replace(/\n/g, " ")}; see hotbags --help`);
+      const said = /Not enough non-option arguments/.test(message)
+        ? "an argument is missing"
+        : message.replace(/\n/g, " ");
+      throw new CliError(EXIT.usage, `${said}; see hotbags --help`);
     });
 }
 

@@ -101,6 +101,7 @@ async function idsOf(operator: Operator, { ids, deadSince, allDead }: Choice): P
     for (const id of ids) numbers.push(await numberOf(operator, id));
     return numbers;
   }
+  if (deadSince !== undefined && allDead) throw new CliError(EXIT.usage, "--dead-since or --all-dead: say one of them");
   if (deadSince === undefined && !allDead)
     throw new CliError(EXIT.usage, "which ones? Name their ids, or use --dead-since or --all-dead");
   const since = deadSince === undefined ? undefined : readSince(deadSince, Date.now());
@@ -154,6 +155,11 @@ function draw(life: WholeMessage, content: boolean, output: Output): void {
   if (life.commands.length > 0) writeTable(output, commandColumns(false), life.commands);
   if (content) out.write(`\nPOSTed:\n${shown(life.request)}\n\nanswered:\n${shown(life.response)}\n`);
   else out.write("\nWhat was said is shown with --content, which is noted in the audit.\n");
+  if (life.state === "dead")
+    out.write(
+      `\nhotbags messages retry ${life.id}\n  Hot Bags gets it once more, with its own key and bytes: once that is mended which it failed by.\n` +
+        `\nhotbags messages discard ${life.id}\n  Its text and files are deleted. Nobody will answer it, unless you do.\n`,
+    );
 }
 
 function shown(value: unknown): string {

@@ -29,6 +29,7 @@ const status = z.looseObject({
     in_doubt: z.int(),
     failed: z.int(),
     sent: z.int(),
+    paused_chats: z.int().optional(),
     oldest_wait_ms: z.number().optional(),
   }),
   disk: z.looseObject({ free_bytes: z.number().nullable() }).optional(),
@@ -45,7 +46,9 @@ export async function showStatus(operator: Operator, output: Output): Promise<nu
 function draw(found: z.output<typeof status>, output: Output): void {
   const { ok, problems, plugin, gateway, hotbags, messages, commands, disk } = found;
   const { out } = output;
-  out.write(ok ? `${green("Customers are being answered.", out)}\n` : `${red("Something is wrong.", out)}\n`);
+  const isLeft = messages.dead + commands.in_doubt > 0;
+  if (!ok) out.write(`${red("Something is wrong.", out)}\n`);
+  else out.write(`${green("Customers are being answered.", out)}${isLeft ? " Some wait for you, see below." : ""}\n`);
   for (const problem of problems) out.write(`- ${plain(problem)}\n`);
   const facts: [string, Cell][] = [
     ["plugin", plugin ? describePlugin(plugin) : null],
@@ -58,6 +61,7 @@ function draw(found: z.output<typeof status>, output: Output): void {
     ],
     ["dead letters", messages.dead > 0 ? `${messages.dead}: hotbags messages list --state dead` : 0],
     ["replies", `${commands.sent} sent, ${commands.pending} waiting${waited(commands.oldest_wait_ms)}`],
+    ["paused chats", commands.paused_chats ? `${commands.paused_chats}: hotbags chats list` : 0],
     ["in doubt", commands.in_doubt > 0 ? `${commands.in_doubt}: hotbags commands list --state in_doubt` : 0],
     ["failed", commands.failed > 0 ? `${commands.failed}: hotbags commands list --state failed` : 0],
     ["disk", disk?.free_bytes ? `${(disk.free_bytes / 1024 ** 3).toFixed(1)} GiB free` : null],
@@ -78,7 +82,7 @@ function describeHotBags(hotbags: { reachable: boolean; last_success_at: string 
   const { reachable, last_success_at, last_failure } = hotbags;
   const last = last_success_at
     ? `, took a message last at ${shortTime(last_success_at)}`
-    : ", has taken no message yet";
+    : ", has taken no message since the sidecar started";
   return `${reachable ? "reachable" : "not reachable"}${last}${reachable || !last_failure ? "" : `; ${last_failure}`}`;
 }
 

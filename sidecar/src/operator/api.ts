@@ -1,4 +1,4 @@
-import { describeIssues } from "@hotbags/shared";
+import { describeIssues, maskAddress } from "@hotbags/shared";
 import type {
   AuditEntry,
   ChatAddress,
@@ -82,11 +82,9 @@ export class OperatorApi {
     message: async ({ content }, id, who) => {
       const life = await this.#parts.reads.message(id);
       if (!life) throw new OperatorError(404, `there is no message ${id}`);
-      const { request, response, failed_attempts, commands, failed_count, duration_ms } = life;
+      const { request, response, failed_attempts, commands, ...rest } = life;
       const shown = {
-        ...showMessage(life),
-        failed_count,
-        duration_ms,
+        ...showMessage(rest),
         failed_attempts: failed_attempts.map((attempt) => ({ ...attempt, at: iso(attempt.at) })),
         commands: commands.map(showCommand),
       };
@@ -122,9 +120,10 @@ export class OperatorApi {
     command: async ({ content }, id, who) => {
       const found = await this.#parts.reads.command(id);
       if (!found) throw new OperatorError(404, `there is no command ${id}`);
-      if (content !== "true") return showCommand(found);
+      const { text, ...rest } = found;
+      if (content !== "true") return showCommand(rest);
       await this.#noteLook("command", id, who);
-      return { ...showCommand(found), text: found.text };
+      return { ...showCommand(rest), text };
     },
 
     resolve: async ({ as }, id, who) => {
@@ -148,14 +147,14 @@ export class OperatorApi {
       const forMs = for_seconds * 1_000;
       const is_new = (await this.#parts.reads.chat(account_id, chat_id)) === undefined;
       await this.#running.pause(chat, { forMs, replies });
-      await this.#noteChat(chat, `pause for ${for_seconds} s`, "done", who);
+      await this.#noteChat(chat, `pause ${maskAddress(chat_id)} for ${for_seconds} s`, "done", who);
       return { until: iso(Date.now() + forMs), is_new };
     },
 
     resume: async ({ account_id, chat_id }, _id, who) => {
       const chat = { accountId: account_id, chatId: chat_id };
       const was_paused = await this.#running.resume(chat);
-      await this.#noteChat(chat, "resume", was_paused ? "done" : "it was not paused", who);
+      await this.#noteChat(chat, `resume ${maskAddress(chat_id)}`, was_paused ? "done" : "it was not paused", who);
       return { was_paused };
     },
 
@@ -199,7 +198,7 @@ function showRepaired(id: number, repaired: Repaired) {
   return { id, done: repaired.done, reason: repaired.done ? null : repaired.reason };
 }
 
-function showMessage(row: MessageRow) {
+function showMessage<Row extends MessageRow>(row: Row) {
   const { received_at, settled_at, next_attempt_at } = row;
   return {
     ...row,

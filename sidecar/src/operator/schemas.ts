@@ -1,4 +1,4 @@
-import { MAX_PAUSE_SECONDS } from "@hotbags/shared";
+import { accountId, chatId, MAX_PAUSE_SECONDS } from "@hotbags/shared";
 import { z } from "zod";
 
 // The operator API's requests and answers. docs/operator-api.md is made from these.
@@ -42,7 +42,7 @@ const page = {
 
 const filter = {
   ...page,
-  chat: z.string().min(1).max(256).optional(),
+  chat: chatId.optional(),
   since: time.optional(),
 };
 
@@ -120,7 +120,7 @@ export type Command = z.output<typeof command>;
 export type AuditEntry = z.output<typeof audit>;
 export type RepairResult = z.output<typeof repaired>;
 
-const chat = { account_id: z.string().min(1).max(256), chat_id: z.string().min(1).max(256) };
+const chat = { account_id: accountId, chat_id: chatId };
 
 const pausedChat = z.object({
   ...chat,
@@ -213,6 +213,7 @@ export const ROUTES = {
     about: "One command. `content=true`: with its text, which leaves a line in the audit",
     changes: false,
     input: z.object({ content: flag }),
+    /** `text`: with `content=true` only. */
     output: command.extend({ text: z.string().nullable().optional() }),
   },
   resolve: {

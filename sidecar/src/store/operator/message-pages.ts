@@ -25,7 +25,7 @@ export interface MessageRow {
 
 /** The whole life of one message. */
 export interface MessageLife extends MessageRow {
-  /** Those that failed: the first 5 and the last 20. */
+  /** Those that failed: the first 5 and the last 20, and what made it a dead letter. */
   failed_attempts: AttemptRow[];
   /** How many failed in all. */
   failed_count: number;
@@ -83,11 +83,19 @@ export class MessagePages {
     const raw = this.#sql.get.get(id);
     if (!raw) return undefined;
     const { request = null, response = null } = this.#sql.payload.get(id) ?? {};
+    const row = this.#toRow(raw);
+    const duration_ms = this.#sql.duration.get(id)?.duration_ms ?? null;
+    const failed_attempts = this.#attempts.of(id);
+    let failed_count = this.#attempts.countOf(id);
+    // The last one of a dead letter is in its own row.
+    if (raw.state === "dead" && row.attempts > 0 && row.settled_at !== null) {
+      failed_count += 1;
+      const { settled_at: at, status, last_error: error } = row;
+      failed_attempts.push({ attempt: failed_count, at, duration_ms, status, error });
+    }
     return {
-      ...this.#toRow(raw),
-      failed_attempts: this.#attempts.of(id),
-      failed_count: this.#attempts.countOf(id),
-      duration_ms: this.#sql.duration.get(id)?.duration_ms ?? null,
+      ...row,
+      ...{ failed_attempts, failed_count, duration_ms },
       request,
       response,
     };
