@@ -389,7 +389,7 @@ describe("a reply that OpenClaw has put into its own queue", () => {
     expect(counts().replies_dropped).toBe(0);
     dropped(ANNA, "one");
     // Until then the gateway would only repeat its answer.
-    await pass(5 * MINUTE_MS);
+    await pass(6 * MINUTE_MS);
     expect(keysTo(ANNA)).toEqual(keys.slice(0, 1));
     await pass(MINUTE_MS);
     await until("both are sent", () => counts().commands_sent === 2);

@@ -22,10 +22,10 @@ const ASK_MS = 30_000;
 const OVER_MS = 20 * 60_000;
 
 /**
- * A gateway answers with what it said before for 300 s after an answer. What it has dropped earlier waits for so long, ms:
- * it would be taken for queued again.
+ * A gateway repeats its answer to a key for 300 s, and up to a minute more: it forgets once a minute (dist
+ * server-maintenance). What it has dropped by then waits for so long, ms: it would be taken for queued again.
  */
-const REMEMBERED_MS = 305_000;
+const REMEMBERED_MS = 390_000;
 
 /** Why a lane rests: nothing is known yet; the store could not be read or written. */
 type Cause = "waiting" | "store";
