@@ -1,5 +1,8 @@
+import { once } from "node:events";
 import { statSync } from "node:fs";
 import { request } from "node:http";
+import { connect } from "node:net";
+import { join } from "node:path";
 import { json } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { systemClock } from "../../sidecar/src/clock.ts";
@@ -10,6 +13,7 @@ import { type HotBags, startHotBags } from "../hotbags/index.ts";
 import { runHotbags } from "../shop/hotbags-command.ts";
 import { until } from "../until.ts";
 import { BEARER_TOKEN, BuiltSidecar } from "./built-sidecar.ts";
+import { damage } from "./damage.ts";
 import { ANNA, BEN, messageOf } from "./message.ts";
 
 // What an operator finds in the morning, and mends with the `hotbags` command: on the built sidecar, as they would.
@@ -181,6 +185,47 @@ describe("dead letters", () => {
   });
 });
 
+it("dead letters on a damaged page are told, and all others sent again", async () => {
+  const many = 40;
+  await night(async (store) => {
+    for (let n = 0; n < many; n++) {
+      const { seq } = await store.messages.accept(
+        messageOf(`M${n}`, `+1555000${3_000 + n}`, { text: "x".repeat(1_500) }),
+      );
+      await store.messages.dead(seq, 422, "refused");
+    }
+  });
+  damage(join(sidecar.dir, "bridge.sqlite"), "payloads", { pick: (pages) => pages.slice(2, 3) });
+  await sidecar.process.start();
+  const { code, stderr } = await run("messages", "retry", "--all-dead", "--yes");
+  const sent = Number(/(\d+) of 40 dead letters sent/.exec(stderr)?.[1]);
+  expect({ code, sent }).toEqual({ code: 1, sent: expect.any(Number) });
+  expect(sent).toBeGreaterThan(many - 10);
+  expect(stderr.match(/it could not be written \(SQLITE_CORRUPT\w*\)/g)).toHaveLength(many - sent);
+  await delivered(sent);
+});
+
+it("commands with numbers for ids are not taken for each other", async () => {
+  await night(async (store) => {
+    const { seq } = await store.messages.accept(messageOf("A"));
+    const command = (id: string) => ({ commandId: id, type: "send_text", text: id, payload: id, refusal: null });
+    await store.messages.delivered(seq, 200, "{}", ["2", "1", "7"].map(command));
+    for (const id of [1, 2, 3]) {
+      await store.commands.sending(id, null);
+      await store.commands.settled(id, "in_doubt", { reason: "", whatsappMessageId: null, partial: true });
+    }
+  });
+  await sidecar.process.start();
+  const unclear = await run("commands", "resolve", "1", "--sent", "--yes");
+  expect(unclear).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/command 2 has the command_id 1\..*#1.*command_id:1/),
+  });
+  for (const id of ["#1", "command_id:1", "command_id:7"])
+    expect(await run("commands", "resolve", id, "--sent", "--yes"), id).toMatchObject({ code: 0 });
+  expect((await ask<Row[]>("commands", "list", "--state", "sent")).map(({ id }) => id)).toEqual([3, 2, 1]);
+});
+
 it("no word of a customer's moves the terminal's cursor", async () => {
   await night(async (store) => {
     const { seq } = await store.messages.accept(messageOf("A\u001b[2J\r\nB", ANNA, { text: "\u001b]0;mine\u0007" }));
@@ -228,7 +273,9 @@ it("commands in doubt are settled as the operator says, and no other way", async
   const doubts = await ask<Row[]>("commands", "list", "--state", "in_doubt");
   expect(doubts.map(({ command_id }) => command_id)).toEqual(["third", "second", "first"]);
   expect((await run("commands", "show", "first", "--json")).stdout).not.toContain('"text"');
-  expect((await run("commands", "show", "first")).stdout).toMatch(/commands resolve 1 --resend\n +[^\n]*comes twice/);
+  expect((await run("commands", "show", "first")).stdout).toMatch(
+    /commands resolve "#1" --resend\n +[^\n]*comes twice/,
+  );
   expect(await run("commands", "resolve", "first", "--resend")).toMatchObject({ code: 2 });
   expect(await run("commands", "resolve", "first", "--resend", "--sent", "--yes")).toMatchObject({ code: 2 });
   expect(gateway.sends).toHaveLength(1);
@@ -274,8 +321,8 @@ it("a chat is paused while somebody answers there, and goes on when they say so"
   const audit = await ask<{ action: string }[]>("audit");
   expect(audit.map(({ action }) => action)).toEqual([
     "resume +1555…01",
-    "pause +1555…01 for 7200 s",
-    "pause +1555…99 for 1 s",
+    "pause +1555…01 for 7200 s, hold replies",
+    "pause +1555…99 for 1 s, hold replies",
   ]);
 });
 
@@ -288,6 +335,16 @@ describe("the socket", () => {
       call.on("error", reject);
       call.end(body);
     });
+
+  it("does not keep the sidecar from ending, whoever holds a connection to it", async () => {
+    await sidecar.process.start();
+    const idle = connect(operatorSocketOf(sidecar.dir));
+    idle.on("error", () => {});
+    await once(idle, "connect");
+    idle.write("POST /api/v1/messages/retry HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{");
+    await sidecar.process.stop();
+    expect(sidecar.lines.at(-1)?.msg).toBe("sidecar stopped");
+  });
 
   it("is its owner's alone, and says what is wrong with a wrong request", async () => {
     await sidecar.process.start();

@@ -37,6 +37,7 @@ const takeIn: RealRelay["takeIn"] = (...args) => running.takeIn(...args);
 const counts = () => running.store.counters.read();
 const settled = (delivered: number, dead = 0) =>
   until(`${delivered} delivered, ${dead} dead`, () => counts().delivered === delivered && counts().dead === dead);
+const attempts = () => hotbags.requests.length;
 const attemptsFor = (id: string) => hotbags.requests.filter(({ key }) => key === id);
 
 describe("delivery", () => {
@@ -203,15 +204,27 @@ describe("a backend that is down", () => {
     expect(running.relay.status.breakerOpen).toBe(false);
   });
 
-  it("has everything wait for as long as it asks for with Retry-After", async () => {
-    hotbags.next({ status: 429, retryAfter: 1 }, { status: 429, retryAfter: 1 });
+  it("has everything wait for as long as it asks for with Retry-After, once five messages have heard so", async () => {
+    const chats = Array.from({ length: 5 }, (_, n) => `+1555000200${n}`);
+    hotbags.next(...chats.map(() => ({ status: 429, retryAfter: 1 })));
+    for (const chat of chats) await takeIn(chat, chat);
+    await until("all were refused", () => hotbags.requests.every(({ endedAt }) => endedAt) && attempts() === 5);
+    await takeIn("C", CARA);
+    await settled(6);
+    // The second one's answer began the hold.
+    const [second, sixth] = [hotbags.requests[1], hotbags.requests[5]];
+    expect((sixth?.at ?? 0) - (second?.at ?? 0)).toBeGreaterThanOrEqual(999);
+  });
+
+  it("is not taken for down because it is too busy for two customers: others are heard at once", async () => {
+    hotbags.faultFor(({ chat_id }) => chat_id !== CARA, { status: 429, retryAfter: 60 }, Number.POSITIVE_INFINITY);
     await takeIn("A");
     await takeIn("B", BEN);
-    await until("the breaker is open", () => running.relay.status.breakerOpen);
+    await until("both were refused", () => attempts() === 2);
     await takeIn("C", CARA);
-    await settled(3);
-    const [, second, third] = hotbags.requests;
-    expect((third?.at ?? 0) - (second?.at ?? 0)).toBeGreaterThanOrEqual(999);
+    await settled(1);
+    expect(attemptsFor("C")).toHaveLength(1);
+    expect(counts().detached).toBe(0);
   });
 
   it("raises one alarm when the credentials are refused, and takes no time of any message", async () => {

@@ -5,6 +5,9 @@ import { CliError, EXIT } from "./exit-code.ts";
 import { collect, filterOf, type ListOptions } from "./list-options.ts";
 import { type Column, type Output, plain, say, shortTime, writeFacts, writeJson, writeTable } from "./output.ts";
 
+/** Before an id of Hot Bags' that looks like a number of ours. */
+const OF_HOT_BAGS = "command_id:";
+
 export type Resolution = "sent" | "resend" | "discard";
 
 /** What each resolution does, and what it risks. */
@@ -67,7 +70,7 @@ export async function showCommand(operator: Operator, id: string, content: boole
   ]);
   if (found.state === "in_doubt")
     for (const [as, risk] of Object.entries(RISKS))
-      output.out.write(`\nhotbags commands resolve ${found.id} --${as}\n  ${risk}\n`);
+      output.out.write(`\nhotbags commands resolve "#${found.id}" --${as}\n  ${risk}\n`);
   if (content) output.out.write(`\n${(found.text ?? "its text is forgotten").split("\n").map(plain).join("\n")}\n`);
   return EXIT.ok;
 }
@@ -89,10 +92,20 @@ export async function resolveCommand(
   return result.done ? EXIT.ok : EXIT.no;
 }
 
-/** `17`, as a list shows it, or Hot Bags' own `command_id`. Throws CliError. */
+/**
+ * `17`, as a list shows it, or Hot Bags' own `command_id`. Where that is a number too, and of another command, it says so.
+ * Throws CliError.
+ */
 async function numberOf(operator: Operator, id: string): Promise<number> {
-  const { commands } = await operator.ask("commands", { command_id: id });
-  if (commands[0]) return commands[0].id;
-  if (/^\d{1,15}$/.test(id)) return Number(id);
-  throw new CliError(EXIT.no, `there is no command ${JSON.stringify(id)}`);
+  const ofHotBags = id.startsWith(OF_HOT_BAGS) ? id.slice(OF_HOT_BAGS.length) : id;
+  const { commands } = await operator.ask("commands", { command_id: ofHotBags });
+  const [found] = commands;
+  if (ofHotBags === id && /^#?\d{1,15}$/.test(id)) {
+    const number = Number(id.replace("#", ""));
+    if (!found || found.id === number || id.startsWith("#")) return number;
+    const which = `command ${found.id} has the command_id ${id}. Say #${number} for the one that a list shows as ${number}, or ${OF_HOT_BAGS}${id}`;
+    throw new CliError(EXIT.usage, which);
+  }
+  if (!found) throw new CliError(EXIT.no, `there is no command ${JSON.stringify(id)}`);
+  return found.id;
 }

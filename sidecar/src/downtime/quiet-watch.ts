@@ -58,9 +58,9 @@ export class QuietWatch {
     clearInterval(this.#timer);
   }
 
-  /** What the operator was told, for as long as it is so; else null. */
+  /** What the operator was told, for as long as it is so, and all is connected; else null. */
   get problem(): string | null {
-    return this.#problem;
+    return this.#isConnected() ? this.#problem : null;
   }
 
   look(): void {
@@ -83,11 +83,14 @@ export class QuietWatch {
 
   /** Where something is not connected there are other alarms, and another remedy. */
   #isSettled(): boolean {
-    const { gateway, clock, isPluginConnected } = this.#parts;
-    const hasAccount = [...gateway.state.accounts.values()].some(({ code }) => code === "connected");
-    const now = clock.uptimeMs();
-    this.#connectedSinceMs = hasAccount && isPluginConnected() ? (this.#connectedSinceMs ?? now) : null;
+    const now = this.#parts.clock.uptimeMs();
+    this.#connectedSinceMs = this.#isConnected() ? (this.#connectedSinceMs ?? now) : null;
     return this.#connectedSinceMs !== null && now - this.#connectedSinceMs >= SETTLED_MS;
+  }
+
+  #isConnected(): boolean {
+    const { gateway, isPluginConnected } = this.#parts;
+    return isPluginConnected() && [...gateway.state.accounts.values()].some(({ code }) => code === "connected");
   }
 
   #sentence(openMs: number, lastAt: number | null): string {

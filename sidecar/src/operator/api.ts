@@ -1,16 +1,22 @@
-import { describeIssues, maskAddress } from "@hotbags/shared";
-import type {
-  AuditEntry,
-  ChatAddress,
-  CommandRow,
-  MessageRow,
-  OperatorReads,
-  OperatorStore,
-  Pause,
-  PausedChat,
-  Repaired,
+import { codeOf, describeIssues, maskAddress } from "@hotbags/shared";
+import {
+  type AuditEntry,
+  type ChatAddress,
+  type CommandRow,
+  isDamage,
+  type MessageRow,
+  type OperatorReads,
+  type OperatorStore,
+  type Pause,
+  type PausedChat,
+  RESTORE,
+  type Repaired,
+  StoreUnwritableError,
 } from "../store/index.ts";
 import { type Input, type Output, ROUTES, type RouteName } from "./schemas.ts";
+
+/** The last instant that a Date can be. */
+const MAX_TIME_MS = 8.64e15;
 
 /** Rows of a list where nobody says how many. */
 const DEFAULT_LIMIT = 50;
@@ -64,7 +70,7 @@ export class OperatorApi {
     const parsed = route.input.safeParse(input);
     if (!parsed.success) throw new OperatorError(400, describeIssues(parsed.error));
     const handler = this.#handlers[name] as (input: unknown, id: number, who: string) => Promise<unknown>;
-    return route.output.parse(await handler(parsed.data, id, who)) as Output<Name>;
+    return route.output.parse(await handler(parsed.data, id, who).catch(explain)) as Output<Name>;
   }
 
   readonly #handlers: Handlers = {
@@ -95,15 +101,18 @@ export class OperatorApi {
 
     retry: async ({ ids }, _id, who) => {
       const { store, onRetry } = this.#running;
-      const { results, chats } = await each(ids, (id) => store.retry(id, who));
-      for (const chat of chats) onRetry(chat);
-      return { results };
+      return { results: await each(ids, (id) => store.retry(id, who), onRetry) };
     },
 
     discard: async ({ ids }, _id, who) => {
       const { store } = this.#running;
-      const { results } = await each(ids, (id) => store.discard(id, who));
-      return { results };
+      return {
+        results: await each(
+          ids,
+          (id) => store.discard(id, who),
+          () => {},
+        ),
+      };
     },
 
     commands: async ({ state, chat, since, command_id, before, limit = DEFAULT_LIMIT }) => {
@@ -147,7 +156,7 @@ export class OperatorApi {
       const forMs = for_seconds * 1_000;
       const is_new = (await this.#parts.reads.chat(account_id, chat_id)) === undefined;
       await this.#running.pause(chat, { forMs, replies });
-      await this.#noteChat(chat, `pause ${maskAddress(chat_id)} for ${for_seconds} s`, "done", who);
+      await this.#noteChat(chat, `pause ${maskAddress(chat_id)} for ${for_seconds} s, ${replies} replies`, "done", who);
       return { until: iso(Date.now() + forMs), is_new };
     },
 
@@ -182,16 +191,33 @@ export class OperatorApi {
   }
 }
 
-/** One after the other, in their order: messages of one chat go in it. */
-async function each(ids: number[], repair: (id: number) => Promise<Repaired>) {
+/** Throws OperatorError for what is wrong with the store, else what it was given. */
+function explain(error: unknown): never {
+  if (error instanceof StoreUnwritableError) throw new OperatorError(503, error.message);
+  if (isDamage(error))
+    throw new OperatorError(503, `a page of the database that this needs can't be read (${codeOf(error)}). ${RESTORE}`);
+  throw error;
+}
+
+/**
+ * One after the other, in their order: messages of one chat go in it. One that fails, as for a damaged page, is not the
+ * others'. `onDone`: told of each chat once, when all of them are through.
+ */
+async function each(ids: number[], repair: (id: number) => Promise<Repaired>, onDone: (chat: number) => void) {
   const results = [];
   const chats = new Set<number>();
   for (const id of ids) {
-    const repaired = await repair(id);
+    const repaired = await repair(id).catch(notRepaired);
     if (repaired.done) chats.add(repaired.chat);
     results.push(showRepaired(id, repaired));
   }
-  return { results, chats };
+  for (const chat of chats) onDone(chat);
+  return results;
+}
+
+function notRepaired(error: unknown): Repaired {
+  const why = error instanceof StoreUnwritableError ? error.message : codeOf(error) || "see the sidecar's log";
+  return { done: false, found: true, reason: `it could not be written (${why})` };
 }
 
 function showRepaired(id: number, repaired: Repaired) {
@@ -226,8 +252,9 @@ function readJson(text: string | null): unknown {
   return text === null ? null : JSON.parse(text);
 }
 
+/** What a damaged row says may be no time at all. */
 function iso(at: number): string {
-  return new Date(at).toISOString();
+  return new Date(Math.abs(at) <= MAX_TIME_MS ? at : 0).toISOString();
 }
 
 function isoOrNull(at: number | null): string | null {

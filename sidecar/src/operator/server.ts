@@ -17,6 +17,9 @@ export const USER_HEADER = "hotbags-user";
 /** The largest body that is read: 100 ids. */
 const MAX_BODY_BYTES = 64 * 1024;
 
+/** What is being answered when the sidecar is told to stop has this long, ms. */
+const STOP_PATIENCE_MS = 1_000;
+
 export function operatorSocketOf(stateDir: string): string {
   return join(stateDir, SOCKET_NAME);
 }
@@ -64,7 +67,9 @@ export class OperatorServer {
     const closed = once(this.#server, "close");
     this.#server.close();
     this.#server.closeIdleConnections();
+    const patience = setTimeout(() => this.#server.closeAllConnections(), STOP_PATIENCE_MS);
     await closed;
+    clearTimeout(patience);
   }
 
   /** The socket is nobody else's from its first moment on: libuv makes it within `listen`. */

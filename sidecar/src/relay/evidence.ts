@@ -79,7 +79,7 @@ export class Evidence {
     if (isAside) return this.isAgainstAll ? "deployment" : "message";
     const { failures, compared, isCompared, isSuspect } = this.#count(seq);
     // Also while others fail: two messages at fault would vouch for each other, and neither ever be found.
-    if (isCompared && (isSuspect || compared >= patience)) return "message";
+    if (isCompared && (compared >= patience || (isSuspect && Number.isFinite(patience)))) return "message";
     // What fails while others pass on the way says nothing against the deployment: it is slow, or was overtaken.
     if (scope === "maybe" && this.#passes === begun) this.#against.add(seq);
     if (this.isAgainstAll) return "deployment";

@@ -74,8 +74,6 @@ export class Judge {
   #wasInVain = false;
   /** Messages that fail and were not taken for the next probe yet, so that another one may be. */
   readonly #satOut = new Set<number>();
-  /** Hot Bags asked for a pause: nobody is asked before it is over. */
-  #isPaused = false;
   #hasFailedProbe = false;
   #lastSuccessAt: number | null = null;
   #lastFailure: { at: number; error: string } | null = null;
@@ -111,7 +109,7 @@ export class Judge {
 
   /** All are held on the word of few: a message that was not tried yet can tell more, and does not wait. */
   get wantsWitness(): boolean {
-    return this.isHolding && !this.#isPaused && this.#evidence.against + this.#witnesses < FIRM;
+    return this.isHolding && this.#evidence.against + this.#witnesses < FIRM;
   }
 
   /** The last probe failed, and had before: a message that is out of its lane may be the next one. */
@@ -213,7 +211,6 @@ export class Judge {
   }
 
   #hold({ terms }: Attempt, symptom: Symptom, rule: Rule, now: number): void {
-    this.#isPaused = (symptom.retryAfterMs ?? 0) > 0;
     if (!this.isHolding) {
       this.#breaker.trip(now, symptom.retryAfterMs);
       this.#parts.log.warn(
@@ -236,7 +233,6 @@ export class Judge {
   #endHold(): void {
     this.#breaker.close();
     this.#hasFailedProbe = false;
-    this.#isPaused = false;
     this.#satOut.clear();
     this.#wasInVain = false;
     if (this.#problem?.seq === null) this.#problem = null;

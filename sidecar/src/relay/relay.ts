@@ -122,7 +122,8 @@ export class Relay {
 
   /** The operator sends messages of this chat again: they are tried at once, though others of it wait their backoff. */
   retry(chat: number): void {
-    this.#lanes.chats.release("backoff", chat);
+    this.#lone.delete(chat);
+    for (const cause of ["backoff", "alone"] as const) this.#lanes.chats.release(cause, chat);
     this.offer(chat);
   }
 

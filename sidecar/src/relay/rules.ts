@@ -19,7 +19,7 @@ export interface Rule {
    * `nothing`: it is about this one.
    */
   readonly scope: "certain" | "maybe" | "nothing";
-  /** It steps aside when it has failed this often more after others had passed meanwhile. */
+  /** It steps aside when it has failed this often more after others had passed meanwhile; Infinity: never. */
   readonly patience: number;
   /** The operator is told when it has lasted this long, ms, and not of what passes by itself. */
   readonly alarmAfterMs: number;
@@ -142,7 +142,8 @@ export const RULES: readonly Rule[] = [
     advice: () => "raise Hot Bags' limit for bodies to 4.5 MB, or lower BRIDGE_INLINE_MEDIA_BYTES",
   },
   {
-    ...{ name: "busy", answer: "429", matches: is(429), ...UNWELL },
+    // How many come in a time is no message's own fault: it waits in its place.
+    ...{ name: "busy", answer: "429", matches: is(429), ...UNWELL, patience: Number.POSITIVE_INFINITY },
     advice: () => "raise Hot Bags' limit of requests",
   },
   {
