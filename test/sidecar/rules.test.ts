@@ -242,6 +242,19 @@ describe.concurrent("what every message gets", () => {
   });
 });
 
+it("that messages of one chat alone get is told as such", async (test) => {
+  const shop = await open(test);
+  const { backend } = shop;
+  backend.answerTo = (text) => (text.startsWith(textOf("bad")) ? answer("404 Not Found") : TAKEN);
+  await shop.handIn("other", chat(2));
+  await shop.delivered(1);
+  for (const n of [1, 2, 3]) await shop.handIn(`bad-${n}`, chat(1));
+  const { msg } = await shop.alarmAbout(({ alert }) => alert === "hot_bags");
+  expect(msg).toContain("They are all of one chat, so it may be something in that one alone");
+  await shop.handIn("another", chat(3));
+  await shop.delivered(2, 60_000);
+}, 90_000);
+
 it("that is mended between a message and its witness costs that one its place, and nobody's name", async (test) => {
   const shop = await open(test);
   const { backend } = shop;

@@ -89,6 +89,13 @@ describe("evidence", () => {
     expect([fail(it, 2, UNWELL), fail(it, 1, UNWELL)]).toEqual(["message", "unknown"]);
   });
 
+  it("tells whether all that failed are of one chat", () => {
+    const it = new Evidence();
+    const failed = (seq: number, chat: number) => it.failed(seq, UNWELL, it.passes, false, chat);
+    expect([failed(1, 7), failed(2, 7), it.isAgainstOneChat]).toEqual(["unknown", "deployment", true]);
+    expect([failed(3, 8), it.isAgainstOneChat]).toEqual(["deployment", false]);
+  });
+
   it("of a lone message begins anew when another one has passed", () => {
     const it = new Evidence();
     for (let n = 0; n < 5; n++) fail(it, 1, UNWELL);

@@ -38,8 +38,8 @@ interface Standing {
 export class Evidence {
   #passes = 0;
   readonly #failing = new Map<number, Standing>();
-  /** Messages that have failed since one passed. */
-  readonly #against = new Set<number>();
+  /** Messages that have failed since one passed, each with its chat. */
+  readonly #against = new Map<number, number>();
 
   /** To be handed to `failed` of a POST that begins now. */
   get passes(): number {
@@ -49,6 +49,11 @@ export class Evidence {
   /** How many different messages have failed since one passed. */
   get against(): number {
     return this.#against.size;
+  }
+
+  /** These are all of one chat: what they fail by may be in that chat alone. */
+  get isAgainstOneChat(): boolean {
+    return new Set(this.#against.values()).size === 1;
   }
 
   /** The message has failed, and not passed since: asking with it tells less than with another one. */
@@ -69,11 +74,11 @@ export class Evidence {
 
   /**
    * `begun`: the passes when the POST began. `isAside`: the message was found at fault before, so that it says nothing
-   * of others any more.
+   * of others any more. `chat`: the message's own, where nobody says it another one.
    */
-  failed(seq: number, { scope, patience }: Weight, begun: number, isAside: boolean): Finding {
+  failed(seq: number, { scope, patience }: Weight, begun: number, isAside: boolean, chat = seq): Finding {
     if (scope === "certain") {
-      this.#against.add(seq);
+      this.#against.set(seq, chat);
       return "deployment";
     }
     if (isAside) return this.isAgainstAll ? "deployment" : "message";
@@ -81,7 +86,7 @@ export class Evidence {
     // Also while others fail: two messages at fault would vouch for each other, and neither ever be found.
     if (isCompared && (compared >= patience || (isSuspect && Number.isFinite(patience)))) return "message";
     // What fails while others pass on the way says nothing against the deployment: it is slow, or was overtaken.
-    if (scope === "maybe" && this.#passes === begun) this.#against.add(seq);
+    if (scope === "maybe" && this.#passes === begun) this.#against.set(seq, chat);
     if (this.isAgainstAll) return "deployment";
     return failures > patience ? "alone" : "unknown";
   }

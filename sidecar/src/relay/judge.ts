@@ -32,6 +32,7 @@ export type Turn = "next" | "probe" | "behind";
 /** A POST that is under way, and on what terms. */
 export interface Attempt {
   readonly seq: number;
+  readonly chat: number;
   /** It is out of its chat's lane: it was found at fault before. */
   readonly isDetached: boolean;
   /** `free`: nothing is held. `witness`: all are held, but few were asked yet. `probe`: to find out if it is over. */
@@ -131,7 +132,7 @@ export class Judge {
    * A POST is to begin. Null: it would tell nothing new, and waits; another one may be the probe. To be ended by
    * `passed`, `failed` or `cancel`.
    */
-  begin(seq: number, isDetached: boolean, turn: Turn): Attempt | null {
+  begin({ seq, chat }: { seq: number; chat: number }, isDetached: boolean, turn: Turn): Attempt | null {
     const isRepeated = this.#evidence.isFailing(seq);
     const terms = turn === "probe" ? "probe" : this.isHolding ? "witness" : "free";
     if (terms === "witness") {
@@ -146,7 +147,15 @@ export class Judge {
       }
       this.#satOut.clear();
     }
-    return { seq, isDetached, terms, isRepeated, passes: this.#evidence.passes, openings: this.#breaker.openings };
+    return {
+      seq,
+      chat,
+      isDetached,
+      terms,
+      isRepeated,
+      passes: this.#evidence.passes,
+      openings: this.#breaker.openings,
+    };
   }
 
   /** The POST told nothing. */
@@ -178,8 +187,9 @@ export class Judge {
     if (attempt.terms === "probe") this.#wasInVain = attempt.isRepeated && !attempt.isDetached;
     const rule = ruleFor(symptom);
     const now = this.#parts.clock.uptimeMs();
-    this.#since ??= now;
-    const finding = this.#evidence.failed(attempt.seq, rule, attempt.passes, attempt.isDetached);
+    // What failed before, apart from the others, is no beginning of a trouble of all.
+    if (!attempt.isDetached) this.#since ??= now;
+    const finding = this.#evidence.failed(attempt.seq, rule, attempt.passes, attempt.isDetached, attempt.chat);
     const text = sentence.ofFailure(symptom, rule);
     this.#lastFailure = { at: this.#parts.clock.now(), error: text };
     if (finding === "deployment") {
@@ -223,7 +233,7 @@ export class Judge {
     }
     // Until then it may have been a moment, or some messages that fail by themselves and came together.
     if (!this.#hasFailedProbe) return;
-    const text = sentence.ofDeployment(symptom, rule, this.#evidence.against);
+    const text = sentence.ofDeployment(symptom, rule, this.#evidence.against, this.#evidence.isAgainstOneChat);
     this.#problem = { text, seq: null };
     if (now - (this.#since ?? now) < rule.alarmAfterMs || this.#told.has(rule.fault)) return;
     this.#told.add(rule.fault);

@@ -36,6 +36,7 @@ describe("the body of a 2xx", () => {
     [201, '{"ok":true}'],
     [200, '{"success":true,"error":null}'],
     [200, '{"errors":[],"error":""}'],
+    [200, '{"success":true,"errors":{},"error":0}'],
     [200, '{"success":false,"commands":[]}'],
     [204, ""],
   ])("of %i and %o is an answer without commands", (status, body) => {

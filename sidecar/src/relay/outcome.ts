@@ -51,10 +51,11 @@ export function readCommands(status: number, body: string, contentType: string):
  * customer hear nothing.
  */
 function saysFailure(answer: Record<string, unknown>): boolean {
-  const isSet = (value: unknown) => value !== undefined && value !== null && value !== false && value !== "";
-  const isEmpty = (value: unknown) => Array.isArray(value) && value.length === 0;
+  // Also 0, [] and {}: these say that there is none.
+  const isSet = (value: unknown) =>
+    Boolean(value) && (typeof value !== "object" || value === null || Object.keys(value).length > 0);
   const { success, ok, error, errors } = answer;
-  return success === false || ok === false || isSet(error) || (isSet(errors) && !isEmpty(errors));
+  return success === false || ok === false || isSet(error) || isSet(errors);
 }
 
 /** One entry of `commands[]`. Whatever it is, it becomes a row: executable, or refused with the reason. */

@@ -51,7 +51,7 @@ export class Poster {
     try {
       const next = read();
       if (!next) return "nothing";
-      attempt = judge.begin(next.seq, isDetached, turn);
+      attempt = judge.begin(next, isDetached, turn);
       if (!attempt) {
         isOver = true;
         return "sits out";

@@ -8,11 +8,13 @@ export function ofFailure(symptom: Symptom, rule: Rule): string {
   return `${symptom.seen}: ${rule.advice(symptom)}`;
 }
 
-/** Different messages fail and none passes. */
-export function ofDeployment(symptom: Symptom, rule: Rule, messages: number): string {
-  const toAll = rule.scope === "certain" ? "" : `, and ${messages} different messages have failed since one passed`;
+/** Different messages fail and none passes. `isOneChat`: all of them are of one, so nobody knows of the others. */
+export function ofDeployment(symptom: Symptom, rule: Rule, messages: number, isOneChat: boolean): string {
+  const isSure = rule.scope === "certain";
+  const toAll = isSure ? "" : `, and ${messages} different messages have failed since one passed`;
+  const doubt = isOneChat && !isSure ? "They are all of one chat, so it may be something in that one alone. " : "";
   const wait = "All messages wait in order, and none loses its time";
-  return `${symptom.seen} at ${shown(symptom.url)}${toAll}: ${rule.advice(symptom)}. ${wait}`;
+  return `${symptom.seen} at ${shown(symptom.url)}${toAll}: ${rule.advice(symptom)}. ${doubt}${wait}`;
 }
 
 /** This one fails while others pass. */
