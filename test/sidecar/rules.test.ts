@@ -106,7 +106,7 @@ it("there is an example of each rule", () => {
 });
 
 describe.concurrent("what one message gets while others pass", () => {
-  // It would take minutes until the first one steps aside, and the second never does.
+  // It would take minutes until these step aside.
   const impatient = examples.filter(({ rule }) => rule !== "in-progress" && rule !== "busy");
 
   it("is that message's: it steps aside, its chat goes on, and the operator is told of it once", async (test) => {

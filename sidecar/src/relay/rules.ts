@@ -142,8 +142,8 @@ export const RULES: readonly Rule[] = [
     advice: () => "raise Hot Bags' limit for bodies to 4.5 MB, or lower BRIDGE_INLINE_MEDIA_BYTES",
   },
   {
-    // How many come in a time is no message's own fault: it waits in its place.
-    ...{ name: "busy", answer: "429", matches: is(429), ...UNWELL, patience: Number.POSITIVE_INFINITY },
+    // Mostly no message's own fault: it waits in its place, for some minutes at least.
+    ...{ name: "busy", answer: "429", matches: is(429), ...UNWELL, patience: 9 },
     advice: () => "raise Hot Bags' limit of requests",
   },
   {
