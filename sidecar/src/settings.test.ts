@@ -2,7 +2,8 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { readSecretFiles } from "./checks/secret-files.ts";
+import { readSecretFile } from "./checks/secret-files.ts";
+import { SETTING_NAMES, settingOf } from "./settings/schema.ts";
 import { readSettings } from "./settings.ts";
 
 const complete = {
@@ -119,7 +120,7 @@ describe("settings", () => {
   });
 
   const SECRETS = ["HOTBAGS_BEARER_TOKEN", "HOTBAGS_HMAC_SECRET", "OPENCLAW_GATEWAY_TOKEN", "BRIDGE_TOKEN"] as const;
-  const SECRETS_IN_FILES = [...SECRETS, "HOTBAGS_EXTRA_HEADERS", "ALERT_WEBHOOK_URL"] as const;
+  const SECRETS_IN_FILES = SETTING_NAMES.filter((name) => settingOf(name).secret);
 
   it.each(SECRETS)("refuses white space around %s, which nobody sees, and shows nothing of it", (name) => {
     for (const value of [
@@ -170,11 +171,13 @@ describe("settings", () => {
 
     it("that can't be had are named with the reason", () => {
       const both = { ...complete, BRIDGE_TOKEN_FILE: "/none" };
-      expect(() => readSettings(both)).toThrow(/BRIDGE_TOKEN_FILE: BRIDGE_TOKEN is set too; leave one of them out/);
+      expect(() => readSettings(both)).toThrow(
+        "BRIDGE_TOKEN: is in more than one place (the environment, BRIDGE_TOKEN_FILE); leave one",
+      );
       const { BRIDGE_TOKEN: _, ...others } = complete;
       const read = (path: string) => () => readSettings({ ...others, BRIDGE_TOKEN_FILE: path });
-      expect(read(join(dir, "none"))).toThrow(/BRIDGE_TOKEN_FILE: .*none can't be used: ENOENT$/);
-      expect(read(dir)).toThrow(/BRIDGE_TOKEN_FILE: .* can't be used: EISDIR$/);
+      expect(read(join(dir, "none"))).toThrow(/^BRIDGE_TOKEN_FILE: .*none can't be used: ENOENT$/);
+      expect(read(dir)).toThrow(/^BRIDGE_TOKEN_FILE: .* can't be used: EISDIR$/);
       expect(() => readSettings(inFile("BRIDGE_TOKEN", "\n"))).toThrow(
         /BRIDGE_TOKEN_FILE: .* can't be used: it is empty$/,
       );
@@ -200,10 +203,10 @@ describe("settings", () => {
     });
 
     it("that Docker puts into a container are used as they are: everybody may read them there", () => {
-      const given = inFile("OPENCLAW_GATEWAY_TOKEN", "a-secret-of-the-file", 0o444);
-      const { environment, problems } = readSecretFiles(given, dir);
-      expect([environment["OPENCLAW_GATEWAY_TOKEN"], problems]).toEqual(["a-secret-of-the-file", []]);
-      expect(readSecretFiles(given, `${dir}-other`).problems).toHaveLength(1);
+      const path = join(dir, "secret");
+      writeFileSync(path, "a-secret-of-the-file", { mode: 0o444 });
+      expect(readSecretFile(path, dir)).toBe("a-secret-of-the-file");
+      expect(() => readSecretFile(path, `${dir}-other`)).toThrow(/chmod 600/);
     });
 
     it("may be the headers to send along", () => {

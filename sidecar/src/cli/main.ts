@@ -1,6 +1,6 @@
 import { codeOf, VERSION } from "@hotbags/shared";
 import yargs, { type Argv } from "yargs";
-import { DEFAULT_STATE_DIR } from "../settings.ts";
+import { SettingsError, stateDirOf } from "../settings.ts";
 import { showAudit } from "./audit.ts";
 import { listPausedChats, pauseChat, resumeChat } from "./chats.ts";
 import { listCommands, type Resolution, resolveCommand, showCommand } from "./commands.ts";
@@ -30,15 +30,17 @@ export async function main(args: string[], environment: NodeJS.ProcessEnv): Prom
     await program.parseAsync(args);
     return code;
   } catch (error) {
-    if (!(error instanceof CliError)) throw error;
+    const isKnown = error instanceof CliError || error instanceof SettingsError;
+    if (!isKnown) throw error;
     process.stderr.write(`hotbags: ${error.message}\n`);
-    return error.code;
+    return error instanceof CliError ? error.code : EXIT.config;
   }
 }
 
 interface Common {
   json: boolean;
-  stateDir: string;
+  stateDir?: string | undefined;
+  envFile?: string | undefined;
 }
 
 function makeProgram(environment: NodeJS.ProcessEnv, end: (code: number) => void): Argv {
@@ -47,21 +49,27 @@ function makeProgram(environment: NodeJS.ProcessEnv, end: (code: number) => void
     <Arguments extends Common>(run: (operator: Operator, args: Arguments, output: Output) => Promise<number>) =>
     async (args: Arguments) => {
       const output: Output = { json: args.json, out: process.stdout, err: process.stderr };
-      const operator = await connectOperator(args.stateDir);
+      const stateDir = args.stateDir ?? stateDirOf(environment, args.envFile);
+      const operator = await connectOperator(stateDir);
       try {
-        if (!operator.isRunning) say(output, `No sidecar runs on ${args.stateDir}: this is what its database says.`);
+        if (!operator.isRunning) say(output, `No sidecar runs on ${stateDir}: this is what its database says.`);
         end(await run(operator, args, output));
       } finally {
         operator.close();
       }
     };
 
+  const withEnvFile = <T>(options: Argv<T>) =>
+    options.option("env-file", {
+      type: "string",
+      requiresArg: true,
+      describe: "A file of NAME=value lines, for what the environment does not set",
+    });
   const common = <T>(options: Argv<T>) =>
-    options
+    withEnvFile(options)
       .option("json", { type: "boolean", default: false, describe: "The answer as JSON, for scripts" })
       .option("state-dir", {
         type: "string",
-        default: environment["BRIDGE_STATE_DIR"] ?? DEFAULT_STATE_DIR,
         defaultDescription: "BRIDGE_STATE_DIR, or ~/.local/state/hotbags-bridge",
         describe: "Where the sidecar keeps its state",
       });
@@ -181,11 +189,11 @@ function makeProgram(environment: NodeJS.ProcessEnv, end: (code: number) => void
     .command(
       "serve",
       "Run the sidecar until it is stopped",
-      (options) => options.epilogue(ENVIRONMENT),
-      async () => {
+      (options) => withEnvFile(options).epilogue(ENVIRONMENT),
+      async ({ envFile }) => {
         // All that serves, which no other command needs, takes most of the time that a command takes.
         const { serve } = await import("./serve.ts");
-        end(await serve(environment));
+        end(await serve(environment, envFile));
       },
     )
     .command(

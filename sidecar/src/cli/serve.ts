@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { ListenError } from "../intake/listen-error.ts";
 import { openLog } from "../log.ts";
-import { readSettings, SettingsError } from "../settings.ts";
+import { SettingsError, surveySettings } from "../settings.ts";
 import { startSidecar } from "../sidecar.ts";
 import { StartCalledOffError } from "../starting.ts";
 import { StoreUnusableError } from "../store/index.ts";
@@ -10,11 +10,13 @@ import { StoreUnusableError } from "../store/index.ts";
 const EX_CONFIG = 78;
 
 /** `hotbags serve`: runs the sidecar until SIGTERM or SIGINT. Resolves with the exit code. */
-export async function serve(environment: NodeJS.ProcessEnv): Promise<number> {
+export async function serve(environment: NodeJS.ProcessEnv, envFilePath?: string): Promise<number> {
   // A reason that can't be written, for a full disk, must not change the code it ends with: systemd would start it again and again.
   process.stderr.on("error", () => {});
   try {
-    const settings = readSettings(environment);
+    const { settings, mistakes, envFile } = surveySettings(environment, envFilePath);
+    if (!settings) throw new SettingsError(mistakes);
+    for (const [name, value] of Object.entries(envFile?.others ?? {})) environment[name] ??= value;
     const log = openLog(settings.logLevel);
     // Heard from the first moment on: a signal without a listener would end the process where it stands.
     const told = new AbortController();
@@ -25,8 +27,7 @@ export async function serve(environment: NodeJS.ProcessEnv): Promise<number> {
     return 0;
   } catch (error) {
     if (error instanceof StartCalledOffError) return 0;
-    if (error instanceof SettingsError)
-      process.stderr.write(`hotbags: the environment is not complete: ${error.message}\n`);
+    if (error instanceof SettingsError) process.stderr.write(`hotbags: the settings won't do: ${error.message}\n`);
     else if (error instanceof StoreUnusableError || error instanceof ListenError)
       process.stderr.write(`hotbags: ${error.message}\n`);
     else throw error;

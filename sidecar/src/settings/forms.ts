@@ -1,0 +1,145 @@
+import { homedir } from "node:os";
+import { e164, isLoopback } from "@hotbags/shared";
+import { z } from "zod";
+import { MAX_SECRET_BYTES } from "../checks/secret-files.ts";
+import { readOpeningHours } from "../downtime/opening-hours.ts";
+import type { ListenAddress } from "../intake/listen-address.ts";
+import { ExtraHeadersError, parseExtraHeaders } from "../relay/extra-headers.ts";
+
+// How the text of a setting must look, what it becomes, and the words for it (`description`), which the docs show.
+
+/** White space around a secret is never meant: the other side would refuse it, and nobody can see why. */
+export const secret = z
+  .string()
+  .min(1)
+  .refine(
+    (text) => text.trim() === text,
+    "begins or ends with a space or a line break; `echo` and editors put one there: write it with printf '%s'",
+  )
+  .describe("text without white space around it");
+
+/** One header line: of anything else the HTTP client complains at each request, with a riddle. */
+export const token = secret
+  .refine(
+    (text) => text.trim() !== text || /^[\x21-\x7e]+$/.test(text),
+    "must be visible ASCII characters without a space or a line break in them, as an HTTP header can carry",
+  )
+  .describe("visible ASCII characters without a space");
+
+/** A token that can be guessed protects nothing. */
+export const guardToken = token
+  .refine((text) => text.trim().length >= 16, "must be at least 16 characters; `openssl rand -hex 32` makes one")
+  .describe("16 or more visible ASCII characters without a space");
+
+/** A URL of one of these schemes; anything else, with the example of a good one. */
+const url = (schemes: string[], example: string) =>
+  z.string().transform((text, ctx) => {
+    const parsed = URL.parse(text);
+    if (parsed && schemes.includes(parsed.protocol)) return parsed;
+    ctx.addIssue({ code: "custom", message: `must be a URL such as ${example}` });
+    return z.NEVER;
+  });
+
+/** It would be shown wherever the URL is. */
+const NO_PASSWORD = "must not hold a user name or password";
+const hasPassword = ({ username, password }: URL) => username !== "" || password !== "";
+
+export const hotBagsUrl = url(["https:", "http:"], "https://shop.example")
+  .refine(
+    (url) => url.protocol === "https:" || isLoopback(url.hostname),
+    "must be https: the token and customers' messages go there",
+  )
+  .refine((url) => !hasPassword(url), NO_PASSWORD)
+  .refine((url) => url.search === "" && url.hash === "", "must not have a query or fragment: the path is added to it")
+  .describe("`https://…`, or `http://…` on loopback");
+
+export const gatewayUrl = url(["ws:", "wss:"], "ws://127.0.0.1:18789")
+  .refine((url) => url.protocol === "wss:" || isLoopback(url.hostname), "must be on loopback, or wss://")
+  .refine((url) => !hasPassword(url), NO_PASSWORD)
+  .describe("`ws://…` on loopback, or `wss://…`");
+
+export const webhookUrl = url(["https:", "http:"], "https://alerts.example/hook")
+  .refine((url) => url.protocol === "https:" || isLoopback(url.hostname), "must be https, or on loopback")
+  .refine((url) => !hasPassword(url), NO_PASSWORD)
+  .describe("`https://…`, or `http://…` on loopback");
+
+export const listenAddress = z
+  .string()
+  .transform((text, ctx): ListenAddress => {
+    if (text.startsWith("unix:/")) return { path: text.slice("unix:".length) };
+    const match = /^(127\.0\.0\.1|localhost|\[::1\]):(\d{1,5})$/.exec(text);
+    const port = Number(match?.[2]);
+    if (match?.[1] && port <= 65535) return { host: match[1].replace(/[[\]]/g, ""), port };
+    ctx.addIssue({
+      code: "custom",
+      message: "must be 127.0.0.1:<port>, [::1]:<port> or unix:/<path>: the bridge listens on this machine only",
+    });
+    return z.NEVER;
+  })
+  .describe("`127.0.0.1:<port>`, `[::1]:<port>` or `unix:/<path>`");
+
+export const inboundPath = z
+  .string()
+  .regex(/^\/[\w.~!$&'()*+,;=:@%/-]{0,1023}$/, "must be a path such as /api/integrations/whatsapp/inbound/")
+  .refine((path) => URL.parse(path, "https://shop.example")?.pathname === path, "must be a plain path")
+  .describe("`/path`");
+
+/** Secret: one of them may get the bridge past a firewall. */
+export const extraHeaders = z
+  .string()
+  .max(MAX_SECRET_BYTES, `must be at most ${MAX_SECRET_BYTES} characters`)
+  .transform((text, ctx) => {
+    try {
+      return parseExtraHeaders(text);
+    } catch (error) {
+      if (!(error instanceof ExtraHeadersError)) throw error;
+      ctx.addIssue({ code: "custom", message: error.message });
+      return z.NEVER;
+    }
+  })
+  .describe("one `Name: value` a line");
+
+export const wholeNumber = (least: number, most: number) =>
+  z
+    .string()
+    .regex(/^\d{1,15}$/, `must be a whole number from ${least} to ${most}`)
+    .transform(Number)
+    .refine((number) => number >= least && number <= most, `must be a whole number from ${least} to ${most}`)
+    .describe(`${least} to ${most}`);
+
+export const numbers = z
+  .string()
+  .transform((text) => text.split(",").map((number) => number.trim()))
+  .pipe(z.array(e164))
+  .describe("phone numbers in E.164, separated by commas: `+15550001,+15550002`");
+
+export const openingHours = z
+  .string()
+  .transform((text, ctx) => {
+    const hours = readOpeningHours(text);
+    if (hours) return hours;
+    ctx.addIssue({
+      code: "custom",
+      message: "must be hours of this machine's local time, such as 9-18 or Mon-Sat 9:30-18; they end after they begin",
+    });
+    return z.NEVER;
+  })
+  .describe("`9-18`, `Mon-Sat 9:30-18`");
+
+/** `~/` is the home folder of the sidecar's user. */
+export const folder = z
+  .string()
+  .transform((path) => path.replace(/^~(?=\/)/, homedir()))
+  .describe("a path");
+
+export const shellCommand = z
+  .string()
+  .max(4_096, "must be at most 4096 characters; put more into a script")
+  .describe("a command line for `sh`");
+
+export const oneOf = <const Words extends readonly [string, ...string[]]>(...words: Words) =>
+  z.enum(words, `must be ${inWords(words)}`).describe(inWords(words.map((word) => `\`${word}\``)));
+
+function inWords(words: readonly string[]): string {
+  return [words.slice(0, -1).join(", "), words.at(-1)].filter(Boolean).join(" or ");
+}

@@ -1,0 +1,223 @@
+import { DEFAULT_LOW_DISK_BYTES, INBOUND_PATH, MAX_BODY_BYTES } from "@hotbags/shared";
+import type { z } from "zod";
+import { DEFAULT_BRAKE } from "../replies/brake.ts";
+import { DEFAULT_MEDIA_LIMITS } from "../store/index.ts";
+import {
+  extraHeaders,
+  folder,
+  gatewayUrl,
+  guardToken,
+  hotBagsUrl,
+  inboundPath,
+  listenAddress,
+  numbers,
+  oneOf,
+  openingHours,
+  secret,
+  shellCommand,
+  token,
+  webhookUrl,
+  wholeNumber,
+} from "./forms.ts";
+
+/** One setting of the sidecar. */
+export interface Setting {
+  /** What it is, as a sentence without its full stop. */
+  about: string;
+  /** What its text must look like, and becomes. Its `description` says that to people. */
+  form: z.ZodType<unknown, string>;
+  /** The sidecar does not start without it. */
+  required?: true;
+  /** The text that counts where none is given. */
+  default?: string;
+  /** Never shown; it can be in a file or in a credential of systemd. */
+  secret?: true;
+  /** A reload takes a change over; of the others, a restart does. */
+  reloadable?: true;
+}
+
+/** One way to write a rule down: each setting, in the order in which the docs and `hotbags config` show them. */
+export const SETTINGS = {
+  HOTBAGS_BASE_URL: {
+    about: "The shop's backend",
+    form: hotBagsUrl,
+    required: true,
+  },
+  HOTBAGS_INBOUND_PATH: {
+    about: "Where it takes messages, below its base URL",
+    form: inboundPath,
+    default: INBOUND_PATH,
+  },
+  HOTBAGS_BEARER_TOKEN: {
+    about: "The token that Hot Bags is shown",
+    form: token,
+    required: true,
+    secret: true,
+    reloadable: true,
+  },
+  HOTBAGS_HMAC_DISABLED: {
+    about: "`false`: every request is signed",
+    form: oneOf("true", "false"),
+    default: "true",
+    reloadable: true,
+  },
+  HOTBAGS_HMAC_SECRET: {
+    about: "The key to sign with",
+    form: secret,
+    secret: true,
+    reloadable: true,
+  },
+  HOTBAGS_EXTRA_HEADERS: {
+    about: "Headers to send along with every request, such as `x-vercel-protection-bypass`",
+    form: extraHeaders,
+    secret: true,
+    reloadable: true,
+  },
+  HOTBAGS_TIMEOUT: {
+    about: "Seconds that an answer may take",
+    form: wholeNumber(1, 3_600),
+    // Vercel ends a function after 300 s by default, and says so: its word is worth more than ours.
+    default: "310",
+    reloadable: true,
+  },
+  OPENCLAW_GATEWAY_URL: {
+    about: "OpenClaw's gateway",
+    form: gatewayUrl,
+    default: "ws://127.0.0.1:18789",
+  },
+  OPENCLAW_GATEWAY_TOKEN: {
+    about: "The gateway's token (`gateway.auth.token`)",
+    form: secret,
+    required: true,
+    secret: true,
+    reloadable: true,
+  },
+  BRIDGE_LISTEN: {
+    about: "Where the plugin connects, and `GET /health` answers",
+    form: listenAddress,
+    default: "127.0.0.1:18790",
+  },
+  BRIDGE_TOKEN: {
+    about: "The token that the plugin has to show",
+    form: guardToken,
+    required: true,
+    secret: true,
+    reloadable: true,
+  },
+  BRIDGE_STATE_DIR: {
+    about: "Where the queue and the attachments are kept",
+    form: folder,
+    default: "~/.local/state/hotbags-bridge",
+  },
+  BRIDGE_RETRY_HOURS: {
+    about: "Hours after which a message that always fails is a dead letter",
+    form: wholeNumber(1, 168),
+    default: "24",
+    reloadable: true,
+  },
+  BRIDGE_KEEP_TEXTS_DAYS: {
+    about: "Days until delivered texts and files are forgotten",
+    form: wholeNumber(1, 3_650),
+    default: "30",
+    reloadable: true,
+  },
+  BRIDGE_MEDIA_STORE_BYTES: {
+    about: "Most bytes of attachments that are kept; where that is used up, delivered ones go first",
+    form: wholeNumber(0, 1024 ** 4),
+    default: String(DEFAULT_MEDIA_LIMITS.storeBytes),
+    reloadable: true,
+  },
+  BRIDGE_INLINE_MEDIA_BYTES: {
+    about: "Most bytes of attachments that go along with a message, before base64; 0: none",
+    // Four thirds of it are sent: more than this could never go.
+    form: wholeNumber(0, (MAX_BODY_BYTES / 4) * 3),
+    default: String(DEFAULT_MEDIA_LIMITS.inlineBytes),
+    reloadable: true,
+  },
+  BRIDGE_LOW_DISK_BYTES: {
+    about: "An alert is raised when the disk of the state has fewer bytes left; 0: never",
+    form: wholeNumber(0, 1024 ** 4),
+    default: String(DEFAULT_LOW_DISK_BYTES),
+    reloadable: true,
+  },
+  BRIDGE_CHAT_INTERVAL_MS: {
+    about: "Least time between two replies in one chat, ms",
+    form: wholeNumber(0, 3_600_000),
+    default: "0",
+    reloadable: true,
+  },
+  BRIDGE_REPLIES_PER_MINUTE: {
+    about: "Most replies a minute over all chats; 0: no limit",
+    form: wholeNumber(0, 6_000),
+    default: "0",
+    reloadable: true,
+  },
+  BRIDGE_CHAT_REPLIES_PER_MINUTE: {
+    about: "The brake: what one chat gets beyond so many replies within a minute waits, with an alert; 0: no limit",
+    form: wholeNumber(0, 6_000),
+    default: String(DEFAULT_BRAKE.perMinute),
+    reloadable: true,
+  },
+  BRIDGE_CHAT_REPLIES_PER_HOUR: {
+    about: "The same within an hour",
+    form: wholeNumber(0, 100_000),
+    default: String(DEFAULT_BRAKE.perHour),
+    reloadable: true,
+  },
+  BRIDGE_FORMER_NUMBERS: {
+    about:
+      "Numbers that the shop had before: replies to what was written to them may leave from the number that is linked now; else they wait",
+    form: numbers,
+    reloadable: true,
+  },
+  BRIDGE_QUIET_HOURS: {
+    about:
+      "An alert is raised when no message has come in for so many opening hours, though all is connected; 0: never",
+    form: wholeNumber(0, 168),
+    default: "0",
+    reloadable: true,
+  },
+  BRIDGE_OPENING_HOURS: {
+    about: "When customers write, in local time",
+    form: openingHours,
+    default: "9-18",
+    reloadable: true,
+  },
+  ALERT_WEBHOOK_URL: {
+    about: "Where alerts are posted, as JSON",
+    form: webhookUrl,
+    secret: true,
+    reloadable: true,
+  },
+  ALERT_COMMAND: {
+    about: "A shell command that gets an alert's text on its standard input",
+    form: shellCommand,
+    secret: true,
+    reloadable: true,
+  },
+  BRIDGE_LOG_LEVEL: {
+    about: "What is logged",
+    form: oneOf("debug", "info", "warn", "error"),
+    default: "info",
+    reloadable: true,
+  },
+} as const satisfies Record<string, Setting>;
+
+export type SettingName = keyof typeof SETTINGS;
+
+/** A setting that has a value whenever all is well. */
+type Always = { required: true } | { default: string };
+
+/** What the texts of all settings become. */
+export type Values = {
+  [Name in SettingName]:
+    | z.output<(typeof SETTINGS)[Name]["form"]>
+    | ((typeof SETTINGS)[Name] extends Always ? never : undefined);
+};
+
+export const SETTING_NAMES = Object.keys(SETTINGS) as SettingName[];
+
+/** The same without the type of each one's own. */
+export function settingOf(name: SettingName): Setting {
+  return SETTINGS[name];
+}
