@@ -93,9 +93,15 @@ export function readSettings(environment: NodeJS.ProcessEnv, envFilePath?: strin
 }
 
 /** BRIDGE_STATE_DIR, whatever is wrong with the other settings. Throws SettingsError for the env file itself. */
-export function stateDirOf(environment: NodeJS.ProcessEnv, envFilePath?: string): string {
-  const { entries, envFile } = surveySettings(environment, envFilePath);
-  if (envFile && envFile.mistakes.length > 0) throw new SettingsError(envFile.mistakes);
+export function readStateDir(environment: NodeJS.ProcessEnv, envFilePath?: string): string {
+  const reading = surveySettings(environment, envFilePath);
+  const { mistakes = [] } = reading.envFile ?? {};
+  if (mistakes.length > 0) throw new SettingsError(mistakes);
+  return stateDirIn(reading);
+}
+
+/** BRIDGE_STATE_DIR of a reading, whatever is wrong with it. */
+export function stateDirIn({ entries }: Reading): string {
   return folder.parse(entries.find(({ name }) => name === "BRIDGE_STATE_DIR")?.text);
 }
 

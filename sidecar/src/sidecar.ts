@@ -22,7 +22,7 @@ import { HotBags } from "./relay/hotbags.ts";
 import { DETACHED_CONCURRENCY } from "./relay/message-lanes.ts";
 import { MAX_RETRY_AFTER_MS, Relay, relayOptions } from "./relay/relay.ts";
 import { Replies } from "./replies/replies.ts";
-import type { Settings } from "./settings.ts";
+import type { SettingsInUse } from "./settings/in-use.ts";
 import { Starting } from "./starting.ts";
 import { openStore } from "./store/index.ts";
 
@@ -56,7 +56,8 @@ interface Work {
  * from the store outwards. What passes by itself is waited out. Rejects with StoreUnusableError or ListenError where
  * only a human can help, and with StartCalledOffError when the signal is aborted before it has started.
  */
-export async function startSidecar(settings: Settings, log: Logger, signal: AbortSignal): Promise<Sidecar> {
+export async function startSidecar(inUse: SettingsInUse, log: Logger, signal: AbortSignal): Promise<Sidecar> {
+  const { settings } = inUse;
   const starting = new Starting(systemClock, log, signal);
   let work: Work | undefined;
   const listener: Listener = new Listener({
@@ -67,7 +68,7 @@ export async function startSidecar(settings: Settings, log: Logger, signal: Abor
   });
   const address = await starting.whenPossible(() => listener.start());
   try {
-    const started = await starting.whenPossible(() => startWork(settings, listener, log));
+    const started = await starting.whenPossible(() => startWork(inUse, listener, log));
     work = started;
     listener.open(started.parts);
     log.info({ listen: address }, "sidecar started");
@@ -86,8 +87,9 @@ export async function startSidecar(settings: Settings, log: Logger, signal: Abor
 }
 
 /** Throws StoreUnusableError or StoreUnwritableError; nothing is left open then. */
-async function startWork(settings: Settings, listener: Listener, log: Logger): Promise<Work> {
+async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger): Promise<Work> {
   const clock = systemClock;
+  const { settings } = inUse;
   const store = openStore(settings.stateDir, clock, settings.media);
   logOutages(store, clock, log);
   const gateway = openGateway({ ...settings.gateway, log });
@@ -161,6 +163,7 @@ async function startWork(settings: Settings, listener: Listener, log: Logger): P
         pause: (chat, pause) => replies.pause(chat, pause),
         resume: (chat) => replies.resume(chat),
         pausedChats: () => store.pauses.list(),
+        config: () => inUse.show(),
       },
       status: () => ({ version: VERSION, ...health() }),
     }),
