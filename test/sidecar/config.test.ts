@@ -14,15 +14,15 @@ vi.setConfig({ testTimeout: 60_000 });
 let dir: string;
 let envFile: string;
 let sidecar: BuiltSidecar;
+/** What the env file said at the start. */
+let before: string;
 
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), "hotbags-config-"));
   const prepared = await BuiltSidecar.prepare();
   const { HOTBAGS_BASE_URL, BRIDGE_TOKEN, HOTBAGS_BEARER_TOKEN, ...rest } = prepared.env;
-  envFile = file(
-    "sidecar.env",
-    `HOTBAGS_BASE_URL=${HOTBAGS_BASE_URL}\nBRIDGE_TOKEN_FILE=${file("bridge", BRIDGE_TOKEN)}\n`,
-  );
+  before = `HOTBAGS_BASE_URL=${HOTBAGS_BASE_URL}\nBRIDGE_TOKEN_FILE=${file("bridge", BRIDGE_TOKEN)}\n`;
+  envFile = file("sidecar.env", before);
   file("HOTBAGS_BEARER_TOKEN", HOTBAGS_BEARER_TOKEN);
   sidecar = prepared;
   sidecar.process.configure({
@@ -80,6 +80,23 @@ describe("beside a running sidecar", () => {
     const wrong = await run();
     expect(wrong).toMatchObject({ code: 78, stderr: expect.stringContaining("- BRIDGE_TOKEN: must be at least 16") });
     expect((await ask()).of("BRIDGE_TOKEN")).toMatchObject({ value: "(secret)", written: { value: "(secret)" } });
+  });
+
+  it("has that read them again, and says what came of it", async () => {
+    const reload = () => run("reload");
+    expect(await reload()).toMatchObject({
+      code: 78,
+      stdout: "",
+      stderr: expect.stringMatching(/Nothing was changed.*- BRIDGE_TOKEN: must be at least 16/s),
+    });
+    file("bridge", "another-bridge-token");
+    const first = await reload();
+    expect(first).toMatchObject({ code: 1, stderr: "" });
+    expect(first.stdout).toBe(
+      "In use from now on: BRIDGE_TOKEN.\nNot in use before a restart of the sidecar: HOTBAGS_BASE_URL.\n",
+    );
+    file("sidecar.env", before);
+    expect(await reload()).toEqual({ code: 0, stdout: "What is written was in use already.\n", stderr: "" });
   });
 
   it("reads another file than the sidecar's here, and the sidecar's there", async () => {

@@ -108,6 +108,10 @@ const REST = `## Which settings count?
 
 \`hotbags config\` lists each one, its value (of secrets, that there is one), and where it is from; beside a running sidecar also what was written since and is not in use yet. \`hotbags config --env-file <file>\` checks a file before a sidecar gets it. What is wrong is said all at once, with exit code 78. [configuration.md](configuration.md) explains them.
 
+## How is a token replaced?
+
+With two of it at once, so that nobody waits: [configuration.md](configuration.md#replacing-a-secret). \`hotbags config reload\` has the sidecar go on with what is written now.
+
 ## Who did what?
 
-\`hotbags audit\` lists who sent what again, discarded, resolved, paused or read the text of (\`show --content\`), when, and with which result.`;
+\`hotbags audit\` lists who sent what again, discarded, resolved, paused or read the text of (\`show --content\`), or reloaded the settings, when, and with which result.`;

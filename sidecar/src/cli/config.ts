@@ -1,6 +1,6 @@
 import { type ShownSettings, showSettings } from "../settings/shown-settings.ts";
 import { type Reading, stateDirIn, surveySettings } from "../settings.ts";
-import { reachSidecar } from "./connect.ts";
+import { type Operator, reachSidecar } from "./connect.ts";
 import { EXIT } from "./exit-code.ts";
 import { type Column, type Output, say, writeJson, writeTable } from "./output.ts";
 
@@ -38,6 +38,22 @@ function shownHere({ entries, mistakes, envFile }: Reading): ShownSettings {
   return { env_file: envFile?.path ?? null, settings: showSettings(entries), mistakes };
 }
 
+/** `hotbags config reload`. 1: some of what is written needs a restart. */
+export async function reloadConfig(operator: Operator, output: Output): Promise<number> {
+  const { changed, needs_restart, mistakes } = await operator.ask("reload", {});
+  if (output.json) writeJson(output, { changed, needs_restart, mistakes });
+  else if (mistakes.length > 0) say(output, "Nothing was changed.");
+  else if (changed.length > 0) output.out.write(`In use from now on: ${changed.join(", ")}.\n`);
+  else if (needs_restart.length === 0) output.out.write("What is written was in use already.\n");
+  if (needs_restart.length > 0 && !output.json)
+    output.out.write(`Not in use before a restart of the sidecar: ${needs_restart.join(", ")}.\n`);
+  if (mistakes.length > 0) {
+    writeMistakes(mistakes, output);
+    return EXIT.config;
+  }
+  return needs_restart.length > 0 ? EXIT.no : EXIT.ok;
+}
+
 const COLUMNS: Column<Shown>[] = [
   { title: "setting", cell: ({ name }) => name },
   { title: "value", cell: ({ value }) => value ?? "" },
@@ -63,7 +79,7 @@ function draw({ settings, mistakes }: ShownSettings, isRunning: boolean, output:
 }
 
 /** One a line, beside the answer. */
-export function writeMistakes(mistakes: readonly string[], output: Output): void {
+function writeMistakes(mistakes: readonly string[], output: Output): void {
   say(output, `\nThese won't do:\n${mistakes.map((mistake) => `- ${mistake}`).join("\n")}`);
 }
 

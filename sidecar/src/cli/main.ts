@@ -4,7 +4,7 @@ import { readStateDir, SettingsError } from "../settings.ts";
 import { showAudit } from "./audit.ts";
 import { listPausedChats, pauseChat, resumeChat } from "./chats.ts";
 import { listCommands, type Resolution, resolveCommand, showCommand } from "./commands.ts";
-import { showConfig } from "./config.ts";
+import { reloadConfig, showConfig } from "./config.ts";
 import { connectOperator, type Operator } from "./connect.ts";
 import { ENVIRONMENT } from "./environment.ts";
 import { CliError, EXIT } from "./exit-code.ts";
@@ -186,6 +186,17 @@ function makeProgram(environment: NodeJS.ProcessEnv, end: (code: number) => void
       .example("$0 chats pause +15550001000 --for 2h", "You answer this customer yourself")
       .demandCommand(1, "say what to do with them: list, pause or resume");
 
+  const config = (program: Argv) =>
+    common(program)
+      .command(
+        "reload",
+        "Have the running sidecar read them again, and go on with them",
+        (options) => common(options),
+        asking((operator, _args, output) => reloadConfig(operator, output)),
+      )
+      .example("$0 config --env-file /etc/hotbags/sidecar.env", "Check a file before the sidecar gets it")
+      .epilogue("A sidecar that runs is asked, unless --env-file names another file than its own.");
+
   return yargs()
     .scriptName("hotbags")
     .usage("$0 <command>\n\nTakes WhatsApp messages from OpenClaw to Hot Bags, and the replies back.")
@@ -211,10 +222,7 @@ function makeProgram(environment: NodeJS.ProcessEnv, end: (code: number) => void
     .command(
       "config",
       "The settings, where each is from, and what is wrong with them",
-      (options) =>
-        common(options)
-          .example("$0 config --env-file /etc/hotbags/sidecar.env", "Check a file before the sidecar gets it")
-          .epilogue("A sidecar that runs is asked, unless --env-file names another file than its own."),
+      config,
       async ({ json, stateDir, envFile }) => end(await showConfig({ environment, stateDir, envFile }, outputFor(json))),
     )
     .command(

@@ -33,6 +33,7 @@ export interface Running {
   resume(chat: ChatAddress): Promise<boolean>;
   pausedChats(): PausedChat[];
   config(): Output<"config">;
+  reload(who: string): Promise<Output<"reload">>;
 }
 
 interface ApiParts {
@@ -169,6 +170,8 @@ export class OperatorApi {
     },
 
     config: async () => this.#running.config(),
+
+    reload: async (_input, _id, who) => this.#running.reload(who),
 
     audit: async ({ before, limit = DEFAULT_LIMIT }) => {
       const entries = await this.#parts.reads.audit(before ?? null, limit);

@@ -109,8 +109,9 @@ const audit = z.object({
   at: time,
   who: z.string(),
   action: z.string(),
-  kind: z.enum(["message", "command", "chat"]),
-  subject: id,
+  kind: z.enum(["message", "command", "chat", "settings"]),
+  /** 0: there is but one. */
+  subject: z.int().nonnegative(),
   result: z.string(),
 });
 
@@ -281,6 +282,19 @@ export const ROUTES = {
     changes: false,
     input: z.object({}),
     output: z.object({ env_file: z.string().nullable(), settings: z.array(setting), mistakes: z.array(z.string()) }),
+  },
+  reload: {
+    method: "POST",
+    path: "/config/reload",
+    about:
+      "The settings are read again, and taken over without a restart, but for those in `needs_restart`. With `mistakes` nothing is",
+    changes: true,
+    input: z.object({}),
+    output: z.object({
+      changed: z.array(z.string()),
+      needs_restart: z.array(z.string()),
+      mistakes: z.array(z.string()),
+    }),
   },
   audit: {
     method: "GET",
