@@ -294,7 +294,7 @@ export class Replies {
     const begunAt = this.#parts.clock.uptimeMs();
     this.#sending.add(chat);
     try {
-      await store.commands.sending(id, gateway.process?.id ?? null);
+      if (!(await store.commands.sending(id, gateway.process?.id ?? null))) return "more";
       failpoint("send:before");
       const outcome = await gateway.send({ accountId, to, text, commandId });
       failpoint("send:after");

@@ -126,15 +126,17 @@ export class CommandWrites {
     return { commandId: command.commandId, chat, outcome, reason: refusal?.reason ?? null };
   }
 
-  sending(id: number, gatewayProcess: string | null): void {
+  /** False: it waits no longer, as when its chat was paused meanwhile and replies are skipped. */
+  sending(id: number, gatewayProcess: string | null): boolean {
     const moved = this.#sql.sending.run(this.#clock.now(), this.#clock.bootMs(), gatewayProcess, id);
     if (moved.changes !== 1) {
       // Handed out by this index, whatever the row says.
       const row = this.#sql.state.get(id);
       if (!row || this.#sql.listed.get(row.chat, id)) throw new RowContradictedError("command", id);
-      throw new Error(`command ${id} is no longer pending`);
+      return false;
     }
     this.#move("commands_pending", "commands_sending");
+    return true;
   }
 
   settled(id: number, state: SettledState, { reason, whatsappMessageId, partial }: Settlement): void {

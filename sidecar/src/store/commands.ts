@@ -150,8 +150,11 @@ export class Commands {
     );
   }
 
-  /** The intent to send, on disk before the gateway is asked: what is `sending` after a crash may have gone out. */
-  sending(id: number, gatewayProcess: string | null): Promise<void> {
+  /**
+   * The intent to send, on disk before the gateway is asked: what is `sending` after a crash may have gone out. Resolves
+   * with whether it may be sent: it may have been skipped meanwhile.
+   */
+  sending(id: number, gatewayProcess: string | null): Promise<boolean> {
     return this.#commit.run("sending", () => this.#writes.sending(id, gatewayProcess));
   }
 

@@ -124,6 +124,15 @@ it("that skips leaves alone what is being sent, and skips it when it turns out n
   expect(store.counters.read()).toMatchObject({ commands_sending: 0, commands_skipped: 2, commands_pending: 0 });
 });
 
+it("that skips comes before a send that was about to begin", async () => {
+  const { chat } = await answered(ANNA, "is about to be sent");
+  const id = store.commands.nextOf(chat)?.id ?? 0;
+  const skipped = store.pauses.pause(addressOf(ANNA), { forMs: HOUR_MS, replies: "skip" });
+  expect(await store.commands.sending(id, null)).toBe(false);
+  await skipped;
+  expect(store.counters.read()).toMatchObject({ commands_sending: 0, commands_skipped: 1, commands_pending: 0 });
+});
+
 it("can be of a chat in which nobody has written yet", async () => {
   await store.pauses.pause(addressOf(ANNA), { forMs: HOUR_MS, replies: "hold" });
   const { chat } = await answered(ANNA, "held");

@@ -299,8 +299,9 @@ describe("commands", () => {
   it("go back to waiting only from sending", async () => {
     await deliver("A", [command("c1", "one")]);
     const id = store.commands.nextOf(1)?.id ?? 0;
-    await store.commands.sending(id, null);
-    await expect(store.commands.sending(id, null)).rejects.toThrow(/no longer pending/);
+    expect(await store.commands.sending(id, null)).toBe(true);
+    expect(await store.commands.sending(id, null)).toBe(false);
+    expect(store.counters.read()).toMatchObject({ commands_pending: 0, commands_sending: 1 });
     await store.commands.notSent(id, "not connected");
     expect(store.commands.nextOf(1)?.id).toBe(id);
     await store.commands.settled(id, "sent", { reason: null, whatsappMessageId: null });

@@ -1,9 +1,13 @@
 import { describe, expect, it } from "vitest";
 import type { Message } from "../../hotbags/index.ts";
+import { connectOperator } from "../../openclaw/operator.ts";
+import { BOT_NUMBER } from "../../shop/shop.ts";
 import { until } from "../../until.ts";
 import { shop } from "./shop.ts";
 
-// One gateway with two bots, `default` and `outlet`. The last test leaves `outlet` logged out.
+// One gateway with two bots, `default` and `outlet`. The last tests leave `outlet` logged out and `default` linked to another phone.
+
+const NEW_NUMBER = "+15559990088";
 
 const customer = () => shop.newCustomer();
 
@@ -132,5 +136,41 @@ describe("one account is away", () => {
     expect(status).toBe(503);
     expect(body["problems"]).toEqual([expect.stringMatching(/^account outlet: The phone has logged this device out/)]);
     expect(anna.heard).toEqual([]);
+  });
+
+  it("linked to another phone: what waits for the old number's customers is held until the operator allows it", async () => {
+    const { gateway, whatsapp, sidecar, hotbags } = shop;
+    const anna = customer();
+    const ben = customer();
+    echo("");
+    const lift = hotbags.faultFor(({ from }) => from === anna.number, { status: 503 }, Number.POSITIVE_INFINITY);
+    const sent = await anna.says("to the old number");
+    await reachedHotBags(sent.id);
+    await whatsapp.logout();
+    await until("the logout is known", async () => /logged this device/.test((await accountStates())["default"] ?? ""));
+    lift();
+    const from = sidecar.lines.length;
+    await whatsapp.link(gateway.stateDir, { number: NEW_NUMBER });
+    const operator = await connectOperator(gateway);
+    await operator.request("channels.start", { channel: "whatsapp", accountId: "default" });
+    await operator.close();
+    await whatsapp.online(60_000);
+    const held = async () =>
+      ((await shop.health()).body["problems"] as string[]).find((problem) => problem.includes("another phone number"));
+    await until("its reply is held", async () => (await held()) !== undefined, 30_000);
+    expect(await held()).toMatch(
+      /^replies of 1 chat\(s\) wait: account default .*\(\+1555…88\).*\(\+1555…00\).*BRIDGE_FORMER_NUMBERS/,
+    );
+    expect(sidecar.lines.slice(from).filter((line) => line["alert"] === "number")).toEqual([
+      expect.objectContaining({ account: "default", written_to: "+1555…00", linked: "+1555…88" }),
+    ]);
+    await ben.says("is this your new number?");
+    await ben.hears("is this your new number?", { timeoutMs: 30_000 });
+    expect(anna.heard).toEqual([]);
+
+    await sidecar.restart({ BRIDGE_FORMER_NUMBERS: BOT_NUMBER });
+    await anna.hears("to the old number", { timeoutMs: 60_000 });
+    expect(anna.heard).toHaveLength(1);
+    expect(await held()).toBeUndefined();
   });
 });

@@ -19,6 +19,7 @@ describe("a locked number", async () => void (await import("./time-lock.suite.ts
 describe("the whole way", async () => void (await import("./the-whole-way.suite.ts")));
 describe("media", async () => void (await import("./media.suite.ts")));
 describe("restarts", async () => void (await import("./restarts.suite.ts")));
+describe("watches", async () => void (await import("./watches.suite.ts")));
 describe("drops", async () => void (await import("./drops.suite.ts")));
-// Leaves one of the two accounts logged out.
+// Leaves one of the two accounts logged out, and the other linked to another phone.
 describe("accounts", async () => void (await import("./accounts.suite.ts")));
