@@ -25,8 +25,11 @@ export interface Settings {
     baseUrl: URL;
     inboundPath: string;
     bearerToken: string;
+    /** Shown when the other one is refused. */
+    bearerTokenPrevious: string | null;
     /** Null: nothing is signed. */
     hmacSecret: string | null;
+    hmacSecretPrevious: string | null;
     /** Secret. */
     extraHeaders: Readonly<Record<string, string>>;
     timeoutMs: number;
@@ -36,6 +39,8 @@ export interface Settings {
   gateway: { url: string; token: string };
   listen: ListenAddress;
   bridgeToken: string;
+  /** The plugin may show it as well. */
+  bridgeTokenPrevious: string | null;
   stateDir: string;
   keepTextsDays: number;
   media: MediaLimits;
@@ -65,24 +70,31 @@ export interface Reading {
 export function surveySettings(environment: NodeJS.ProcessEnv, envFilePath?: string): Reading {
   const envFile = envFilePath === undefined ? null : readEnvFile(resolve(envFilePath));
   const { entries, mistakes: unread } = findSettings({ environment, envFile });
+  const judged = judgeSettings(entries);
+  const mistakes = [...(envFile?.mistakes ?? []), ...unread, ...judged.mistakes];
+  return { entries, mistakes, envFile, settings: mistakes.length === 0 ? judged.settings : null };
+}
+
+/** What texts make of themselves. Of one that could not be had from its place, that was said already. */
+export function judgeSettings(entries: readonly Entry[]): Pick<Reading, "settings" | "mistakes"> {
   const isUnread = new Set(entries.filter(({ text, source }) => text === undefined && source !== null));
   const values: Partial<Record<SettingName, unknown>> = {};
-  const wrong: string[] = [];
+  const mistakes: string[] = [];
   for (const entry of entries) {
     if (isUnread.has(entry)) continue;
     const { name, text } = entry;
     const { form, required } = settingOf(name);
     if (text === undefined) {
-      if (required) wrong.push(`${name}: is not set`);
+      if (required) mistakes.push(`${name}: is not set`);
       continue;
     }
     const parsed = form.safeParse(text);
     if (parsed.success) values[name] = parsed.data;
-    else wrong.push(`${name}: ${reasonsOf(parsed.error)}`);
+    else mistakes.push(`${name}: ${reasonsOf(parsed.error)}`);
   }
-  const mistakes = [...(envFile?.mistakes ?? []), ...unread, ...wrong, ...contradictions(values, entries)];
-  const settings = mistakes.length === 0 ? toSettings(values as Values) : null;
-  return { entries, settings, mistakes, envFile };
+  mistakes.push(...contradictions(values, entries));
+  const isWhole = mistakes.length === 0 && isUnread.size === 0;
+  return { mistakes, settings: isWhole ? toSettings(values as Values) : null };
 }
 
 /** The same, where nothing can be done without them. Throws SettingsError. */
@@ -93,9 +105,15 @@ export function readSettings(environment: NodeJS.ProcessEnv, envFilePath?: strin
 }
 
 /** BRIDGE_STATE_DIR, whatever is wrong with the other settings. Throws SettingsError for the env file itself. */
-export function stateDirOf(environment: NodeJS.ProcessEnv, envFilePath?: string): string {
-  const { entries, envFile } = surveySettings(environment, envFilePath);
-  if (envFile && envFile.mistakes.length > 0) throw new SettingsError(envFile.mistakes);
+export function readStateDir(environment: NodeJS.ProcessEnv, envFilePath?: string): string {
+  const reading = surveySettings(environment, envFilePath);
+  const { mistakes = [] } = reading.envFile ?? {};
+  if (mistakes.length > 0) throw new SettingsError(mistakes);
+  return stateDirIn(reading);
+}
+
+/** BRIDGE_STATE_DIR of a reading, whatever is wrong with it. */
+export function stateDirIn({ entries }: Reading): string {
   return folder.parse(entries.find(({ name }) => name === "BRIDGE_STATE_DIR")?.text);
 }
 
@@ -117,7 +135,9 @@ function toSettings(values: Values): Settings {
       baseUrl: values.HOTBAGS_BASE_URL,
       inboundPath: values.HOTBAGS_INBOUND_PATH,
       bearerToken: values.HOTBAGS_BEARER_TOKEN,
+      bearerTokenPrevious: values.HOTBAGS_BEARER_TOKEN_PREVIOUS ?? null,
       hmacSecret: (isSigned && values.HOTBAGS_HMAC_SECRET) || null,
+      hmacSecretPrevious: (isSigned && values.HOTBAGS_HMAC_SECRET_PREVIOUS) || null,
       extraHeaders: values.HOTBAGS_EXTRA_HEADERS ?? {},
       timeoutMs: values.HOTBAGS_TIMEOUT * 1_000,
     },
@@ -125,6 +145,7 @@ function toSettings(values: Values): Settings {
     gateway: { url: values.OPENCLAW_GATEWAY_URL.href, token: values.OPENCLAW_GATEWAY_TOKEN },
     listen: values.BRIDGE_LISTEN,
     bridgeToken: values.BRIDGE_TOKEN,
+    bridgeTokenPrevious: values.BRIDGE_TOKEN_PREVIOUS ?? null,
     stateDir: values.BRIDGE_STATE_DIR,
     keepTextsDays: values.BRIDGE_KEEP_TEXTS_DAYS,
     media: { storeBytes: values.BRIDGE_MEDIA_STORE_BYTES, inlineBytes: values.BRIDGE_INLINE_MEDIA_BYTES },

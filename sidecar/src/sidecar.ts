@@ -21,8 +21,9 @@ import { runawayAlert } from "./ops/runaway-alert.ts";
 import { HotBags } from "./relay/hotbags.ts";
 import { DETACHED_CONCURRENCY } from "./relay/message-lanes.ts";
 import { MAX_RETRY_AFTER_MS, Relay, relayOptions } from "./relay/relay.ts";
+import { adoptSettings, type ReloadableParts, reportReload } from "./reload.ts";
 import { Replies } from "./replies/replies.ts";
-import type { Settings } from "./settings.ts";
+import type { SettingsInUse } from "./settings/in-use.ts";
 import { Starting } from "./starting.ts";
 import { openStore } from "./store/index.ts";
 
@@ -38,6 +39,8 @@ const STOP_PATIENCE_MS = 10_000;
 export interface Sidecar {
   /** Where it listens, as it can be shown. */
   address: string;
+  /** Reads the settings again, and goes on with them where they will do. `who` asks for it. Never rejects. */
+  reload(who: string): Promise<unknown>;
   /** Stops taking in, finishes what is under way, and closes everything. */
   stop(): Promise<void>;
 }
@@ -45,8 +48,9 @@ export interface Sidecar {
 /** What works behind the listener. */
 interface Work {
   /** What the listener hands in to. */
-  parts: IntakeParts;
+  intake: IntakeParts;
   health(): ReturnType<typeof readHealth>;
+  reload(who: string): Promise<unknown>;
   /** Finishes what is under way, and closes everything. */
   stop(): Promise<void>;
 }
@@ -56,23 +60,26 @@ interface Work {
  * from the store outwards. What passes by itself is waited out. Rejects with StoreUnusableError or ListenError where
  * only a human can help, and with StartCalledOffError when the signal is aborted before it has started.
  */
-export async function startSidecar(settings: Settings, log: Logger, signal: AbortSignal): Promise<Sidecar> {
+export async function startSidecar(inUse: SettingsInUse, log: Logger, signal: AbortSignal): Promise<Sidecar> {
+  const { settings } = inUse;
   const starting = new Starting(systemClock, log, signal);
   let work: Work | undefined;
   const listener: Listener = new Listener({
     address: settings.listen,
     token: settings.bridgeToken,
+    tokenPrevious: settings.bridgeTokenPrevious,
     log,
     health: () => work?.health() ?? { ok: false, problems: [starting.problem ?? "the sidecar is starting"] },
   });
   const address = await starting.whenPossible(() => listener.start());
   try {
-    const started = await starting.whenPossible(() => startWork(settings, listener, log));
+    const started = await starting.whenPossible(() => startWork(inUse, listener, log));
     work = started;
-    listener.open(started.parts);
+    listener.open(started.intake);
     log.info({ listen: address }, "sidecar started");
     return {
       address,
+      reload: started.reload,
       async stop() {
         await listener.stop();
         await started.stop();
@@ -86,8 +93,9 @@ export async function startSidecar(settings: Settings, log: Logger, signal: Abor
 }
 
 /** Throws StoreUnusableError or StoreUnwritableError; nothing is left open then. */
-async function startWork(settings: Settings, listener: Listener, log: Logger): Promise<Work> {
+async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger): Promise<Work> {
   const clock = systemClock;
+  const { settings } = inUse;
   const store = openStore(settings.stateDir, clock, settings.media);
   logOutages(store, clock, log);
   const gateway = openGateway({ ...settings.gateway, log });
@@ -111,11 +119,12 @@ async function startWork(settings: Settings, listener: Listener, log: Logger): P
     connectTimeoutMs: CONNECT_TIMEOUT_MS,
     maxRetryAfterMs: MAX_RETRY_AFTER_MS,
     connections: options.concurrency + DETACHED_CONCURRENCY,
+    log,
   });
   const { pace, brake, formerNumbers } = settings;
   const replies = new Replies({
     ...{ store, gateway, clock, log, random: Math.random, pace, brake, formerNumbers },
-    onRunaway: (command) => void alerts.raise(runawayAlert(command, brake, clock.now())),
+    onRunaway: (command) => void alerts.raise(runawayAlert(command, inUse.settings.brake, clock.now())),
     onNumberChange: (change) => void alerts.raise(numberAlert(change, clock.now())),
     onLock: (lock) => void alerts.raise(lockAlert(lock, clock.now())),
   });
@@ -127,7 +136,7 @@ async function startWork(settings: Settings, listener: Listener, log: Logger): P
     },
     options,
   );
-  const parts: IntakeParts = {
+  const intake: IntakeParts = {
     store,
     onAccepted: ({ chat }) => relay.offer(chat),
     onSent: ({ success, reason = "", whatsapp_message_id: whatsappMessageId, ...sent }) => {
@@ -148,7 +157,15 @@ async function startWork(settings: Settings, listener: Listener, log: Logger): P
       quiet,
       plugin: () => listener.plugin,
       outbox: () => listener.outbox,
+      rotations: () => ({ ...hotbags.rotations, BRIDGE_TOKEN: listener.rotation }),
     });
+
+  const parts: ReloadableParts = { listener, store, gateway, alerts, disk, quiet, hotbags, replies, relay, log };
+  const reload = async (who: string) => {
+    const reloaded = inUse.reload((changed) => adoptSettings(changed, parts));
+    await reportReload(reloaded, who, parts);
+    return reloaded;
+  };
 
   const operator = new OperatorServer({
     path: operatorSocketOf(settings.stateDir),
@@ -161,6 +178,8 @@ async function startWork(settings: Settings, listener: Listener, log: Logger): P
         pause: (chat, pause) => replies.pause(chat, pause),
         resume: (chat) => replies.resume(chat),
         pausedChats: () => store.pauses.list(),
+        config: () => inUse.show(),
+        reload,
       },
       status: () => ({ version: VERSION, ...health() }),
     }),
@@ -171,7 +190,7 @@ async function startWork(settings: Settings, listener: Listener, log: Logger): P
   const sweep = async () => {
     clockLog.look();
     try {
-      const { texts, keys, files } = await store.retention.sweep(settings.keepTextsDays);
+      const { texts, keys, files } = await store.retention.sweep(inUse.settings.keepTextsDays);
       if (texts + keys + files > 0) log.info({ texts, keys, files }, "forgot what was old");
     } catch (error) {
       log.error({ err: error }, "what is old can't be deleted");
@@ -206,7 +225,7 @@ async function startWork(settings: Settings, listener: Listener, log: Logger): P
     // Not before: a start that waits for this begins anew every few seconds.
     new DamageAlerts({ store, alerts, clock }).start();
     await operator.start();
-    return { parts, health, stop: closeBackwards };
+    return { intake, health, reload, stop: closeBackwards };
   } catch (error) {
     await closeBackwards();
     throw error;

@@ -43,6 +43,8 @@ export type HotBags = Pick<FaultScript, "next" | "faultFor"> &
     readonly port: number;
     /** Sets the script of answers. It is asked once per key; without it no message is answered with commands. */
     answers(script: AnswerScript): void;
+    /** From now on it takes these secrets, and no others. */
+    knows(secrets: Secrets): void;
     /** Forgets the faults that were not used yet. */
     clearFaults(): void;
     /** Every attempt, in order. */
@@ -67,8 +69,12 @@ export type HotBags = Pick<FaultScript, "next" | "faultFor"> &
  * A Hot Bags backend on loopback. It checks each request as the real one would, answers by script, and fails by script.
  * With `hmacSecret` a valid signature is required; without it, sending one is a violation.
  */
-export async function startHotBags({ port: wantedPort, ...secrets }: Secrets & { port?: number }): Promise<HotBags> {
+export async function startHotBags({
+  port: wantedPort,
+  ...firstSecrets
+}: Secrets & { port?: number }): Promise<HotBags> {
   const port = wantedPort ?? (await freePort());
+  let secrets: Secrets = firstSecrets;
   const ledger = createLedger();
   const faults = createFaultScript();
   const arrivals = createArrivals();
@@ -184,6 +190,9 @@ export async function startHotBags({ port: wantedPort, ...secrets }: Secrets & {
     },
     next: faults.next,
     faultFor: faults.faultFor,
+    knows: (others) => {
+      secrets = others;
+    },
     clearFaults: faults.clear,
     receives: arrivals.receives,
     requests,

@@ -22,6 +22,7 @@ export class SidecarProcess {
   #watchers = new Set<(line: LogLine) => void>();
 
   readonly #fileLimitKiB: number | undefined;
+  #envFile: string | undefined;
 
   /** `environment` is all it gets, besides PATH, Node's compile cache and no care for the disk. No file of it can grow beyond `fileLimitKiB`, as on a full disk. It is not started yet. */
   constructor(environment: Record<string, string>, { fileLimitKiB }: { fileLimitKiB?: number } = {}) {
@@ -39,6 +40,11 @@ export class SidecarProcess {
     this.#environment = Object.fromEntries(
       entries.filter((entry): entry is [string, string] => entry[1] !== undefined),
     );
+  }
+
+  /** The next start is with `--env-file`. */
+  useEnvFile(path: string): void {
+    this.#envFile = path;
   }
 
   /** Resolves when it listens. @throws Error with what it said, if it ended instead. */
@@ -119,7 +125,7 @@ export class SidecarProcess {
   }
 
   #command(): [string, string[]] {
-    const command = [process.execPath, CLI, "serve"];
+    const command = [process.execPath, CLI, "serve", ...(this.#envFile ? ["--env-file", this.#envFile] : [])];
     if (this.#fileLimitKiB === undefined) return [process.execPath, command.slice(1)];
     // A soft limit: `prlimit` can lift it while the process runs. The signal that comes with it would end the process; the error is what is wanted.
     return ["bash", ["-c", `trap '' XFSZ; ulimit -S -f ${this.#fileLimitKiB}; exec "$@"`, "bash", ...command]];

@@ -3,13 +3,20 @@ import { SETTING_NAMES, type Setting, type SettingName, settingOf } from "../../
 /** docs/configuration.md, from the schema by which the sidecar reads its settings. */
 export function drawConfiguration(): string {
   const rows = SETTING_NAMES.map((name) => rowOf(name, settingOf(name)));
-  return [HEAD, "| setting | what it is | form | default |", "|---|---|---|---|", ...rows, "", SECRETS].join("\n");
+  const table = ["| setting | what it is | form | default | |", "|---|---|---|---|---|", ...rows];
+  return [HEAD, ...table, "", SECRETS, REPLACING, RELOAD].join("\n");
 }
 
 function rowOf(name: SettingName, setting: Setting): string {
-  const { about, form, required, secret, default: text } = setting;
+  const { about, form, required, secret, reloadable, default: text } = setting;
   const standard = required ? "(required)" : text === undefined ? "" : `\`${text}\``;
-  const cells = [`\`${name}\``, `${about}${secret ? ". **Secret**" : ""}`, form.description ?? "", standard];
+  const cells = [
+    `\`${name}\``,
+    `${about}${secret ? ". **Secret**" : ""}`,
+    form.description ?? "",
+    standard,
+    reloadable ? "" : "restart",
+  ];
   return `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
 }
 
@@ -26,6 +33,8 @@ All mistakes are said at once, without any value, and the sidecar ends with code
 <!-- Made from sidecar/src/settings/schema.ts: vitest run --project unit configuration-doc -u -->
 
 ## Settings
+
+What is marked with *restart* counts from the sidecar's next start on; all else can be [taken over by a reload](#a-reload).
 `;
 
 const SECRETS = `## Secrets
@@ -39,4 +48,36 @@ A secret is in exactly one of
 In two of them it is refused: one would be replaced, and the other one go on counting. One line break at the end of a file is not part of the secret. A file with a secret that users may read or write who are neither its owner nor of its group is refused, with the \`chmod\` that mends it; that goes for the env file too, and does not for Docker's files in \`/run/secrets\`, which are made so.
 
 No secret is in a log, an error, \`/health\` or an alert.
+`;
+
+const REPLACING = `## Replacing a secret
+
+Of the bearer token, the key to sign with and the plugin's token two can be valid at once, so that no message waits while one is replaced:
+
+1. Make the former one \`<NAME>_PREVIOUS\`, the new one \`<NAME>\`, and [reload](#a-reload). It does not matter whether the other side knows the new one by then.
+2. Let the other side go over to the new one: Hot Bags, or for \`BRIDGE_TOKEN\` the plugin ([its setting](plugin.md#settings)).
+3. \`GET /health\` shows under \`rotation\` by which one it goes, and the log says so as well. When that is the new one, also where several instances of Hot Bags run, take \`<NAME>_PREVIOUS\` out, and reload.
+
+| secret | with two of it |
+|---|---|
+| \`HOTBAGS_BEARER_TOKEN\` | the new one is shown first; where Hot Bags answers 401 or 403, the former one at once. That costs a request more, and is no failed attempt |
+| \`HOTBAGS_HMAC_SECRET\` | the same: a request has one signature, by the new key, then by the former one |
+| \`BRIDGE_TOKEN\` | the plugin may show either. When one is removed, connections that were opened with it are closed |
+
+Of \`OPENCLAW_GATEWAY_TOKEN\` there is one: write the new one down, reload, then give it to the gateway and restart that. The open connection goes on, and the next one shows the new token.
+`;
+
+const RELOAD = `## A reload
+
+\`hotbags config reload\` (with the units: \`systemctl reload hotbags-sidecar\`) has the running sidecar read its env file, the files of secrets and the credentials again. No message is dropped, and no connection but those of the plugin whose token was removed. It says what is in use from now on, and what needs a restart:
+
+| exit code | meaning |
+|---|---|
+| 0 | all that is written is in use |
+| 1 | some of it needs a restart; the rest is in use |
+| 78 | there are mistakes; nothing has changed, and the sidecar goes on with what it has |
+
+The signal SIGHUP does the same; the answer is in the log. Both are in the audit. The environment itself can't change while a process runs, and systemd reads credentials at a unit's start: for these, restart.
+
+\`hotbags config\` shows each setting with its value and its place, and beside a running sidecar what was written since and is not in use yet. \`hotbags config --env-file <file>\` checks a file before a sidecar gets it. No secret is shown.
 `;

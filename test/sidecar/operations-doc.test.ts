@@ -104,6 +104,14 @@ const DOUBT =
   "In doubt is what was being sent when the gateway or the machine died, and of which no proof was found. The phone shows the truth; you say what became of it.";
 const PAUSE =
   "While you write on the shop's phone, no reply of Hot Bags goes out in that chat; its messages go on to reach Hot Bags. With `--skip` what would have been sent is dropped instead of held.";
-const REST = `## Who did what?
+const REST = `## Which settings count?
 
-\`hotbags audit\` lists who sent what again, discarded, resolved, paused or read the text of (\`show --content\`), when, and with which result.`;
+\`hotbags config\` lists each one, its value (of secrets, that there is one), and where it is from; beside a running sidecar also what was written since and is not in use yet. \`hotbags config --env-file <file>\` checks a file before a sidecar gets it. What is wrong is said all at once, with exit code 78. [configuration.md](configuration.md) explains them.
+
+## How is a token replaced?
+
+With two of it at once, so that nobody waits: [configuration.md](configuration.md#replacing-a-secret). \`hotbags config reload\` has the sidecar go on with what is written now.
+
+## Who did what?
+
+\`hotbags audit\` lists who sent what again, discarded, resolved, paused or read the text of (\`show --content\`), or reloaded the settings, when, and with which result.`;

@@ -57,6 +57,7 @@ export function clientOptions(url: string, bearerToken = BEARER_TOKEN): HotBagsO
     ...{ inboundPath: INBOUND_PATH, hmacSecret: null, extraHeaders: {} },
     ...{ connectTimeoutMs: 0, timeoutMs: PATIENCE_MS, maxRetryAfterMs: MAX_RETRY_AFTER_MS },
     connections: RELAY_DEFAULTS.concurrency,
+    log: openLog("error"),
   };
 }
 

@@ -21,6 +21,11 @@ export interface Operator {
 
 /** Throws CliError when there is neither a sidecar nor a database. */
 export async function connectOperator(stateDir: string): Promise<Operator> {
+  return (await reachSidecar(stateDir)) ?? offline(stateDir);
+}
+
+/** The sidecar that runs on this state; null: none does. Throws CliError when this user may not ask it. */
+export async function reachSidecar(stateDir: string): Promise<Operator | null> {
   const socket = operatorSocketOf(stateDir);
   try {
     await send(socket, "GET", `${API_PREFIX}/audit?limit=1`, undefined);
@@ -29,8 +34,8 @@ export async function connectOperator(stateDir: string): Promise<Operator> {
     const code = codeOf(error);
     if (code === "EACCES" || code === "EPERM") throw mayNot(stateDir);
     if (code !== "ENOENT" && code !== "ECONNREFUSED" && code !== "ENOTDIR") throw error;
+    return null;
   }
-  return offline(stateDir);
 }
 
 /** So long may nothing come from a sidecar that runs, ms. */

@@ -1,9 +1,10 @@
 import { codeOf, VERSION } from "@hotbags/shared";
 import yargs, { type Argv } from "yargs";
-import { SettingsError, stateDirOf } from "../settings.ts";
+import { readStateDir, SettingsError } from "../settings.ts";
 import { showAudit } from "./audit.ts";
 import { listPausedChats, pauseChat, resumeChat } from "./chats.ts";
 import { listCommands, type Resolution, resolveCommand, showCommand } from "./commands.ts";
+import { reloadConfig, showConfig } from "./config.ts";
 import { connectOperator, type Operator } from "./connect.ts";
 import { ENVIRONMENT } from "./environment.ts";
 import { CliError, EXIT } from "./exit-code.ts";
@@ -43,13 +44,15 @@ interface Common {
   envFile?: string | undefined;
 }
 
+const outputFor = (json: boolean): Output => ({ json, out: process.stdout, err: process.stderr });
+
 function makeProgram(environment: NodeJS.ProcessEnv, end: (code: number) => void): Argv {
   /** Runs what asks an operator's question. */
   const asking =
     <Arguments extends Common>(run: (operator: Operator, args: Arguments, output: Output) => Promise<number>) =>
     async (args: Arguments) => {
-      const output: Output = { json: args.json, out: process.stdout, err: process.stderr };
-      const stateDir = args.stateDir ?? stateDirOf(environment, args.envFile);
+      const output = outputFor(args.json);
+      const stateDir = args.stateDir ?? readStateDir(environment, args.envFile);
       const operator = await connectOperator(stateDir);
       try {
         if (!operator.isRunning) say(output, `No sidecar runs on ${stateDir}: this is what its database says.`);
@@ -183,6 +186,17 @@ function makeProgram(environment: NodeJS.ProcessEnv, end: (code: number) => void
       .example("$0 chats pause +15550001000 --for 2h", "You answer this customer yourself")
       .demandCommand(1, "say what to do with them: list, pause or resume");
 
+  const config = (program: Argv) =>
+    common(program)
+      .command(
+        "reload",
+        "Have the running sidecar read them again, and go on with them",
+        (options) => common(options),
+        asking((operator, _args, output) => reloadConfig(operator, output)),
+      )
+      .example("$0 config --env-file /etc/hotbags/sidecar.env", "Check a file before the sidecar gets it")
+      .epilogue("A sidecar that runs is asked, unless --env-file names another file than its own.");
+
   return yargs()
     .scriptName("hotbags")
     .usage("$0 <command>\n\nTakes WhatsApp messages from OpenClaw to Hot Bags, and the replies back.")
@@ -205,6 +219,12 @@ function makeProgram(environment: NodeJS.ProcessEnv, end: (code: number) => void
     .command("messages", "Look at messages, and repair dead letters", messages)
     .command("commands", "Look at replies, and settle those in doubt", commands)
     .command("chats", "Pause the replies of a chat", chats)
+    .command(
+      "config",
+      "The settings, where each is from, and what is wrong with them",
+      config,
+      async ({ json, stateDir, envFile }) => end(await showConfig({ environment, stateDir, envFile }, outputFor(json))),
+    )
     .command(
       "audit",
       "Who looked at what, and changed what",

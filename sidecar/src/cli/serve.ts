@@ -1,8 +1,9 @@
 import { once } from "node:events";
 import { ListenError } from "../intake/listen-error.ts";
 import { openLog } from "../log.ts";
+import { SettingsInUse } from "../settings/in-use.ts";
 import { SettingsError, surveySettings } from "../settings.ts";
-import { startSidecar } from "../sidecar.ts";
+import { type Sidecar, startSidecar } from "../sidecar.ts";
 import { StartCalledOffError } from "../starting.ts";
 import { StoreUnusableError } from "../store/index.ts";
 
@@ -14,16 +15,27 @@ export async function serve(environment: NodeJS.ProcessEnv, envFilePath?: string
   // A reason that can't be written, for a full disk, must not change the code it ends with: systemd would start it again and again.
   process.stderr.on("error", () => {});
   try {
-    const { settings, mistakes, envFile } = surveySettings(environment, envFilePath);
-    if (!settings) throw new SettingsError(mistakes);
-    for (const [name, value] of Object.entries(envFile?.others ?? {})) environment[name] ??= value;
+    const read = () => surveySettings(environment, envFilePath);
+    const { settings, ...reading } = read();
+    if (!settings) throw new SettingsError(reading.mistakes);
+    for (const [name, value] of Object.entries(reading.envFile?.others ?? {})) environment[name] ??= value;
     const log = openLog(settings.logLevel);
     // Heard from the first moment on: a signal without a listener would end the process where it stands.
     const told = new AbortController();
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => told.abort());
-    const sidecar = await startSidecar(settings, log, told.signal);
+    let sidecar: Sidecar | null = null;
+    let isStale = false;
+    process.on("SIGHUP", () => {
+      isStale = true;
+      void sidecar?.reload("SIGHUP");
+    });
+    sidecar = await startSidecar(new SettingsInUse({ ...reading, settings }, read), log, told.signal);
+    // It was told while it waited for something.
+    if (isStale) void sidecar.reload("SIGHUP");
     if (!told.signal.aborted) await once(told.signal, "abort");
-    await sidecar.stop();
+    const { stop } = sidecar;
+    sidecar = null;
+    await stop();
     return 0;
   } catch (error) {
     if (error instanceof StartCalledOffError) return 0;

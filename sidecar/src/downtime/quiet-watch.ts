@@ -38,7 +38,7 @@ interface Parts {
  * that jumps makes no hour of a minute. The wall clock says only which of that time was open.
  */
 export class QuietWatch {
-  readonly #parts: Parts;
+  #parts: Parts;
   readonly #startedMs: number;
   #timer: NodeJS.Timeout | undefined;
   #connectedSinceMs: number | null = null;
@@ -56,6 +56,16 @@ export class QuietWatch {
 
   stop(): void {
     clearInterval(this.#timer);
+  }
+
+  /** Goes on with other limits; the same ones raise nothing again. */
+  adopt(limits: QuietLimits): void {
+    const { afterMs, hours } = this.#parts.limits;
+    if (limits.afterMs === afterMs && limits.hours.text === hours.text) return;
+    this.stop();
+    this.#parts = { ...this.#parts, limits };
+    this.#problem = null;
+    this.start();
   }
 
   /** What the operator was told, for as long as it is so, and all is connected; else null. */

@@ -159,6 +159,7 @@ export function openGateway(options: GatewayOptions): Gateway {
         return { started: false, reason: reasonOf(error) };
       }
     },
+    adopt: (next) => link.adopt(next),
     async close() {
       listeners.clear();
       reports.clear();

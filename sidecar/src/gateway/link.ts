@@ -16,6 +16,8 @@ interface LinkEvents {
 }
 
 export interface Link {
+  /** The next connection shows this token; one that the gateway refuses is begun at once. */
+  adopt(token: string): void;
   /** Asks the gateway. Rejects at once, without `onWritten`, when there is no link. `onWritten` is called when the frame was handed to the socket. */
   request(method: string, params: object, options: { timeoutMs: number; onWritten?: () => void }): Promise<unknown>;
   close(): Promise<void>;
@@ -25,7 +27,14 @@ export interface Link {
  * Keeps one connection to the gateway. The library's own reconnecting is not used: it stops for good on a wrong token, which
  * an operator may correct at any time, and cannot be hurried in tests. So each connection is a new client.
  */
-export function openLink(url: string, token: string, log: Logger, timing: GatewayTiming, events: LinkEvents): Link {
+export function openLink(
+  url: string,
+  firstToken: string,
+  log: Logger,
+  timing: GatewayTiming,
+  events: LinkEvents,
+): Link {
+  let token = firstToken;
   let client: GatewayClient | null = null;
   let up = false;
   let closed = false;
@@ -37,9 +46,10 @@ export function openLink(url: string, token: string, log: Logger, timing: Gatewa
 
   function connect(): void {
     let error: unknown = null;
+    const shown = token;
     const current = new GatewayClient({
       url,
-      token,
+      token: shown,
       clientVersion: VERSION,
       clientDisplayName: "Hot Bags bridge",
       scopes: SCOPES,
@@ -49,7 +59,7 @@ export function openLink(url: string, token: string, log: Logger, timing: Gatewa
       hostDeps: {
         logDebug: (message) => log.debug(safeReason(message)),
         logError: (message) => log.debug(safeReason(message)),
-        redactForLog: (message) => (token === "" ? message : message.replaceAll(token, "[token]")),
+        redactForLog: (message) => (shown === "" ? message : message.replaceAll(shown, "[token]")),
       },
       onHelloOk: (hello) => {
         if (client !== current) return;
@@ -107,6 +117,13 @@ export function openLink(url: string, token: string, log: Logger, timing: Gatewa
 
   connect();
   return {
+    adopt(next) {
+      if (next === token) return;
+      token = next;
+      if (client !== null || closed) return;
+      clearTimeout(timer);
+      connect();
+    },
     async request(method, params, { timeoutMs, onWritten }) {
       if (client === null || !up) throw new Error("there is no link to the gateway");
       return await client.request<unknown>(method, params, { timeoutMs, ...(onWritten ? { onSent: onWritten } : {}) });

@@ -71,6 +71,8 @@ export interface Gateway {
   /** Starts an account that OpenClaw gave up on (`stopped`). Never call it for `logged_out` or `replaced`. */
   startChannel(accountId: string): Promise<StartOutcome>;
   /** Closes the connection and every timer. Sends under way end `in_doubt`. */
+  /** Shows this token from the next connection on; the one that is open goes on. */
+  adopt(token: string): void;
   close(): Promise<void>;
 }
 

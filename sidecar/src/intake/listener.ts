@@ -5,8 +5,9 @@ import type { Duplex } from "node:stream";
 import { codeOf, LogThrottle, MAX_FRAME_READ_BYTES, MEDIA_PATH } from "@hotbags/shared";
 import type { Logger } from "pino";
 import { WebSocketServer } from "ws";
+import type { RotationStatus } from "../rotation.ts";
 import { removeStaleSocket } from "../unix-socket.ts";
-import { Auth } from "./auth.ts";
+import { Auth, type BridgeTokens } from "./auth.ts";
 import { Connections } from "./connections.ts";
 import type { ListenAddress } from "./listen-address.ts";
 import { ListenError, listenError, pathTooLong } from "./listen-error.ts";
@@ -34,9 +35,8 @@ interface Health {
   problems?: readonly string[];
 }
 
-interface ListenerParts {
+interface ListenerParts extends BridgeTokens {
   address: ListenAddress;
-  token: string;
   log: Logger;
   /** What `GET /health` answers; throws when the state can't be read. */
   health(): Health;
@@ -58,7 +58,8 @@ export class Listener {
     maxPayload: MAX_FRAME_READ_BYTES,
     perMessageDeflate: false,
   });
-  readonly #plugins = new Set<PluginConnection>();
+  /** Each with its end, and with what it has shown. */
+  readonly #plugins = new Map<PluginConnection, { end(): void; shown: Buffer }>();
   #open: { parts: IntakeParts; media: MediaIntake; log: PluginLog } | undefined;
   readonly #logThrottle = new LogThrottle();
   /** Any process of this machine can come without a token, as often as it likes: a line for each would fill the disk. */
@@ -67,7 +68,7 @@ export class Listener {
 
   constructor(parts: ListenerParts) {
     this.#parts = parts;
-    this.#auth = new Auth(parts.token);
+    this.#auth = new Auth(parts, parts.log);
     this.#connections = new Connections(MAX_CONNECTIONS, parts.log);
     const requestTimeout = parts.requestTimeoutMs ?? REQUEST_TIMEOUT_MS;
     const headersTimeout = Math.min(10_000, requestTimeout);
@@ -82,13 +83,24 @@ export class Listener {
 
   /** What the connected plugin said of itself, the one that came last where there are two; null when none is connected. */
   get plugin(): PluginVersions | null {
-    return [...this.#plugins].reduce<PluginVersions | null>((last, { versions }) => versions ?? last, null);
+    return [...this.#plugins.keys()].reduce<PluginVersions | null>((last, { versions }) => versions ?? last, null);
   }
 
   /** What the connected plugin last said of its outbox; null when none has. */
   get outbox(): OutboxStatus | null {
-    for (const plugin of this.#plugins) if (plugin.versions && plugin.outbox) return plugin.outbox;
+    for (const plugin of this.#plugins.keys()) if (plugin.versions && plugin.outbox) return plugin.outbox;
     return null;
+  }
+
+  /** Which tokens the plugin goes by, while the token is replaced; null while it is not. */
+  get rotation(): RotationStatus | null {
+    return this.#auth.rotation;
+  }
+
+  /** Goes on with other tokens. Whoever has shown one that is valid no more is sent away; what is not acked comes again. */
+  adopt(tokens: BridgeTokens): void {
+    this.#auth.adopt(tokens);
+    for (const { shown, end } of this.#plugins.values()) if (!this.#auth.accepts(shown)) end();
   }
 
   /** Resolves with the address as it can be written into a URL or shown. Throws ListenError. */
@@ -180,7 +192,8 @@ export class Listener {
     this.#connections.activate(socket);
     this.#sockets.handleUpgrade(request, socket, head, (webSocket) => {
       const plugin = new PluginConnection(webSocket, { ...open.parts, log: open.log });
-      this.#plugins.add(plugin);
+      const end = () => webSocket.close(1008, "its token is valid no more");
+      this.#plugins.set(plugin, { end, shown: verdict.shown });
       webSocket.once("close", () => this.#plugins.delete(plugin));
     });
   }

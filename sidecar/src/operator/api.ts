@@ -32,6 +32,8 @@ export interface Running {
   /** Resolves with whether it was paused. */
   resume(chat: ChatAddress): Promise<boolean>;
   pausedChats(): PausedChat[];
+  config(): Output<"config">;
+  reload(who: string): Promise<Output<"reload">>;
 }
 
 interface ApiParts {
@@ -166,6 +168,10 @@ export class OperatorApi {
       await this.#noteChat(chat, `resume ${maskAddress(chat_id)}`, was_paused ? "done" : "it was not paused", who);
       return { was_paused };
     },
+
+    config: async () => this.#running.config(),
+
+    reload: async (_input, _id, who) => this.#running.reload(who),
 
     audit: async ({ before, limit = DEFAULT_LIMIT }) => {
       const entries = await this.#parts.reads.audit(before ?? null, limit);

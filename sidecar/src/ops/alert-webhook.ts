@@ -33,6 +33,11 @@ export class Webhook {
     }
   }
 
+  /** Ends when what is under way has. */
+  async retire(): Promise<void> {
+    await this.#agent.close().catch(() => {});
+  }
+
   async close(): Promise<void> {
     await this.#agent.destroy();
   }

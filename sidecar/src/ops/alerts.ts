@@ -25,28 +25,35 @@ type Way = (alert: Alert, signal: AbortSignal) => Promise<Attempt>;
 
 /** Tells the operator: a log line with `alarm: true`, and the webhook and the command that are set. Nothing waits for it but its caller. */
 export class Alerts {
-  readonly #ways: ReadonlyMap<string, Way>;
+  #ways: ReadonlyMap<string, Way> = new Map();
   readonly #log: Logger;
   readonly #timing: AlertTiming;
-  readonly #webhook: Webhook | null;
+  #webhook: Webhook | null = null;
   readonly #closing = new AbortController();
   readonly #raising = new Set<Promise<boolean>>();
 
-  constructor({ webhookUrl, command }: AlertSettings, log: Logger, timing: AlertTiming = TIMING) {
+  constructor(settings: AlertSettings, log: Logger, timing: AlertTiming = TIMING) {
     this.#log = log;
     this.#timing = timing;
+    this.adopt(settings);
+  }
+
+  /** Goes on with other ways. An alert that is on its way is tried again by them. */
+  adopt({ webhookUrl, command }: AlertSettings): void {
+    const former = this.#webhook;
     const webhook = webhookUrl && new Webhook(webhookUrl);
     this.#webhook = webhook;
     const ways = new Map<string, Way>();
     if (webhook) ways.set("ALERT_WEBHOOK_URL", (alert, signal) => webhook.post(alert, signal));
     if (command !== null) ways.set("ALERT_COMMAND", (alert, signal) => runCommand(command, alert, signal));
     this.#ways = ways;
+    void former?.retire();
   }
 
   /** Resolves with true when it was delivered by every way that is set, or given up there; with false when the sidecar stopped before. Never rejects. */
   raise(alert: Alert): Promise<boolean> {
     this.#log.error({ alarm: true, alert: alert.kind, alert_id: alert.id, ...alert.details }, alert.text);
-    const all = Promise.all([...this.#ways].map(([name, way]) => this.#deliver(alert, name, way)));
+    const all = Promise.all([...this.#ways.keys()].map((name) => this.#deliver(alert, name)));
     const raising = all.then((ended) => ended.every(Boolean));
     this.#raising.add(raising);
     void raising.then(() => this.#raising.delete(raising));
@@ -60,9 +67,11 @@ export class Alerts {
     await this.#webhook?.close();
   }
 
-  async #deliver(alert: Alert, name: string, way: Way): Promise<boolean> {
+  async #deliver(alert: Alert, name: string): Promise<boolean> {
     const about = { alert: alert.kind, alert_id: alert.id, by: name };
     for (const waitMs of [...this.#timing.waitsMs, null]) {
+      const way = this.#ways.get(name);
+      if (!way) return true;
       const attempt = await way(
         alert,
         AbortSignal.any([this.#closing.signal, AbortSignal.timeout(this.#timing.timeoutMs)]),

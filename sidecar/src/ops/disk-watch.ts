@@ -23,7 +23,7 @@ interface DiskWatchParts {
 
 /** Tells the operator that the disk of the queue fills up, before it is full and messages can't be taken in. */
 export class DiskWatch {
-  readonly #parts: DiskWatchParts;
+  #parts: DiskWatchParts;
   #timer: NodeJS.Timeout | undefined;
   #freeBytes: number | null = null;
   #isLow = false;
@@ -40,6 +40,12 @@ export class DiskWatch {
 
   stop(): void {
     clearInterval(this.#timer);
+  }
+
+  /** Goes on with another threshold. */
+  adopt(lowBytes: number): void {
+    this.#parts = { ...this.#parts, lowBytes };
+    void this.look();
   }
 
   /** As it was at the last look; null where it isn't known. */

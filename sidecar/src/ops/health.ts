@@ -4,6 +4,7 @@ import type { AccountState, Gateway } from "../gateway/index.ts";
 import type { OutboxStatus, PluginVersions } from "../intake/plugin-connection.ts";
 import type { Relay } from "../relay/relay.ts";
 import type { Replies } from "../replies/replies.ts";
+import type { RotationStatus } from "../rotation.ts";
 import { type Failure, RESTORE, type Store } from "../store/index.ts";
 import type { DiskWatch } from "./disk-watch.ts";
 import { readVersions } from "./versions.ts";
@@ -29,13 +30,26 @@ interface HealthParts {
   /** What the connected plugin said of itself; null when none is connected. */
   plugin(): PluginVersions | null;
   outbox(): OutboxStatus | null;
+  /** Of each secret that can have two at once: which one the other side goes by; null while there is only one. */
+  rotations(): Readonly<Record<string, RotationStatus | null>>;
 }
 
 /**
  * Whether messages flow: bad when the plugin or the gateway is not connected, WhatsApp is not connected, a write fails,
  * or something waits too long. A quiet night is good. Counts and sentences; no customer's number, text or token.
  */
-export function readHealth({ store, relay, replies, gateway, clock, disk, quiet, plugin, outbox }: HealthParts) {
+export function readHealth({
+  store,
+  relay,
+  replies,
+  gateway,
+  clock,
+  disk,
+  quiet,
+  plugin,
+  outbox,
+  rotations,
+}: HealthParts) {
   const counts = store.counters.read();
   const messageWaitMs = store.messages.longestWaitMs();
   const replyWaitMs = store.commands.longestWaitMs();
@@ -87,6 +101,7 @@ export function readHealth({ store, relay, replies, gateway, clock, disk, quiet,
   return {
     ok: problems.length === 0,
     problems,
+    rotation: describeRotations(rotations()),
     plugin: { connected: plugin() !== null, outbox: describeOutbox(outbox()) },
     gateway: { link: gateway.state.link, accounts },
     versions: readVersions({
@@ -155,6 +170,16 @@ function describeOutbox(outbox: OutboxStatus | null) {
   if (!outbox) return null;
   const { outbox_messages: messages, outbox_bytes: bytes, oldest_at, parked_messages: parked } = outbox;
   return { messages, bytes, oldest_at, parked };
+}
+
+function describeRotations(rotations: Readonly<Record<string, RotationStatus | null>>) {
+  const under_way = Object.entries(rotations).flatMap(([setting, status]) => (status ? [{ setting, status }] : []));
+  return Object.fromEntries(
+    under_way.map(({ setting, status: { accepted, newAt, previousAt } }) => [
+      setting,
+      { accepted, new_at: iso(newAt), previous_at: iso(previousAt) },
+    ]),
+  );
 }
 
 function describeFailure(failure: Failure | null) {

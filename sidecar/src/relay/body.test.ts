@@ -10,6 +10,7 @@ import { buffer } from "node:stream/consumers";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { until } from "../../../test/until.ts";
 import { systemClock } from "../clock.ts";
+import { openLog } from "../log.ts";
 import { openStore, type PendingMessage, type Store } from "../store/index.ts";
 import { Body } from "./body.ts";
 import { HotBags } from "./hotbags.ts";
@@ -57,7 +58,8 @@ async function post(answer: RequestListener, timeoutMs: number) {
   await once(server, "listening");
   const baseUrl = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
   const options = { bearerToken: "bearer", hmacSecret: null, extraHeaders: {}, maxRetryAfterMs: 1_000, connections: 1 };
-  hotbags = new HotBags({ ...options, inboundPath: "/", connectTimeoutMs: 0, baseUrl, timeoutMs });
+  const log = openLog("error");
+  hotbags = new HotBags({ ...options, inboundPath: "/", connectTimeoutMs: 0, baseUrl, timeoutMs, log });
   return hotbags.post(message, new Body(message, store.files));
 }
 

@@ -1,20 +1,19 @@
-import { createHmac, createSecretKey, type KeyObject } from "node:crypto";
+import { createHmac } from "node:crypto";
 import { codeOf, transportSessionId, VERSION } from "@hotbags/shared";
+import type { Logger } from "pino";
 import { type Dispatcher, errors, Pool } from "undici";
 import { FileLostError, type PendingMessage } from "../store/index.ts";
 import { AnswerError, readAnswer } from "./answer.ts";
 import type { Body } from "./body.ts";
+import { Credentials, type HotBagsSecrets, type Pass } from "./credentials.ts";
 import { type Outcome, readCommands } from "./outcome.ts";
 import { retryAfterMs } from "./retry-after.ts";
 import { ofAnswer, type Symptom, withoutAnswer } from "./symptom.ts";
 
-export interface HotBagsOptions {
+export interface HotBagsOptions extends HotBagsSecrets {
   baseUrl: URL;
   /** Where messages are taken, below `baseUrl`. */
   inboundPath: string;
-  bearerToken: string;
-  /** Signs every body when set. */
-  hmacSecret: string | null;
   /** Go along with each request, such as one that gets it past a firewall. Secret. */
   extraHeaders: Readonly<Record<string, string>>;
   /** Until a connection is there, ms; 0: no limit of its own. */
@@ -24,6 +23,7 @@ export interface HotBagsOptions {
   /** Longest wait that a `Retry-After` can ask for, ms. */
   maxRetryAfterMs: number;
   connections: number;
+  log: Logger;
 }
 
 /** Nothing has left this machine, whatever the message is. */
@@ -53,11 +53,10 @@ const MAX_REST_MS = 1_000;
 
 /** Hot Bags over HTTP: one POST a call, its end told as an outcome, never thrown. */
 export class HotBags {
-  readonly #options: HotBagsOptions;
+  #options: HotBagsOptions;
   readonly #pool: Pool;
   readonly #url: URL;
-  /** Made once: a key object signs six times faster than a raw secret. */
-  readonly #key: KeyObject | null;
+  readonly #credentials: Credentials;
 
   constructor(options: HotBagsOptions) {
     this.#options = options;
@@ -69,22 +68,53 @@ export class HotBags {
       // Of an answer that has begun, its end counts: the signal below sees to that.
       bodyTimeout: 0,
     });
-    this.#key = options.hmacSecret === null ? null : createSecretKey(Buffer.from(options.hmacSecret));
+    this.#credentials = new Credentials(options, options.log);
   }
 
+  /** Goes on with other secrets and times; what is under way ends as it began. */
+  adopt(changes: HotBagsSecrets & Pick<HotBagsOptions, "extraHeaders" | "timeoutMs">): void {
+    this.#options = { ...this.#options, ...changes };
+    this.#credentials.adopt(changes);
+  }
+
+  /** Which secrets Hot Bags goes by, while one is replaced. */
+  get rotations() {
+    return this.#credentials.rotations;
+  }
+
+  /**
+   * Where Hot Bags refuses one secret, the other one is shown at once: while they are replaced, that is no failure. So
+   * each is tried that is valid now, also one that has become so meanwhile; then the new one again, for Hot Bags may have
+   * changed over in between.
+   */
   async post(message: PendingMessage, body: Body): Promise<Outcome> {
+    const refused: Pass[] = [];
+    let outcome: Outcome;
+    let pass: Pass | undefined = this.#credentials.first;
+    do {
+      outcome = await this.#postAs(pass, message, body);
+      if (!isRefusal(outcome)) return outcome;
+      refused.push(pass);
+      pass = this.#credentials.after(refused);
+    } while (pass);
+    return refused.length > 1 ? this.#postAs(this.#credentials.first, message, body) : outcome;
+  }
+
+  async #postAs(pass: Pass, message: PendingMessage, body: Body): Promise<Outcome> {
     const { connectTimeoutMs, timeoutMs } = this.#options;
     let response: Dispatcher.ResponseData | undefined;
     try {
       response = await this.#pool.request({
         method: "POST",
         path: this.#url.pathname,
-        headers: await this.#headers(message, body),
+        headers: await this.#headers(pass, message, body),
         body: body.open(),
         headersTimeout: timeoutMs,
         signal: AbortSignal.timeout(connectTimeoutMs + timeoutMs),
       });
-      return await this.#read(response);
+      const outcome = await this.#read(response);
+      if (outcome.kind === "answered") this.#credentials.accepted(pass);
+      return outcome;
     } catch (error) {
       return { kind: "failed", symptom: this.#symptomOf(error, response !== undefined) };
     }
@@ -116,10 +146,10 @@ export class HotBags {
     }
   }
 
-  async #headers(message: PendingMessage, body: Body): Promise<Record<string, string>> {
+  async #headers({ bearerToken, key }: Pass, message: PendingMessage, body: Body): Promise<Record<string, string>> {
     const headers: Record<string, string> = {
       ...this.#options.extraHeaders,
-      authorization: `Bearer ${this.#options.bearerToken}`,
+      authorization: `Bearer ${bearerToken}`,
       "idempotency-key": message.message_id,
       "x-idempotency-key": message.message_id,
       "x-transport-session-id": transportSessionId(message.account_id),
@@ -129,8 +159,8 @@ export class HotBags {
       "content-length": String(body.byteLength),
       "user-agent": `hotbags-bridge/${VERSION}`,
     };
-    if (this.#key) {
-      const hmac = createHmac("sha256", this.#key);
+    if (key) {
+      const hmac = createHmac("sha256", key);
       for await (const piece of body.pieces()) hmac.update(piece);
       headers["x-hotbags-signature"] = `sha256=${hmac.digest("hex")}`;
     }
@@ -156,4 +186,11 @@ export class HotBags {
     if (TLS.test(code)) return there("tls", `no encrypted connection to Hot Bags comes about (${code})`);
     return there("broken", `the connection to Hot Bags broke before the end of the answer (${code})`);
   }
+}
+
+/** Hot Bags itself does not know who asks, or what signs: another secret may do. */
+function isRefusal(outcome: Outcome): boolean {
+  if (outcome.kind === "answered") return false;
+  const { status, trouble, isVercelLogin, isVercelFirewall } = outcome.symptom;
+  return trouble === null && (status === 401 || status === 403) && !isVercelLogin && !isVercelFirewall;
 }

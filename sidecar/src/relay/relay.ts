@@ -79,7 +79,7 @@ type End = "nothing" | "passed" | "through" | (Rest<Cause> & { failed?: Failed }
 /** Takes pending messages to Hot Bags: in order within a chat, chats side by side, again until it works or the time is over. */
 export class Relay {
   readonly #parts: RelayParts;
-  readonly #options: RelayOptions;
+  #options: RelayOptions;
   readonly #judge: Judge;
   readonly #poster: Poster;
   readonly #settlement: Settlement;
@@ -125,6 +125,19 @@ export class Relay {
     this.#lone.delete(chat);
     for (const cause of ["backoff", "alone"] as const) this.#lanes.chats.release(cause, chat);
     this.offer(chat);
+  }
+
+  /** From the next failure on, messages are tried again for so long. Waits that are booked end when they were to. */
+  adopt(changes: Pick<RelayOptions, "backoff" | "maxRetryingMs">): void {
+    this.#options = { ...this.#options, ...changes };
+    this.#settlement.adopt(changes);
+  }
+
+  /** Something has changed of which Hot Bags may have made all wait: the next probe goes now. */
+  probe(): void {
+    if (!this.#judge.isHolding) return;
+    this.#judge.forgo();
+    this.#lanes.look();
   }
 
   /** Begins no more attempts and waits for those under way. */

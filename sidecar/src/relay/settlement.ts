@@ -26,10 +26,15 @@ interface SettlementParts {
 
 /** Writes down what came of a message, and says so in the log. Throws when the store fails. */
 export class Settlement {
-  readonly #parts: SettlementParts;
+  #parts: SettlementParts;
 
   constructor(parts: SettlementParts) {
     this.#parts = parts;
+  }
+
+  /** Goes on with other limits. */
+  adopt(limits: Pick<SettlementParts, "backoff" | "maxRetryingMs">): void {
+    this.#parts = { ...this.#parts, ...limits };
   }
 
   async delivered({ message, durationMs, log }: Posted, { status, response, commands }: Answered): Promise<void> {

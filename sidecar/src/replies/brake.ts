@@ -24,7 +24,7 @@ interface BrakeParts {
  * backend that answers in a loop. What is held goes as fast as the limits allow. Times are monotonic ms.
  */
 export class Brake {
-  readonly #parts: BrakeParts;
+  #parts: BrakeParts;
   /** When each chat was sent its replies of the last hour, oldest first; the chat with the oldest last reply first. */
   readonly #sent = new Map<number, number[]>();
   /** Until when each chat is held. */
@@ -33,6 +33,12 @@ export class Brake {
 
   constructor(parts: BrakeParts) {
     this.#parts = parts;
+  }
+
+  /** Goes on with other limits. One that is higher than all were before begins with what was counted for those. */
+  adopt(limits: BrakeLimits): void {
+    this.#parts = { ...this.#parts, limits };
+    this.#held.clear();
   }
 
   /** A reply went out, or may have. */

@@ -32,12 +32,17 @@ interface NumberChangesParts {
  * they may.
  */
 export class NumberChanges {
-  readonly #parts: NumberChangesParts;
+  #parts: NumberChangesParts;
   /** By chat. */
   readonly #held = new Map<number, NumberChange>();
 
   constructor(parts: NumberChangesParts) {
     this.#parts = parts;
+  }
+
+  /** Goes on with other former numbers. */
+  adopt(formerNumbers: ReadonlySet<string>): void {
+    this.#parts = { ...this.#parts, formerNumbers };
   }
 
   /** Whether the chat's next reply is held. A number that is not known holds nothing. To be asked when there is one. */
@@ -75,7 +80,7 @@ export class NumberChanges {
 export function sentenceOn({ account, writtenTo, linked }: NumberChange): string {
   return [
     `account ${account} is linked to another phone number (${linked}) than their customers wrote to (${writtenTo}).`,
-    `If the shop has a new number, let them go: add the former one to BRIDGE_FORMER_NUMBERS and restart the sidecar.`,
+    `If the shop has a new number, let them go: add the former one to BRIDGE_FORMER_NUMBERS and reload the settings (hotbags config reload).`,
     `If not, link the right phone: openclaw channels login --channel whatsapp --account ${account}.`,
   ].join(" ");
 }

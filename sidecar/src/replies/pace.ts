@@ -8,10 +8,15 @@ export interface PaceLimits {
 
 /** Spaces replies out, because WhatsApp bans numbers that blast. Times are monotonic ms. */
 export class Pace {
-  readonly #limits: PaceLimits;
+  #limits: PaceLimits;
   #nextAt = 0;
 
   constructor(limits: PaceLimits) {
+    this.#limits = limits;
+  }
+
+  /** Goes on with other limits. Waits that have begun end when they were to. */
+  adopt(limits: PaceLimits): void {
     this.#limits = limits;
   }
 

@@ -38,19 +38,23 @@ const BRAKE_LOOKS_BACK_MS = 3_600_000;
 /** Ids of earlier replies that are looked up at start, so that a late observation of one proves no other. */
 const REMEMBERED_REPLIES = 1_000;
 
-interface RepliesParts {
+/** What may change while replies go out. */
+interface RepliesLimits {
+  pace: PaceLimits;
+  brake: BrakeLimits;
+  /** Numbers that the shop had before: replies to what was written to them may leave from the number of now. */
+  formerNumbers: ReadonlySet<string>;
+}
+
+interface RepliesParts extends RepliesLimits {
   store: Store;
   gateway: Gateway;
   clock: Clock;
   timers?: Timers | undefined;
   log: Logger;
   random: () => number;
-  pace: PaceLimits;
-  brake: BrakeLimits;
   /** Told of a reply that is held as the first one of a chat that gets too many; not again before an hour without. */
   onRunaway(command: WaitingCommand): void;
-  /** Numbers that the shop had before: replies to what was written to them may leave from the number of now. */
-  formerNumbers: ReadonlySet<string>;
   /** Told of replies that wait because their account has another number; see NumberChanges. */
   onNumberChange(change: NumberChange): void;
   /** Told of an account that WhatsApp has locked for direct chats; see TimeLocks. */
@@ -157,6 +161,14 @@ export class Replies {
     const chat = await this.#parts.store.pauses.resume(address);
     if (chat !== null) this.offer(chat);
     return chat !== null;
+  }
+
+  /** Goes on with other limits: what waits for one of the former is looked at again. */
+  adopt({ pace, brake, formerNumbers }: RepliesLimits): void {
+    this.#pace.adopt(pace);
+    this.#brake.adopt(brake);
+    this.#numbers.adopt(formerNumbers);
+    for (const cause of ["brake", "number"] as const) this.#chats.release(cause);
   }
 
   /** The gateway has sent a text. */

@@ -55,6 +55,12 @@ export const SETTINGS = {
     secret: true,
     reloadable: true,
   },
+  HOTBAGS_BEARER_TOKEN_PREVIOUS: {
+    about: "While the token is replaced: the former one, which is shown at once when Hot Bags refuses the new one",
+    form: token,
+    secret: true,
+    reloadable: true,
+  },
   HOTBAGS_HMAC_DISABLED: {
     about: "`false`: every request is signed",
     form: oneOf("true", "false"),
@@ -63,6 +69,13 @@ export const SETTINGS = {
   },
   HOTBAGS_HMAC_SECRET: {
     about: "The key to sign with",
+    form: secret,
+    secret: true,
+    reloadable: true,
+  },
+  HOTBAGS_HMAC_SECRET_PREVIOUS: {
+    about:
+      "While the key is replaced: the former one, with which a request is signed that Hot Bags refused with the new",
     form: secret,
     secret: true,
     reloadable: true,
@@ -101,6 +114,12 @@ export const SETTINGS = {
     about: "The token that the plugin has to show",
     form: guardToken,
     required: true,
+    secret: true,
+    reloadable: true,
+  },
+  BRIDGE_TOKEN_PREVIOUS: {
+    about: "While the token is replaced: the former one, which the plugin may still show",
+    form: guardToken,
     secret: true,
     reloadable: true,
   },

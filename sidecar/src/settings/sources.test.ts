@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { stateDirOf, surveySettings } from "../settings.ts";
+import { readStateDir, surveySettings } from "../settings.ts";
 import { SETTING_NAMES, settingOf } from "./schema.ts";
 
 const complete = {
@@ -117,7 +117,7 @@ describe("what is wrong with an env file is said, and nothing of what is in it",
     expect(said(join(dir, "none"))).toEqual([`--env-file: ${dir}/none can't be used: ENOENT`]);
     expect(said(dir)).toEqual([`--env-file: ${dir} can't be used: EISDIR`]);
     expect(said(file("large", "x".repeat(70_000)))).toEqual([expect.stringContaining("more than 65536 bytes")]);
-    expect(() => stateDirOf({}, join(dir, "none"))).toThrow(/ENOENT/);
+    expect(() => readStateDir({}, join(dir, "none"))).toThrow(/ENOENT/);
   });
 });
 
@@ -167,9 +167,9 @@ it("all mistakes are said at once, of every kind, in files and out of them", () 
 
 it("the state folder is known whatever else is wrong", () => {
   const env = file("hotbags.env", "BRIDGE_STATE_DIR=/var/lib/hotbags\n");
-  expect(stateDirOf({}, env)).toBe("/var/lib/hotbags");
-  expect(stateDirOf({ BRIDGE_STATE_DIR: "/elsewhere" }, env)).toBe("/elsewhere");
-  expect(stateDirOf({})).toMatch(/^\/.*\/\.local\/state\/hotbags-bridge$/);
+  expect(readStateDir({}, env)).toBe("/var/lib/hotbags");
+  expect(readStateDir({ BRIDGE_STATE_DIR: "/elsewhere" }, env)).toBe("/elsewhere");
+  expect(readStateDir({})).toMatch(/^\/.*\/\.local\/state\/hotbags-bridge$/);
 });
 
 describe("the schema", () => {

@@ -36,7 +36,7 @@ type MakeRoom = (bytes: number) => Promise<number>;
 /** The attachments' bytes: one file each below `media/`, named by their SHA-256, so that what comes twice is stored once. */
 export class Files {
   readonly #folder: string;
-  readonly #limitBytes: number;
+  #limitBytes: number;
   readonly #time: Pick<Clock, "now">;
   readonly #makeRoom: MakeRoom;
   /** Being written just now. */
@@ -66,6 +66,11 @@ export class Files {
         { passes: !isForHumans(error) },
       );
     }
+  }
+
+  /** Goes on with another limit. What is kept beyond a lower one makes room when the next file comes. */
+  adopt(limitBytes: number): void {
+    this.#limitBytes = limitBytes;
   }
 
   /** What is kept: whole files, and the bytes of all with those that are promised to uploads under way. `givenUp`: files, since the start. */

@@ -83,6 +83,8 @@ export interface Store {
    * would fail as well.
    */
   check(error: unknown): boolean;
+  /** Goes on with other limits. */
+  adopt(limits: MediaLimits): void;
   /** Writes what waits, then closes the database and gives the lock back. */
   close(): void;
 }
@@ -160,6 +162,10 @@ export function openStore(stateDir: string, clock: Clock, limits: MediaLimits = 
     onOutage: (listener) => writability.onChange(listener),
     onDamage: (listener) => damage.onMet(listener),
     check: (error) => writability.check("read", error),
+    adopt({ storeBytes, inlineBytes }) {
+      files.adopt(storeBytes);
+      media.adopt(inlineBytes);
+    },
     close() {
       void commit.run("time", () => time.note()).catch(() => {});
       commit.close();

@@ -54,13 +54,18 @@ export const base64Length = (bytes: number) => 4 * Math.ceil(bytes / 3);
 /** Which files a message has, and what of them goes along to Hot Bags. Writes belong inside a commit. */
 export class Media {
   readonly #files: Files;
-  readonly #inlineBytes: number;
+  #inlineBytes: number;
   readonly #sql: ReturnType<typeof prepare>;
 
   constructor(db: Database.Database, files: Files, inlineBytes: number) {
     this.#files = files;
     this.#inlineBytes = inlineBytes;
     this.#sql = prepare(db);
+  }
+
+  /** Goes on with another limit, for messages that come from now on. */
+  adopt(inlineBytes: number): void {
+    this.#inlineBytes = inlineBytes;
   }
 
   /** Whether a file that the message counts on is not here. Throws when the disk can't be read. */

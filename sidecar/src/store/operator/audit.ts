@@ -10,7 +10,8 @@ export interface AuditEntry {
   who: string;
   action: string;
   /** What it was done to. */
-  kind: "message" | "command" | "chat";
+  kind: "message" | "command" | "chat" | "settings";
+  /** 0: there is but one. */
   subject: number;
   result: string;
 }

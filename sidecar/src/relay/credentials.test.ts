@@ -1,0 +1,126 @@
+import { createHmac } from "node:crypto";
+import { once } from "node:events";
+import { createServer, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { openLog } from "../log.ts";
+import type { Files, PendingMessage } from "../store/index.ts";
+import { Body } from "./body.ts";
+import type { HotBagsSecrets } from "./credentials.ts";
+import { HotBags } from "./hotbags.ts";
+
+const message = { message_id: "A", account_id: "default", request: "{}", inlined: [] } as unknown as PendingMessage;
+
+/** What was shown, one word a request: `new`, or `new/old-key` where it was signed. */
+let shown: string[];
+let answer: (response: ServerResponse, shown: string) => void;
+let server: Server;
+let hotbags: HotBags;
+
+beforeEach(async () => {
+  shown = [];
+  server = createServer((request, response) => {
+    const signature = String(request.headers["x-hotbags-signature"] ?? "");
+    const key = ["new-key", "old-key"].find((one) =>
+      signature.includes(createHmac("sha256", one).update("{}").digest("hex")),
+    );
+    const what = [request.headers.authorization?.replace("Bearer ", ""), key].filter(Boolean).join("/");
+    shown.push(what);
+    request.resume().on("end", () => answer(response, what));
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+});
+afterEach(async () => {
+  await hotbags.close();
+  server.close();
+  server.closeAllConnections();
+});
+
+function knowing(secrets: HotBagsSecrets) {
+  const baseUrl = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  const times = { connectTimeoutMs: 0, timeoutMs: 10_000, maxRetryAfterMs: 1_000 };
+  const options = { ...secrets, ...times, inboundPath: "/", extraHeaders: {}, connections: 1 };
+  hotbags = new HotBags({ ...options, baseUrl, log: openLog("silent") });
+}
+
+const post = () => hotbags.post(message, new Body(message, {} as Files));
+const refuse = (response: ServerResponse, status = 401) => void response.writeHead(status).end();
+const take = (response: ServerResponse) => void response.writeHead(200).end("{}");
+
+const BOTH = { bearerToken: "new", bearerTokenPrevious: "old", hmacSecret: null };
+
+it.each([401, 403])("the former token is shown when the new one is refused (%d)", async (status) => {
+  answer = (response, what) => (what === "old" ? take(response) : refuse(response, status));
+  knowing(BOTH);
+  expect(await post()).toMatchObject({ kind: "answered" });
+  expect(shown).toEqual(["new", "old"]);
+  expect(hotbags.rotations.HOTBAGS_BEARER_TOKEN).toMatchObject({ accepted: "previous", newAt: null });
+});
+
+it("what refuses all is asked for the new one once more, for it may have changed over, and that is one failure", async () => {
+  answer = (response) => refuse(response);
+  knowing(BOTH);
+  expect(await post()).toMatchObject({ kind: "failed", symptom: { status: 401 } });
+  expect(shown).toEqual(["new", "old", "new"]);
+  expect(hotbags.rotations.HOTBAGS_BEARER_TOKEN).toMatchObject({ accepted: null });
+});
+
+it("of two tokens and two keys each pair is tried", async () => {
+  answer = (response, what) => (what === "old/old-key" ? take(response) : refuse(response));
+  knowing({ ...BOTH, hmacSecret: "new-key", hmacSecretPrevious: "old-key" });
+  expect(await post()).toMatchObject({ kind: "answered" });
+  expect(shown).toEqual(["new/new-key", "old/new-key", "new/old-key", "old/old-key"]);
+});
+
+it.each([
+  ["another failure", (response: ServerResponse) => refuse(response, 500)],
+  [
+    "Vercel's firewall",
+    (response: ServerResponse) => void response.writeHead(403, { "x-vercel-mitigated": "deny" }).end(),
+  ],
+  [
+    "Vercel's login",
+    (response: ServerResponse) => void response.writeHead(401, { "set-cookie": "_vercel_sso_nonce=x" }).end(),
+  ],
+])("the former token is of no use against %s", async (_what, what) => {
+  answer = what;
+  knowing(BOTH);
+  expect(await post()).toMatchObject({ kind: "failed" });
+  expect(shown).toEqual(["new"]);
+});
+
+it("one token is shown once, also where the former one is the same", async () => {
+  answer = (response) => refuse(response);
+  knowing({ ...BOTH, bearerTokenPrevious: "new" });
+  await post();
+  expect(shown).toEqual(["new"]);
+  expect(hotbags.rotations.HOTBAGS_BEARER_TOKEN).toBeNull();
+});
+
+it("a token that came while a message was under way is shown for it", async () => {
+  answer = (response, what) => {
+    if (what === "newer") return take(response);
+    hotbags.adopt({
+      bearerToken: "newer",
+      bearerTokenPrevious: "new",
+      hmacSecret: null,
+      extraHeaders: {},
+      timeoutMs: 10_000,
+    });
+    refuse(response);
+  };
+  knowing({ bearerToken: "new", hmacSecret: null });
+  expect(await post()).toMatchObject({ kind: "answered" });
+  expect(shown).toEqual(["new", "newer"]);
+});
+
+it("what was accepted before is of no account for other secrets, and goes on to count for the same", async () => {
+  answer = take;
+  knowing(BOTH);
+  await post();
+  const accepted = () => hotbags.rotations.HOTBAGS_BEARER_TOKEN?.accepted;
+  hotbags.adopt({ ...BOTH, extraHeaders: { "x-a": "1" }, timeoutMs: 5_000 });
+  expect(accepted()).toBe("new");
+  hotbags.adopt({ ...BOTH, bearerToken: "newest", bearerTokenPrevious: "new", extraHeaders: {}, timeoutMs: 5_000 });
+  expect(accepted()).toBeNull();
+});

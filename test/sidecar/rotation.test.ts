@@ -1,0 +1,274 @@
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import type { Reloaded } from "../../sidecar/src/settings/in-use.ts";
+import { GATEWAY_TOKEN, ScriptedGateway } from "../gateway/scripted-gateway.ts";
+import { type HotBags, startHotBags } from "../hotbags/index.ts";
+import { askOperator } from "../shop/operator-api.ts";
+import type { LogLine } from "../shop/sidecar-process.ts";
+import { until } from "../until.ts";
+import { type AlertHook, startAlertHook } from "./alert-hook.ts";
+import { BuiltSidecar } from "./built-sidecar.ts";
+import { ANNA, BEN, messageOf } from "./message.ts";
+import { connectPlugin, type ScriptedPlugin } from "./scripted-plugin.ts";
+
+// Secrets, alert targets and limits are replaced while messages flow, by one sidecar that is never restarted.
+
+vi.setConfig({ testTimeout: 60_000 });
+
+const FIRST = {
+  HOTBAGS_BEARER_TOKEN: "bearer-the-first",
+  HOTBAGS_HMAC_DISABLED: "false",
+  HOTBAGS_HMAC_SECRET: "hmac-the-first",
+  BRIDGE_TOKEN: "bridge-token-the-first",
+};
+
+let dir: string;
+let hotbags: HotBags;
+let gateway: ScriptedGateway;
+let hook: AlertHook;
+let sidecar: BuiltSidecar;
+let plugin: ScriptedPlugin;
+/** What the env file says now. */
+let written: Record<string, string>;
+let messages = 0;
+/** The log, but for its last page. */
+const said: LogLine[] = [];
+
+beforeAll(async () => {
+  dir = mkdtempSync(join(tmpdir(), "hotbags-rotation-"));
+  hotbags = await startHotBags({ token: FIRST.HOTBAGS_BEARER_TOKEN, hmacSecret: FIRST.HOTBAGS_HMAC_SECRET });
+  gateway = await new ScriptedGateway().start();
+  hook = await startAlertHook();
+  const prepared = await BuiltSidecar.prepare({ hotbags, gateway });
+  const out = Object.fromEntries(
+    ["HOTBAGS_BASE_URL", ...Object.keys(FIRST), "OPENCLAW_GATEWAY_TOKEN"].map((name) => [name, undefined]),
+  );
+  prepared.process.configure({ ...out, BRIDGE_LOW_DISK_BYTES: "", CREDENTIALS_DIRECTORY: dir });
+  prepared.process.useEnvFile(join(dir, "sidecar.env"));
+  sidecar = prepared;
+  credential(GATEWAY_TOKEN);
+  write({ HOTBAGS_BASE_URL: hotbags.url, BRIDGE_LOW_DISK_BYTES: "0", ...FIRST });
+  await sidecar.process.start();
+  plugin = await connectPlugin(sidecar.port, FIRST.BRIDGE_TOKEN);
+});
+afterAll(async () => {
+  plugin.socket.terminate();
+  await sidecar.close();
+  await hotbags.close();
+  await gateway.stop();
+  hook.close();
+  rmSync(dir, { recursive: true });
+});
+beforeEach(turnThePage);
+
+/** What is waited for from now on is said from now on. */
+function turnThePage() {
+  said.push(...sidecar.lines.splice(0));
+}
+
+function credential(token: string) {
+  writeFileSync(join(dir, "OPENCLAW_GATEWAY_TOKEN"), token, { mode: 0o600 });
+}
+
+function write(settings: Record<string, string>) {
+  written = settings;
+  const lines = Object.entries(settings).map(([name, value]) => `${name}=${value}\n`);
+  writeFileSync(join(dir, "sidecar.env"), lines.join(""), { mode: 0o600 });
+}
+
+/** Writes these down, and has the sidecar read them. */
+function reload(settings: Record<string, string> = written) {
+  write(settings);
+  return askOperator<Reloaded>(sidecar.dir, "POST", "/api/v1/config/reload", {});
+}
+
+/** Two chats write, one message after the other, until `meanwhile` is over. Each must arrive by its first attempt. */
+async function traffic(meanwhile: () => Promise<void>) {
+  turnThePage();
+  let isOver = false;
+  const done = meanwhile().finally(() => {
+    isOver = true;
+  });
+  const ids: string[] = [];
+  while (!isOver || ids.length < 2) {
+    const id = `m-${messages++}`;
+    ids.push(id);
+    expect(await plugin.handIn(messageOf(id, messages % 2 ? ANNA : BEN))).toMatchObject({ type: "ack" });
+    // Its fate is known before the next one is written, so that each step is met by some.
+    await hotbags.receives(id);
+  }
+  await done;
+  const delivered = () => sidecar.lines.filter(({ msg }) => msg === "delivered to Hot Bags");
+  await until("all are delivered", () => delivered().length === ids.length);
+  expect(delivered().filter(({ attempts }) => attempts !== 1)).toEqual([]);
+  expect(hotbags.accepted.slice(-ids.length).map(({ message_id }) => message_id)).toEqual(ids);
+  expect(sidecar.lines.filter(({ alarm }) => alarm)).toEqual([]);
+}
+
+const says = (text: string | RegExp) =>
+  until(`the log says ${text}`, () => sidecar.lines.some(({ msg }) => msg?.match(text)));
+
+type Rotations = Record<string, { accepted: string | null; new_at: string | null; previous_at: string | null }>;
+const rotation = async () => (await sidecar.health<{ rotation: Rotations }>()).body.rotation;
+
+const pair = (token: string, hmacSecret: string) => ({ token, hmacSecret });
+
+it("the bearer token: the former one goes on to do until Hot Bags knows the new one", async () => {
+  expect(await rotation()).toEqual({});
+  const both = {
+    ...written,
+    HOTBAGS_BEARER_TOKEN: "bearer-the-second",
+    HOTBAGS_BEARER_TOKEN_PREVIOUS: "bearer-the-first",
+  };
+  const { HOTBAGS_BEARER_TOKEN_PREVIOUS: _, ...second } = both;
+  await traffic(async () => {
+    expect(await reload(both)).toMatchObject({
+      changed: ["HOTBAGS_BEARER_TOKEN", "HOTBAGS_BEARER_TOKEN_PREVIOUS"],
+    });
+    await says(/Hot Bags goes by HOTBAGS_BEARER_TOKEN_PREVIOUS still/);
+    expect(await rotation()).toMatchObject({ HOTBAGS_BEARER_TOKEN: { accepted: "previous", new_at: null } });
+    hotbags.knows(pair("bearer-the-second", "hmac-the-first"));
+    await says(/Hot Bags goes by the new HOTBAGS_BEARER_TOKEN: HOTBAGS_BEARER_TOKEN_PREVIOUS can be removed/);
+    expect(await rotation()).toMatchObject({ HOTBAGS_BEARER_TOKEN: { accepted: "new" } });
+    expect(await reload(second)).toMatchObject({ changed: ["HOTBAGS_BEARER_TOKEN_PREVIOUS"] });
+  });
+  expect(await rotation()).toEqual({});
+});
+
+it("the key to sign with, and both at once", async () => {
+  const both = { ...written, HOTBAGS_HMAC_SECRET: "hmac-the-second", HOTBAGS_HMAC_SECRET_PREVIOUS: "hmac-the-first" };
+  await traffic(async () => {
+    await reload(both);
+    await says(/Hot Bags goes by HOTBAGS_HMAC_SECRET_PREVIOUS still/);
+    hotbags.knows(pair("bearer-the-second", "hmac-the-second"));
+    await says(/Hot Bags goes by the new HOTBAGS_HMAC_SECRET:/);
+  });
+  const third = { HOTBAGS_BEARER_TOKEN: "bearer-the-third", HOTBAGS_BEARER_TOKEN_PREVIOUS: "bearer-the-second" };
+  const thirdKey = { HOTBAGS_HMAC_SECRET: "hmac-the-third", HOTBAGS_HMAC_SECRET_PREVIOUS: "hmac-the-second" };
+  await traffic(async () => {
+    await reload({ ...both, ...third, ...thirdKey });
+    await says(/HOTBAGS_BEARER_TOKEN_PREVIOUS still/);
+    // Hot Bags replaces one after the other.
+    hotbags.knows(pair("bearer-the-second", "hmac-the-third"));
+    await says(/by the new HOTBAGS_HMAC_SECRET:/);
+    hotbags.knows(pair("bearer-the-third", "hmac-the-third"));
+    await says(/by the new HOTBAGS_BEARER_TOKEN:/);
+  });
+  const { HOTBAGS_BEARER_TOKEN_PREVIOUS: _, HOTBAGS_HMAC_SECRET_PREVIOUS: __, ...alone } = written;
+  await traffic(async () => {
+    await reload(alone);
+  });
+});
+
+it("a secret that Hot Bags replaced first is shown as soon as the sidecar has it", async () => {
+  hotbags.knows(pair("bearer-the-fourth", "hmac-the-third"));
+  for (const chat of [ANNA, BEN]) {
+    for (let n = 0; n < 3; n++) await plugin.handIn(messageOf(`late-${messages++}`, chat));
+  }
+  await until(
+    "all wait",
+    async () => (await sidecar.health<{ hotbags: { reachable: boolean } }>()).body.hotbags.reachable === false,
+  );
+  await reload({ ...written, HOTBAGS_BEARER_TOKEN: "bearer-the-fourth" });
+  for (let n = messages - 6; n < messages; n++) await hotbags.receives(`late-${n}`);
+});
+
+describe("the plugin's token", () => {
+  const connect = (token: string) => connectPlugin(sidecar.port, token);
+
+  it("both are taken at once, and the connection with the former one goes on; none is after it was removed", async () => {
+    const both = { ...written, BRIDGE_TOKEN: "bridge-token-the-second", BRIDGE_TOKEN_PREVIOUS: FIRST.BRIDGE_TOKEN };
+    const { BRIDGE_TOKEN_PREVIOUS: _, ...second } = both;
+    await traffic(async () => {
+      await reload(both);
+    });
+    expect(await rotation()).toMatchObject({ BRIDGE_TOKEN: { accepted: "previous" } });
+    (await connect(FIRST.BRIDGE_TOKEN)).socket.terminate();
+    const former = plugin;
+    plugin = await connect("bridge-token-the-second");
+    expect(await rotation()).toMatchObject({ BRIDGE_TOKEN: { accepted: "new" } });
+    const left = once(former.socket, "close");
+    await traffic(async () => {
+      await reload(second);
+      const [code, reason] = await left;
+      expect([code, String(reason)]).toEqual([1008, "its token is valid no more"]);
+    });
+    await expect(connect(FIRST.BRIDGE_TOKEN)).rejects.toThrow(/401/);
+    expect(await rotation()).toEqual({});
+  });
+});
+
+it("the gateway's token is shown when the link is made anew, and at once where the former one was refused", async () => {
+  gateway.token = "gateway-token-the-second";
+  await gateway.restartAs("boot-2");
+  const link = async () => (await sidecar.health<{ gateway: { link: string } }>()).body.gateway.link;
+  await until("it is refused", async () => (await link()) === "refused");
+  credential("gateway-token-the-second");
+  expect(await reload()).toMatchObject({ changed: ["OPENCLAW_GATEWAY_TOKEN"] });
+  await until("it is connected", async () => (await link()) === "up");
+});
+
+it("alerts go where they are to go now, and limits count from now on", async () => {
+  const changes = { ALERT_WEBHOOK_URL: hook.url, BRIDGE_LOW_DISK_BYTES: String(1024 ** 4), BRIDGE_LOG_LEVEL: "debug" };
+  expect(await reload({ ...written, ...changes })).toMatchObject({
+    changed: ["BRIDGE_LOW_DISK_BYTES", "ALERT_WEBHOOK_URL", "BRIDGE_LOG_LEVEL"],
+  });
+  await until("the alert is there", () => hook.alerts.some(({ alert }) => alert === "disk"));
+  await reload({ ...written, BRIDGE_LOW_DISK_BYTES: "0" });
+});
+
+describe("a reload", () => {
+  it("with a mistake anywhere changes nothing, and says all of them", async () => {
+    const good = written;
+    const wrong = { ...good, HOTBAGS_BEARER_TOKEN: "bearer-the-fifth", BRIDGE_RETRY_HOURS: "0", BRIDGE_TOKEN: "short" };
+    const mistakes = [/^BRIDGE_TOKEN: must be at least 16/, /^BRIDGE_RETRY_HOURS: must be a whole/];
+    const expected = mistakes.map((mistake) => expect.stringMatching(mistake));
+    expect(await reload(wrong)).toEqual({ changed: [], needs_restart: [], mistakes: expected });
+    process.kill(sidecar.process.pid ?? 0, "SIGHUP");
+    await until("the signal is answered, too", () => sidecar.lines.some(({ who }) => who === "SIGHUP"));
+    expect(sidecar.lines.filter(({ alarm }) => alarm).map(({ who, mistakes }) => [who, mistakes])).toEqual([
+      [expect.any(String), expected],
+      ["SIGHUP", expected],
+    ]);
+    turnThePage();
+    write(good);
+    await traffic(async () => {
+      expect(await reload(good)).toMatchObject({ changed: [] });
+    });
+  });
+
+  it("names what needs a restart, and takes the rest over; by a signal, too", async () => {
+    const { BRIDGE_QUIET_HOURS: _, ...before } = written;
+    expect(await reload({ ...before, HOTBAGS_BASE_URL: "https://other.example", BRIDGE_QUIET_HOURS: "5" })).toEqual({
+      ...{ changed: ["BRIDGE_QUIET_HOURS"], needs_restart: ["HOTBAGS_BASE_URL"], mistakes: [] },
+    });
+    await traffic(async () => {
+      write(before);
+      process.kill(sidecar.process.pid ?? 0, "SIGHUP");
+      await says(/settings were read again/);
+    });
+    expect(sidecar.lines).toContainEqual(
+      expect.objectContaining({ who: "SIGHUP", changed: ["BRIDGE_QUIET_HOURS"], needs_restart: [] }),
+    );
+  });
+
+  it("is in the audit", async () => {
+    const { entries } = await askOperator<{ entries: object[] }>(sidecar.dir, "GET", "/api/v1/audit?limit=2");
+    expect(entries).toMatchObject([
+      { who: "SIGHUP", action: "reload the settings", kind: "settings", result: "changed: BRIDGE_QUIET_HOURS" },
+      { action: "reload the settings", kind: "settings", result: "changed: BRIDGE_QUIET_HOURS" },
+    ]);
+  });
+});
+
+it("no secret was ever in the log or in an answer", async () => {
+  const config = await askOperator(sidecar.dir, "GET", "/api/v1/config");
+  const { body } = await sidecar.health();
+  for (const text of [JSON.stringify(config), JSON.stringify(body), JSON.stringify([...said, ...sidecar.lines])]) {
+    expect(text).not.toMatch(/-the-(first|second|third|fourth|fifth)/);
+    expect(text).not.toContain(hook.url);
+  }
+});
