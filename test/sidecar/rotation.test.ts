@@ -7,6 +7,7 @@ import WebSocket from "ws";
 import type { Reloaded } from "../../sidecar/src/settings/in-use.ts";
 import { GATEWAY_TOKEN, ScriptedGateway } from "../gateway/scripted-gateway.ts";
 import { type HotBags, startHotBags } from "../hotbags/index.ts";
+import { runHotbags } from "../shop/hotbags-command.ts";
 import { askOperator } from "../shop/operator-api.ts";
 import type { LogLine } from "../shop/sidecar-process.ts";
 import { until } from "../until.ts";
@@ -152,6 +153,8 @@ it("the bearer token: the former one goes on to do until Hot Bags knows the new 
     hotbags.knows(pair("bearer-the-second", "hmac-the-first"));
     await says(/Hot Bags goes by the new HOTBAGS_BEARER_TOKEN: HOTBAGS_BEARER_TOKEN_PREVIOUS can be removed/);
     expect(await rotation()).toMatchObject({ HOTBAGS_BEARER_TOKEN: { accepted: "new" } });
+    const { stdout } = await runHotbags(sidecar.dir, "status");
+    expect(stdout).toMatch(/HOTBAGS_BEARER_TOKEN +the new one is used: HOTBAGS_BEARER_TOKEN_PREVIOUS can be removed/);
     expect(await reload(second)).toMatchObject({ changed: ["HOTBAGS_BEARER_TOKEN_PREVIOUS"] });
   });
   expect(await rotation()).toEqual({});
