@@ -1,11 +1,12 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { SETTING_NAMES } from "../../sidecar/src/settings/schema.ts";
 import type { ShownSettings } from "../../sidecar/src/settings/shown-settings.ts";
 import { runHotbags } from "../shop/hotbags-command.ts";
-import { BuiltSidecar } from "./built-sidecar.ts";
+import { askOperator } from "../shop/operator-api.ts";
+import { BRIDGE_TOKEN, BuiltSidecar } from "./built-sidecar.ts";
 
 // `hotbags config` beside a sidecar whose settings are in an env file and in files of their own, and without one.
 
@@ -20,9 +21,9 @@ let before: string;
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), "hotbags-config-"));
   const prepared = await BuiltSidecar.prepare();
-  const { HOTBAGS_BASE_URL, BRIDGE_TOKEN, HOTBAGS_BEARER_TOKEN, ...rest } = prepared.env;
-  before = `HOTBAGS_BASE_URL=${HOTBAGS_BASE_URL}\nBRIDGE_TOKEN_FILE=${file("bridge", BRIDGE_TOKEN)}\n`;
-  envFile = file("sidecar.env", before);
+  const { HOTBAGS_BASE_URL, BRIDGE_TOKEN: _, HOTBAGS_BEARER_TOKEN, ...rest } = prepared.env;
+  before = `HOTBAGS_BASE_URL=${HOTBAGS_BASE_URL}\nBRIDGE_TOKEN_FILE=${join(dir, "bridge")}\n`;
+  envFile = join(dir, "sidecar.env");
   file("HOTBAGS_BEARER_TOKEN", HOTBAGS_BEARER_TOKEN);
   sidecar = prepared;
   sidecar.process.configure({
@@ -30,12 +31,23 @@ beforeAll(async () => {
     ...{ ...rest, CREDENTIALS_DIRECTORY: dir },
   });
   sidecar.process.useEnvFile(envFile);
+  start();
   await sidecar.process.start();
+});
+beforeEach(async () => {
+  start();
+  await askOperator(sidecar.dir, "POST", "/api/v1/config/reload", {});
 });
 afterAll(async () => {
   await sidecar.close();
   rmSync(dir, { recursive: true });
 });
+
+/** Writes what the sidecar was started with. */
+function start() {
+  file("sidecar.env", before);
+  file("bridge", BRIDGE_TOKEN);
+}
 
 function file(name: string, content = ""): string {
   const path = join(dir, name);
@@ -84,6 +96,8 @@ describe("beside a running sidecar", () => {
 
   it("has that read them again, and says what came of it", async () => {
     const reload = () => run("reload");
+    file("sidecar.env", before.replace(/=http.*/, "=https://shop.example"));
+    file("bridge", "short");
     expect(await reload()).toMatchObject({
       code: 78,
       stdout: "",

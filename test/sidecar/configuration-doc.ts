@@ -56,7 +56,7 @@ Of the bearer token, the key to sign with and the plugin's token two can be vali
 
 1. Make the former one \`<NAME>_PREVIOUS\`, the new one \`<NAME>\`, and [reload](#a-reload). It does not matter whether the other side knows the new one by then.
 2. Let the other side go over to the new one: Hot Bags, or for \`BRIDGE_TOKEN\` the plugin ([its setting](plugin.md#settings)).
-3. \`GET /health\` shows under \`rotation\` by which one it goes, and the log says so as well. When that is the new one, also where several instances of Hot Bags run, take \`<NAME>_PREVIOUS\` out, and reload.
+3. \`hotbags status\` says by which one it goes, as do \`GET /health\` under \`rotation\` and the log. When that is the new one, also where several instances of Hot Bags run, take \`<NAME>_PREVIOUS\` out, and reload.
 
 | secret | with two of it |
 |---|---|

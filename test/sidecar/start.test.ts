@@ -114,6 +114,21 @@ describe("what passes by itself is waited for", () => {
     await started;
   });
 
+  it("and a signal to read the settings again is not lost meanwhile", async () => {
+    const folder = join(built.dir, "run");
+    const token = join(built.dir, "token");
+    writeFileSync(token, "a-secret-bridge-token", { mode: 0o600 });
+    const changes = { BRIDGE_TOKEN: "", BRIDGE_TOKEN_FILE: token, BRIDGE_LISTEN: `unix:${folder}/bridge.sock` };
+    const one = sidecar(changes);
+    const { started } = await waiting(one, /does not exist/);
+    writeFileSync(token, "another-bridge-token");
+    process.kill(one.pid ?? 0, "SIGHUP");
+    const reread = one.logs(({ msg }) => msg === "the settings were read again", 20_000);
+    mkdirSync(folder);
+    await started;
+    expect(await reread).toMatchObject({ who: "SIGHUP", changed: ["BRIDGE_TOKEN"] });
+  });
+
   it("until it is told to stop: then it ends with code 0", async () => {
     const process = sidecar({ BRIDGE_LISTEN: `unix:${built.dir}/none/bridge.sock` });
     await waiting(process, /does not exist/);

@@ -32,6 +32,7 @@ const status = z.looseObject({
     paused_chats: z.int().optional(),
     oldest_wait_ms: z.number().optional(),
   }),
+  rotation: z.record(z.string(), z.looseObject({ accepted: z.string().nullable() })).optional(),
   disk: z.looseObject({ free_bytes: z.number().nullable() }).optional(),
 });
 
@@ -44,7 +45,7 @@ export async function showStatus(operator: Operator, output: Output): Promise<nu
 }
 
 function draw(found: z.output<typeof status>, output: Output): void {
-  const { ok, problems, plugin, gateway, hotbags, messages, commands, disk } = found;
+  const { ok, problems, plugin, gateway, hotbags, messages, commands, disk, rotation = {} } = found;
   const { out } = output;
   const isLeft = messages.dead + commands.in_doubt > 0;
   if (!ok) out.write(`${red("Something is wrong.", out)}\n`);
@@ -65,6 +66,7 @@ function draw(found: z.output<typeof status>, output: Output): void {
     ["in doubt", commands.in_doubt > 0 ? `${commands.in_doubt}: hotbags commands list --state in_doubt` : 0],
     ["failed", commands.failed > 0 ? `${commands.failed}: hotbags commands list --state failed` : 0],
     ["disk", disk?.free_bytes ? `${(disk.free_bytes / 1024 ** 3).toFixed(1)} GiB free` : null],
+    ...Object.entries(rotation).map(([name, { accepted }]): [string, Cell] => [name, describeRotation(name, accepted)]),
   ];
   writeFacts(output, facts);
 }
@@ -84,6 +86,13 @@ function describeHotBags(hotbags: { reachable: boolean; last_success_at: string 
     ? `, took a message last at ${shortTime(last_success_at)}`
     : ", has taken no message since the sidecar started";
   return `${reachable ? "reachable" : "not reachable"}${last}${reachable || !last_failure ? "" : `; ${last_failure}`}`;
+}
+
+function describeRotation(name: string, accepted: string | null): string {
+  if (accepted === null) return "two are valid; neither was used yet";
+  return accepted === "new"
+    ? `the new one is used: ${name}_PREVIOUS can be removed`
+    : `${name}_PREVIOUS is used still: keep it`;
 }
 
 function waited(ms = 0): string {

@@ -83,21 +83,26 @@ export class HotBags {
   }
 
   /**
-   * Where Hot Bags refuses one secret, the other one is shown at once: while they are replaced, that is no failure. So
-   * each is tried that is valid now, also one that has become so meanwhile; then the new one again, for Hot Bags may have
-   * changed over in between.
+   * Where Hot Bags refuses one secret, the other one is shown at once: while they are replaced, that is no failure. If all
+   * are refused, each is shown once more: while it changes over, none may be known at the moment at which it is shown.
    */
   async post(message: PendingMessage, body: Body): Promise<Outcome> {
+    const first = await this.#postAsAny(message, body);
+    return first.refused > 1 ? (await this.#postAsAny(message, body)).outcome : first.outcome;
+  }
+
+  /** Shows one secret after the other that is valid, also one that has become so meanwhile. */
+  async #postAsAny(message: PendingMessage, body: Body): Promise<{ outcome: Outcome; refused: number }> {
     const refused: Pass[] = [];
     let outcome: Outcome;
     let pass: Pass | undefined = this.#credentials.first;
     do {
       outcome = await this.#postAs(pass, message, body);
-      if (!isRefusal(outcome)) return outcome;
+      if (!isRefusal(outcome)) return { outcome, refused: 0 };
       refused.push(pass);
       pass = this.#credentials.after(refused);
     } while (pass);
-    return refused.length > 1 ? this.#postAs(this.#credentials.first, message, body) : outcome;
+    return { outcome, refused: refused.length };
   }
 
   async #postAs(pass: Pass, message: PendingMessage, body: Body): Promise<Outcome> {
