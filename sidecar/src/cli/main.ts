@@ -1,6 +1,7 @@
 import { codeOf, VERSION } from "@hotbags/shared";
 import yargs, { type Argv } from "yargs";
 import { SettingsError, stateDirOf } from "../settings.ts";
+import { listAlerts, testAlerts } from "./alerts.ts";
 import { showAudit } from "./audit.ts";
 import { listPausedChats, pauseChat, resumeChat } from "./chats.ts";
 import { listCommands, type Resolution, resolveCommand, showCommand } from "./commands.ts";
@@ -183,6 +184,26 @@ function makeProgram(environment: NodeJS.ProcessEnv, end: (code: number) => void
       .example("$0 chats pause +15550001000 --for 2h", "You answer this customer yourself")
       .demandCommand(1, "say what to do with them: list, pause or resume");
 
+  const alerts = (program: Argv) =>
+    program
+      .command(
+        "list",
+        "Alerts that last, and those that are over",
+        (options) =>
+          common(options)
+            .option("limit", { type: "number", default: FEW, describe: "At most so many that are over" })
+            .check(({ limit }) => limitIsFine(limit)),
+        asking((operator, { limit }, output) => listAlerts(operator, limit, output)),
+      )
+      .command(
+        "test",
+        "Send a test every way that is set",
+        (options) => common(options),
+        asking((operator, _args, output) => testAlerts(operator, output)),
+      )
+      .example("$0 alerts test", "After a change of ALERT_WEBHOOK_URL or ALERT_COMMAND")
+      .demandCommand(1, "say what to do with them: list or test");
+
   return yargs()
     .scriptName("hotbags")
     .usage("$0 <command>\n\nTakes WhatsApp messages from OpenClaw to Hot Bags, and the replies back.")
@@ -205,6 +226,7 @@ function makeProgram(environment: NodeJS.ProcessEnv, end: (code: number) => void
     .command("messages", "Look at messages, and repair dead letters", messages)
     .command("commands", "Look at replies, and settle those in doubt", commands)
     .command("chats", "Pause the replies of a chat", chats)
+    .command("alerts", "See what was wrong, and try how alerts reach you", alerts)
     .command(
       "audit",
       "Who looked at what, and changed what",

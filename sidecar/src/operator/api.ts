@@ -32,10 +32,13 @@ export interface Running {
   /** Resolves with whether it was paused. */
   resume(chat: ChatAddress): Promise<boolean>;
   pausedChats(): PausedChat[];
+  testAlerts(): Promise<Output<"testAlerts">["channels"]>;
 }
 
 interface ApiParts {
   reads: OperatorReads;
+  /** Those that last, the oldest first, and `past` ones that are over, the newest first. */
+  alerts(past: number): Output<"alerts">;
   /** Null: there is a database, but no sidecar runs on it. */
   running: Running | null;
   status(): Output<"status">;
@@ -166,6 +169,10 @@ export class OperatorApi {
       await this.#noteChat(chat, `resume ${maskAddress(chat_id)}`, was_paused ? "done" : "it was not paused", who);
       return { was_paused };
     },
+
+    alerts: async ({ limit = DEFAULT_LIMIT }) => this.#parts.alerts(limit),
+
+    testAlerts: async () => ({ channels: await this.#running.testAlerts() }),
 
     audit: async ({ before, limit = DEFAULT_LIMIT }) => {
       const entries = await this.#parts.reads.audit(before ?? null, limit);

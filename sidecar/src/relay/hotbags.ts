@@ -1,4 +1,6 @@
 import { createHmac, createSecretKey, type KeyObject } from "node:crypto";
+import diagnostics from "node:diagnostics_channel";
+import { TLSSocket } from "node:tls";
 import { codeOf, transportSessionId, VERSION } from "@hotbags/shared";
 import { type Dispatcher, errors, Pool } from "undici";
 import { FileLostError, type PendingMessage } from "../store/index.ts";
@@ -29,8 +31,14 @@ export interface HotBagsOptions {
 /** Nothing has left this machine, whatever the message is. */
 const UNREACHABLE = new Set([
   ...["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "ENETUNREACH", "ENETDOWN", "EHOSTUNREACH", "EHOSTDOWN"],
-  ...["EADDRNOTAVAIL", "EMFILE", "ENFILE", "UND_ERR_CONNECT_TIMEOUT"],
+  ...["EADDRNOTAVAIL", "UND_ERR_CONNECT_TIMEOUT"],
 ]);
+
+/** No socket could be made, here: of this process, or of the whole machine. */
+const OUT_OF_DESCRIPTORS = new Set(["EMFILE", "ENFILE"]);
+
+/** What undici says of each new connection (its docs, DiagnosticsChannel). */
+const CONNECTED = "undici:client:connected";
 
 /** Of the signal, and of undici. */
 const TIMEOUTS = new Set(["TimeoutError", "HeadersTimeoutError"]);
@@ -58,6 +66,7 @@ export class HotBags {
   readonly #url: URL;
   /** Made once: a key object signs six times faster than a raw secret. */
   readonly #key: KeyObject | null;
+  #certificateEndsAt: number | null = null;
 
   constructor(options: HotBagsOptions) {
     this.#options = options;
@@ -69,6 +78,7 @@ export class HotBags {
       // Of an answer that has begun, its end counts: the signal below sees to that.
       bodyTimeout: 0,
     });
+    diagnostics.subscribe(CONNECTED, this.#connected);
     this.#key = options.hmacSecret === null ? null : createSecretKey(Buffer.from(options.hmacSecret));
   }
 
@@ -90,9 +100,23 @@ export class HotBags {
     }
   }
 
+  /** When the certificate that it showed last is no longer good, wall-clock ms; null where it has shown none. */
+  get certificateEndsAt(): number | null {
+    return this.#certificateEndsAt;
+  }
+
   async close(): Promise<void> {
+    diagnostics.unsubscribe(CONNECTED, this.#connected);
     await this.#pool.destroy();
   }
+
+  /** undici tells of every connection of this process. */
+  readonly #connected = (message: unknown): void => {
+    const { socket, connectParams } = message as { socket: unknown; connectParams: { host: string } };
+    if (connectParams.host !== this.#url.host || !(socket instanceof TLSSocket)) return;
+    const endsAt = Date.parse(socket.getPeerCertificate().valid_to ?? "");
+    if (!Number.isNaN(endsAt)) this.#certificateEndsAt = endsAt;
+  };
 
   async #read({ statusCode: status, headers, body }: Dispatcher.ResponseData): Promise<Outcome> {
     const header = headers["retry-after"];
@@ -148,6 +172,8 @@ export class HotBags {
     const code = codeOf(error) || "unknown error";
     if (code === "UND_ERR_SOCKET" && error instanceof Error && error.message === UNASKED_CONTINUE)
       return there("continue", "Hot Bags, or a proxy in front of it, sent 100 Continue unasked, which can't be read");
+    if (OUT_OF_DESCRIPTORS.has(code))
+      return there("descriptors", `no connection to Hot Bags can be made: no file descriptor is left here (${code})`);
     if (UNREACHABLE.has(code)) return there("unreachable", `Hot Bags can't be reached (${code})`);
     if (error instanceof errors.HTTPParserError && !hasBegun)
       return there("not-http", "what came back from Hot Bags' address is not HTTP");
