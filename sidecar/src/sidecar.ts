@@ -152,8 +152,8 @@ async function startWork(settings: Settings, listener: Listener, log: Logger): P
   const watch: AlertWatch = new AlertWatch({ alerts, health: healthParts, clock, log });
   const health = () => readHealth(healthParts, (finding) => watch.since(finding), alerts.open);
   const unsubscribers = [gateway.onChange(changed), store.onOutage(changed), store.onDamage(changed)];
-  const { heartbeatUrl } = settings.alerts;
-  const heartbeat = heartbeatUrl && new Heartbeat({ url: heartbeatUrl, log, isHealthy: () => isHealthy(health, log) });
+  const isWell = () => isHealthy(health, log);
+  const heartbeat = new Heartbeat({ url: settings.alerts.heartbeatUrl, log, isHealthy: isWell });
 
   const operator = new OperatorServer({
     path: operatorSocketOf(settings.stateDir),
@@ -168,7 +168,7 @@ async function startWork(settings: Settings, listener: Listener, log: Logger): P
         pausedChats: () => store.pauses.list(),
         testAlerts: async () => [
           ...(await alerts.test()),
-          ...(heartbeat ? [await tested("ALERT_HEARTBEAT_URL", (signal) => heartbeat.ping(signal))] : []),
+          ...(heartbeat.isSet ? [await tested("ALERT_HEARTBEAT_URL", (signal) => heartbeat.ping(signal))] : []),
         ],
       },
       alerts: (past) => listAlerts({ open: alerts.open, past: store.alerts.past(past) }),
@@ -197,7 +197,7 @@ async function startWork(settings: Settings, listener: Listener, log: Logger): P
     disk.stop();
     quiet.stop();
     starter.stop();
-    const finished = Promise.all([relay.stop(), replies.stop(), alerts.close(), downtimes.stop(), heartbeat?.stop()]);
+    const finished = Promise.all([relay.stop(), replies.stop(), alerts.close(), downtimes.stop(), heartbeat.stop()]);
     let impatient: NodeJS.Timeout | undefined;
     const patience = new Promise<void>((resolve) => {
       impatient = setTimeout(resolve, STOP_PATIENCE_MS);
@@ -217,7 +217,7 @@ async function startWork(settings: Settings, listener: Listener, log: Logger): P
     quiet.start();
     // Not before: a start that waits for this begins anew every few seconds.
     watch.start();
-    heartbeat?.start();
+    heartbeat.start();
     await operator.start();
     return { parts, health, stop: closeBackwards };
   } catch (error) {

@@ -38,20 +38,23 @@ afterEach(async () => {
   rmSync(dir, { recursive: true });
 });
 
+const LIMITS = { repeatMs: 4 * HOUR_MS, calmMs: MINUTE_MS };
+
+function channelTo(name: Channel["name"], list: Notice[]): Channel {
+  const send = async (notice: Notice) => {
+    if (answer.ok) list.push(notice);
+    return answer;
+  };
+  return { name, send, close: async () => {} };
+}
+
 function start() {
   store = openStore(dir, clock);
-  const channel: Channel = {
-    name: "ALERT_COMMAND",
-    send: async (notice) => {
-      if (answer.ok) told.push(notice);
-      return answer;
-    },
-    close: async () => {},
-  };
+  const channel = channelTo("ALERT_COMMAND", told);
   alerts = new Alerts({
     ...{ store: store.alerts, channels: [channel], clock, timers: clock, provenNow: () => store.provenNow() },
     ...{ log: pino({ level: "silent" }), random: () => 1 },
-    limits: { repeatMs: 4 * HOUR_MS, calmMs: MINUTE_MS },
+    limits: LIMITS,
   });
 }
 
@@ -256,4 +259,18 @@ it("tries every way, and says what came of it", async () => {
     { channel: "log", ok: true, reason: null },
     { channel: "ALERT_COMMAND", ok: false, reason: "the answer was 404" },
   ]);
+});
+
+it("takes other ways over: what waits goes by the one of the same name", async () => {
+  answer = { ok: false, passes: false, why: "the answer was 404" };
+  now = [loggedOut()];
+  pass(5_000);
+  await until("it was refused", () => alerts.channels[0]?.problem !== null);
+  answer = { ok: true };
+  const [byCommand, byWebhook]: [Notice[], Notice[]] = [[], []];
+  alerts.adopt([channelTo("ALERT_COMMAND", byCommand), channelTo("ALERT_WEBHOOK_URL", byWebhook)], LIMITS);
+  await until("it has come", () => byCommand.length === 1);
+  await alerts.happened({ id: "x", kind: "gateway_died", subject: "", text: "It died.", details: {} });
+  await until("both have the next one", () => byCommand.length === 2 && byWebhook.length === 1);
+  await until("nothing waits", () => store.alerts.notices().length === 0);
 });

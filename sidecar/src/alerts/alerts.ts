@@ -1,6 +1,6 @@
 import { durationInWords } from "../downtime/local-time.ts";
 import type { AlertRecord, AlertRecords } from "../store/index.ts";
-import type { Details } from "./notice.ts";
+import type { Channel, Details } from "./notice.ts";
 import { ALERTS, type AlertKind, type Kind, titleOf } from "./table.ts";
 import { Telling, type TellingParts, type Tested } from "./telling.ts";
 
@@ -62,6 +62,7 @@ interface AlertsParts extends TellingParts {
  */
 export class Alerts {
   readonly #parts: AlertsParts;
+  #limits: AlertLimits;
   readonly #telling: Telling;
   readonly #open = new Map<string, AlertRecord>();
   /** The last of each that is over: it may be back. */
@@ -71,6 +72,7 @@ export class Alerts {
 
   constructor(parts: AlertsParts) {
     this.#parts = parts;
+    this.#limits = parts.limits;
     this.#telling = new Telling(parts);
     const { store } = parts;
     for (const alert of store.past(LOOKS_BACK).toReversed()) this.#past.set(keyOf(alert), alert);
@@ -86,6 +88,12 @@ export class Alerts {
   /** How the ways to the operator are. */
   get channels() {
     return this.#telling.status;
+  }
+
+  /** Takes changed settings over: what waits goes by the new ways. */
+  adopt(channels: readonly Channel[], limits: AlertLimits): void {
+    this.#limits = limits;
+    this.#telling.adopt(channels);
   }
 
   /** Begins, goes on with and ends alerts by what is so now. To be called every few seconds, and when something changes. */
@@ -180,7 +188,8 @@ export class Alerts {
   }
 
   #goOn(alert: AlertRecord, condition: Condition): void {
-    const { limits, provenNow } = this.#parts;
+    const { provenNow } = this.#parts;
+    const { repeatMs } = this.#limits;
     if (alert.away_since !== null) {
       alert.away_since = null;
       alert.returns += 1;
@@ -190,7 +199,7 @@ export class Alerts {
     const sinceTold = provenNow() - alert.told_at;
     const more = condition.amount - alert.told_amount;
     const isMore = more > 0 && sinceTold >= MORE_MS;
-    if (!isMore && (limits.repeatMs === 0 || sinceTold < limits.repeatMs)) return;
+    if (!isMore && (repeatMs === 0 || sinceTold < repeatMs)) return;
     alert.told_amount = condition.amount;
     const lasted = durationInWords(provenNow() - alert.since);
     const what = isMore ? `${more} more: ` : `For ${lasted} now${comingsOf(alert)}: `;
@@ -230,7 +239,7 @@ export class Alerts {
   }
 
   #calmMs(kind: Kind): number {
-    const { calmMs = this.#parts.limits.calmMs }: AlertKind = ALERTS[kind];
+    const { calmMs = this.#limits.calmMs }: AlertKind = ALERTS[kind];
     return calmMs;
   }
 }

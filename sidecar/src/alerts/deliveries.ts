@@ -68,6 +68,11 @@ export class Deliveries {
     return { name: this.#parts.channel.name, waiting: this.#waiting.length, problem: this.#problem };
   }
 
+  /** What is not delivered yet, in order. */
+  get waiting(): readonly Waiting[] {
+    return this.#waiting;
+  }
+
   add(waiting: Waiting): void {
     this.#waiting.push({ ...waiting, notBefore: Number.NEGATIVE_INFINITY });
     while (this.#waiting.length > MAX_WAITING) {

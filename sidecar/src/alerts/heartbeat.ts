@@ -15,8 +15,8 @@ const MAX_REDIRECTS = 3;
 const MAX_ANSWER_BYTES = 64 * 1024;
 
 interface HeartbeatParts {
-  /** `ALERT_HEARTBEAT_URL`; it holds a secret, and is never logged. */
-  url: URL;
+  /** `ALERT_HEARTBEAT_URL`; it holds a secret, and is never logged. Null: there is none. */
+  url: URL | null;
   /** Whether all is well. */
   isHealthy(): boolean;
   log: Logger;
@@ -29,6 +29,7 @@ interface HeartbeatParts {
  */
 export class Heartbeat {
   readonly #parts: HeartbeatParts;
+  #url: URL | null;
   readonly #agent = new Agent({ connections: 1 });
   readonly #following = this.#agent.compose(interceptors.redirect({ maxRedirections: MAX_REDIRECTS }));
   readonly #closing = new AbortController();
@@ -38,6 +39,17 @@ export class Heartbeat {
 
   constructor(parts: HeartbeatParts) {
     this.#parts = parts;
+    this.#url = parts.url;
+  }
+
+  /** Whether there is an address. */
+  get isSet(): boolean {
+    return this.#url !== null;
+  }
+
+  /** Takes a changed address over. */
+  adopt(url: URL | null): void {
+    this.#url = url;
   }
 
   /** Pings from now on, and at once if all is well. */
@@ -55,9 +67,10 @@ export class Heartbeat {
 
   /** One ping, whatever is the case. Never rejects. */
   async ping(signal: AbortSignal): Promise<Attempt> {
+    if (!this.#url) return { ok: false, passes: false, why: "ALERT_HEARTBEAT_URL is not set" };
     const headers = { "user-agent": `hotbags-bridge/${VERSION}` };
     try {
-      const answer = await request(this.#parts.url, { headers, dispatcher: this.#following, signal });
+      const answer = await request(this.#url, { headers, dispatcher: this.#following, signal });
       await answer.body.dump({ limit: MAX_ANSWER_BYTES, signal }).catch(() => {});
       const { statusCode: status } = answer;
       if (status >= 200 && status < 300) return { ok: true };
@@ -73,7 +86,7 @@ export class Heartbeat {
   }
 
   #beat(): void {
-    if (this.#pinging || !this.#parts.isHealthy()) return;
+    if (this.#url === null || this.#pinging || !this.#parts.isHealthy()) return;
     const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(PING_MS)]);
     this.#pinging = this.ping(signal).then((attempt) => {
       this.#pinging = null;

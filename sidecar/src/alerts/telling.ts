@@ -40,7 +40,10 @@ export interface TellingParts {
  */
 export class Telling {
   readonly #parts: TellingParts;
-  readonly #deliveries: ReadonlyMap<string, Deliveries>;
+  #channels: readonly Channel[];
+  #deliveries: ReadonlyMap<string, Deliveries>;
+  /** Ways that are given up. */
+  readonly #ending: Promise<void>[] = [];
   readonly #unwritten = new Map<string, AlertRecord>();
   #unwrittenNotices: NoticeRecord[] = [];
   #number = 0;
@@ -48,6 +51,7 @@ export class Telling {
   constructor(parts: TellingParts) {
     const { store, channels } = parts;
     this.#parts = parts;
+    this.#channels = channels;
     this.#deliveries = new Map(channels.map((channel) => [channel.name, this.#deliveriesTo(channel)]));
     for (const { channel, number, told_at: toldAt, notice } of store.notices()) {
       this.#number = Math.max(this.#number, number);
@@ -61,6 +65,22 @@ export class Telling {
   /** How the ways to the operator are. */
   get status() {
     return [...this.#deliveries.values()].map(({ status }) => status);
+  }
+
+  /** From now on these are the ways; what waits goes by the one of the same name. */
+  adopt(channels: readonly Channel[]): void {
+    const before = this.#deliveries;
+    this.#channels = channels;
+    this.#deliveries = new Map(channels.map((channel) => [channel.name, this.#deliveriesTo(channel)]));
+    for (const [name, old] of before) {
+      const { waiting } = old;
+      this.#ending.push(old.close());
+      for (const notice of waiting) {
+        const next = this.#deliveries.get(name);
+        if (next) next.add(notice);
+        else this.#done(name, notice.number);
+      }
+    }
   }
 
   tell(alert: AlertRecord, state: Notice["state"], text: string): void {
@@ -109,7 +129,7 @@ export class Telling {
 
   /** Tries every way with a notice that says it is a test. */
   async test(): Promise<Tested[]> {
-    const { clock, channels, log } = this.#parts;
+    const { clock, log } = this.#parts;
     const text = "This is a test of the alerts. Nothing is wrong.";
     const at = clock.now();
     const notice: Notice = {
@@ -117,13 +137,14 @@ export class Telling {
       ...{ text, since: new Date(at).toISOString(), details: {} },
     };
     log.warn({ alert: "test", alert_id: notice.id }, text);
-    const all = channels.map((channel) => tested(channel.name, (signal) => channel.send(notice, signal)));
+    const all = this.#channels.map((channel) => tested(channel.name, (signal) => channel.send(notice, signal)));
     return [{ channel: "log", ok: true, reason: null }, ...(await Promise.all(all))];
   }
 
   /** Ends what is under way; what is not delivered yet is, after the next start. */
   async close(): Promise<void> {
-    await Promise.all([...this.#deliveries.values()].map((deliveries) => deliveries.close()));
+    const ending = [...this.#deliveries.values()].map((deliveries) => deliveries.close());
+    await Promise.all([...ending, ...this.#ending]);
     await this.write();
   }
 
