@@ -146,6 +146,7 @@ async function startWork(settings: Settings, listener: Listener, log: Logger): P
     ...{ store, relay, hotbags, replies, brake, gateway, clock, disk, quiet },
     plugin: () => listener.plugin,
     outbox: () => listener.outbox,
+    isOtherWireAround: () => listener.isOtherWireAround,
     alerting: () => alerts.channels,
     ...{ maxWaitMs: settings.maxWaitMs, downMs: settings.alerts.downMs },
   };

@@ -132,6 +132,20 @@ it("plugin", async () => {
   expect(alert["text"]).toContain("openclaw hotbags status");
 });
 
+it("plugin, of another version of the wire", async () => {
+  const alert = await alertOf(
+    "plugin",
+    async () => {
+      const about = { plugin_version: "9.0.0", openclaw_version: "2027.1.1" };
+      expect(await shop.plugin.ask({ v: 9, type: "hello", ...about })).toMatchObject({ code: "bad_version" });
+    },
+    async () => {
+      shop.plugin = await shop.sidecar.connect();
+    },
+  );
+  expect(alert["text"]).toMatch(/^The OpenClaw plugin is of another version.*of one release/);
+});
+
 it("version", async () => {
   const alert = await alertOf(
     "version",

@@ -85,6 +85,11 @@ export class Listener {
     return [...this.#plugins].reduce<PluginVersions | null>((last, { versions }) => versions ?? last, null);
   }
 
+  /** A plugin of another version of the wire comes, and is refused. */
+  get isOtherWireAround(): boolean {
+    return this.#open?.log.isOtherWireAround ?? false;
+  }
+
   /** What the connected plugin last said of its outbox; null when none has. */
   get outbox(): OutboxStatus | null {
     for (const plugin of this.#plugins) if (plugin.versions && plugin.outbox) return plugin.outbox;

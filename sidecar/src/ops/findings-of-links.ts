@@ -9,13 +9,17 @@ export function readFindings(parts: HealthParts): Finding[] {
   return [ofPlugin(parts), ofGateway(parts), ...ofAccounts(parts), ofVersions(parts), ofOutbox(parts)];
 }
 
-function ofPlugin({ plugin, downMs }: HealthParts): Finding {
+function ofPlugin({ plugin, isOtherWireAround, downMs }: HealthParts): Finding {
   const versions = plugin();
   if (versions) return good("plugin", versions.plugin);
-  const problem =
-    "the OpenClaw plugin is not connected: `openclaw hotbags status` says why; if there is no such command, OpenClaw has not loaded the plugin, and its log says why";
+  const problem = isOtherWireAround() ? OTHER_WIRE : NO_PLUGIN;
   return bad("plugin", null, problem, [condition("plugin", sentence(problem), { afterMs: downMs })]);
 }
+
+const OTHER_WIRE =
+  "the OpenClaw plugin is of another version, which this sidecar does not understand, and is refused: install the plugin and the sidecar of one release, and restart the gateway; messages wait in the plugin's outbox meanwhile";
+const NO_PLUGIN =
+  "the OpenClaw plugin is not connected: `openclaw hotbags status` says why; if there is no such command, OpenClaw has not loaded the plugin, and its log says why";
 
 function ofGateway({ gateway, downMs }: HealthParts): Finding {
   const { link, reason } = gateway.state;

@@ -27,6 +27,8 @@ export interface HealthParts {
   /** What the connected plugin said of itself; null when none is connected. */
   plugin(): PluginVersions | null;
   outbox(): OutboxStatus | null;
+  /** A plugin of another version of the wire comes, and is refused. */
+  isOtherWireAround(): boolean;
   /** How the ways to the operator are. */
   alerting(): Alerts["channels"];
   /** A message or reply that waits longer than this, ms, is a customer who waits. */
