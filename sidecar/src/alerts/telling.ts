@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 import type { Clock, Timers } from "../clock.ts";
 import type { AlertRecord, AlertRecords, NoticeRecord } from "../store/index.ts";
-import { Deliveries, MAX_WAITING } from "./deliveries.ts";
+import { Deliveries, MAX_WAITING, type Waiting } from "./deliveries.ts";
 import type { Attempt, Channel, Details, Notice } from "./notice.ts";
 import { ALERTS, type Kind, titleOf } from "./table.ts";
 
@@ -46,6 +46,8 @@ export class Telling {
   readonly #ending: Promise<void>[] = [];
   readonly #unwritten = new Map<string, AlertRecord>();
   #unwrittenNotices: NoticeRecord[] = [];
+  /** What is in the log, and goes to the channels when it is written down. */
+  #untold: Waiting[] = [];
   #number = 0;
 
   constructor(parts: TellingParts) {
@@ -97,11 +99,9 @@ export class Telling {
     alert.told_at = provenNow();
     this.changed(alert);
     this.#number += 1;
-    for (const [channel, deliveries] of this.#deliveries) {
-      const record = { channel, number: this.#number, told_at: alert.told_at, notice: JSON.stringify(notice) };
-      this.#unwrittenNotices.push(record);
-      deliveries.add({ number: record.number, notice, toldAt: record.told_at });
-    }
+    const record = { number: this.#number, told_at: alert.told_at, notice: JSON.stringify(notice) };
+    for (const channel of this.#deliveries.keys()) this.#unwrittenNotices.push({ channel, ...record });
+    this.#untold.push({ number: record.number, notice, toldAt: record.told_at });
   }
 
   /** To be written down, as it is by then. */
@@ -109,8 +109,19 @@ export class Telling {
     this.#unwritten.set(alert.id, alert);
   }
 
-  /** Writes down what has changed. Resolves with whether all of that is on disk; what is not, is tried again. */
+  /**
+   * Writes down what has changed, and then hands it to the channels: after a kill in between it would be told as new
+   * once more. Resolves with whether all of that is on disk; what is not, is told all the same, and tried again.
+   */
   async write(): Promise<boolean> {
+    const untold = this.#untold;
+    this.#untold = [];
+    const isWritten = await this.#write();
+    for (const waiting of untold) for (const deliveries of this.#deliveries.values()) deliveries.add(waiting);
+    return isWritten;
+  }
+
+  async #write(): Promise<boolean> {
     const alerts = [...this.#unwritten.values()];
     const notices = this.#unwrittenNotices;
     if (alerts.length + notices.length === 0) return true;
