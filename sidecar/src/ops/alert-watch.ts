@@ -37,10 +37,11 @@ export class AlertWatch {
 
   stop(): void {
     clearInterval(this.#timer);
-    clearImmediate(this.#soon);
+    // What changes while all else stops is no news, and the store may be closed by then.
+    this.#timer = undefined;
   }
 
-  /** Something has changed: looks at the end of this turn. */
+  /** Something has changed: looks at the end of this turn, between the start and the stop. */
   readonly soon = (): void => {
     this.#soon ??= setImmediate(() => {
       this.#soon = undefined;
