@@ -1,8 +1,10 @@
 import type { Logger } from "pino";
+import type { Alerts } from "./alerts/alerts.ts";
+import { openChannels } from "./alerts/channels.ts";
+import type { Heartbeat } from "./alerts/heartbeat.ts";
 import type { QuietWatch } from "./downtime/quiet-watch.ts";
 import type { Gateway } from "./gateway/index.ts";
 import type { Listener } from "./intake/listener.ts";
-import type { Alerts } from "./ops/alerts.ts";
 import type { DiskWatch } from "./ops/disk-watch.ts";
 import type { HotBags } from "./relay/hotbags.ts";
 import { type Relay, relayOptions } from "./relay/relay.ts";
@@ -17,6 +19,7 @@ export interface ReloadableParts {
   store: Store;
   gateway: Gateway;
   alerts: Alerts;
+  heartbeat: Heartbeat;
   disk: DiskWatch;
   quiet: QuietWatch;
   hotbags: HotBags;
@@ -27,12 +30,13 @@ export interface ReloadableParts {
 
 /** Hands each part what may change while messages flow. What is under way ends as it began. */
 export function adoptSettings(settings: Settings, parts: ReloadableParts): void {
-  const { listener, store, gateway, alerts, disk, quiet, hotbags, replies, relay, log } = parts;
+  const { listener, store, gateway, alerts, heartbeat, disk, quiet, hotbags, replies, relay, log } = parts;
   log.level = settings.logLevel;
   listener.adopt({ token: settings.bridgeToken, tokenPrevious: settings.bridgeTokenPrevious });
   store.adopt(settings.media);
   gateway.adopt(settings.gateway.token);
-  alerts.adopt(settings.alerts);
+  alerts.adopt(openChannels(settings.alerts), settings.alerts);
+  heartbeat.adopt(settings.alerts.heartbeatUrl);
   disk.adopt(settings.lowDiskBytes);
   quiet.adopt(settings.quiet);
   hotbags.adopt(settings.hotbags);

@@ -90,7 +90,10 @@ describe("settings", () => {
   });
 
   it("raises alerts in the log only, unless told where else", () => {
-    expect(readSettings(complete).alerts).toEqual({ webhookUrl: null, command: null });
+    expect(readSettings(complete).alerts).toEqual({
+      ...{ webhookUrl: null, webhookFormat: null, command: null, heartbeatUrl: null },
+      ...{ repeatMs: 4 * 3_600_000, downMs: 3 * 60_000, calmMs: 60_000 },
+    });
     const ALERT_WEBHOOK_URL = "https://alerts.example/hook?token=t";
     const { alerts } = readSettings({ ...complete, ALERT_WEBHOOK_URL, ALERT_COMMAND: "mail me@shop.example" });
     expect([alerts.webhookUrl?.href, alerts.command]).toEqual([ALERT_WEBHOOK_URL, "mail me@shop.example"]);

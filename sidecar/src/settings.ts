@@ -1,8 +1,9 @@
 import { resolve } from "node:path";
 import type { z } from "zod";
+import type { AlertLimits } from "./alerts/alerts.ts";
+import type { ChannelSettings } from "./alerts/channels.ts";
 import type { QuietLimits } from "./downtime/quiet-watch.ts";
 import type { ListenAddress } from "./intake/listen-address.ts";
-import type { AlertSettings } from "./ops/alerts.ts";
 import type { BrakeLimits } from "./replies/brake.ts";
 import type { PaceLimits } from "./replies/pace.ts";
 import { type EnvFile, readEnvFile } from "./settings/env-file.ts";
@@ -51,7 +52,15 @@ export interface Settings {
   /** Replies to messages that were written to these numbers may leave from another one. */
   formerNumbers: ReadonlySet<string>;
   quiet: QuietLimits;
-  alerts: AlertSettings;
+  alerts: ChannelSettings &
+    AlertLimits & {
+      /** Secret; null: there is none. */
+      heartbeatUrl: URL | null;
+      /** The gateway, the plugin or WhatsApp may be away for so long before the operator is told. */
+      downMs: number;
+    };
+  /** A message or reply that waits longer is unhealthy. */
+  maxWaitMs: number;
   logLevel: string;
 }
 
@@ -154,7 +163,16 @@ function toSettings(values: Values): Settings {
     brake: { perMinute: values.BRIDGE_CHAT_REPLIES_PER_MINUTE, perHour: values.BRIDGE_CHAT_REPLIES_PER_HOUR },
     formerNumbers: new Set(values.BRIDGE_FORMER_NUMBERS),
     quiet: { afterMs: values.BRIDGE_QUIET_HOURS * 3_600_000, hours: values.BRIDGE_OPENING_HOURS },
-    alerts: { webhookUrl: values.ALERT_WEBHOOK_URL ?? null, command: values.ALERT_COMMAND ?? null },
+    alerts: {
+      webhookUrl: values.ALERT_WEBHOOK_URL ?? null,
+      webhookFormat: values.ALERT_WEBHOOK_FORMAT ?? null,
+      command: values.ALERT_COMMAND ?? null,
+      heartbeatUrl: values.ALERT_HEARTBEAT_URL ?? null,
+      repeatMs: values.ALERT_REPEAT_HOURS * 3_600_000,
+      downMs: values.ALERT_DOWN_MINUTES * 60_000,
+      calmMs: values.ALERT_CALM_SECONDS * 1_000,
+    },
+    maxWaitMs: values.HEALTH_MAX_WAIT * 60_000,
     logLevel: values.BRIDGE_LOG_LEVEL,
   };
 }

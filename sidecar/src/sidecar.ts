@@ -1,6 +1,11 @@
 import { VERSION } from "@hotbags/shared";
 import type { Logger } from "pino";
-import { systemClock } from "./clock.ts";
+import { Alerts } from "./alerts/alerts.ts";
+import { openChannels } from "./alerts/channels.ts";
+import { Heartbeat } from "./alerts/heartbeat.ts";
+import { listAlerts } from "./alerts/list.ts";
+import { tested } from "./alerts/telling.ts";
+import { systemClock, systemTimers } from "./clock.ts";
 import { QuietWatch } from "./downtime/quiet-watch.ts";
 import { DowntimeWatch } from "./downtime/watch.ts";
 import { ChannelStarter, openGateway } from "./gateway/index.ts";
@@ -8,16 +13,13 @@ import { Listener } from "./intake/listener.ts";
 import type { IntakeParts } from "./intake/plugin-connection.ts";
 import { OperatorApi } from "./operator/api.ts";
 import { OperatorServer, operatorSocketOf } from "./operator/server.ts";
-import { Alerts } from "./ops/alerts.ts";
+import { AlertWatch } from "./ops/alert-watch.ts";
 import { ClockLog } from "./ops/clock-log.ts";
-import { DamageAlerts } from "./ops/damage-alerts.ts";
 import { DiskWatch } from "./ops/disk-watch.ts";
+import { alertOf as alertOfDeath } from "./ops/gateway-death.ts";
 import { readHealth } from "./ops/health.ts";
-import { hotBagsAlert } from "./ops/hotbags-alert.ts";
-import { lockAlert } from "./ops/lock-alert.ts";
-import { numberAlert } from "./ops/number-alert.ts";
+import type { HealthParts } from "./ops/health-parts.ts";
 import { logOutages } from "./ops/outage-log.ts";
-import { runawayAlert } from "./ops/runaway-alert.ts";
 import { HotBags } from "./relay/hotbags.ts";
 import { DETACHED_CONCURRENCY } from "./relay/message-lanes.ts";
 import { MAX_RETRY_AFTER_MS, Relay, relayOptions } from "./relay/relay.ts";
@@ -100,18 +102,23 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
   logOutages(store, clock, log);
   const gateway = openGateway({ ...settings.gateway, log });
   const starter = new ChannelStarter({ gateway, clock, log });
-  const alerts = new Alerts(settings.alerts, log);
+  const alerts = new Alerts({
+    ...{ store: store.alerts, channels: openChannels(settings.alerts), limits: settings.alerts },
+    ...{ clock, timers: systemTimers, provenNow: () => store.provenNow(), log, random: Math.random },
+  });
+  /** Something has changed that the operator may have to be told of. */
+  const changed = () => watch.soon();
+  gateway.onDied((death) => void alerts.happened(alertOfDeath(death)));
   const downtimes = new DowntimeWatch({ store, gateway, alerts, log });
   const options = relayOptions(settings.maxRetryingMs);
   const disk = new DiskWatch({
     folder: settings.stateDir,
     lowBytes: settings.lowDiskBytes,
-    alerts,
     log,
-    now: clock.now,
+    onChange: changed,
   });
   const quiet = new QuietWatch({
-    ...{ store, gateway, alerts, clock, log, limits: settings.quiet },
+    ...{ store, gateway, clock, log, limits: settings.quiet, onChange: changed },
     isPluginConnected: () => listener.plugin !== null,
   });
   const hotbags = new HotBags({
@@ -124,15 +131,13 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
   const { pace, brake, formerNumbers } = settings;
   const replies = new Replies({
     ...{ store, gateway, clock, log, random: Math.random, pace, brake, formerNumbers },
-    onRunaway: (command) => void alerts.raise(runawayAlert(command, inUse.settings.brake, clock.now())),
-    onNumberChange: (change) => void alerts.raise(numberAlert(change, clock.now())),
-    onLock: (lock) => void alerts.raise(lockAlert(lock, clock.now())),
+    ...{ onRunaway: changed, onNumberChange: changed, onLock: changed },
   });
   const relay = new Relay(
     {
       ...{ store, hotbags, clock, log, random: Math.random },
       onCommands: (chat) => replies.offer(chat),
-      alarm: (alarm) => void alerts.raise(hotBagsAlert(alarm, clock.now())),
+      alarm: changed,
     },
     options,
   );
@@ -146,21 +151,32 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
       else replies.dropped({ ...text, reason });
     },
   };
-  const health = () =>
-    readHealth({
-      store,
-      relay,
-      replies,
-      gateway,
-      clock,
-      disk,
-      quiet,
-      plugin: () => listener.plugin,
-      outbox: () => listener.outbox,
-      rotations: () => ({ ...hotbags.rotations, BRIDGE_TOKEN: listener.rotation }),
-    });
+  const healthParts: HealthParts = {
+    ...{ store, relay, hotbags, replies, gateway, clock, disk, quiet },
+    plugin: () => listener.plugin,
+    outbox: () => listener.outbox,
+    rotations: () => ({ ...hotbags.rotations, BRIDGE_TOKEN: listener.rotation }),
+    isOtherWireAround: () => listener.isOtherWireAround,
+    alerting: () => alerts.channels,
+    get brake() {
+      return inUse.settings.brake;
+    },
+    get maxWaitMs() {
+      return inUse.settings.maxWaitMs;
+    },
+    get downMs() {
+      return inUse.settings.alerts.downMs;
+    },
+  };
+  const watch: AlertWatch = new AlertWatch({ alerts, health: healthParts, clock, log });
+  const health = () => readHealth(healthParts, (finding) => watch.since(finding), alerts.open);
+  const unsubscribers = [gateway.onChange(changed), store.onOutage(changed), store.onDamage(changed)];
+  const isWell = () => isHealthy(health, log);
+  const heartbeat = new Heartbeat({ url: settings.alerts.heartbeatUrl, log, isHealthy: isWell });
 
-  const parts: ReloadableParts = { listener, store, gateway, alerts, disk, quiet, hotbags, replies, relay, log };
+  const parts: ReloadableParts = {
+    ...{ listener, store, gateway, alerts, heartbeat, disk, quiet, hotbags, replies, relay, log },
+  };
   const reload = async (who: string) => {
     const reloaded = inUse.reload((changed) => adoptSettings(changed, parts));
     await reportReload(reloaded, who, parts);
@@ -180,7 +196,12 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
         pausedChats: () => store.pauses.list(),
         config: () => inUse.show(),
         reload,
+        testAlerts: async () => [
+          ...(await alerts.test()),
+          ...(heartbeat.isSet ? [await tested("ALERT_HEARTBEAT_URL", (signal) => heartbeat.ping(signal))] : []),
+        ],
       },
+      alerts: (past) => listAlerts({ open: alerts.open, past: store.alerts.past(past) }),
       status: () => ({ version: VERSION, ...health() }),
     }),
     log,
@@ -201,10 +222,12 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
   const closeBackwards = async () => {
     await operator.stop();
     clearInterval(sweeper);
+    for (const unsubscribe of unsubscribers) unsubscribe();
+    watch.stop();
     disk.stop();
     quiet.stop();
     starter.stop();
-    const finished = Promise.all([relay.stop(), replies.stop(), alerts.close(), downtimes.stop()]);
+    const finished = Promise.all([relay.stop(), replies.stop(), alerts.close(), downtimes.stop(), heartbeat.stop()]);
     let impatient: NodeJS.Timeout | undefined;
     const patience = new Promise<void>((resolve) => {
       impatient = setTimeout(resolve, STOP_PATIENCE_MS);
@@ -223,11 +246,22 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
     disk.start();
     quiet.start();
     // Not before: a start that waits for this begins anew every few seconds.
-    new DamageAlerts({ store, alerts, clock }).start();
+    watch.start();
+    heartbeat.start();
     await operator.start();
     return { intake, health, reload, stop: closeBackwards };
   } catch (error) {
     await closeBackwards();
     throw error;
+  }
+}
+
+/** What can't be read is not healthy. */
+function isHealthy(health: () => { ok: boolean }, log: Logger): boolean {
+  try {
+    return health().ok;
+  } catch (error) {
+    log.debug({ err: error }, "the heartbeat is left out");
+    return false;
   }
 }

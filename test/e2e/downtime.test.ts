@@ -24,9 +24,13 @@ interface PostedAlert {
   to: string;
 }
 
+/** Of downtimes; and that a gateway has died. */
 const alerts: PostedAlert[] = [];
+const deaths: { at: string; text: string }[] = [];
 const operator = createServer(async (request, response) => {
-  alerts.push(JSON.parse(Buffer.concat(await request.toArray()).toString()));
+  const posted = JSON.parse(Buffer.concat(await request.toArray()).toString());
+  if (posted.alert === "downtime") alerts.push(posted);
+  if (posted.alert === "gateway_died") deaths.push(posted);
   response.writeHead(204).end();
 });
 let shop: Shop;
@@ -113,14 +117,20 @@ it("a gateway away for more than 60 s is told once, with a window that holds jus
   expect([raised.length, alerts.length]).toEqual([1, 1]);
 });
 
-it("a restart of the gateway is told only if what came in its first moment is missing", {
+it("a gateway that is killed and started again: its death is told, and a downtime only if what came in its first moment is missing", {
   timeout: 300_000,
 }, async () => {
   await looksAfter(() => shop.sidecar.restart());
   const told = alerts.length;
-  await shop.gateway.stop();
+  const killedAfter = Date.now();
+  await shop.gateway.kill();
   const sent = await anna().says("during the restart");
   const found = await looksAfter(() => shop.restartGateway());
+  await until("the operator is told that it died", () => deaths.length > 0);
+  expect(deaths).toHaveLength(1);
+  const at = Date.parse(deaths[0]?.at ?? "");
+  expect(at).toBeGreaterThanOrEqual(killedAfter);
+  expect(at).toBeLessThanOrEqual(Date.now());
   await sent.received();
   await anna().says("after the restart");
   await shop.hotbags.receives("after the restart");

@@ -190,6 +190,8 @@ it("after all that, when the gateway has ended: no word more has left the bot, a
   expect(shop.whatsapp.sent.map(({ chat, text }) => `${chat} ${text}`).sort()).toEqual(replies(said));
   expect(shop.hotbags.requests.map(({ key }) => key).sort()).toEqual(said.map(({ id }) => id).sort());
   expect(model.asked).toBe(0);
+  // It was stopped each time while the sidecar ran: none of that is taken for a death.
+  expect(shop.sidecar.lines.filter((line) => line["alert"] === "gateway_died")).toEqual([]);
   // "typing…" is shown for a reply and for nothing else.
   const typing = shop.whatsapp.chatStates.filter(({ state }) => state === "composing").map(({ chat }) => chat);
   expect(typing.sort()).toEqual(said.map(({ chat }) => chat).sort());

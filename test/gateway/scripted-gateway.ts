@@ -58,14 +58,17 @@ export class ScriptedGateway {
     return this;
   }
 
-  async stop(): Promise<void> {
-    for (const socket of this.#server?.clients ?? []) socket.terminate();
+  /** As a gateway that is killed; `politely`: as one that is told to stop. */
+  async stop({ politely = false } = {}): Promise<void> {
+    for (const socket of this.#server?.clients ?? [])
+      if (politely) socket.close(1012, "service restart");
+      else socket.terminate();
     await new Promise((done) => this.#server?.close(done) ?? done(null));
   }
 
   /** Ends, and comes back as another process of the gateway. */
-  async restartAs(bootId: string): Promise<void> {
-    await this.stop();
+  async restartAs(bootId: string, how: { politely?: boolean } = {}): Promise<void> {
+    await this.stop(how);
     this.bootId = bootId;
     await this.start();
   }

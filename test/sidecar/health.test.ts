@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { TESTED, VERSION } from "../../shared/src/index.ts";
-import { ScriptedGateway } from "../gateway/scripted-gateway.ts";
+import { CONNECTED, ScriptedGateway } from "../gateway/scripted-gateway.ts";
 import { type HotBags, startHotBags } from "../hotbags/index.ts";
 import { until } from "../until.ts";
 import { BEARER_TOKEN, BRIDGE_TOKEN, BuiltSidecar } from "./built-sidecar.ts";
@@ -24,6 +24,15 @@ interface Health {
     last_dead: Failure | null;
   };
   commands: { pending: number; failed: number; last_failed: Failure | null };
+}
+
+interface Check {
+  name: string;
+  account?: string;
+  ok: boolean;
+  value: unknown;
+  since: string;
+  advice: string | null;
 }
 
 interface Versions {
@@ -51,6 +60,47 @@ async function handIn(id: string, chat = ANNA) {
   expect(await plugin.handIn(messageOf(id, chat))).toMatchObject({ type: "ack" });
   plugin.socket.terminate();
 }
+
+it("is alive, whatever is wrong: a restart mends nothing of it", async () => {
+  const live = await fetch(`http://127.0.0.1:${sidecar.port}/health/live`);
+  expect([live.status, await live.json()]).toEqual([200, { ok: true }]);
+  expect((await sidecar.health()).status).toBe(503);
+  expect((await fetch(`http://127.0.0.1:${sidecar.port}/health/live`, { method: "POST" })).status).toBe(405);
+});
+
+it("has each check with its value, since when, and what to do", async () => {
+  const checks = async () => (await sidecar.health<{ checks: Check[] }>()).body.checks;
+  const check = async (name: string) => (await checks()).find((one) => one.name === name);
+  const at = expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/);
+  const plugin = await check("plugin");
+  expect(plugin).toEqual({
+    ...{ name: "plugin", ok: false, value: null, since: at },
+    advice: expect.stringContaining("`openclaw hotbags status` says why"),
+  });
+  expect(await check("plugin")).toEqual(plugin);
+  expect(await check("ledger")).toEqual({ name: "ledger", ok: true, value: 0, since: at, advice: null });
+  // That there was nothing to send is healthy.
+  expect(await check("hot_bags_last_success_minutes")).toMatchObject({ ok: true, value: null });
+  await handIn("A");
+  await until("it is delivered", async () => (await check("hot_bags_last_success_minutes"))?.value === 0);
+  await sidecar.process.restart();
+  expect(await check("hot_bags_last_success_minutes")).toMatchObject({ ok: true, value: 0 });
+});
+
+it("shows whether each session is connected, and since when", async () => {
+  const gateway = await new ScriptedGateway().start();
+  onTestFinished(() => gateway.stop());
+  gateway.accounts = [CONNECTED, { ...CONNECTED, accountId: "outlet", connected: false }];
+  await sidecar.close();
+  sidecar = await BuiltSidecar.start({ hotbags, gateway });
+  const sessions = async () =>
+    (await sidecar.health<{ checks: Check[] }>()).body.checks.filter(({ name }) => name === "session_connected");
+  await until("both are known", async () => (await sessions()).length === 2);
+  expect(await sessions()).toMatchObject([
+    { account: "default", ok: true, value: true, advice: null },
+    { account: "outlet", ok: false, value: false, advice: expect.stringContaining("internet connection") },
+  ]);
+});
 
 it("says when the last message came", async () => {
   const last = async () => (await sidecar.health<{ messages: { last_accepted_at: string | null } }>()).body.messages;

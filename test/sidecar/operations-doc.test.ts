@@ -70,6 +70,7 @@ it("docs/operations.md has each answer as the command gives it", async () => {
   const sections = [
     HEAD,
     await section("Are customers being answered?", "", ["status"], STATUS).then((text) => text.replace("\n\n\n", "\n")),
+    await section("What was wrong, and was I told?", ALERTS, ["alerts list", "alerts test"]),
     await section("Which messages has Hot Bags not got?", LOST, ["messages list --state dead", "messages show 2"]),
     await section("Hot Bags is mended. And now?", RETRY, ["messages retry 2"], RETRY_MANY),
     await section("Did the customer get the reply, or not?", DOUBT, [
@@ -94,6 +95,8 @@ The questions of an operator, and the command that answers each. On the VM the \
 <!-- Made by test/sidecar/operations-doc.test.ts: vitest run --project unit operations-doc -u -->`;
 const STATUS =
   "Where something is wrong, it says what, and what to do ([alerts.md](alerts.md) has more). While the sidecar is stopped, all commands that change nothing say what its database says.";
+const ALERTS =
+  "What lasts comes first, then what is over. The table in [alerts.md](alerts.md#which-there-are) says of each what to do. A test goes every way that is set, and says what came of it.";
 const LOST =
   "A dead letter is a message that Hot Bags refused for 24 hours, or that no retry can help. It keeps its key and its text.";
 const RETRY =

@@ -28,12 +28,14 @@ it("a gateway that lets no reply out makes /health red, which says what to do, u
   await until("the problem is in /health", async () => (await problems()).length === 1);
   expect(JSON.stringify(await problems())).not.toContain("5550001");
   const alarms = () => sidecar.lines.filter(({ alarm, msg }) => alarm === true && msg?.includes("TOKEN"));
-  await until("the alarm is in the log", () => alarms().length === 1);
+  // Where it is noticed, and as an alert.
+  await until("the alarm is in the log", () => alarms().length === 2);
+  expect(alarms()[1]).toMatchObject({ alert: "replies_refused", alert_state: "started" });
 
   gateway.send = () => ({ ok: true, payload: { messageId: "WA1" } });
   await gateway.restartAs("boot-2");
   await until("it has passed", async () => (await problems()).length === 0, 20_000);
   expect(gateway.sends.at(-1)?.idempotencyKey).toBe("c1");
-  expect(alarms()).toHaveLength(1);
+  expect(alarms()).toHaveLength(2);
   plugin.socket.terminate();
 });

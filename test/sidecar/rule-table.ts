@@ -7,6 +7,7 @@ const FAULT: Record<Fault, string> = {
   gate: "what stands before Hot Bags",
   address: "the address",
   backend: "Hot Bags",
+  machine: "this machine",
   contract: "the contract, which one side does not keep",
   nobody: "this machine's disk",
 };

@@ -88,7 +88,7 @@ const EXAMPLES: Record<string, Record<string, Bytes>> = {
 };
 
 /** These have tests of their own below, or beside the code: no bytes come back. */
-const WITHOUT_BYTES = ["tls", "unreachable", "file"];
+const WITHOUT_BYTES = ["tls", "unreachable", "file", "descriptors"];
 
 const examples = Object.entries(EXAMPLES).flatMap(([rule, all]) =>
   Object.entries(all).map(([what, bytes]) => ({ rule, what, bytes })),

@@ -3,6 +3,7 @@ import { request } from "node:http";
 import { userInfo } from "node:os";
 import { text } from "node:stream/consumers";
 import { codeOf, VERSION } from "@hotbags/shared";
+import { listAlerts } from "../alerts/list.ts";
 import { systemClock } from "../clock.ts";
 import { OperatorApi, OperatorError } from "../operator/api.ts";
 import { API_PREFIX, type Output, type RawInput, ROUTES, type RouteName, refusal } from "../operator/schemas.ts";
@@ -89,7 +90,12 @@ function offline(stateDir: string): Operator {
     if (!(error instanceof StoreUnusableError)) throw error;
     throw new CliError(EXIT.unreachable, `no sidecar runs on ${stateDir}, and ${error.message}`);
   }
-  const api = new OperatorApi({ reads: view.operator, running: null, status: () => statusOf(view) });
+  const api = new OperatorApi({
+    reads: view.operator,
+    running: null,
+    alerts: (past) => alertsOf(view, past),
+    status: () => statusOf(view),
+  });
   return {
     isRunning: false,
     async ask(name, input, id = 0) {
@@ -102,6 +108,10 @@ function offline(stateDir: string): Operator {
     },
     close: () => view.close(),
   };
+}
+
+function alertsOf({ alerts }: StoreView, past: number): Output<"alerts"> {
+  return listAlerts({ open: alerts.open(), past: alerts.past(past) });
 }
 
 /** What can be said of a sidecar that does not run. */

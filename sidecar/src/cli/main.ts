@@ -1,6 +1,7 @@
 import { codeOf, VERSION } from "@hotbags/shared";
 import yargs, { type Argv } from "yargs";
 import { readStateDir, SettingsError } from "../settings.ts";
+import { listAlerts, testAlerts } from "./alerts.ts";
 import { showAudit } from "./audit.ts";
 import { listPausedChats, pauseChat, resumeChat } from "./chats.ts";
 import { listCommands, type Resolution, resolveCommand, showCommand } from "./commands.ts";
@@ -197,6 +198,26 @@ function makeProgram(environment: NodeJS.ProcessEnv, end: (code: number) => void
       .example("$0 config --env-file /etc/hotbags/sidecar.env", "Check a file before the sidecar gets it")
       .epilogue("A sidecar that runs is asked, unless --env-file names another file than its own.");
 
+  const alerts = (program: Argv) =>
+    program
+      .command(
+        "list",
+        "Alerts that last, and those that are over",
+        (options) =>
+          common(options)
+            .option("limit", { type: "number", default: FEW, describe: "At most so many that are over" })
+            .check(({ limit }) => limitIsFine(limit)),
+        asking((operator, { limit }, output) => listAlerts(operator, limit, output)),
+      )
+      .command(
+        "test",
+        "Send a test every way that is set",
+        (options) => common(options),
+        asking((operator, _args, output) => testAlerts(operator, output)),
+      )
+      .example("$0 alerts test", "After a change of ALERT_WEBHOOK_URL or ALERT_COMMAND")
+      .demandCommand(1, "say what to do with them: list or test");
+
   return yargs()
     .scriptName("hotbags")
     .usage("$0 <command>\n\nTakes WhatsApp messages from OpenClaw to Hot Bags, and the replies back.")
@@ -219,6 +240,7 @@ function makeProgram(environment: NodeJS.ProcessEnv, end: (code: number) => void
     .command("messages", "Look at messages, and repair dead letters", messages)
     .command("commands", "Look at replies, and settle those in doubt", commands)
     .command("chats", "Pause the replies of a chat", chats)
+    .command("alerts", "See what was wrong, and try how alerts reach you", alerts)
     .command(
       "config",
       "The settings, where each is from, and what is wrong with them",

@@ -1,4 +1,4 @@
-import type { Alert } from "../ops/alert.ts";
+import type { Happening } from "../alerts/alerts.ts";
 import type { RecordedDowntime } from "../store/index.ts";
 import { durationInWords, instantInWords, spanInWords } from "./local-time.ts";
 
@@ -6,7 +6,7 @@ import { durationInWords, instantInWords, spanInWords } from "./local-time.ts";
 const NOTABLE_JUMP_MS = 10_000;
 
 /** What the operator is told of a downtime, in the machine's local time unless told otherwise. */
-export function alertOf({ id, accountId, from, to, clockJumpMs }: RecordedDowntime, timeZone?: string): Alert {
+export function alertOf({ id, accountId, from, to, clockJumpMs }: RecordedDowntime, timeZone?: string): Happening {
   const when =
     from === null
       ? `until ${instantInWords(to, timeZone)}, since when is not known, because this machine's clock was set back meanwhile`
@@ -21,7 +21,7 @@ export function alertOf({ id, accountId, from, to, clockJumpMs }: RecordedDownti
       `This machine was paused, or its clock was put forward, by ${durationInWords(clockJumpMs)} in that time; if it was only the clock, the time is shorter by that.`,
     );
   const details = { account: accountId, from: from === null ? null : iso(from), to: iso(to) };
-  return { id: `downtime-${id}`, kind: "downtime", text: text.join(" "), details };
+  return { id: `downtime-${id}`, kind: "downtime", subject: accountId, text: text.join(" "), details };
 }
 
 const iso = (at: number) => new Date(at).toISOString();

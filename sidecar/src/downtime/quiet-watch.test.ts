@@ -6,7 +6,6 @@ import { messageOf } from "../../../test/sidecar/message.ts";
 import { SimulatedClock } from "../../../test/simulated-clock.ts";
 import { accountState } from "../gateway/account.ts";
 import { openLog } from "../log.ts";
-import type { Alert } from "../ops/alert.ts";
 import { openStore, type Store } from "../store/index.ts";
 import { readOpeningHours } from "./opening-hours.ts";
 import { QuietWatch } from "./quiet-watch.ts";
@@ -19,7 +18,8 @@ let dir: string;
 let clock: SimulatedClock;
 let store: Store;
 let watch: QuietWatch;
-let alerts: Alert[];
+/** What it noticed, in order. */
+let alerts: NonNullable<QuietWatch["problem"]>[];
 let connected: boolean;
 
 /** How long it is until this hour of the machine's time, whatever its zone, ms: a day at most. */
@@ -57,7 +57,9 @@ function start(afterMs = 4 * HOUR_MS) {
       },
     },
     isPluginConnected: () => true,
-    alerts: { raise: async (alert) => alerts.push(alert) > 0 },
+    onChange: () => {
+      if (watch.problem) alerts.push(watch.problem);
+    },
   });
 }
 
@@ -82,14 +84,12 @@ it("tells once when nothing came in for as many opening hours, until something c
   const text = expect.stringMatching(
     /^No message has come in for 4 h of the opening hours \(9-18\), though all is connected: the last one came on .* 09:00:00/,
   );
-  const last_at = new Date(clock.now() - 4 * HOUR_MS).toISOString();
-  expect(alerts).toMatchObject([{ kind: "quiet", text, details: { quiet_ms: 4 * HOUR_MS, last_at } }]);
-  expect(watch.problem).toEqual(text);
+  expect(alerts).toEqual([{ text, quietMs: 4 * HOUR_MS, lastAt: clock.now() - 4 * HOUR_MS }]);
   to(17);
   expect(alerts).toHaveLength(1);
   await writes();
   watch.look();
-  expect(watch.problem).toBeNull();
+  expect([watch.problem, watch.isKnown]).toEqual([null, true]);
   // An hour of this day, and three of the next.
   to(11, 59);
   expect(alerts).toHaveLength(1);
@@ -140,6 +140,8 @@ it("tells nothing while something is not connected, nor before what waited there
   connected = false;
   to(14);
   expect(alerts).toEqual([]);
+  // It may be quiet, or not: nobody can say.
+  expect(watch.isKnown).toBe(false);
   connected = true;
   pass(10 * MINUTE_MS);
   expect(alerts).toEqual([]);
@@ -149,7 +151,7 @@ it("tells nothing while something is not connected, nor before what waited there
 
 it("tells when none has ever come", () => {
   to(13);
-  expect(alerts).toMatchObject([{ text: expect.stringContaining("none is known"), details: { last_at: null } }]);
+  expect(alerts).toMatchObject([{ text: expect.stringContaining("none is known"), lastAt: null }]);
 });
 
 it("tells nothing when nobody wants to know", async () => {
@@ -158,5 +160,5 @@ it("tells nothing when nobody wants to know", async () => {
   watch.start();
   watch.stop();
   await writes();
-  expect(watch.problem).toBeNull();
+  expect([watch.problem, watch.isKnown]).toEqual([null, true]);
 });

@@ -1,8 +1,6 @@
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
 import type { Gateway } from "../gateway/index.ts";
-import type { Alert } from "../ops/alert.ts";
-import type { Alerts } from "../ops/alerts.ts";
 import type { Store } from "../store/index.ts";
 import { durationInWords, instantInWords } from "./local-time.ts";
 import { isOpenAt, type OpeningHours, openMsBetween } from "./opening-hours.ts";
@@ -20,18 +18,28 @@ export interface QuietLimits {
   hours: OpeningHours;
 }
 
+interface QuietProblem {
+  /** What is the case and what to do. */
+  readonly text: string;
+  /** When the last message came, wall-clock ms; null where none is known. */
+  readonly lastAt: number | null;
+  /** How long it had been quiet, of the opening hours, ms. */
+  readonly quietMs: number;
+}
+
 interface Parts {
   store: Pick<Store, "messages">;
   gateway: Pick<Gateway, "state">;
   isPluginConnected(): boolean;
-  alerts: Pick<Alerts, "raise">;
+  /** Told when it has become quiet, or messages come in again. */
+  onChange(): void;
   clock: Clock;
   log: Logger;
   limits: QuietLimits;
 }
 
 /**
- * Tells the operator that all is connected and nothing comes in, in hours in which customers write. Nobody can know
+ * Notices that all is connected and nothing comes in, in hours in which customers write. Nobody can know
  * from here whether they are silent or not heard.
  *
  * How long it has been quiet is asked of the store, by the proven time: a restart does not begin it anew, and a clock
@@ -42,11 +50,13 @@ export class QuietWatch {
   readonly #startedMs: number;
   #timer: NodeJS.Timeout | undefined;
   #connectedSinceMs: number | null = null;
-  #problem: string | null = null;
+  #problem: QuietProblem | null = null;
+  #isKnown: boolean;
 
   constructor(parts: Parts) {
     this.#parts = parts;
     this.#startedMs = parts.clock.uptimeMs();
+    this.#isKnown = parts.limits.afterMs === 0;
   }
 
   /** Looks from now on. */
@@ -68,27 +78,36 @@ export class QuietWatch {
     this.start();
   }
 
-  /** What the operator was told, for as long as it is so, and all is connected; else null. */
-  get problem(): string | null {
+  /** Why nothing may be heard of customers, for as long as all is connected; else null. */
+  get problem(): QuietProblem | null {
     return this.#isConnected() ? this.#problem : null;
   }
 
+  /** False while nobody can say: something is not connected, or was not long enough. */
+  get isKnown(): boolean {
+    return this.#isKnown && (this.#problem === null || this.#isConnected());
+  }
+
   look(): void {
-    const { store, clock, limits, alerts } = this.#parts;
+    const { store, clock, limits, onChange } = this.#parts;
     const isSettled = this.#isSettled();
     const now = clock.now();
     const last = store.messages.lastAccepted();
     const openMs = openMsBetween(limits.hours, now - (last?.agoMs ?? clock.uptimeMs() - this.#startedMs), now);
     if (openMs < limits.afterMs) return this.#over();
+    this.#isKnown = this.#problem !== null;
     if (this.#problem !== null || !isOpenAt(limits.hours, now) || !isSettled) return;
-    this.#problem = this.#sentence(openMs, last?.at ?? null);
-    void alerts.raise(this.#alert(this.#problem, openMs, last?.at ?? null));
+    this.#problem = { text: this.#sentence(openMs, last?.at ?? null), lastAt: last?.at ?? null, quietMs: openMs };
+    this.#isKnown = true;
+    onChange();
   }
 
   #over(): void {
+    this.#isKnown = true;
     if (this.#problem === null) return;
     this.#problem = null;
     this.#parts.log.info("messages come in again");
+    this.#parts.onChange();
   }
 
   /** Where something is not connected there are other alarms, and another remedy. */
@@ -110,10 +129,5 @@ export class QuietWatch {
       "Customers may be silent, or not be heard: write to the shop from a phone that may (allowFrom in OpenClaw's configuration), and see whether messages.accepted in GET /health grows.",
       "If it does not, restart the gateway, and look at the shop's phone for what customers wrote.",
     ].join(" ");
-  }
-
-  #alert(text: string, openMs: number, lastAt: number | null): Alert {
-    const details = { last_at: lastAt === null ? null : new Date(lastAt).toISOString(), quiet_ms: openMs };
-    return { id: `quiet-${this.#parts.clock.now()}`, kind: "quiet", text, details };
   }
 }

@@ -1,7 +1,7 @@
 import { LogThrottle } from "@hotbags/shared";
 import type { Logger } from "pino";
+import type { Alerts } from "../alerts/alerts.ts";
 import type { AccountCode, AccountState, Gateway, StatusReport } from "../gateway/index.ts";
-import type { Alerts } from "../ops/alerts.ts";
 import type { Connection, Store } from "../store/index.ts";
 import { alertOf } from "./alert.ts";
 import { look, type Seen, type Sighting } from "./window.ts";
@@ -28,7 +28,7 @@ const CONNECTION: Readonly<Record<AccountCode, Sighting["state"] | null>> = {
 interface Parts {
   store: Store;
   gateway: Gateway;
-  alerts: Alerts;
+  alerts: Pick<Alerts, "happened">;
   log: Logger;
 }
 
@@ -38,7 +38,7 @@ interface Parts {
  */
 export class DowntimeWatch {
   readonly #store: Store;
-  readonly #alerts: Alerts;
+  readonly #alerts: Pick<Alerts, "happened">;
   readonly #log: Logger;
   readonly #known: Map<string, Connection>;
   /** `uptimeMs` when an account's connection was last written. */
@@ -59,10 +59,7 @@ export class DowntimeWatch {
     this.#tell();
   }
 
-  /**
-   * Records until when each account was seen connected. The alerts are closed by then: one that was not delivered is raised
-   * again at the next start.
-   */
+  /** Records until when each account was seen connected. */
   async stop(): Promise<void> {
     this.#unsubscribe();
     await Promise.all(this.#writing.values());
@@ -130,7 +127,7 @@ export class DowntimeWatch {
 
   async #tellAll(): Promise<void> {
     for (let next = this.#store.downtimes.nextToTell(); next; next = this.#store.downtimes.nextToTell()) {
-      if (!(await this.#alerts.raise(alertOf(next)))) return;
+      if (!(await this.#alerts.happened(alertOf(next)))) return;
       await this.#store.downtimes.told(next.id);
     }
   }

@@ -9,7 +9,15 @@ import type { LinkTrouble } from "./refusal.ts";
 import { sendOver } from "./send.ts";
 import { watchStatus } from "./status.ts";
 import { DEFAULT_TIMING } from "./timing.ts";
-import type { Gateway, GatewayOptions, GatewayState, GatewayVersions, SendRequest, StatusReport } from "./types.ts";
+import type {
+  Gateway,
+  GatewayDeath,
+  GatewayOptions,
+  GatewayState,
+  GatewayVersions,
+  SendRequest,
+  StatusReport,
+} from "./types.ts";
 
 /**
  * The sidecar's only contact with the OpenClaw gateway. Connects at once and keeps connecting; returns without waiting for it.
@@ -20,6 +28,9 @@ export function openGateway(options: GatewayOptions): Gateway {
   const timing = { ...DEFAULT_TIMING, ...options.timing };
   const listeners = new Set<(state: GatewayState) => void>();
   const reports = new Set<(report: StatusReport) => void>();
+  const mourners = new Set<(death: GatewayDeath) => void>();
+  /** The link broke without a word: if another process answers next, the one before has died. */
+  let lost: GatewayDeath | null = null;
   let state: GatewayState = { link: "connecting", process: null, accounts: new Map() };
   const linkThrottle = new LogThrottle({ everyMs: Number.POSITIVE_INFINITY });
   /** OpenClaw's own default, until the gateway names another. */
@@ -58,6 +69,8 @@ export function openGateway(options: GatewayOptions): Gateway {
     linkThrottle.over();
     const { bootId, version } = hello.server;
     const process: GatewayProcess | null = bootId === undefined ? null : { id: bootId, version };
+    if (lost && process && process.id !== lost.processId) tell(mourners, lost);
+    lost = null;
     log.info({ gateway_process: bootId, version }, "gateway: connected");
     if (!process) log.warn("gateway: it does not say which process it is, so no lost answer can be asked for again");
     const scopes = hello.auth?.scopes;
@@ -86,7 +99,8 @@ export function openGateway(options: GatewayOptions): Gateway {
     }
   }
 
-  function trouble(found: LinkTrouble): void {
+  function trouble(found: LinkTrouble, isAbrupt: boolean): void {
+    if (state.process) lost = isAbrupt ? { processId: state.process.id, at: clock.now() } : null;
     const gist = `${found.link} ${found.reason.replace(DIGITS, "")}`;
     linkThrottle.log(() => log.warn({ link: found.link }, `gateway: ${found.reason}`), gist);
     status.stop();
@@ -127,6 +141,10 @@ export function openGateway(options: GatewayOptions): Gateway {
       reports.add(listener);
       return () => reports.delete(listener);
     },
+    onDied(listener) {
+      mourners.add(listener);
+      return () => mourners.delete(listener);
+    },
     send,
     async askAgain(request, first) {
       const process = state.process;
@@ -163,6 +181,7 @@ export function openGateway(options: GatewayOptions): Gateway {
     async close() {
       listeners.clear();
       reports.clear();
+      mourners.clear();
       status.stop();
       change({ link: "down", reason: "the bridge has closed the link", process: null, accounts: status.forget() });
       await link.close();

@@ -8,6 +8,7 @@ export { type FirstAsked, type GatewayProcess, stillRemembers } from "./process.
 export type { TimeLock } from "./time-lock.ts";
 export type {
   Gateway,
+  GatewayDeath,
   GatewayOptions,
   GatewayState,
   GatewayTiming,

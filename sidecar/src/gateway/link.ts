@@ -8,9 +8,13 @@ import type { GatewayTiming } from "./types.ts";
 /** What we ask for: read for status and history, write for `send`, admin for `channels.start` and nothing else. */
 const SCOPES = ["operator.read", "operator.write", "operator.admin"];
 
+/** How a gateway that ends closes its connections: going away, or a restart. */
+const POLITE_CODES = new Set([1000, 1001, 1012]);
+
 interface LinkEvents {
   up(hello: HelloOk): void;
-  trouble(trouble: LinkTrouble): void;
+  /** `isAbrupt`: there was a link, and it broke without a word. */
+  trouble(trouble: LinkTrouble, isAbrupt: boolean): void;
   /** Plugins were installed, updated or reloaded in the running gateway. */
   pluginsChanged(): void;
 }
@@ -80,10 +84,8 @@ export function openLink(
         error = reported;
       },
       onClose: (code, reason, info) => {
-        end(
-          current,
-          troubleOf(url, info?.connectError ?? (info?.phase === "pre-hello" ? error : null), { code, reason }),
-        );
+        const reported = info?.connectError ?? (info?.phase === "pre-hello" ? error : null);
+        end(current, troubleOf(url, reported, { code, reason }), !POLITE_CODES.has(code));
       },
     });
     client = current;
@@ -95,16 +97,17 @@ export function openLink(
     if (error !== null) end(current, troubleOf(url, error, null));
   }
 
-  function end(current: GatewayClient, trouble: LinkTrouble): void {
+  function end(current: GatewayClient, trouble: LinkTrouble, isBroken = false): void {
     if (client !== current) return;
     client = null;
+    const isAbrupt = up && isBroken;
     up = false;
     clearTimeout(timer);
     stop(current);
     if (closed) return;
     failures += 1;
     timer = setTimeout(connect, trouble.link === "refused" ? timing.refusedRetryMs : backoffMs(backoff, failures));
-    events.trouble(trouble);
+    events.trouble(trouble, isAbrupt);
   }
 
   function stop(current: GatewayClient): void {

@@ -27,6 +27,13 @@ export interface StatusReport {
   readonly accounts: ReadonlyMap<string, AccountState>;
 }
 
+/** A gateway process that ended without saying so: killed, or crashed. */
+export interface GatewayDeath {
+  readonly processId: string;
+  /** When the link to it broke, wall-clock ms. */
+  readonly at: number;
+}
+
 /** What the gateway says that it runs, as texts such as `2026.9.6`; null where it does not say. */
 export interface GatewayVersions {
   readonly openclaw: string | null;
@@ -56,6 +63,8 @@ export interface Gateway {
   onChange(listener: (state: GatewayState) => void): () => void;
   /** Called with each status that the gateway answers, every few seconds, whether it is news or not. Returns the unsubscribe. */
   onStatus(listener: (report: StatusReport) => void): () => void;
+  /** Called when another process answers after one that has died. Returns the unsubscribe. */
+  onDied(listener: (death: GatewayDeath) => void): () => void;
   /** Hands one text to WhatsApp. Never throws; every doubt is `in_doubt`. Write the intent down before calling. */
   send(request: SendRequest): Promise<SendOutcome>;
   /**

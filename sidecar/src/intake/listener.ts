@@ -86,6 +86,11 @@ export class Listener {
     return [...this.#plugins.keys()].reduce<PluginVersions | null>((last, { versions }) => versions ?? last, null);
   }
 
+  /** A plugin of another version of the wire comes, and is refused. */
+  get isOtherWireAround(): boolean {
+    return this.#open?.log.isOtherWireAround ?? false;
+  }
+
   /** What the connected plugin last said of its outbox; null when none has. */
   get outbox(): OutboxStatus | null {
     for (const plugin of this.#plugins.keys()) if (plugin.versions && plugin.outbox) return plugin.outbox;
@@ -148,9 +153,11 @@ export class Listener {
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
     if (request.url?.startsWith(MEDIA_PATH)) return this.#takeFile(request, response);
-    if (request.url !== "/health")
+    if (request.url !== "/health" && request.url !== "/health/live")
       return respond(response, 404, { error: "there are /health, files and a WebSocket here" });
     if (request.method !== "GET" && request.method !== "HEAD") return respond(response, 405, { error: "use GET" });
+    // That it answers says it all: a restart helps against nothing of what /health may complain of.
+    if (request.url === "/health/live") return respond(response, 200, { ok: true });
     const health = this.#health();
     respond(response, health.ok ? 200 : 503, health);
   }

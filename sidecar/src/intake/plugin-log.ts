@@ -2,6 +2,9 @@ import { LogThrottle, maskAddress, type RefusalCode } from "@hotbags/shared";
 import type { Logger } from "pino";
 import { LogBudget } from "./log-budget.ts";
 
+/** A plugin that was refused for its version comes again within this time, ms: twice its longest wait. */
+const COMES_AGAIN_MS = 60_000;
+
 /**
  * What the log says of plugins. One for all their connections: whoever has the token may still be broken, or of another
  * release, and say the same a thousand times a second, on one connection or on as many.
@@ -14,9 +17,15 @@ export class PluginLog {
   readonly #broke = new LogBudget();
   readonly #repeated = new LogBudget();
   readonly #notStored = new LogThrottle();
+  #otherWireAt = Number.NEGATIVE_INFINITY;
 
   constructor(log: Logger) {
     this.#log = log;
+  }
+
+  /** One that speaks another version of the wire comes, and is refused, now and then. */
+  get isOtherWireAround(): boolean {
+    return performance.now() - this.#otherWireAt < COMES_AGAIN_MS;
   }
 
   /** The log of what happens to one message, once to each. */
@@ -45,6 +54,7 @@ export class PluginLog {
   refused(code: RefusalCode, reason: string): void {
     // One that can't be stored is said of as a trouble of ours, now and then: while a disk is full, hundreds a second come again.
     if (code === "not_stored") return;
+    if (code === "bad_version") this.#otherWireAt = performance.now();
     this.#refused.log(({ fields, note }) => this.#log.warn({ code, ...fields }, `frame refused: ${reason}${note}`));
   }
 

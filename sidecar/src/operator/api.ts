@@ -34,10 +34,13 @@ export interface Running {
   pausedChats(): PausedChat[];
   config(): Output<"config">;
   reload(who: string): Promise<Output<"reload">>;
+  testAlerts(): Promise<Output<"testAlerts">["channels"]>;
 }
 
 interface ApiParts {
   reads: OperatorReads;
+  /** Those that last, the oldest first, and `past` ones that are over, the newest first. */
+  alerts(past: number): Output<"alerts">;
   /** Null: there is a database, but no sidecar runs on it. */
   running: Running | null;
   status(): Output<"status">;
@@ -172,6 +175,10 @@ export class OperatorApi {
     config: async () => this.#running.config(),
 
     reload: async (_input, _id, who) => this.#running.reload(who),
+
+    alerts: async ({ limit = DEFAULT_LIMIT }) => this.#parts.alerts(limit),
+
+    testAlerts: async () => ({ channels: await this.#running.testAlerts() }),
 
     audit: async ({ before, limit = DEFAULT_LIMIT }) => {
       const entries = await this.#parts.reads.audit(before ?? null, limit);

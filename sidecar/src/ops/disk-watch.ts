@@ -1,7 +1,5 @@
 import { freeBytesAt, mebibytes } from "@hotbags/shared";
 import type { Logger } from "pino";
-import type { Alert } from "./alert.ts";
-import type { Alerts } from "./alerts.ts";
 
 /** How often it is looked, ms. A gateway that crashes in a loop leaves some 160 MB every 20 s. */
 const LOOK_EVERY_MS = 10_000;
@@ -13,15 +11,14 @@ interface DiskWatchParts {
   folder: string;
   /** An alert is raised below this, bytes; 0: never. */
   lowBytes: number;
-  alerts: Pick<Alerts, "raise">;
   log: Logger;
-  /** Wall-clock ms. */
-  now(): number;
+  /** Told when it has become low, or is no longer. */
+  onChange(): void;
   /** Of the disk, unless a test has another. */
   freeBytes?: (folder: string) => Promise<number | null>;
 }
 
-/** Tells the operator that the disk of the queue fills up, before it is full and messages can't be taken in. */
+/** Watches whether the disk of the queue fills up, before it is full and messages can't be taken in. */
 export class DiskWatch {
   #parts: DiskWatchParts;
   #timer: NodeJS.Timeout | undefined;
@@ -49,32 +46,27 @@ export class DiskWatch {
   }
 
   /** As it was at the last look; null where it isn't known. */
-  get status(): { freeBytes: number | null; lowBytes: number; problem: string | null } {
+  get status(): { folder: string; freeBytes: number | null; lowBytes: number; problem: string | null } {
     const { folder, lowBytes } = this.#parts;
     const free = this.#freeBytes;
     const isLow = this.#isLow && free !== null;
-    return { freeBytes: free, lowBytes, problem: isLow ? sentence(folder, free) : null };
+    return { folder, freeBytes: free, lowBytes, problem: isLow ? sentence(folder, free) : null };
   }
 
   /** Never rejects. */
   async look(): Promise<void> {
-    const { folder, lowBytes, log, freeBytes = freeBytesAt } = this.#parts;
+    const { folder, lowBytes, log, onChange, freeBytes = freeBytesAt } = this.#parts;
     const free = await freeBytes(folder);
     this.#freeBytes = free;
     if (free === null) return;
     if (!this.#isLow && free < lowBytes) {
       this.#isLow = true;
-      void this.#parts.alerts.raise(this.#alert(free));
+      onChange();
     } else if (this.#isLow && free >= lowBytes * OVER_AT) {
       this.#isLow = false;
       log.info({ free_bytes: free }, "there is room on the disk again");
+      onChange();
     }
-  }
-
-  #alert(free: number): Alert {
-    const { folder, lowBytes, now } = this.#parts;
-    const details = { folder, free_bytes: free, low_disk_bytes: lowBytes };
-    return { id: `disk-${now()}`, kind: "disk", text: sentence(folder, free), details };
   }
 }
 

@@ -1,4 +1,6 @@
 import { createHmac } from "node:crypto";
+import diagnostics from "node:diagnostics_channel";
+import { TLSSocket } from "node:tls";
 import { codeOf, transportSessionId, VERSION } from "@hotbags/shared";
 import type { Logger } from "pino";
 import { type Dispatcher, errors, Pool } from "undici";
@@ -29,8 +31,14 @@ export interface HotBagsOptions extends HotBagsSecrets {
 /** Nothing has left this machine, whatever the message is. */
 const UNREACHABLE = new Set([
   ...["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "ENETUNREACH", "ENETDOWN", "EHOSTUNREACH", "EHOSTDOWN"],
-  ...["EADDRNOTAVAIL", "EMFILE", "ENFILE", "UND_ERR_CONNECT_TIMEOUT"],
+  ...["EADDRNOTAVAIL", "UND_ERR_CONNECT_TIMEOUT"],
 ]);
+
+/** No socket could be made, here: of this process, or of the whole machine. */
+const OUT_OF_DESCRIPTORS = new Set(["EMFILE", "ENFILE"]);
+
+/** What undici says of each new connection (its docs, DiagnosticsChannel). */
+const CONNECTED = "undici:client:connected";
 
 /** Of the signal, and of undici. */
 const TIMEOUTS = new Set(["TimeoutError", "HeadersTimeoutError"]);
@@ -57,6 +65,7 @@ export class HotBags {
   readonly #pool: Pool;
   readonly #url: URL;
   readonly #credentials: Credentials;
+  #certificateEndsAt: number | null = null;
 
   constructor(options: HotBagsOptions) {
     this.#options = options;
@@ -69,6 +78,7 @@ export class HotBags {
       bodyTimeout: 0,
     });
     this.#credentials = new Credentials(options, options.log);
+    diagnostics.subscribe(CONNECTED, this.#connected);
   }
 
   /** Goes on with other secrets and times; what is under way ends as it began. */
@@ -125,9 +135,23 @@ export class HotBags {
     }
   }
 
+  /** When the certificate that it showed last is no longer good, wall-clock ms; null where it has shown none. */
+  get certificateEndsAt(): number | null {
+    return this.#certificateEndsAt;
+  }
+
   async close(): Promise<void> {
+    diagnostics.unsubscribe(CONNECTED, this.#connected);
     await this.#pool.destroy();
   }
+
+  /** undici tells of every connection of this process. */
+  readonly #connected = (message: unknown): void => {
+    const { socket, connectParams } = message as { socket: unknown; connectParams: { host: string } };
+    if (connectParams.host !== this.#url.host || !(socket instanceof TLSSocket)) return;
+    const endsAt = Date.parse(socket.getPeerCertificate().valid_to ?? "");
+    if (!Number.isNaN(endsAt)) this.#certificateEndsAt = endsAt;
+  };
 
   async #read({ statusCode: status, headers, body }: Dispatcher.ResponseData): Promise<Outcome> {
     const header = headers["retry-after"];
@@ -183,6 +207,8 @@ export class HotBags {
     const code = codeOf(error) || "unknown error";
     if (code === "UND_ERR_SOCKET" && error instanceof Error && error.message === UNASKED_CONTINUE)
       return there("continue", "Hot Bags, or a proxy in front of it, sent 100 Continue unasked, which can't be read");
+    if (OUT_OF_DESCRIPTORS.has(code))
+      return there("descriptors", `no connection to Hot Bags can be made: no file descriptor is left here (${code})`);
     if (UNREACHABLE.has(code)) return there("unreachable", `Hot Bags can't be reached (${code})`);
     if (error instanceof errors.HTTPParserError && !hasBegun)
       return there("not-http", "what came back from Hot Bags' address is not HTTP");

@@ -70,7 +70,7 @@ export class Judge {
   readonly #stories = new Map<number, Story>();
   /** Of the trouble that lasts: since when, and of which faults an alert was raised. What is said of a message is none. */
   #since: number | null = null;
-  readonly #told = new Set<Fault>();
+  readonly #told = new Map<Fault, Alarm>();
   #witnesses = 0;
   #wasInVain = false;
   /** Messages that fail and were not taken for the next probe yet, so that another one may be. */
@@ -93,6 +93,8 @@ export class Judge {
       /** False: a probe has found that no message is taken. */
       reachable: !(this.#breaker.open && this.#hasFailedProbe),
       problem: this.#problem?.text ?? null,
+      /** What is wrong with Hot Bags as a whole, while all messages are held for it. */
+      alarms: this.#breaker.open ? [...this.#told.values()] : [],
       lastSuccessAt: this.#lastSuccessAt,
       lastFailure: this.#lastFailure,
     };
@@ -235,9 +237,11 @@ export class Judge {
     if (!this.#hasFailedProbe) return;
     const text = sentence.ofDeployment(symptom, rule, this.#evidence.against, this.#evidence.isAgainstOneChat);
     this.#problem = { text, seq: null };
-    if (now - (this.#since ?? now) < rule.alarmAfterMs || this.#told.has(rule.fault)) return;
-    this.#told.add(rule.fault);
-    this.#parts.alarm({ text, fault: rule.fault, status: symptom.status });
+    if (now - (this.#since ?? now) < rule.alarmAfterMs) return;
+    const alarm = { text, fault: rule.fault, status: symptom.status };
+    const isNew = !this.#told.has(rule.fault);
+    this.#told.set(rule.fault, alarm);
+    if (isNew) this.#parts.alarm(alarm);
   }
 
   #endHold(): void {

@@ -2,8 +2,11 @@ import type { Finding } from "./evidence.ts";
 import { adviceForRedirect } from "./redirect.ts";
 import type { Symptom } from "./symptom.ts";
 
-/** Whose fault a failure is, if it meets every message. `gate`: that of a login or firewall before Hot Bags. */
-export type Fault = "credentials" | "gate" | "address" | "backend" | "contract" | "nobody";
+/**
+ * Whose fault a failure is, if it meets every message. `gate`: that of a login or firewall before Hot Bags. `machine`:
+ * that of the one that the sidecar runs on.
+ */
+export type Fault = "credentials" | "gate" | "address" | "backend" | "contract" | "machine" | "nobody";
 
 /** What is to be known of one kind of failure. docs/contract/README.md has the same as a table, printed from here. */
 export interface Rule {
@@ -56,6 +59,16 @@ export const RULES: readonly Rule[] = [
     ...{ name: "tls", answer: "no connection: TLS fails, mostly over the certificate", matches: has("tls") },
     ...{ fault: "address", scope: "certain", patience: Number.POSITIVE_INFINITY, alarmAfterMs: 0 },
     advice: () => "renew the certificate, or correct HOTBAGS_BASE_URL or this machine's clock",
+  },
+  {
+    ...{
+      name: "descriptors",
+      answer: "(none was asked: no file descriptor was left here)",
+      matches: has("descriptors"),
+    },
+    ...{ fault: "machine", scope: "certain", patience: Number.POSITIVE_INFINITY, alarmAfterMs: 0 },
+    advice: () =>
+      "see what holds so many open (ls -l /proc/<pid>/fd), and raise the limit: LimitNOFILE in the sidecar's unit, or fs.file-max",
   },
   {
     ...{ name: "unreachable", answer: "no connection: refused, unknown host, no route", matches: has("unreachable") },

@@ -25,6 +25,7 @@ export interface Symptom {
 
 /**
  * - `unreachable`: no connection came about. `tls`: it did, but not its encryption.
+ * - `descriptors`: this process, or the machine, has no file descriptor left for a connection.
  * - `broken`: the connection broke before the end of the answer. `continue`: over a 100 that nobody asked for.
  * - `not-http`: what came back is not HTTP. `headers`: an answer with more headers than are read.
  * - `timeout`: no answer in time.
@@ -35,6 +36,7 @@ export interface Symptom {
 export type Trouble =
   | "unreachable"
   | "tls"
+  | "descriptors"
   | "broken"
   | "continue"
   | "not-http"

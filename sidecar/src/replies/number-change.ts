@@ -65,6 +65,11 @@ export class NumberChanges {
       this.#parts.log.info("no reply waits for the operator to allow another number any more");
   }
 
+  /** The changes that replies wait for, each once. */
+  get all(): NumberChange[] {
+    return [...new Map([...this.#held.values()].map((change) => [sentenceOn(change), change])).values()];
+  }
+
   /** What is the case and what to do, a sentence for each change. No customer's number. */
   get problems(): string[] {
     const chats = new Map<string, number>();

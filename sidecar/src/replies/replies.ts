@@ -78,6 +78,8 @@ export class Replies {
   /** Chats with a send under way: until it has answered, an observation may be its own, and proves no other reply. */
   readonly #sending = new Set<number>();
   #gatewayProcess: string | undefined;
+  /** The last chat that got too many. */
+  #lastRunaway: { account_id: string; chat_id: string } | null = null;
   #unsubscribe: () => void = () => {};
 
   constructor(parts: RepliesParts) {
@@ -187,8 +189,10 @@ export class Replies {
   /** What an operator wants to know. `problems`: what only the operator can change, with what to do. */
   get status() {
     const heldChats = this.#brake.heldChats(this.#parts.clock.uptimeMs());
-    const problems = [...this.#locks.problems, ...this.#numbers.problems, ...this.#refusals.problems];
-    return { problems, underWay: this.#chats.underWay, heldChats, handovers: this.#handovers.status };
+    const refused = this.#refusals.problems;
+    const problems = [...this.#locks.problems, ...this.#numbers.problems, ...refused];
+    const conditions = { locks: this.#locks.all, numbers: this.#numbers.all, refused, runaway: this.#lastRunaway };
+    return { problems, ...conditions, underWay: this.#chats.underWay, heldChats, handovers: this.#handovers.status };
   }
 
   /**
@@ -275,7 +279,9 @@ export class Replies {
 
   #runaway(chat: number): void {
     const command = this.#next(chat);
-    if (command && !(command instanceof RowUnreadableError)) this.#parts.onRunaway(command);
+    if (!command || command instanceof RowUnreadableError) return;
+    this.#lastRunaway = command;
+    this.#parts.onRunaway(command);
   }
 
   #next(chat: number): WaitingCommand | RowUnreadableError | undefined {

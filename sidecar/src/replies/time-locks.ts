@@ -90,12 +90,16 @@ export class TimeLocks {
     this.#held.delete(chat);
   }
 
+  /** The locks that are on, or that replies wait for. */
+  get all(): LockedAccount[] {
+    return [...this.#locks.values()].filter((lock) => this.#heldBy(lock) > 0 || !this.#hasEnded(lock));
+  }
+
   /** What is the case, a sentence for each account. No customer's number. */
   get problems(): string[] {
-    return [...this.#locks.values()].flatMap((lock) => {
+    return this.all.map((lock) => {
       const chats = this.#heldBy(lock);
-      if (chats === 0 && this.#hasEnded(lock)) return [];
-      return [chats === 0 ? sentenceOn(lock) : `${sentenceOn(lock)} Replies of ${chats} chat(s) wait here for that`];
+      return chats === 0 ? sentenceOn(lock) : `${sentenceOn(lock)} Replies of ${chats} chat(s) wait here for that`;
     });
   }
 
@@ -105,7 +109,7 @@ export class TimeLocks {
     return until === null ? clock.uptimeMs() >= askAt : clock.now() >= until;
   }
 
-  #heldBy({ account }: Lock): number {
+  #heldBy({ account }: LockedAccount): number {
     let count = 0;
     for (const its of this.#held.values()) if (its === account) count += 1;
     return count;

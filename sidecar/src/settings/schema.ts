@@ -1,5 +1,6 @@
 import { DEFAULT_LOW_DISK_BYTES, INBOUND_PATH, MAX_BODY_BYTES } from "@hotbags/shared";
 import type { z } from "zod";
+import { FORMATS } from "../alerts/webhook-formats.ts";
 import { DEFAULT_BRAKE } from "../replies/brake.ts";
 import { DEFAULT_MEDIA_LIMITS } from "../store/index.ts";
 import {
@@ -202,8 +203,14 @@ export const SETTINGS = {
     default: "9-18",
     reloadable: true,
   },
+  HEALTH_MAX_WAIT: {
+    about: "Minutes that a message or reply may wait before `/health` is red, and an alert is raised",
+    form: wholeNumber(1, 1_440),
+    default: "5",
+    reloadable: true,
+  },
   ALERT_WEBHOOK_URL: {
-    about: "Where alerts are posted, as JSON",
+    about: "Where alerts are posted",
     form: webhookUrl,
     secret: true,
     reloadable: true,
@@ -212,6 +219,35 @@ export const SETTINGS = {
     about: "A shell command that gets an alert's text on its standard input",
     form: shellCommand,
     secret: true,
+    reloadable: true,
+  },
+  ALERT_WEBHOOK_FORMAT: {
+    about: "What the webhook takes; where it is not set, the host says it, and one that is not known gets `json`",
+    form: oneOf(...FORMATS),
+    reloadable: true,
+  },
+  ALERT_HEARTBEAT_URL: {
+    about: "What is asked for once a minute while all is well, such as a check of healthchecks.io",
+    form: webhookUrl,
+    secret: true,
+    reloadable: true,
+  },
+  ALERT_REPEAT_HOURS: {
+    about: "Hours after which an alert that lasts is told again; 0: never",
+    form: wholeNumber(0, 168),
+    default: "4",
+    reloadable: true,
+  },
+  ALERT_DOWN_MINUTES: {
+    about: "Minutes that WhatsApp, the gateway or the plugin may be away before an alert is raised",
+    form: wholeNumber(0, 1_440),
+    default: "3",
+    reloadable: true,
+  },
+  ALERT_CALM_SECONDS: {
+    about: "Seconds that something must be over before that is told",
+    form: wholeNumber(0, 3_600),
+    default: "60",
     reloadable: true,
   },
   BRIDGE_LOG_LEVEL: {

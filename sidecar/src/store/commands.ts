@@ -199,6 +199,14 @@ export class Commands {
     const waits = since.map((at) => (at === undefined ? 0 : this.#time.now() - at));
     return Math.max(0, ...waits);
   }
+
+  /** How many in doubt are the operator's to resolve, because nobody else is asked about them any more; 1000 at most. */
+  doubtsLeft(): number {
+    return unlessDamaged(
+      () => this.#sql.doubtsLeft.get()?.n ?? 0,
+      () => 0,
+    );
+  }
 }
 
 function prepare(db: Database.Database) {
@@ -209,6 +217,10 @@ function prepare(db: Database.Database) {
   const isNext = `state = 'pending' AND ${notPassedOver}`;
   const nextId = `SELECT id FROM commands WHERE chat = +? AND ${isNext} ORDER BY id LIMIT 1`;
   return {
+    doubtsLeft: db.prepare<[], { n: number }>(
+      `SELECT count(*) AS n FROM
+         (SELECT 1 FROM commands WHERE state = 'in_doubt' AND (alarmed_at IS NOT NULL OR partial = 1) LIMIT 1000)`,
+    ),
     waitingChats: db.prepare<[], { chat: number }>(
       `SELECT chat FROM commands WHERE state = 'pending' AND ${notPassedOver} GROUP BY chat ORDER BY min(id)`,
     ),

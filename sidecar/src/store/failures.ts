@@ -18,6 +18,8 @@ export interface Failure {
   message_id: string;
   /** A sentence for the operator, without any of the customer's or Hot Bags' words. */
   reason: string;
+  /** How many there ever were. */
+  count: number;
 }
 
 /** What failed last, by kind: it explains what a counter counts. `note` belongs inside the commit of what it notes. */
@@ -30,10 +32,11 @@ export class Failures {
   constructor(db: Database.Database, clock: Clock) {
     this.#clock = clock;
     this.#note = db.prepare(
-      `INSERT INTO failures (kind, at, message_id, reason) VALUES (?, ?, ?, ?)
-       ON CONFLICT (kind) DO UPDATE SET at = excluded.at, message_id = excluded.message_id, reason = excluded.reason`,
+      `INSERT INTO failures (kind, at, message_id, reason, count) VALUES (?, ?, ?, ?, 1)
+       ON CONFLICT (kind) DO UPDATE SET at = excluded.at, message_id = excluded.message_id, reason = excluded.reason,
+         count = count + 1`,
     );
-    this.#latest = db.prepare("SELECT at, message_id, reason FROM failures WHERE kind = ?");
+    this.#latest = db.prepare("SELECT at, message_id, reason, count FROM failures WHERE kind = ?");
   }
 
   /**

@@ -1,4 +1,5 @@
 import type { Clock } from "../clock.ts";
+import { AlertReads, AlertRecords } from "./alert-records.ts";
 import { CommandWrites } from "./command-writes.ts";
 import { Commands } from "./commands.ts";
 import { Counters } from "./counters.ts";
@@ -23,6 +24,7 @@ import { Retention } from "./retention.ts";
 import { Room } from "./room.ts";
 import { type Outage, Writability } from "./writability.ts";
 
+export type { AlertReads, AlertRecord, AlertRecords, NoticeRecord } from "./alert-records.ts";
 export type { AttemptRow } from "./attempts.ts";
 export type { CommandFromResponse, RecordedCommand, SettledState } from "./command-writes.ts";
 export type { DoubtfulCommand, WaitingCommand } from "./commands.ts";
@@ -63,6 +65,7 @@ export interface Store {
   failures: Failures;
   handovers: Handovers;
   downtimes: Downtimes;
+  alerts: AlertRecords;
   retention: Retention;
   files: Files;
   operator: OperatorStore;
@@ -93,6 +96,7 @@ export interface Store {
 export interface StoreView {
   counters: Counters;
   failures: Failures;
+  alerts: AlertReads;
   operator: OperatorReads;
   close(): void;
 }
@@ -103,6 +107,7 @@ export function viewStore(stateDir: string, clock: Clock): StoreView {
   return {
     counters: new Counters(db),
     failures: new Failures(db, clock),
+    alerts: new AlertReads(db),
     operator: operatorReads(db, new Audit(db, clock), (provenAt) => provenAt),
     close: () => db.close(),
   };
@@ -143,6 +148,7 @@ export function openStore(stateDir: string, clock: Clock, limits: MediaLimits = 
     failures,
     handovers: new Handovers({ db, commit, counters, failures, pauses, clock }),
     downtimes: new Downtimes(db, commit, clock),
+    alerts: new AlertRecords(db, commit),
     files,
     operator: {
       ...operatorReads(db, audit, (provenAt) => clock.now() + provenAt - time.now()),

@@ -111,6 +111,17 @@ export class Messages {
     return last ? { at: last.received_at, agoMs: Math.max(0, this.#time.now() - last.state_since) } : null;
   }
 
+  /** How long ago Hot Bags took a message last, ms; null where none is known, or it can't be read. */
+  lastDeliveredAgoMs(): number | null {
+    const latest = (hasText: 0 | 1) =>
+      unlessDamaged(
+        () => this.#sql.lastDelivered.get(hasText)?.at ?? null,
+        () => null,
+      );
+    const at = Math.max(latest(0) ?? 0, latest(1) ?? 0);
+    return at === 0 ? null : Math.max(0, this.#time.now() - at);
+  }
+
   /**
    * When the first message of each lane that has one is due. Read once at start; costs one index pass. Where a page
    * can't be read, every chat may have one.
@@ -261,6 +272,9 @@ function prepare(db: Database.Database) {
   return {
     lastAccepted: db.prepare<[], { received_at: number; state_since: number }>(
       "SELECT received_at, state_since FROM messages WHERE seq = (SELECT max(seq) FROM messages)",
+    ),
+    lastDelivered: db.prepare<[0 | 1], { at: number | null }>(
+      "SELECT max(state_since) AS at FROM messages INDEXED BY messages_delivered WHERE state = 'delivered' AND has_text = ?",
     ),
     writtenTo: db.prepare<[number], { number: unknown }>(
       "SELECT json_extract(request, '$.raw.To') AS number FROM payloads WHERE seq = ?",

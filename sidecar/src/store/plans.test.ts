@@ -15,6 +15,7 @@ const MAY_WALK = [
   /FROM connections$/,
   /FROM proven_time$/,
   /FROM downtimes/,
+  /FROM (alerts|notices)\b/,
   /FROM chats$/,
   /FROM pauses INDEXED BY pauses_until/,
 ];

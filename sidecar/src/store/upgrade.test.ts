@@ -44,8 +44,8 @@ it("a database of the first release, with all it can hold, goes on where it was"
     [],
     [undefined],
   ]);
-  expect(store.failures.latest("dead")).toEqual({ at: 5, message_id: "X", reason: "it was refused" });
-  expect(store.failures.latest("command_failed")).toEqual({ at: 2, message_id: "D", reason: "it has no id" });
+  expect(store.failures.latest("dead")).toEqual({ at: 5, message_id: "X", reason: "it was refused", count: 0 });
+  expect(store.failures.latest("command_failed")).toEqual({ at: 2, message_id: "D", reason: "it has no id", count: 0 });
   expect(store.messages.headOf(1)).toMatchObject({ message_id: "W", request: REQUEST, inlined: [] });
   expect(store.commands.nextOf(1)).toMatchObject({ command_id: "c1", text: "yes" });
   // These messages are of 1970 by their rows: only time that passes makes them old.

@@ -135,6 +135,14 @@ describe("one account is away", () => {
     const { status, body } = await shop.health();
     expect(status).toBe(503);
     expect(body["problems"]).toEqual([expect.stringMatching(/^account outlet: The phone has logged this device out/)]);
+    const alerts = () => shop.sidecar.lines.filter((line) => line["alert"] === "logged_out");
+    await until("the operator is told", () => alerts().length > 0);
+    expect(alerts()).toEqual([
+      expect.objectContaining({
+        ...{ level: "error", alarm: true, alert_state: "started", account: "outlet" },
+        msg: expect.stringContaining("openclaw channels login --channel whatsapp --account outlet"),
+      }),
+    ]);
     expect(anna.heard).toEqual([]);
   });
 

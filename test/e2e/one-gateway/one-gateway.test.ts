@@ -20,6 +20,7 @@ describe("the whole way", async () => void (await import("./the-whole-way.suite.
 describe("media", async () => void (await import("./media.suite.ts")));
 describe("restarts", async () => void (await import("./restarts.suite.ts")));
 describe("watches", async () => void (await import("./watches.suite.ts")));
+describe("alerts", async () => void (await import("./alerts.suite.ts")));
 describe("drops", async () => void (await import("./drops.suite.ts")));
 // Leaves one of the two accounts logged out, and the other linked to another phone.
 describe("accounts", async () => void (await import("./accounts.suite.ts")));

@@ -1,19 +1,37 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { codeOf } from "@hotbags/shared";
-import type { Alert, Attempt } from "./alert.ts";
+import type { Attempt, Channel, Notice } from "./notice.ts";
 
-/** All that the command's environment takes over: none of the sidecar's secrets. */
+/** All that the command's environment takes over of the sidecar's: none of its secrets. */
 const PASSED_ON = ["PATH", "HOME", "LANG", "TZ"];
 
+/** `ALERT_COMMAND`. */
+export class AlertCommand implements Channel {
+  readonly name = "ALERT_COMMAND";
+  readonly #command: string;
+
+  constructor(command: string) {
+    this.#command = command;
+  }
+
+  send(notice: Notice, signal: AbortSignal): Promise<Attempt> {
+    return runCommand(this.#command, notice, signal);
+  }
+
+  async close(): Promise<void> {}
+}
+
 /**
- * Runs the operator's command with the alert's text on its standard input, never among its arguments, where other users of
- * the machine could read it. By `sh -c`, so that a setting such as `mail -s "Hot Bags" me@example.com` is enough. What it
+ * Runs the operator's command with the notice's text on its standard input, never among its arguments, where other users of
+ * the machine could read it. By `sh -c`, so that a setting such as `mail -s "$ALERT_TITLE" me@example.com` is enough. What it
  * prints is dropped. When the signal aborts, it is killed with everything it has started. Never rejects.
  */
-export function runCommand(command: string, { text }: Alert, signal: AbortSignal): Promise<Attempt> {
+function runCommand(command: string, notice: Notice, signal: AbortSignal): Promise<Attempt> {
+  const { text, kind, state, severity, title } = notice;
   const { promise, resolve } = Promise.withResolvers<Attempt>();
-  const failed = (why: string) => resolve({ ok: false, again: true, why });
-  const env = Object.fromEntries(PASSED_ON.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])));
+  const failed = (why: string) => resolve({ ok: false, passes: true, why });
+  const ours = Object.fromEntries(PASSED_ON.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])));
+  const env = { ...ours, ALERT_KIND: kind, ALERT_STATE: state, ALERT_SEVERITY: severity, ALERT_TITLE: title };
   let child: ChildProcess;
   try {
     child = spawn("/bin/sh", ["-c", command], { env, cwd: "/", detached: true, stdio: ["pipe", "ignore", "ignore"] });

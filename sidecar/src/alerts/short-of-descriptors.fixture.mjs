@@ -1,0 +1,28 @@
+// Tells of something while every file descriptor is taken, and gives them back when the first attempt has failed.
+import { closeSync, openSync } from "node:fs";
+import { pino } from "pino";
+import { openChannels } from "../../dist/alerts/channels.js";
+import { Deliveries } from "../../dist/alerts/deliveries.js";
+import { systemClock, systemTimers } from "../../dist/clock.js";
+
+const taken = [];
+const log = pino(
+  { base: null },
+  {
+    write(line) {
+      const { msg } = JSON.parse(line);
+      process.send(msg, () => msg === "alert delivered" && process.disconnect());
+      if (msg.startsWith("alert not delivered")) for (const descriptor of taken.splice(0)) closeSync(descriptor);
+    },
+  },
+);
+const [channel] = openChannels({ webhookUrl: null, webhookFormat: null, command: process.argv[2] });
+const deliveries = new Deliveries({
+  ...{ channel, clock: systemClock, timers: systemTimers, log, random: () => 0, onDone() {}, provenNow: () => 0 },
+});
+try {
+  for (;;) taken.push(openSync("/dev/null"));
+} catch {}
+const details = {};
+const notice = { id: "downtime-1", kind: "downtime", state: "happened", severity: "warning", title: "x", text: "look" };
+deliveries.add({ number: 1, notice: { ...notice, since: "2026-03-01T12:00:00.000Z", details }, toldAt: 0 });

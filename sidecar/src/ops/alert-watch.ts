@@ -1,0 +1,91 @@
+import { codeOf, LogThrottle } from "@hotbags/shared";
+import type { Logger } from "pino";
+import type { Alerts, Condition } from "../alerts/alerts.ts";
+import { ALERTS, type Kind } from "../alerts/table.ts";
+import type { Clock } from "../clock.ts";
+import { condition, type Finding } from "./finding.ts";
+import { readFindings, unknownKinds } from "./findings.ts";
+import type { HealthParts } from "./health-parts.ts";
+
+/** How often it is looked, ms. */
+const LOOK_EVERY_MS = 5_000;
+
+interface AlertWatchParts {
+  alerts: Alerts;
+  health: HealthParts;
+  clock: Clock;
+  log: Logger;
+}
+
+/** Looks every few seconds at what `/health` looks at, and has the operator told of it. */
+export class AlertWatch {
+  readonly #parts: AlertWatchParts;
+  readonly #since = new Map<string, { ok: boolean; at: number }>();
+  readonly #throttle = new LogThrottle();
+  #timer: NodeJS.Timeout | undefined;
+  #soon: NodeJS.Immediate | undefined;
+
+  constructor(parts: AlertWatchParts) {
+    this.#parts = parts;
+  }
+
+  /** Looks from now on, and at once. */
+  start(): void {
+    this.#timer = setInterval(() => this.look(), LOOK_EVERY_MS);
+    this.look();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    // What changes while all else stops is no news, and the store may be closed by then.
+    this.#timer = undefined;
+  }
+
+  /** Something has changed: looks at the end of this turn, between the start and the stop. */
+  readonly soon = (): void => {
+    this.#soon ??= setImmediate(() => {
+      this.#soon = undefined;
+      if (this.#timer !== undefined) this.look();
+    });
+  };
+
+  look(): void {
+    const { alerts, health } = this.#parts;
+    try {
+      const findings = readFindings(health);
+      for (const finding of findings) this.since(finding);
+      const conditions = findings.flatMap((finding) => finding.alerts);
+      alerts.look({ conditions, unknown: unknownKinds(health) });
+    } catch (error) {
+      this.#sayUnreadable(error);
+    }
+  }
+
+  /** When it became as it is, wall-clock ms, as far as was seen since the sidecar's start, or was told before. */
+  since({ name, account, ok, alerts }: Finding): number {
+    const key = `${name} ${account ?? ""}`;
+    const known = this.#since.get(key);
+    if (known?.ok === ok) return known.at;
+    const at = (ok ? null : this.#toldSince(alerts)) ?? this.#parts.clock.now();
+    this.#since.set(key, { ok, at });
+    return at;
+  }
+
+  #toldSince(alerts: readonly Condition[]): number | null {
+    const { open } = this.#parts.alerts;
+    const told = open.filter((alert) =>
+      alerts.some(({ kind, subject }) => kind === alert.kind && subject === alert.subject),
+    );
+    return told.length === 0 ? null : Math.min(...told.map(({ since_at }) => since_at));
+  }
+
+  /** The rest of the state is not known then. */
+  #sayUnreadable(error: unknown): void {
+    const { alerts, log } = this.#parts;
+    const code = codeOf(error) || "see the log";
+    this.#throttle.log(() => log.error({ err: error }, "what alerts are raised for can't be read"), code);
+    const text = `The sidecar's state can't be read (${code}): the disk of the database may be failing. Look at it, and restore a backup.`;
+    const unreadable = condition("database", text, { subject: "all", details: { scope: "all", failure: code } });
+    alerts.look({ conditions: [unreadable], unknown: new Set(Object.keys(ALERTS) as Kind[]) });
+  }
+}

@@ -1,0 +1,149 @@
+import { maskAddress, shownId } from "@hotbags/shared";
+import type { Failure, Store } from "../store/index.ts";
+import { bad, condition, type Finding, good } from "./finding.ts";
+import type { HealthParts } from "./health-parts.ts";
+import { ofLock, ofNumber, ofRunaway } from "./sentences.ts";
+
+const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 3_600_000;
+
+/** A certificate that is renewed by itself is so some weeks before its end. */
+const CERTIFICATE_DAYS = 14;
+
+/** So long, ms, after the last one it is told that commands are refused. */
+const REFUSED_MS = 3_600_000;
+
+/** What stands between a customer and an answer: Hot Bags, what waits, and what was given up. */
+export function readFindings(parts: HealthParts): Finding[] {
+  const { store } = parts;
+  return [
+    ...[ofQuiet(parts), ofHotBags(parts), ofCertificate(parts), ...ofReplies(parts), ofRunaways(parts)],
+    ...[ofMessageWait(parts), ofReplyWait(parts), ofHandovers(parts)],
+    ...[ofDeadLetters(store), ofDoubts(store), ofRefused(store, parts.clock.now())],
+  ];
+}
+
+function ofQuiet({ quiet: { problem } }: HealthParts): Finding {
+  if (problem === null) return good("quiet", false);
+  const { text, lastAt, quietMs } = problem;
+  const details = { last_at: lastAt === null ? null : new Date(lastAt).toISOString(), quiet_ms: quietMs };
+  return bad("quiet", true, text, [condition("quiet", text, { details })]);
+}
+
+/** The value: minutes since it took a message last; null where none is known. That there was none to take is healthy. */
+function ofHotBags({ relay, store }: HealthParts): Finding {
+  const name = "hot_bags_last_success_minutes";
+  const { problem, alarms } = relay.status;
+  const agoMs = store.messages.lastDeliveredAgoMs();
+  const minutes = agoMs === null ? null : Math.floor(agoMs / MINUTE_MS);
+  const alerts = alarms.map(({ text, fault, status }) =>
+    condition("hot_bags", text, { subject: fault, details: { fault, status } }),
+  );
+  return problem === null ? { ...good(name, minutes), alerts } : bad(name, minutes, problem, alerts);
+}
+
+/** The value: days until its end. */
+function ofCertificate({ hotbags, clock }: HealthParts): Finding {
+  const name = "hot_bags_certificate_days";
+  const endsAt = hotbags.certificateEndsAt;
+  if (endsAt === null) return good(name, null);
+  const days = Math.floor((endsAt - clock.now()) / DAY_MS);
+  if (days >= CERTIFICATE_DAYS) return good(name, days);
+  const end = new Date(endsAt).toISOString();
+  const text = `The certificate of Hot Bags ends on ${end}, in ${days} days: renew it, or see why it does not renew itself. From then on no message is delivered.`;
+  return { ...good(name, days), alerts: [condition("certificate", text, { details: { ends_at: end } })] };
+}
+
+function ofReplies({ replies }: HealthParts): Finding[] {
+  const { problems, locks, numbers, refused } = replies.status;
+  const alerts = [
+    ...locks.map((lock) => {
+      const until = lock.until === null ? null : new Date(lock.until).toISOString();
+      const details = { account: lock.account, until, enforcement: lock.kind };
+      return condition("lock", ofLock(lock), { subject: lock.account, details });
+    }),
+    ...numbers.map((change) => {
+      const { account, writtenTo, linked } = change;
+      const subject = `${account} ${writtenTo} ${linked}`;
+      return condition("number", ofNumber(change), { subject, details: { account, written_to: writtenTo, linked } });
+    }),
+    ...(refused.length === 0 ? [] : [condition("replies_refused", `${refused.join(". ")}.`)]),
+  ];
+  const [first, ...others] = problems;
+  if (first === undefined) return [{ ...good("replies_held", 0), alerts }];
+  const rest = others.map((problem) => bad("replies_held", problems.length, problem, []));
+  return [bad("replies_held", problems.length, first, alerts), ...rest];
+}
+
+function ofRunaways({ replies, brake }: HealthParts): Finding {
+  const { heldChats, runaway } = replies.status;
+  if (heldChats === 0) return good("held_chats", 0);
+  const problem = `replies of ${heldChats} chat(s) are held back, because these got more of them than BRIDGE_CHAT_REPLIES_PER_MINUTE or _PER_HOUR: see whether another bot answers there, or Hot Bags answers in a loop`;
+  const account = runaway?.account_id ?? "";
+  const chat = maskAddress(runaway?.chat_id ?? "");
+  const alert = condition("runaway", ofRunaway(account, chat, brake), { details: { account, chat } });
+  return bad("held_chats", heldChats, problem, [alert]);
+}
+
+function ofMessageWait({ store, relay, maxWaitMs }: HealthParts): Finding {
+  const name = "message_waits_minutes";
+  const waitMs = store.messages.longestWaitMs();
+  const minutes = Math.round(waitMs / MINUTE_MS);
+  if (waitMs <= maxWaitMs) return good(name, minutes);
+  const problem = `a message has waited ${minutes} minutes for Hot Bags`;
+  const cause = relay.status.problem ?? relay.status.lastFailure?.error;
+  const why = cause === undefined ? "" : ` The last failure: ${cause}.`;
+  const text = `A message has waited ${minutes} minutes for Hot Bags.${why} hotbags messages list --state pending,detached names those that wait.`;
+  return bad(name, minutes, problem, [condition("message_waits", text, { details: { minutes } })]);
+}
+
+function ofReplyWait({ store, maxWaitMs }: HealthParts): Finding {
+  const name = "reply_waits_minutes";
+  const waitMs = store.commands.longestWaitMs();
+  const minutes = Math.round(waitMs / MINUTE_MS);
+  if (waitMs <= maxWaitMs) return good(name, minutes);
+  const problem = `a reply has waited ${minutes} minutes for WhatsApp`;
+  const text = `A reply has waited ${minutes} minutes for WhatsApp: GET /health says what else is wrong, and hotbags commands list --state pending names those that wait.`;
+  return bad(name, minutes, problem, [condition("reply_waits", text, { details: { minutes } })]);
+}
+
+function ofHandovers({ replies, maxWaitMs }: HealthParts): Finding {
+  const name = "gateway_queue_waits_minutes";
+  const { count, longestWaitMs } = replies.status.handovers;
+  const minutes = Math.round(longestWaitMs / MINUTE_MS);
+  if (longestWaitMs <= maxWaitMs) return good(name, minutes);
+  const problem = `${count} reply(s) wait in OpenClaw's own queue, the oldest for ${minutes} minutes: it sends them when WhatsApp takes them, or gives them back`;
+  const alert = condition("reply_waits", `${problem}.`, { subject: "gateway", details: { minutes, count } });
+  return bad(name, minutes, problem, [alert]);
+}
+
+function ofDeadLetters({ counters, failures }: Store): Finding {
+  const { dead } = counters.read();
+  if (dead === 0) return good("dead_letters", 0);
+  const text = `There are ${dead} dead letter(s): messages that Hot Bags has not got, and gets no more by itself. ${lastOf(failures.latest("dead"))}See hotbags messages list --state dead, then send them again (hotbags messages retry) or discard them.`;
+  return { ...good("dead_letters", dead), alerts: [condition("dead_letter", text, counted(dead))] };
+}
+
+function ofDoubts({ counters, commands }: Store): Finding {
+  const count = counters.read().commands_in_doubt === 0 ? 0 : commands.doubtsLeft();
+  if (count === 0) return good("in_doubt", 0);
+  const text = `Nobody can say of ${count} reply(s) whether the customer got them. They are never sent again by themselves: see hotbags commands list --state in_doubt, look at the chats on the shop's phone, and say what became of each (hotbags commands resolve).`;
+  return { ...good("in_doubt", count), alerts: [condition("in_doubt", text, counted(count))] };
+}
+
+/** The value: how many there ever were. */
+function ofRefused({ failures }: Store, now: number): Finding {
+  const last = failures.latest("command_failed");
+  const value = good("refused_commands", last?.count ?? 0);
+  if (last === null || Math.abs(now - last.at) > REFUSED_MS) return value;
+  const text = `A reply was refused, and its customer hears nothing. ${lastOf(last)}See hotbags commands list --state failed: mend what Hot Bags answers, and answer on the shop's phone.`;
+  return { ...value, alerts: [condition("refused_command", text, counted(last.count))] };
+}
+
+function counted(count: number) {
+  return { amount: count, details: { count } };
+}
+
+function lastOf(failure: Failure | null): string {
+  return failure === null ? "" : `The last one, of message ${shownId(failure.message_id)}: ${failure.reason}. `;
+}

@@ -1,0 +1,65 @@
+import { RESTORE, type Store } from "../store/index.ts";
+import { bad, condition, type Finding, good } from "./finding.ts";
+import type { HealthParts } from "./health-parts.ts";
+import { ofDamage } from "./sentences.ts";
+
+/** No clock that is right shows an earlier time than this: 2026-01-01. A machine without a battery starts in 1970. */
+const EARLIEST_MS = Date.UTC(2026, 0);
+
+/** The store, its disk and the clock. */
+export function readFindings({ store, disk, clock, alerting }: HealthParts): Finding[] {
+  return [ofStore(store), ofLedger(store), ofDisk(disk), ofClock(clock.now()), ...alerting().map(ofChannel)];
+}
+
+function ofStore({ outage, damage }: Store): Finding {
+  const damaged = (scope: "all" | "rows") => {
+    if (damage === null) return [];
+    const { failure } = damage;
+    return [condition("database", ofDamage(damage, scope), { subject: scope, details: { scope, failure } })];
+  };
+  if (outage) {
+    const { failure, since, isDamage } = outage;
+    const problem = `the database can't be written since ${new Date(since).toISOString()}: ${failure}`;
+    if (isDamage) return bad("store", "damaged", `${problem}. ${RESTORE}`, damaged("all"));
+    const what = `The database can't be written (${failure}): until it can, no message is taken in, delivered or answered.`;
+    const todo = "Look at the disk of BRIDGE_STATE_DIR: is it full, read-only or gone?";
+    const alerts = [condition("store", `${what} ${todo}`, { details: { failure }, afterMs: OUTAGE_MS })];
+    return bad("store", "unwritable", problem, [...alerts, ...damaged("rows")]);
+  }
+  if (damage === null) return good("store", "ok");
+  const since = new Date(damage.since).toISOString();
+  const problem = `the database is damaged; met since ${since}, at last: ${damage.failure}. What needs that page waits, or is given up. ${RESTORE}`;
+  return bad("store", "damaged", problem, damaged("rows"));
+}
+
+/** What passes within this time, ms, is a lock or a busy disk. */
+const OUTAGE_MS = 10_000;
+
+function ofLedger({ counters }: Store): Finding {
+  const { accepted, delivered, pending, dead, discarded } = counters.read();
+  const missing = accepted - delivered - pending - dead - discarded;
+  if (missing === 0) return good("ledger", 0);
+  const problem = "the ledger does not add up: accepted is not delivered + pending + dead + discarded";
+  const todo = "Keep a copy of the state folder, and report it: this is a defect of the bridge, or of the disk.";
+  return bad("ledger", missing, problem, [condition("ledger", `${problem} (${missing}). ${todo}`)]);
+}
+
+function ofDisk({ status: { folder, freeBytes, lowBytes, problem } }: HealthParts["disk"]): Finding {
+  if (problem === null) return good("disk_free_bytes", freeBytes);
+  const details = { folder, free_bytes: freeBytes, low_disk_bytes: lowBytes };
+  return bad("disk_free_bytes", freeBytes, problem, [condition("disk", problem, { details })]);
+}
+
+function ofClock(now: number): Finding {
+  const at = new Date(now).toISOString();
+  if (now >= EARLIEST_MS) return good("clock", at);
+  const problem = `this machine's clock says ${at}, which is wrong: set it, or let a time server do so (timedatectl set-ntp true)`;
+  return bad("clock", at, problem, [condition("clock", problem)]);
+}
+
+function ofChannel({ name, waiting, problem }: ReturnType<HealthParts["alerting"]>[number]): Finding {
+  const check = `alerts_by_${name.toLowerCase()}`;
+  if (problem === null) return good(check, waiting);
+  const text = `alerts are not delivered by ${name} (${waiting} wait): ${problem}`;
+  return bad(check, waiting, text, [condition("alert_channel", text, { subject: name, details: { by: name } })]);
+}

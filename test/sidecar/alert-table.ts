@@ -1,0 +1,13 @@
+import { ALERTS, type AlertKind } from "../../sidecar/src/alerts/table.ts";
+
+/** All kinds of alerts as a Markdown table, in the order of a message's way. */
+export function drawAlerts(): string {
+  const rows = Object.entries(ALERTS).map(([kind, { severity, starts, ends, advice }]: [string, AlertKind]) =>
+    line([`\`${kind}\``, severity, starts, ends ?? "(it has happened, and has no end)", advice]),
+  );
+  return [line(["kind", "severity", "starts", "ends", "what to do"]), `|${"---|".repeat(5)}`, ...rows].join("\n");
+}
+
+function line(cells: string[]): string {
+  return `| ${cells.join(" | ")} |`;
+}
