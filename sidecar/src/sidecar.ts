@@ -6,13 +6,14 @@ import { DowntimeWatch } from "./downtime/watch.ts";
 import { ChannelStarter, openGateway } from "./gateway/index.ts";
 import { Listener } from "./intake/listener.ts";
 import type { IntakeParts } from "./intake/plugin-connection.ts";
+import { Metrics } from "./metrics/metrics.ts";
 import { OperatorApi } from "./operator/api.ts";
 import { OperatorServer, operatorSocketOf } from "./operator/server.ts";
 import { Alerts } from "./ops/alerts.ts";
 import { ClockLog } from "./ops/clock-log.ts";
 import { DamageAlerts } from "./ops/damage-alerts.ts";
 import { DiskWatch } from "./ops/disk-watch.ts";
-import { readHealth } from "./ops/health.ts";
+import { type Health, readHealth } from "./ops/health.ts";
 import { hotBagsAlert } from "./ops/hotbags-alert.ts";
 import { lockAlert } from "./ops/lock-alert.ts";
 import { numberAlert } from "./ops/number-alert.ts";
@@ -46,7 +47,8 @@ export interface Sidecar {
 interface Work {
   /** What the listener hands in to. */
   parts: IntakeParts;
-  health(): ReturnType<typeof readHealth>;
+  health(): Health;
+  metrics: Metrics;
   /** Finishes what is under way, and closes everything. */
   stop(): Promise<void>;
 }
@@ -64,6 +66,7 @@ export async function startSidecar(settings: Settings, log: Logger, signal: Abor
     token: settings.bridgeToken,
     log,
     health: () => work?.health() ?? { ok: false, problems: [starting.problem ?? "the sidecar is starting"] },
+    metrics: async () => work?.metrics.expose() ?? null,
   });
   const address = await starting.whenPossible(() => listener.start());
   try {
@@ -88,7 +91,9 @@ export async function startSidecar(settings: Settings, log: Logger, signal: Abor
 /** Throws StoreUnusableError or StoreUnwritableError; nothing is left open then. */
 async function startWork(settings: Settings, listener: Listener, log: Logger): Promise<Work> {
   const clock = systemClock;
-  const store = openStore(settings.stateDir, clock, settings.media);
+  const store = openStore(settings.stateDir, clock, settings.media, (durationMs) => flow.committed(durationMs));
+  const metrics = new Metrics(clock.now);
+  const { flow } = metrics;
   logOutages(store, clock, log);
   const gateway = openGateway({ ...settings.gateway, log });
   const starter = new ChannelStarter({ gateway, clock, log });
@@ -118,18 +123,26 @@ async function startWork(settings: Settings, listener: Listener, log: Logger): P
     onRunaway: (command) => void alerts.raise(runawayAlert(command, brake, clock.now())),
     onNumberChange: (change) => void alerts.raise(numberAlert(change, clock.now())),
     onLock: (lock) => void alerts.raise(lockAlert(lock, clock.now())),
+    onAnswered: ({ seq }, outcome, durationMs) => flow.answered(outcome, durationMs, store.messages.timesOf(seq)),
   });
   const relay = new Relay(
     {
       ...{ store, hotbags, clock, log, random: Math.random },
       onCommands: (chat) => replies.offer(chat),
       alarm: (alarm) => void alerts.raise(hotBagsAlert(alarm, clock.now())),
+      onPosted: (posted) => flow.posted(posted),
+      onDelivered: (message) => flow.delivered(message),
     },
     options,
   );
   const parts: IntakeParts = {
     store,
-    onAccepted: ({ chat }) => relay.offer(chat),
+    onAccepted: ({ chat }, message) => {
+      flow.accepted(message);
+      relay.offer(chat);
+    },
+    onRefused: (code) => flow.refused(code),
+    onWelcomed: () => flow.connected("plugin"),
     onSent: ({ success, reason = "", whatsapp_message_id: whatsappMessageId, ...sent }) => {
       const { account_id: accountId, to: chatId, text_sha256: textSha256, at } = sent;
       const text = { accountId, chatId, textSha256, at: Date.parse(at) };
@@ -149,6 +162,13 @@ async function startWork(settings: Settings, listener: Listener, log: Logger): P
       plugin: () => listener.plugin,
       outbox: () => listener.outbox,
     });
+
+  const counted = () => ({ counts: store.counters.read(), breakerOpenings: relay.status.breakerOpenings });
+  metrics.observe(counted(), () => {
+    const { accounts } = gateway.state;
+    return { counted: counted(), health: health(), accounts, breakerOpen: relay.status.breakerOpen };
+  });
+  flow.watch(gateway);
 
   const operator = new OperatorServer({
     path: operatorSocketOf(settings.stateDir),
@@ -184,6 +204,7 @@ async function startWork(settings: Settings, listener: Listener, log: Logger): P
     clearInterval(sweeper);
     disk.stop();
     quiet.stop();
+    metrics.stop();
     starter.stop();
     const finished = Promise.all([relay.stop(), replies.stop(), alerts.close(), downtimes.stop()]);
     let impatient: NodeJS.Timeout | undefined;
@@ -206,7 +227,7 @@ async function startWork(settings: Settings, listener: Listener, log: Logger): P
     // Not before: a start that waits for this begins anew every few seconds.
     new DamageAlerts({ store, alerts, clock }).start();
     await operator.start();
-    return { parts, health, stop: closeBackwards };
+    return { parts, health, metrics, stop: closeBackwards };
   } catch (error) {
     await closeBackwards();
     throw error;

@@ -80,6 +80,9 @@ test("an import against the way of a message is refused", async () => {
     "sidecar/src/operator/ > sidecar/src/relay/relay.ts",
     "sidecar/src/store/operator/ > sidecar/src/ops/alert.ts",
     "sidecar/src/ops/ > sidecar/src/sidecar.ts",
+    "sidecar/src/ops/ > sidecar/src/metrics/metrics.ts",
+    "sidecar/src/relay/ > sidecar/src/metrics/flow.ts",
+    "sidecar/src/metrics/ > sidecar/src/operator/api.ts",
   ];
   expect(await refusedOf(imports)).toEqual(imports);
 });
@@ -136,6 +139,8 @@ test("what leads along the way is allowed", async () => {
     "sidecar/src/replies/ > sidecar/src/gateway/index.ts",
     "sidecar/src/store/ > better-sqlite3",
     "sidecar/src/ops/ > sidecar/src/intake/plugin-connection.ts",
+    "sidecar/src/metrics/ > sidecar/src/ops/health.ts",
+    "sidecar/src/ > sidecar/src/metrics/metrics.ts",
     "sidecar/src/downtime/ > sidecar/src/ops/alerts.ts",
     "sidecar/src/store/ > sidecar/src/clock.ts",
     "test/model/ > sidecar/src/store/database.ts",

@@ -31,6 +31,8 @@ interface HealthParts {
   outbox(): OutboxStatus | null;
 }
 
+export type Health = ReturnType<typeof readHealth>;
+
 /**
  * Whether messages flow: bad when the plugin or the gateway is not connected, WhatsApp is not connected, a write fails,
  * or something waits too long. A quiet night is good. Counts and sentences; no customer's number, text or token.

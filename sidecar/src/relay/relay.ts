@@ -52,6 +52,9 @@ interface RelayParts {
   onCommands(chat: number): void;
   /** Told of what is wrong with Hot Bags as a whole. */
   alarm(alarm: Alarm): void;
+  /** Told of each POST that has ended, and of each message that was settled as delivered by it. */
+  onPosted?(posted: Pick<Posted, "outcome" | "durationMs">): void;
+  onDelivered?(message: PendingMessage): void;
 }
 
 /** A message that was not taken. */
@@ -217,9 +220,11 @@ export class Relay {
   /** Writes the outcome down, after the judge has heard of it. Returns for what the lane rests; else it goes on. */
   async #settle(posted: Posted): Promise<End> {
     const { message, outcome, attempt, log } = posted;
+    this.#parts.onPosted?.(posted);
     if (outcome.kind === "answered") {
       if (this.#judge.passed(attempt)) this.#lanes.release();
       await this.#settlement.delivered(posted, outcome);
+      this.#parts.onDelivered?.(message);
       return "passed";
     }
     const { symptom } = outcome;

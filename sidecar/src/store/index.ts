@@ -106,8 +106,13 @@ export function viewStore(stateDir: string, clock: Clock): StoreView {
   };
 }
 
-/** Opens the store below `stateDir`. Throws StoreUnusableError with what to do. */
-export function openStore(stateDir: string, clock: Clock, limits: MediaLimits = DEFAULT_MEDIA_LIMITS): Store {
+/** Opens the store below `stateDir`. `onCommit`: see GroupCommit. Throws StoreUnusableError with what to do. */
+export function openStore(
+  stateDir: string,
+  clock: Clock,
+  limits: MediaLimits = DEFAULT_MEDIA_LIMITS,
+  onCommit?: (durationMs: number) => void,
+): Store {
   const { db, close } = openDatabase(stateDir);
   let time: ProvenTime;
   let files: Files;
@@ -120,7 +125,7 @@ export function openStore(stateDir: string, clock: Clock, limits: MediaLimits = 
   }
   const damage = new DamageRecord(clock);
   const writability = new Writability({ db, clock, damage, rehearse: () => rehearsal.run() });
-  const commit = new GroupCommit(db, writability);
+  const commit = new GroupCommit(db, writability, onCommit);
   const counters = new Counters(db);
   const failures = new Failures(db, clock);
   const pauses = new Pauses(db, commit, counters, clock, time);
