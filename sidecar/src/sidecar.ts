@@ -191,8 +191,13 @@ async function startWork(settings: Settings, listener: Listener, log: Logger): P
   const sweep = async () => {
     clockLog.look();
     try {
-      const { texts, keys, files } = await store.retention.sweep(settings.keepTextsDays);
+      const { texts, keys, files, deadLetters } = await store.retention.sweep(settings.keep);
       if (texts + keys + files > 0) log.info({ texts, keys, files }, "forgot what was old");
+      if (deadLetters > 0)
+        log.warn(
+          { dead_letters: deadLetters },
+          "discarded dead letters that nobody has done anything about for so long",
+        );
     } catch (error) {
       log.error({ err: error }, "what is old can't be deleted");
     }

@@ -13,7 +13,7 @@ import { type CommandFromResponse, openStore, type SettledState, type Store } fr
 const DAY_MS = 24 * 3_600_000;
 const START_MS = Date.parse("2026-03-01T12:00:00Z");
 /** No time passes in a history, so nothing is ever forgotten; a jump over a restart counts as a day at the most. */
-const KEEP_TEXTS_DAYS = 365;
+const KEEP = { textsDays: 365, keysDays: 365, deadLettersDays: 365 };
 /** From before 1970 to after 2036. */
 const MAX_ASTRAY_DAYS = 60 * 365;
 const CHATS = ["+15550001001", "+15550001002", "120363000000000001@g.us"];
@@ -233,7 +233,7 @@ const setClock = (days: number) =>
 
 const sweep = () =>
   step("sweep", async (_model, world) => {
-    expect(await world.store.retention.sweep(KEEP_TEXTS_DAYS)).toEqual({ texts: 0, keys: 0, files: 0 });
+    expect(await world.store.retention.sweep(KEEP)).toEqual({ texts: 0, keys: 0, files: 0, deadLetters: 0 });
   });
 
 /** The invariants, from the tables. */

@@ -52,6 +52,7 @@ export type { Page } from "./operator/page.ts";
 export type { Repaired, Resolution } from "./operator/repairs.ts";
 export type { ChatAddress, ChatOrder, Pause, PausedChat } from "./pauses.ts";
 export { FileLostError } from "./read-file.ts";
+export type { Keep } from "./retention.ts";
 export type { Outage } from "./writability.ts";
 
 /** Everything the sidecar must not forget, and the only owner of SQL. */
@@ -151,7 +152,7 @@ export function openStore(
       ...operatorReads(db, audit, (provenAt) => clock.now() + provenAt - time.now()),
       ...operatorWrites(repairs, audit, commit),
     },
-    retention: new Retention(db, commit, media, files, time),
+    retention: new Retention({ db, commit, counters, clock, media, files, time }),
     get outage() {
       return writability.outage;
     },

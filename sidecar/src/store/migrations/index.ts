@@ -11,6 +11,7 @@ import { sendingBoot } from "./0010-sending-boot.ts";
 import { operator } from "./0011-operator.ts";
 import { pauses } from "./0012-pauses.ts";
 import { handovers } from "./0013-handovers.ts";
+import { erasure } from "./0016-erasure.ts";
 
 /** In order; the number of a migration is its place, and `PRAGMA user_version` says how many a database has had. Never edit one that was released. */
 export const migrations: readonly string[] = [
@@ -27,4 +28,5 @@ export const migrations: readonly string[] = [
   operator,
   pauses,
   handovers,
+  erasure,
 ];
