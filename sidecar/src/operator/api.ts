@@ -167,6 +167,16 @@ export class OperatorApi {
       return { was_paused };
     },
 
+    forget: async ({ number, after = 0, left = 0, including_waiting = false, dry_run = false }, _id, who) => {
+      const { store, onRetry, onResolved } = this.#running;
+      const request = { number, after, left, includingWaiting: including_waiting, isDryRun: dry_run };
+      const { isNumberGone, isLogCleared, chats, resolved, ...erased } = await store.forget(request, who);
+      // Their lanes look again, and find nothing.
+      for (const chat of new Set(chats)) onRetry(chat);
+      for (const { id, chat } of resolved) onResolved(id, chat);
+      return { ...erased, number_gone: isNumberGone, log_cleared: isLogCleared };
+    },
+
     audit: async ({ before, limit = DEFAULT_LIMIT }) => {
       const entries = await this.#parts.reads.audit(before ?? null, limit);
       return { entries: entries.map(showEntry), next: entries.length === limit ? (entries.at(-1)?.id ?? null) : null };

@@ -7,6 +7,7 @@ import { openDatabase, openForReading } from "./database.ts";
 import { Downtimes } from "./downtimes.ts";
 import { Failures } from "./failures.ts";
 import { Files } from "./files.ts";
+import { ForgottenKeys } from "./forgotten-keys.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { Handovers } from "./handovers.ts";
 import { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./limits.ts";
@@ -14,6 +15,7 @@ import { Media } from "./media.ts";
 import { MessageWrites } from "./message-writes.ts";
 import { Messages } from "./messages.ts";
 import { Audit } from "./operator/audit.ts";
+import { Erasure } from "./operator/erasure.ts";
 import { type OperatorReads, type OperatorStore, operatorReads, operatorWrites } from "./operator/index.ts";
 import { Repairs } from "./operator/repairs.ts";
 import { Pauses } from "./pauses.ts";
@@ -46,6 +48,7 @@ export type { Accepted } from "./message-writes.ts";
 export type { PendingMessage } from "./messages.ts";
 export type { AuditEntry } from "./operator/audit.ts";
 export type { CommandFilter, CommandLife, CommandRow, CommandState } from "./operator/command-pages.ts";
+export type { Erased, ErasureRequest } from "./operator/erasure.ts";
 export type { OperatorReads, OperatorStore, WholeMessage } from "./operator/index.ts";
 export type { MessageFilter, MessageRow, MessageState } from "./operator/message-pages.ts";
 export type { Page } from "./operator/page.ts";
@@ -130,15 +133,19 @@ export function openStore(
   const counters = new Counters(db);
   const failures = new Failures(db, clock);
   const pauses = new Pauses(db, commit, counters, clock, time);
-  const commandWrites = new CommandWrites({ db, counters, failures, pauses, clock });
+  const forgotten = new ForgottenKeys(db);
+  const commandWrites = new CommandWrites({ db, counters, failures, pauses, forgotten, clock });
   const media = new Media(db, files, limits.inlineBytes);
   const room = new Room(files, media, commit);
-  const messageWrites = new MessageWrites({ db, counters, failures, commands: commandWrites, media, clock, time });
+  const messageWrites = new MessageWrites({
+    ...{ db, counters, failures, commands: commandWrites, media, forgotten, clock, time },
+  });
   const messages = new Messages({ db, commit, writes: messageWrites, media, time });
   const commands = new Commands({ db, commit, writes: commandWrites, pauses, time });
   const rehearsal = new Rehearsal({ db, messages, messageWrites, commands, commandWrites, media });
   const audit = new Audit(db, clock);
   const repairs = new Repairs({ db, commit, counters, media, clock, time, audit });
+  const erasure = new Erasure({ db, commit, counters, media, files, clock, time, audit, forgotten });
   return {
     messages,
     commands,
@@ -150,7 +157,7 @@ export function openStore(
     files,
     operator: {
       ...operatorReads(db, audit, (provenAt) => clock.now() + provenAt - time.now()),
-      ...operatorWrites(repairs, audit, commit),
+      ...operatorWrites(repairs, erasure, audit, commit),
     },
     retention: new Retention({ db, commit, counters, clock, media, files, time }),
     get outage() {

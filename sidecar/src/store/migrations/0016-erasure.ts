@@ -9,4 +9,6 @@ CREATE TABLE erasure (
   id INTEGER PRIMARY KEY CHECK (id = 1),
   secret BLOB NOT NULL
 ) STRICT;
+-- The chats of one number, over all accounts.
+CREATE INDEX chats_number ON chats (chat_id);
 `;
