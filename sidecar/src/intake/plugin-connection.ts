@@ -147,6 +147,7 @@ export class PluginConnection {
     const log = this.#parts.log.messages.child({
       transport_session_id: transportSessionId(message.account_id),
       message_id: message.message_id,
+      chat: maskAddress(message.chat_id),
     });
     const chat = `${message.account_id} ${message.chat_id}`;
     const first = this.#awaited.get(chat);
@@ -165,12 +166,10 @@ export class PluginConnection {
       }
       const accepted = await this.#parts.store.messages.accept(message);
       this.#send({ v: WIRE_VERSION, type: "ack", ref, duplicate: accepted.duplicate });
-      const about = { chat: maskAddress(message.chat_id) };
-      if (accepted.refusal)
-        log.error({ ...about, alarm: true }, `not delivered: ${accepted.refusal}; it is a dead letter`);
-      else if (accepted.duplicate) this.#parts.log.repeated(log, message.chat_id);
+      if (accepted.refusal) log.error({ alarm: true }, `not delivered: ${accepted.refusal}; it is a dead letter`);
+      else if (accepted.duplicate) this.#parts.log.repeated(log);
       else {
-        log.info(about, "message accepted");
+        log.info("message accepted");
         this.#parts.onAccepted(accepted, message);
       }
     } catch (error) {

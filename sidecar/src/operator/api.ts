@@ -1,4 +1,4 @@
-import { codeOf, describeIssues, maskAddress } from "@hotbags/shared";
+import { codeOf, describeIssues, maskAddress, shownId, shownName } from "@hotbags/shared";
 import {
   type AuditEntry,
   type ChatAddress,
@@ -245,9 +245,12 @@ function showMessage<Row extends MessageRow>(row: Row) {
 }
 
 function showCommand(row: CommandRow) {
-  const { created_at, sending_at, settled_at } = row;
+  const { created_at, sending_at, settled_at, type, whatsapp_message_id } = row;
   return {
     ...row,
+    // Words of Hot Bags and of OpenClaw, who can put anything there.
+    type: type && shownName(type),
+    whatsapp_message_id: whatsapp_message_id && shownId(whatsapp_message_id),
     created_at: iso(created_at),
     sending_at: isoOrNull(sending_at),
     settled_at: isoOrNull(settled_at),
