@@ -72,13 +72,13 @@ export class Bridge {
     const limits = options.intakeLimits ?? INTAKE_LIMITS;
     const files = {
       inbound: join(options.stateDir, "media", "inbound"),
-      maxFileBytes: () => maxFileBytes(this.#read(() => options.readConfig())),
+      maxFileBytes: () => maxFileBytes(this.#config()),
       ...(options.maxMediaBytes === undefined ? {} : { maxMediaBytes: options.maxMediaBytes }),
     };
     this.#log = new BurstLog(options.log);
     this.#intake = new Intake(open, files, this.#log, (seq) => announce(file, { ready: seq }), limits);
     const { stateDir, openclawVersion } = options;
-    this.#disk = new Disk(stateDir, () => lowDiskBytes(this.#read(() => options.readConfig())), this.#log);
+    this.#disk = new Disk(stateDir, () => lowDiskBytes(this.#config()), this.#log);
     const present = { inMemory: () => this.#intake.inMemory, disk: () => this.#disk.space };
     this.#status = new StatusBoard(stateDir, openclawVersion, this.#log, present);
   }
@@ -220,6 +220,15 @@ export class Bridge {
   /** Nothing that is known of, and nothing that may end the gateway or this instance. */
   #failed(error: unknown): void {
     this.#logThrottle.log(() => this.#log.error(line({}, `something failed, the plugin goes on: ${reasonOf(error)}`)));
+  }
+
+  /** Undefined where it can't be read: `#look` asks for it all the time, and tells of that. */
+  #config(): unknown {
+    try {
+      return this.#options.readConfig();
+    } catch {
+      return undefined;
+    }
   }
 
   #read<Seen>(see: () => Seen | undefined): Seen | undefined {

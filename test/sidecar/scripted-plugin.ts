@@ -12,8 +12,9 @@ export interface ScriptedPlugin {
 }
 
 /** Resolves when the sidecar has welcomed it. */
-export async function connectPlugin(port: number, token: string, version = VERSION): Promise<ScriptedPlugin> {
-  const socket = new WebSocket(`ws://127.0.0.1:${port}`, { headers: { authorization: `Bearer ${token}` } });
+export async function connectPlugin(where: number | string, token: string, version = VERSION): Promise<ScriptedPlugin> {
+  const url = typeof where === "number" ? `ws://127.0.0.1:${where}` : where;
+  const socket = new WebSocket(url, { headers: { authorization: `Bearer ${token}` } });
   await once(socket, "open");
   let ref = 0;
   const ask = async (frame: object): Promise<SidecarFrame> => {
