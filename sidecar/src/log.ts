@@ -4,6 +4,8 @@ import { LogOutput } from "./log-output.ts";
 
 const STANDARD_OUTPUT = 1;
 
+const GAP = "log lines are missing here: they could not be written";
+
 const id = (value: unknown) => (typeof value === "string" ? shownId(value) : value);
 
 /** Fields that others fill. Each line of any log goes through here, its children's too. */
@@ -18,8 +20,12 @@ const serializers = {
   err: shownError,
 };
 
-/** JSON lines, on standard output unless told otherwise. Texts, tokens and whole numbers never get here: callers pass ids and masked addresses only. */
-export function openLog(level: string, destination?: DestinationStream): Logger {
+/** JSON lines, on standard output unless told otherwise. Texts, tokens and whole numbers never get here: callers pass ids and masked addresses only. `format` makes another line of each. */
+export function openLog(
+  level: string,
+  destination?: DestinationStream,
+  format?: ((line: string) => string) | null,
+): Logger {
   const options = {
     level,
     base: null,
@@ -27,11 +33,8 @@ export function openLog(level: string, destination?: DestinationStream): Logger 
     formatters: { level: (label: string) => ({ level: label }) },
     serializers,
   };
-  const log: Logger = pino(
-    options,
-    destination ??
-      new LogOutput(STANDARD_OUTPUT, (gap) => log.error(gap, "log lines are missing here: they could not be written")),
-  );
+  const stream = destination ?? new LogOutput(STANDARD_OUTPUT, (gap) => log.error(gap, GAP));
+  const log: Logger = pino(options, format ? { write: (line) => stream.write(format(line)) } : stream);
   return log;
 }
 

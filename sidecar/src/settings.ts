@@ -10,7 +10,7 @@ import { type EnvFile, readEnvFile } from "./settings/env-file.ts";
 import { folder } from "./settings/forms.ts";
 import { type SettingName, settingOf, type Values } from "./settings/schema.ts";
 import { type Entry, findSettings } from "./settings/sources.ts";
-import type { MediaLimits } from "./store/index.ts";
+import type { Keep, MediaLimits } from "./store/index.ts";
 
 /** The settings won't do. The message names each of them and what is wrong with it, never its value. */
 export class SettingsError extends Error {
@@ -43,7 +43,7 @@ export interface Settings {
   /** The plugin may show it as well. */
   bridgeTokenPrevious: string | null;
   stateDir: string;
-  keepTextsDays: number;
+  keep: Keep;
   media: MediaLimits;
   /** The operator is told when the disk of `stateDir` has less left; 0: never. */
   lowDiskBytes: number;
@@ -156,7 +156,11 @@ function toSettings(values: Values): Settings {
     bridgeToken: values.BRIDGE_TOKEN,
     bridgeTokenPrevious: values.BRIDGE_TOKEN_PREVIOUS ?? null,
     stateDir: values.BRIDGE_STATE_DIR,
-    keepTextsDays: values.BRIDGE_KEEP_TEXTS_DAYS,
+    keep: {
+      textsDays: values.BRIDGE_KEEP_TEXTS_DAYS,
+      keysDays: values.BRIDGE_KEEP_KEYS_DAYS,
+      deadLettersDays: values.BRIDGE_KEEP_DEAD_LETTERS_DAYS,
+    },
     media: { storeBytes: values.BRIDGE_MEDIA_STORE_BYTES, inlineBytes: values.BRIDGE_INLINE_MEDIA_BYTES },
     lowDiskBytes: values.BRIDGE_LOW_DISK_BYTES,
     pace: { chatIntervalMs: values.BRIDGE_CHAT_INTERVAL_MS, perMinute: values.BRIDGE_REPLIES_PER_MINUTE },

@@ -11,13 +11,14 @@ import { DowntimeWatch } from "./downtime/watch.ts";
 import { ChannelStarter, openGateway } from "./gateway/index.ts";
 import { Listener } from "./intake/listener.ts";
 import type { IntakeParts } from "./intake/plugin-connection.ts";
+import { Metrics } from "./metrics/metrics.ts";
 import { OperatorApi } from "./operator/api.ts";
 import { OperatorServer, operatorSocketOf } from "./operator/server.ts";
 import { AlertWatch } from "./ops/alert-watch.ts";
 import { ClockLog } from "./ops/clock-log.ts";
 import { DiskWatch } from "./ops/disk-watch.ts";
 import { alertOf as alertOfDeath } from "./ops/gateway-death.ts";
-import { readHealth } from "./ops/health.ts";
+import { type Health, readHealth } from "./ops/health.ts";
 import type { HealthParts } from "./ops/health-parts.ts";
 import { logOutages } from "./ops/outage-log.ts";
 import { HotBags } from "./relay/hotbags.ts";
@@ -51,7 +52,8 @@ export interface Sidecar {
 interface Work {
   /** What the listener hands in to. */
   intake: IntakeParts;
-  health(): ReturnType<typeof readHealth>;
+  health(): Health;
+  metrics: Metrics;
   reload(who: string): Promise<unknown>;
   /** Finishes what is under way, and closes everything. */
   stop(): Promise<void>;
@@ -72,6 +74,7 @@ export async function startSidecar(inUse: SettingsInUse, log: Logger, signal: Ab
     tokenPrevious: settings.bridgeTokenPrevious,
     log,
     health: () => work?.health() ?? { ok: false, problems: [starting.problem ?? "the sidecar is starting"] },
+    metrics: async () => work?.metrics.expose() ?? null,
   });
   const address = await starting.whenPossible(() => listener.start());
   try {
@@ -98,7 +101,9 @@ export async function startSidecar(inUse: SettingsInUse, log: Logger, signal: Ab
 async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger): Promise<Work> {
   const clock = systemClock;
   const { settings } = inUse;
-  const store = openStore(settings.stateDir, clock, settings.media);
+  const store = openStore(settings.stateDir, clock, settings.media, (durationMs) => flow.committed(durationMs));
+  const metrics = new Metrics(clock.now);
+  const { flow } = metrics;
   logOutages(store, clock, log);
   const gateway = openGateway({ ...settings.gateway, log });
   const starter = new ChannelStarter({ gateway, clock, log });
@@ -132,18 +137,26 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
   const replies = new Replies({
     ...{ store, gateway, clock, log, random: Math.random, pace, brake, formerNumbers },
     ...{ onRunaway: changed, onNumberChange: changed, onLock: changed },
+    onAnswered: ({ seq }, outcome, durationMs) => flow.answered(outcome, durationMs, store.messages.timesOf(seq)),
   });
   const relay = new Relay(
     {
       ...{ store, hotbags, clock, log, random: Math.random },
       onCommands: (chat) => replies.offer(chat),
       alarm: changed,
+      onPosted: (posted) => flow.posted(posted),
+      onDelivered: (message) => flow.delivered(message),
     },
     options,
   );
   const intake: IntakeParts = {
     store,
-    onAccepted: ({ chat }) => relay.offer(chat),
+    onAccepted: ({ chat }, message) => {
+      flow.accepted(message);
+      relay.offer(chat);
+    },
+    onRefused: (code) => flow.refused(code),
+    onWelcomed: () => flow.connected("plugin"),
     onSent: ({ success, reason = "", whatsapp_message_id: whatsappMessageId, ...sent }) => {
       const { account_id: accountId, to: chatId, text_sha256: textSha256, at } = sent;
       const text = { accountId, chatId, textSha256, at: Date.parse(at) };
@@ -183,6 +196,13 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
     return reloaded;
   };
 
+  const counted = () => ({ counts: store.counters.read(), breakerOpenings: relay.status.breakerOpenings });
+  metrics.observe(counted(), () => {
+    const { accounts } = gateway.state;
+    return { counted: counted(), health: health(), accounts, breakerOpen: relay.status.breakerOpen };
+  });
+  flow.watch(gateway);
+
   const operator = new OperatorServer({
     path: operatorSocketOf(settings.stateDir),
     api: new OperatorApi({
@@ -211,8 +231,13 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
   const sweep = async () => {
     clockLog.look();
     try {
-      const { texts, keys, files } = await store.retention.sweep(inUse.settings.keepTextsDays);
+      const { texts, keys, files, deadLetters } = await store.retention.sweep(inUse.settings.keep);
       if (texts + keys + files > 0) log.info({ texts, keys, files }, "forgot what was old");
+      if (deadLetters > 0)
+        log.warn(
+          { dead_letters: deadLetters },
+          "discarded dead letters that nobody has done anything about for so long",
+        );
     } catch (error) {
       log.error({ err: error }, "what is old can't be deleted");
     }
@@ -226,6 +251,7 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
     watch.stop();
     disk.stop();
     quiet.stop();
+    metrics.stop();
     starter.stop();
     const finished = Promise.all([relay.stop(), replies.stop(), alerts.close(), downtimes.stop(), heartbeat.stop()]);
     let impatient: NodeJS.Timeout | undefined;
@@ -249,7 +275,7 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
     watch.start();
     heartbeat.start();
     await operator.start();
-    return { intake, health, reload, stop: closeBackwards };
+    return { intake, health, metrics, reload, stop: closeBackwards };
   } catch (error) {
     await closeBackwards();
     throw error;

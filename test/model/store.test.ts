@@ -13,17 +13,22 @@ import { type CommandFromResponse, openStore, type SettledState, type Store } fr
 const DAY_MS = 24 * 3_600_000;
 const START_MS = Date.parse("2026-03-01T12:00:00Z");
 /** No time passes in a history, so nothing is ever forgotten; a jump over a restart counts as a day at the most. */
-const KEEP_TEXTS_DAYS = 365;
+const KEEP = { textsDays: 365, keysDays: 365, deadLettersDays: 365 };
 /** From before 1970 to after 2036. */
 const MAX_ASTRAY_DAYS = 60 * 365;
-const CHATS = ["+15550001001", "+15550001002", "120363000000000001@g.us"];
+/** Who writes, in the group too. */
+const SENDER = "+15550001001";
+const CHATS = [SENDER, "+15550001002", "120363000000000001@g.us"];
 
 interface ModelMessage {
   chat: string;
   id: string;
   request: string;
-  state: "pending" | "delivered" | "dead";
+  state: "pending" | "delivered" | "dead" | "discarded";
   detached: boolean;
+  /** What came back for it and owns its id. */
+  commands: ModelCommand[];
+  isForgotten: boolean;
 }
 
 interface ModelCommand {
@@ -56,7 +61,7 @@ class World implements Clock {
       "SELECT c.chat_id AS chat, m.message_id AS id, m.state, m.detached, p.request FROM messages m JOIN chats c USING (chat) JOIN payloads p USING (seq) ORDER BY m.seq",
     ),
     commands: this.tables.prepare<[], CommandRow>(
-      "SELECT k.command_id AS id, c.chat_id AS chat, k.text, k.state FROM commands k JOIN chats c USING (chat) WHERE k.owns_id = 1 ORDER BY k.id",
+      "SELECT k.command_id AS id, c.chat_id AS chat, k.text, k.state FROM commands k JOIN chats c USING (chat) WHERE k.owns_id = 1 AND k.text IS NOT NULL ORDER BY k.id",
     ),
     request: this.tables.prepare<[number], string>("SELECT request FROM payloads WHERE seq = ?").pluck(),
     chatKey: this.tables.prepare<[string], number>("SELECT chat FROM chats WHERE chat_id = ?").pluck(),
@@ -104,7 +109,7 @@ const accept = (chat: string, id: string, text: string) =>
       account_id: "default",
       message_id: id,
       chat_id: chat,
-      from: "+15550001001",
+      from: SENDER,
       text,
       media: [],
       timestamp: "2026-03-01T12:00:00.000Z",
@@ -116,8 +121,13 @@ const accept = (chat: string, id: string, text: string) =>
     const taken = model.messages.some((message) => message.id === id);
     const request = world.look.request.get(accepted.seq) ?? "";
     expect(JSON.parse(request)).toMatchObject({ message_id: id, chat_id: chat, text: text.replace("\0", "\ufffd") });
-    model.messages.push({ chat, id, request, state: taken ? "dead" : "pending", detached: false });
+    const state = taken ? "dead" : "pending";
+    model.messages.push({ chat, id, request, state, detached: false, commands: [], isForgotten: false });
   });
+
+function isForgotten(model: Model, command: ModelCommand): boolean {
+  return model.messages.some((message) => message.isForgotten && message.commands.includes(command));
+}
 
 function head(model: Model, chat: string, detached: boolean): ModelMessage | undefined {
   return model.messages.find(
@@ -145,10 +155,13 @@ const deliver = (chat: string, commands: { id: string; text: string }[]) =>
     expected.state = "delivered";
     for (const [n, { id, text }] of commands.entries()) {
       const owner = model.commands.find((command) => command.id === id);
-      const same = owner?.chat === chat && owner.text === text;
+      const same = owner?.chat === chat && owner.text === text && !isForgotten(model, owner);
       expect(recorded[n]?.outcome).toBe(owner ? (same ? "repeated" : "failed") : "pending");
-      if (!owner) model.commands.push({ id, chat, text, state: "pending", unprovenSends: 0 });
-      else if (!same) model.refused += 1;
+      if (!owner) {
+        const command = { id, chat, text, state: "pending", unprovenSends: 0 };
+        model.commands.push(command);
+        expected.commands.push(command);
+      } else if (!same) model.refused += 1;
     }
   });
 
@@ -224,6 +237,29 @@ const endHandover = (chat: string, to: "sent" | "pending" | "in_doubt") =>
     if (to === "pending") expected.unprovenSends -= 1;
   });
 
+/** A customer is forgotten. What is with the gateway keeps its message; where `all` is said nothing else does. */
+const forget = (number: string, all: boolean) =>
+  step(`forget(${number}, ${all})`, async (model, world) => {
+    const isOf = ({ chat }: ModelMessage) => chat === number || (chat.endsWith("@g.us") && number === SENDER);
+    const found = model.messages.filter((message) => isOf(message) && !message.isForgotten);
+    const gone = found.filter(({ state, commands }) => {
+      const are = (...states: string[]) => commands.some((command) => states.includes(command.state));
+      if (are("sending", "queued_by_gateway")) return false;
+      return all || !(state === "pending" || are("pending", "in_doubt"));
+    });
+    const request = { number, after: 0, left: 0, includingWaiting: all, isDryRun: false };
+    expect(await world.store.operator.forget(request, "eve")).toMatchObject({
+      found: { messages: found.length },
+      ...{ forgotten: gone.length, left: found.length - gone.length, isNumberGone: gone.length === found.length },
+    });
+    for (const message of gone) {
+      message.isForgotten = true;
+      if (message.state !== "delivered") message.state = "discarded";
+      for (const command of message.commands)
+        if (command.state === "pending" || command.state === "in_doubt") command.state = "failed";
+    }
+  });
+
 const restart = () => step("restart", (_model, world) => world.restart());
 
 const setClock = (days: number) =>
@@ -233,31 +269,37 @@ const setClock = (days: number) =>
 
 const sweep = () =>
   step("sweep", async (_model, world) => {
-    expect(await world.store.retention.sweep(KEEP_TEXTS_DAYS)).toEqual({ texts: 0, keys: 0, files: 0 });
+    expect(await world.store.retention.sweep(KEEP)).toEqual({ texts: 0, keys: 0, files: 0, deadLetters: 0 });
   });
 
 /** The invariants, from the tables. */
 function verify(model: Model, world: World): void {
-  const rows = world.look.messages.all();
-  expect(rows).toEqual(model.messages.map((message) => ({ ...message, detached: message.detached ? 1 : 0 })));
-  const commands = world.look.commands.all();
-  expect(commands).toEqual(model.commands.map(({ id, chat, text, state }) => ({ id, chat, text, state })));
+  const kept = model.messages.filter((message) => !message.isForgotten);
+  expect(world.look.messages.all()).toEqual(
+    kept.map(({ chat, id, state, request, detached }) => ({ chat, id, state, request, detached: detached ? 1 : 0 })),
+  );
+  const keptCommands = model.commands.filter((command) => !isForgotten(model, command));
+  expect(world.look.commands.all()).toEqual(
+    keptCommands.map(({ id, chat, text, state }) => ({ id, chat, text, state })),
+  );
   for (const command of model.commands) expect(command.unprovenSends).toBeLessThanOrEqual(1);
 
   const counts = world.store.counters.read();
-  const inState = (state: string) => rows.filter((row) => row.state === state).length;
+  const inState = (state: string) => model.messages.filter((message) => message.state === state).length;
   expect(counts).toMatchObject({
-    accepted: rows.length,
+    accepted: model.messages.length,
     delivered: inState("delivered"),
     pending: inState("pending"),
     dead: inState("dead"),
-    detached: rows.filter((row) => row.state === "pending" && row.detached === 1).length,
+    discarded: inState("discarded"),
+    detached: model.messages.filter(({ state, detached }) => state === "pending" && detached).length,
   });
-  expect(counts.accepted).toBe(counts.delivered + counts.pending + counts.dead);
+  expect(counts.accepted).toBe(counts.delivered + counts.pending + counts.dead + counts.discarded);
   for (const state of ["pending", "sending", "sent", "queued_by_gateway", "in_doubt"] as const) {
-    expect(counts[`commands_${state}`]).toBe(commands.filter((row) => row.state === state).length);
+    expect(counts[`commands_${state}`]).toBe(model.commands.filter((command) => command.state === state).length);
   }
-  expect(counts.commands_failed).toBe(commands.filter((row) => row.state === "failed").length + model.refused);
+  const failed = model.commands.filter(({ state }) => state === "failed").length;
+  expect(counts.commands_failed).toBe(failed + model.refused);
 }
 
 it("keeps its promises over random histories", async () => {
@@ -279,6 +321,7 @@ it("keeps its promises over random histories", async () => {
     fc
       .tuple(chat, fc.constantFrom("sent", "pending", "in_doubt" as const))
       .map(([where, to]) => endHandover(where, to as "sent")),
+    fc.tuple(fc.constantFrom(...CHATS.slice(0, 2)), fc.boolean()).map((args) => forget(...args)),
     fc.constant(restart()),
     fc.integer({ min: -MAX_ASTRAY_DAYS, max: MAX_ASTRAY_DAYS }).map(setClock),
     fc.constant(sweep()),

@@ -83,6 +83,9 @@ test("an import against the way of a message is refused", async () => {
     "sidecar/src/operator/ > sidecar/src/relay/relay.ts",
     "sidecar/src/store/operator/ > sidecar/src/alerts/notice.ts",
     "sidecar/src/ops/ > sidecar/src/sidecar.ts",
+    "sidecar/src/ops/ > sidecar/src/metrics/metrics.ts",
+    "sidecar/src/relay/ > sidecar/src/metrics/flow.ts",
+    "sidecar/src/metrics/ > sidecar/src/operator/api.ts",
   ];
   expect(await refusedOf(imports)).toEqual(imports);
 });
@@ -141,6 +144,8 @@ test("what leads along the way is allowed", async () => {
     "sidecar/src/ops/ > sidecar/src/intake/plugin-connection.ts",
     "sidecar/src/downtime/ > sidecar/src/alerts/alerts.ts",
     "sidecar/src/ops/ > sidecar/src/alerts/alerts.ts",
+    "sidecar/src/metrics/ > sidecar/src/ops/health.ts",
+    "sidecar/src/ > sidecar/src/metrics/metrics.ts",
     "sidecar/src/store/ > sidecar/src/clock.ts",
     "test/model/ > sidecar/src/store/database.ts",
   ];

@@ -1,8 +1,12 @@
 import { once } from "node:events";
 import { request } from "node:http";
+import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import WebSocket from "ws";
+import { API_PREFIX } from "../../sidecar/src/operator/schemas.ts";
+import { operatorSocketOf } from "../../sidecar/src/operator/server.ts";
 import { type Answer, CONNECTED, ScriptedGateway } from "../gateway/scripted-gateway.ts";
+import { runHotbags } from "../shop/hotbags-command.ts";
 import { until } from "../until.ts";
 import { type AlertHook, startAlertHook } from "./alert-hook.ts";
 import { BRIDGE_TOKEN, BuiltSidecar } from "./built-sidecar.ts";
@@ -11,8 +15,8 @@ import { answer, type Bytes, RawBackend } from "./raw-backend.ts";
 import { chat } from "./raw-shop.ts";
 import type { ScriptedPlugin } from "./scripted-plugin.ts";
 
-// A customer's number and words in each place where somebody else writes: none comes out again, wherever the sidecar
-// speaks to the operator. With all that it can log.
+// A customer's number and words in each place where somebody else writes, and the secrets of the settings: none comes
+// out again, wherever the sidecar speaks to the operator. With all that it can log.
 
 const NUMBER = "+15557654321";
 const DIGITS = NUMBER.slice(1);
@@ -35,7 +39,12 @@ beforeEach(async () => {
   gateway = await new ScriptedGateway().start();
   hook = await startAlertHook();
   const env = { HOTBAGS_BASE_URL: backend.url, ALERT_WEBHOOK_URL: hook.url, BRIDGE_LOG_LEVEL: "debug" };
-  sidecar = await BuiltSidecar.start({ gateway, env: { ...env, HOTBAGS_TIMEOUT: "2" } });
+  const secrets = {
+    HOTBAGS_BEARER_TOKEN: "canary-of-the-bearer-token",
+    ...{ HOTBAGS_HMAC_DISABLED: "false", HOTBAGS_HMAC_SECRET: "canary-of-the-hmac-secret" },
+    HOTBAGS_EXTRA_HEADERS: "x-canary: canary-of-a-header",
+  };
+  sidecar = await BuiltSidecar.start({ gateway, env: { ...env, ...secrets, HOTBAGS_TIMEOUT: "2" } });
   plugin = await sidecar.connect();
 });
 afterEach(async () => {
@@ -46,9 +55,24 @@ afterEach(async () => {
   await backend.stop();
 });
 
+/** Ids that others have made, by which an operator has to find things. They get no further than to whoever may open the database. */
+const withoutIds = (text: string) =>
+  JSON.stringify(JSON.parse(text, (key, value) => (/^(message|command)_id$/.test(key) ? undefined : value)));
+
+/** What the operator API says. */
+async function askOperator(path: string): Promise<string> {
+  const call = request({ socketPath: operatorSocketOf(sidecar.dir), path: `${API_PREFIX}${path}` }).end();
+  const [response] = await once(call, "response");
+  return `${path}: ${withoutIds(await text(response))}`;
+}
+
 /** Nothing of it, in any of the forms in which it was put in. */
 async function expectSilence() {
   said.push(JSON.stringify((await sidecar.health()).body));
+  said.push(await (await fetch(`http://127.0.0.1:${sidecar.port}/metrics`)).text());
+  for (const path of ["/status", "/messages?limit=500", "/commands?limit=500", "/chats/paused", "/audit"])
+    said.push(await askOperator(path));
+  for (const path of ["/messages/1", "/commands/1"]) said.push(await askOperator(path));
   const lines = sidecar.lines.map((line) => JSON.stringify(line));
   const leaks = [...lines, ...said, JSON.stringify(hook.alerts)].filter((text) =>
     /5557654321|canary/i.test(decodeURI(text.replaceAll("%", "%25")).replaceAll("%20", " ")),
@@ -125,7 +149,18 @@ it("in what Hot Bags answers", { timeout: 60_000 }, async () => {
   const isOver = async () => (await sidecar.health<{ messages: { pending: number } }>()).body.messages.pending === 1;
   await until("all are delivered", isOver, 40_000);
   await until("the replies are sent", () => gateway.sends.length === 3);
+  for (const command of [["status"], ["messages", "list"], ["commands", "list"]]) {
+    const { stdout, stderr } = await runHotbags(sidecar.dir, ...command, "--json");
+    said.push(withoutIds(stdout), stderr);
+  }
   await expectSilence();
+  const about = sidecar.lines.filter(({ message_id }) => message_id !== undefined);
+  expect(about.length).toBeGreaterThan(all.length);
+  for (const line of about)
+    expect(line).toMatchObject({
+      transport_session_id: "whatsapp:default",
+      chat: expect.stringMatching(/^\+1555…\d\d$/),
+    });
 });
 
 const message = (more: object) => ({ ...messageOf("A"), ...more });

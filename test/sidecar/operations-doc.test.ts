@@ -67,6 +67,14 @@ it("docs/operations.md has each answer as the command gives it", async () => {
     for (const command of commands) answers.push(await shown(command));
     return [`## ${question}`, before, ...answers, ...(after ? [after] : [])].join("\n\n");
   };
+  const forgetting = async () => {
+    await until("the message that was sent again is settled", async () => {
+      const { body } = await sidecar.health<{ messages: { pending: number } }>();
+      return body.messages.pending === 0;
+    });
+    const commands = [`forget ${BEN} --dry-run`, `forget ${BEN} --yes`];
+    return section("A customer asks to be forgotten", FORGET, commands, ELSEWHERE);
+  };
   const sections = [
     HEAD,
     await section("Are customers being answered?", "", ["status"], STATUS).then((text) => text.replace("\n\n\n", "\n")),
@@ -79,6 +87,7 @@ it("docs/operations.md has each answer as the command gives it", async () => {
     await section("I answer this one myself", PAUSE, [
       ...[`chats pause ${ANNA} --for 2h`, "chats list", `chats resume ${ANNA}`],
     ]),
+    await forgetting(),
     REST,
   ];
   await expect(`${sections.join("\n\n")}\n`).toMatchFileSnapshot("../../docs/operations.md");
@@ -107,6 +116,14 @@ const DOUBT =
   "In doubt is what was being sent when the gateway or the machine died, and of which no proof was found. The phone shows the truth; you say what became of it.";
 const PAUSE =
   "While you write on the shop's phone, no reply of Hot Bags goes out in that chat; its messages go on to reach Hot Bags. With `--skip` what would have been sent is dropped instead of held.";
+const FORGET = `It deletes what there is of them in the sidecar's database and files, while the sidecar runs: texts, files, ids, replies, errors, and the number itself, in their own chat and in groups. What is deleted is overwritten, also in the database's log. Keyed hashes stay, so that a message that comes again is neither answered twice nor brings anything back: those of ids for as long as keys do, that of the number for good. What waits for Hot Bags or WhatsApp, or is in doubt, is not deleted unless you say \`--including-waiting\`: then its messages become dead letters and its replies fail, and both are forgotten. What is being sent can't be called back.`;
+const ELSEWHERE = `It knows nothing of these, and whoever is asked for erasure has to look there too:
+
+- the plugin's outbox: a message is deleted from it as soon as the sidecar has it, but its dead letters stay, and what was deleted is not overwritten (\`openclaw hotbags status\` says how many there are, [plugin.md](plugin.md) where it is);
+- OpenClaw's own transcripts, media and contacts in its state folder, and the shop's phone;
+- Hot Bags itself, and backups of the database;
+- what an earlier release has deleted: until its pages are used again, its words can be in them. Stop the sidecar, and \`sqlite3 bridge.sqlite VACUUM\`, once;
+- copies that a disk keeps by itself, as a solid-state one and a file system with snapshots do.`;
 const REST = `## Which settings count?
 
 \`hotbags config\` lists each one, its value (of secrets, that there is one), and where it is from; beside a running sidecar also what was written since and is not in use yet. \`hotbags config --env-file <file>\` checks a file before a sidecar gets it. What is wrong is said all at once, with exit code 78. [configuration.md](configuration.md) explains them.
@@ -117,4 +134,4 @@ With two of it at once, so that nobody waits: [configuration.md](configuration.m
 
 ## Who did what?
 
-\`hotbags audit\` lists who sent what again, discarded, resolved, paused or read the text of (\`show --content\`), or reloaded the settings, when, and with which result.`;
+\`hotbags audit\` lists who sent what again, discarded, resolved, paused, forgot or read the text of (\`show --content\`), or reloaded the settings, when, and with which result.`;

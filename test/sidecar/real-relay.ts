@@ -30,6 +30,8 @@ export interface RealRelay {
   http: HotBagsOptions;
   /** Its log. */
   lines: Record<string, unknown>[];
+  /** How each POST so far has ended, those that reached nobody included. */
+  posts: string[];
   /** The chats that were said to have commands. */
   commandChats: number[];
   /** Takes a message in that has its id as text. */
@@ -70,10 +72,12 @@ export function startRelay(settings: RealRelayOptions): RealRelay {
   const http = clientOptions(url, bearerToken);
   const client = new HotBagsClient(http);
   const commandChats: number[] = [];
+  const posts: string[] = [];
   const onCommands = (chat: number) => void commandChats.push(chat);
   const relay = new Relay(
     {
       ...{ store, hotbags: client, clock, timers, log, random, onCommands },
+      onPosted: ({ outcome }) => void posts.push(outcome.kind),
       alarm: ({ text, ...about }) => log.error({ ...about, alarm: true }, text),
     },
     { ...OPTIONS, ...options },
@@ -85,6 +89,7 @@ export function startRelay(settings: RealRelayOptions): RealRelay {
     client,
     http,
     lines,
+    posts,
     commandChats,
     async takeIn(id, chat = ANNA) {
       const accepted = await store.messages.accept(messageOf(id, chat));

@@ -92,6 +92,18 @@ function row(id: string) {
   return found;
 }
 
+it("writes some lines in a night in which Hot Bags is down, however many messages wait", async () => {
+  await hotbags.stop();
+  const chats = Array.from({ length: 40 }, (_, n) => `+1555000300${String(n).padStart(2, "0")}`);
+  for (const chat of chats) await takeIn(`of ${chat}`, chat);
+  await idle();
+  await pass(MINUTE_MS);
+  const [lines, posts] = [running.lines.length, running.posts.length];
+  await pass(6 * HOUR_MS);
+  expect(running.posts.length - posts).toBeGreaterThan(300);
+  expect(running.lines.length - lines).toBeLessThanOrEqual(6 * 6 + 1);
+});
+
 describe("a failing head", () => {
   it("waits its backoff, however many messages of its chat arrive", async () => {
     hotbags.faultFor(is("bad"), { status: 500 }, ALWAYS);

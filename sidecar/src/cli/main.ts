@@ -9,6 +9,7 @@ import { reloadConfig, showConfig } from "./config.ts";
 import { connectOperator, type Operator } from "./connect.ts";
 import { ENVIRONMENT } from "./environment.ts";
 import { CliError, EXIT } from "./exit-code.ts";
+import { forgetCustomer } from "./forget.ts";
 import { listMessages, repairMessages, showMessage } from "./messages.ts";
 import { type Output, say } from "./output.ts";
 import { showStatus } from "./status.ts";
@@ -246,6 +247,22 @@ function makeProgram(environment: NodeJS.ProcessEnv, end: (code: number) => void
       "The settings, where each is from, and what is wrong with them",
       config,
       async ({ json, stateDir, envFile }) => end(await showConfig({ environment, stateDir, envFile }, outputFor(json))),
+    )
+    .command(
+      "forget <number>",
+      "Delete all that there is of a customer who asks for that",
+      (options) =>
+        common(options)
+          .positional("number", { type: "string", demandOption: true, describe: "Their number, such as +15550001000" })
+          .option("dry-run", { type: "boolean", default: false, describe: "Only say what there is" })
+          .option("including-waiting", {
+            type: "boolean",
+            default: false,
+            describe: "Also what waits or is in doubt: nobody will answer it",
+          })
+          .option("yes", { type: "boolean", default: false, describe: "Nobody is asked" })
+          .example("$0 forget +15550001000 --dry-run", "What there is of this customer"),
+      asking((operator, args, output) => forgetCustomer(operator, args, output)),
     )
     .command(
       "audit",

@@ -6,6 +6,7 @@ import { SettingsError, surveySettings } from "../settings.ts";
 import { type Sidecar, startSidecar } from "../sidecar.ts";
 import { StartCalledOffError } from "../starting.ts";
 import { StoreUnusableError } from "../store/index.ts";
+import { linesForPeople } from "./lines-for-people.ts";
 
 /** Exit code for what only a human can change, so that no restart will mend it (EX_CONFIG of sysexits.h). */
 const EX_CONFIG = 78;
@@ -19,7 +20,7 @@ export async function serve(environment: NodeJS.ProcessEnv, envFilePath?: string
     const { settings, ...reading } = read();
     if (!settings) throw new SettingsError(reading.mistakes);
     for (const [name, value] of Object.entries(reading.envFile?.others ?? {})) environment[name] ??= value;
-    const log = openLog(settings.logLevel);
+    const log = openLog(settings.logLevel, undefined, await linesForPeople());
     // Heard from the first moment on: a signal without a listener would end the process where it stands.
     const told = new AbortController();
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => told.abort());

@@ -1,4 +1,4 @@
-export type { AccountCode, AccountState } from "./account.ts";
+export { ACCOUNT_STATES, type AccountCode, type AccountState } from "./account.ts";
 export { ChannelStarter } from "./channel-starter.ts";
 export { type DropVerdict, verdictOnDrop } from "./drop.ts";
 export { openGateway } from "./gateway.ts";

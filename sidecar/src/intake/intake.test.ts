@@ -15,7 +15,7 @@ import { openLog } from "../log.ts";
 import { type Accepted, openStore, type Store } from "../store/index.ts";
 import type { ListenAddress } from "./listen-address.ts";
 import { ListenError, listenError } from "./listen-error.ts";
-import { Listener, MAX_PLUGIN_CONNECTIONS } from "./listener.ts";
+import { type Exposition, Listener, MAX_PLUGIN_CONNECTIONS } from "./listener.ts";
 
 const TOKEN = "0123456789abcdef-bridge";
 const HELLO = { v: 1, type: "hello", plugin_version: "0.1.0", openclaw_version: "2026.9.6" };
@@ -38,8 +38,11 @@ let accepted: Accepted[];
 let lines: Record<string, unknown>[];
 const clients: WebSocket[] = [];
 
+/** A log whose lines are in `lines`. */
+const logged = () => openLog("info", { write: (line) => void lines.push(JSON.parse(line)) });
+
 async function listen(where: ListenAddress) {
-  const log = openLog("info", { write: (line) => void lines.push(JSON.parse(line)) });
+  const log = logged();
   listener = new Listener({ address: where, token: TOKEN, log, health: () => ({ ok: listener.plugin !== null }) });
   address = await listener.start();
   listener.open({ store, onAccepted: (taken) => void accepted.push(taken), onSent: () => {} });
@@ -374,6 +377,41 @@ it("outlives an error of its server", async () => {
     expect.objectContaining({ level: "error", err: expect.objectContaining({ code: "ENOBUFS" }) }),
   );
   expect((await fetch(`http://${address}/health`)).status).toBe(503);
+});
+
+describe("GET /metrics", () => {
+  async function answered(metrics: () => Promise<Exposition | null>, method = "GET") {
+    const where = { host: "127.0.0.1", port: 0 };
+    const health = () => ({ ok: true });
+    const other = new Listener({ address: where, token: TOKEN, log: logged(), health, metrics });
+    const response = await fetch(`http://${await other.start()}/metrics`, { method });
+    const answer = { status: response.status, type: response.headers.get("content-type"), text: await response.text() };
+    await other.stop();
+    return answer;
+  }
+
+  it("is what the sidecar counts, for whoever asks", async () => {
+    const exposition = { contentType: "text/plain; version=0.0.4", text: "up 1\n" };
+    expect(await answered(async () => exposition)).toEqual({
+      status: 200,
+      type: exposition.contentType,
+      text: "up 1\n",
+    });
+  });
+
+  it("is 503 before there is anything to count", async () => {
+    expect(await answered(async () => null)).toMatchObject({ status: 503, text: expect.stringMatching(/starting/) });
+  });
+
+  it("is 500 where the state can't be read, which is in the log", async () => {
+    const damaged = async () => Promise.reject(Object.assign(new Error("malformed"), { code: "SQLITE_CORRUPT" }));
+    expect(await answered(damaged)).toMatchObject({ status: 500 });
+    expect(lines).toContainEqual(expect.objectContaining({ level: "error", msg: "/metrics can't be answered" }));
+  });
+
+  it("is only read", async () => {
+    expect(await answered(async () => null, "POST")).toMatchObject({ status: 405 });
+  });
 });
 
 describe("GET /health", () => {

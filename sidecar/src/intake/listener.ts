@@ -35,18 +35,29 @@ interface Health {
   problems?: readonly string[];
 }
 
+/** What is answered without a token. */
+const PATHS: ReadonlySet<string> = new Set(["/health", "/health/live", "/metrics"]);
+
+/** What `GET /metrics` answers. */
+export interface Exposition {
+  contentType: string;
+  text: string;
+}
+
 interface ListenerParts extends BridgeTokens {
   address: ListenAddress;
   log: Logger;
   /** What `GET /health` answers; throws when the state can't be read. */
   health(): Health;
+  /** What `GET /metrics` answers; null before there is anything to count. Rejects when the state can't be read. */
+  metrics?(): Promise<Exposition | null>;
   /** REQUEST_TIMEOUT_MS, unless a test can't wait for it. */
   requestTimeoutMs?: number;
 }
 
 /**
- * What the sidecar listens to on this machine: the plugin's WebSocket, its files and `GET /health`. Once it is started
- * it answers `/health`, and the plugin once it is opened.
+ * What the sidecar listens to on this machine: the plugin's WebSocket, its files, `GET /health` and `GET /metrics`. Once
+ * it is started it answers these two, and the plugin once it is opened.
  */
 export class Listener {
   readonly #parts: ListenerParts;
@@ -153,11 +164,12 @@ export class Listener {
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
     if (request.url?.startsWith(MEDIA_PATH)) return this.#takeFile(request, response);
-    if (request.url !== "/health" && request.url !== "/health/live")
-      return respond(response, 404, { error: "there are /health, files and a WebSocket here" });
+    if (!PATHS.has(request.url ?? ""))
+      return respond(response, 404, { error: "there are /health, /health/live, /metrics, files and a WebSocket here" });
     if (request.method !== "GET" && request.method !== "HEAD") return respond(response, 405, { error: "use GET" });
     // That it answers says it all: a restart helps against nothing of what /health may complain of.
     if (request.url === "/health/live") return respond(response, 200, { ok: true });
+    if (request.url === "/metrics") return void this.#expose(response);
     const health = this.#health();
     respond(response, health.ok ? 200 : 503, health);
   }
@@ -174,6 +186,22 @@ export class Listener {
       );
       const what = `the state can't be read (${code}): the disk of the database may be failing; restore a backup`;
       return { ok: false, problems: [what] };
+    }
+  }
+
+  /** A scrape that fails is seen by the scraper: its `up` is 0. */
+  async #expose(response: ServerResponse): Promise<void> {
+    try {
+      const exposition = (await this.#parts.metrics?.()) ?? null;
+      if (!exposition) return respond(response, STARTING.status, { error: STARTING.reason });
+      response.writeHead(200, { "content-type": exposition.contentType, "cache-control": "no-store" });
+      response.end(exposition.text);
+    } catch (error) {
+      this.#logThrottle.log(
+        () => this.#parts.log.error({ err: error }, "/metrics can't be answered"),
+        `metrics ${codeOf(error)}`,
+      );
+      respond(response, 500, { error: "the state can't be read: /health says more" });
     }
   }
 

@@ -1,4 +1,5 @@
 import {
+  type InboundMessage,
   MAX_CREDIT,
   MAX_FRAME_BYTES,
   maskAddress,
@@ -39,7 +40,10 @@ export interface PluginVersions {
 export interface IntakeParts {
   store: Store;
   /** Told of each message that was taken for delivery. */
-  onAccepted(accepted: Accepted): void;
+  onAccepted(accepted: Accepted, message: InboundMessage): void;
+  /** Told of each frame that was not taken, and of each plugin that was welcomed. */
+  onRefused?(code: RefusalCode): void;
+  onWelcomed?(): void;
   /** Told of each text that the gateway was seen to send, or to drop. */
   onSent(sent: SentFrame): void;
 }
@@ -129,6 +133,7 @@ export class PluginConnection {
     clearTimeout(this.#helloTimer);
     this.#versions = { plugin: pluginVersion, openclaw: openclawVersion };
     this.#parts.log.connected(pluginVersion, openclawVersion);
+    this.#parts.onWelcomed?.();
     this.#send({
       v: WIRE_VERSION,
       type: "welcome",
@@ -142,6 +147,7 @@ export class PluginConnection {
     const log = this.#parts.log.messages.child({
       transport_session_id: transportSessionId(message.account_id),
       message_id: message.message_id,
+      chat: maskAddress(message.chat_id),
     });
     const chat = `${message.account_id} ${message.chat_id}`;
     const first = this.#awaited.get(chat);
@@ -160,13 +166,11 @@ export class PluginConnection {
       }
       const accepted = await this.#parts.store.messages.accept(message);
       this.#send({ v: WIRE_VERSION, type: "ack", ref, duplicate: accepted.duplicate });
-      const about = { chat: maskAddress(message.chat_id) };
-      if (accepted.refusal)
-        log.error({ ...about, alarm: true }, `not delivered: ${accepted.refusal}; it is a dead letter`);
-      else if (accepted.duplicate) this.#parts.log.repeated(log, message.chat_id);
+      if (accepted.refusal) log.error({ alarm: true }, `not delivered: ${accepted.refusal}; it is a dead letter`);
+      else if (accepted.duplicate) this.#parts.log.repeated(log);
       else {
-        log.info(about, "message accepted");
-        this.#parts.onAccepted(accepted);
+        log.info("message accepted");
+        this.#parts.onAccepted(accepted, message);
       }
     } catch (error) {
       // Not on disk, so not acked: the plugin keeps it and sends it again.
@@ -194,6 +198,7 @@ export class PluginConnection {
 
   #refuse(ref: number | null, code: RefusalCode, reason: string, retry: boolean): void {
     this.#parts.log.refused(code, reason);
+    this.#parts.onRefused?.(code);
     this.#send({ v: WIRE_VERSION, type: "refused", ref, code, reason, retry });
   }
 

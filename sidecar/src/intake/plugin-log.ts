@@ -1,4 +1,4 @@
-import { LogThrottle, maskAddress, type RefusalCode } from "@hotbags/shared";
+import { LogThrottle, type RefusalCode } from "@hotbags/shared";
 import type { Logger } from "pino";
 import { LogBudget } from "./log-budget.ts";
 
@@ -58,10 +58,8 @@ export class PluginLog {
     this.#refused.log(({ fields, note }) => this.#log.warn({ code, ...fields }, `frame refused: ${reason}${note}`));
   }
 
-  repeated(log: Logger, chatId: string): void {
-    this.#repeated.log(({ fields, note }) =>
-      log.info({ chat: maskAddress(chatId), ...fields }, `message was here already${note}`),
-    );
+  repeated(log: Logger): void {
+    this.#repeated.log(({ fields, note }) => log.info(fields, `message was here already${note}`));
   }
 
   notStored(log: Logger, error: unknown): void {

@@ -1,4 +1,4 @@
-import { codeOf, describeIssues, maskAddress } from "@hotbags/shared";
+import { codeOf, describeIssues, maskAddress, shownId, shownName } from "@hotbags/shared";
 import {
   type AuditEntry,
   type ChatAddress,
@@ -180,6 +180,16 @@ export class OperatorApi {
 
     testAlerts: async () => ({ channels: await this.#running.testAlerts() }),
 
+    forget: async ({ number, after = 0, left = 0, including_waiting = false, dry_run = false }, _id, who) => {
+      const { store, onRetry, onResolved } = this.#running;
+      const request = { number, after, left, includingWaiting: including_waiting, isDryRun: dry_run };
+      const { isNumberGone, isLogCleared, chats, resolved, ...erased } = await store.forget(request, who);
+      // Their lanes look again, and find nothing.
+      for (const chat of new Set(chats)) onRetry(chat);
+      for (const { id, chat } of resolved) onResolved(id, chat);
+      return { ...erased, number_gone: isNumberGone, log_cleared: isLogCleared };
+    },
+
     audit: async ({ before, limit = DEFAULT_LIMIT }) => {
       const entries = await this.#parts.reads.audit(before ?? null, limit);
       return { entries: entries.map(showEntry), next: entries.length === limit ? (entries.at(-1)?.id ?? null) : null };
@@ -248,9 +258,12 @@ function showMessage<Row extends MessageRow>(row: Row) {
 }
 
 function showCommand(row: CommandRow) {
-  const { created_at, sending_at, settled_at } = row;
+  const { created_at, sending_at, settled_at, type, whatsapp_message_id } = row;
   return {
     ...row,
+    // Words of Hot Bags and of OpenClaw, who can put anything there.
+    type: type && shownName(type),
+    whatsapp_message_id: whatsapp_message_id && shownId(whatsapp_message_id),
     created_at: iso(created_at),
     sending_at: isoOrNull(sending_at),
     settled_at: isoOrNull(settled_at),

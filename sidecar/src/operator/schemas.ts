@@ -1,4 +1,4 @@
-import { accountId, chatId, MAX_PAUSE_SECONDS } from "@hotbags/shared";
+import { accountId, chatId, e164, MAX_PAUSE_SECONDS } from "@hotbags/shared";
 import { z } from "zod";
 
 // The operator API's requests and answers. docs/operator-api.md is made from these.
@@ -110,7 +110,7 @@ const audit = z.object({
   who: z.string(),
   action: z.string(),
   kind: z.enum(["message", "command", "chat", "settings"]),
-  /** 0: there is but one. */
+  /** 0: there is none, or but one. */
   subject: z.int().nonnegative(),
   result: z.string(),
 });
@@ -336,6 +336,37 @@ export const ROUTES = {
     changes: false,
     input: z.object({}),
     output: z.object({ channels: z.array(testedChannel) }),
+  },
+  forget: {
+    method: "POST",
+    path: "/forget",
+    about:
+      "Forgets a customer: texts, files and ids, and the number itself. It goes on for a second at a time: ask again with `after` as `next` says and `left` added up, until `next` is null. What waits, or is in doubt, stays, unless `including_waiting`: then messages become dead letters, replies fail, and both are forgotten. What is being sent stays. `dry_run` only counts",
+    changes: true,
+    input: z.object({
+      number: e164,
+      after: z.int().nonnegative().optional(),
+      left: z.int().nonnegative().optional(),
+      including_waiting: z.boolean().optional(),
+      dry_run: z.boolean().optional(),
+    }),
+    output: z.object({
+      found: z.object({
+        messages: z.int(),
+        waiting: z.int(),
+        dead: z.int(),
+        replies_waiting: z.int(),
+        replies_in_doubt: z.int(),
+        replies_being_sent: z.int(),
+        files: z.int(),
+      }),
+      forgotten: z.int(),
+      left: z.int(),
+      next: id.nullable(),
+      progress: z.number(),
+      number_gone: z.boolean(),
+      log_cleared: z.boolean(),
+    }),
   },
   audit: {
     method: "GET",

@@ -10,6 +10,8 @@ import type { HealthParts } from "./health-parts.ts";
 /** How many of the last downtimes are shown. */
 const SHOWN_DOWNTIMES = 5;
 
+export type Health = ReturnType<typeof readHealth>;
+
 /**
  * Whether messages flow: bad when the plugin or the gateway is not connected, WhatsApp is not connected, a write fails,
  * or something waits too long. A quiet night is good. Counts and sentences; no customer's number, text or token.

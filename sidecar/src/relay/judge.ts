@@ -90,6 +90,7 @@ export class Judge {
   get status() {
     return {
       breakerOpen: this.#breaker.open,
+      breakerOpenings: this.#breaker.openings,
       /** False: a probe has found that no message is taken. */
       reachable: !(this.#breaker.open && this.#hasFailedProbe),
       problem: this.#problem?.text ?? null,

@@ -1,4 +1,4 @@
-import { failpoint, transportSessionId } from "@hotbags/shared";
+import { failpoint, maskAddress, transportSessionId } from "@hotbags/shared";
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
 import type { PendingMessage, Store } from "../store/index.ts";
@@ -74,8 +74,9 @@ export class Poster {
   }
 
   /** The log with what each line about a message says of it. */
-  logOf({ account_id, message_id }: PendingMessage): Logger {
-    return this.#parts.log.child({ transport_session_id: transportSessionId(account_id), message_id });
+  logOf({ account_id, message_id, chat_id }: PendingMessage): Logger {
+    const transport_session_id = transportSessionId(account_id);
+    return this.#parts.log.child({ transport_session_id, message_id, chat: maskAddress(chat_id) });
   }
 
   /** What can't be read any more is left out of the body for good, and that is on disk before it is sent. */

@@ -1,4 +1,4 @@
-import type { Backoff } from "@hotbags/shared";
+import { type Backoff, LogThrottle } from "@hotbags/shared";
 import type { Logger } from "pino";
 import type { Clock, Timers } from "../clock.ts";
 import type { Rest, Verdict } from "../lanes.ts";
@@ -52,6 +52,9 @@ interface RelayParts {
   onCommands(chat: number): void;
   /** Told of what is wrong with Hot Bags as a whole. */
   alarm(alarm: Alarm): void;
+  /** Told of each POST that has ended, and of each message that was settled as delivered by it. */
+  onPosted?(posted: Pick<Posted, "outcome" | "durationMs">): void;
+  onDelivered?(message: PendingMessage): void;
 }
 
 /** A message that was not taken. */
@@ -71,6 +74,9 @@ interface Lone {
 /** While all are held, a lane with nothing new to tell is looked at again after this, ms, as one that may be the probe. */
 const LOOK_AGAIN_MS = 1_000;
 
+/** While all are held, each failure of the same kind is no news: a night of it is some lines. One in so long, ms. */
+const LOG_HOLD_EVERY_MS = 10 * 60_000;
+
 /** Messages of one chat that are asked one after the other to find one that passes. */
 const MAX_WALK = 5;
 
@@ -86,10 +92,12 @@ export class Relay {
   readonly #lanes: MessageLanes;
   readonly #faults: StoreFaults;
   readonly #lone = new Map<number, Lone>();
+  readonly #holdLog: LogThrottle;
 
   constructor(parts: RelayParts, options: RelayOptions) {
     this.#parts = parts;
     this.#options = options;
+    this.#holdLog = new LogThrottle({ everyMs: LOG_HOLD_EVERY_MS, clock: parts.clock });
     this.#judge = new Judge({ ...parts, probeBackoff: options.probeBackoff });
     this.#poster = new Poster({ ...parts, judge: this.#judge, onForgone: () => this.#lanes.look() });
     this.#settlement = new Settlement({ ...parts, ...options });
@@ -230,9 +238,14 @@ export class Relay {
   /** Writes the outcome down, after the judge has heard of it. Returns for what the lane rests; else it goes on. */
   async #settle(posted: Posted): Promise<End> {
     const { message, outcome, attempt, log } = posted;
+    this.#parts.onPosted?.(posted);
     if (outcome.kind === "answered") {
-      if (this.#judge.passed(attempt)) this.#lanes.release();
+      if (this.#judge.passed(attempt)) {
+        this.#holdLog.over();
+        this.#lanes.release();
+      }
       await this.#settlement.delivered(posted, outcome);
+      this.#parts.onDelivered?.(message);
       return "passed";
     }
     const { symptom } = outcome;
@@ -248,7 +261,8 @@ export class Relay {
     if (finding === "deployment" || attempt.terms === "probe") this.#lanes.look();
     const { counts, leaves } = CONSEQUENCES[finding];
     if (!counts) {
-      log.warn({ status: symptom.status, rule: judgement.rule.name }, `${judgement.text}; still waiting`);
+      const about = { status: symptom.status, rule: judgement.rule.name };
+      this.#holdLog.log(() => log.warn(about, `${judgement.text}; still waiting`), judgement.rule.name);
       if (!attempt.isDetached) return { ...this.#held(message), failed };
       const waitMs = await this.#settlement.postpone(posted, symptom, judgement);
       return { cause: "backoff", until: this.#parts.clock.uptimeMs() + waitMs };

@@ -33,19 +33,21 @@ export interface Symptom {
  * - `page`: a 2xx with a web page. `failure`: a 2xx that says itself that it failed. `contract`: another 2xx that is
  *   not what the contract says.
  */
-export type Trouble =
-  | "unreachable"
-  | "tls"
-  | "descriptors"
-  | "broken"
-  | "continue"
-  | "not-http"
-  | "headers"
-  | "timeout"
-  | "file"
-  | "page"
-  | "failure"
-  | "contract";
+export const TROUBLES = [
+  "unreachable",
+  "tls",
+  "descriptors",
+  "broken",
+  "continue",
+  "not-http",
+  "headers",
+  "timeout",
+  "file",
+  "page",
+  "failure",
+  "contract",
+] as const;
+export type Trouble = (typeof TROUBLES)[number];
 
 type Header = string | string[] | undefined;
 export type Headers = Readonly<Record<string, Header>>;

@@ -76,8 +76,8 @@ export class OpenDoubts {
 }
 
 /** The ids of a doubt's command, as the log has them. */
-export function idsOf({ accountId, messageId, commandId }: Doubt) {
-  return { account_id: accountId, message_id: messageId, command_id: commandId };
+export function idsOf({ accountId, messageId, chatId, commandId }: Doubt) {
+  return { account_id: accountId, message_id: messageId, chat_id: chatId, command_id: commandId };
 }
 
 function doubtOf(command: DoubtfulCommand): Doubt {

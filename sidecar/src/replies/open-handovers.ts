@@ -80,6 +80,6 @@ export class OpenHandovers {
 }
 
 /** The ids of a handover's command, as the log has them. */
-export function idsOf({ accountId, messageId, commandId }: Handover) {
-  return { account_id: accountId, message_id: messageId, command_id: commandId };
+export function idsOf({ accountId, messageId, chatId, commandId }: Handover) {
+  return { account_id: accountId, message_id: messageId, chat_id: chatId, command_id: commandId };
 }

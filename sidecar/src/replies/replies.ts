@@ -57,6 +57,8 @@ interface RepliesParts extends RepliesLimits {
   onRunaway(command: WaitingCommand): void;
   /** Told of replies that wait because their account has another number; see NumberChanges. */
   onNumberChange(change: NumberChange): void;
+  /** Told of each send that the gateway has answered, or not; ms. What is asked about later is none. */
+  onAnswered?(command: WaitingCommand, outcome: SendOutcome, durationMs: number): void;
   /** Told of an account that WhatsApp has locked for direct chats; see TimeLocks. */
   onLock(lock: LockedAccount): void;
 }
@@ -302,8 +304,10 @@ export class Replies {
     try {
       if (!(await store.commands.sending(id, gateway.process?.id ?? null))) return "more";
       failpoint("send:before");
+      const askedAt = this.#parts.clock.uptimeMs();
       const outcome = await gateway.send({ accountId, to, text, commandId });
       failpoint("send:after");
+      this.#parts.onAnswered?.(command, outcome, this.#parts.clock.uptimeMs() - askedAt);
       if (outcome.kind === "sent") {
         this.#observations.account(outcome.whatsappMessageId);
         this.#unlockedBy(accountId, to, begunAt);

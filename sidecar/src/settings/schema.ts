@@ -107,7 +107,7 @@ export const SETTINGS = {
     reloadable: true,
   },
   BRIDGE_LISTEN: {
-    about: "Where the plugin connects, and `GET /health` answers",
+    about: "Where the plugin connects, and `GET /health` and `GET /metrics` answer",
     form: listenAddress,
     default: "127.0.0.1:18790",
   },
@@ -136,9 +136,23 @@ export const SETTINGS = {
     reloadable: true,
   },
   BRIDGE_KEEP_TEXTS_DAYS: {
-    about: "Days until delivered texts and files are forgotten",
+    about: "Days until texts and files are forgotten, from when their message was delivered",
     form: wholeNumber(1, 3_650),
-    default: "30",
+    default: "14",
+    reloadable: true,
+  },
+  BRIDGE_KEEP_KEYS_DAYS: {
+    about: "Days until keys and command ids are forgotten, by which what comes twice is known; not before the text is",
+    // OpenClaw hands a message in again within 7.
+    form: wholeNumber(8, 3_650),
+    default: "90",
+    reloadable: true,
+  },
+  BRIDGE_KEEP_DEAD_LETTERS_DAYS: {
+    about:
+      "Days until a dead letter that nobody has done anything about is discarded: its text and files are forgotten",
+    form: wholeNumber(1, 3_650),
+    default: "90",
     reloadable: true,
   },
   BRIDGE_MEDIA_STORE_BYTES: {

@@ -4,6 +4,7 @@ import type { Clock } from "../clock.ts";
 import type { CounterName, Counters } from "./counters.ts";
 import { RowContradictedError, unlessDamaged } from "./errors.ts";
 import type { Failures } from "./failures.ts";
+import type { ForgottenKeys } from "./forgotten-keys.ts";
 import type { ChatOrder, Pauses } from "./pauses.ts";
 
 /** A command as the relay read it from a response, in array order. */
@@ -62,6 +63,7 @@ interface CommandWritesParts {
   counters: Counters;
   failures: Failures;
   pauses: Pauses;
+  forgotten: ForgottenKeys;
   clock: Clock;
 }
 
@@ -70,10 +72,12 @@ export class CommandWrites {
   readonly #counters: Counters;
   readonly #failures: Failures;
   readonly #pauses: Pauses;
+  readonly #forgotten: ForgottenKeys;
   readonly #clock: Clock;
   readonly #sql: ReturnType<typeof prepare>;
 
-  constructor({ db, counters, failures, pauses, clock }: CommandWritesParts) {
+  constructor({ db, counters, failures, pauses, forgotten, clock }: CommandWritesParts) {
+    this.#forgotten = forgotten;
     this.#counters = counters;
     this.#failures = failures;
     this.#pauses = pauses;
@@ -86,10 +90,16 @@ export class CommandWrites {
     return commands.map((command, position) => this.#recordOne(answered, position, command));
   }
 
+  /** The command that has this id, also one of somebody who was forgotten. */
+  #ownerOf(commandId: string) {
+    const forgotten = this.#forgotten.of(commandId);
+    return this.#sql.owner.get(commandId) ?? (forgotten === null ? undefined : this.#sql.owner.get(forgotten));
+  }
+
   #recordOne(answered: AnsweredMessage, position: number, command: CommandFromResponse): RecordedCommand {
     const { seq, chat, message_id: messageId } = answered;
     const hash = createHash("sha256").update(command.payload).digest("hex");
-    const owner = command.commandId === null ? undefined : this.#sql.owner.get(command.commandId);
+    const owner = command.commandId === null ? undefined : this.#ownerOf(command.commandId);
     if (owner && owner.payload_sha256 === hash && owner.chat === chat) {
       return { commandId: command.commandId, chat, outcome: "repeated", reason: null };
     }

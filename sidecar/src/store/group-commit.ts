@@ -21,10 +21,13 @@ export class GroupCommit {
   readonly #begin: Database.Statement;
   readonly #commit: Database.Statement;
   readonly #rollback: Database.Statement;
+  readonly #onCommit: (durationMs: number) => void;
   #waiting: Job[] = [];
   #closed = false;
 
-  constructor(db: Database.Database, writability: Writability) {
+  /** `onCommit`: told how long each transaction took, its jobs' work included, ms. */
+  constructor(db: Database.Database, writability: Writability, onCommit: (durationMs: number) => void = () => {}) {
+    this.#onCommit = onCommit;
     this.#db = db;
     this.#writability = writability;
     this.#begin = db.prepare("BEGIN IMMEDIATE");
@@ -95,6 +98,7 @@ export class GroupCommit {
   /** Returns the error; undefined when all is written. */
   #write(jobs: Job[]): unknown {
     const results: unknown[] = [];
+    const begun = performance.now();
     try {
       this.#begin.run();
       for (const job of jobs) results.push(job.work());
@@ -104,6 +108,7 @@ export class GroupCommit {
       if (this.#db.inTransaction) this.#rollback.run();
       return error;
     }
+    this.#onCommit(performance.now() - begun);
     for (const [index, job] of jobs.entries()) {
       failpoint(`${job.name}:after-commit`);
       job.settle.resolve(results[index]);

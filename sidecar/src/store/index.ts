@@ -8,6 +8,7 @@ import { openDatabase, openForReading } from "./database.ts";
 import { Downtimes } from "./downtimes.ts";
 import { Failures } from "./failures.ts";
 import { Files } from "./files.ts";
+import { ForgottenKeys } from "./forgotten-keys.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { Handovers } from "./handovers.ts";
 import { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./limits.ts";
@@ -15,6 +16,7 @@ import { Media } from "./media.ts";
 import { MessageWrites } from "./message-writes.ts";
 import { Messages } from "./messages.ts";
 import { Audit } from "./operator/audit.ts";
+import { Erasure } from "./operator/erasure.ts";
 import { type OperatorReads, type OperatorStore, operatorReads, operatorWrites } from "./operator/index.ts";
 import { Repairs } from "./operator/repairs.ts";
 import { Pauses } from "./pauses.ts";
@@ -48,12 +50,14 @@ export type { Accepted } from "./message-writes.ts";
 export type { PendingMessage } from "./messages.ts";
 export type { AuditEntry } from "./operator/audit.ts";
 export type { CommandFilter, CommandLife, CommandRow, CommandState } from "./operator/command-pages.ts";
+export type { Erased, ErasureRequest } from "./operator/erasure.ts";
 export type { OperatorReads, OperatorStore, WholeMessage } from "./operator/index.ts";
 export type { MessageFilter, MessageRow, MessageState } from "./operator/message-pages.ts";
 export type { Page } from "./operator/page.ts";
 export type { Repaired, Resolution } from "./operator/repairs.ts";
 export type { ChatAddress, ChatOrder, Pause, PausedChat } from "./pauses.ts";
 export { FileLostError } from "./read-file.ts";
+export type { Keep } from "./retention.ts";
 export type { Outage } from "./writability.ts";
 
 /** Everything the sidecar must not forget, and the only owner of SQL. */
@@ -113,8 +117,13 @@ export function viewStore(stateDir: string, clock: Clock): StoreView {
   };
 }
 
-/** Opens the store below `stateDir`. Throws StoreUnusableError with what to do. */
-export function openStore(stateDir: string, clock: Clock, limits: MediaLimits = DEFAULT_MEDIA_LIMITS): Store {
+/** Opens the store below `stateDir`. `onCommit`: see GroupCommit. Throws StoreUnusableError with what to do. */
+export function openStore(
+  stateDir: string,
+  clock: Clock,
+  limits: MediaLimits = DEFAULT_MEDIA_LIMITS,
+  onCommit?: (durationMs: number) => void,
+): Store {
   const { db, close } = openDatabase(stateDir);
   let time: ProvenTime;
   let files: Files;
@@ -127,19 +136,23 @@ export function openStore(stateDir: string, clock: Clock, limits: MediaLimits = 
   }
   const damage = new DamageRecord(clock);
   const writability = new Writability({ db, clock, damage, rehearse: () => rehearsal.run() });
-  const commit = new GroupCommit(db, writability);
+  const commit = new GroupCommit(db, writability, onCommit);
   const counters = new Counters(db);
   const failures = new Failures(db, clock);
   const pauses = new Pauses(db, commit, counters, clock, time);
-  const commandWrites = new CommandWrites({ db, counters, failures, pauses, clock });
+  const forgotten = new ForgottenKeys(db);
+  const commandWrites = new CommandWrites({ db, counters, failures, pauses, forgotten, clock });
   const media = new Media(db, files, limits.inlineBytes);
   const room = new Room(files, media, commit);
-  const messageWrites = new MessageWrites({ db, counters, failures, commands: commandWrites, media, clock, time });
+  const messageWrites = new MessageWrites({
+    ...{ db, counters, failures, commands: commandWrites, media, forgotten, clock, time },
+  });
   const messages = new Messages({ db, commit, writes: messageWrites, media, time });
   const commands = new Commands({ db, commit, writes: commandWrites, pauses, time });
   const rehearsal = new Rehearsal({ db, messages, messageWrites, commands, commandWrites, media });
   const audit = new Audit(db, clock);
   const repairs = new Repairs({ db, commit, counters, media, clock, time, audit });
+  const erasure = new Erasure({ db, commit, counters, media, files, clock, time, audit, forgotten });
   return {
     messages,
     commands,
@@ -152,9 +165,9 @@ export function openStore(stateDir: string, clock: Clock, limits: MediaLimits = 
     files,
     operator: {
       ...operatorReads(db, audit, (provenAt) => clock.now() + provenAt - time.now()),
-      ...operatorWrites(repairs, audit, commit),
+      ...operatorWrites(repairs, erasure, audit, commit),
     },
-    retention: new Retention(db, commit, media, files, time),
+    retention: new Retention({ db, commit, counters, clock, media, files, time }),
     get outage() {
       return writability.outage;
     },

@@ -6,6 +6,7 @@ import type { CommandFromResponse, CommandWrites, RecordedCommand } from "./comm
 import type { Counters } from "./counters.ts";
 import { FileMissingError, RowContradictedError, unlessDamaged } from "./errors.ts";
 import type { Failures } from "./failures.ts";
+import type { ForgottenKeys } from "./forgotten-keys.ts";
 import { HAS_FILE, type LaidOut, type Media } from "./media.ts";
 import type { ProvenTime } from "./proven-time.ts";
 
@@ -72,6 +73,7 @@ interface MessageWritesParts {
   failures: Failures;
   commands: CommandWrites;
   media: Media;
+  forgotten: ForgottenKeys;
   clock: Clock;
   time: ProvenTime;
 }
@@ -91,20 +93,20 @@ export class MessageWrites {
   /** See Messages.lacksFile. */
   lacksFile(message: InboundMessage): boolean {
     if (!this.#parts.media.lacksFile(message)) return false;
-    const chat = this.#sql.chat.get(message.account_id, message.chat_id)?.chat;
-    return this.#known(this.#sql.usersOfId.all(message.message_id), chat, message) === undefined;
+    return this.#known(this.#usersOf(message.message_id), message) === undefined;
   }
 
   /** See Messages.accept. Throws FileMissingError when a file is not here. */
   accept(message: InboundMessage, laidOut: LaidOut | undefined): Accepted {
     const { media, counters, failures, clock, time } = this.#parts;
-    const chat = this.#chatOf(message.account_id, message.chat_id);
-    const users = this.#sql.usersOfId.all(message.message_id);
-    const known = this.#known(users, chat, message);
+    const users = this.#usersOf(message.message_id);
+    const known = this.#known(users, message);
     if (known) return { seq: known.seq, chat: known.chat, duplicate: true, refusal: null };
     // Looked up again: one that only delivered messages had can have been given up since.
     if (!laidOut || media.lacksFile(message)) throw new FileMissingError("a file of the message is not here");
     const refusal = users.length > 0 ? "its message_id was already used in another chat" : null;
+    // Not before: a message that comes again must not bring back the number of one who was forgotten.
+    const chat = this.#chatOf(message.account_id, message.chat_id);
     const now = clock.now();
     const state = refusal ? "dead" : "pending";
     const { lastInsertRowid } = this.#sql.insert.run(
@@ -225,9 +227,21 @@ export class MessageWrites {
   }
 
   /** The row of this message, among those of its id: in its own chat, or as the same message in another account's. */
-  #known(users: IdUser[], chat: number | undefined, message: InboundMessage): IdUser | undefined {
-    const isCopy = (row: IdUser) => row.chat_id === message.chat_id && this.#isCopy(row.seq, message);
-    return users.find((row) => row.chat === chat) ?? users.find(isCopy);
+  #known(users: IdUser[], message: InboundMessage): IdUser | undefined {
+    if (users.length === 0) return undefined;
+    const { account_id, chat_id } = message;
+    const chat = this.#sql.chat.get(account_id, chat_id)?.chat;
+    const forgotten = this.#parts.forgotten.of(chat_id);
+    const isOf = (row: IdUser) =>
+      row.chat_id === chat_id || (forgotten !== null && row.chat_id.startsWith(`${forgotten}:`));
+    return users.find((row) => row.chat === chat) ?? users.find((row) => isOf(row) && this.#isCopy(row.seq, message));
+  }
+
+  /** Messages with this id, also of those who were forgotten. */
+  #usersOf(messageId: string): IdUser[] {
+    const forgotten = this.#parts.forgotten.of(messageId);
+    const users = this.#sql.usersOfId.all(messageId);
+    return forgotten === null ? users : [...users, ...this.#sql.usersOfId.all(forgotten)];
   }
 
   /** Whether what another account got under this id is the same message. Where its text is forgotten already, the id is all there is. */

@@ -88,6 +88,19 @@ export class Messages {
   }
 
   /**
+   * When a message was written, as WhatsApp says, and when it was answered, wall-clock ms; null where that is not known,
+   * is forgotten, or can't be read.
+   */
+  timesOf(seq: number): { writtenAt: number | null; answeredAt: number | null } {
+    const row = unlessDamaged(
+      () => this.#sql.times.get(seq),
+      () => undefined,
+    );
+    const writtenAt = typeof row?.timestamp === "string" ? Date.parse(row.timestamp) : Number.NaN;
+    return { writtenAt: Number.isNaN(writtenAt) ? null : writtenAt, answeredAt: row?.settled_at ?? null };
+  }
+
+  /**
    * Takes a message into the store. Resolves when it is on disk; only then may it be acked. Idempotent by account, chat and message id.
    * Two accounts in one group, or on one customer's broadcast list, get the same message under the same id. Its key is that id, so Hot Bags
    * can have it once: the copy that came first counts. A message id that something else has used would make Hot Bags see one key with
@@ -278,6 +291,10 @@ function prepare(db: Database.Database) {
     ),
     writtenTo: db.prepare<[number], { number: unknown }>(
       "SELECT json_extract(request, '$.raw.To') AS number FROM payloads WHERE seq = ?",
+    ),
+    times: db.prepare<[number], { settled_at: number | null; timestamp: unknown }>(
+      `SELECT settled_at, (SELECT json_extract(request, '$.timestamp') FROM payloads p WHERE p.seq = m.seq) AS timestamp
+       FROM messages m WHERE seq = ?`,
     ),
     laneHeads: db.prepare<[], LaneHead>(
       `SELECT h.chat, m.next_attempt_at FROM (${heads}) h JOIN messages m USING (seq) ORDER BY h.seq`,

@@ -16,19 +16,20 @@ const MAY_WALK = [
   /FROM proven_time$/,
   /FROM downtimes/,
   /FROM (alerts|notices)\b/,
+  /^UPDATE failures SET/,
   /FROM chats$/,
   /FROM pauses INDEXED BY pauses_until/,
 ];
 
 /** A walk along an index that holds nothing else than what is asked for, and mostly stops at its first row. */
-const IS_WALK = /USING (COVERING )?INDEX (commands_sending|commands_in_doubt)$/;
+const IS_WALK = /USING (COVERING )?INDEX (commands_sending|commands_in_doubt|commands_handed_over)$/;
 
 /** Every row of a table, a sort of all that was found, or an index made for the occasion: the work grows with what is there, not with what is wanted. */
 const GROWS = /^SCAN |TEMP B-TREE|AUTOMATIC/;
 
 /** Of all named parameters that there are. */
 const NAMED = {
-  ...{ seq: 1, now: 1, waitMs: 1, nextAttemptAt: 1, status: 1, error: "", detach: 0 },
+  ...{ chat: 1, seq: 1, now: 1, waitMs: 1, nextAttemptAt: 1, status: 1, error: "", detach: 0 },
   ...{ state: "dead", since: 1, status: 1, durationMs: 1 },
   ...{ hasText: 1, state_since: 1, before: 1, delivered_at: 1, position: 1 },
 };

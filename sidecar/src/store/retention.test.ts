@@ -8,7 +8,7 @@ import { damage } from "../../../test/sidecar/damage.ts";
 import { openStore, type Store } from "./index.ts";
 
 const DAY_MS = 24 * 3_600_000;
-const KEEP_TEXTS_DAYS = 30;
+const KEEP = { textsDays: 30, keysDays: 90, deadLettersDays: 90 };
 
 let dir: string;
 let store: Store;
@@ -82,35 +82,75 @@ const replies = () => tables.prepare("SELECT text FROM commands ORDER BY id").pl
 it("forgets texts after their time and keys after 90 days, and no key before", async () => {
   await deliver("A", "sent");
   nowMs += 29 * DAY_MS;
-  expect(await store.retention.sweep(KEEP_TEXTS_DAYS)).toEqual({ texts: 0, keys: 0, files: 0 });
+  expect(await store.retention.sweep(KEEP)).toEqual({ texts: 0, keys: 0, files: 0, deadLetters: 0 });
   nowMs += 2 * DAY_MS;
-  expect(await store.retention.sweep(KEEP_TEXTS_DAYS)).toEqual({ texts: 1, keys: 0, files: 0 });
+  expect(await store.retention.sweep(KEEP)).toEqual({ texts: 1, keys: 0, files: 0, deadLetters: 0 });
   expect([texts(), keys(), replies()]).toEqual([[], ["A"], [null]]);
   nowMs += 58 * DAY_MS;
   expect((await accept("A")).duplicate).toBe(true);
-  expect(await store.retention.sweep(KEEP_TEXTS_DAYS)).toEqual({ texts: 0, keys: 0, files: 0 });
+  expect(await store.retention.sweep(KEEP)).toEqual({ texts: 0, keys: 0, files: 0, deadLetters: 0 });
   nowMs += 2 * DAY_MS;
-  expect(await store.retention.sweep(KEEP_TEXTS_DAYS)).toEqual({ texts: 0, keys: 1, files: 0 });
+  expect(await store.retention.sweep(KEEP)).toEqual({ texts: 0, keys: 1, files: 0, deadLetters: 0 });
   expect(keys()).toEqual([]);
 });
 
-it("keeps what waits, what is in doubt and what is dead, however old", async () => {
-  await deliver("in-doubt", "in_doubt");
+it("forgets each kind in its own time, and a key never before its text", async () => {
+  const keep = { textsDays: 100, keysDays: 8, deadLettersDays: 5 };
+  await deliver("A", "sent");
   const dead = await accept("dead");
   await store.messages.dead(dead.seq, 400, "refused");
+  nowMs += 6 * DAY_MS;
+  expect(await store.retention.sweep(keep)).toEqual({ texts: 0, keys: 0, files: 0, deadLetters: 1 });
+  expect([texts(), keys()]).toEqual([["A"], ["A", "dead"]]);
+  nowMs += 90 * DAY_MS;
+  expect(await store.retention.sweep(keep)).toEqual({ texts: 0, keys: 0, files: 0, deadLetters: 0 });
+  nowMs += 5 * DAY_MS;
+  expect(await store.retention.sweep(keep)).toEqual({ texts: 1, keys: 1, files: 0, deadLetters: 0 });
+  nowMs += 6 * DAY_MS;
+  expect(await store.retention.sweep(keep)).toEqual({ texts: 0, keys: 1, files: 0, deadLetters: 0 });
+});
+
+it("discards a dead letter that is old, with its files, and still knows its key", async () => {
+  const dead = await accept("dead", ["one"]);
+  await store.messages.dead(dead.seq, 400, "refused");
+  nowMs += 89 * DAY_MS;
+  expect(await store.retention.sweep(KEEP)).toEqual({ texts: 0, keys: 0, files: 0, deadLetters: 0 });
+  nowMs += 1.5 * DAY_MS;
+  expect(await store.retention.sweep(KEEP)).toEqual({
+    ...{ texts: 0, keys: 0, files: 1, deadLetters: 1 },
+  });
+  expect([texts(), files()]).toEqual([[], 0]);
+  expect(store.counters.read()).toMatchObject({ accepted: 1, dead: 0, discarded: 1 });
+  expect((await accept("dead")).duplicate).toBe(true);
+  const { rows } = await store.operator.messages({ states: ["discarded"] }, null, 10);
+  expect(rows).toMatchObject([{ message_id: "dead", state: "discarded", last_error: "refused" }]);
+});
+
+it("makes a dead letter that was sent again and failed again as old as its last failure", async () => {
+  const { seq } = await accept("dead");
+  await store.messages.dead(seq, 400, "refused");
+  nowMs += 80 * DAY_MS;
+  await store.operator.retry(seq, "anna");
+  await store.messages.dead(seq, 400, "refused");
+  nowMs += 20 * DAY_MS;
+  expect(await store.retention.sweep(KEEP)).toMatchObject({ deadLetters: 0 });
+});
+
+it("keeps what waits and what is in doubt, however old", async () => {
+  await deliver("in-doubt", "in_doubt");
   await deliver("reply-waits", "pending");
   await accept("waits");
   nowMs += 1_000 * DAY_MS;
-  expect(await store.retention.sweep(KEEP_TEXTS_DAYS)).toEqual({ texts: 0, keys: 0, files: 0 });
-  expect(texts()).toEqual(["in-doubt", "dead", "reply-waits", "waits"]);
+  expect(await store.retention.sweep(KEEP)).toEqual({ texts: 0, keys: 0, files: 0, deadLetters: 0 });
+  expect(texts()).toEqual(["in-doubt", "reply-waits", "waits"]);
 });
 
 describe("a clock that was wrong", () => {
-  const NOTHING = { texts: 0, keys: 0, files: 0 };
+  const NOTHING = { texts: 0, keys: 0, files: 0, deadLetters: 0 };
   /** As of 1970, and as of 2036. */
   const PAST_MS = -56 * 365 * DAY_MS;
   const FUTURE_MS = 10 * 365 * DAY_MS;
-  const sweep = () => store.retention.sweep(KEEP_TEXTS_DAYS);
+  const sweep = () => store.retention.sweep(KEEP);
 
   it.each([
     ["1970 and is set right", PAST_MS, 0],
@@ -130,7 +170,7 @@ describe("a clock that was wrong", () => {
     nowMs += 1.5 * DAY_MS;
     expect(await sweep()).toEqual({ ...NOTHING, files: 1 });
     nowMs += 29 * DAY_MS;
-    expect(await sweep()).toEqual({ texts: 1, keys: 0, files: 1 });
+    expect(await sweep()).toEqual({ texts: 1, keys: 0, files: 1, deadLetters: 0 });
     nowMs += 61 * DAY_MS;
     expect(await sweep()).toEqual({ ...NOTHING, keys: 1 });
   });
@@ -232,34 +272,32 @@ describe("files", () => {
     await deliver("B", "sent", ["shared"]);
     expect(files()).toBe(2);
     nowMs += 15 * DAY_MS;
-    expect(await store.retention.sweep(KEEP_TEXTS_DAYS)).toEqual({ texts: 1, keys: 0, files: 1 });
+    expect(await store.retention.sweep(KEEP)).toEqual({ texts: 1, keys: 0, files: 1, deadLetters: 0 });
     expect([files(), texts()]).toEqual([1, ["B"]]);
     nowMs += 20 * DAY_MS;
-    expect(await store.retention.sweep(KEEP_TEXTS_DAYS)).toEqual({ texts: 1, keys: 0, files: 1 });
+    expect(await store.retention.sweep(KEEP)).toEqual({ texts: 1, keys: 0, files: 1, deadLetters: 0 });
     expect([files(), keys()]).toEqual([0, ["A", "B"]]);
   });
 
-  it("stay with what waits, what is in doubt and what is dead, however old", async () => {
+  it("stay with what waits and what is in doubt, however old", async () => {
     await deliver("in-doubt", "in_doubt", ["one"]);
-    const dead = await accept("dead", ["two"]);
-    await store.messages.dead(dead.seq, 400, "refused");
-    await accept("waits", ["three"]);
+    await accept("waits", ["two"]);
     nowMs += 1_000 * DAY_MS;
-    expect(await store.retention.sweep(KEEP_TEXTS_DAYS)).toEqual({ texts: 0, keys: 0, files: 0 });
-    expect(files()).toBe(3);
+    expect(await store.retention.sweep(KEEP)).toEqual({ texts: 0, keys: 0, files: 0, deadLetters: 0 });
+    expect(files()).toBe(2);
   });
 
   it("that no message has are gone after a day", async () => {
     await put("nobody's");
-    expect(await store.retention.sweep(KEEP_TEXTS_DAYS)).toEqual({ texts: 0, keys: 0, files: 0 });
+    expect(await store.retention.sweep(KEEP)).toEqual({ texts: 0, keys: 0, files: 0, deadLetters: 0 });
     nowMs += 1.1 * DAY_MS;
-    expect(await store.retention.sweep(KEEP_TEXTS_DAYS)).toEqual({ texts: 0, keys: 0, files: 1 });
+    expect(await store.retention.sweep(KEEP)).toEqual({ texts: 0, keys: 0, files: 1, deadLetters: 0 });
   });
 
   it("stay when their message is accepted while a sweep runs", async () => {
     const item = await put("in the nick of time");
     nowMs += 2 * DAY_MS;
-    const sweep = store.retention.sweep(KEEP_TEXTS_DAYS);
+    const sweep = store.retention.sweep(KEEP);
     const media = [item];
     const message = {
       ...{
@@ -278,7 +316,7 @@ describe("files", () => {
     expect(await sweep).toMatchObject({ files: 0 });
     expect((await accepted).duplicate).toBe(false);
     nowMs += 2 * DAY_MS;
-    expect(await store.retention.sweep(KEEP_TEXTS_DAYS)).toMatchObject({ files: 0 });
+    expect(await store.retention.sweep(KEEP)).toMatchObject({ files: 0 });
   });
 });
 
@@ -286,12 +324,12 @@ it("forgets thousands in chunks, while others are taken in between", async () =>
   const accepted = await Promise.all(Array.from({ length: 1_200 }, (_, n) => accept(`M${n}`)));
   await Promise.all(accepted.map(({ seq }) => store.messages.delivered(seq, 200, "{}", [])));
   nowMs += 40 * DAY_MS;
-  const sweep = store.retention.sweep(KEEP_TEXTS_DAYS);
+  const sweep = store.retention.sweep(KEEP);
   const meanwhile = await accept("meanwhile");
   expect(meanwhile.duplicate).toBe(false);
   // The sweep is not done when a message that came after its start is on disk: it lets others in between its chunks.
   expect(texts().length).toBeGreaterThan(1);
-  expect(await sweep).toEqual({ texts: 1_200, keys: 0, files: 0 });
+  expect(await sweep).toEqual({ texts: 1_200, keys: 0, files: 0, deadLetters: 0 });
   expect(texts()).toEqual(["meanwhile"]);
   expect(store.counters.read()).toMatchObject({ accepted: 1_201, delivered: 1_200, pending: 1 });
 });
@@ -326,14 +364,14 @@ describe("with a page that can't be read", () => {
   ])("%s, all others are forgotten, and it says so", async (_what, table) => {
     await remember(200);
     spoil(table, { pick: (pages) => pages.slice(1, 2) });
-    await expect(store.retention.sweep(KEEP_TEXTS_DAYS)).rejects.toThrow(/\d+ message\(s\) can't be forgotten/);
+    await expect(store.retention.sweep(KEEP)).rejects.toThrow(/\d+ message\(s\) can't be forgotten/);
     const kept = table === "messages" ? 1 : withText();
     expect(kept).toBeGreaterThan(table === "messages" ? 0 : 1);
     expect(kept).toBeLessThan(100);
     expect(store.outage).toBeNull();
     await accept("new");
     nowMs += 60 * DAY_MS;
-    await expect(store.retention.sweep(KEEP_TEXTS_DAYS)).rejects.toThrow(/can't be forgotten/);
+    await expect(store.retention.sweep(KEEP)).rejects.toThrow(/can't be forgotten/);
     expect(store.counters.read().accepted).toBe(202);
   });
 
@@ -341,7 +379,7 @@ describe("with a page that can't be read", () => {
     await put("nobody's");
     await remember(5);
     spoil("messages_delivered");
-    await expect(store.retention.sweep(KEEP_TEXTS_DAYS)).rejects.toThrow(/malformed/);
+    await expect(store.retention.sweep(KEEP)).rejects.toThrow(/malformed/);
     expect(files()).toBe(0);
   });
 
@@ -350,7 +388,7 @@ describe("with a page that can't be read", () => {
     await put("nobody's");
     nowMs += 31 * DAY_MS;
     spoil("media_file");
-    await expect(store.retention.sweep(KEEP_TEXTS_DAYS)).rejects.toThrow(/malformed/);
+    await expect(store.retention.sweep(KEEP)).rejects.toThrow(/malformed/);
     expect(files()).toBe(2);
   });
 });
@@ -390,7 +428,7 @@ describe("the work of a sweep", () => {
 
   async function sweep() {
     rows = 0;
-    const gone = await store.retention.sweep(KEEP_TEXTS_DAYS);
+    const gone = await store.retention.sweep(KEEP);
     return { ...gone, rows };
   }
 
@@ -429,8 +467,8 @@ describe("the work of a sweep", () => {
     await settle("dead", 3_000, "dead");
     await settle("done", 3_000, "delivered");
     nowMs += 100 * DAY_MS;
-    expect(await sweep()).toMatchObject({ texts: 3_000, keys: 3_000 });
-    expect(rows).toBeLessThan(25_000);
+    expect(await sweep()).toMatchObject({ texts: 3_000, keys: 3_000, deadLetters: 3_000 });
+    expect(rows).toBeLessThan(40_000);
     expect(keys()).toHaveLength(6_000);
   });
 });

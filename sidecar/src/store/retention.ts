@@ -1,4 +1,6 @@
 import type Database from "better-sqlite3";
+import type { Clock } from "../clock.ts";
+import type { Counters } from "./counters.ts";
 import { isDamage, RESTORE } from "./errors.ts";
 import type { Files } from "./files.ts";
 import type { GroupCommit } from "./group-commit.ts";
@@ -7,11 +9,46 @@ import type { ProvenTime } from "./proven-time.ts";
 
 const DAY_MS = 24 * 3_600_000;
 
-/** How long keys and command ids are remembered at least, days. OpenClaw forgets a message after 7, and hands it in again if WhatsApp does. */
-const KEEP_KEYS_DAYS = 90;
+/** How long each kind is kept, days. */
+export interface Keep {
+  /** Texts and files, from when their message is delivered on. */
+  textsDays: number;
+  /**
+   * Keys and command ids, by which what comes twice is known. At least as long as the text. OpenClaw forgets a message
+   * after 7 days, and hands it in again if WhatsApp does.
+   */
+  keysDays: number;
+  /** Texts and files of dead letters, from when they became ones on. */
+  deadLettersDays: number;
+}
+
+/** What was forgotten: how many of each. */
+export interface Forgotten {
+  texts: number;
+  keys: number;
+  files: number;
+  deadLetters: number;
+}
 
 /** Messages a transaction: a few ms each, where one big delete would stop everything for more than half a second. */
 const CHUNK = 250;
+
+interface RetentionParts {
+  db: Database.Database;
+  commit: GroupCommit;
+  counters: Counters;
+  clock: Clock;
+  media: Media;
+  files: Files;
+  time: ProvenTime;
+}
+
+/** Which messages. */
+interface Which {
+  state: "delivered" | "dead";
+  hasText: 0 | 1;
+  before: number;
+}
 
 /** A place in the order in which messages were settled. */
 interface Place {
@@ -22,19 +59,24 @@ const START: Place = { state_since: -1, seq: 0 };
 
 /**
  * Forgets what is old: first the texts, and with the last one that has a file the file; later the keys. Only of
- * messages that are delivered and whose commands are all settled; what waits, is in doubt or is a dead letter stays.
+ * messages that are delivered and whose commands are all settled, or that are dead letters; what waits or is in doubt
+ * stays. A dead letter that is too old is discarded, as an operator would.
  * Ages go by the proven time: a wrong clock forgets nothing, for a key that is forgotten too early is a reply that goes
  * out twice.
  */
 export class Retention {
   readonly #commit: GroupCommit;
+  readonly #counters: Counters;
+  readonly #clock: Clock;
   readonly #media: Media;
   readonly #files: Files;
   readonly #time: ProvenTime;
   readonly #sql: ReturnType<typeof prepare>;
 
-  constructor(db: Database.Database, commit: GroupCommit, media: Media, files: Files, time: ProvenTime) {
+  constructor({ db, commit, counters, clock, media, files, time }: RetentionParts) {
     this.#commit = commit;
+    this.#counters = counters;
+    this.#clock = clock;
     this.#media = media;
     this.#files = files;
     this.#time = time;
@@ -42,13 +84,13 @@ export class Retention {
   }
 
   /**
-   * Forgets in chunks, one a turn, until nothing is old. Returns how many texts, keys and files are gone. Where something can't be forgotten, as for a page
-   * that can't be read, all else is; then it rejects with the first reason.
+   * Forgets in chunks, one a turn, until nothing is old. Returns how many of each kind are gone. Where something can't be
+   * forgotten, as for a page that can't be read, all else is; then it rejects with the first reason.
    */
-  async sweep(keepTextsDays: number): Promise<{ texts: number; keys: number; files: number }> {
+  async sweep({ textsDays, keysDays, deadLettersDays }: Keep): Promise<Forgotten> {
     const now = this.#time.now();
-    const oldTexts = { hasText: 1, before: now - keepTextsDays * DAY_MS } as const;
-    const oldKeys = { hasText: 0, before: now - Math.max(KEEP_KEYS_DAYS, keepTextsDays) * DAY_MS } as const;
+    const before = (days: number) => now - days * DAY_MS;
+    const keysBefore = before(Math.max(keysDays, textsDays));
     const errors: unknown[] = [];
     const asFarAsItGoes = (stage: Promise<number>) =>
       stage.catch((error: unknown) => {
@@ -56,20 +98,29 @@ export class Retention {
         return 0;
       });
     await asFarAsItGoes(this.#commit.run("time", () => this.#time.note()).then(() => 0));
-    const texts = await asFarAsItGoes(this.#forget(oldTexts, (seq) => this.#forgetText(seq)));
-    const keys = await asFarAsItGoes(this.#forget(oldKeys, (seq) => void this.#sql.forgetKey.run(seq)));
+    const forget = (which: Which, one: (seq: number) => void) => asFarAsItGoes(this.#forget(which, one));
+    const forgetKey = (seq: number) => void this.#sql.forgetKey.run(seq);
+    const texts = await forget({ state: "delivered", hasText: 1, before: before(textsDays) }, (seq) =>
+      this.#forgetText(seq),
+    );
+    const deadLetters = await forget({ state: "dead", hasText: 1, before: before(deadLettersDays) }, (seq) =>
+      this.#discard(seq),
+    );
+    const keys =
+      (await forget({ state: "delivered", hasText: 0, before: keysBefore }, forgetKey)) +
+      (await forget({ state: "dead", hasText: 0, before: keysBefore }, forgetKey));
     const files = await asFarAsItGoes(this.#files.sweep((sha256) => this.#media.isNeeded(sha256)));
     if (errors.length > 0) throw errors[0];
-    return { texts, keys, files };
+    return { texts, keys, files, deadLetters };
   }
 
-  /** Goes through the delivered messages with or without text in the order in which they were settled, each once: a page does not look at those before it. */
-  async #forget(which: { hasText: 0 | 1; before: number }, forget: (seq: number) => void): Promise<number> {
+  /** Goes through the messages of this state with or without text in the order in which they were settled, each once: a page does not look at those before it. */
+  async #forget(which: Which, forget: (seq: number) => void): Promise<number> {
     let forgotten = 0;
     let unreadable = 0;
     let page: Place[] = [];
     do {
-      page = this.#sql.page.all({ ...which, ...(page.at(-1) ?? START) });
+      page = this.#sql[which.state].all({ ...which, ...(page.at(-1) ?? START) });
       if (page.length === 0) break;
       const chunk = await this.#forgetAll(page, forget);
       forgotten += chunk.forgotten;
@@ -108,17 +159,29 @@ export class Retention {
     if (text?.has_file) this.#media.forget(seq);
     this.#sql.hasNoText.run(seq);
   }
+
+  /** As Repairs.discard does. Its key begins to grow old only now: the operator can still see what has become of it. */
+  #discard(seq: number): void {
+    this.#forgetText(seq);
+    this.#sql.discard.run(Math.round(this.#clock.now()), this.#time.now(), seq);
+    this.#counters.add("dead", -1);
+    this.#counters.add("discarded", 1);
+  }
 }
 
 function prepare(db: Database.Database) {
-  const delivered = `SELECT state_since, seq FROM messages INDEXED BY messages_delivered
-    WHERE state = 'delivered' AND has_text = @hasText AND`;
-  return {
-    // In two ranges: SQLite looks for (state_since, seq) > (…, …) from the first one of the same millisecond on.
-    page: db.prepare<[Place & { hasText: 0 | 1; before: number }], Place>(
-      `${delivered} state_since = @state_since AND seq > @seq UNION ALL ${delivered} state_since > @state_since AND state_since < @before
+  // In two ranges: SQLite looks for (state_since, seq) > (…, …) from the first one of the same millisecond on.
+  const pageOf = (state: Which["state"]) => {
+    const old = `SELECT state_since, seq FROM messages INDEXED BY messages_${state === "dead" ? "given_up" : state}
+      WHERE state = '${state}' AND has_text = @hasText AND`;
+    return db.prepare<[Place & Which], Place>(
+      `${old} state_since = @state_since AND seq > @seq UNION ALL ${old} state_since > @state_since AND state_since < @before
        ORDER BY state_since, seq LIMIT ${CHUNK}`,
-    ),
+    );
+  };
+  return {
+    delivered: pageOf("delivered"),
+    dead: pageOf("dead"),
     openCommand: db.prepare<[number], { id: number }>(
       "SELECT id FROM commands WHERE seq = ? AND state IN ('pending', 'sending', 'queued_by_gateway', 'in_doubt') LIMIT 1",
     ),
@@ -127,6 +190,9 @@ function prepare(db: Database.Database) {
     ),
     hasNoText: db.prepare<[number]>("UPDATE messages SET has_text = 0 WHERE seq = ?"),
     forgetCommandTexts: db.prepare<[number]>("UPDATE commands SET text = NULL WHERE seq = ?"),
+    discard: db.prepare<[number, number, number]>(
+      "UPDATE messages SET discarded_at = ?, state_since = ? WHERE seq = ?",
+    ),
     forgetKey: db.prepare<[number]>("DELETE FROM messages WHERE seq = ?"),
   };
 }

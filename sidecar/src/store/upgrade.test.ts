@@ -49,13 +49,23 @@ it("a database of the first release, with all it can hold, goes on where it was"
   expect(store.messages.headOf(1)).toMatchObject({ message_id: "W", request: REQUEST, inlined: [] });
   expect(store.commands.nextOf(1)).toMatchObject({ command_id: "c1", text: "yes" });
   // These messages are of 1970 by their rows: only time that passes makes them old.
-  expect(await store.retention.sweep(2)).toEqual({ texts: 0, keys: 0, files: 0 });
+  expect(await store.retention.sweep({ textsDays: 2, keysDays: 90, deadLettersDays: 90 })).toEqual({
+    texts: 0,
+    keys: 0,
+    files: 0,
+    deadLetters: 0,
+  });
   clock.advance(89.5 * 24 * 3_600_000);
   await store.messages.delivered(2, 200, "{}", []);
   await store.messages.delivered(4, 200, "{}", []);
   expect(store.counters.read()).toMatchObject({ accepted: 6, delivered: 5, pending: 0, dead: 1, detached: 0 });
   // F's text was forgotten before the upgrade, E's is now.
-  expect(await store.retention.sweep(1)).toEqual({ texts: 1, keys: 2, files: 0 });
+  expect(await store.retention.sweep({ textsDays: 1, keysDays: 90, deadLettersDays: 90 })).toEqual({
+    texts: 1,
+    keys: 2,
+    files: 0,
+    deadLetters: 1,
+  });
   store.close();
 
   const now = new Database(join(dir, "bridge.sqlite"), { readonly: true });

@@ -12,6 +12,7 @@ import { operator } from "./0011-operator.ts";
 import { pauses } from "./0012-pauses.ts";
 import { handovers } from "./0013-handovers.ts";
 import { alerts } from "./0014-alerts.ts";
+import { erasure } from "./0015-erasure.ts";
 
 /** In order; the number of a migration is its place, and `PRAGMA user_version` says how many a database has had. Never edit one that was released. */
 export const migrations: readonly string[] = [
@@ -29,4 +30,5 @@ export const migrations: readonly string[] = [
   pauses,
   handovers,
   alerts,
+  erasure,
 ];

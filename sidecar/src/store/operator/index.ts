@@ -2,6 +2,7 @@ import type Database from "better-sqlite3";
 import type { GroupCommit } from "../group-commit.ts";
 import type { Audit, AuditEntry } from "./audit.ts";
 import { type CommandFilter, type CommandLife, CommandPages, type CommandRow } from "./command-pages.ts";
+import type { Erased, Erasure, ErasureRequest } from "./erasure.ts";
 import { type MessageFilter, type MessageLife, MessagePages, type MessageRow } from "./message-pages.ts";
 import type { Page } from "./page.ts";
 import type { Repaired, Repairs, Resolution } from "./repairs.ts";
@@ -34,6 +35,8 @@ export interface OperatorWrites {
   retry(id: number, who: string): Promise<Repaired>;
   discard(id: number, who: string): Promise<Repaired>;
   resolve(id: number, as: Resolution, who: string): Promise<Repaired>;
+  /** One step of it; see Erasure. */
+  forget(request: ErasureRequest, who: string): Promise<Erased>;
   /** Writes down what was done elsewhere, or what somebody looked at. */
   note(entry: Omit<AuditEntry, "id" | "at">): Promise<void>;
 }
@@ -69,11 +72,12 @@ export function operatorReads(
   };
 }
 
-export function operatorWrites(repairs: Repairs, audit: Audit, commit: GroupCommit): OperatorWrites {
+export function operatorWrites(repairs: Repairs, erasure: Erasure, audit: Audit, commit: GroupCommit): OperatorWrites {
   return {
     retry: (id, who) => repairs.retry(id, who),
     discard: (id, who) => repairs.discard(id, who),
     resolve: (id, as, who) => repairs.resolve(id, as, who),
+    forget: (request, who) => erasure.step(request, who),
     note: (entry) => commit.run("audit", () => audit.note(entry)),
   };
 }

@@ -1,0 +1,278 @@
+import { VERSION } from "@hotbags/shared";
+import { Counter, Gauge, type Registry } from "@prometheus-io/client";
+import { ACCOUNT_STATES, type GatewayState } from "../gateway/index.ts";
+import type { Health } from "../ops/health.ts";
+import type { CounterName } from "../store/index.ts";
+
+/** What has been counted so far, ever. */
+export interface Counted {
+  counts: Readonly<Record<CounterName, number>>;
+  breakerOpenings: number;
+}
+
+/** What is the case now: what `/health` says, and what it puts into words. */
+export interface State {
+  counted: Counted;
+  health: Health;
+  accounts: GatewayState["accounts"];
+  breakerOpen: boolean;
+}
+
+/** A number, or null where it is not known: then the series is missing, which is not the same as 0. */
+type Reading = number | null;
+type Readings = Readonly<Record<string, Reading>>;
+
+interface Plain<Source> {
+  name: string;
+  help: string;
+  read(source: Source): Reading;
+}
+
+interface Labelled<Source> {
+  name: string;
+  help: string;
+  label: string;
+  read(source: Source): Readings;
+}
+
+type Metric<Source> = Plain<Source> | Labelled<Source>;
+
+const GAUGES: readonly Metric<State>[] = [
+  {
+    name: "hotbags_healthy",
+    help: "1 while /health says that messages flow, else 0",
+    read: ({ health }) => Number(health.ok),
+  },
+  {
+    name: "hotbags_problems",
+    help: "How many problems /health names",
+    read: ({ health }) => health.problems.length,
+  },
+  {
+    name: "hotbags_messages",
+    help: "Messages that are not done with: waiting for Hot Bags in their chat's order, or out of it (detached), or dead letters",
+    label: "state",
+    read: ({ health: { messages } }) => ({
+      waiting: messages.pending - messages.detached,
+      detached: messages.detached,
+      dead: messages.dead,
+    }),
+  },
+  {
+    name: "hotbags_commands",
+    help: "Commands of Hot Bags that are not done with, by state",
+    label: "state",
+    read: ({ health: { commands } }) => ({
+      pending: commands.pending,
+      sending: commands.sending,
+      queued_by_gateway: commands.queued_by_gateway,
+      in_doubt: commands.in_doubt,
+    }),
+  },
+  {
+    name: "hotbags_oldest_message_wait_seconds",
+    help: "How long the oldest message that waits for Hot Bags has waited; 0: none waits",
+    read: ({ health }) => health.messages.oldest_wait_ms / 1_000,
+  },
+  {
+    name: "hotbags_oldest_reply_wait_seconds",
+    help: "How long the oldest reply that waits for WhatsApp has waited; 0: none waits",
+    read: ({ health }) => health.commands.oldest_wait_ms / 1_000,
+  },
+  {
+    name: "hotbags_chats",
+    help: "Chats whose replies wait: held for they got too many, or paused",
+    label: "state",
+    read: ({ health: { commands } }) => ({ held: commands.held_chats, paused: commands.paused_chats }),
+  },
+  {
+    name: "hotbags_ledger_imbalance",
+    help: "Messages that were accepted and are in no state, or counted twice: anything but 0 is a defect",
+    read: ({ health: { messages: m } }) => m.accepted - m.delivered - m.pending - m.dead - m.discarded,
+  },
+  {
+    name: "hotbags_plugin_connected",
+    help: "1 while the plugin is connected, else 0",
+    read: ({ health }) => Number(health.plugin.connected),
+  },
+  {
+    name: "hotbags_outbox_messages",
+    help: "Messages in the plugin's outbox, as it last said",
+    read: ({ health }) => health.plugin.outbox?.messages ?? null,
+  },
+  {
+    name: "hotbags_outbox_bytes",
+    help: "Bytes in the plugin's outbox, as it last said",
+    read: ({ health }) => health.plugin.outbox?.bytes ?? null,
+  },
+  {
+    name: "hotbags_outbox_parked_messages",
+    help: "Dead letters of the plugin, as it last said",
+    read: ({ health }) => health.plugin.outbox?.parked ?? null,
+  },
+  {
+    name: "hotbags_outbox_oldest_timestamp_seconds",
+    help: "When the oldest message in the plugin's outbox came, as it last said; missing: there is none",
+    read: ({ health }) => secondsOf(health.plugin.outbox?.oldest_at),
+  },
+  {
+    name: "hotbags_gateway_connected",
+    help: "1 while the link to the OpenClaw gateway is up, else 0",
+    read: ({ health }) => Number(health.gateway.link === "up"),
+  },
+  {
+    name: "hotbags_whatsapp_accounts",
+    help: "WhatsApp accounts of the gateway, by state",
+    label: "state",
+    read: ({ accounts }) => {
+      const counts = Object.fromEntries(Object.keys(ACCOUNT_STATES).map((code) => [code, 0]));
+      for (const { code } of accounts.values()) counts[code] = (counts[code] ?? 0) + 1;
+      return counts;
+    },
+  },
+  {
+    name: "hotbags_backend_reachable",
+    help: "0 while all messages wait since a probe has found that Hot Bags takes none, else 1",
+    read: ({ health }) => Number(health.hotbags.reachable),
+  },
+  {
+    name: "hotbags_breaker_open",
+    help: "1 while all messages are held for what is wrong with Hot Bags, else 0",
+    read: ({ breakerOpen }) => Number(breakerOpen),
+  },
+  {
+    name: "hotbags_backend_last_success_timestamp_seconds",
+    help: "When Hot Bags last took a message; missing: not since the start",
+    read: ({ health }) => secondsOf(health.hotbags.last_success_at),
+  },
+  {
+    name: "hotbags_last_message_timestamp_seconds",
+    help: "When the last message came; missing: none is remembered",
+    read: ({ health }) => secondsOf(health.messages.last_accepted_at),
+  },
+  {
+    name: "hotbags_disk_free_bytes",
+    help: "What the disk of the store has left",
+    read: ({ health }) => health.disk.free_bytes,
+  },
+  {
+    name: "hotbags_disk_low_bytes",
+    help: "Below so much the operator is told (BRIDGE_LOW_DISK_BYTES); 0: never",
+    read: ({ health }) => health.disk.low_disk_bytes,
+  },
+  {
+    name: "hotbags_media_files",
+    help: "Files of messages that are kept",
+    read: ({ health }) => health.files.stored,
+  },
+  {
+    name: "hotbags_media_bytes",
+    help: "Bytes of the files that are kept",
+    read: ({ health }) => health.files.bytes,
+  },
+  {
+    name: "hotbags_media_limit_bytes",
+    help: "So many bytes of files are kept at the most (BRIDGE_MEDIA_STORE_BYTES)",
+    read: ({ health }) => health.files.limit_bytes,
+  },
+  {
+    name: "hotbags_build_info",
+    help: "1, with the version of the sidecar",
+    label: "version",
+    read: () => ({ [VERSION]: 1 }),
+  },
+];
+
+/** Of what was counted ever; shown is what was added since the start of the process. None of these ever goes down. */
+const COUNTERS: readonly Metric<Counted>[] = [
+  {
+    name: "hotbags_messages_accepted_total",
+    help: "Messages that were taken from the plugin, each once",
+    read: ({ counts }) => counts.accepted,
+  },
+  {
+    name: "hotbags_messages_delivered_total",
+    help: "Messages that Hot Bags has answered with a 2xx that keeps the contract",
+    read: ({ counts }) => counts.delivered,
+  },
+  {
+    name: "hotbags_messages_discarded_total",
+    help: "Dead letters that the operator was done with",
+    read: ({ counts }) => counts.discarded,
+  },
+  {
+    name: "hotbags_commands_total",
+    help: "Commands that have ended, by how: a refused one has failed or was skipped, done is one about its chat",
+    label: "end",
+    read: ({ counts }) => ({
+      sent: counts.commands_sent,
+      failed: counts.commands_failed,
+      skipped: counts.commands_skipped,
+      done: counts.commands_done,
+    }),
+  },
+  {
+    name: "hotbags_gateway_queue_total",
+    help: "Replies that OpenClaw had in its own queue, by what it did with them",
+    label: "end",
+    read: ({ counts }) => ({ sent: counts.replies_sent_from_queue, dropped: counts.replies_dropped }),
+  },
+  {
+    name: "hotbags_breaker_openings_total",
+    help: "How often all messages were held",
+    read: ({ breakerOpenings }) => breakerOpenings,
+  },
+];
+
+/** What is the case when it is asked for: one reading of the state a scrape. */
+export class StateMetrics {
+  readonly #read: () => State;
+  readonly #writers: ((state: State) => void)[];
+
+  /** `read` throws when the state can't be read. Counters count from `start` on. */
+  constructor(registry: Registry, start: Counted, read: () => State) {
+    this.#read = read;
+    const registers = [registry];
+    const gauges = GAUGES.map((metric) => {
+      const gauge = new Gauge({ ...described(metric), registers });
+      return (state: State) => {
+        gauge.reset();
+        for (const { labels, value } of readingsOf(metric, state)) {
+          if (value === null) gauge.remove(labels);
+          else gauge.set(labels, value);
+        }
+      };
+    });
+    const counters = COUNTERS.map((metric) => {
+      const counter = new Counter({ ...described(metric), registers });
+      const before = readingsOf(metric, start);
+      return ({ counted }: State) => {
+        counter.reset();
+        for (const [n, { labels, value }] of readingsOf(metric, counted).entries())
+          counter.inc(labels, Math.max(0, (value ?? 0) - (before[n]?.value ?? 0)));
+      };
+    });
+    this.#writers = [...gauges, ...counters];
+  }
+
+  /** Brings all up to date. Throws when the state can't be read. */
+  refresh(): void {
+    const state = this.#read();
+    for (const write of this.#writers) write(state);
+  }
+}
+
+function described<Source>(metric: Metric<Source>) {
+  const { name, help } = metric;
+  return { name, help, labelNames: "label" in metric ? [metric.label] : [] };
+}
+
+function readingsOf<Source>(metric: Metric<Source>, source: Source) {
+  if (!("label" in metric)) return [{ labels: {}, value: metric.read(source) }];
+  const { label } = metric;
+  return Object.entries(metric.read(source)).map(([key, value]) => ({ labels: { [label]: key }, value }));
+}
+
+function secondsOf(time: string | null | undefined): Reading {
+  return time ? Date.parse(time) / 1_000 : null;
+}

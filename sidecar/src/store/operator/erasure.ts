@@ -1,0 +1,325 @@
+import { maskAddress } from "@hotbags/shared";
+import type Database from "better-sqlite3";
+import type { Clock } from "../../clock.ts";
+import type { CounterName, Counters } from "../counters.ts";
+import type { Files } from "../files.ts";
+import type { ForgottenKeys } from "../forgotten-keys.ts";
+import type { GroupCommit } from "../group-commit.ts";
+import type { Media } from "../media.ts";
+import type { ProvenTime } from "../proven-time.ts";
+import type { Audit } from "./audit.ts";
+
+/** Messages that one transaction looks at, whoever they are of: some ms, in which nothing else is written. */
+const CHUNK = 500;
+
+/** One request goes on for so long, ms, then says how far it has come. */
+const STEP_MS = 1_000;
+
+const REASON = "the customer asked to be forgotten";
+
+/** Whom to forget, and from where on. */
+export interface ErasureRequest {
+  /** E.164. */
+  number: string;
+  /** How far earlier requests have come; 0: this is the first. */
+  after: number;
+  /** How many messages these have left. */
+  left: number;
+  /** What waits, too: its messages become dead letters and its replies fail, and then they are forgotten. */
+  includingWaiting: boolean;
+  /** Counts, and changes nothing. */
+  isDryRun: boolean;
+}
+
+/** What there is of a customer. */
+export interface Found {
+  messages: number;
+  /** Messages that Hot Bags has not got, and dead letters. */
+  waiting: number;
+  dead: number;
+  /** Replies: in the queue, of unknown fate, and such as are with the gateway just now. */
+  replies_waiting: number;
+  replies_in_doubt: number;
+  replies_being_sent: number;
+  files: number;
+}
+
+export interface Erased {
+  found: Found;
+  /** Messages that are forgotten by this. */
+  forgotten: number;
+  /** Messages that stay, for they wait or their replies do. */
+  left: number;
+  /** Where the next request begins; null: this was the last. */
+  next: number | null;
+  /** How far it has come, from 0 to 1. */
+  progress: number;
+  /** With the last one: the number is no longer in the database. */
+  isNumberGone: boolean;
+  /** With the last one: nor is anything of them in the write-ahead log. False: a reader keeps it; it goes by itself later. */
+  isLogCleared: boolean;
+  /** Chats whose work has changed by it, and commands in doubt that are so no longer. */
+  chats: number[];
+  resolved: { id: number; chat: number }[];
+}
+
+interface ErasureParts {
+  db: Database.Database;
+  commit: GroupCommit;
+  counters: Counters;
+  media: Media;
+  files: Files;
+  clock: Clock;
+  time: ProvenTime;
+  audit: Audit;
+  forgotten: ForgottenKeys;
+}
+
+interface Row {
+  seq: number;
+  chat: number;
+  message_id: string;
+  state: string;
+  detached: number;
+  discarded_at: number | null;
+  chat_id: string;
+}
+
+interface CommandRow {
+  id: number;
+  state: string;
+  command_id: string | null;
+}
+
+/**
+ * Forgets a customer: texts, files, ids and the number, wherever they are in the database; keyed hashes stay, so that
+ * what comes again is known. All messages are gone through, since in groups a customer is only named within. In chunks, so
+ * that nothing waits for it; what was begun can be begun anew.
+ */
+export class Erasure {
+  readonly #parts: ErasureParts;
+  readonly #sql: ReturnType<typeof prepare>;
+
+  constructor(parts: ErasureParts) {
+    this.#parts = parts;
+    this.#sql = prepare(parts.db);
+  }
+
+  /** Goes on for a second. Rejects when the store can't be written, or a page can't be read; what was done stays done. */
+  async step(request: ErasureRequest, who: string): Promise<Erased> {
+    const { clock } = this.#parts;
+    const began = clock.uptimeMs();
+    const erased: Erased = {
+      found: { ...NOTHING },
+      ...{ forgotten: 0, left: 0, next: request.after, progress: 0, isNumberGone: false, isLogCleared: false },
+      ...{ chats: [], resolved: [] },
+    };
+    // Before the number is gone.
+    const about = {
+      who,
+      action: `forget ${maskAddress(request.number)}`,
+      chat: this.#sql.chatsOf.get(request.number)?.chat,
+    };
+    if (!request.isDryRun && request.after === 0) await this.#note(about, "begun");
+    while (erased.next !== null && clock.uptimeMs() - began < STEP_MS) {
+      const after = erased.next;
+      if (request.isDryRun) {
+        erased.next = this.#count(request.number, after, erased);
+        // Others have their turn.
+        await new Promise((resolve) => setImmediate(resolve));
+      } else await this.#chunk(request, after, erased);
+    }
+    erased.progress = erased.next === null ? 1 : Math.min(1, erased.next / Math.max(1, this.#sql.last.get()?.seq ?? 1));
+    if (request.isDryRun || erased.next !== null) return erased;
+    erased.isLogCleared = this.#clearLog();
+    const left = request.left + erased.left;
+    const result = erased.isNumberGone ? "done" : `${left} message(s) stay: they wait, or their replies do`;
+    await this.#note(about, result);
+    return erased;
+  }
+
+  /** Looks at a chunk. Returns where the next one begins; null: this was the last. */
+  #count(number: string, after: number, into: Erased): number | null {
+    const { rows, next } = this.#chunkAfter(number, after);
+    for (const row of rows) this.#add(row, this.#sql.commands.all(row.seq), into.found);
+    return next;
+  }
+
+  async #chunk({ number, left, includingWaiting }: ErasureRequest, after: number, into: Erased): Promise<void> {
+    const { commit, files, media } = this.#parts;
+    const done = await commit.run("forget-customer", () => {
+      const result = { ...into, found: { ...into.found }, chats: [...into.chats], resolved: [...into.resolved] };
+      const unneeded = new Set<string>();
+      const { rows, next } = this.#chunkAfter(number, after);
+      for (const row of rows) {
+        const commands = this.#sql.commands.all(row.seq);
+        this.#add(row, commands, result.found);
+        if (mustStay(row, commands, includingWaiting)) {
+          result.left += 1;
+          continue;
+        }
+        for (const { sha256 } of this.#sql.files.all(row.seq)) unneeded.add(sha256);
+        this.#giveUp(row, commands, result);
+        this.#scrub(row, commands);
+        result.forgotten += 1;
+      }
+      result.next = next;
+      if (next === null) result.isNumberGone = this.#forgetNumber(number, left + result.left);
+      return { result, unneeded };
+    });
+    Object.assign(into, done.result);
+    for (const sha256 of done.unneeded) if (!media.isNeeded(sha256)) files.giveUp(sha256);
+  }
+
+  /** The messages of this customer among the next ones. */
+  #chunkAfter(number: string, after: number): { rows: Row[]; next: number | null } {
+    const all = this.#sql.chunk.all(after);
+    const rows = all.filter((row) => {
+      if (row.chat_id === number) return !this.#parts.forgotten.isForgotten(row.message_id);
+      return row.chat_id.endsWith("@g.us") && this.#sql.sender.get(row.seq)?.sender === number;
+    });
+    return { rows, next: all.length === CHUNK ? (all.at(-1)?.seq ?? null) : null };
+  }
+
+  #add(row: Row, commands: CommandRow[], found: Found): void {
+    const count = (...states: string[]) => commands.filter(({ state }) => states.includes(state)).length;
+    found.messages += 1;
+    if (row.state === "pending") found.waiting += 1;
+    if (row.state === "dead" && row.discarded_at === null) found.dead += 1;
+    found.replies_waiting += count("pending");
+    found.replies_in_doubt += count("in_doubt");
+    found.replies_being_sent += count("sending", "queued_by_gateway");
+    found.files += this.#sql.files.all(row.seq).length;
+  }
+
+  /** What waits is given up; see `includingWaiting`. */
+  #giveUp(row: Row, commands: CommandRow[], result: Erased): void {
+    const { clock, time } = this.#parts;
+    const now = Math.round(clock.now());
+    if (row.state === "pending") {
+      this.#sql.dead.run(now, time.now(), REASON, row.seq);
+      this.#move("pending", "dead");
+      if (row.detached === 1) this.#parts.counters.add("detached", -1);
+    }
+    if (row.state !== "delivered" && row.discarded_at === null) {
+      this.#sql.discard.run(now, row.seq);
+      this.#move("dead", "discarded");
+      result.chats.push(row.chat);
+    }
+    for (const { id, state } of commands) {
+      if (state !== "pending" && state !== "in_doubt") continue;
+      this.#sql.fail.run(now, REASON, id);
+      this.#move(`commands_${state}`, "commands_failed");
+      result.resolved.push({ id, chat: row.chat });
+    }
+  }
+
+  #scrub({ seq, message_id: messageId }: Row, commands: CommandRow[]): void {
+    const { media, forgotten } = this.#parts;
+    this.#sql.forgetPayload.run(seq);
+    this.#sql.forgetAttempts.run(seq);
+    media.forget(seq);
+    const key = forgotten.make(messageId);
+    this.#sql.scrubMessage.run(key, seq);
+    this.#sql.scrubFailures.run(key, messageId);
+    for (const { id, command_id: commandId } of commands)
+      this.#sql.scrubCommand.run(commandId === null ? null : forgotten.make(commandId), id);
+  }
+
+  /** Returns whether the number is no longer in the table of chats: where something of theirs waits, it must stay. */
+  #forgetNumber(number: string, left: number): boolean {
+    if (left > 0) return false;
+    const chats = this.#sql.chatsOf.all(number);
+    if (chats.some(({ chat }) => this.#sql.waits.get({ chat }) !== undefined)) return false;
+    for (const { chat } of chats) {
+      this.#sql.endPauses.run(chat);
+      this.#sql.scrubChat.run(`${this.#parts.forgotten.make(number)}:${chat}`, chat);
+    }
+    return true;
+  }
+
+  /** What was overwritten is still in the log until that begins anew. */
+  #clearLog(): boolean {
+    try {
+      const [row] = this.#parts.db.pragma("wal_checkpoint(TRUNCATE)") as { busy: number }[];
+      return row?.busy === 0;
+    } catch {
+      // A disk that fails, which whoever writes next is told of. What was forgotten is forgotten all the same.
+      return false;
+    }
+  }
+
+  /** Without a chat, where the number is only known in groups, or not at all. */
+  #note(
+    { who, action, chat = 0 }: { who: string; action: string; chat: number | undefined },
+    result: string,
+  ): Promise<void> {
+    const entry = { who, action, kind: "chat", subject: chat, result } as const;
+    return this.#parts.commit.run("audit", () => this.#parts.audit.note(entry));
+  }
+
+  #move(from: CounterName, to: CounterName): void {
+    this.#parts.counters.add(from, -1);
+    this.#parts.counters.add(to, 1);
+  }
+}
+
+const NOTHING: Found = {
+  messages: 0,
+  waiting: 0,
+  dead: 0,
+  replies_waiting: 0,
+  replies_in_doubt: 0,
+  replies_being_sent: 0,
+  files: 0,
+};
+
+/** What is with the gateway can't be called back, and what came of it must be written down. */
+function mustStay({ state }: Row, commands: CommandRow[], includingWaiting: boolean): boolean {
+  const are = (...states: string[]) => commands.some((command) => states.includes(command.state));
+  if (are("sending", "queued_by_gateway")) return true;
+  return !includingWaiting && (state === "pending" || are("pending", "in_doubt"));
+}
+
+function prepare(db: Database.Database) {
+  return {
+    last: db.prepare<[], { seq: number | null }>("SELECT max(seq) AS seq FROM messages"),
+    chunk: db.prepare<[number], Row>(
+      `SELECT m.seq, m.chat, m.message_id, m.state, m.detached, m.discarded_at, c.chat_id
+       FROM messages m JOIN chats c USING (chat) WHERE m.seq > ? ORDER BY m.seq LIMIT ${CHUNK}`,
+    ),
+    sender: db.prepare<[number], { sender: unknown }>(
+      "SELECT json_extract(request, '$.from') AS sender FROM payloads WHERE seq = ?",
+    ),
+    commands: db.prepare<[number], CommandRow>("SELECT id, state, command_id FROM commands WHERE seq = ?"),
+    files: db.prepare<[number], { sha256: string }>("SELECT sha256 FROM media WHERE seq = ?"),
+    dead: db.prepare<[number, number, string, number]>(
+      `UPDATE messages SET state = 'dead', detached = 0, settled_at = ?, state_since = ?, status = NULL, last_error = ?
+       WHERE seq = ?`,
+    ),
+    discard: db.prepare<[number, number]>("UPDATE messages SET discarded_at = ? WHERE seq = ?"),
+    fail: db.prepare<[number, string, number]>(
+      "UPDATE commands SET state = 'failed', settled_at = ?, last_error = ? WHERE id = ?",
+    ),
+    forgetPayload: db.prepare<[number]>("DELETE FROM payloads WHERE seq = ?"),
+    forgetAttempts: db.prepare<[number]>("DELETE FROM attempts WHERE seq = ?"),
+    scrubMessage: db.prepare<[string, number]>("UPDATE messages SET message_id = ?, has_text = 0 WHERE seq = ?"),
+    scrubFailures: db.prepare<[string, string]>("UPDATE failures SET message_id = ? WHERE message_id = ?"),
+    // Without the hash of its text: of a short one that would tell what it was.
+    scrubCommand: db.prepare<[string | null, number]>(
+      "UPDATE commands SET command_id = ?, text = NULL, payload_sha256 = '', whatsapp_message_id = NULL WHERE id = ?",
+    ),
+    chatsOf: db.prepare<[string], { chat: number }>("SELECT chat FROM chats INDEXED BY chats_number WHERE chat_id = ?"),
+    waits: db.prepare<[{ chat: number }], { one: number }>(
+      `SELECT 1 AS one FROM messages WHERE chat = @chat AND state = 'pending' AND detached = 0
+       UNION ALL SELECT 1 FROM messages WHERE chat = @chat AND state = 'pending' AND detached = 1
+       UNION ALL SELECT 1 FROM commands WHERE chat = @chat AND state = 'pending'
+       UNION ALL SELECT 1 FROM commands INDEXED BY commands_sending WHERE chat = @chat AND state = 'sending'
+       UNION ALL SELECT 1 FROM commands INDEXED BY commands_in_doubt WHERE chat = @chat AND state = 'in_doubt'
+       UNION ALL SELECT 1 FROM commands INDEXED BY commands_handed_over WHERE chat = @chat AND state = 'queued_by_gateway'
+       LIMIT 1`,
+    ),
+    endPauses: db.prepare<[number]>("DELETE FROM pauses WHERE chat = ?"),
+    scrubChat: db.prepare<[string, number]>("UPDATE chats SET chat_id = ? WHERE chat = ?"),
+  };
+}

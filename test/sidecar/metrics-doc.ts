@@ -1,0 +1,56 @@
+interface Described {
+  name: string;
+  type: string;
+  help: string;
+  /** Each label with its values, but for a histogram's `le`. */
+  labels: Map<string, Set<string>>;
+}
+
+/** docs/metrics.md, from what `GET /metrics` says. */
+export function drawMetrics(exposition: string): string {
+  const rows = describe(exposition).map(({ name, type, help, labels }) => {
+    const shown = [...labels].map(([label, values]) =>
+      label === "version" ? "`version`" : `\`${label}\`: ${[...values].join(", ")}`,
+    );
+    return `| \`${name}\` | ${type} | ${help} | ${shown.join("; ")} |`;
+  });
+  return `${HEAD}\n${rows.join("\n")}\n`;
+}
+
+function describe(exposition: string): Described[] {
+  const found: Described[] = [];
+  for (const line of exposition.split("\n")) {
+    const help = /^# HELP (\S+) (.*)$/.exec(line);
+    if (help) found.push({ name: help[1] ?? "", type: "", help: help[2] ?? "", labels: new Map() });
+    const last = found.at(-1);
+    if (!last) continue;
+    const type = /^# TYPE \S+ (\S+)$/.exec(line);
+    if (type) last.type = type[1] ?? "";
+    if (line.startsWith("#")) continue;
+    for (const [, label = "", value = ""] of line.matchAll(/(\w+)="([^"]*)"/g))
+      if (label !== "le") last.labels.set(label, (last.labels.get(label) ?? new Set()).add(value));
+  }
+  return found;
+}
+
+const HEAD = `# Metrics
+
+\`GET /metrics\`, where \`/health\` is (\`BRIDGE_LISTEN\`, 127.0.0.1:18790), in the text format of Prometheus:
+
+    scrape_configs:
+      - job_name: hotbags
+        static_configs: [{ targets: ["127.0.0.1:18790"] }]
+    rule_files: [/opt/hotbags/docs/grafana/alerts.yml]
+
+It needs no token. The sidecar listens on this machine only, a scraper of this machine would have to keep a secret for it, and there is nothing secret in it: numbers of things, and labels of our own words. No phone number, chat, account, id or text is ever a label, so that the count of series has a bound, too: about 400. A scrape costs some milliseconds, over a million messages as well. With \`BRIDGE_LISTEN=unix:…\` Prometheus can't reach it: let a proxy that listens on loopback pass \`/metrics\` on. A Prometheus on another machine needs a proxy as well, with TLS and a password.
+
+Counters and histograms begin with the process, as \`rate()\` and \`increase()\` expect. What is there now (dead letters, what waits) is a gauge, and is right from the start. While the sidecar waits at its start for something, such as a disk, the answer is 503, and \`up\` is 0. A series that is missing is not known: while the plugin is away, nobody knows its outbox.
+
+[grafana/alerts.yml](grafana/alerts.yml) has alert rules, and [grafana/dashboard.json](grafana/dashboard.json) a dashboard (Grafana: Dashboards, New, Import). They tell whoever has Prometheus already what the bridge's own alerts tell without it ([alerts.md](alerts.md)).
+
+A latency is as right as the clocks: when a customer wrote is WhatsApp's word, to the second. A customer whose phone was offline, and a message that came while the gateway was down, count with all the time that passed.
+
+<!-- Made from what the sidecar answers: vitest run --project unit test/sidecar/metrics.test.ts -u -->
+
+| metric | type | what it says | labels |
+|---|---|---|---|`;
