@@ -116,7 +116,9 @@ function tellsNobody(agents: unknown): boolean {
 function pairs(whatsapp: unknown): boolean {
   if (whatsapp === undefined) return false;
   const everywhere = at(whatsapp, "dmPolicy") ?? "pairing";
-  const perAccount = Object.values(at(whatsapp, "accounts") ?? {}).map((account) => at(account, "dmPolicy") ?? everywhere);
+  const perAccount = Object.values(at(whatsapp, "accounts") ?? {}).map(
+    (account) => at(account, "dmPolicy") ?? everywhere,
+  );
   return (perAccount.length === 0 ? [everywhere] : perAccount).includes("pairing");
 }
 

@@ -1,6 +1,8 @@
 import { VERSION } from "@hotbags/shared";
 import type { Logger } from "pino";
 import { systemClock } from "./clock.ts";
+import { diagnoseFrom } from "./doctor/diagnose.ts";
+import { loginOf } from "./doctor/login.ts";
 import { QuietWatch } from "./downtime/quiet-watch.ts";
 import { DowntimeWatch } from "./downtime/watch.ts";
 import { ChannelStarter, openGateway } from "./gateway/index.ts";
@@ -161,6 +163,8 @@ async function startWork(settings: Settings, listener: Listener, log: Logger): P
         pause: (chat, pause) => replies.pause(chat, pause),
         resume: (chat) => replies.resume(chat),
         pausedChats: () => store.pauses.list(),
+        diagnose: (testsAlert) => diagnoseFrom(settings, gateway, health(), testsAlert),
+        ...loginOf(gateway, log),
       },
       status: () => ({ version: VERSION, ...health() }),
     }),

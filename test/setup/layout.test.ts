@@ -80,6 +80,9 @@ test("an import against the way of a message is refused", async () => {
     "sidecar/src/operator/ > sidecar/src/relay/relay.ts",
     "sidecar/src/store/operator/ > sidecar/src/ops/alert.ts",
     "sidecar/src/ops/ > sidecar/src/sidecar.ts",
+    "sidecar/src/ops/ > sidecar/src/doctor/check.ts",
+    "sidecar/src/doctor/ > sidecar/src/cli/output.ts",
+    "sidecar/src/doctor/ > sidecar/src/store/database.ts",
   ];
   expect(await refusedOf(imports)).toEqual(imports);
 });
@@ -137,6 +140,8 @@ test("what leads along the way is allowed", async () => {
     "sidecar/src/store/ > better-sqlite3",
     "sidecar/src/ops/ > sidecar/src/intake/plugin-connection.ts",
     "sidecar/src/downtime/ > sidecar/src/ops/alerts.ts",
+    "sidecar/src/doctor/ > sidecar/src/relay/rules.ts",
+    "sidecar/src/ > sidecar/src/doctor/diagnose.ts",
     "sidecar/src/store/ > sidecar/src/clock.ts",
     "test/model/ > sidecar/src/store/database.ts",
   ];

@@ -12,8 +12,13 @@ export interface Ran {
 }
 
 /** Runs the built `hotbags` command on a state folder, as a script would: nobody can be asked. */
-export async function runHotbags(stateDir: string, ...args: string[]): Promise<Ran> {
-  const env = { PATH: process.env["PATH"], HOME: process.env["HOME"], TZ: "UTC", BRIDGE_STATE_DIR: stateDir };
+export function runHotbags(stateDir: string, ...args: string[]): Promise<Ran> {
+  return runHotbagsWith({ BRIDGE_STATE_DIR: stateDir }, ...args);
+}
+
+/** The same, with an environment of the test's. */
+export async function runHotbagsWith(environment: Record<string, string>, ...args: string[]): Promise<Ran> {
+  const env = { PATH: process.env["PATH"], HOME: process.env["HOME"], TZ: "UTC", ...environment };
   const child = spawn(process.execPath, [CLI, ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
   const ended = new Promise<number | null>((resolve) => child.on("close", resolve));
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);

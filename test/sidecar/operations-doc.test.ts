@@ -3,6 +3,7 @@ import { systemClock } from "../../sidecar/src/clock.ts";
 import { openStore } from "../../sidecar/src/store/index.ts";
 import { ScriptedGateway } from "../gateway/scripted-gateway.ts";
 import { type HotBags, startHotBags } from "../hotbags/index.ts";
+import { exampleConfig, OUR_PLUGIN } from "../openclaw/config.ts";
 import { runHotbags } from "../shop/hotbags-command.ts";
 import { until } from "../until.ts";
 import { BEARER_TOKEN, BuiltSidecar } from "./built-sidecar.ts";
@@ -53,6 +54,12 @@ async function shown(command: string): Promise<string> {
   const text = `${stdout}${stderr}`
     .replace(/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d/g, "2026-03-02 03:12:40")
     .replace(/[\d.]+ GiB/, "31.4 GiB")
+    .replace(/\d+ MiB free/, "32154 MiB free")
+    .replace(/Node( +)v[\d.]+ at \S+/, "Node$1v24.21.0 at /usr/bin/node")
+    .replace(/127\.0\.0\.1:\d+ is reachable/, "shop.example is reachable")
+    .replace(/in \d+ ms\)/, "in 48 ms)")
+    .replaceAll(OUR_PLUGIN.replace(/\/$/, ""), "/opt/hotbags/plugin")
+    .replaceAll(sidecar.dir, "/var/lib/hotbags")
     .trimEnd();
   return `    $ hotbags ${command}\n${text.replace(/^(?=.)/gm, "    ")}`;
 }
@@ -67,8 +74,13 @@ it("docs/operations.md has each answer as the command gives it", async () => {
     for (const command of commands) answers.push(await shown(command));
     return [`## ${question}`, before, ...answers, ...(after ? [after] : [])].join("\n\n");
   };
+  gateway.config = await exampleConfig({
+    ...{ port: 18_789, root: "/", accountIds: [], plugin: {} },
+    sidecarUrl: "ws://",
+  });
   const sections = [
     HEAD,
+    await section("Is everything set up?", SET_UP, ["doctor"], SET_UP_ALONE),
     await section("Are customers being answered?", "", ["status"], STATUS).then((text) => text.replace("\n\n\n", "\n")),
     await section("Which messages has Hot Bags not got?", LOST, ["messages list --state dead", "messages show 2"]),
     await section("Hot Bags is mended. And now?", RETRY, ["messages retry 2"], RETRY_MANY),
@@ -92,6 +104,10 @@ The questions of an operator, and the command that answers each. On the VM the \
 \`--help\` behind any part of a command says more. For scripts: \`--json\` gives every answer as JSON, and the exit code is 0 when it was done, 1 when the answer is no (unhealthy, not found, refused), 2 when the command line is wrong, 3 when nobody can be asked. \`hotbags completion >> ~/.bashrc\` completes commands.
 
 <!-- Made by test/sidecar/operations-doc.test.ts: vitest run --project unit operations-doc -u -->`;
+const SET_UP =
+  "Each thing that has to be right, in a line; where it is not, what to do stands below it. Nothing is changed, and nothing is created at Hot Bags: it is [asked with a HEAD](contract/README.md#ping). `--test-alert` sends an alert.";
+const SET_UP_ALONE =
+  "The sidecar that runs looks at it all itself, with the settings and the connections that it has. Before its first start, or where it does not run, the command does, if it is given the sidecar's environment: `sudo hotbags doctor --env-file /etc/hotbags/sidecar.env`. The exit code is 1 where something is wrong (`fail`), not for what is to be looked at (`warn`) or can't be (`skipped`).";
 const STATUS =
   "Where something is wrong, it says what, and what to do ([alerts.md](alerts.md) has more). While the sidecar is stopped, all commands that change nothing say what its database says.";
 const LOST =

@@ -215,6 +215,23 @@ function makeProgram(environment: NodeJS.ProcessEnv, end: (code: number) => void
       asking((operator, { limit }, output) => showAudit(operator, limit, output)),
     )
     .command(
+      "doctor",
+      "Is everything set up? For each thing that is not: what to do",
+      (options) =>
+        common(options)
+          .option("test-alert", { type: "boolean", default: false, describe: "Send an alert, for a test" })
+          .example("$0 doctor --env-file /etc/hotbags/sidecar.env", "Before the first start")
+          .example("$0 doctor --test-alert", "Does an alert reach me?")
+          .epilogue("Nothing is changed, and nothing is created at Hot Bags. Exit code 1: something is wrong."),
+      async ({ json, stateDir, envFile, testAlert }) => {
+        // As for serve: it needs most of the sidecar.
+        const { doctor } = await import("./doctor.ts");
+        const folder = stateDir ?? stateDirOf(environment, envFile);
+        const options = { environment, envFile, stateDir: folder, testAlert };
+        end(await doctor(options, { json, out: process.stdout, err: process.stderr }));
+      },
+    )
+    .command(
       "version",
       "The version",
       () => {},

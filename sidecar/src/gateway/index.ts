@@ -8,11 +8,13 @@ export { type FirstAsked, type GatewayProcess, stillRemembers } from "./process.
 export type { TimeLock } from "./time-lock.ts";
 export type {
   Gateway,
+  GatewayConfig,
   GatewayOptions,
   GatewayState,
   GatewayTiming,
   GatewayVersions,
   LinkState,
+  LoginStep,
   SendRequest,
   StartOutcome,
   StatusReport,

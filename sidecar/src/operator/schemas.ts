@@ -132,6 +132,25 @@ const pausedChat = z.object({
 });
 export type PausedChat = z.output<typeof pausedChat>;
 
+const finding = z.object({
+  check: z.string(),
+  level: z.enum(["ok", "warn", "fail", "skipped"]),
+  seen: z.string(),
+  advice: z.string().nullable(),
+});
+export type NamedFinding = z.output<typeof finding>;
+
+/** A code as a PNG in base64. */
+const MAX_QR_CHARACTERS = 50_000;
+
+const loginStep = z.object({
+  /** `scan`: there is a (new) code; `waiting`: nobody has scanned it yet. */
+  state: z.enum(["connected", "scan", "waiting", "failed"]),
+  qr: z.string().nullable(),
+  reason: z.string().nullable(),
+});
+export type LoginState = z.output<typeof loginStep>;
+
 /** What an answer is that is not the one asked for. */
 export const refusal = z.object({ error: z.string() });
 
@@ -252,6 +271,32 @@ export const ROUTES = {
     changes: true,
     input: z.object(chat),
     output: z.object({ was_paused: z.boolean() }),
+  },
+  diagnose: {
+    method: "POST",
+    path: "/doctor",
+    about:
+      "Looks at all that the bridge needs, as `hotbags doctor` shows it. `test_alert`: an alert is sent for a test; nothing else changes",
+    changes: false,
+    input: z.object({ test_alert: z.boolean().optional() }),
+    output: z.object({ findings: z.array(finding) }),
+  },
+  startLogin: {
+    method: "POST",
+    path: "/accounts/login",
+    about:
+      "Links a WhatsApp account anew: OpenClaw forgets the link that it has. Refused for one that is connected. `qr`: a PNG as a data URL, to be scanned with the phone; whoever scans it first has the account's messages",
+    changes: false,
+    input: z.object({ account_id: accountId }),
+    output: loginStep,
+  },
+  waitLogin: {
+    method: "POST",
+    path: "/accounts/login/wait",
+    about: "Waits for some seconds until the code `qr` is scanned, or WhatsApp has another one in its place",
+    changes: false,
+    input: z.object({ account_id: accountId, qr: z.string().max(MAX_QR_CHARACTERS) }),
+    output: loginStep,
   },
   audit: {
     method: "GET",

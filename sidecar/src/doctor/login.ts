@@ -1,0 +1,40 @@
+import { shownId } from "@hotbags/shared";
+import type { Logger } from "pino";
+import type { Gateway, LoginStep } from "../gateway/index.ts";
+import type { LoginState } from "../operator/schemas.ts";
+
+/** Linking an account anew, as the operator API has it. */
+export function loginOf(gateway: Gateway, log: Logger) {
+  return {
+    async startLogin(accountId: string, who: string): Promise<LoginState> {
+      const { accounts, link, reason } = gateway.state;
+      if (link !== "up") return failed(reason ?? "the gateway is not connected");
+      const account = accounts.get(accountId);
+      if (account === undefined)
+        return failed(
+          `OpenClaw has no account ${shownId(accountId)}: it has ${[...accounts.keys()].map(shownId).join(", ")}`,
+        );
+      // A new code logs out what is linked now.
+      if (account.code === "connected")
+        return failed("it is connected: unlink it on the phone first, if it is to be another");
+      log.warn({ account: accountId, who }, "an operator links a WhatsApp account anew");
+      return show(await gateway.startLogin(accountId));
+    },
+    waitLogin: async (accountId: string, qr: string) => show(await gateway.waitLogin(accountId, qr)),
+  };
+}
+
+function show(step: LoginStep): LoginState {
+  switch (step.kind) {
+    case "scan":
+      return { state: "scan", qr: step.qr, reason: null };
+    case "failed":
+      return failed(step.reason);
+    default:
+      return { state: step.kind, qr: null, reason: null };
+  }
+}
+
+function failed(reason: string): LoginState {
+  return { state: "failed", qr: null, reason };
+}
