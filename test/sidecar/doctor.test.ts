@@ -58,7 +58,7 @@ const look = (...args: string[]) => runHotbags(shop.sidecar.dir, "doctor", ...ar
 describe("beside a running sidecar", () => {
   it("says of each thing that it is well, asks the gateway as the sidecar, and creates nothing at Hot Bags", async () => {
     const connects = () => shop.gateway.asked.filter(({ method }) => method === "connect").length;
-    const before = connects();
+    const [before, alerts] = [connects(), shop.hook.alerts.length];
     const { code, stdout, stderr } = await look();
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout.match(/^\w+/gm)).toEqual([...Array(14).fill("ok"), "All"]);
@@ -68,8 +68,8 @@ describe("beside a running sidecar", () => {
     expect(stdout).toContain(`${OUR_PLUGIN}: OpenClaw may load it`);
     expect(stdout).toMatch(/^ok +Hot Bags +127\.0\.0\.1:\d+ is reachable and takes the token/m);
     expect(connects()).toBe(before);
-    expect(shop.hotbags.pings).toEqual([204, 401]);
-    expect([shop.hotbags.requests, shop.hotbags.violations, shop.hook.alerts]).toEqual([[], [], []]);
+    expect(shop.hotbags.pings.slice(-2)).toEqual([204, 401]);
+    expect([shop.hotbags.requests, shop.hotbags.violations, shop.hook.alerts.slice(alerts)]).toEqual([[], [], []]);
     expect(stdout).not.toContain(BEARER_TOKEN);
   });
 
