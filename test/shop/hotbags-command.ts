@@ -17,10 +17,23 @@ export function runHotbags(stateDir: string, ...args: string[]): Promise<Ran> {
 }
 
 /** The same, with an environment of the test's. */
-export async function runHotbagsWith(environment: Record<string, string>, ...args: string[]): Promise<Ran> {
+export function runHotbagsWith(environment: Record<string, string>, ...args: string[]): Promise<Ran> {
+  return startHotbags(environment, args).ended;
+}
+
+/** The same, while it runs: `said` is what it has written beside its answer so far. */
+export function startHotbags(environment: Record<string, string>, args: string[]) {
   const env = { PATH: process.env["PATH"], HOME: process.env["HOME"], TZ: "UTC", ...environment };
   const child = spawn(process.execPath, [CLI, ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
-  const ended = new Promise<number | null>((resolve) => child.on("close", resolve));
-  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
-  return { code: await ended, stdout, stderr };
+  const running = { said: "", ended: end() };
+  child.stderr.setEncoding("utf8").on("data", (piece: string) => {
+    running.said += piece;
+  });
+  return running;
+
+  async function end(): Promise<Ran> {
+    const closed = new Promise<number | null>((resolve) => child.on("close", resolve));
+    const stdout = await text(child.stdout);
+    return { code: await closed, stdout, stderr: running.said };
+  }
 }

@@ -80,10 +80,3 @@ export function remember(file: string, name: string): () => void {
     for (const { bytes, at } of before) write(file, bytes, at);
   };
 }
-
-/** One that is pending is counted, and is not there. */
-export function miscount(file: string): void {
-  const db = new Database(file);
-  db.exec("UPDATE counters SET value = value + 1 WHERE name = 'pending'");
-  db.close();
-}

@@ -11,14 +11,14 @@ import { exampleConfig, OUR_PLUGIN } from "../openclaw/config.ts";
 import { type Ran, runHotbags, runHotbagsWith } from "../shop/hotbags-command.ts";
 import { until } from "../until.ts";
 import { BEARER_TOKEN, BRIDGE_TOKEN } from "./built-sidecar.ts";
-import { damage, miscount } from "./damage.ts";
+import { damage } from "./damage.ts";
 import { ANNA, messageOf } from "./message.ts";
 import { ShopWithOperator } from "./shop-with-operator.ts";
 
 // `hotbags doctor`, as an operator runs it.
 
 // Each look is a process of its own: on a busy machine that takes its time.
-vi.setConfig({ testTimeout: 60_000 });
+vi.setConfig({ testTimeout: 90_000 });
 
 interface Finding {
   check: string;
@@ -167,7 +167,7 @@ describe("where no sidecar runs", () => {
   it("before the first start: says what is there, and that the sidecar is to be started; makes nothing", async () => {
     const file = join(dir, "sidecar.env");
     const lines = Object.entries(environment()).map(([name, value]) => `${name}="${value}"\n`);
-    writeFileSync(file, `# For systemd.\n${lines.join("")}`);
+    writeFileSync(file, `# For systemd.\n${lines.join("")}`, { mode: 0o600 });
     const ran = await runHotbagsWith({}, "doctor", "--json", "--env-file", file);
     expect(ran).toMatchObject({ code: 0, stderr: "" });
     const well = Object.fromEntries(
@@ -201,7 +201,7 @@ describe("where no sidecar runs", () => {
     const ran = await runHotbagsWith({ BRIDGE_STATE_DIR: join(dir, "state") }, "doctor");
     expect(ran.code).toBe(1);
     expect(ran.stdout).toMatch(/^fail +settings +HOTBAGS_BASE_URL: is not set$/m);
-    expect(ran.stdout.match(/--env-file \/etc\/hotbags\/sidecar\.env$/gm)).toHaveLength(1);
+    expect(ran.stdout.match(/--env-file \/etc\/hotbags\/sidecar\.env/g)).toHaveLength(1);
     expect(ran.stdout).toMatch(/^skipped +Hot Bags +the settings won't do, see above$/m);
     expect(ran.stdout).toMatch(/4 things wrong, \d things? to look at\.\n$/);
   });
@@ -216,8 +216,9 @@ describe("where no sidecar runs", () => {
       runHotbagsWith({ ...rest, HOTBAGS_BEARER_TOKEN_FILE: file }, "doctor", "--json"),
     ]);
     expect(about(withSpace, "settings")).toEqual([
-      expect.stringMatching(/^fail: HOTBAGS_BEARER_TOKEN: begins or ends with a space or a line break.* -> /),
-      expect.stringMatching(/write it with printf/),
+      expect.stringMatching(
+        /^fail: HOTBAGS_BEARER_TOKEN: begins or ends with a space or a line break.* write it with printf/,
+      ),
     ]);
     expect(about(readable, "settings")).toEqual([
       expect.stringMatching(/HOTBAGS_BEARER_TOKEN_FILE: every user.*chmod 600/),
@@ -264,23 +265,15 @@ describe("where no sidecar runs", () => {
     ]);
   });
 
-  it("finds a damaged page, and a ledger that is wrong", async () => {
+  it("finds a damaged page", async () => {
     const stateDir = join(dir, "state");
     mkdirSync(stateDir, { mode: 0o700 });
     const store = openStore(stateDir, systemClock);
     await store.messages.accept(messageOf("A", ANNA));
     store.close();
-    const file = join(stateDir, "bridge.sqlite");
-    const database = async () => about(await lookAlone(), "database");
-    expect(await database()).toEqual([expect.stringMatching(/^ok: \d+ MiB, every page can be read -> null$/)]);
-    miscount(file);
-    expect(await database()).toEqual([
-      expect.stringMatching(
-        /^fail: its ledger is wrong: 1 accepted are not 0 delivered, 2 pending.* -> .*restore a backup/,
-      ),
-      expect.stringMatching(/^fail: its ledger is wrong: 2 pending are counted, and 1 are there/),
+    damage(join(stateDir, "bridge.sqlite"), "messages");
+    expect(about(await lookAlone(), "database")).toEqual([
+      expect.stringMatching(/^fail: it is damaged: .* -> .*restore a backup/),
     ]);
-    damage(file, "messages");
-    expect(await database()).toEqual([expect.stringMatching(/^fail: it is damaged: .* -> .*restore a backup/)]);
   });
 });

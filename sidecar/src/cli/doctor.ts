@@ -5,7 +5,7 @@ import { fail } from "../doctor/finding.ts";
 import { openSubject } from "../doctor/subject.ts";
 import { type Gateway, openGateway } from "../gateway/index.ts";
 import type { NamedFinding } from "../operator/schemas.ts";
-import { surveySettings } from "../settings.ts";
+import { SettingsError, stateDirOf, surveySettings } from "../settings.ts";
 import { connectSidecar } from "./connect.ts";
 import { CliError, EXIT } from "./exit-code.ts";
 import { count, green, type Output, plain, red, writeJson, yellow } from "./output.ts";
@@ -13,23 +13,35 @@ import { count, green, type Output, plain, red, writeJson, yellow } from "./outp
 interface DoctorOptions {
   environment: NodeJS.ProcessEnv;
   envFile: string | undefined;
-  stateDir: string;
+  /** Undefined: as the settings say. */
+  stateDir: string | undefined;
   testAlert: boolean;
 }
 
 /** `hotbags doctor`: is everything set up? */
 export async function doctor(options: DoctorOptions, output: Output): Promise<number> {
-  const database = inspectDatabase(options.stateDir);
-  const findings = await findingsOf(options);
+  const stateDir = options.stateDir ?? folderOf(options);
+  const database = inspectDatabase(stateDir);
+  const findings = await findingsOf(options, stateDir);
   findings.push(...(await database).map((finding) => ({ check: "database", ...finding })));
   if (output.json) writeJson(output, findings);
   else draw(findings, output);
   return findings.some(({ level }) => level === "fail") ? EXIT.no : EXIT.ok;
 }
 
+/** What is wrong with the env file is a finding, and no reason to look at nothing. */
+function folderOf({ environment, envFile }: DoctorOptions): string {
+  try {
+    return stateDirOf(environment, envFile);
+  } catch (error) {
+    if (!(error instanceof SettingsError)) throw error;
+    return stateDirOf(environment);
+  }
+}
+
 /** By the sidecar that runs, as it knows its settings and has its connections; where none does, by this process. */
-async function findingsOf(options: DoctorOptions): Promise<NamedFinding[]> {
-  const { stateDir, testAlert } = options;
+async function findingsOf(options: DoctorOptions, stateDir: string): Promise<NamedFinding[]> {
+  const { testAlert } = options;
   const strange: NamedFinding[] = [];
   try {
     const sidecar = await connectSidecar(stateDir);
@@ -38,10 +50,10 @@ async function findingsOf(options: DoctorOptions): Promise<NamedFinding[]> {
     if (!(error instanceof CliError) || error.code !== EXIT.unreachable) throw error;
     strange.push({ check: "sidecar", ...fail(error.message, "what follows is what this command sees itself") });
   }
-  return [...strange, ...(await lookAlone(options, strange.length > 0))];
+  return [...strange, ...(await lookAlone(options, stateDir, strange.length > 0))];
 }
 
-async function lookAlone({ environment, envFile, stateDir, testAlert }: DoctorOptions, isRunning: boolean) {
+async function lookAlone({ environment, envFile, testAlert }: DoctorOptions, stateDir: string, isRunning: boolean) {
   let opened: Gateway | undefined;
   const { subject, close } = openSubject({
     ...{ environment, stateDir, running: null, testsAlert: testAlert },

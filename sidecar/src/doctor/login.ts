@@ -3,9 +3,14 @@ import type { Logger } from "pino";
 import type { Gateway, LoginStep } from "../gateway/index.ts";
 import type { LoginState } from "../operator/schemas.ts";
 
-/** Linking an account anew, as the operator API has it. */
+/** The accounts, and linking one anew, as the operator API has it. */
 export function loginOf(gateway: Gateway, log: Logger) {
   return {
+    accounts() {
+      const { accounts, link, reason = "the gateway is not connected" } = gateway.state;
+      const known = [...accounts].map(([account_id, { code, sentence }]) => ({ account_id, state: code, sentence }));
+      return { accounts: known, problem: link === "up" ? null : reason };
+    },
     async startLogin(accountId: string, who: string): Promise<LoginState> {
       const { accounts, link, reason } = gateway.state;
       if (link !== "up") return failed(reason ?? "the gateway is not connected");

@@ -33,6 +33,7 @@ export interface Running {
   resume(chat: ChatAddress): Promise<boolean>;
   pausedChats(): PausedChat[];
   diagnose(testsAlert: boolean): Promise<NamedFinding[]>;
+  accounts(): Output<"accounts">;
   /** Resolves with a refusal where the account is connected. */
   startLogin(accountId: string, who: string): Promise<LoginState>;
   waitLogin(accountId: string, qr: string): Promise<LoginState>;
@@ -172,6 +173,8 @@ export class OperatorApi {
     },
 
     diagnose: async ({ test_alert = false }) => ({ findings: await this.#running.diagnose(test_alert) }),
+
+    accounts: async () => this.#running.accounts(),
 
     startLogin: async ({ account_id }, _id, who) => this.#running.startLogin(account_id, who),
 

@@ -140,6 +140,14 @@ const finding = z.object({
 });
 export type NamedFinding = z.output<typeof finding>;
 
+const account = z.object({
+  account_id: z.string(),
+  /** `connected`, `logged_out`, …: see AccountCode. */
+  state: z.string(),
+  sentence: z.string(),
+});
+export type Account = z.output<typeof account>;
+
 /** A code as a PNG in base64. */
 const MAX_QR_CHARACTERS = 50_000;
 
@@ -280,6 +288,14 @@ export const ROUTES = {
     changes: false,
     input: z.object({ test_alert: z.boolean().optional() }),
     output: z.object({ findings: z.array(finding) }),
+  },
+  accounts: {
+    method: "GET",
+    path: "/accounts",
+    about: "The WhatsApp accounts of the gateway. `problem`: why they are not known, in a sentence",
+    changes: false,
+    input: z.object({}),
+    output: z.object({ accounts: z.array(account), problem: z.string().nullable() }),
   },
   startLogin: {
     method: "POST",
