@@ -17,6 +17,12 @@ interface PairCheckOptions {
   for: string;
 }
 
+/** Which message is followed. */
+interface AwaitedMessage {
+  since: string;
+  from: string | undefined;
+}
+
 interface Verdict {
   ok: boolean;
   /** What was seen on the way, in order. */
@@ -30,9 +36,11 @@ export async function pairCheck(operator: Operator, options: PairCheckOptions, o
   const ms = readDuration(options.for);
   if (ms === null) throw new CliError(EXIT.usage, `${JSON.stringify(options.for)} is no time: write 5m, or 1h`);
   if (!operator.isRunning) throw new CliError(EXIT.unreachable, "the sidecar does not run: start it first");
+  // Before anybody is asked to write: whoever is quick would be missed.
+  const since = new Date().toISOString();
   const who = options.from ?? "a number that is let in (allowFrom)";
   say(output, `Now write to the shop with WhatsApp, from ${who}: any text. Waiting for it for ${options.for} …`);
-  const verdict = await follow(operator, options.from, performance.now() + ms);
+  const verdict = await follow(operator, { since, from: options.from }, performance.now() + ms);
   if (output.json) writeJson(output, verdict);
   else {
     const { out } = output;
@@ -42,9 +50,8 @@ export async function pairCheck(operator: Operator, options: PairCheckOptions, o
   return verdict.ok ? EXIT.ok : EXIT.no;
 }
 
-async function follow(operator: Operator, from: string | undefined, deadline: number): Promise<Verdict> {
-  const since = new Date().toISOString();
-  const arrived = await until(deadline, () => firstSince(operator, since, from));
+async function follow(operator: Operator, awaited: AwaitedMessage, deadline: number): Promise<Verdict> {
+  const arrived = await until(deadline, () => firstOf(operator, awaited));
   if (!arrived) {
     const judgement =
       "Nothing has come. Does the phone show two ticks? Then OpenClaw has it, and may not let this number in (allowFrom); hotbags doctor says what else can be wrong.";
@@ -57,7 +64,7 @@ async function follow(operator: Operator, from: string | undefined, deadline: nu
 }
 
 /** The first one that came, of this number or of anybody. */
-async function firstSince(operator: Operator, since: string, from: string | undefined): Promise<Message | null> {
+async function firstOf(operator: Operator, { since, from }: AwaitedMessage): Promise<Message | null> {
   const filter = from === undefined ? { since } : { since, chat: from };
   const { messages } = await operator.ask("messages", filter);
   return messages.at(-1) ?? null;
