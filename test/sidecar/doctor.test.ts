@@ -86,7 +86,8 @@ describe("beside a running sidecar", () => {
     shop.gateway.config = wrong;
     shop.gateway.accounts = [{ ...CONNECTED, connected: false, running: false, healthState: "logged-out" }];
     chmodSync(shop.sidecar.dir, 0o755);
-    await until("it is known", async () => JSON.stringify(await shop.health()).includes("logged this device out"));
+    const account = async () => (await shop.health<{ gateway: { accounts: object } }>()).gateway.accounts;
+    await until("it is known", async () => JSON.stringify(await account()).includes("logged this device out"));
 
     const ran = await look("--json", "--test-alert");
     chmodSync(shop.sidecar.dir, 0o700);

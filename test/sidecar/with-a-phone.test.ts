@@ -30,11 +30,14 @@ const start = (...args: string[]) => startHotbags({ BRIDGE_STATE_DIR: shop.sidec
 
 async function logOut() {
   shop.gateway.accounts = [LOGGED_OUT];
-  await until("it is known", async () => JSON.stringify(await shop.health()).includes("logged this device out"));
+  const account = async () => (await shop.health<{ gateway: { accounts: object } }>()).gateway.accounts;
+  await until("it is known", async () => JSON.stringify(await account()).includes("logged this device out"));
 }
 
 describe("hotbags relink", () => {
   it("says that no account needs it, and leaves a connected one alone", async () => {
+    const logins = () => shop.gateway.asked.filter(({ method }) => method.startsWith("web.login")).length;
+    const before = logins();
     const [any, named, strange] = await Promise.all([
       run("relink"),
       run("relink", "default", "--qr"),
@@ -43,7 +46,7 @@ describe("hotbags relink", () => {
     expect(any).toEqual({ code: 0, stdout: "", stderr: "No account needs it: each is linked to a phone.\n" });
     expect(named).toMatchObject({ code: 1, stderr: expect.stringContaining("account default is connected") });
     expect(strange).toMatchObject({ code: 1, stderr: 'hotbags: OpenClaw has no account "x": it has default\n' });
-    expect(shop.gateway.asked.filter(({ method }) => method.startsWith("web.login"))).toEqual([]);
+    expect(logins()).toBe(before);
   });
 
   it("names the account and the command, and waits until it is connected", async () => {
