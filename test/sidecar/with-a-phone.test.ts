@@ -31,7 +31,7 @@ const start = (...args: string[]) => startHotbags({ BRIDGE_STATE_DIR: shop.sidec
 async function logOut() {
   shop.gateway.accounts = [LOGGED_OUT];
   const account = async () => (await shop.health<{ gateway: { accounts: object } }>()).gateway.accounts;
-  await until("it is known", async () => JSON.stringify(await account()).includes("logged this device out"));
+  await until("it is known", async () => JSON.stringify(await account()).includes("logged this device out"), 30_000);
 }
 
 describe("hotbags relink", () => {
@@ -49,9 +49,22 @@ describe("hotbags relink", () => {
     expect(logins()).toBe(before);
   });
 
+  it("gives up no link that may work: one that is being connected again", async () => {
+    const before = shop.gateway.asked.length;
+    shop.gateway.accounts = [{ ...CONNECTED, connected: false }];
+    const account = async () => (await shop.health<{ gateway: { accounts: object } }>()).gateway.accounts;
+    await until("it is known", async () => JSON.stringify(await account()).includes("is trying again"), 30_000);
+    expect(await run("relink", "default", "--qr")).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("there is no code: The connection to WhatsApp broke; OpenClaw is trying again."),
+    });
+    const asked = shop.gateway.asked.slice(before);
+    expect(asked.filter(({ method }) => method.startsWith("web.login"))).toEqual([]);
+  });
+
   it("names the account and the command, and waits until it is connected", async () => {
     await logOut();
-    const relink = start("relink", "--for", "1m");
+    const relink = start("relink", "--for", "5m");
     await until("it waits", () => relink.said.includes("Waiting until it is connected"), 30_000);
     expect(relink.said).toMatch(/^Account default: The phone has logged this device out of WhatsApp/);
     expect(relink.said).toContain("\n    openclaw channels login --channel whatsapp --account default\n");

@@ -9,6 +9,9 @@ import { drawCode, modulesOf } from "./qr.ts";
 /** How often it is looked whether the account is connected, ms. The sidecar asks the gateway every 3 s. */
 const LOOK_MS = 1_000;
 
+/** A gateway that is busy says nothing for so long, ms. */
+const KNOWN_MS = 30_000;
+
 /** A phone has to scan a code for these, and nothing else helps. */
 const NEEDS_CODE = new Set(["logged_out", "not_linked"]);
 
@@ -31,7 +34,7 @@ export async function relink(operator: Operator, options: RelinkOptions, output:
       EXIT.unreachable,
       "the sidecar does not run, so that nobody can see when it is connected: start it",
     );
-  const account = chosen(await accountsOf(operator), options.account);
+  const account = chosen(await knownAccounts(operator), options.account);
   if (account === null) {
     say(output, "No account needs it: each is linked to a phone.");
     if (output.json) writeJson(output, { account_id: null, connected: true });
@@ -56,10 +59,17 @@ export async function relink(operator: Operator, options: RelinkOptions, output:
   return EXIT.ok;
 }
 
-async function accountsOf(operator: Operator): Promise<Account[]> {
-  const { accounts, problem } = await operator.ask("accounts", {});
-  if (problem !== null) throw new CliError(EXIT.unreachable, problem);
-  return accounts;
+/** Once the gateway has said how they are: for a moment it may not. Throws CliError. */
+async function knownAccounts(operator: Operator): Promise<Account[]> {
+  const deadline = performance.now() + KNOWN_MS;
+  for (;;) {
+    const { accounts, problem } = await operator.ask("accounts", {});
+    const isKnown = problem === null && accounts.every(({ state }) => state !== "unknown");
+    if (isKnown) return accounts;
+    if (performance.now() > deadline)
+      throw new CliError(EXIT.unreachable, problem ?? "the gateway does not say how its accounts are: hotbags doctor");
+    await after(LOOK_MS);
+  }
 }
 
 async function isConnected(operator: Operator, id: string): Promise<boolean> {

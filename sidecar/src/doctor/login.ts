@@ -1,7 +1,10 @@
 import { shownId } from "@hotbags/shared";
 import type { Logger } from "pino";
-import type { Gateway, LoginStep } from "../gateway/index.ts";
+import type { AccountCode, Gateway, LoginStep } from "../gateway/index.ts";
 import type { LoginState } from "../operator/schemas.ts";
+
+/** The link is over in these, or OpenClaw has given it up. */
+const ENDED: ReadonlySet<AccountCode> = new Set(["logged_out", "not_linked", "replaced", "stopped"]);
 
 /** The accounts, and linking one anew, as the operator API has it. */
 export function loginOf(gateway: Gateway, log: Logger) {
@@ -19,9 +22,11 @@ export function loginOf(gateway: Gateway, log: Logger) {
         return failed(
           `OpenClaw has no account ${shownId(accountId)}: it has ${[...accounts.keys()].map(shownId).join(", ")}`,
         );
-      // A new code logs out what is linked now.
-      if (account.code === "connected")
-        return failed("it is connected: unlink it on the phone first, if it is to be another");
+      // A new code logs out what is linked now: never one that works, or that may.
+      if (!ENDED.has(account.code))
+        return failed(
+          `${account.sentence} To link another phone to it, first remove it there from the linked devices.`,
+        );
       log.warn({ account: accountId, who }, "an operator links a WhatsApp account anew");
       return show(await gateway.startLogin(accountId));
     },

@@ -89,7 +89,7 @@ export interface Gateway {
   config(): Promise<GatewayConfig | null>;
   /**
    * Begins to link an account anew: OpenClaw forgets the link that it has, and gives a code that a phone is to scan. Never for an
-   * account that is connected: it would be logged out.
+   * account that is connected, or may be: it would be logged out.
    */
   startLogin(accountId: string): Promise<LoginStep>;
   /** Waits until the code is scanned, or another one takes its place: WhatsApp changes it every 20 to 60 s. `qr`: the one that is shown. */

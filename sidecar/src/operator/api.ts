@@ -34,7 +34,7 @@ export interface Running {
   pausedChats(): PausedChat[];
   diagnose(testsAlert: boolean): Promise<NamedFinding[]>;
   accounts(): Output<"accounts">;
-  /** Resolves with a refusal where the account is connected. */
+  /** Resolves with a refusal where the account is connected, or may be. */
   startLogin(accountId: string, who: string): Promise<LoginState>;
   waitLogin(accountId: string, qr: string): Promise<LoginState>;
 }
