@@ -6,6 +6,8 @@ import { Heartbeat } from "./alerts/heartbeat.ts";
 import { listAlerts } from "./alerts/list.ts";
 import { tested } from "./alerts/telling.ts";
 import { systemClock, systemTimers } from "./clock.ts";
+import { diagnoseFrom } from "./doctor/diagnose.ts";
+import { loginOf } from "./doctor/login.ts";
 import { QuietWatch } from "./downtime/quiet-watch.ts";
 import { DowntimeWatch } from "./downtime/watch.ts";
 import { ChannelStarter, openGateway } from "./gateway/index.ts";
@@ -167,6 +169,8 @@ async function startWork(settings: Settings, listener: Listener, log: Logger): P
         pause: (chat, pause) => replies.pause(chat, pause),
         resume: (chat) => replies.resume(chat),
         pausedChats: () => store.pauses.list(),
+        diagnose: (testsAlert) => diagnoseFrom(settings, gateway, health(), testsAlert),
+        ...loginOf(gateway, log),
         testAlerts: async () => [
           ...(await alerts.test()),
           ...(heartbeat.isSet ? [await tested("ALERT_HEARTBEAT_URL", (signal) => heartbeat.ping(signal))] : []),

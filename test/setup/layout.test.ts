@@ -83,6 +83,9 @@ test("an import against the way of a message is refused", async () => {
     "sidecar/src/operator/ > sidecar/src/relay/relay.ts",
     "sidecar/src/store/operator/ > sidecar/src/alerts/notice.ts",
     "sidecar/src/ops/ > sidecar/src/sidecar.ts",
+    "sidecar/src/ops/ > sidecar/src/doctor/check.ts",
+    "sidecar/src/doctor/ > sidecar/src/cli/output.ts",
+    "sidecar/src/doctor/ > sidecar/src/store/database.ts",
   ];
   expect(await refusedOf(imports)).toEqual(imports);
 });
@@ -139,6 +142,8 @@ test("what leads along the way is allowed", async () => {
     "sidecar/src/replies/ > sidecar/src/gateway/index.ts",
     "sidecar/src/store/ > better-sqlite3",
     "sidecar/src/ops/ > sidecar/src/intake/plugin-connection.ts",
+    "sidecar/src/doctor/ > sidecar/src/relay/rules.ts",
+    "sidecar/src/ > sidecar/src/doctor/diagnose.ts",
     "sidecar/src/downtime/ > sidecar/src/alerts/alerts.ts",
     "sidecar/src/ops/ > sidecar/src/alerts/alerts.ts",
     "sidecar/src/store/ > sidecar/src/clock.ts",
