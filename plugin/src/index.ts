@@ -1,8 +1,7 @@
-import { reasonOf } from "@hotbags/shared";
+import { missingSettings, reasonOf } from "@hotbags/shared";
 import { isAbortRequestText } from "openclaw/plugin-sdk/command-primitives-runtime";
 import { definePluginEntry, type OpenClawPluginApi } from "openclaw/plugin-sdk/plugin-entry";
 import { Bridge, type BridgeOptions } from "./bridge.ts";
-import { missingSettings } from "./host/gateway-settings.ts";
 import { guarded } from "./host/guard.ts";
 import { line } from "./host/log.ts";
 import { silence } from "./host/silence.ts";

@@ -13,6 +13,7 @@ export {
 export { DEFAULT_LOW_DISK_BYTES, freeBytesAt, mebibytes } from "./disk.ts";
 export { codeOf, isShortage } from "./errors.ts";
 export { failpoint } from "./failpoint.ts";
+export { missingSettings } from "./gateway-settings.ts";
 export { keyOfId } from "./key.ts";
 export {
   MAX_BODY_BYTES,

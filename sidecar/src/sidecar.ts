@@ -6,6 +6,8 @@ import { Heartbeat } from "./alerts/heartbeat.ts";
 import { listAlerts } from "./alerts/list.ts";
 import { tested } from "./alerts/telling.ts";
 import { systemClock, systemTimers } from "./clock.ts";
+import { diagnoseFrom } from "./doctor/diagnose.ts";
+import { loginOf } from "./doctor/login.ts";
 import { QuietWatch } from "./downtime/quiet-watch.ts";
 import { DowntimeWatch } from "./downtime/watch.ts";
 import { ChannelStarter, openGateway } from "./gateway/index.ts";
@@ -216,6 +218,8 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
         pausedChats: () => store.pauses.list(),
         config: () => inUse.show(),
         reload,
+        diagnose: (testsAlert) => diagnoseFrom(inUse.settings, gateway, health(), testsAlert),
+        ...loginOf(gateway, log),
         testAlerts: async () => [
           ...(await alerts.test()),
           ...(heartbeat.isSet ? [await tested("ALERT_HEARTBEAT_URL", (signal) => heartbeat.ping(signal))] : []),

@@ -41,6 +41,10 @@ export class ScriptedGateway {
   });
   /** The keys in the transcript of a session. */
   history: (sessionKey: string) => readonly string[] | Promise<readonly string[]> | null = () => null;
+  /** What is in its configuration file; null: it does not show it. */
+  config: object | null = null;
+  /** Its answers to `web.login.start` and `web.login.wait`. */
+  login: (method: string, params: Record<string, unknown>) => object | Promise<object> = () => ({ message: "no" });
   readonly asked: { method: string; params: Record<string, unknown> }[] = [];
   #server: WebSocketServer | undefined;
   port = 0;
@@ -106,6 +110,9 @@ export class ScriptedGateway {
       return { ok: true, payload: { plugins: [{ id: "telegram" }, { id: "whatsapp", version }], diagnostics: [] } };
     }
     if (method === "send") return await this.send(params);
+    if (method === "config.get" && this.config !== null)
+      return { ok: true, payload: { path: "/home/shop/.openclaw/openclaw.json", parsed: this.config, valid: true } };
+    if (method.startsWith("web.login.")) return { ok: true, payload: await this.login(method, { ...params }) };
     const keys = method === "chat.history" ? await this.history(params.sessionKey) : null;
     if (keys) {
       const messages = keys.map((idempotencyKey) => ({ role: "assistant", idempotencyKey }));

@@ -69,6 +69,17 @@ export function checkRequest(headers: IncomingHttpHeaders, rawBody: Buffer, secr
   return { violations, refusal: refusalFor(unauthorized, violations, rawBody), message: parsed.message };
 }
 
+/** What a HEAD is answered with, and how it breaks the contract. One without a token is none of these. */
+export function checkPing(headers: IncomingHttpHeaders, rawBody: Buffer, secrets: Secrets) {
+  const violations = USER_AGENT.test(headers["user-agent"] ?? "") ? [] : [`User-Agent is ${headers["user-agent"]}`];
+  if (rawBody.length > 0) violations.push("a HEAD has no body");
+  for (const name of ["idempotency-key", "x-idempotency-key", "x-transport-session-id", "content-type"])
+    if (headers[name] !== undefined) violations.push(`${name} was sent`);
+  if (headers.authorization === undefined) return { status: 401, violations };
+  const breaches = [...bearerBreaches(headers, secrets.token), ...signatureBreaches(headers, rawBody, secrets)];
+  return { status: breaches.length > 0 ? 401 : 204, violations };
+}
+
 function refusalFor(unauthorized: string[], violations: string[], rawBody: Buffer): number | undefined {
   if (rawBody.length > MAX_BODY_BYTES) return 413;
   if (unauthorized.some((breach) => breach !== UNASKED_SIGNATURE)) return 401;

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { writeAnswer } from "./answer.ts";
 import { type Arrivals, createArrivals } from "./arrivals.ts";
-import { checkRequest, INBOUND_PATH, type Message, type Secrets } from "./contract.ts";
+import { checkPing, checkRequest, INBOUND_PATH, type Message, type Secrets } from "./contract.ts";
 import { createFaultScript, type Fault, type FaultScript, isAfterProcessing } from "./faults.ts";
 import { type AnswerScript, createLedger, type Issued } from "./ledger.ts";
 import { freePort } from "./port.ts";
@@ -49,6 +49,8 @@ export type HotBags = Pick<FaultScript, "next" | "faultFor"> &
     clearFaults(): void;
     /** Every attempt, in order. */
     readonly requests: readonly Attempt[];
+    /** The answers to requests that ask only whether it is there, in order: 204 with the token, 401 without. */
+    readonly pings: readonly number[];
     /** Accepted messages, once per key, in order. */
     readonly accepted: readonly Message[];
     /** Every breach of the contract. A test takes out those it provoked, and asserts that none is left. */
@@ -79,6 +81,7 @@ export async function startHotBags({
   const faults = createFaultScript();
   const arrivals = createArrivals();
   const requests: Attempt[] = [];
+  const pings: number[] = [];
   const accepted: Message[] = [];
   const violations: string[] = [];
   const listeners = new Set<(event: HotBagsEvent) => void>();
@@ -127,6 +130,13 @@ export async function startHotBags({
 
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const rawBody = await readBody(request);
+    if (request.method === "HEAD") {
+      const ping = checkPing(request.headers, rawBody, secrets);
+      pings.push(ping.status);
+      for (const breach of ping.violations) violate(undefined, `ping: ${breach}`);
+      response.writeHead(request.url === INBOUND_PATH ? ping.status : 404).end();
+      return;
+    }
     const key = request.headers["idempotency-key"];
     const attempt: Attempt = {
       at: Date.now(),
@@ -196,6 +206,7 @@ export async function startHotBags({
     clearFaults: faults.clear,
     receives: arrivals.receives,
     requests,
+    pings,
     accepted,
     violations,
     issued: ledger.issued,

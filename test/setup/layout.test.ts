@@ -86,6 +86,9 @@ test("an import against the way of a message is refused", async () => {
     "sidecar/src/ops/ > sidecar/src/metrics/metrics.ts",
     "sidecar/src/relay/ > sidecar/src/metrics/flow.ts",
     "sidecar/src/metrics/ > sidecar/src/operator/api.ts",
+    "sidecar/src/ops/ > sidecar/src/doctor/check.ts",
+    "sidecar/src/doctor/ > sidecar/src/cli/output.ts",
+    "sidecar/src/doctor/ > sidecar/src/store/database.ts",
   ];
   expect(await refusedOf(imports)).toEqual(imports);
 });
@@ -142,6 +145,8 @@ test("what leads along the way is allowed", async () => {
     "sidecar/src/replies/ > sidecar/src/gateway/index.ts",
     "sidecar/src/store/ > better-sqlite3",
     "sidecar/src/ops/ > sidecar/src/intake/plugin-connection.ts",
+    "sidecar/src/doctor/ > sidecar/src/relay/rules.ts",
+    "sidecar/src/ > sidecar/src/doctor/diagnose.ts",
     "sidecar/src/downtime/ > sidecar/src/alerts/alerts.ts",
     "sidecar/src/ops/ > sidecar/src/alerts/alerts.ts",
     "sidecar/src/metrics/ > sidecar/src/ops/health.ts",

@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { systemClock } from "../../sidecar/src/clock.ts";
 import { openStore } from "../../sidecar/src/store/index.ts";
-import { ScriptedGateway } from "../gateway/scripted-gateway.ts";
+import { CONNECTED, ScriptedGateway } from "../gateway/scripted-gateway.ts";
 import { type HotBags, startHotBags } from "../hotbags/index.ts";
-import { runHotbags } from "../shop/hotbags-command.ts";
+import { exampleConfig, OUR_PLUGIN } from "../openclaw/config.ts";
+import { startHotbags } from "../shop/hotbags-command.ts";
 import { until } from "../until.ts";
 import { BEARER_TOKEN, BuiltSidecar } from "./built-sidecar.ts";
 import { ANNA, BEN, messageOf } from "./message.ts";
@@ -47,12 +48,27 @@ async function leaveANight(): Promise<void> {
   store.close();
 }
 
+/** What happens while a command waits for it. */
+type Meanwhile = () => unknown;
+
 /** What it prints, with what differs from run to run made the same. */
-async function shown(command: string): Promise<string> {
-  const { stdout, stderr } = await runHotbags(sidecar.dir, ...command.split(" "));
-  const text = `${stdout}${stderr}`
+async function shown(command: string, meanwhile?: Meanwhile): Promise<string> {
+  const running = startHotbags({ BRIDGE_STATE_DIR: sidecar.dir }, command.split(" "));
+  if (meanwhile) {
+    await until("it waits", () => running.said.includes("Waiting"), 30_000);
+    await meanwhile();
+  }
+  const { stdout, stderr } = await running.ended;
+  const text = (meanwhile ? `${stderr}${stdout}` : `${stdout}${stderr}`)
     .replace(/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d/g, "2026-03-02 03:12:40")
     .replace(/[\d.]+ GiB/, "31.4 GiB")
+    .replace(/\d+ MiB free/, "32154 MiB free")
+    .replace(/Node( +)v[\d.]+ at \S+/, "Node$1v24.21.0 at /usr/bin/node")
+    .replace(/127\.0\.0\.1:\d+ is reachable/, "shop.example is reachable")
+    .replace(/in \d+ ms\)/, "in 48 ms)")
+    .replace(/answered 200 in \d+ m?s/, "answered 200 in 380 ms")
+    .replaceAll(OUR_PLUGIN.replace(/\/$/, ""), "/opt/hotbags/plugin")
+    .replaceAll(sidecar.dir, "/var/lib/hotbags")
     .trimEnd();
   return `    $ hotbags ${command}\n${text.replace(/^(?=.)/gm, "    ")}`;
 }
@@ -75,8 +91,13 @@ it("docs/operations.md has each answer as the command gives it", async () => {
     const commands = [`forget ${BEN} --dry-run`, `forget ${BEN} --yes`];
     return section("A customer asks to be forgotten", FORGET, commands, ELSEWHERE);
   };
+  gateway.config = await exampleConfig({
+    ...{ port: 18_789, root: "/", accountIds: [], plugin: {} },
+    sidecarUrl: "ws://",
+  });
   const sections = [
     HEAD,
+    await section("Is everything set up?", SET_UP, ["doctor"], SET_UP_ALONE),
     await section("Are customers being answered?", "", ["status"], STATUS).then((text) => text.replace("\n\n\n", "\n")),
     await section("What was wrong, and was I told?", ALERTS, ["alerts list", "alerts test"]),
     await section("Which messages has Hot Bags not got?", LOST, ["messages list --state dead", "messages show 2"]),
@@ -88,10 +109,25 @@ it("docs/operations.md has each answer as the command gives it", async () => {
       ...[`chats pause ${ANNA} --for 2h`, "chats list", `chats resume ${ANNA}`],
     ]),
     await forgetting(),
+    [`## WhatsApp is logged out`, LOGGED_OUT, await relinked(), QR].join("\n\n"),
+    [`## Does it all work still, after an upgrade?`, UPGRADED, await pairChecked()].join("\n\n"),
     REST,
   ];
   await expect(`${sections.join("\n\n")}\n`).toMatchFileSnapshot("../../docs/operations.md");
 }, 90_000);
+
+async function relinked(): Promise<string> {
+  gateway.accounts = [{ ...CONNECTED, connected: false, running: false, healthState: "logged-out" }];
+  await until("it is known", async () => JSON.stringify((await sidecar.health()).body).includes("logged this device"));
+  return shown("relink", () => {
+    gateway.accounts = [CONNECTED];
+  });
+}
+
+async function pairChecked(): Promise<string> {
+  hotbags.answers(({ message_id }) => [{ command_id: message_id, type: "send_text", text: "Hello" }]);
+  return shown(`pair-check --from ${BEN}`, () => plugin.handIn(messageOf("3EB0C1D2E3F4", BEN)));
+}
 
 const HEAD = `# Operations
 
@@ -102,6 +138,16 @@ The questions of an operator, and the command that answers each. On the VM the \
 \`--help\` behind any part of a command says more. For scripts: \`--json\` gives every answer as JSON, and the exit code is 0 when it was done, 1 when the answer is no (unhealthy, not found, refused), 2 when the command line is wrong, 3 when nobody can be asked. \`hotbags completion >> ~/.bashrc\` completes commands.
 
 <!-- Made by test/sidecar/operations-doc.test.ts: vitest run --project unit operations-doc -u -->`;
+const SET_UP =
+  "Each thing that has to be right, in a line; where it is not, what to do stands below it. Nothing is changed, and nothing is created at Hot Bags: it is [asked with a HEAD](contract/README.md#ping). `--test-alert` sends an alert.";
+const SET_UP_ALONE =
+  "The sidecar that runs looks at it all itself, with the settings and the connections that it has. Before its first start, or where it does not run, the command does, if it is given the sidecar's environment: `sudo hotbags doctor --env-file /etc/hotbags/sidecar.env`. The exit code is 1 where something is wrong (`fail`), not for what is to be looked at (`warn`) or can't be (`skipped`).";
+const LOGGED_OUT =
+  "The phone ends a link when somebody removes it there, or when the phone was away for two weeks. No message comes or goes then, and what customers write meanwhile is on the phone alone; replies wait. A phone has to scan a code.";
+const QR =
+  "`hotbags relink --qr` shows the code in this terminal instead, and each one that takes its place, until it is scanned: over ssh nothing else is needed. Whoever scans it first has the account's messages, so nobody else should see it. A link that works is never given up for another one.";
+const UPGRADED =
+  "Write from a phone that is let in, and see what becomes of the message, until the reply is out. Hot Bags gets a message as any other.";
 const STATUS =
   "Where something is wrong, it says what, and what to do ([alerts.md](alerts.md) has more). While the sidecar is stopped, all commands that change nothing say what its database says.";
 const ALERTS =

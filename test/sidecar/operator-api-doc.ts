@@ -34,7 +34,7 @@ export function drawOperatorApi(): string {
 
 const HEAD = `# Operator API
 
-HTTP and JSON on the Unix socket \`operator.sock\` in \`BRIDGE_STATE_DIR\`, mode 600: whoever may read the state folder may operate. The \`hotbags\` command is a face of it ([operations.md](operations.md)). Nothing else reads the database of a running sidecar.
+HTTP and JSON on the Unix socket \`operator.sock\` in \`BRIDGE_STATE_DIR\`, mode 600: whoever may read the state folder may operate. The \`hotbags\` command is a face of it ([operations.md](operations.md)). Nothing else reads the database of a running sidecar, but for \`hotbags doctor\`, which sees whether every page of it can be read.
 
     curl --unix-socket /var/lib/hotbags/operator.sock http://operator/api/v1/messages?state=dead
 

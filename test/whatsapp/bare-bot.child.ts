@@ -36,6 +36,7 @@ export interface BotNoticed {
 }
 
 export type FromChild =
+  | { readonly event: "code"; readonly code: string }
   | { readonly event: "closed"; readonly status: number }
   | { readonly event: "heard"; readonly message: BotHeard }
   | { readonly event: "noticed"; readonly change: BotNoticed }
@@ -68,7 +69,8 @@ async function connect(folder: string): Promise<void> {
     retryRequestDelayMs: 1,
   });
   socket.ev.on("creds.update", saveCreds);
-  socket.ev.on("connection.update", ({ connection, lastDisconnect }) => {
+  socket.ev.on("connection.update", ({ connection, lastDisconnect, qr }) => {
+    if (qr !== undefined) tell({ event: "code", code: qr });
     if (connection === "open") opened.resolve(socket);
     if (connection !== "close") return;
     const error = lastDisconnect?.error as { output?: { statusCode?: number } } | undefined;

@@ -14,6 +14,8 @@ export class BareBot {
   readonly heard: BotHeard[] = [];
   /** Reactions, edits and deletions. */
   readonly noticed: BotNoticed[] = [];
+  /** The codes that it showed, to be linked. */
+  readonly codes: string[] = [];
   /** The status with which each connection ended. */
   readonly closed: number[] = [];
   readonly #child: ChildProcess;
@@ -89,6 +91,7 @@ export class BareBot {
   #take(message: FromChild): void {
     if (message.event === "heard") this.heard.push(message.message);
     if (message.event === "noticed") this.noticed.push(message.change);
+    if (message.event === "code") this.codes.push(message.code);
     if (message.event === "closed") this.closed.push(message.status);
     if (message.event === "sent") this.#calls.get(message.call)?.resolve(message.id);
     if (message.event === "failed") this.#calls.get(message.call)?.reject(new Error(message.error));

@@ -6,6 +6,7 @@ import { WebSocketServer } from "ws";
 import { type Client, loginFailure } from "./client.ts";
 import type { Upload } from "./content/content.ts";
 import { nowMs, type Reporter } from "./events.ts";
+import { Pairing } from "./pairing.ts";
 import { makeServerIdentity, type ServerIdentity } from "./socket/certificate.ts";
 import { Connection } from "./socket/connection.ts";
 import type { ClientFinish } from "./socket/noise.ts";
@@ -23,6 +24,7 @@ export interface ServerOptions {
 export class WhatsAppServer {
   readonly identity: ServerIdentity = makeServerIdentity();
   refusing = false;
+  readonly pairing = new Pairing();
   readonly #options: ServerOptions;
   /** The media files that contacts have uploaded, by path. */
   readonly #media = new Map<string, Buffer>();
@@ -80,7 +82,9 @@ export class WhatsAppServer {
     await closed;
   }
 
-  #login(connection: Connection, { noiseKey, payload }: ClientFinish): void {
+  #login(connection: Connection, finish: ClientFinish): void {
+    const { noiseKey, payload } = finish;
+    if (payload.devicePairingData) return this.pairing.begin(connection, finish);
     const client = this.#options.clientOf(noiseKey);
     const account = client?.account;
     const named = account && `+${payload.username}` === account.addresses.number && payload.device === account.device;
@@ -101,11 +105,13 @@ export class WhatsAppServer {
   #stanza(connection: Connection, stanza: BinaryNode): void {
     const client = this.#connections.get(connection);
     if (client?.account.connection === connection) client.handle(stanza);
+    else if (!client) this.pairing.stanza(connection, stanza);
   }
 
   #closed(connection: Connection, byClient: boolean): void {
     const account = this.#connections.get(connection)?.account;
     this.#connections.delete(connection);
+    this.pairing.closed(connection);
     if (account?.connection !== connection) return;
     account.disconnected(byClient);
     this.#options.reporter.emit({ type: "disconnected", atMs: nowMs(), accountId: account.id });

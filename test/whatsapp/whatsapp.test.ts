@@ -65,6 +65,25 @@ function next(type: WhatsAppEvent["type"]): Promise<void> {
   });
 }
 
+test("a bot without an account shows a code; when a phone has scanned it, it is linked and hears", async () => {
+  stateDir = await mkdtemp(join(tmpdir(), "whatsapp-"));
+  whatsapp = await startWhatsApp({ delivery: "at once" });
+  bot = new BareBot(whatsapp, folder());
+  try {
+    await bot.until(() => bot.codes.length === 1);
+    const [code = ""] = bot.codes;
+    await expect(whatsapp.scan(code.replace("#2@", "#3@"), { number: NUMBER })).rejects.toThrow("nobody waits");
+    await whatsapp.scan(code, { number: NUMBER });
+    await whatsapp.online();
+    expect(bot.closed).toEqual([515]);
+    const anna = whatsapp.contact("+15550001");
+    await bot.send(anna.number, "linked");
+    await anna.hears("linked");
+  } finally {
+    await stop();
+  }
+}, 60_000);
+
 // One bot for all of these: each has its own contacts and groups, and looks at those only.
 describe("a linked bot", { timeout: TIMEOUT_MS }, () => {
   beforeAll(start, TIMEOUT_MS);

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { Curve, type KeyPair } from "baileys";
-import { Account, type AccountOptions } from "./account.ts";
+import { Account, type AccountOptions, type LinkedDevice } from "./account.ts";
 import { Client } from "./client.ts";
 import { Contact, type ContactOptions, type Post } from "./contact.ts";
 import { Directory } from "./directory.ts";
@@ -91,25 +91,21 @@ export class WhatsApp {
    * account's earlier link, if any, can no longer log in. @throws Error for a number that isn't E.164.
    */
   async link(stateDir: string, options: LinkOptions): Promise<void> {
-    let phone = this.#phones.get(options.number);
-    if (!phone) {
-      phone = { identity: Curve.generateKeyPair(), devices: 0 };
-      this.#phones.set(options.number, phone);
-    }
-    const device = await writeLink(stateDir, options, ++phone.devices, phone.identity);
-    const earlier = this.#clients.get(device.accountId);
-    earlier?.logout();
-    earlier?.account.mailbox.close("the account was linked anew");
-    const account = new Account(device, this.#accountOptions);
-    const common = { account, directory: this.#directory, reporter: this.#reporter };
-    const decide: OnSend = (message) => this.onSend(message);
-    const outgoing = new Outgoing({ ...common, sent: this.sent, undecrypted: this.undecrypted, decide });
-    const gate = async () => this.#pausedSends?.promise;
-    this.#directory.accounts.set(account.id, account);
-    this.#clients.set(
-      account.id,
-      new Client({ ...common, receipts: this.receipts, chatStates: this.chatStates, outgoing, gate }),
-    );
+    const phone = this.#phoneOf(options.number);
+    this.#add(await writeLink(stateDir, options, ++phone.devices, phone.identity));
+  }
+
+  /**
+   * The owner scans a code that a gateway shows, with the phone of this number: the account is linked anew. Resolves when
+   * the device has the link, and connects anew with it.
+   * @throws Error for what is no code of a device that waits.
+   */
+  async scan(code: string, { number, accountId = "default" }: LinkOptions): Promise<void> {
+    const phone = this.#phoneOf(number);
+    const scanning = { number, accountId, identity: phone.identity, device: ++phone.devices };
+    const { device, restart } = await this.#server.pairing.scan(code, scanning);
+    this.#add(device);
+    restart();
   }
 
   /**
@@ -204,6 +200,32 @@ export class WhatsApp {
     for (const client of this.#clients.values()) client.account.mailbox.close("WhatsApp was closed");
     for (const { inbox } of [...this.#directory.contacts.values(), ...this.#directory.groups.values()]) inbox.close();
     await Promise.all(this.#clients.values().map((client) => client.idle()));
+  }
+
+  #phoneOf(number: string) {
+    let phone = this.#phones.get(number);
+    if (!phone) {
+      phone = { identity: Curve.generateKeyPair(), devices: 0 };
+      this.#phones.set(number, phone);
+    }
+    return phone;
+  }
+
+  /** The account's earlier link, if any, can no longer log in. */
+  #add(device: LinkedDevice): void {
+    const earlier = this.#clients.get(device.accountId);
+    earlier?.logout();
+    earlier?.account.mailbox.close("the account was linked anew");
+    const account = new Account(device, this.#accountOptions);
+    const common = { account, directory: this.#directory, reporter: this.#reporter };
+    const decide: OnSend = (message) => this.onSend(message);
+    const outgoing = new Outgoing({ ...common, sent: this.sent, undecrypted: this.undecrypted, decide });
+    const gate = async () => this.#pausedSends?.promise;
+    this.#directory.accounts.set(account.id, account);
+    this.#clients.set(
+      account.id,
+      new Client({ ...common, receipts: this.receipts, chatStates: this.chatStates, outgoing, gate }),
+    );
   }
 
   #releaseSends(): void {

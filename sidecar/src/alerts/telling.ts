@@ -141,13 +141,8 @@ export class Telling {
   /** Tries every way with a notice that says it is a test. */
   async test(): Promise<Tested[]> {
     const { clock, log } = this.#parts;
-    const text = "This is a test of the alerts. Nothing is wrong.";
-    const at = clock.now();
-    const notice: Notice = {
-      ...{ id: `test-${at}`, kind: "test", state: "test", severity: "info", title: "A test of the alerts" },
-      ...{ text, since: new Date(at).toISOString(), details: {} },
-    };
-    log.warn({ alert: "test", alert_id: notice.id }, text);
+    const notice = testNotice(clock.now());
+    log.warn({ alert: "test", alert_id: notice.id }, notice.text);
     const all = this.#channels.map((channel) => tested(channel.name, (signal) => channel.send(notice, signal)));
     return [{ channel: "log", ok: true, reason: null }, ...(await Promise.all(all))];
   }
@@ -170,6 +165,14 @@ export class Telling {
     // Where that can't be written it comes twice, after the next start.
     else void this.#parts.store.done(channel, number).catch(() => {});
   }
+}
+
+/** Says that it is a test. `at`: wall-clock ms. */
+export function testNotice(at: number): Notice {
+  return {
+    ...{ id: `test-${at}`, kind: "test", state: "test", severity: "info", title: "A test of the alerts" },
+    ...{ text: "This is a test of the alerts. Nothing is wrong.", since: new Date(at).toISOString(), details: {} },
+  };
 }
 
 /** What comes of one way to the operator. */

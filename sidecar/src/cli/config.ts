@@ -1,6 +1,6 @@
 import { type ShownSettings, showSettings } from "../settings/shown-settings.ts";
 import { type Reading, stateDirIn, surveySettings } from "../settings.ts";
-import { type Operator, reachSidecar } from "./connect.ts";
+import { connectSidecar, type Operator } from "./connect.ts";
 import { EXIT } from "./exit-code.ts";
 import { type Column, type Output, say, writeJson, writeTable } from "./output.ts";
 
@@ -27,7 +27,7 @@ export async function showConfig(options: ConfigOptions, output: Output): Promis
 
 /** Null: no sidecar runs, or another file is to be checked than the one that it reads. */
 async function askSidecar(stateDir: string, { envFile }: Reading): Promise<ShownSettings | null> {
-  const operator = await reachSidecar(stateDir);
+  const operator = await connectSidecar(stateDir);
   if (!operator) return null;
   const found = await operator.ask("config", {});
   operator.close();

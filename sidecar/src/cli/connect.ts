@@ -22,14 +22,14 @@ export interface Operator {
 
 /** Throws CliError when there is neither a sidecar nor a database. */
 export async function connectOperator(stateDir: string): Promise<Operator> {
-  return (await reachSidecar(stateDir)) ?? offline(stateDir);
+  return (await connectSidecar(stateDir)) ?? offline(stateDir);
 }
 
-/** The sidecar that runs on this state; null: none does. Throws CliError when this user may not ask it. */
-export async function reachSidecar(stateDir: string): Promise<Operator | null> {
+/** The sidecar that runs; null: none does. Throws CliError when it does not answer, or this user may not ask it. */
+export async function connectSidecar(stateDir: string): Promise<Operator | null> {
   const socket = operatorSocketOf(stateDir);
   try {
-    await send(socket, "GET", `${API_PREFIX}/audit?limit=1`, undefined);
+    await send(socket, "GET", `${API_PREFIX}/audit?limit=1`, undefined, ANSWER_MS);
     return { isRunning: true, ask: (name, input, id) => askSidecar(socket, name, input, id), close: () => {} };
   } catch (error) {
     const code = codeOf(error);
@@ -41,6 +41,9 @@ export async function reachSidecar(stateDir: string): Promise<Operator | null> {
 
 /** So long may nothing come from a sidecar that runs, ms. */
 const ANSWER_MS = 15_000;
+
+/** Where OpenClaw, and WhatsApp behind it, have to do something first, ms. */
+const LONGER_MS: Partial<Record<RouteName, number>> = { startLogin: 75_000, waitLogin: 30_000 };
 
 /** Who is at the keyboard, behind sudo too. */
 function whoAmI(): string {
@@ -56,7 +59,8 @@ async function askSidecar<Name extends RouteName>(socket: string, name: Name, in
   if (method === "GET")
     for (const [key, value] of Object.entries(input)) if (value !== undefined) query.set(key, String(value));
   const target = query.size > 0 ? `${where}?${query}` : where;
-  const { status, body } = await send(socket, method, target, method === "POST" ? JSON.stringify(input) : undefined);
+  const content = method === "POST" ? JSON.stringify(input) : undefined;
+  const { status, body } = await send(socket, method, target, content, LONGER_MS[name] ?? ANSWER_MS);
   const answer: unknown = JSON.parse(body);
   if (status === 200) return output.parse(answer) as Output<Name>;
   throw new CliError(exitCodeOf(status), refusal.parse(answer).error);
@@ -68,15 +72,15 @@ function exitCodeOf(status: number): number {
   return status === 503 ? EXIT.unreachable : EXIT.no;
 }
 
-async function send(socketPath: string, method: string, path: string, body: string | undefined) {
+async function send(socketPath: string, method: string, path: string, body: string | undefined, answerMs: number) {
   const { promise, resolve, reject } = Promise.withResolvers<{ status: number; body: string }>();
   const headers = { [USER_HEADER]: whoAmI(), ...(body === undefined ? {} : { "content-type": "application/json" }) };
-  const call = request({ socketPath, method, path, headers, timeout: ANSWER_MS }, (response) => {
+  const call = request({ socketPath, method, path, headers, timeout: answerMs }, (response) => {
     text(response).then((read) => resolve({ status: response.statusCode ?? 0, body: read }), reject);
   });
   call.on("error", reject);
   call.on("timeout", () => {
-    call.destroy(new CliError(EXIT.unreachable, `the sidecar runs, but has not answered for ${ANSWER_MS / 1_000} s`));
+    call.destroy(new CliError(EXIT.unreachable, `the sidecar runs, but has not answered for ${answerMs / 1_000} s`));
   });
   call.end(body);
   return promise;

@@ -58,6 +58,10 @@ export function red(text: string, stream: NodeJS.WriteStream): string {
   return styleText("red", text, { stream });
 }
 
+export function yellow(text: string, stream: NodeJS.WriteStream): string {
+  return styleText("yellow", text, { stream });
+}
+
 export function green(text: string, stream: NodeJS.WriteStream): string {
   return styleText("green", text, { stream });
 }

@@ -49,6 +49,24 @@ export const pluginsList = z.looseObject({
   plugins: z.array(z.looseObject({ id: z.string(), version: z.string().max(64).optional().catch(undefined) })),
 });
 
+/** `parsed` is what the file says; `config` has OpenClaw's defaults besides. */
+export const configAnswer = z.looseObject({
+  path: z.string().nullish().catch(null),
+  parsed: z.record(z.string(), z.unknown()).nullish().catch(null),
+  config: z.record(z.string(), z.unknown()).nullish().catch(null),
+});
+
+/** Of `web.login.start` and `web.login.wait`. Without a code and not connected, the message says why. */
+export const loginAnswer = z.looseObject({
+  connected: z.boolean().optional().catch(undefined),
+  qrDataUrl: z
+    .string()
+    .max(50_000)
+    .regex(/^data:image\/png;base64,[A-Za-z0-9+/=]+$/)
+    .optional(),
+  message: z.string().max(2_000).catch(""),
+});
+
 export const chatHistory = z.looseObject({ messages: z.array(z.unknown()) });
 
 /** A row that OpenClaw wrote for something it delivered. The key stands at either place (observed on 2026.9.6). */

@@ -1,8 +1,9 @@
 import { LogThrottle, maskAddress, reasonOf, shownName } from "@hotbags/shared";
 import { systemClock } from "../clock.ts";
-import { type HelloOk, pluginsList, startAnswer } from "./answers.ts";
+import { configAnswer, type HelloOk, pluginsList, startAnswer } from "./answers.ts";
 import { HISTORY_ROWS, keysIn, sessionKeyOf } from "./history.ts";
 import { openLink } from "./link.ts";
+import { startLogin, waitLogin } from "./login.ts";
 import { outcomeOfAskingAgain, type SendOutcome } from "./outcome.ts";
 import { type GatewayProcess, stillRemembers } from "./process.ts";
 import type { LinkTrouble } from "./refusal.ts";
@@ -178,6 +179,23 @@ export function openGateway(options: GatewayOptions): Gateway {
       }
     },
     adopt: (next) => link.adopt(next),
+    async config() {
+      try {
+        const answer = await link.request("config.get", {}, { timeoutMs: timing.configTimeoutMs });
+        const { path = null, parsed, config } = configAnswer.parse(answer);
+        const found = parsed ?? config;
+        return found ? { config: found, path } : null;
+      } catch (error) {
+        log.debug({ reason: reasonOf(error) }, "gateway: config.get failed");
+        return null;
+      }
+    },
+    startLogin: (accountId) => startLogin(link, accountId, timing),
+    async waitLogin(accountId, qr) {
+      const step = await waitLogin(link, accountId, qr, timing);
+      if (step.kind === "connected" && state.link === "up") status.ask();
+      return step;
+    },
     async close() {
       listeners.clear();
       reports.clear();

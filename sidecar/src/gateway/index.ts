@@ -8,12 +8,14 @@ export { type FirstAsked, type GatewayProcess, stillRemembers } from "./process.
 export type { TimeLock } from "./time-lock.ts";
 export type {
   Gateway,
+  GatewayConfig,
   GatewayDeath,
   GatewayOptions,
   GatewayState,
   GatewayTiming,
   GatewayVersions,
   LinkState,
+  LoginStep,
   SendRequest,
   StartOutcome,
   StatusReport,

@@ -14,6 +14,10 @@ export const DEFAULT_TIMING: GatewayTiming = {
   // The gateway looks at the folders of all plugins for it.
   pluginsTimeoutMs: 60_000,
   startTimeoutMs: 30_000,
+  configTimeoutMs: 5_000,
+  loginTimeoutMs: 60_000,
+  // Less than an operator's command waits for an answer of the sidecar.
+  loginWaitMs: 8_000,
   connectTimeoutMs: 15_000,
   reconnectMinMs: 500,
   reconnectMaxMs: 5_000,

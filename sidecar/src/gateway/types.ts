@@ -52,6 +52,21 @@ export interface SendRequest {
 
 export type StartOutcome = { readonly started: true } | { readonly started: false; readonly reason: string };
 
+/** The configuration file of a gateway, parsed. */
+export interface GatewayConfig {
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly path: string | null;
+}
+
+/** How far linking an account has come. */
+export type LoginStep =
+  | { readonly kind: "connected" }
+  /** A PNG as a data URL. Secret: who scans it first has the account's messages. */
+  | { readonly kind: "scan"; readonly qr: string }
+  /** Nobody has scanned it yet. */
+  | { readonly kind: "waiting" }
+  | { readonly kind: "failed"; readonly reason: string };
+
 export interface Gateway {
   readonly state: GatewayState;
   readonly process: GatewayProcess | null;
@@ -79,6 +94,15 @@ export interface Gateway {
   history(accountId: string, chatId: string): Promise<ReadonlySet<string> | null>;
   /** Starts an account that OpenClaw gave up on (`stopped`). Never call it for `logged_out` or `replaced`. */
   startChannel(accountId: string): Promise<StartOutcome>;
+  /** The configuration that the gateway has on disk, secrets left out; null if it could not be read. */
+  config(): Promise<GatewayConfig | null>;
+  /**
+   * Begins to link an account anew: OpenClaw forgets the link that it has, and gives a code that a phone is to scan. Never for an
+   * account that is connected, or may be: it would be logged out.
+   */
+  startLogin(accountId: string): Promise<LoginStep>;
+  /** Waits until the code is scanned, or another one takes its place: WhatsApp changes it every 20 to 60 s. `qr`: the one that is shown. */
+  waitLogin(accountId: string, qr: string): Promise<LoginStep>;
   /** Closes the connection and every timer. Sends under way end `in_doubt`. */
   /** Shows this token from the next connection on; the one that is open goes on. */
   adopt(token: string): void;
@@ -106,6 +130,11 @@ export interface GatewayTiming {
   readonly historyTimeoutMs: number;
   readonly pluginsTimeoutMs: number;
   readonly startTimeoutMs: number;
+  readonly configTimeoutMs: number;
+  /** Until there is a code to scan: OpenClaw stops the account and connects to WhatsApp anew. */
+  readonly loginTimeoutMs: number;
+  /** How long one `web.login.wait` may last. */
+  readonly loginWaitMs: number;
   /** From dialling to the gateway's hello. */
   readonly connectTimeoutMs: number;
   /** First wait before a reconnect; it doubles up to `reconnectMaxMs`. */

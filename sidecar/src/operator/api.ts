@@ -13,7 +13,7 @@ import {
   type Repaired,
   StoreUnwritableError,
 } from "../store/index.ts";
-import { type Input, type Output, ROUTES, type RouteName } from "./schemas.ts";
+import { type Input, type LoginState, type NamedFinding, type Output, ROUTES, type RouteName } from "./schemas.ts";
 
 /** The last instant that a Date can be. */
 const MAX_TIME_MS = 8.64e15;
@@ -34,6 +34,11 @@ export interface Running {
   pausedChats(): PausedChat[];
   config(): Output<"config">;
   reload(who: string): Promise<Output<"reload">>;
+  diagnose(testsAlert: boolean): Promise<NamedFinding[]>;
+  accounts(): Output<"accounts">;
+  /** Resolves with a refusal where the account is connected, or may be. */
+  startLogin(accountId: string, who: string): Promise<LoginState>;
+  waitLogin(accountId: string, qr: string): Promise<LoginState>;
   testAlerts(): Promise<Output<"testAlerts">["channels"]>;
 }
 
@@ -175,6 +180,14 @@ export class OperatorApi {
     config: async () => this.#running.config(),
 
     reload: async (_input, _id, who) => this.#running.reload(who),
+
+    diagnose: async ({ test_alert = false }) => ({ findings: await this.#running.diagnose(test_alert) }),
+
+    accounts: async () => this.#running.accounts(),
+
+    startLogin: async ({ account_id }, _id, who) => this.#running.startLogin(account_id, who),
+
+    waitLogin: async ({ account_id, qr }) => this.#running.waitLogin(account_id, qr),
 
     alerts: async ({ limit = DEFAULT_LIMIT }) => this.#parts.alerts(limit),
 

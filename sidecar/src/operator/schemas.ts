@@ -153,6 +153,33 @@ const pausedChat = z.object({
 });
 export type PausedChat = z.output<typeof pausedChat>;
 
+const finding = z.object({
+  check: z.string(),
+  level: z.enum(["ok", "warn", "fail", "skipped"]),
+  seen: z.string(),
+  advice: z.string().nullable(),
+});
+export type NamedFinding = z.output<typeof finding>;
+
+const account = z.object({
+  account_id: z.string(),
+  /** `connected`, `logged_out`, …: see AccountCode. */
+  state: z.string(),
+  sentence: z.string(),
+});
+export type Account = z.output<typeof account>;
+
+/** A code as a PNG in base64. */
+const MAX_QR_CHARACTERS = 50_000;
+
+const loginStep = z.object({
+  /** `scan`: there is a (new) code; `waiting`: nobody has scanned it yet. */
+  state: z.enum(["connected", "scan", "waiting", "failed"]),
+  qr: z.string().nullable(),
+  reason: z.string().nullable(),
+});
+export type LoginState = z.output<typeof loginStep>;
+
 const alert = z.object({
   id: z.string(),
   /** As in the table of docs/alerts.md. */
@@ -319,6 +346,40 @@ export const ROUTES = {
       needs_restart: z.array(z.string()),
       mistakes: z.array(z.string()),
     }),
+  },
+  diagnose: {
+    method: "POST",
+    path: "/doctor",
+    about:
+      "Looks at all that the bridge needs, as `hotbags doctor` shows it. `test_alert`: an alert is sent for a test; nothing else changes",
+    changes: false,
+    input: z.object({ test_alert: z.boolean().optional() }),
+    output: z.object({ findings: z.array(finding) }),
+  },
+  accounts: {
+    method: "GET",
+    path: "/accounts",
+    about: "The WhatsApp accounts of the gateway. `problem`: why they are not known, in a sentence",
+    changes: false,
+    input: z.object({}),
+    output: z.object({ accounts: z.array(account), problem: z.string().nullable() }),
+  },
+  startLogin: {
+    method: "POST",
+    path: "/accounts/login",
+    about:
+      "Links a WhatsApp account anew: OpenClaw forgets the link that it has. Refused for one that is connected, or may be. `qr`: a PNG as a data URL, to be scanned with the phone; whoever scans it first has the account's messages",
+    changes: false,
+    input: z.object({ account_id: accountId }),
+    output: loginStep,
+  },
+  waitLogin: {
+    method: "POST",
+    path: "/accounts/login/wait",
+    about: "Waits for some seconds until the code `qr` is scanned, or WhatsApp has another one in its place",
+    changes: false,
+    input: z.object({ account_id: accountId, qr: z.string().max(MAX_QR_CHARACTERS) }),
+    output: loginStep,
   },
   alerts: {
     method: "GET",

@@ -28,6 +28,16 @@ export interface HotBagsOptions extends HotBagsSecrets {
   log: Logger;
 }
 
+/** What a HEAD was answered with, and what it is a symptom of, if it were a POST's. */
+export interface Pinged {
+  readonly symptom: Symptom;
+  /** The answer's `Date`, as it came. */
+  readonly date: string | null;
+  /** Its `Allow` names POST. */
+  readonly takesPosts: boolean;
+  readonly tookMs: number;
+}
+
 /** Nothing has left this machine, whatever the message is. */
 const UNREACHABLE = new Set([
   ...["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "ENETUNREACH", "ENETDOWN", "EHOSTUNREACH", "EHOSTDOWN"],
@@ -135,6 +145,56 @@ export class HotBags {
     }
   }
 
+  /**
+   * Asks with a HEAD, which creates nothing, whether Hot Bags is there. `withToken` false: as a stranger would. Never
+   * rejects.
+   */
+  async ping(withToken: boolean): Promise<Pinged> {
+    if (!withToken) return this.#pingAs(null);
+    const refused: Pass[] = [];
+    for (;;) {
+      const pass = this.#credentials.after(refused) ?? this.#credentials.first;
+      const pinged = await this.#pingAs(pass);
+      refused.push(pass);
+      if (!isRefusal({ kind: "failed", symptom: pinged.symptom }) || !this.#credentials.after(refused)) return pinged;
+    }
+  }
+
+  async #pingAs(pass: Pass | null): Promise<Pinged> {
+    const { connectTimeoutMs, timeoutMs } = this.#options;
+    const startedAt = performance.now();
+    try {
+      const {
+        statusCode,
+        headers: answered,
+        body,
+      } = await this.#pool.request({
+        method: "HEAD",
+        path: this.#url.pathname,
+        headers: {
+          ...this.#ownHeaders(),
+          ...(pass && { authorization: `Bearer ${pass.bearerToken}` }),
+          // Of a body that is not there.
+          ...(pass?.key && { "x-hotbags-signature": `sha256=${createHmac("sha256", pass.key).digest("hex")}` }),
+        },
+        headersTimeout: timeoutMs,
+        signal: AbortSignal.timeout(connectTimeoutMs + timeoutMs),
+      });
+      await body.dump({ limit: MAX_REST_BYTES, signal: AbortSignal.timeout(MAX_REST_MS) }).catch(() => {});
+      const isPage = statusCode < 300 && /^\s*text\/html\b/i.test(String(answered["content-type"] ?? ""));
+      const page = isPage ? ({ trouble: "page", what: "a web page" } as const) : undefined;
+      return {
+        symptom: ofAnswer(statusCode, answered, this.#url, undefined, page),
+        date: typeof answered["date"] === "string" ? answered["date"] : null,
+        takesPosts: /\bPOST\b/i.test(String(answered["allow"] ?? "")),
+        tookMs: performance.now() - startedAt,
+      };
+    } catch (error) {
+      const symptom = this.#symptomOf(error, false);
+      return { symptom, date: null, takesPosts: false, tookMs: performance.now() - startedAt };
+    }
+  }
+
   /** When the certificate that it showed last is no longer good, wall-clock ms; null where it has shown none. */
   get certificateEndsAt(): number | null {
     return this.#certificateEndsAt;
@@ -177,16 +237,13 @@ export class HotBags {
 
   async #headers({ bearerToken, key }: Pass, message: PendingMessage, body: Body): Promise<Record<string, string>> {
     const headers: Record<string, string> = {
-      ...this.#options.extraHeaders,
+      ...this.#ownHeaders(),
       authorization: `Bearer ${bearerToken}`,
       "idempotency-key": message.message_id,
       "x-idempotency-key": message.message_id,
       "x-transport-session-id": transportSessionId(message.account_id),
       "content-type": "application/json",
-      // Answers are short: a plain one is the cheapest to make and to read. What comes compressed all the same is read.
-      "accept-encoding": "identity",
       "content-length": String(body.byteLength),
-      "user-agent": `hotbags-bridge/${VERSION}`,
     };
     if (key) {
       const hmac = createHmac("sha256", key);
@@ -194,6 +251,16 @@ export class HotBags {
       headers["x-hotbags-signature"] = `sha256=${hmac.digest("hex")}`;
     }
     return headers;
+  }
+
+  /** Those of every request. */
+  #ownHeaders() {
+    return {
+      ...this.#options.extraHeaders,
+      // Answers are short: a plain one is the cheapest to make and to read. What comes compressed all the same is read.
+      "accept-encoding": "identity",
+      "user-agent": `hotbags-bridge/${VERSION}`,
+    };
   }
 
   /** Network errors by their code alone: their messages can hold what was on the wire. `hasBegun`: an answer had. */

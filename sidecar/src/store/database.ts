@@ -5,7 +5,7 @@ import Database from "better-sqlite3";
 import { isForHumans, StoreUnusableError } from "./errors.ts";
 import { migrations } from "./migrations/index.ts";
 
-const FILE = "bridge.sqlite";
+export const FILE = "bridge.sqlite";
 const LOCK_FILE = "bridge.lock";
 
 export interface OpenDatabase {

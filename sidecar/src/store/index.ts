@@ -44,6 +44,7 @@ export {
 export type { Failure } from "./failures.ts";
 export type { Files, Received } from "./files.ts";
 export type { HandoverEnd } from "./handovers.ts";
+export { type Inspection, inspectStore } from "./inspection.ts";
 export { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./limits.ts";
 export { base64Length, type InlinedFile } from "./media.ts";
 export type { Accepted } from "./message-writes.ts";

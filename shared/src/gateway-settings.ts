@@ -1,11 +1,12 @@
-import { maskAddress, otherForm } from "@hotbags/shared";
+import { maskAddress } from "./address.ts";
+import { otherForm } from "./number-forms.ts";
 
 type Config = Readonly<Record<string, unknown>>;
 
 /**
  * What is wrong in OpenClaw's configuration for a gateway that serves Hot Bags: one sentence each, with the line to
- * write. The plugin works on without them, but then OpenClaw may speak to customers, or messages may be joined, delayed
- * or missed.
+ * write. The plugin, which says it at its start, works on without them, but then OpenClaw may speak to customers, or
+ * messages may be joined, delayed or missed. `hotbags doctor` says it whenever it is asked.
  */
 export function missingSettings(config: Config): string[] {
   const missing: string[] = [];
@@ -19,6 +20,12 @@ export function missingSettings(config: Config): string[] {
     missing.push(
       "an agent that OpenClaw wakes by itself may write to the first customer in allowFrom; add to openclaw.json: " +
         'agents: {defaults: {heartbeat: {target: "none"}}}',
+    );
+  }
+  if (pairs(at(config, "channels", "whatsapp"))) {
+    missing.push(
+      "OpenClaw sends pairing codes to customers whom it doesn't know; add to openclaw.json: " +
+        'channels: {whatsapp: {dmPolicy: "allowlist"}}, or "open" with allowFrom: ["*"]',
     );
   }
   if (
@@ -103,6 +110,16 @@ function tellsNobody(agents: unknown): boolean {
   const everywhere = at(agents, "defaults", "heartbeat", "target");
   const perAgent = Object.values(at(agents, "entries") ?? {}).map((agent) => at(agent, "heartbeat", "target"));
   return everywhere === "none" && perAgent.every((target) => (target ?? everywhere) === "none");
+}
+
+/** "pairing" is OpenClaw's default. */
+function pairs(whatsapp: unknown): boolean {
+  if (whatsapp === undefined) return false;
+  const everywhere = at(whatsapp, "dmPolicy") ?? "pairing";
+  const perAccount = Object.values(at(whatsapp, "accounts") ?? {}).map(
+    (account) => at(account, "dmPolicy") ?? everywhere,
+  );
+  return (perAccount.length === 0 ? [everywhere] : perAccount).includes("pairing");
 }
 
 function reportsReceived(whatsapp: unknown): boolean {

@@ -1,6 +1,5 @@
 import { describe, expect, test } from "vitest";
 import { missingSettings } from "./gateway-settings.ts";
-import { silence } from "./silence.ts";
 
 const good = {
   agents: { entries: { main: {} }, defaults: { heartbeat: { every: "0m", target: "none" } } },
@@ -8,7 +7,7 @@ const good = {
     dmScope: "per-channel-peer",
     sendPolicy: { default: "allow", rules: [{ action: "deny", match: { channel: "whatsapp" } }] },
   },
-  channels: { whatsapp: { pluginHooks: { messageReceived: true } } },
+  channels: { whatsapp: { dmPolicy: "allowlist", pluginHooks: { messageReceived: true } } },
   messages: { inbound: { byChannel: { whatsapp: 0 } } },
 };
 
@@ -38,11 +37,21 @@ test.each([
   expect(missingSettings({ ...good, agents })).toEqual([expect.stringContaining('heartbeat: {target: "none"}')]);
 });
 
+test.each([
+  ["by default", {}],
+  ["as it is told", { dmPolicy: "pairing" }],
+  ["for one account", { dmPolicy: "allowlist", accounts: { a: {}, b: { dmPolicy: "pairing" } } }],
+])("OpenClaw would send pairing codes to strangers %s", (_, whatsapp) => {
+  const pluginHooks = { messageReceived: true };
+  const warnings = missingSettings({ ...good, channels: { whatsapp: { pluginHooks, ...whatsapp } } });
+  expect(warnings).toEqual([expect.stringContaining('dmPolicy: "allowlist"')]);
+});
+
 test("each other missing line is named with what to write", () => {
   const warnings = missingSettings({
     agents: good.agents,
     session: { sendPolicy: { default: "deny" } },
-    channels: { whatsapp: { accounts: { a: { pluginHooks: { messageReceived: true } }, b: {} } } },
+    channels: { whatsapp: { dmPolicy: "open", accounts: { a: { pluginHooks: { messageReceived: true } }, b: {} } } },
     messages: { inbound: { debounceMs: 500 } },
   });
   expect(warnings).toEqual([
@@ -78,10 +87,4 @@ describe("numbers of Brazil, Mexico and Argentina", () => {
     ).toEqual([]);
     expect(warnings({ allowFrom: "+5511987654321" })).toEqual([]);
   });
-});
-
-test("whatever OpenClaw itself would say on WhatsApp is cancelled, and other channels are left alone", () => {
-  expect(silence({ channel: "whatsapp" }, { channelId: "whatsapp" })).toMatchObject({ cancel: true });
-  expect(silence({}, { channelId: "whatsapp" })).toMatchObject({ cancel: true });
-  expect(silence({ channel: "telegram" }, { channelId: "telegram" })).toBeUndefined();
 });
