@@ -24,7 +24,7 @@ import { MAX_RETRY_AFTER_MS, Relay, relayOptions } from "./relay/relay.ts";
 import { Replies } from "./replies/replies.ts";
 import type { Settings } from "./settings.ts";
 import { Starting } from "./starting.ts";
-import { openStore } from "./store/index.ts";
+import { type Outage, openStore } from "./store/index.ts";
 
 /** A connection to Hot Bags that takes longer than this to come about, ms, is given up. The answer has its own time. */
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -38,6 +38,8 @@ const STOP_PATIENCE_MS = 10_000;
 export interface Sidecar {
   /** Where it listens, as it can be shown. */
   address: string;
+  /** Why the database can't be written now; null: it can. */
+  readonly outage: Outage | null;
   /** Stops taking in, finishes what is under way, and closes everything. */
   stop(): Promise<void>;
 }
@@ -47,6 +49,7 @@ interface Work {
   /** What the listener hands in to. */
   parts: IntakeParts;
   health(): ReturnType<typeof readHealth>;
+  outage(): Outage | null;
   /** Finishes what is under way, and closes everything. */
   stop(): Promise<void>;
 }
@@ -73,6 +76,9 @@ export async function startSidecar(settings: Settings, log: Logger, signal: Abor
     log.info({ listen: address }, "sidecar started");
     return {
       address,
+      get outage() {
+        return started.outage();
+      },
       async stop() {
         await listener.stop();
         await started.stop();
@@ -206,7 +212,7 @@ async function startWork(settings: Settings, listener: Listener, log: Logger): P
     // Not before: a start that waits for this begins anew every few seconds.
     new DamageAlerts({ store, alerts, clock }).start();
     await operator.start();
-    return { parts, health, stop: closeBackwards };
+    return { parts, health, outage: () => store.outage, stop: closeBackwards };
   } catch (error) {
     await closeBackwards();
     throw error;

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { ListenError } from "../intake/listen-error.ts";
 import { openLog } from "../log.ts";
+import { ServiceManager } from "../service-manager.ts";
 import { SettingsError, surveySettings } from "../settings.ts";
 import { startSidecar } from "../sidecar.ts";
 import { StartCalledOffError } from "../starting.ts";
@@ -13,16 +14,21 @@ const EX_CONFIG = 78;
 export async function serve(environment: NodeJS.ProcessEnv, envFilePath?: string): Promise<number> {
   // A reason that can't be written, for a full disk, must not change the code it ends with: systemd would start it again and again.
   process.stderr.on("error", () => {});
+  let systemd: ServiceManager | undefined;
   try {
     const { settings, mistakes, envFile } = surveySettings(environment, envFilePath);
     if (!settings) throw new SettingsError(mistakes);
     for (const [name, value] of Object.entries(envFile?.others ?? {})) environment[name] ??= value;
     const log = openLog(settings.logLevel);
+    systemd = new ServiceManager({ environment, log });
     // Heard from the first moment on: a signal without a listener would end the process where it stands.
     const told = new AbortController();
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => told.abort());
+    systemd.starting();
     const sidecar = await startSidecar(settings, log, told.signal);
+    systemd.ready(() => sidecar.outage);
     if (!told.signal.aborted) await once(told.signal, "abort");
+    systemd.stopping();
     await sidecar.stop();
     return 0;
   } catch (error) {
@@ -32,5 +38,7 @@ export async function serve(environment: NodeJS.ProcessEnv, envFilePath?: string
       process.stderr.write(`hotbags: ${error.message}\n`);
     else throw error;
     return EX_CONFIG;
+  } finally {
+    systemd?.close();
   }
 }
