@@ -15,8 +15,6 @@ LEAST_DISK_MB=4000
 LEAST_SYSTEMD=247
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-export PATH
 umask 022
 
 usage() {
@@ -74,6 +72,8 @@ done
 [[ $health_timeout =~ ^[0-9]+$ ]] || refuse "--health-timeout is a number of seconds"
 # Whether this is the machine that it will run on.
 live() { [ -z "$root" ]; }
+# As the units have it: a Node that only root's own PATH has is of no use to them.
+if live; then export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; fi
 
 # Runs what changes something, or says it.
 act() {
@@ -364,6 +364,7 @@ point_to() {
 if ! live; then
   point_to "$release"
   act systemctl --root="$root" enable hotbags.target hotbags-sidecar.service openclaw-gateway.service
+  if $dry_run; then say "Nothing was done." && exit 0; fi
   say "Installed into $root. At its first boot systemd makes the users; run install.sh there once more, for Node and OpenClaw."
   exit 0
 fi

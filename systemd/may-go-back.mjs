@@ -12,7 +12,8 @@ function look(path) {
   const database = new DatabaseSync(path, { readOnly: true });
   try {
     const { user_version: schema } = database.prepare("PRAGMA user_version").get();
-    const count = (table) => database.prepare(`SELECT state, count(*) AS n FROM ${table} GROUP BY state ORDER BY state`).all();
+    const count = (table) =>
+      database.prepare(`SELECT state, count(*) AS n FROM ${table} GROUP BY state ORDER BY state`).all();
     return { schema, work: [count("messages"), count("commands")] };
   } finally {
     database.close();
