@@ -345,7 +345,10 @@ secrets_of() {
     fi
   done
 }
-for unit in "${units[@]}"; do put 644 root:root "/etc/systemd/system/$unit" <"$from/systemd/$unit"; done
+units_of() {
+  for unit in "${units[@]}"; do put 644 root:root "/etc/systemd/system/$unit" <"$1/systemd/$unit"; done
+}
+units_of "$from"
 for unit in hotbags-sidecar.service 'hotbags-alert@.service'; do
   secrets_of "$unit" | put 644 root:root "/etc/systemd/system/$unit.d/secrets.conf"
 done
@@ -424,6 +427,8 @@ else
           ;;
       esac
       point_to "$before"
+      units_of "$before"
+      systemctl daemon-reload
       old_openclaw=$(sed -n 's/^OPENCLAW_VERSION=//p' "$before/systemd/install.sh")
       if [ "$old_openclaw" != "$OPENCLAW_VERSION" ]; then
         npm install --global --ignore-scripts --no-fund --no-audit --no-update-notifier --loglevel=error "openclaw@$old_openclaw"

@@ -14,7 +14,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import JSON5 from "json5";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { VERSION } from "../../shared/src/index.ts";
 import type { GatewayConfig } from "../openclaw/config.ts";
 
@@ -29,14 +29,15 @@ let dir: string;
 /** The folder in place of a machine's root. */
 let machine: string;
 
-beforeAll(async () => {
+beforeAll(() => {
   dir = mkdtempSync(join(tmpdir(), "hotbags-machine-"));
-  machine = join(dir, "root");
-  mkdirSync(machine);
   pack();
   writeFileSync(join(dir, "token"), `${TOKEN}\n`);
 });
 afterAll(() => rmSync(dir, { recursive: true }));
+beforeEach(() => {
+  machine = mkdtempSync(join(dir, "root-"));
+});
 
 /** Tarballs as `npm run package` makes them, but for the code in them. */
 function pack() {
@@ -119,7 +120,8 @@ describe("install.sh", () => {
     expect(secrets.slice(1).map((name) => text(`etc/hotbags/secrets/${name}`))).toEqual(made);
   });
 
-  it("writes a configuration that lets in these numbers, and no group", () => {
+  it("writes a configuration that lets in these numbers, and no group", async () => {
+    await setUp();
     const config = JSON5.parse<GatewayConfig>(text("var/lib/openclaw/.openclaw/openclaw.json"));
     const numbers = ["+15550001001", "+15550001002"];
     expect(config.channels.whatsapp).toMatchObject({
@@ -134,15 +136,16 @@ describe("install.sh", () => {
 
   it("refuses what was damaged on the way", async () => {
     const sums = readFileSync(join(dir, "SHA256SUMS"), "utf8");
+    onTestFinished(() => writeFileSync(join(dir, "SHA256SUMS"), sums));
     writeFileSync(
       join(dir, "SHA256SUMS"),
       sums.replace(/^./, (digit) => (digit === "0" ? "1" : "0")),
     );
     expect(await setUp()).toMatchObject({ code: 1, stderr: expect.stringMatching(/not as it was packed/) });
-    writeFileSync(join(dir, "SHA256SUMS"), sums);
   });
 
   it("removes itself, and the data only if it is told to", async () => {
+    await setUp();
     expect(await install("--uninstall")).toMatchObject({ code: 0 });
     const gone = ["opt/hotbags", "usr/local/bin/hotbags", "etc/systemd/system/hotbags-sidecar.service"];
     expect(gone.filter((path) => existsSync(on(path)))).toEqual([]);
@@ -155,7 +158,6 @@ describe("install.sh", () => {
   it("refuses an /opt/hotbags that it did not make", async () => {
     mkdirSync(on("opt/hotbags"), { recursive: true });
     expect(await setUp()).toMatchObject({ code: 1, stderr: expect.stringMatching(/did not make it.*mv/) });
-    rmSync(on("opt"), { recursive: true });
   });
 });
 
