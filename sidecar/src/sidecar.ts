@@ -30,7 +30,7 @@ import { adoptSettings, type ReloadableParts, reportReload } from "./reload.ts";
 import { Replies } from "./replies/replies.ts";
 import type { SettingsInUse } from "./settings/in-use.ts";
 import { Starting } from "./starting.ts";
-import { openStore } from "./store/index.ts";
+import { type Outage, openStore } from "./store/index.ts";
 
 /** A connection to Hot Bags that takes longer than this to come about, ms, is given up. The answer has its own time. */
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -46,6 +46,8 @@ export interface Sidecar {
   address: string;
   /** Reads the settings again, and goes on with them where they will do. `who` asks for it. Never rejects. */
   reload(who: string): Promise<unknown>;
+  /** Why the database can't be written now; null: it can. */
+  readonly outage: Outage | null;
   /** Stops taking in, finishes what is under way, and closes everything. */
   stop(): Promise<void>;
 }
@@ -57,6 +59,7 @@ interface Work {
   health(): Health;
   metrics: Metrics;
   reload(who: string): Promise<unknown>;
+  outage(): Outage | null;
   /** Finishes what is under way, and closes everything. */
   stop(): Promise<void>;
 }
@@ -87,6 +90,9 @@ export async function startSidecar(inUse: SettingsInUse, log: Logger, signal: Ab
     return {
       address,
       reload: started.reload,
+      get outage() {
+        return started.outage();
+      },
       async stop() {
         await listener.stop();
         await started.stop();
@@ -279,7 +285,7 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
     watch.start();
     heartbeat.start();
     await operator.start();
-    return { intake, health, metrics, reload, stop: closeBackwards };
+    return { intake, health, metrics, reload, outage: () => store.outage, stop: closeBackwards };
   } catch (error) {
     await closeBackwards();
     throw error;

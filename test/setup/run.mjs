@@ -4,11 +4,10 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { PNPM } from "./pnpm.mjs";
 import { run, runSteps, say } from "./steps.mjs";
 import { countTests, drawTimes } from "./times.mjs";
 
-/** Not in package.json's `packageManager`: pnpm would look that up at the registry in every run. */
-const PNPM = "pnpm@12.21.0";
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const CACHE = join(ROOT, "node_modules", ".cache", "hotbags");
 const STAMP = join(CACHE, "installed");
@@ -31,16 +30,11 @@ const BUILD = [
   step("build plugin", "node", "plugin/build.mjs"),
   step("build sidecar", "tsc", "-p", "sidecar"),
 ];
-/** Where `npm run package` puts what an operator installs. */
-const PACKAGES = "dist";
 
 /** What each script runs, in order; a list of steps runs at once. `args` are those after `--`. */
 const TASKS = {
   build: () => BUILD,
-  package: () => {
-    mkdirSync(join(ROOT, PACKAGES), { recursive: true });
-    return [...BUILD, step("pack the plugin", "npm", "pack", "./plugin", "--pack-destination", PACKAGES)];
-  },
+  package: () => [...BUILD, step("", "node", "test/setup/pack.mjs")],
   test: (args) => [
     ...BUILD,
     // Before those on the gateway, and not beside them: gateways that start need all cores.
@@ -49,6 +43,7 @@ const TASKS = {
       check("check format and lint beside them", "biome", "ci", "--error-on-warnings"),
       check("check types beside them", "tsc", "-p", "test"),
       check("look for dead code beside them", "knip"),
+      check("check licences beside them", "node", "test/setup/check-licences.mjs"),
       check("install OpenClaw's WhatsApp plugin beside them", "node", "test/setup/prepare-gateway.ts"),
     ],
     // But these side by side: the patient ones take as long as OpenClaw's patience lasts, and use next to nothing.

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { ListenError } from "../intake/listen-error.ts";
 import { openLog } from "../log.ts";
+import { ServiceManager } from "../service-manager.ts";
 import { SettingsInUse } from "../settings/in-use.ts";
 import { SettingsError, surveySettings } from "../settings.ts";
 import { type Sidecar, startSidecar } from "../sidecar.ts";
@@ -15,12 +16,14 @@ const EX_CONFIG = 78;
 export async function serve(environment: NodeJS.ProcessEnv, envFilePath?: string): Promise<number> {
   // A reason that can't be written, for a full disk, must not change the code it ends with: systemd would start it again and again.
   process.stderr.on("error", () => {});
+  let systemd: ServiceManager | undefined;
   try {
     const read = () => surveySettings(environment, envFilePath);
     const { settings, ...reading } = read();
     if (!settings) throw new SettingsError(reading.mistakes);
     for (const [name, value] of Object.entries(reading.envFile?.others ?? {})) environment[name] ??= value;
     const log = openLog(settings.logLevel, undefined, await linesForPeople());
+    systemd = new ServiceManager({ environment, log });
     // Heard from the first moment on: a signal without a listener would end the process where it stands.
     const told = new AbortController();
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => told.abort());
@@ -30,13 +33,16 @@ export async function serve(environment: NodeJS.ProcessEnv, envFilePath?: string
       isStale = true;
       void sidecar?.reload("SIGHUP");
     });
-    sidecar = await startSidecar(new SettingsInUse({ ...reading, settings }, read), log, told.signal);
+    systemd.starting();
+    const started = await startSidecar(new SettingsInUse({ ...reading, settings }, read), log, told.signal);
+    sidecar = started;
+    systemd.ready(() => started.outage);
     // It was told while it waited for something.
-    if (isStale) void sidecar.reload("SIGHUP");
+    if (isStale) void started.reload("SIGHUP");
     if (!told.signal.aborted) await once(told.signal, "abort");
-    const { stop } = sidecar;
+    systemd.stopping();
     sidecar = null;
-    await stop();
+    await started.stop();
     return 0;
   } catch (error) {
     if (error instanceof StartCalledOffError) return 0;
@@ -45,5 +51,7 @@ export async function serve(environment: NodeJS.ProcessEnv, envFilePath?: string
       process.stderr.write(`hotbags: ${error.message}\n`);
     else throw error;
     return EX_CONFIG;
+  } finally {
+    systemd?.close();
   }
 }

@@ -1,0 +1,460 @@
+#!/usr/bin/env bash
+# Sets up the bridge on a machine of its own (Ubuntu 22.04 or 24.04, Debian 12 or newer; amd64 or arm64), and upgrades it. Lies beside
+# what `npm run package` makes. Run again it changes only what is not as it should be. --help says how.
+set -euo pipefail
+
+OPENCLAW_VERSION=2026.9.6
+WHATSAPP_VERSION=2026.9.6
+NODE_MAJOR=24
+NODE_LEAST_MINOR=16
+# OpenClaw takes 0.9 GB after its start and 1.13 GB at its most; the sidecar 0.1 GB; the system 0.3 GB.
+LEAST_MEMORY_MB=1700
+LEAST_MEMORY_AND_SWAP_MB=2700
+LEAST_DISK_MB=4000
+# systemd 247 was the first with LoadCredential=.
+LEAST_SYSTEMD=247
+
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+umask 022
+
+usage() {
+  cat <<'END'
+Usage: sudo ./install.sh [options]
+
+Installs the Hot Bags bridge from the files beside this script, or upgrades it. It asks for what is not given.
+
+  --hotbags-url URL     the backend, https://…                     (or HOTBAGS_BASE_URL in the environment)
+  --token-file FILE     the file with its token, never the token   (or HOTBAGS_BEARER_TOKEN in the environment)
+  --allow NUMBERS       who may write, E.164 with commas between, or '*' for everybody   (or HOTBAGS_ALLOW)
+  --node FILE           node-v24….tar.gz for this machine, where NodeSource can't be reached
+  --health-timeout S    an upgrade is taken back when it is not healthy after so many seconds (default 180)
+  --yes                 ask nothing: what is missing is an error
+  --dry-run             say what would be done, and do nothing
+  --uninstall           remove it all but the data (/etc/hotbags, /var/lib/hotbags, /var/lib/openclaw)
+  --purge               with --uninstall: the data too. Messages that wait and the WhatsApp session are gone then
+  --root DIR            install into this folder instead of /, without Node, OpenClaw and a running systemd: for images and tests
+  --help
+END
+}
+
+say() { printf '%s\n' "$*"; }
+step() { printf '· %s\n' "$*"; }
+refuse() {
+  printf 'install.sh: %s\n' "$*" >&2
+  exit 1
+}
+
+url=${HOTBAGS_BASE_URL:-} token=${HOTBAGS_BEARER_TOKEN:-} allow=${HOTBAGS_ALLOW:-}
+# Not for the programs that this starts.
+unset HOTBAGS_BEARER_TOKEN
+token_file='' node_tarball='' root='' health_timeout=180
+yes=false dry_run=false uninstall=false purge=false
+
+value() { [ $# -ge 2 ] || refuse "$1 needs a value; see --help"; }
+while [ $# -gt 0 ]; do
+  case $1 in
+    --hotbags-url) value "$@" && url=$2 && shift ;;
+    --token-file) value "$@" && token_file=$2 && shift ;;
+    --allow) value "$@" && allow=$2 && shift ;;
+    --node) value "$@" && node_tarball=$2 && shift ;;
+    --health-timeout) value "$@" && health_timeout=$2 && shift ;;
+    --root) value "$@" && root=${2%/} && shift ;;
+    --yes) yes=true ;;
+    --dry-run) dry_run=true ;;
+    --uninstall) uninstall=true ;;
+    --purge) purge=true ;;
+    --help | -h) usage && exit 0 ;;
+    --token | --token=*) refuse "a token on the command line can be read by every user: use --token-file" ;;
+    *) refuse "$1 is no option; see --help" ;;
+  esac
+  shift
+done
+[[ $health_timeout =~ ^[0-9]+$ ]] || refuse "--health-timeout is a number of seconds"
+# Whether this is the machine that it will run on.
+live() { [ -z "$root" ]; }
+# As the units have it: a Node that only root's own PATH has is of no use to them.
+if live; then export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; fi
+
+# Runs what changes something, or says it.
+act() {
+  if $dry_run; then
+    printf '  would run: %s\n' "$*"
+  else
+    "$@"
+  fi
+}
+
+# put MODE OWNER PATH: writes standard input there, at once or not at all, and says so if that changed something.
+put() {
+  local mode=$1 owner=$2 path=$root$3 new
+  if $dry_run; then
+    cat >/dev/null
+    printf '  would write: %s (%s, %s)\n' "$path" "$mode" "$owner"
+    return
+  fi
+  mkdir -p "${path%/*}"
+  new=$(mktemp "$path.XXXXXX")
+  cat >"$new"
+  chmod "$mode" "$new"
+  if live; then chown "$owner" "$new"; fi
+  if [ -e "$path" ] && cmp -s "$new" "$path"; then
+    rm "$new"
+    chmod "$mode" "$path"
+    if live; then chown "$owner" "$path"; fi
+  else
+    mv "$new" "$path"
+    say "  wrote $path"
+  fi
+}
+
+# ---------------------------------------------------------------------------------------------------------------------------------------
+
+units=(hotbags-sidecar.service openclaw-gateway.service hotbags.target 'hotbags-alert@.service')
+
+if $uninstall; then
+  [ "$(id -u)" = 0 ] || live || $dry_run || refuse "run it as root: sudo $0 --uninstall"
+  if $purge && ! $yes && ! $dry_run; then
+    read -r -p "Delete the queue, the settings and the WhatsApp session? They can't be had back. Type: delete > " answer
+    [ "$answer" = delete ] || refuse "nothing was removed"
+  fi
+  step "stop and remove the units"
+  if live; then
+    act systemctl disable --now hotbags.target "${units[@]:0:2}" 2>/dev/null || true
+  fi
+  for unit in "${units[@]}"; do act rm -rf "$root/etc/systemd/system/$unit" "$root/etc/systemd/system/$unit.d"; done
+  act rm -f "$root/etc/systemd/system/multi-user.target.wants/hotbags.target"
+  act rm -rf "$root/etc/systemd/system/hotbags.target.wants"
+  act rm -f "$root/usr/lib/sysusers.d/hotbags.conf" "$root/usr/lib/tmpfiles.d/hotbags.conf"
+  act rm -f "$root/etc/systemd/journald.conf.d/hotbags.conf" "$root/usr/local/bin/hotbags"
+  act rm -rf "$root/opt/hotbags" "$root/opt/hotbags-releases"
+  if live; then act systemctl daemon-reload; fi
+  if $purge; then
+    step "remove the data and the users"
+    act rm -rf "$root/etc/hotbags" "$root/var/lib/hotbags" "$root/var/lib/openclaw"
+    if live; then
+      for user in hotbags openclaw; do act userdel "$user" || true; done
+      act groupdel hotbags-bridge || true
+    fi
+  else
+    say "The data is still there: /etc/hotbags, /var/lib/hotbags, /var/lib/openclaw. Node and openclaw are too."
+  fi
+  exit 0
+fi
+
+# ---------------------------------------------------------------------------------------------------------------------------------------
+
+step "look at this machine"
+case $(uname -m) in
+  x86_64) arch=x64 ;;
+  aarch64) arch=arm64 ;;
+  *) refuse "this is a $(uname -m); the release is for x86_64 and aarch64" ;;
+esac
+[ "$(uname -s)" = Linux ] || refuse "this is $(uname -s); the bridge runs on Linux"
+
+shopt -s nullglob
+sidecars=("$HERE"/hotbags-sidecar-*.tgz) plugins=("$HERE"/hotbags-openclaw-plugin-*.tgz)
+shopt -u nullglob
+[ "${#sidecars[@]} ${#plugins[@]}" = "1 1" ] ||
+  refuse "hotbags-sidecar-….tgz and hotbags-openclaw-plugin-….tgz of one release must lie beside this script: \`npm run package\` makes them"
+sidecar_tarball=${sidecars[0]} plugin_tarball=${plugins[0]}
+version=${sidecar_tarball##*/hotbags-sidecar-} version=${version%.tgz}
+[ "${plugin_tarball##*/}" = "hotbags-openclaw-plugin-$version.tgz" ] || refuse "the plugin beside this script is of another release than the sidecar"
+(cd "$HERE" && sha256sum --quiet --strict -c SHA256SUMS) ||
+  refuse "a file beside this script is not as it was packed (SHA256SUMS): copy them again"
+
+if live; then
+  [ "$(id -u)" = 0 ] || $dry_run || refuse "run it as root: sudo $0"
+  [ -d /run/systemd/system ] || refuse "systemd does not run this machine (a container?), so nothing would start the bridge"
+  systemd=$(systemctl --version | sed -n '1s/^systemd \([0-9]*\).*/\1/p')
+  [ "${systemd:-0}" -ge $LEAST_SYSTEMD ] || refuse "systemd $systemd is too old: $LEAST_SYSTEMD (Ubuntu 22.04) is the oldest that can hand over secrets"
+  command -v systemd-notify >/dev/null || refuse "systemd-notify is missing; it is part of systemd"
+  command -v setpriv >/dev/null || refuse "setpriv is missing: install util-linux"
+  megabytes() { awk -v name="$1:" '$1 == name { print int($2 / 1024) }' /proc/meminfo; }
+  memory=$(megabytes MemTotal) swap=$(megabytes SwapTotal)
+  [ "$memory" -ge $LEAST_MEMORY_MB ] ||
+    refuse "this machine has $memory MB of memory, and OpenClaw alone takes up to 1130 MB: use one with 2 GB or more"
+  [ $((memory + swap)) -ge $LEAST_MEMORY_AND_SWAP_MB ] ||
+    refuse "$memory MB of memory need swap beside them: fallocate -l 2G /swapfile && chmod 600 /swapfile && mkswap /swapfile && swapon /swapfile && echo '/swapfile none swap sw 0 0' >>/etc/fstab"
+  for folder in /opt /var/lib; do
+    free=$(df -Pm "$folder" | awk 'NR == 2 { print $4 }')
+    [ "$free" -ge $LEAST_DISK_MB ] || refuse "$folder has $free MB left; $LEAST_DISK_MB are needed"
+  done
+fi
+if [ -e "$root/opt/hotbags" ] && [ ! -L "$root/opt/hotbags" ]; then
+  refuse "$root/opt/hotbags is there, and this script did not make it: move it away (mv /opt/hotbags /opt/hotbags.old). Settings and data are elsewhere"
+fi
+
+# ---------------------------------------------------------------------------------------------------------------------------------------
+
+etc=$root/etc/hotbags
+openclaw_state=$root/var/lib/openclaw/.openclaw
+openclaw_config=$openclaw_state/openclaw.json
+
+ask() {
+  local variable=$1 question=$2 hidden=${3:-}
+  [ -z "${!variable}" ] || return 0
+  $yes && refuse "$question: not given; see --help"
+  [ -t 0 ] || refuse "$question: not given, and there is nobody to ask; see --help"
+  # shellcheck disable=SC2229 # the variable's name is in the variable
+  read -r ${hidden:+-s} -p "$question: " "$variable"
+  [ -z "$hidden" ] || echo
+  [ -n "${!variable}" ] || refuse "$question: nothing was given"
+}
+
+if [ ! -e "$etc/sidecar.env" ]; then
+  ask url "URL of Hot Bags (https://…)"
+  [[ $url =~ ^https://[^[:space:]]+$ || $url =~ ^http://(127\.0\.0\.1|localhost)(:[0-9]+)?/?$ ]] || refuse "$url is no https:// address"
+fi
+if [ ! -e "$etc/secrets/HOTBAGS_BEARER_TOKEN" ]; then
+  if [ -n "$token_file" ]; then token=$(cat "$token_file") || refuse "$token_file can't be read"; fi
+  ask token "Token of Hot Bags (HOTBAGS_BEARER_TOKEN there; it is not shown)" hidden
+  [[ $token =~ ^[[:graph:]]+$ ]] || refuse "the token must be visible characters without a space"
+fi
+if [ ! -e "$openclaw_config" ]; then
+  ask allow "Numbers that may write to the shop, such as +15550001001,+15550001002, or * for everybody"
+  [[ $allow == '*' || $allow =~ ^\+[1-9][0-9]{6,14}(,\ *\+[1-9][0-9]{6,14})*$ ]] || refuse "$allow are no numbers in E.164, such as +15550001001"
+fi
+
+# ---------------------------------------------------------------------------------------------------------------------------------------
+
+node_is_fit() {
+  command -v node >/dev/null || return 1
+  node -e 'const [major, minor] = process.versions.node.split(".").map(Number);
+    process.exit((major === 24 && minor >= 16) || (major === 26 && minor >= 1) || major > 26 ? 0 : 1)'
+}
+
+install_node() {
+  if [ -n "$node_tarball" ]; then
+    [[ $node_tarball == *linux-$arch* ]] || refuse "$node_tarball is not for this machine (linux-$arch)"
+    [[ $node_tarball != *.xz ]] || command -v xz >/dev/null || refuse "there is no xz here: apt-get install xz-utils, or give the .tar.gz"
+    act tar -xf "$node_tarball" -C /usr/local --strip-components=1 --no-same-owner --exclude='*.md' --exclude='*/LICENSE'
+    return
+  fi
+  command -v apt-get >/dev/null || refuse "there is no apt-get here: give Node by --node node-v$NODE_MAJOR….tar.gz (nodejs.org)"
+  local key=/etc/apt/keyrings/nodesource.asc source=https://deb.nodesource.com
+  act apt-get install -y -qq ca-certificates curl >/dev/null || true
+  act mkdir -p /etc/apt/keyrings
+  act curl -fsSL --retry 3 --max-time 60 -o "$key" "$source/gpgkey/nodesource-repo.gpg.key" ||
+    refuse "NodeSource can't be reached: fetch node-v$NODE_MAJOR….tar.gz from nodejs.org elsewhere, and give it by --node"
+  echo "deb [signed-by=$key] $source/node_$NODE_MAJOR.x nodistro main" | put 644 root:root /etc/apt/sources.list.d/nodesource.list
+  act apt-get update -qq
+  act apt-get install -y -qq nodejs >/dev/null
+}
+
+if live; then
+  step "Node $NODE_MAJOR.$NODE_LEAST_MINOR or newer"
+  node_is_fit || install_node
+  $dry_run || node_is_fit || refuse "$(command -v node || echo node) is $(node --version 2>/dev/null || echo not there), and $NODE_MAJOR.$NODE_LEAST_MINOR or newer is needed: it may be hidden by another one in $PATH"
+  step "OpenClaw $OPENCLAW_VERSION"
+  if [[ $(openclaw --version 2>/dev/null) != *"$OPENCLAW_VERSION"* ]]; then
+    # Nothing of it needs its install scripts here.
+    act npm install --global --ignore-scripts --no-fund --no-audit --no-update-notifier --loglevel=error "openclaw@$OPENCLAW_VERSION"
+  fi
+fi
+
+# ---------------------------------------------------------------------------------------------------------------------------------------
+
+# A release is a folder of its own, named by what is in it, and /opt/hotbags points to the one that runs: to go back is to point back.
+digest=$(cat "$sidecar_tarball" "$plugin_tarball" | sha256sum | cut -c1-8)
+release=/opt/hotbags-releases/$version-$digest
+step "the bridge $version in $root$release"
+if [ ! -e "$root$release" ]; then
+  act rm -rf "$root$release.new"
+  act mkdir -p "$root$release.new/plugin"
+  act tar -xzf "$sidecar_tarball" -C "$root$release.new" --strip-components=1 --no-same-owner
+  act tar -xzf "$plugin_tarball" -C "$root$release.new/plugin" --strip-components=1 --no-same-owner
+  # OpenClaw loads no plugin that others can write.
+  act chmod -R u+rwX,go+rX,go-w "$root$release.new"
+  act mv "$root$release.new" "$root$release"
+fi
+# What is installed from: the release itself, but for a dry run, which has not unpacked it.
+from=$root$release
+if [ ! -d "$from" ]; then from=$(mktemp -d) && trap 'rm -rf "$from"' EXIT && tar -xzf "$sidecar_tarball" -C "$from" --strip-components=1; fi
+
+step "users and folders"
+put 644 root:root /usr/lib/sysusers.d/hotbags.conf <"$from/systemd/sysusers.conf"
+put 644 root:root /usr/lib/tmpfiles.d/hotbags.conf <"$from/systemd/tmpfiles.conf"
+if live; then
+  act systemd-sysusers hotbags.conf
+  act systemd-tmpfiles --create hotbags.conf
+else
+  act mkdir -p "$etc/secrets" "$root/var/lib/hotbags" "$root/var/lib/openclaw"
+  act chmod 700 "$etc/secrets" "$root/var/lib/hotbags" "$root/var/lib/openclaw"
+fi
+
+step "settings and secrets"
+random() { od -An -N32 -tx1 /dev/urandom | tr -d ' \n'; }
+# A secret is made once, and kept.
+keep_secret() {
+  if [ -e "$etc/secrets/$1" ]; then cat >/dev/null; else put 600 root:root "/etc/hotbags/secrets/$1"; fi
+}
+printf '%s' "$token" | keep_secret HOTBAGS_BEARER_TOKEN
+random | keep_secret OPENCLAW_GATEWAY_TOKEN
+random | keep_secret BRIDGE_TOKEN
+[ -e "$etc/sidecar.env" ] || put 600 hotbags:hotbags-bridge /etc/hotbags/sidecar.env <<END
+# Settings of the sidecar, NAME=value: /opt/hotbags/docs/configuration.md has them. Then: systemctl restart hotbags-sidecar
+# A secret goes into a file of its name in /etc/hotbags/secrets, and then: install.sh again.
+HOTBAGS_BASE_URL=$url
+BRIDGE_LISTEN=unix:/run/hotbags/bridge.sock
+END
+if ! $dry_run; then
+  # OpenClaw takes them from its environment.
+  for name in OPENCLAW_GATEWAY_TOKEN BRIDGE_TOKEN; do
+    printf '%s=%s\n' "$name" "$(cat "$etc/secrets/$name")"
+  done | put 600 root:root /etc/hotbags/gateway.env
+fi
+if [ ! -e "$openclaw_config" ]; then
+  if $dry_run; then
+    say "  would write: $openclaw_config (600, openclaw:openclaw)"
+  else
+    mkdir -p "$openclaw_state"
+    chmod 700 "$openclaw_state"
+    if live; then chown openclaw:openclaw "$openclaw_state"; fi
+    # First all of it: half a configuration would be taken for one that is there, the next time.
+    config=$(node "$from/systemd/make-openclaw-config.mjs" "$from/openclaw.json.example" "$allow")
+    put 600 openclaw:openclaw /var/lib/openclaw/.openclaw/openclaw.json <<<"$config"
+  fi
+fi
+
+if live; then
+  step "OpenClaw's WhatsApp plugin $WHATSAPP_VERSION"
+  has_whatsapp() {
+    find "$openclaw_state" -path '*/@openclaw/whatsapp/package.json' -exec grep -l "\"version\": \"$WHATSAPP_VERSION\"" {} + 2>/dev/null | grep -q .
+  }
+  if ! has_whatsapp; then
+    # With a configuration of its own: the install writes into it, and ours has comments.
+    scratch=/var/lib/openclaw/install.json
+    echo '{ "gateway": { "mode": "local" } }' | put 600 openclaw:openclaw $scratch
+    act runuser -u openclaw -- env -C /var/lib/openclaw HOME=/var/lib/openclaw \
+      OPENCLAW_STATE_DIR=/var/lib/openclaw/.openclaw OPENCLAW_CONFIG_PATH=$scratch OPENCLAW_NO_AUTO_UPDATE=1 \
+      openclaw plugins install "npm:@openclaw/whatsapp@$WHATSAPP_VERSION" --force
+    act rm -f "$scratch" "$scratch.bak"
+  fi
+fi
+
+step "units"
+secrets_of() {
+  local unit=$1 name
+  echo "# Made by install.sh of what is in /etc/hotbags/secrets."
+  echo "[Service]"
+  for file in "$etc"/secrets/*; do
+    name=${file##*/}
+    [[ $name =~ ^(HOTBAGS|BRIDGE|OPENCLAW|ALERT)_[A-Z_]+$ ]] || continue
+    if [ "$unit" = hotbags-sidecar.service ] || [[ $name == ALERT_* ]]; then
+      echo "LoadCredential=$name:/etc/hotbags/secrets/$name"
+    fi
+  done
+}
+units_of() {
+  for unit in "${units[@]}"; do put 644 root:root "/etc/systemd/system/$unit" <"$1/systemd/$unit"; done
+}
+units_of "$from"
+for unit in hotbags-sidecar.service 'hotbags-alert@.service'; do
+  secrets_of "$unit" | put 644 root:root "/etc/systemd/system/$unit.d/secrets.conf"
+done
+put 644 root:root /etc/systemd/journald.conf.d/hotbags.conf <"$from/systemd/journald.conf"
+act mkdir -p "$root/usr/local/bin"
+act ln -sfn /opt/hotbags/systemd/hotbags "$root/usr/local/bin/hotbags"
+
+# ---------------------------------------------------------------------------------------------------------------------------------------
+
+before=$(readlink "$root/opt/hotbags" || true)
+point_to() {
+  act ln -sfn "$1" "$root/opt/hotbags.new"
+  act mv -T "$root/opt/hotbags.new" "$root/opt/hotbags"
+}
+
+if ! live; then
+  point_to "$release"
+  act systemctl --root="$root" enable hotbags.target hotbags-sidecar.service openclaw-gateway.service
+  if $dry_run; then say "Nothing was done." && exit 0; fi
+  say "Installed into $root. At its first boot systemd makes the users; run install.sh there once more, for Node and OpenClaw."
+  exit 0
+fi
+
+act systemctl daemon-reload
+act systemctl enable -q hotbags.target hotbags-sidecar.service openclaw-gateway.service
+
+# 0: healthy; 1: it answers, and something is wrong; else it does not answer.
+health() { hotbags status >/dev/null 2>&1 && echo 0 || echo $?; }
+answers() { [ "$1" = 0 ] || [ "$1" = 1 ]; }
+
+if [ "$before" = "$release" ] || [ -z "$before" ] || [ ! -e "$before" ]; then
+  step "start"
+  point_to "$release"
+  # Not waited for: it may wait for a disk or a network itself.
+  act systemctl restart --no-block hotbags-sidecar.service openclaw-gateway.service
+  act systemctl start --no-block hotbags.target
+else
+  step "upgrade from ${before##*/}"
+  was=2
+  if ! $dry_run; then was=$(health); fi
+  state=/var/lib/hotbags
+  kept=$state.before-upgrade
+  act systemctl stop hotbags-sidecar.service
+  # The sidecar stands still: its database is whole. The plugin keeps what comes meanwhile.
+  act rm -rf "$kept"
+  act mkdir -m 700 "$kept"
+  act find $state -maxdepth 1 -name 'bridge.sqlite*' -exec cp -a -t "$kept" '{}' +
+  point_to "$release"
+  act systemctl start --no-block hotbags-sidecar.service
+  act systemctl restart --no-block openclaw-gateway.service
+  if ! $dry_run; then
+    say "  wait until it is as healthy as before, $health_timeout s at most"
+    end=$((SECONDS + health_timeout)) now=2
+    while [ $SECONDS -lt $end ]; do
+      now=$(health)
+      if [ "$now" = 0 ] || { [ "$was" != 0 ] && answers "$now"; }; then break; fi
+      sleep 2
+    done
+    if [ "$now" != 0 ] && { [ "$was" = 0 ] || ! answers "$now"; }; then
+      say "  it is not:"
+      hotbags status || true
+      journalctl -u hotbags-sidecar -n 20 --no-pager || true
+      step "go back to ${before##*/}"
+      systemctl stop hotbags-sidecar.service
+      # A database that the new release has changed can't be read by the old one. Taking the copy back is right only if nothing has come
+      # in since, or that would be lost.
+      case $(node --disable-warning=ExperimentalWarning "$before/systemd/may-go-back.mjs" "$state/bridge.sqlite" "$kept/bridge.sqlite") in
+        as-it-is) ;;
+        with-the-copy)
+          rm -f $state/bridge.sqlite $state/bridge.sqlite-wal $state/bridge.sqlite-shm
+          cp -a "$kept"/. $state/
+          ;;
+        *)
+          systemctl start --no-block hotbags-sidecar.service
+          refuse "the database is the new release's, and has taken messages that the copy of before has not: going back would lose them, so the new release stays. The copy is in $kept"
+          ;;
+      esac
+      point_to "$before"
+      units_of "$before"
+      systemctl daemon-reload
+      old_openclaw=$(sed -n 's/^OPENCLAW_VERSION=//p' "$before/systemd/install.sh")
+      if [ "$old_openclaw" != "$OPENCLAW_VERSION" ]; then
+        npm install --global --ignore-scripts --no-fund --no-audit --no-update-notifier --loglevel=error "openclaw@$old_openclaw"
+      fi
+      systemctl start --no-block hotbags-sidecar.service
+      systemctl restart --no-block openclaw-gateway.service
+      refuse "the upgrade to $version was taken back; ${before##*/} runs again"
+    fi
+  fi
+  # The two that count are kept: the one that runs, and the one before.
+  for old in /opt/hotbags-releases/*; do
+    [ "$old" = "$release" ] || [ "$old" = "$before" ] || act rm -rf "$old"
+  done
+fi
+
+if $dry_run; then
+  say "Nothing was done."
+  exit 0
+fi
+cat <<'END'
+
+The bridge is installed. What is next:
+
+  sudo hotbags doctor         is everything set up?
+  sudo hotbags relink --qr    link the phone: scan the code with WhatsApp on the shop's phone
+  sudo hotbags status         are customers being answered?
+
+Logs: journalctl -u hotbags-sidecar -u openclaw-gateway -f. Who may write, and from which groups: /var/lib/openclaw/.openclaw/openclaw.json
+END

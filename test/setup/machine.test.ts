@@ -1,0 +1,218 @@
+import { execFile, execFileSync } from "node:child_process";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import JSON5 from "json5";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { VERSION } from "../../shared/src/index.ts";
+import type { GatewayConfig } from "../openclaw/config.ts";
+
+// What install.sh does with files, in a folder in place of a machine's root, and what Debian's own tools say of the scripts and units.
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const SYSTEMD = join(ROOT, "systemd");
+const TOKEN = "token-of-hot-bags";
+const NUMBERS = "+15550001001, +15550001002";
+
+let dir: string;
+/** The folder in place of a machine's root. */
+let machine: string;
+
+beforeAll(() => {
+  dir = mkdtempSync(join(tmpdir(), "hotbags-machine-"));
+  pack();
+  writeFileSync(join(dir, "token"), `${TOKEN}\n`);
+});
+afterAll(() => rmSync(dir, { recursive: true }));
+beforeEach(() => {
+  machine = mkdtempSync(join(dir, "root-"));
+});
+
+/** Tarballs as `npm run package` makes them, but for the code in them. */
+function pack() {
+  const sidecar = join(dir, `hotbags-sidecar-${VERSION}`);
+  mkdirSync(join(sidecar, "sidecar", "dist"), { recursive: true });
+  writeFileSync(join(sidecar, "sidecar", "dist", "cli.js"), "");
+  mkdirSync(join(sidecar, "docs"));
+  for (const page of ["operations.md", "plugin.md"]) writeFileSync(join(sidecar, "docs", page), "");
+  cpSync(SYSTEMD, join(sidecar, "systemd"), { recursive: true });
+  cpSync(join(ROOT, "openclaw.json.example"), join(sidecar, "openclaw.json.example"));
+  mkdirSync(join(dir, "package"));
+  writeFileSync(join(dir, "package", "package.json"), "{}");
+  execFileSync("tar", ["-czf", `${sidecar}.tgz`, "-C", dir, `hotbags-sidecar-${VERSION}`]);
+  execFileSync("tar", ["-czf", join(dir, `hotbags-openclaw-plugin-${VERSION}.tgz`), "-C", dir, "package"]);
+  cpSync(join(SYSTEMD, "install.sh"), join(dir, "install.sh"));
+  const files = ["install.sh", `hotbags-sidecar-${VERSION}.tgz`, `hotbags-openclaw-plugin-${VERSION}.tgz`];
+  writeFileSync(join(dir, "SHA256SUMS"), execFileSync("sha256sum", files, { cwd: dir }));
+}
+
+function run(program: string, args: string[], env: NodeJS.ProcessEnv = process.env) {
+  return new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
+    execFile(program, args, { env, encoding: "utf8" }, (error, stdout, stderr) =>
+      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
+    );
+  });
+}
+
+/** `install.sh` on the machine, with these options. */
+function install(...options: string[]) {
+  return run("bash", [join(dir, "install.sh"), "--root", machine, "--yes", ...options]);
+}
+const setUp = () =>
+  install("--hotbags-url", "https://shop.example", "--token-file", join(dir, "token"), "--allow", NUMBERS);
+
+const on = (path: string) => join(machine, path);
+const text = (path: string) => readFileSync(on(path), "utf8");
+const mode = (path: string) => (statSync(on(path)).mode & 0o777).toString(8);
+
+describe("install.sh", () => {
+  it("does nothing where it is only to say what it would do", async () => {
+    const { code, stdout } = await run("bash", [
+      ...[join(dir, "install.sh"), "--root", machine, "--yes", "--dry-run", "--hotbags-url", "https://shop.example"],
+      ...["--token-file", join(dir, "token"), "--allow", NUMBERS],
+    ]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/would write: .*hotbags-sidecar\.service/);
+    expect(stdout).toMatch(/Nothing was done/);
+    expect(existsSync(on("etc"))).toBe(false);
+    expect(stdout).not.toContain(TOKEN);
+  });
+
+  it.each([
+    ["a value that is missing", ["--hotbags-url", "https://shop.example"], /Token of Hot Bags.*not given/],
+    ["a token among the arguments", ["--token", "x"], /every user.*--token-file/],
+    ["an address without https", ["--hotbags-url", "http://shop.example"], /no https:/],
+    ["an option that it does not know", ["--speed"], /--speed is no option/],
+  ])("refuses %s, and does nothing", async (_, options, reason) => {
+    const { code, stderr } = await install(...options);
+    expect([code, stderr]).toEqual([1, expect.stringMatching(reason)]);
+    expect(existsSync(on("etc"))).toBe(false);
+  });
+
+  it("sets a machine up, and changes nothing when it is run again", async () => {
+    expect(await setUp()).toMatchObject({ code: 0, stderr: expect.not.stringMatching(/error/i) });
+    const secrets = ["HOTBAGS_BEARER_TOKEN", "OPENCLAW_GATEWAY_TOKEN", "BRIDGE_TOKEN"];
+    expect(secrets.map((name) => mode(`etc/hotbags/secrets/${name}`))).toEqual(["600", "600", "600"]);
+    expect(text("etc/hotbags/secrets/HOTBAGS_BEARER_TOKEN")).toBe(TOKEN);
+    const made = secrets.slice(1).map((name) => text(`etc/hotbags/secrets/${name}`));
+    expect(made).toEqual([expect.stringMatching(/^[\da-f]{64}$/), expect.stringMatching(/^[\da-f]{64}$/)]);
+    expect(text("etc/hotbags/gateway.env")).toBe(`OPENCLAW_GATEWAY_TOKEN=${made[0]}\nBRIDGE_TOKEN=${made[1]}\n`);
+    expect(text("etc/hotbags/sidecar.env")).toMatch(/^HOTBAGS_BASE_URL=https:\/\/shop\.example$/m);
+    const credentials = text("etc/systemd/system/hotbags-sidecar.service.d/secrets.conf");
+    for (const name of secrets) expect(credentials).toContain(`LoadCredential=${name}:/etc/hotbags/secrets/${name}\n`);
+    expect(readlinkSync(on("opt/hotbags"))).toMatch(new RegExp(`^/opt/hotbags-releases/${VERSION}-`));
+    expect(existsSync(join(on("."), readlinkSync(on("opt/hotbags")), "plugin", "package.json"))).toBe(true);
+    expect(readlinkSync(on("etc/systemd/system/multi-user.target.wants/hotbags.target"))).toContain("hotbags.target");
+
+    const again = await setUp();
+    expect(again).toMatchObject({ code: 0, stdout: expect.not.stringContaining("wrote") });
+    expect(secrets.slice(1).map((name) => text(`etc/hotbags/secrets/${name}`))).toEqual(made);
+  });
+
+  it("writes a configuration that lets in these numbers, and no group", async () => {
+    await setUp();
+    const config = JSON5.parse<GatewayConfig>(text("var/lib/openclaw/.openclaw/openclaw.json"));
+    const numbers = ["+15550001001", "+15550001002"];
+    expect(config.channels.whatsapp).toMatchObject({
+      dmPolicy: "allowlist",
+      allowFrom: numbers,
+      groupPolicy: "disabled",
+    });
+    expect(config.plugins.entries["hotbags"]?.config?.["sidecarUrl"]).toBe("unix:/run/hotbags/bridge.sock");
+    expect(config.plugins.load?.paths).toEqual(["/opt/hotbags/plugin"]);
+    expect(mode("var/lib/openclaw/.openclaw/openclaw.json")).toBe("600");
+  });
+
+  it("refuses what was damaged on the way", async () => {
+    const sums = readFileSync(join(dir, "SHA256SUMS"), "utf8");
+    onTestFinished(() => writeFileSync(join(dir, "SHA256SUMS"), sums));
+    writeFileSync(
+      join(dir, "SHA256SUMS"),
+      sums.replace(/^./, (digit) => (digit === "0" ? "1" : "0")),
+    );
+    expect(await setUp()).toMatchObject({ code: 1, stderr: expect.stringMatching(/not as it was packed/) });
+  });
+
+  it("removes itself, and the data only if it is told to", async () => {
+    await setUp();
+    expect(await install("--uninstall")).toMatchObject({ code: 0 });
+    const gone = ["opt/hotbags", "usr/local/bin/hotbags", "etc/systemd/system/hotbags-sidecar.service"];
+    expect(gone.filter((path) => existsSync(on(path)))).toEqual([]);
+    expect(existsSync(on("etc/hotbags/secrets/BRIDGE_TOKEN"))).toBe(true);
+    expect(await install("--uninstall", "--purge")).toMatchObject({ code: 0 });
+    expect(existsSync(on("etc/hotbags"))).toBe(false);
+    expect(existsSync(on("var/lib/openclaw"))).toBe(false);
+  });
+
+  it("refuses an /opt/hotbags that it did not make", async () => {
+    mkdirSync(on("opt/hotbags"), { recursive: true });
+    expect(await setUp()).toMatchObject({ code: 1, stderr: expect.stringMatching(/did not make it.*mv/) });
+  });
+});
+
+/** Whether a test that needs this program can run. CI has all of them. */
+function has(program: string): boolean {
+  if (process.env["CI"]) return true;
+  return (process.env["PATH"] ?? "").split(":").some((folder) => existsSync(join(folder, program)));
+}
+
+it.runIf(has("shellcheck"))("shellcheck finds nothing in the scripts", async () => {
+  const scripts = ["install.sh", "hotbags", "run"].map((name) => join(SYSTEMD, name));
+  expect(await run("shellcheck", scripts)).toEqual({ code: 0, stdout: "", stderr: "" });
+});
+
+describe.runIf(has("systemd-analyze"))("systemd", () => {
+  const UNITS = ["hotbags-sidecar.service", "openclaw-gateway.service", "hotbags.target", "hotbags-alert@.service"];
+
+  it("finds nothing wrong with the units", async () => {
+    // Where they would be, for what they run must be there.
+    const units = join(dir, "verified");
+    mkdirSync(units);
+    for (const name of UNITS) {
+      const unit = readFileSync(join(SYSTEMD, name), "utf8").replaceAll("/opt/hotbags/", ROOT);
+      writeFileSync(join(units, name), unit.replace(/^Documentation=.*\n/m, ""));
+    }
+    const paths = UNITS.map((name) => join(units, name.replace("@", "@x")));
+    cpSync(join(units, "hotbags-alert@.service"), join(units, "hotbags-alert@x.service"));
+    const { stderr } = await run("systemd-analyze", ["verify", "--man=no", ...paths]);
+    // What is said of the units of this machine is none of ours.
+    expect(stderr.split("\n").filter((line) => /hotbags|openclaw/.test(line))).toEqual([]);
+  });
+
+  it.each([
+    ["hotbags-sidecar.service", 20],
+    ["openclaw-gateway.service", 40],
+  ])("rates %s at %i or lower, of 100", async (unit, threshold) => {
+    const args = ["security", "--offline=true", "--no-pager", `--threshold=${threshold}`, join(SYSTEMD, unit)];
+    const { code, stdout, stderr } = await run("systemd-analyze", args);
+    expect({ code, stderr, exposure: stdout.split("\n").findLast((line) => line.includes("Overall")) }).toMatchObject({
+      code: 0,
+    });
+  });
+});
+
+describe("the alert of a unit", () => {
+  it("reaches the operator's command on its standard input", async () => {
+    const heard = join(dir, "heard");
+    const env = { PATH: `${dirname(process.execPath)}:/usr/bin:/bin`, ALERT_COMMAND: `cat >'${heard}'` };
+    const args = [join(SYSTEMD, "alert.mjs"), "openclaw-gateway.service"];
+    expect(await run(process.execPath, args, env)).toEqual({ code: 0, stdout: "", stderr: "" });
+    expect(readFileSync(heard, "utf8")).toMatch(/^openclaw-gateway\.service on .* has failed.*journalctl -u/);
+  });
+
+  it("fails where there is nobody to tell", async () => {
+    const { code, stderr } = await run(process.execPath, [join(SYSTEMD, "alert.mjs"), "a.service"], {});
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/neither ALERT_WEBHOOK_URL nor ALERT_COMMAND/)]);
+  });
+});
