@@ -80,6 +80,9 @@ test("an import against the way of a message is refused", async () => {
     "sidecar/src/operator/ > sidecar/src/relay/relay.ts",
     "sidecar/src/store/operator/ > sidecar/src/ops/alert.ts",
     "sidecar/src/ops/ > sidecar/src/sidecar.ts",
+    "sidecar/src/contract/mock/ > sidecar/src/relay/outcome.ts",
+    "sidecar/src/contract/check/ > sidecar/src/store/index.ts",
+    "sidecar/src/relay/ > sidecar/src/contract/mock/mock.ts",
   ];
   expect(await refusedOf(imports)).toEqual(imports);
 });
@@ -138,6 +141,7 @@ test("what leads along the way is allowed", async () => {
     "sidecar/src/ops/ > sidecar/src/intake/plugin-connection.ts",
     "sidecar/src/downtime/ > sidecar/src/ops/alerts.ts",
     "sidecar/src/store/ > sidecar/src/clock.ts",
+    "sidecar/src/contract/check/ > sidecar/src/relay/outcome.ts",
     "test/model/ > sidecar/src/store/database.ts",
   ];
   expect(await refusedOf(imports)).toEqual([]);

@@ -1,4 +1,4 @@
-import type { Message } from "./contract.ts";
+import type { Message } from "./request.ts";
 
 /** A command as Hot Bags answers it. `text` belongs to `send_text`; other types are for the bridge to skip. */
 export type Command = { command_id: string; type: string; text?: string; [field: string]: unknown };
