@@ -1,3 +1,4 @@
+import { INBOUND_PATH } from "../../shared/src/contract.ts";
 import { type Mock, type MockEvent, startMock } from "../../sidecar/src/contract/mock/mock.ts";
 import type { Secrets } from "../../sidecar/src/contract/mock/request.ts";
 import { type Arrivals, createArrivals } from "./arrivals.ts";
@@ -6,7 +7,8 @@ import { freePort } from "./port.ts";
 export type { Fault } from "../../sidecar/src/contract/mock/faults.ts";
 export type { AnswerScript, Command, Issued } from "../../sidecar/src/contract/mock/ledger.ts";
 export type { Attempt } from "../../sidecar/src/contract/mock/mock.ts";
-export { INBOUND_PATH, type Message } from "../../sidecar/src/contract/mock/request.ts";
+export type { Message } from "../../sidecar/src/contract/mock/request.ts";
+export { INBOUND_PATH };
 export type HotBagsEvent = MockEvent;
 
 /** The Hot Bags of `hotbags contract mock`, and what a test asks of it besides. */

@@ -1,5 +1,5 @@
 import { createHmac, createSecretKey, type KeyObject } from "node:crypto";
-import { codeOf, transportSessionId, VERSION } from "@hotbags/shared";
+import { CONTRACT_VERSION, codeOf, transportSessionId, VERSION } from "@hotbags/shared";
 import { type Dispatcher, errors, Pool } from "undici";
 import { FileLostError, type PendingMessage } from "../store/index.ts";
 import { AnswerError, readAnswer } from "./answer.ts";
@@ -127,6 +127,7 @@ export class HotBags {
       // Answers are short: a plain one is the cheapest to make and to read. What comes compressed all the same is read.
       "accept-encoding": "identity",
       "content-length": String(body.byteLength),
+      "x-hotbags-contract": String(CONTRACT_VERSION),
       "user-agent": `hotbags-bridge/${VERSION}`,
     };
     if (this.#key) {

@@ -33,6 +33,7 @@ describe("the body of a 2xx", () => {
   it.each([
     [200, "{}"],
     [200, '{"commands":[]}'],
+    [200, '{"commands":[],"of_tomorrow":{"a":[1]}}'],
     [201, '{"ok":true}'],
     [200, '{"success":true,"error":null}'],
     [200, '{"errors":[],"error":""}'],

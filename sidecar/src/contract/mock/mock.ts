@@ -1,8 +1,9 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { INBOUND_PATH } from "@hotbags/shared";
 import { writeAnswer } from "./answer.ts";
 import { createFaultScript, type Fault, type FaultScript, isAfterProcessing } from "./faults.ts";
 import { type AnswerScript, createLedger, type Issued } from "./ledger.ts";
-import { checkRequest, INBOUND_PATH, type Message, type Secrets } from "./request.ts";
+import { checkRequest, type Message, type Secrets } from "./request.ts";
 
 /** One request as it came, also the refused and the spoiled ones. Times are Unix milliseconds. */
 export type Attempt = {
