@@ -64,6 +64,8 @@ export const responseEnvelope = shallow.pipe(
 /** The longest text that WhatsApp takes, in UTF-16 units. OpenClaw cuts it into 17 messages; a longer one is a mistake, and would be many more. */
 const MAX_REPLY_CHARACTERS = 65_536;
 
+const TOO_LONG = `text must not be longer than ${MAX_REPLY_CHARACTERS} characters`;
+
 const NUMERIC_ID =
   `as a number it must be a whole one from 1 to ${Number.MAX_SAFE_INTEGER}, in digits alone; ` +
   "send any other id as a string";
@@ -81,7 +83,9 @@ const sendText = z
     type: z.literal("send_text"),
     text: z
       .string()
-      .max(MAX_REPLY_CHARACTERS, `text must not be longer than ${MAX_REPLY_CHARACTERS} characters`)
+      .max(MAX_REPLY_CHARACTERS, TOO_LONG)
+      // zod counts code points, as JSON Schema does: a text of emoji alone would be twice as many messages.
+      .refine((text) => text.length <= MAX_REPLY_CHARACTERS, TOO_LONG)
       .regex(/\S/, "text must not be empty")
       .describe("What the customer gets, character for character."),
   })
