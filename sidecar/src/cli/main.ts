@@ -5,6 +5,7 @@ import { showAudit } from "./audit.ts";
 import { listPausedChats, pauseChat, resumeChat } from "./chats.ts";
 import { listCommands, type Resolution, resolveCommand, showCommand } from "./commands.ts";
 import { connectOperator, type Operator } from "./connect.ts";
+import { contractCommands } from "./contract.ts";
 import { ENVIRONMENT } from "./environment.ts";
 import { CliError, EXIT } from "./exit-code.ts";
 import { listMessages, repairMessages, showMessage } from "./messages.ts";
@@ -205,6 +206,7 @@ function makeProgram(environment: NodeJS.ProcessEnv, end: (code: number) => void
     .command("messages", "Look at messages, and repair dead letters", messages)
     .command("commands", "Look at replies, and settle those in doubt", commands)
     .command("chats", "Pause the replies of a chat", chats)
+    .command("contract", "For those who write Hot Bags: a stand-in, and checks", contractCommands(environment, end))
     .command(
       "audit",
       "Who looked at what, and changed what",

@@ -5,6 +5,9 @@ import { createFaultScript, type Fault, type FaultScript, isAfterProcessing } fr
 import { type AnswerScript, createLedger, type Issued } from "./ledger.ts";
 import { checkRequest, type Message, type Secrets } from "./request.ts";
 
+/** Most that is read of a body, bytes: more than the contract allows, so that this can be said of it. */
+const MAX_READ_BYTES = 64 * 1024 * 1024;
+
 /** One request as it came, also the refused and the spoiled ones. Times are Unix milliseconds. */
 export type Attempt = {
   at: number;
@@ -21,7 +24,12 @@ export type Attempt = {
   body: Message | undefined;
   /** The key was seen before, whatever came of it then. */
   duplicate: boolean;
+  /** Its breaches of the contract. */
+  violations: string[];
 };
+
+/** Answers a request that is no message, and returns whether it did. */
+export type OtherRequests = (request: IncomingMessage, response: ServerResponse) => boolean;
 
 export type MockEvent =
   | { type: "up" | "down"; at: number }
@@ -36,6 +44,8 @@ export type Mock = Pick<FaultScript, "next" | "faultFor"> & {
   readonly port: number;
   /** Sets the script of answers. It is asked once per key; without it no message is answered with commands. */
   answers(script: AnswerScript): void;
+  /** Lets this answer what is no message, before it counts as a breach. */
+  answersOthers(others: OtherRequests): void;
   /** Forgets the faults that were not used yet. */
   clearFaults(): void;
   /** Every attempt, in order. */
@@ -56,25 +66,33 @@ export type Mock = Pick<FaultScript, "next" | "faultFor"> & {
   [Symbol.asyncDispose](): Promise<void>;
 };
 
+export interface MockOptions extends Secrets {
+  port: number;
+  /** So many of the last requests, messages, breaches and commands are kept to be looked at. Default: all. */
+  keep?: number;
+}
+
 /**
  * A Hot Bags backend on loopback. It checks each request as the real one would, answers by script, and fails by script.
  * With `hmacSecret` a valid signature is required; without it, sending one is a violation.
  */
-export async function startMock({ port, ...secrets }: Secrets & { port: number }): Promise<Mock> {
-  const ledger = createLedger();
+export async function startMock({ port, keep = Infinity, ...secrets }: MockOptions): Promise<Mock> {
+  const ledger = createLedger((issued, one) => keepLast(issued, keep, one));
   const faults = createFaultScript();
   const requests: Attempt[] = [];
   const accepted: Message[] = [];
   const violations: string[] = [];
   const listeners = new Set<(event: MockEvent) => void>();
   let script: AnswerScript = () => [];
+  let answersOther: OtherRequests = () => false;
 
   const emit = (event: MockEvent): void => {
     for (const listener of listeners) listener(event);
   };
   const violate = (attempt: Attempt | undefined, breach: string): void => {
+    attempt?.violations.push(breach);
     const violation = attempt?.key === undefined ? breach : `${attempt.key}: ${breach}`;
-    violations.push(violation);
+    keepLast(violations, keep, violation);
     emit({ type: "violation", at: Date.now(), violation });
   };
 
@@ -83,7 +101,7 @@ export async function startMock({ port, ...secrets }: Secrets & { port: number }
     const commands = await workedOut;
     const body = JSON.stringify({ commands });
     if (!first) return body;
-    accepted.push(message);
+    keepLast(accepted, keep, message);
     emit({ type: "accepted", at: Date.now(), message });
     for (const command of commands) emit({ type: "issued", at: Date.now(), issued: { key, command } });
     return body;
@@ -111,6 +129,7 @@ export async function startMock({ port, ...secrets }: Secrets & { port: number }
   };
 
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    if (answersOther(request, response)) return;
     const rawBody = await readBody(request);
     const key = request.headers["idempotency-key"];
     const attempt: Attempt = {
@@ -123,12 +142,13 @@ export async function startMock({ port, ...secrets }: Secrets & { port: number }
       rawBody,
       body: undefined,
       duplicate: false,
+      violations: [],
     };
     response.once("close", () => {
       attempt.endedAt = Date.now();
       emit({ type: "answered", at: attempt.endedAt, attempt });
     });
-    requests.push(attempt);
+    keepLast(requests, keep, attempt);
     emit({ type: "attempt", at: attempt.at, attempt });
     if (request.method !== "POST" || request.url !== INBOUND_PATH) {
       violate(attempt, `${request.method} ${request.url} is not in the contract`);
@@ -173,6 +193,9 @@ export async function startMock({ port, ...secrets }: Secrets & { port: number }
     answers: (newScript) => {
       script = newScript;
     },
+    answersOthers: (others) => {
+      answersOther = others;
+    },
     next: faults.next,
     faultFor: faults.faultFor,
     clearFaults: faults.clear,
@@ -191,8 +214,20 @@ export async function startMock({ port, ...secrets }: Secrets & { port: number }
   };
 }
 
+/** Adds to a list, and forgets what is beyond its length. */
+function keepLast<Item>(list: Item[], length: number, item: Item): void {
+  list.push(item);
+  if (list.length > length) list.shift();
+}
+
+/** Throws where it is far more than any message: that is to fill the memory of nobody. */
 async function readBody(request: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(chunk as Buffer);
+  let size = 0;
+  for await (const chunk of request) {
+    size += (chunk as Buffer).length;
+    if (size > MAX_READ_BYTES) throw new Error(`a body has more than ${MAX_READ_BYTES} bytes`);
+    chunks.push(chunk as Buffer);
+  }
   return Buffer.concat(chunks);
 }

@@ -31,7 +31,8 @@ function itemBreaches({ data_base64, omitted, size_bytes, sha256 }: RequestBody[
 /** The body of a request to Hot Bags. */
 export type Message = RequestBody;
 
-export type Secrets = { token: string; hmacSecret?: string };
+/** `token` null: any bearer will do. */
+export type Secrets = { token: string | null; hmacSecret?: string };
 
 /** What the checks found. With `refusal` Hot Bags answers that status and does nothing; `violations` are kept in any case. */
 export type Verdict = { violations: string[]; refusal: number | undefined; message: Message | undefined };
@@ -52,9 +53,10 @@ function refusalFor(unauthorized: string[], violations: string[], rawBody: Buffe
   return violations.some((breach) => breach !== UNASKED_SIGNATURE) ? 422 : undefined;
 }
 
-function bearerBreaches(headers: IncomingHttpHeaders, token: string): string[] {
+function bearerBreaches(headers: IncomingHttpHeaders, token: string | null): string[] {
   const given = headers.authorization;
   if (given === undefined) return ["Authorization is missing"];
+  if (token === null) return /^Bearer \S/.test(given) ? [] : ["Authorization is no bearer token"];
   return equalInConstantTime(given, `Bearer ${token}`) ? [] : ["Authorization is not the bearer token"];
 }
 
