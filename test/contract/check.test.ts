@@ -3,7 +3,7 @@ import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { BackendUnderTest } from "../../sidecar/src/contract/backend.ts";
 import { CHECKS, checkContract } from "../../sidecar/src/contract/check/run.ts";
-import { type HotBags, INBOUND_PATH, startHotBags } from "../hotbags/index.ts";
+import { type AnswerScript, type HotBags, INBOUND_PATH, startHotBags } from "../hotbags/index.ts";
 import { freePort } from "../hotbags/port.ts";
 import { startFront, type Wrong } from "./front.ts";
 
@@ -12,10 +12,14 @@ import { startFront, type Wrong } from "./front.ts";
 const TOKEN = "bearer-of-the-test";
 const SECRET = "secret-of-the-test";
 
+const answerOf: AnswerScript = ({ message_id }) => [
+  { command_id: `for-${message_id}`, type: "send_text", text: "Hello" },
+];
+
 let hotbags: HotBags;
 beforeAll(async () => {
   hotbags = await startHotBags({ token: TOKEN, hmacSecret: SECRET });
-  hotbags.answers(({ message_id }) => [{ command_id: `for-${message_id}`, type: "send_text", text: "Hello" }]);
+  hotbags.answers(answerOf);
 });
 afterAll(() => hotbags.close());
 
@@ -40,19 +44,21 @@ const commands = (...ids: string[]) =>
 
 describe("a backend that does all right", () => {
   it("passes every check, and is asked for nothing that breaks the contract but what a check is about", async () => {
-    const { report, failed, skipped } = await check(hotbags.url);
+    await using right = await startHotBags({ token: TOKEN, hmacSecret: SECRET });
+    right.answers(answerOf);
+    const { report, failed, skipped } = await check(right.url);
     expect({ failed, skipped }).toEqual({ failed: [], skipped: [] });
     expect(report.checks.map(({ name }) => name)).toEqual(CHECKS.map(({ name }) => name));
     expect(report.checks.filter(({ name }) => name.startsWith("kind-"))).toHaveLength(33);
-    const breaches = hotbags.violations.splice(0).map((breach) => breach.replace(/^CHECK-[0-9a-f]+-/, ""));
+    const breaches = right.violations.splice(0).map((breach) => breach.replace(/^CHECK-[0-9a-f]+-/, ""));
     expect(breaches.filter((breach) => !/^(bearer-[01]|unsigned|forged-[012]|other-body): /.test(breach))).toEqual([]);
-    expect(report.leftBehind).toMatchObject({ messages: hotbags.accepted.length });
-    const strangers = hotbags.accepted.filter(
+    expect(report.leftBehind).toMatchObject({ messages: right.accepted.length });
+    const strangers = right.accepted.filter(
       ({ message_id, chat_id }) =>
         !message_id.startsWith(report.leftBehind.keysBegin) || !report.leftBehind.chats.includes(chat_id),
     );
     expect(strangers).toEqual([]);
-    for (const { text } of hotbags.accepted) expect(text).toMatch(/^$|^\[contract check: a test/);
+    for (const { text } of right.accepted) expect(text).toMatch(/^$|^\[contract check: a test/);
     expect(JSON.stringify(report)).not.toMatch(new RegExp(`${TOKEN}|${SECRET}`));
   });
 

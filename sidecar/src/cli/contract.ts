@@ -1,6 +1,9 @@
 import type { Argv } from "yargs";
+import { stateDirOf } from "../settings.ts";
+import { connectOperator } from "./connect.ts";
 import { CliError, EXIT } from "./exit-code.ts";
 import type { Output } from "./output.ts";
+import type { Recorded } from "./recorded-message.ts";
 
 /** Where the mock listens unless told otherwise: beside the sidecar's own port. */
 const MOCK_PORT = 18_799;
@@ -25,6 +28,16 @@ export function contractCommands(environment: NodeJS.ProcessEnv, end: (code: num
       requiresArg: true,
       describe: "The backend, as HOTBAGS_BASE_URL has it: https, or http on this machine",
     });
+  const ofState = <T>(options: Argv<T>) =>
+    options.option("state-dir", {
+      type: "string",
+      defaultDescription: "BRIDGE_STATE_DIR, or ~/.local/state/hotbags-bridge",
+      describe: "Where the sidecar keeps its state",
+    });
+  const recordedIn = (given: string | undefined, envFile: string | undefined): Recorded => {
+    const stateDir = given ?? stateDirOf(environment, envFile);
+    return { stateDir, connect: () => connectOperator(stateDir) };
+  };
 
   return (program: Argv) =>
     program
@@ -56,6 +69,41 @@ export function contractCommands(environment: NodeJS.ProcessEnv, end: (code: num
           end(await checkBackend({ environment, envFile, url }, { slowMs, junit }, outputOf(json)));
         },
       )
+      .command(
+        "replay <what>",
+        "Send one message to a backend, and see what would become of its answer",
+        (options) =>
+          ofState(ofBackend(options))
+            .positional("what", {
+              type: "string",
+              demandOption: true,
+              describe: "A message_id that the sidecar has, a file, or an example's name, such as voice",
+            })
+            .option("verbatim", {
+              type: "boolean",
+              default: false,
+              describe: "As it is: with its own key and chat. Else as a new message of the test chat",
+            }),
+        async ({ json, envFile, url, stateDir, what, verbatim }) => {
+          const { replayMessage } = await import("./contract-replay.ts");
+          const sources = { environment, envFile, url };
+          end(await replayMessage(sources, { what, verbatim }, recordedIn(stateDir, envFile), outputOf(json)));
+        },
+      )
+      .command(
+        "record <id>",
+        "Make an example of a message that the sidecar has: without words, numbers and files",
+        (options) =>
+          ofState(common(options))
+            .positional("id", { type: "string", demandOption: true, describe: "Its number, or its message_id" })
+            .option("out", { type: "string", requiresArg: true, describe: "Write it to this new file" }),
+        async ({ json, envFile, stateDir, id, out }) => {
+          const { recordMessage } = await import("./contract-replay.ts");
+          end(await recordMessage({ id, out }, recordedIn(stateDir, envFile), outputOf(json)));
+        },
+      )
+      .example("$0 contract replay voice --url http://127.0.0.1:3000", "What does my backend do with a voice message?")
+      .example("$0 contract record 17 --out strange.json", "A message that fails, for the developer's tests")
       .example("$0 contract check --url http://127.0.0.1:3000", "Does my backend do what it should?")
       .example("$0 contract mock --rules rules.json", "Develop without the backend")
       .demandCommand(1, "say what to do: mock, check, replay or record");

@@ -1,4 +1,4 @@
-import type { InboundRequest } from "@hotbags/contract";
+import type { RequestBody } from "@hotbags/shared";
 
 /** Nobody's number: 555-0100 to 555-0199 are kept for fiction (NANP). */
 export const TEST_NUMBER = "+12025550143";
@@ -9,7 +9,7 @@ const TEST_ACCOUNT = "contract-check";
 const MARK = "[contract check: a test, nobody wrote this]";
 
 /** The example as a message of the test chat, under an id of its own. `now`: Unix ms. */
-export function testMessage(example: InboundRequest, id: string, now: number): InboundRequest {
+export function testMessage(example: RequestBody, id: string, now: number): RequestBody {
   const chat = example.chat_id.endsWith("@g.us") ? TEST_GROUP : TEST_NUMBER;
   return {
     ...example,

@@ -38,7 +38,7 @@ export {
   StoreUnwritableError,
 } from "./errors.ts";
 export type { Failure } from "./failures.ts";
-export type { Files, Received } from "./files.ts";
+export { type Files, type Received, readStoredFile } from "./files.ts";
 export type { HandoverEnd } from "./handovers.ts";
 export { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./limits.ts";
 export { base64Length, type InlinedFile } from "./media.ts";

@@ -1,4 +1,5 @@
-import { examples, type InboundRequest } from "@hotbags/contract";
+import { examples } from "@hotbags/contract";
+import type { RequestBody } from "@hotbags/shared";
 import type { Backend, Post, Posted } from "../backend.ts";
 import { testMessage } from "../test-message.ts";
 
@@ -23,12 +24,12 @@ export class Context {
   }
 
   /** A message of the test chat, by the example of its kind. */
-  message(name: string, example: InboundRequest = examples.text): InboundRequest {
+  message(name: string, example: RequestBody = examples.text): RequestBody {
     return testMessage(example, `CHECK-${this.run}-${name}`, Date.now());
   }
 
   /** POSTs it, and notes what came back if it was taken. */
-  async post(message: InboundRequest, changes: Partial<Post> = {}): Promise<Posted> {
+  async post(message: RequestBody, changes: Partial<Post> = {}): Promise<Posted> {
     const { message_id: key, transport_session_id: session } = message;
     const posted = await this.backend.post({ key, session, body: Buffer.from(JSON.stringify(message)), ...changes });
     if (isTaken(posted)) {

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { examples, type InboundRequest } from "@hotbags/contract";
-import { MAX_BODY_BYTES } from "@hotbags/shared";
+import { examples } from "@hotbags/contract";
+import { MAX_BODY_BYTES, type RequestBody } from "@hotbags/shared";
 import { type Check, fail, pass, wrong } from "./check.ts";
 import { isTaken } from "./context.ts";
 
@@ -48,7 +48,7 @@ const size: Check = {
 };
 
 /** With a file that leaves just room for the rest of it. */
-function largest(message: InboundRequest): InboundRequest {
+function largest(message: RequestBody): RequestBody {
   const bytes = Buffer.alloc(MAX_BODY_BYTES * 0.7);
   const file = { type: "document", mime_type: "application/octet-stream", file_name: "contract-check.bin" } as const;
   const sha256 = createHash("sha256").update(bytes).digest("hex");
