@@ -52,8 +52,8 @@ const replay = (...args: string[]) => runContract(env, "replay", ...args);
 
 it("an example goes out as a message of the test chat, signed, and each command is explained", async () => {
   const ran = await replay("voice");
-  const received = await hotbags.receives(({ message_id }) => message_id.startsWith("REPLAY-"));
-  expect(received).toMatchObject({ chat_id: "+12025550143", media: [{ type: "audio" }] });
+  const received = await hotbags.receives(({ media }) => media[0]?.type === "audio");
+  expect(received).toMatchObject({ chat_id: "+12025550143", message_id: expect.stringMatching(/^REPLAY-/) });
   expect(hotbags.violations).toEqual([]);
   expect(ran.stdout).toMatch(/c1 +send_text +run/);
   expect(ran.stdout).toMatch(/c2 +send_image +skipped +the type "send_image" is not known here/);
