@@ -21,8 +21,8 @@ export default defineConfig({
         test: {
           name: "unit",
           include: [
-            "{shared,plugin,sidecar}/src/**/*.test.ts",
-            "test/{whatsapp,hotbags,openclaw,sidecar,model,setup}/**/*.test.ts",
+            "{shared,contract,plugin,sidecar}/src/**/*.test.ts",
+            "test/{whatsapp,hotbags,contract,openclaw,sidecar,model,setup}/**/*.test.ts",
           ],
           globalSetup: "test/setup/prepare-unit-tests.ts",
           // Half of the time they wait: for a disk, a process, a timer. vitest would leave a core of two without work.

@@ -81,7 +81,7 @@ it("masks numbers and groups", () => {
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
 
 it("has one version everywhere", () => {
-  for (const folder of ["shared", "plugin", "sidecar", "test", "."])
+  for (const folder of ["shared", "contract", "plugin", "sidecar", "test", "."])
     expect(JSON.parse(read(`${folder}/package.json`)).version).toBe(VERSION);
 });
 

@@ -1,5 +1,5 @@
+import type { Message } from "../../sidecar/src/contract/mock/request.ts";
 import { excerpt } from "../excerpt.ts";
-import type { Message } from "./contract.ts";
 
 const DEFAULT_TIMEOUT_MS = 10_000;
 /** Of what came and was not waited for, a failure shows the last. */

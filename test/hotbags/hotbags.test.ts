@@ -21,7 +21,7 @@ function message(id: string, fields: Partial<Message> = {}): Message {
     media: [],
     timestamp: "2026-11-23T08:00:00.000Z",
     raw: {},
-    transport_session_id: "session-1",
+    transport_session_id: "whatsapp:default",
     ...fields,
   };
 }
@@ -38,6 +38,7 @@ function post(body: Message, headers: Record<string, string> = {}, signal?: Abor
       "x-transport-session-id": body.transport_session_id,
       "content-type": "application/json",
       "user-agent": "hotbags-bridge/0.1.0",
+      "x-hotbags-contract": "1",
       ...headers,
     },
     body: JSON.stringify(body),
@@ -68,7 +69,13 @@ describe("a request that keeps the contract", () => {
   test("may carry media whose bytes are what it says, a group and an omitted file", async () => {
     const bytes = Buffer.from("a picture");
     const sha256 = createHash("sha256").update(bytes).digest("hex");
-    const image = { type: "image", mime_type: "image/png", file_name: "p.png", size_bytes: bytes.length, sha256 };
+    const image = {
+      type: "image" as const,
+      mime_type: "image/png",
+      file_name: "p.png",
+      size_bytes: bytes.length,
+      sha256,
+    };
     const media = [
       { ...image, data_base64: bytes.toString("base64") },
       { ...image, omitted: "too large" },
@@ -86,8 +93,14 @@ describe("a breach of the contract is refused and recorded:", () => {
   test.each([
     ["bearer", { authorization: "Bearer wrong" }, 401, "m1: Authorization is not the bearer token"],
     ["second key", { "x-idempotency-key": "m2" }, 422, "m1: X-Idempotency-Key is m2, the body says m1"],
-    ["session", { "x-transport-session-id": "s" }, 422, "m1: X-Transport-Session-Id is s, the body says session-1"],
+    [
+      "session",
+      { "x-transport-session-id": "s" },
+      422,
+      "m1: X-Transport-Session-Id is s, the body says whatsapp:default",
+    ],
     ["content type", { "content-type": "text/plain" }, 422, "m1: Content-Type is text/plain"],
+    ["contract", { "x-hotbags-contract": "2" }, 422, "m1: X-HotBags-Contract is 2"],
     ["user agent", { "user-agent": "node" }, 422, "m1: User-Agent is node"],
   ])("%s", async (_name, headers, status, violation) => {
     expect((await post(message("m1"), headers)).status).toBe(status);

@@ -1,228 +1,25 @@
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { writeAnswer } from "./answer.ts";
+import { INBOUND_PATH } from "../../shared/src/contract.ts";
+import { type Mock, type MockEvent, startMock } from "../../sidecar/src/contract/mock/mock.ts";
+import type { Secrets } from "../../sidecar/src/contract/mock/request.ts";
 import { type Arrivals, createArrivals } from "./arrivals.ts";
-import { checkPing, checkRequest, INBOUND_PATH, type Message, type Secrets } from "./contract.ts";
-import { createFaultScript, type Fault, type FaultScript, isAfterProcessing } from "./faults.ts";
-import { type AnswerScript, createLedger, type Issued } from "./ledger.ts";
 import { freePort } from "./port.ts";
 
-export type { Message } from "./contract.ts";
-export { INBOUND_PATH } from "./contract.ts";
-export type { Fault } from "./faults.ts";
-export type { AnswerScript, Command, Issued } from "./ledger.ts";
+export type { Fault } from "../../sidecar/src/contract/mock/faults.ts";
+export type { AnswerScript, Command, Issued } from "../../sidecar/src/contract/mock/ledger.ts";
+export type { Attempt } from "../../sidecar/src/contract/mock/mock.ts";
+export type { Message } from "../../sidecar/src/contract/mock/request.ts";
+export { INBOUND_PATH };
+export type HotBagsEvent = MockEvent;
 
-/** One request as it came, also the refused and the spoiled ones. Times are Unix milliseconds. */
-export type Attempt = {
-  at: number;
-  /** When the answer was out or the connection gone; undefined while it is open. */
-  endedAt: number | undefined;
-  /** The Idempotency-Key header. */
-  key: string | undefined;
-  /** The status the client could see; undefined if it saw none. */
-  status: number | undefined;
-  fault: Fault | undefined;
-  headers: IncomingMessage["headers"];
-  rawBody: Buffer;
-  /** The parsed body, if it is one. */
-  body: Message | undefined;
-  /** The key was seen before, whatever came of it then. */
-  duplicate: boolean;
-};
+/** The Hot Bags of `hotbags contract mock`, and what a test asks of it besides. */
+export type HotBags = Mock & Pick<Arrivals, "receives">;
 
-export type HotBagsEvent =
-  | { type: "up" | "down"; at: number }
-  | { type: "attempt" | "answered"; at: number; attempt: Attempt }
-  | { type: "accepted"; at: number; message: Message }
-  | { type: "issued"; at: number; issued: Issued }
-  | { type: "violation"; at: number; violation: string };
-
-export type HotBags = Pick<FaultScript, "next" | "faultFor"> &
-  Pick<Arrivals, "receives"> & {
-    /** The base URL, without the path. */
-    readonly url: string;
-    readonly port: number;
-    /** Sets the script of answers. It is asked once per key; without it no message is answered with commands. */
-    answers(script: AnswerScript): void;
-    /** From now on it takes these secrets, and no others. */
-    knows(secrets: Secrets): void;
-    /** Forgets the faults that were not used yet. */
-    clearFaults(): void;
-    /** Every attempt, in order. */
-    readonly requests: readonly Attempt[];
-    /** The answers to requests that ask only whether it is there, in order: 204 with the token, 401 without. */
-    readonly pings: readonly number[];
-    /** Accepted messages, once per key, in order. */
-    readonly accepted: readonly Message[];
-    /** Every breach of the contract. A test takes out those it provoked, and asserts that none is left. */
-    readonly violations: string[];
-    /** Commands issued, once each, with their message's key. */
-    readonly issued: readonly Issued[];
-    /** Calls the listener for what happens from now on. Returns how to stop that. */
-    onEvent(listener: (event: HotBagsEvent) => void): () => void;
-    /** Down: connections are cut and new ones refused. Memory is kept. */
-    stop(): Promise<void>;
-    /** Up again on the same port. Rejects if somebody else took it. */
-    start(): Promise<void>;
-    close(): Promise<void>;
-    [Symbol.asyncDispose](): Promise<void>;
-  };
-
-/**
- * A Hot Bags backend on loopback. It checks each request as the real one would, answers by script, and fails by script.
- * With `hmacSecret` a valid signature is required; without it, sending one is a violation.
- */
-export async function startHotBags({
-  port: wantedPort,
-  ...firstSecrets
-}: Secrets & { port?: number }): Promise<HotBags> {
-  const port = wantedPort ?? (await freePort());
-  let secrets: Secrets = firstSecrets;
-  const ledger = createLedger();
-  const faults = createFaultScript();
+/** The mock on a port of its own, unless one is wanted: see `startMock`. */
+export async function startHotBags({ port, ...secrets }: Secrets & { port?: number }): Promise<HotBags> {
+  const mock = await startMock({ ...secrets, port: port ?? (await freePort()) });
   const arrivals = createArrivals();
-  const requests: Attempt[] = [];
-  const pings: number[] = [];
-  const accepted: Message[] = [];
-  const violations: string[] = [];
-  const listeners = new Set<(event: HotBagsEvent) => void>();
-  let script: AnswerScript = () => [];
-
-  const emit = (event: HotBagsEvent): void => {
-    for (const listener of listeners) listener(event);
-  };
-  const violate = (attempt: Attempt | undefined, breach: string): void => {
-    const violation = attempt?.key === undefined ? breach : `${attempt.key}: ${breach}`;
-    violations.push(violation);
-    emit({ type: "violation", at: Date.now(), violation });
-  };
-
-  const accept = async (key: string, message: Message): Promise<string> => {
-    const { first, commands } = ledger.process(key, message, script);
-    const body = JSON.stringify({ commands: await commands });
-    if (!first) return body;
-    accepted.push(message);
-    emit({ type: "accepted", at: Date.now(), message });
-    for (const command of await commands) emit({ type: "issued", at: Date.now(), issued: { key, command } });
-    arrivals.add(message);
-    return body;
-  };
-
-  const answer = async (attempt: Attempt, response: ServerResponse): Promise<number | undefined> => {
-    const verdict = checkRequest(attempt.headers, attempt.rawBody, secrets);
-    attempt.body = verdict.message;
-    for (const breach of verdict.violations) violate(attempt, breach);
-    if (verdict.refusal !== undefined || verdict.message === undefined) {
-      return writeAnswer(response, verdict.refusal ?? 422, JSON.stringify({ error: "contract" }));
-    }
-    const key = verdict.message.message_id;
-    const { duplicate, otherBody } = ledger.note(key, attempt.rawBody);
-    attempt.duplicate = duplicate;
-    if (otherBody) {
-      violate(attempt, "the same key came with another body");
-      return writeAnswer(response, 422, JSON.stringify({ error: "idempotency key reused" }));
-    }
-    const fault = faults.take(verdict.message);
-    attempt.fault = fault;
-    if (typeof fault === "object" && "status" in fault && fault.status === 413) ledger.forget(key);
-    if (fault !== undefined && !isAfterProcessing(fault)) return writeAnswer(response, 500, "", fault);
-    return writeAnswer(response, 200, await accept(key, verdict.message), fault);
-  };
-
-  const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const rawBody = await readBody(request);
-    if (request.method === "HEAD") {
-      const ping = checkPing(request.headers, rawBody, secrets);
-      pings.push(ping.status);
-      for (const breach of ping.violations) violate(undefined, `ping: ${breach}`);
-      response.writeHead(request.url === INBOUND_PATH ? ping.status : 404).end();
-      return;
-    }
-    const key = request.headers["idempotency-key"];
-    const attempt: Attempt = {
-      at: Date.now(),
-      endedAt: undefined,
-      key: typeof key === "string" ? key : undefined,
-      status: undefined,
-      fault: undefined,
-      headers: request.headers,
-      rawBody,
-      body: undefined,
-      duplicate: false,
-    };
-    response.once("close", () => {
-      attempt.endedAt = Date.now();
-      emit({ type: "answered", at: attempt.endedAt, attempt });
-    });
-    requests.push(attempt);
-    emit({ type: "attempt", at: attempt.at, attempt });
-    if (request.method !== "POST" || request.url !== INBOUND_PATH) {
-      violate(attempt, `${request.method} ${request.url} is not in the contract`);
-      attempt.status = writeAnswer(response, 404, "{}");
-      return;
-    }
-    attempt.status = await answer(attempt, response);
-  };
-
-  const server = createServer((request, response) => {
-    serve(request, response).catch((error: unknown) => {
-      // A request cut short by the client or by stop() is its own affair; anything else is a fault of the test's script.
-      if (request.complete) violate(undefined, `the double failed: ${String(error)}`);
-      response.destroy();
-    });
+  mock.onEvent((event) => {
+    if (event.type === "accepted") arrivals.add(event.message);
   });
-
-  const start = async (): Promise<void> => {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    server.once("error", reject);
-    server.listen(port, "127.0.0.1", () => {
-      server.off("error", reject);
-      resolve();
-    });
-    await promise;
-    emit({ type: "up", at: Date.now() });
-  };
-
-  const stop = async (): Promise<void> => {
-    if (!server.listening) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    server.close(() => resolve());
-    server.closeAllConnections();
-    await promise;
-    emit({ type: "down", at: Date.now() });
-  };
-
-  await start();
-  return {
-    url: `http://127.0.0.1:${port}`,
-    port,
-    answers: (newScript) => {
-      script = newScript;
-    },
-    next: faults.next,
-    faultFor: faults.faultFor,
-    knows: (others) => {
-      secrets = others;
-    },
-    clearFaults: faults.clear,
-    receives: arrivals.receives,
-    requests,
-    pings,
-    accepted,
-    violations,
-    issued: ledger.issued,
-    onEvent(listener) {
-      listeners.add(listener);
-      return () => void listeners.delete(listener);
-    },
-    stop,
-    start,
-    close: stop,
-    [Symbol.asyncDispose]: stop,
-  };
-}
-
-async function readBody(request: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks);
+  return Object.assign(mock, { receives: arrivals.receives });
 }

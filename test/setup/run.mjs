@@ -26,6 +26,7 @@ const REPORT = "./test/setup/time-report.ts";
 
 const BUILD = [
   step("build shared", "tsc", "-p", "shared"),
+  step("build contract", "tsc", "-p", "contract"),
   step("check plugin", "tsc", "-p", "plugin"),
   step("build plugin", "node", "plugin/build.mjs"),
   step("build sidecar", "tsc", "-p", "sidecar"),

@@ -150,8 +150,8 @@ describe("on the way to Hot Bags", () => {
 
   it("a page of the bookkeeping costs the messages that are on it, and says so once for each", async () => {
     const chats = Array.from({ length: 20 }, (_, n) => `+155500020${String(n).padStart(2, "0")}`);
-    const ids = Array.from({ length: 10 * chats.length }, (_, n) => `${chats[n % chats.length]} ${n}`);
-    await Promise.all(ids.map((id) => store.messages.accept(message(id, id.split(" ")[0] ?? "", "hello"))));
+    const ids = Array.from({ length: 10 * chats.length }, (_, n) => `${chats[n % chats.length]}_${n}`);
+    await Promise.all(ids.map((id) => store.messages.accept(message(id, id.split("_")[0] ?? "", "hello"))));
     damaged("messages", { pick: (pages) => pages.slice(0, 1) });
     hotbags.answers(({ message_id }) => [{ command_id: `reply to ${message_id}`, type: "send_text", text: "yes" }]);
     startRelay();

@@ -277,9 +277,9 @@ describe("detached messages", () => {
     await asked("bad");
     for (let n = 0; n < 8; n++) await pass(2 ** n * SECOND_MS);
     const before = attemptsFor("bad");
-    for (const id of ["asks", "asks too"]) hotbags.faultFor(is(id), { status: 429, retryAfter: 1 });
+    for (const id of ["asks", "asks-too"]) hotbags.faultFor(is(id), { status: 429, retryAfter: 1 });
     await settle("asks", BEN);
-    await settle("asks too", CARA);
+    await settle("asks-too", CARA);
     expect(running.relay.status.breakerOpen).toBe(true);
     await pass(2 * SECOND_MS);
     expect(running.relay.status.breakerOpen).toBe(false);

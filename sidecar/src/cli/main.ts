@@ -7,6 +7,7 @@ import { listPausedChats, pauseChat, resumeChat } from "./chats.ts";
 import { listCommands, type Resolution, resolveCommand, showCommand } from "./commands.ts";
 import { reloadConfig, showConfig } from "./config.ts";
 import { connectOperator, type Operator } from "./connect.ts";
+import { contractCommands } from "./contract.ts";
 import { ENVIRONMENT } from "./environment.ts";
 import { CliError, EXIT } from "./exit-code.ts";
 import { forgetCustomer } from "./forget.ts";
@@ -264,6 +265,7 @@ function makeProgram(environment: NodeJS.ProcessEnv, end: (code: number) => void
           .example("$0 forget +15550001000 --dry-run", "What there is of this customer"),
       asking((operator, args, output) => forgetCustomer(operator, args, output)),
     )
+    .command("contract", "For those who write Hot Bags: a stand-in, and checks", contractCommands(environment, end))
     .command(
       "audit",
       "Who looked at what, and changed what",

@@ -49,7 +49,7 @@ export async function listMessages(operator: Operator, options: ListOptions, out
 
 /** `hotbags messages show`. */
 export async function showMessage(operator: Operator, id: string, content: boolean, output: Output): Promise<number> {
-  const number = await numberOf(operator, id);
+  const number = await numberOfMessage(operator, id);
   const life = await operator.ask("message", { content: content ? "true" : "false" }, number);
   if (output.json) writeJson(output, life);
   else draw(life, content, output);
@@ -98,7 +98,7 @@ function allOf(operator: Operator, filter: RawInput<"messages">, limit: number):
 async function idsOf(operator: Operator, { ids, deadSince, allDead }: Choice): Promise<number[]> {
   if (ids.length > 0) {
     const numbers: number[] = [];
-    for (const id of ids) numbers.push(await numberOf(operator, id));
+    for (const id of ids) numbers.push(await numberOfMessage(operator, id));
     return numbers;
   }
   if (deadSince !== undefined && allDead) throw new CliError(EXIT.usage, "--dead-since or --all-dead: say one of them");
@@ -110,7 +110,7 @@ async function idsOf(operator: Operator, { ids, deadSince, allDead }: Choice): P
 }
 
 /** `17`, as a list shows it, or the message's own id. Throws CliError. */
-async function numberOf(operator: Operator, id: string): Promise<number> {
+export async function numberOfMessage(operator: Operator, id: string): Promise<number> {
   if (/^\d{1,15}$/.test(id)) return Number(id);
   const { messages } = await operator.ask("messages", { message_id: id });
   const [first, ...others] = messages;

@@ -1,16 +1,16 @@
 import { createHmac } from "node:crypto";
 import diagnostics from "node:diagnostics_channel";
 import { TLSSocket } from "node:tls";
-import { codeOf, transportSessionId, VERSION } from "@hotbags/shared";
+import { CONTRACT_VERSION, transportSessionId, VERSION } from "@hotbags/shared";
 import type { Logger } from "pino";
-import { type Dispatcher, errors, Pool } from "undici";
-import { FileLostError, type PendingMessage } from "../store/index.ts";
-import { AnswerError, readAnswer } from "./answer.ts";
+import { type Dispatcher, Pool } from "undici";
+import type { PendingMessage } from "../store/index.ts";
 import type { Body } from "./body.ts";
 import { Credentials, type HotBagsSecrets, type Pass } from "./credentials.ts";
-import { type Outcome, readCommands } from "./outcome.ts";
-import { retryAfterMs } from "./retry-after.ts";
-import { ofAnswer, type Symptom, withoutAnswer } from "./symptom.ts";
+import { MAX_HEADERS_BYTES, ofError } from "./network-error.ts";
+import type { Outcome } from "./outcome.ts";
+import { dropRest, outcomeOf } from "./response.ts";
+import { ofAnswer, type Symptom } from "./symptom.ts";
 
 export interface HotBagsOptions extends HotBagsSecrets {
   baseUrl: URL;
@@ -38,36 +38,8 @@ export interface Pinged {
   readonly tookMs: number;
 }
 
-/** Nothing has left this machine, whatever the message is. */
-const UNREACHABLE = new Set([
-  ...["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "ENETUNREACH", "ENETDOWN", "EHOSTUNREACH", "EHOSTDOWN"],
-  ...["EADDRNOTAVAIL", "UND_ERR_CONNECT_TIMEOUT"],
-]);
-
-/** No socket could be made, here: of this process, or of the whole machine. */
-const OUT_OF_DESCRIPTORS = new Set(["EMFILE", "ENFILE"]);
-
 /** What undici says of each new connection (its docs, DiagnosticsChannel). */
 const CONNECTED = "undici:client:connected";
-
-/** Of the signal, and of undici. */
-const TIMEOUTS = new Set(["TimeoutError", "HeadersTimeoutError"]);
-
-/** What Node says of a certificate that it does not take, or of a port that speaks no TLS. */
-const TLS = /CERT|^UNABLE_TO_|^ERR_TLS_|^ERR_SSL_|^EPROTO$|SIGNATURE/;
-
-/** What undici says of a 100 Continue, over which it ends the connection (nodejs/undici#197; client-h1.js). */
-const UNASKED_CONTINUE = "bad response";
-
-/** Most headers of an answer, bytes. Node's own limit, unless somebody starts it with another. */
-const MAX_HEADERS_BYTES = 16 * 1024;
-
-/**
- * What is read of the body behind a status that says it all, and for how long, ms: to its end, it leaves the connection
- * for the next message. But its chat waits meanwhile.
- */
-const MAX_REST_BYTES = 64 * 1024;
-const MAX_REST_MS = 1_000;
 
 /** Hot Bags over HTTP: one POST a call, its end told as an outcome, never thrown. */
 export class HotBags {
@@ -126,7 +98,7 @@ export class HotBags {
   }
 
   async #postAs(pass: Pass, message: PendingMessage, body: Body): Promise<Outcome> {
-    const { connectTimeoutMs, timeoutMs } = this.#options;
+    const { connectTimeoutMs, timeoutMs, maxRetryAfterMs } = this.#options;
     let response: Dispatcher.ResponseData | undefined;
     try {
       response = await this.#pool.request({
@@ -137,11 +109,12 @@ export class HotBags {
         headersTimeout: timeoutMs,
         signal: AbortSignal.timeout(connectTimeoutMs + timeoutMs),
       });
-      const outcome = await this.#read(response);
+      const outcome = await outcomeOf(response, this.#url, maxRetryAfterMs);
       if (outcome.kind === "answered") this.#credentials.accepted(pass);
       return outcome;
     } catch (error) {
-      return { kind: "failed", symptom: this.#symptomOf(error, response !== undefined) };
+      const symptom = ofError(error, { hasBegun: response !== undefined, timeoutMs, url: this.#url });
+      return { kind: "failed", symptom };
     }
   }
 
@@ -180,7 +153,7 @@ export class HotBags {
         headersTimeout: timeoutMs,
         signal: AbortSignal.timeout(connectTimeoutMs + timeoutMs),
       });
-      await body.dump({ limit: MAX_REST_BYTES, signal: AbortSignal.timeout(MAX_REST_MS) }).catch(() => {});
+      await dropRest(body);
       const isPage = statusCode < 300 && /^\s*text\/html\b/i.test(String(answered["content-type"] ?? ""));
       const page = isPage ? ({ trouble: "page", what: "a web page" } as const) : undefined;
       return {
@@ -190,7 +163,7 @@ export class HotBags {
         tookMs: performance.now() - startedAt,
       };
     } catch (error) {
-      const symptom = this.#symptomOf(error, false);
+      const symptom = ofError(error, { hasBegun: false, timeoutMs, url: this.#url });
       return { symptom, date: null, takesPosts: false, tookMs: performance.now() - startedAt };
     }
   }
@@ -213,28 +186,6 @@ export class HotBags {
     if (!Number.isNaN(endsAt)) this.#certificateEndsAt = endsAt;
   };
 
-  async #read({ statusCode: status, headers, body }: Dispatcher.ResponseData): Promise<Outcome> {
-    const header = headers["retry-after"];
-    const wait = retryAfterMs(Array.isArray(header) ? header[0] : header, Date.now(), this.#options.maxRetryAfterMs);
-    const failed = (what?: Parameters<typeof ofAnswer>[4]): Outcome => ({
-      kind: "failed",
-      symptom: ofAnswer(status, headers, this.#url, wait, what),
-    });
-    if (status < 200 || status >= 300) {
-      // What it says beside its status is of no use to us, nor is how it ends.
-      await body.dump({ limit: MAX_REST_BYTES, signal: AbortSignal.timeout(MAX_REST_MS) }).catch(() => {});
-      return failed();
-    }
-    try {
-      const text = await readAnswer(body, headers["content-encoding"]);
-      const reading = readCommands(status, text, String(headers["content-type"] ?? ""));
-      return reading.ok ? { kind: "answered", status, ...reading } : failed(reading);
-    } catch (error) {
-      if (!(error instanceof AnswerError)) throw error;
-      return failed({ trouble: "contract", what: error.message });
-    }
-  }
-
   async #headers({ bearerToken, key }: Pass, message: PendingMessage, body: Body): Promise<Record<string, string>> {
     const headers: Record<string, string> = {
       ...this.#ownHeaders(),
@@ -244,6 +195,7 @@ export class HotBags {
       "x-transport-session-id": transportSessionId(message.account_id),
       "content-type": "application/json",
       "content-length": String(body.byteLength),
+      "x-hotbags-contract": String(CONTRACT_VERSION),
     };
     if (key) {
       const hmac = createHmac("sha256", key);
@@ -261,28 +213,6 @@ export class HotBags {
       "accept-encoding": "identity",
       "user-agent": `hotbags-bridge/${VERSION}`,
     };
-  }
-
-  /** Network errors by their code alone: their messages can hold what was on the wire. `hasBegun`: an answer had. */
-  #symptomOf(error: unknown, hasBegun: boolean): Symptom {
-    const there = (...[trouble, seen]: [Parameters<typeof withoutAnswer>[0], string]) =>
-      withoutAnswer(trouble, seen, this.#url);
-    if (error instanceof Error && TIMEOUTS.has(error.name))
-      return there("timeout", `Hot Bags did not answer within ${this.#options.timeoutMs} ms`);
-    // It was there a moment ago: the next attempt finds it missing, and says so in the body.
-    if (error instanceof FileLostError) return there("file", "a file of the message can't be read");
-    const code = codeOf(error) || "unknown error";
-    if (code === "UND_ERR_SOCKET" && error instanceof Error && error.message === UNASKED_CONTINUE)
-      return there("continue", "Hot Bags, or a proxy in front of it, sent 100 Continue unasked, which can't be read");
-    if (OUT_OF_DESCRIPTORS.has(code))
-      return there("descriptors", `no connection to Hot Bags can be made: no file descriptor is left here (${code})`);
-    if (UNREACHABLE.has(code)) return there("unreachable", `Hot Bags can't be reached (${code})`);
-    if (error instanceof errors.HTTPParserError && !hasBegun)
-      return there("not-http", "what came back from Hot Bags' address is not HTTP");
-    if (error instanceof errors.HeadersOverflowError)
-      return there("headers", `Hot Bags answered with more than ${MAX_HEADERS_BYTES / 1024} KiB of headers`);
-    if (TLS.test(code)) return there("tls", `no encrypted connection to Hot Bags comes about (${code})`);
-    return there("broken", `the connection to Hot Bags broke before the end of the answer (${code})`);
   }
 }
 

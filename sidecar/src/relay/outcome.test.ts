@@ -33,6 +33,7 @@ describe("the body of a 2xx", () => {
   it.each([
     [200, "{}"],
     [200, '{"commands":[]}'],
+    [200, '{"commands":[],"of_tomorrow":{"a":[1]}}'],
     [201, '{"ok":true}'],
     [200, '{"success":true,"error":null}'],
     [200, '{"errors":[],"error":""}'],
@@ -94,4 +95,13 @@ describe("the body of a 2xx", () => {
     expect(JSON.stringify(read(200, '{"commands":"the customer said hello"}'))).not.toContain("hello");
     expect(JSON.stringify(read(200, '{"error":"the customer said hello"}'))).not.toContain("hello");
   });
+});
+
+it("counts a text's characters as JavaScript does: most emoji are two", () => {
+  const refusalOf = (text: string) => {
+    const reading = read(200, JSON.stringify({ commands: [{ command_id: "a", type: "send_text", text }] }));
+    return reading.ok && reading.commands[0]?.refusal;
+  };
+  expect(refusalOf("👜".repeat(32_768))).toBeNull();
+  expect(refusalOf("👜".repeat(32_769))).toMatchObject({ state: "failed" });
 });

@@ -33,6 +33,14 @@ export interface Upload {
 /** Makes so many bytes free, if it can. Resolves with how many became free. */
 type MakeRoom = (bytes: number) => Promise<number>;
 
+/** The whole of a file, for somebody who does not own the store. Throws FileLostError. */
+export async function readStoredFile(stateDir: string, sha256: string, sizeBytes: number): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  for await (const piece of readFile(join(stateDir, FOLDER, sha256), sizeBytes, sha256))
+    pieces.push(Buffer.from(piece));
+  return Buffer.concat(pieces);
+}
+
 /** The attachments' bytes: one file each below `media/`, named by their SHA-256, so that what comes twice is stored once. */
 export class Files {
   readonly #folder: string;

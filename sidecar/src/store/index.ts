@@ -42,7 +42,7 @@ export {
   StoreUnwritableError,
 } from "./errors.ts";
 export type { Failure } from "./failures.ts";
-export type { Files, Received } from "./files.ts";
+export { type Files, type Received, readStoredFile } from "./files.ts";
 export type { HandoverEnd } from "./handovers.ts";
 export { type Inspection, inspectStore } from "./inspection.ts";
 export { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./limits.ts";

@@ -1,4 +1,4 @@
-import type { Message } from "./contract.ts";
+import type { Message } from "./request.ts";
 
 /**
  * What goes wrong with one request. Those in the first group strike before Hot Bags has processed the message; those in the second

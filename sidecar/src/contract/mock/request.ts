@@ -1,60 +1,38 @@
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
-import { z } from "zod";
+import { CONTRACT_VERSION, MAX_BODY_BYTES, type RequestBody, requestBody } from "@hotbags/shared";
 
-/** The Hot Bags contract as its backend reads it: written from docs, on purpose not from the product's own schema. */
-export const INBOUND_PATH = "/api/integrations/whatsapp/inbound";
+// The Hot Bags contract as its backend reads it: what it sees of a request is judged by the contract's schema, never by
+// how the sidecar makes one.
 
-/** Vercel refuses a request body above this before any of Hot Bags' code runs. */
-const MAX_BODY_BYTES = 4_500_000;
-
-const E164 = /^\+[1-9]\d{6,14}$/;
-const GROUP_JID = /^\d+(-\d+)?@g\.us$/;
 const USER_AGENT = /^hotbags-bridge\/\d+\.\d+\.\d+(-[\w.]+)?$/;
 /** Recorded, but no reason to refuse: a backend without HMAC doesn't look at the header. */
 const UNASKED_SIGNATURE = "X-HotBags-Signature was sent although HMAC is disabled";
 const JSON_TYPE = /^application\/json(; ?charset=utf-8)?$/i;
 
-const media = z
-  .strictObject({
-    type: z.string().min(1),
-    mime_type: z.string().min(1).nullable(),
-    file_name: z.string().nullable(),
-    size_bytes: z.int().nonnegative().nullable(),
-    sha256: z
-      .string()
-      .regex(/^[0-9a-f]{64}$/)
-      .nullable(),
-    data_base64: z.base64().optional(),
-    omitted: z.union([z.literal(true), z.string().min(1)]).optional(),
-  })
-  .superRefine((item, context) => {
-    if ((item.data_base64 === undefined) === (item.omitted === undefined)) {
-      context.addIssue({ code: "custom", message: "has neither or both of data_base64 and omitted" });
-    }
-    if (item.data_base64 === undefined) return;
-    const bytes = Buffer.from(item.data_base64, "base64");
-    if (bytes.length !== item.size_bytes) context.addIssue({ code: "custom", message: "size_bytes is not its bytes'" });
-    if (createHash("sha256").update(bytes).digest("hex") !== item.sha256) {
-      context.addIssue({ code: "custom", message: "sha256 is not its bytes'" });
-    }
-  });
-
-const message = z.strictObject({
-  message_id: z.string().min(1),
-  chat_id: z.union([z.string().regex(E164), z.string().regex(GROUP_JID)]),
-  from: z.string().regex(E164),
-  text: z.string(),
-  media: z.array(media),
-  timestamp: z.iso.datetime(),
-  raw: z.record(z.string(), z.unknown()),
-  transport_session_id: z.string().min(1),
+/** The body as the contract has it, and each file is what is said of it. */
+const message = requestBody.superRefine(({ media }, context) => {
+  for (const [position, item] of media.entries())
+    for (const message of itemBreaches(item)) context.addIssue({ code: "custom", path: ["media", position], message });
 });
 
-/** The body of a request to Hot Bags. */
-export type Message = z.infer<typeof message>;
+function itemBreaches({ data_base64, omitted, size_bytes, sha256 }: RequestBody["media"][number]): string[] {
+  const breaches: string[] = [];
+  if ((data_base64 === undefined) === (omitted === undefined)) {
+    breaches.push("has neither or both of data_base64 and omitted");
+  }
+  if (data_base64 === undefined) return breaches;
+  const bytes = Buffer.from(data_base64, "base64");
+  if (bytes.length !== size_bytes) breaches.push("size_bytes is not its bytes'");
+  if (createHash("sha256").update(bytes).digest("hex") !== sha256) breaches.push("sha256 is not its bytes'");
+  return breaches;
+}
 
-export type Secrets = { token: string; hmacSecret?: string };
+/** The body of a request to Hot Bags. */
+export type Message = RequestBody;
+
+/** `token` null: any bearer will do. */
+export type Secrets = { token: string | null; hmacSecret?: string };
 
 /** What the checks found. With `refusal` Hot Bags answers that status and does nothing; `violations` are kept in any case. */
 export type Verdict = { violations: string[]; refusal: number | undefined; message: Message | undefined };
@@ -86,9 +64,10 @@ function refusalFor(unauthorized: string[], violations: string[], rawBody: Buffe
   return violations.some((breach) => breach !== UNASKED_SIGNATURE) ? 422 : undefined;
 }
 
-function bearerBreaches(headers: IncomingHttpHeaders, token: string): string[] {
+function bearerBreaches(headers: IncomingHttpHeaders, token: string | null): string[] {
   const given = headers.authorization;
   if (given === undefined) return ["Authorization is missing"];
+  if (token === null) return /^Bearer \S/.test(given) ? [] : ["Authorization is no bearer token"];
   return equalInConstantTime(given, `Bearer ${token}`) ? [] : ["Authorization is not the bearer token"];
 }
 
@@ -111,6 +90,8 @@ function headerBreaches(headers: IncomingHttpHeaders, body: Message | undefined)
   expectEqual("Idempotency-Key", body?.message_id);
   expectEqual("X-Idempotency-Key", body?.message_id);
   expectEqual("X-Transport-Session-Id", body?.transport_session_id);
+  const version = headers["x-hotbags-contract"];
+  if (version !== String(CONTRACT_VERSION)) breaches.push(`X-HotBags-Contract is ${version ?? "missing"}`);
   if (!JSON_TYPE.test(headers["content-type"] ?? "")) breaches.push(`Content-Type is ${headers["content-type"]}`);
   if (!USER_AGENT.test(headers["user-agent"] ?? "")) breaches.push(`User-Agent is ${headers["user-agent"]}`);
   if (headers["content-encoding"] !== undefined) breaches.push(`Content-Encoding is ${headers["content-encoding"]}`);

@@ -1,4 +1,5 @@
-import type { Message } from "./contract.ts";
+import { createHash } from "node:crypto";
+import type { Message } from "./request.ts";
 
 /** A command as Hot Bags answers it. `text` belongs to `send_text`; other types are for the bridge to skip. */
 export type Command = { command_id: string; type: string; text?: string; [field: string]: unknown };
@@ -10,7 +11,7 @@ export type AnswerScript = (message: Message) => Command[] | Promise<Command[]>;
 export type Issued = { key: string; command: Command };
 
 /** What Hot Bags keeps of one idempotency key. */
-type Entry = { rawBody: Buffer; commands: Promise<Command[]> | undefined };
+type Entry = { bodyHash: string; commands: Promise<Command[]> | undefined };
 
 /** Hot Bags' memory of idempotency keys. It outlives stop and start, as a database would. */
 export type Ledger = {
@@ -23,13 +24,14 @@ export type Ledger = {
   readonly issued: readonly Issued[];
 };
 
-export function createLedger(): Ledger {
+/** `note` writes down a command that was issued, in the list that is given. */
+export function createLedger(note: (issued: Issued[], one: Issued) => void): Ledger {
   const entries = new Map<string, Entry>();
   const issued: Issued[] = [];
 
   const workOut = async (key: string, message: Message, script: AnswerScript): Promise<Command[]> => {
     const commands = await script(message);
-    for (const command of commands) issued.push({ key, command });
+    for (const command of commands) note(issued, { key, command });
     return commands;
   };
 
@@ -37,8 +39,9 @@ export function createLedger(): Ledger {
     issued,
     note(key, rawBody) {
       const known = entries.get(key);
-      if (known !== undefined) return { duplicate: true, otherBody: !known.rawBody.equals(rawBody) };
-      entries.set(key, { rawBody, commands: undefined });
+      const bodyHash = createHash("sha256").update(rawBody).digest("hex");
+      if (known !== undefined) return { duplicate: true, otherBody: known.bodyHash !== bodyHash };
+      entries.set(key, { bodyHash, commands: undefined });
       return { duplicate: false, otherBody: false };
     },
     forget: (key) => void entries.delete(key),

@@ -1,0 +1,287 @@
+// Made from the zod schemas by test/contract/generated.test.ts: do not edit.
+
+export const schemas = {
+  "request": {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "title": "InboundRequest",
+    "type": "object",
+    "properties": {
+      "message_id": {
+        "type": "string",
+        "pattern": "^[\\x21-\\x7e]{1,256}$",
+        "description": "WhatsApp's id of the message, and the idempotency key."
+      },
+      "chat_id": {
+        "anyOf": [
+          {
+            "type": "string",
+            "pattern": "^\\+[1-9]\\d{6,14}$"
+          },
+          {
+            "type": "string",
+            "pattern": "^[\\d-]{5,40}@g\\.us$"
+          }
+        ],
+        "description": "Where it was written: E.164 for a direct chat, `...@g.us` for a group."
+      },
+      "from": {
+        "type": "string",
+        "pattern": "^\\+[1-9]\\d{6,14}$",
+        "description": "Who wrote it, E.164."
+      },
+      "text": {
+        "type": "string",
+        "description": "The text or caption as it was written; empty where there is none."
+      },
+      "media": {
+        "type": "array",
+        "items": {
+          "type": "object",
+          "properties": {
+            "type": {
+              "type": "string",
+              "enum": [
+                "image",
+                "video",
+                "audio",
+                "document",
+                "sticker",
+                "unknown"
+              ],
+              "description": "What kind of file it is."
+            },
+            "mime_type": {
+              "anyOf": [
+                {
+                  "type": "string",
+                  "minLength": 1
+                },
+                {
+                  "type": "null"
+                }
+              ],
+              "description": "Its media type, as WhatsApp says it; null where it does not."
+            },
+            "file_name": {
+              "description": "Its name, which the sender chose; null where it has none.",
+              "type": [
+                "string",
+                "null"
+              ]
+            },
+            "size_bytes": {
+              "anyOf": [
+                {
+                  "type": "integer",
+                  "minimum": 0,
+                  "maximum": 9007199254740991
+                },
+                {
+                  "type": "null"
+                }
+              ],
+              "description": "Bytes of the file; null where nobody knows."
+            },
+            "sha256": {
+              "anyOf": [
+                {
+                  "type": "string",
+                  "pattern": "^[0-9a-f]{64}$"
+                },
+                {
+                  "type": "null"
+                }
+              ],
+              "description": "SHA-256 of the file's bytes, in lower-case hex."
+            },
+            "data_base64": {
+              "description": "The file's bytes. Either this or `omitted` is there.",
+              "type": "string",
+              "contentEncoding": "base64",
+              "pattern": "^$|^(?:[0-9a-zA-Z+/]{4})*(?:(?:[0-9a-zA-Z+/]{2}==)|(?:[0-9a-zA-Z+/]{3}=))?$"
+            },
+            "omitted": {
+              "description": "Why there are no bytes: a sentence for people.",
+              "type": "string",
+              "minLength": 1,
+              "maxLength": 256
+            }
+          },
+          "required": [
+            "type",
+            "mime_type",
+            "file_name",
+            "size_bytes",
+            "sha256"
+          ],
+          "description": "An attachment, with its bytes or with the reason why they are missing.",
+          "title": "Attachment"
+        },
+        "description": "Attachments, in order."
+      },
+      "timestamp": {
+        "type": "string",
+        "format": "date-time",
+        "pattern": "^(?:(?:\\d\\d[2468][048]|\\d\\d[13579][26]|\\d\\d0[48]|[02468][048]00|[13579][26]00)-02-29|\\d{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\\d|30)|(?:02)-(?:0[1-9]|1\\d|2[0-8])))T(?:(?:[01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d\\.\\d{3}(?:Z))$",
+        "description": "When WhatsApp got it, ISO 8601 in UTC."
+      },
+      "raw": {
+        "type": "object",
+        "propertyNames": {
+          "type": "string"
+        },
+        "description": "What else OpenClaw knows of the message, in OpenClaw's words."
+      },
+      "transport_session_id": {
+        "type": "string",
+        "pattern": "^whatsapp:[\\w.-]{1,64}$",
+        "description": "The WhatsApp account that it came by: `whatsapp:<account>`."
+      }
+    },
+    "required": [
+      "message_id",
+      "chat_id",
+      "from",
+      "text",
+      "media",
+      "timestamp",
+      "raw",
+      "transport_session_id"
+    ],
+    "description": "A customer's message."
+  },
+  "answer": {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "title": "Answer",
+    "description": "What Hot Bags answers with a 2xx. No commands: there is nothing to do.",
+    "type": "object",
+    "properties": {
+      "commands": {
+        "description": "Run in this order, in the chat that the message came from.",
+        "type": "array",
+        "maxItems": 100,
+        "items": {
+          "title": "Command",
+          "anyOf": [
+            {
+              "title": "SendText",
+              "type": "object",
+              "properties": {
+                "command_id": {
+                  "description": "The command's own id: what has one that was seen before is not done again.",
+                  "anyOf": [
+                    {
+                      "type": "string",
+                      "minLength": 1,
+                      "maxLength": 256
+                    },
+                    {
+                      "description": "Or a whole number in digits alone, such as a Postgres bigint: 7 and \"7\" are one id.",
+                      "type": "integer",
+                      "minimum": 1,
+                      "maximum": 9007199254740991
+                    }
+                  ]
+                },
+                "type": {
+                  "type": "string",
+                  "const": "send_text"
+                },
+                "text": {
+                  "type": "string",
+                  "maxLength": 65536,
+                  "pattern": "\\S",
+                  "description": "What the customer gets, character for character."
+                }
+              },
+              "required": [
+                "command_id",
+                "type",
+                "text"
+              ],
+              "description": "Send a text into the chat that the message came from."
+            },
+            {
+              "title": "PauseChat",
+              "type": "object",
+              "properties": {
+                "command_id": {
+                  "description": "The command's own id: what has one that was seen before is not done again.",
+                  "anyOf": [
+                    {
+                      "type": "string",
+                      "minLength": 1,
+                      "maxLength": 256
+                    },
+                    {
+                      "description": "Or a whole number in digits alone, such as a Postgres bigint: 7 and \"7\" are one id.",
+                      "type": "integer",
+                      "minimum": 1,
+                      "maximum": 9007199254740991
+                    }
+                  ]
+                },
+                "type": {
+                  "type": "string",
+                  "const": "pause_chat"
+                },
+                "for_seconds": {
+                  "type": "integer",
+                  "minimum": 1,
+                  "maximum": 604800,
+                  "description": "How long, from when the bridge has the answer on."
+                },
+                "replies": {
+                  "default": "hold",
+                  "description": "What becomes of the replies that are given meanwhile: they wait, or are never sent.",
+                  "type": "string",
+                  "enum": [
+                    "hold",
+                    "skip"
+                  ]
+                }
+              },
+              "required": [
+                "command_id",
+                "type",
+                "for_seconds"
+              ],
+              "description": "Let no reply out in this chat for a while, because somebody else answers there."
+            },
+            {
+              "title": "ResumeChat",
+              "type": "object",
+              "properties": {
+                "command_id": {
+                  "description": "The command's own id: what has one that was seen before is not done again.",
+                  "anyOf": [
+                    {
+                      "type": "string",
+                      "minLength": 1,
+                      "maxLength": 256
+                    },
+                    {
+                      "description": "Or a whole number in digits alone, such as a Postgres bigint: 7 and \"7\" are one id.",
+                      "type": "integer",
+                      "minimum": 1,
+                      "maximum": 9007199254740991
+                    }
+                  ]
+                },
+                "type": {
+                  "type": "string",
+                  "const": "resume_chat"
+                }
+              },
+              "required": [
+                "command_id",
+                "type"
+              ],
+              "description": "End what `pause_chat` began."
+            }
+          ]
+        }
+      }
+    }
+  }
+} as const;

@@ -1,0 +1,130 @@
+// Made from the zod schemas by test/contract/generated.test.ts: do not edit.
+
+/**
+ * A customer's message.
+ */
+export interface InboundRequest {
+  /**
+   * WhatsApp's id of the message, and the idempotency key.
+   */
+  message_id: string;
+  /**
+   * Where it was written: E.164 for a direct chat, `...@g.us` for a group.
+   */
+  chat_id: string;
+  /**
+   * Who wrote it, E.164.
+   */
+  from: string;
+  /**
+   * The text or caption as it was written; empty where there is none.
+   */
+  text: string;
+  /**
+   * Attachments, in order.
+   */
+  media: Attachment[];
+  /**
+   * When WhatsApp got it, ISO 8601 in UTC.
+   */
+  timestamp: string;
+  /**
+   * What else OpenClaw knows of the message, in OpenClaw's words.
+   */
+  raw: {
+    [k: string]: unknown;
+  };
+  /**
+   * The WhatsApp account that it came by: `whatsapp:<account>`.
+   */
+  transport_session_id: string;
+}
+/**
+ * An attachment, with its bytes or with the reason why they are missing.
+ */
+export interface Attachment {
+  /**
+   * What kind of file it is.
+   */
+  type: "image" | "video" | "audio" | "document" | "sticker" | "unknown";
+  /**
+   * Its media type, as WhatsApp says it; null where it does not.
+   */
+  mime_type: string | null;
+  /**
+   * Its name, which the sender chose; null where it has none.
+   */
+  file_name: string | null;
+  /**
+   * Bytes of the file; null where nobody knows.
+   */
+  size_bytes: number | null;
+  /**
+   * SHA-256 of the file's bytes, in lower-case hex.
+   */
+  sha256: string | null;
+  /**
+   * The file's bytes. Either this or `omitted` is there.
+   */
+  data_base64?: string;
+  /**
+   * Why there are no bytes: a sentence for people.
+   */
+  omitted?: string;
+}
+
+export type Command = SendText | PauseChat | ResumeChat;
+
+/**
+ * What Hot Bags answers with a 2xx. No commands: there is nothing to do.
+ */
+export interface Answer {
+  /**
+   * Run in this order, in the chat that the message came from.
+   *
+   * @maxItems 100
+   */
+  commands?: Command[];
+}
+/**
+ * Send a text into the chat that the message came from.
+ */
+export interface SendText {
+  /**
+   * The command's own id: what has one that was seen before is not done again.
+   */
+  command_id: string | number;
+  type: "send_text";
+  /**
+   * What the customer gets, character for character.
+   */
+  text: string;
+}
+/**
+ * Let no reply out in this chat for a while, because somebody else answers there.
+ */
+export interface PauseChat {
+  /**
+   * The command's own id: what has one that was seen before is not done again.
+   */
+  command_id: string | number;
+  type: "pause_chat";
+  /**
+   * How long, from when the bridge has the answer on.
+   */
+  for_seconds: number;
+  /**
+   * What becomes of the replies that are given meanwhile: they wait, or are never sent.
+   */
+  replies?: "hold" | "skip";
+}
+/**
+ * End what `pause_chat` began.
+ */
+export interface ResumeChat {
+  /**
+   * The command's own id: what has one that was seen before is not done again.
+   */
+  command_id: string | number;
+  type: "resume_chat";
+}

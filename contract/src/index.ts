@@ -1,0 +1,12 @@
+export { examples } from "./generated/examples.ts";
+export { schemas } from "./generated/schemas.ts";
+export type {
+  Answer,
+  Attachment,
+  Command,
+  InboundRequest,
+  PauseChat,
+  ResumeChat,
+  SendText,
+} from "./generated/types.ts";
+export { sign, verifySignature } from "./signature.ts";

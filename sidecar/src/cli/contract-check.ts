@@ -1,0 +1,49 @@
+import { writeFileSync } from "node:fs";
+import { codeOf } from "@hotbags/shared";
+import { toJunit } from "../contract/check/junit.ts";
+import { type Checked, checkContract, type Report } from "../contract/check/run.ts";
+import { readBackend, type Sources } from "./contract-settings.ts";
+import { CliError, EXIT } from "./exit-code.ts";
+import { count, duration, green, type Output, plain, red, say, writeJson } from "./output.ts";
+
+export interface CheckCommand {
+  slowMs: number;
+  junit?: string | undefined;
+}
+
+/** `hotbags contract check`: says what holds. Resolves with EXIT.no where something does not. */
+export async function checkBackend(sources: Sources, { slowMs, junit }: CheckCommand, output: Output): Promise<number> {
+  const target = readBackend(sources);
+  const onChecked = output.json ? {} : { onChecked: (checked: Checked) => draw(checked, output) };
+  say(output, `Checks ${target.url.origin}${target.url.pathname} with messages of a test chat.`);
+  const report = await checkContract(target, { slowMs, ...onChecked });
+  if (junit !== undefined) writeReport(junit, toJunit(report));
+  if (output.json) writeJson(output, report);
+  else summarize(report, output);
+  return report.checks.some(({ status }) => status === "failed") ? EXIT.no : EXIT.ok;
+}
+
+function draw({ status, name, seen, todo }: Checked, { out }: Output): void {
+  const mark = { passed: green("passed ", out), failed: red("FAILED ", out), skipped: "skipped" }[status];
+  out.write(`${mark}  ${name}: ${plain(seen)}\n`);
+  if (todo !== null) out.write(`         to do: ${plain(todo)}\n`);
+}
+
+function summarize({ checks, leftBehind }: Report, { out }: Output): void {
+  const of = (status: Checked["status"]) => checks.filter((check) => check.status === status).length;
+  const took = duration(checks.reduce((sum, { durationMs }) => sum + durationMs, 0));
+  out.write(`\n${of("passed")} passed, ${of("failed")} failed, ${of("skipped")} skipped, in ${took}.\n`);
+  const { messages, keysBegin, chats } = leftBehind;
+  if (messages === 0) return;
+  out.write(
+    `It left ${count(messages, "message")} behind, of nobody: message_id begins with ${keysBegin}, chat_id is ${chats.join(" or ")}. What it answered was sent to nobody.\n`,
+  );
+}
+
+function writeReport(path: string, text: string): void {
+  try {
+    writeFileSync(path, text);
+  } catch (error) {
+    throw new CliError(EXIT.usage, `${path} can't be written (${codeOf(error) || String(error)})`);
+  }
+}

@@ -1,0 +1,80 @@
+import { once } from "node:events";
+import { readFileSync, statSync } from "node:fs";
+import { codeOf, INBOUND_PATH, shownId } from "@hotbags/shared";
+import { type Mock, type MockEvent, startMock } from "../contract/mock/mock.ts";
+import { servePage } from "../contract/mock/page.ts";
+import { applyRules, ECHO, MAX_RULES_BYTES, RulesError } from "../contract/mock/rules.ts";
+import { readMockSecrets, type Sources } from "./contract-settings.ts";
+import { CliError, EXIT } from "./exit-code.ts";
+import { type Output, say } from "./output.ts";
+
+/** So much of what came is kept for the page. */
+const KEPT = 200;
+
+/** `hotbags contract mock`: a Hot Bags on this machine, until SIGINT or SIGTERM. */
+export async function runMock(sources: Sources, options: { port: number; rules?: string | undefined }, output: Output) {
+  const { token, hmacSecret } = readMockSecrets(sources);
+  const rules = options.rules === undefined ? ECHO : readRulesFile(options.rules);
+  const told = new AbortController();
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => told.abort());
+  const mock = await start({ port: options.port, keep: KEPT, token, ...(hmacSecret === null ? {} : { hmacSecret }) });
+  try {
+    applyRules(mock, rules);
+    mock.answersOthers((request, response) => servePage(mock, request, response));
+    mock.onEvent((event) => tell(event, output));
+    say(output, `A stand-in for Hot Bags: HOTBAGS_BASE_URL=${mock.url} (messages at ${INBOUND_PATH}).`);
+    say(
+      output,
+      `It takes ${token === null ? "any token" : "HOTBAGS_BEARER_TOKEN"}${hmacSecret === null ? "" : ", and signed bodies only"}.`,
+    );
+    say(output, `What came is shown at ${mock.url}/ and forgotten when it ends.`);
+    if (!told.signal.aborted) await once(told.signal, "abort");
+    return EXIT.ok;
+  } catch (error) {
+    if (error instanceof RulesError) throw new CliError(EXIT.usage, `${options.rules ?? "rules"}: ${error.message}`);
+    throw error;
+  } finally {
+    await mock.close();
+  }
+}
+
+async function start(options: Parameters<typeof startMock>[0]): Promise<Mock> {
+  try {
+    return await startMock(options);
+  } catch (error) {
+    const code = codeOf(error);
+    if (code !== "EADDRINUSE" && code !== "EACCES") throw error;
+    throw new CliError(EXIT.usage, `port ${options.port} can't be had (${code}): say another one with --port`);
+  }
+}
+
+function readRulesFile(path: string): string {
+  try {
+    if (statSync(path).size > MAX_RULES_BYTES)
+      throw new CliError(EXIT.usage, `${path} has more than ${MAX_RULES_BYTES} bytes`);
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if (error instanceof CliError) throw error;
+    throw new CliError(EXIT.usage, `${path} can't be read (${codeOf(error) || String(error)})`);
+  }
+}
+
+/** A line for each request: no text, nor a number; those are on the page. */
+function tell(event: MockEvent, output: Output): void {
+  if (event.type !== "answered") return;
+  const { attempt } = event;
+  const { key, status, duplicate, fault, violations, at } = attempt;
+  const line = {
+    at: new Date(at).toISOString(),
+    message_id: key === undefined ? null : shownId(key),
+    status: status ?? null,
+    duplicate,
+    fault: fault !== undefined,
+    violations: violations.length,
+  };
+  if (output.json) output.out.write(`${JSON.stringify(line)}\n`);
+  else
+    output.out.write(
+      `${line.at}  ${line.status ?? "no answer"}  ${line.message_id ?? "no key"}${duplicate ? "  again" : ""}${line.fault ? "  (fault)" : ""}${violations.length > 0 ? `  ${violations.length} breaches of the contract, see the page` : ""}\n`,
+    );
+}

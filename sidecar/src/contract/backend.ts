@@ -1,0 +1,109 @@
+import { createHmac } from "node:crypto";
+import { CONTRACT_VERSION, VERSION } from "@hotbags/shared";
+import { type Dispatcher, Pool } from "undici";
+import { MAX_HEADERS_BYTES, ofError } from "../relay/network-error.ts";
+import type { Outcome } from "../relay/outcome.ts";
+import { outcomeOf } from "../relay/response.ts";
+
+/** Until a connection is there, ms: as the sidecar waits. */
+const CONNECT_TIMEOUT_MS = 10_000;
+
+/** Nobody waits here for as long as a `Retry-After` asks. */
+const MAX_RETRY_AFTER_MS = 0;
+
+/** A backend that somebody wants to know the truth about. */
+export interface BackendUnderTest {
+  /** Where it takes messages. */
+  url: URL;
+  token: string;
+  /** Null: nothing is signed. */
+  hmacSecret: string | null;
+  /** Secret. */
+  extraHeaders: Readonly<Record<string, string>>;
+  timeoutMs: number;
+}
+
+/** One POST, and in what it differs from the sidecar's. */
+export interface Post {
+  key: string;
+  session: string;
+  body: Buffer;
+  /** Null: none. Default: the right one. */
+  token?: string | null;
+  /** Null: none. Default: that of the body, where the backend has a secret. */
+  signature?: string | null;
+  /** Default: `identity`. */
+  acceptEncoding?: string;
+}
+
+export interface Posted {
+  outcome: Outcome;
+  /** Null: there was no answer. */
+  status: number | null;
+  durationMs: number;
+  /** `Content-Encoding` of the answer. */
+  encoding: string | null;
+}
+
+/** POSTs as the sidecar does, and judges what comes back as it does. Never throws for what a backend does. */
+export class Backend {
+  readonly #backend: BackendUnderTest;
+  readonly #pool: Pool;
+
+  constructor(backend: BackendUnderTest, connections: number) {
+    this.#backend = backend;
+    this.#pool = new Pool(backend.url.origin, {
+      ...{ connections, pipelining: 1, connect: { timeout: CONNECT_TIMEOUT_MS } },
+      ...{ maxHeaderSize: MAX_HEADERS_BYTES, bodyTimeout: 0 },
+    });
+  }
+
+  get isSigned(): boolean {
+    return this.#backend.hmacSecret !== null;
+  }
+
+  async post(post: Post): Promise<Posted> {
+    const { url, timeoutMs } = this.#backend;
+    const begun = performance.now();
+    let response: Dispatcher.ResponseData | undefined;
+    const ended = (outcome: Outcome): Posted => ({
+      outcome,
+      status: outcome.kind === "answered" ? outcome.status : outcome.symptom.status,
+      durationMs: Math.round(performance.now() - begun),
+      encoding: response ? String(response.headers["content-encoding"] ?? "") || null : null,
+    });
+    try {
+      response = await this.#pool.request({
+        ...{ method: "POST", path: url.pathname, headers: this.#headers(post), body: post.body },
+        ...{ headersTimeout: timeoutMs, signal: AbortSignal.timeout(CONNECT_TIMEOUT_MS + timeoutMs) },
+      });
+      return ended(await outcomeOf(response, url, MAX_RETRY_AFTER_MS));
+    } catch (error) {
+      return ended({ kind: "failed", symptom: ofError(error, { hasBegun: response !== undefined, timeoutMs, url }) });
+    }
+  }
+
+  /** The signature of these bytes. Null where nothing is signed. */
+  signatureOf(body: Buffer): string | null {
+    const { hmacSecret } = this.#backend;
+    return hmacSecret === null ? null : `sha256=${createHmac("sha256", hmacSecret).update(body).digest("hex")}`;
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.destroy();
+  }
+
+  #headers({ key, session, body, acceptEncoding = "identity", ...other }: Post): Record<string, string> {
+    const token = other.token === undefined ? this.#backend.token : other.token;
+    const signature = other.signature === undefined ? this.signatureOf(body) : other.signature;
+    return {
+      ...this.#backend.extraHeaders,
+      ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+      ...(signature === null ? {} : { "x-hotbags-signature": signature }),
+      ...{ "idempotency-key": key, "x-idempotency-key": key, "x-transport-session-id": session },
+      ...{ "content-type": "application/json", "content-length": String(body.length) },
+      ...{ "accept-encoding": acceptEncoding, "x-hotbags-contract": String(CONTRACT_VERSION) },
+      "user-agent": `hotbags-bridge/${VERSION}`,
+    };
+  }
+}

@@ -1,0 +1,46 @@
+import { examples } from "@hotbags/contract";
+import type { RequestBody } from "@hotbags/shared";
+import type { Backend, Post, Posted } from "../backend.ts";
+import { testMessage } from "../test-message.ts";
+
+/** What the checks of one run share: the backend, and what was seen of it. */
+export class Context {
+  readonly backend: Backend;
+  /** In the id of each message. */
+  readonly run: string;
+  /** An answer that comes later than this is too slow for a customer, ms. */
+  readonly slowMs: number;
+  /** What came for each key that the backend took, in order. */
+  readonly taken = new Map<string, Posted[]>();
+  /** Of every request that was answered as a message is, ms. */
+  readonly durationsMs: number[] = [];
+  /** The first message. */
+  first: Posted | undefined;
+
+  constructor(backend: Backend, run: string, slowMs: number) {
+    this.backend = backend;
+    this.run = run;
+    this.slowMs = slowMs;
+  }
+
+  /** A message of the test chat, by the example of its kind. */
+  message(name: string, example: RequestBody = examples.text): RequestBody {
+    return testMessage(example, `CHECK-${this.run}-${name}`, Date.now());
+  }
+
+  /** POSTs it, and notes what came back if it was taken. */
+  async post(message: RequestBody, changes: Partial<Post> = {}): Promise<Posted> {
+    const { message_id: key, transport_session_id: session } = message;
+    const posted = await this.backend.post({ key, session, body: Buffer.from(JSON.stringify(message)), ...changes });
+    if (isTaken(posted)) {
+      this.taken.set(key, [...(this.taken.get(key) ?? []), posted]);
+      this.durationsMs.push(posted.durationMs);
+    }
+    return posted;
+  }
+}
+
+/** A 2xx, whatever is in it. */
+export function isTaken({ status }: Posted): boolean {
+  return status !== null && status >= 200 && status < 300;
+}

@@ -1,0 +1,47 @@
+import type { Dispatcher } from "undici";
+import { AnswerError, readAnswer } from "./answer.ts";
+import { type Outcome, readCommands } from "./outcome.ts";
+import { retryAfterMs } from "./retry-after.ts";
+import { ofAnswer } from "./symptom.ts";
+
+/**
+ * What is read of the body behind a status that says it all, and for how long, ms: to its end, it leaves the connection
+ * for the next message. But its chat waits meanwhile.
+ */
+const MAX_REST_BYTES = 64 * 1024;
+const MAX_REST_MS = 1_000;
+
+/**
+ * What an answer from `url` means, with its body read. Throws what the body does where the connection breaks.
+ * `maxRetryAfterMs`: the longest wait that a `Retry-After` can ask for.
+ */
+export async function outcomeOf(
+  { statusCode: status, headers, body }: Dispatcher.ResponseData,
+  url: URL,
+  maxRetryAfterMs: number,
+): Promise<Outcome> {
+  const header = headers["retry-after"];
+  const wait = retryAfterMs(Array.isArray(header) ? header[0] : header, Date.now(), maxRetryAfterMs);
+  const failed = (what?: Parameters<typeof ofAnswer>[4]): Outcome => ({
+    kind: "failed",
+    symptom: ofAnswer(status, headers, url, wait, what),
+  });
+  if (status < 200 || status >= 300) {
+    // What it says beside its status is of no use to us, nor is how it ends.
+    await dropRest(body);
+    return failed();
+  }
+  try {
+    const text = await readAnswer(body, headers["content-encoding"]);
+    const reading = readCommands(status, text, String(headers["content-type"] ?? ""));
+    return reading.ok ? { kind: "answered", status, ...reading } : failed(reading);
+  } catch (error) {
+    if (!(error instanceof AnswerError)) throw error;
+    return failed({ trouble: "contract", what: error.message });
+  }
+}
+
+/** Reads what follows a status that says it all, as far as that is worth it. Never rejects. */
+export async function dropRest(body: Dispatcher.ResponseData["body"]): Promise<void> {
+  await body.dump({ limit: MAX_REST_BYTES, signal: AbortSignal.timeout(MAX_REST_MS) }).catch(() => {});
+}

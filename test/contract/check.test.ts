@@ -1,0 +1,177 @@
+import { createHmac, randomUUID } from "node:crypto";
+import { gzipSync } from "node:zlib";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { BackendUnderTest } from "../../sidecar/src/contract/backend.ts";
+import { CHECKS, checkContract } from "../../sidecar/src/contract/check/run.ts";
+import { type AnswerScript, type HotBags, INBOUND_PATH, startHotBags } from "../hotbags/index.ts";
+import { freePort } from "../hotbags/port.ts";
+import { startFront, type Wrong } from "./front.ts";
+
+// `hotbags contract check` finds what is wrong with a backend, names exactly that, and finds nothing in a right one.
+
+const TOKEN = "bearer-of-the-test";
+const SECRET = "secret-of-the-test";
+
+const answerOf: AnswerScript = ({ message_id }) => [
+  { command_id: `for-${message_id}`, type: "send_text", text: "Hello" },
+];
+
+let hotbags: HotBags;
+beforeAll(async () => {
+  hotbags = await startHotBags({ token: TOKEN, hmacSecret: SECRET });
+  hotbags.answers(answerOf);
+});
+afterAll(() => hotbags.close());
+
+const target = (url: string, more: Partial<BackendUnderTest> = {}): BackendUnderTest => ({
+  ...{ url: new URL(url + INBOUND_PATH), token: TOKEN, hmacSecret: SECRET, extraHeaders: {}, timeoutMs: 60_000 },
+  ...more,
+});
+
+async function check(url: string, slowMs = 60_000, more: Partial<BackendUnderTest> = {}) {
+  const report = await checkContract(target(url, more), { slowMs });
+  const named = (status: string) => report.checks.filter((one) => one.status === status).map(({ name }) => name);
+  return { report, failed: named("failed"), skipped: named("skipped") };
+}
+
+async function checkBehind(wrong: Wrong, slowMs?: number) {
+  await using front = await startFront(hotbags.url, wrong);
+  return await check(front.url, slowMs);
+}
+
+const commands = (...ids: string[]) =>
+  JSON.stringify({ commands: ids.map((command_id) => ({ command_id, type: "send_text", text: "Hello" })) });
+
+describe("a backend that does all right", () => {
+  it("passes every check, and is asked for nothing that breaks the contract but what a check is about", async () => {
+    await using right = await startHotBags({ token: TOKEN, hmacSecret: SECRET });
+    right.answers(answerOf);
+    const { report, failed, skipped } = await check(right.url);
+    expect({ failed, skipped }).toEqual({ failed: [], skipped: [] });
+    expect(report.checks.map(({ name }) => name)).toEqual(CHECKS.map(({ name }) => name));
+    expect(report.checks.filter(({ name }) => name.startsWith("kind-"))).toHaveLength(33);
+    const breaches = right.violations.splice(0).map((breach) => breach.replace(/^CHECK-[0-9a-f]+-/, ""));
+    expect(breaches.filter((breach) => !/^(bearer-[01]|unsigned|forged-[012]|other-body): /.test(breach))).toEqual([]);
+    expect(report.leftBehind).toMatchObject({ messages: right.accepted.length });
+    const strangers = right.accepted.filter(
+      ({ message_id, chat_id }) =>
+        !message_id.startsWith(report.leftBehind.keysBegin) || !report.leftBehind.chats.includes(chat_id),
+    );
+    expect(strangers).toEqual([]);
+    for (const { text } of right.accepted) expect(text).toMatch(/^$|^\[contract check: a test/);
+    expect(JSON.stringify(report)).not.toMatch(new RegExp(`${TOKEN}|${SECRET}`));
+  });
+
+  it("may compress its answers, and answer 409 while it works on a key", async () => {
+    const { failed, skipped } = await checkBehind(({ name, headers, before }) => {
+      if (name === "at-once" && before > 0 && before < 20) return { status: 409 };
+      if (!headers["accept-encoding"]?.includes("gzip")) return undefined;
+      return { status: 200, headers: { "content-encoding": "gzip" }, body: gzipSync(commands(randomUUID())) };
+    });
+    expect({ failed, skipped }).toEqual({ failed: [], skipped: [] });
+  });
+
+  it("may do without signatures: that check is skipped, and says why", async () => {
+    await using plain = await startHotBags({ token: TOKEN });
+    const { report, failed, skipped } = await check(plain.url, 60_000, { hmacSecret: null });
+    expect({ failed, skipped }).toEqual({ failed: [], skipped: ["signature"] });
+    expect(report.checks.find(({ name }) => name === "signature")?.seen).toContain("HOTBAGS_HMAC_DISABLED");
+  });
+});
+
+describe("one thing that is wrong is found, and nothing else:", () => {
+  const on = (name: string, status: number, body = "", headers = {}): Wrong => {
+    return (incoming) => (incoming.name === name ? { status, body, headers } : undefined);
+  };
+  const again = (name: string, body: () => string): Wrong => {
+    return (incoming) => (incoming.name === name && incoming.before > 0 ? { status: 200, body: body() } : undefined);
+  };
+
+  it.each<[string, string, Wrong]>([
+    [
+      "bearer",
+      "a token that nobody looks at",
+      ({ headers }) => {
+        headers.authorization = `Bearer ${TOKEN}`;
+      },
+    ],
+    [
+      "signature",
+      "a signature that nobody looks at",
+      ({ headers, body }) => {
+        headers["x-hotbags-signature"] = `sha256=${createHmac("sha256", SECRET).update(body).digest("hex")}`;
+      },
+    ],
+    ["signature", "a body of 4 MB that it fails by", on("forged-2", 500)],
+    ["key-again", "a key that is forgotten", again("again", () => commands(randomUUID()))],
+    ["key-at-once", "a race for a key", again("at-once", () => commands(randomUUID()))],
+    ["answer", "a key that is answered with half of its JSON when it comes twice at once", again("at-once", () => "{")],
+    ["key-other-body", "another body that is taken", again("other-body", () => commands("for-other-body"))],
+    ["kind-audio", "a kind of message that it fails by", on("kind-audio", 500)],
+    ["kind-group", "a kind of message that it refuses", on("kind-group", 422)],
+    ["long-text", "a column that is too short", on("long-text", 500)],
+    ["size", "a limit of bodies that is too low", on("size", 413)],
+    ["compressed", "an encoding that the body is not in", on("compressed", 200, "{}", { "content-encoding": "br" })],
+    ["answer", "no JSON", on("kind-text", 200, "ok")],
+    ["answer", "a web page", on("kind-text", 200, "<!doctype html>")],
+    ["answer", "a failure that says 200", on("kind-text", 200, '{"success":false}')],
+    [
+      "answer",
+      "a command without a text",
+      on("kind-text", 200, '{"commands":[{"command_id":"a","type":"send_text"}]}'),
+    ],
+    [
+      "command-ids",
+      "an id that two messages get",
+      ({ name }) => (/^kind-(text|audio)$/.test(name) ? { status: 200, body: commands("1") } : undefined),
+    ],
+  ])("%s: %s", async (name, _what, wrong) => {
+    const { report, failed } = await checkBehind(wrong);
+    expect(failed).toEqual([name]);
+    for (const one of report.checks.filter(({ status }) => status === "failed")) expect(one.todo).toBeTruthy();
+  });
+
+  it("time: an answer that comes late", async () => {
+    const wrong: Wrong = async ({ name }) => {
+      if (name === "kind-text") await new Promise((resolve) => setTimeout(resolve, 60));
+      return undefined;
+    };
+    expect((await checkBehind(wrong, 50)).failed).toEqual(["time"]);
+  });
+
+  it.each<[string, string, Wrong, string]>([
+    [
+      "redirect",
+      "a slash that is missing",
+      () => ({ status: 308, headers: { location: `${INBOUND_PATH}/` } }),
+      "set HOTBAGS_INBOUND_PATH so",
+    ],
+    [
+      "redirect",
+      "http that leads to https",
+      ({ headers }) => ({ status: 301, headers: { location: `https://${headers.host}${INBOUND_PATH}` } }),
+      "let HOTBAGS_BASE_URL begin with https",
+    ],
+    [
+      "protection",
+      "Vercel's login",
+      () => ({ status: 401, headers: { "set-cookie": "_vercel_sso_nonce=x; Path=/" } }),
+      "Deployment Protection",
+    ],
+    ["protection", "Vercel's firewall", () => ({ status: 403, headers: { "x-vercel-mitigated": "deny" } }), "Firewall"],
+    ["taken", "a token that is wrong", () => ({ status: 401 }), "HOTBAGS_BEARER_TOKEN"],
+    ["taken", "another address", () => ({ status: 404 }), "HOTBAGS_INBOUND_PATH"],
+  ])("%s: %s, and what can't be told then is skipped", async (name, _what, wrong, todo) => {
+    const { report, failed, skipped } = await checkBehind(wrong);
+    expect(failed).toEqual([name]);
+    expect(report.checks.find((one) => one.name === name)?.todo).toContain(todo);
+    expect(skipped).toContain("kind-text");
+    expect(report.leftBehind.messages).toBe(0);
+  });
+
+  it("reachable: nobody there", async () => {
+    const { failed, skipped } = await check(`http://127.0.0.1:${await freePort()}`);
+    expect(failed).toEqual(["reachable"]);
+    expect(skipped).toHaveLength(CHECKS.length - 1);
+  });
+});

@@ -1,0 +1,60 @@
+import { createServer, type IncomingHttpHeaders, request as send } from "node:http";
+import { buffer } from "node:stream/consumers";
+
+/** What comes in, before the mock gets it. */
+export interface Incoming {
+  /** The message's name in the run of a check: `kind-audio`. */
+  name: string;
+  headers: IncomingHttpHeaders;
+  body: Buffer;
+  /** How often this name came before. */
+  before: number;
+}
+
+/** An answer in place of the mock's. */
+export interface Instead {
+  status: number;
+  headers?: Record<string, string>;
+  body?: string | Buffer;
+}
+
+/** What is wrong with a backend: it answers itself, changes what the mock gets by changing the headers, or does nothing. */
+// biome-ignore lint/suspicious/noConfusingVoidType: one that only changes headers returns nothing.
+export type Wrong = (incoming: Incoming) => Instead | undefined | void | Promise<Instead | undefined>;
+
+export interface Front extends AsyncDisposable {
+  url: string;
+}
+
+/** Stands before a mock that does all right, and does one thing wrong. */
+export async function startFront(mockUrl: string, wrong: Wrong): Promise<Front> {
+  const seen = new Map<string, number>();
+  const server = createServer(async (request, response) => {
+    const body = await buffer(request);
+    const name = String(request.headers["idempotency-key"]).replace(/^CHECK-[0-9a-f]+-/, "");
+    const before = seen.get(name) ?? 0;
+    seen.set(name, before + 1);
+    const { headers } = request;
+    const instead = await wrong({ name, headers, body, before });
+    if (instead) {
+      response.writeHead(instead.status, { "content-type": "application/json", ...instead.headers }).end(instead.body);
+      return;
+    }
+    const forwarded = send(mockUrl + request.url, { method: "POST", headers }, (answer) => {
+      response.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(response);
+    });
+    forwarded.on("error", () => response.destroy());
+    forwarded.end(body);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  if (typeof address !== "object" || address === null) throw new Error("it does not listen");
+  return {
+    url: `http://127.0.0.1:${address.port}`,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}

@@ -1,0 +1,76 @@
+import { z } from "zod";
+import { commands } from "../../shared/src/contract.ts";
+import { MAX_COMMANDS } from "../../shared/src/limits.ts";
+import { requestBody } from "../../shared/src/request.ts";
+
+/** A JSON Schema (2020-12), as far as it is looked into here. */
+export interface JsonSchema {
+  title?: string;
+  description?: string;
+  type?: string;
+  properties?: Record<string, JsonSchema>;
+  items?: JsonSchema;
+  anyOf?: JsonSchema[];
+  additionalProperties?: unknown;
+  [keyword: string]: unknown;
+}
+
+/** What a developer of Hot Bags calls each. */
+const COMMAND_TITLES = { send_text: "SendText", pause_chat: "PauseChat", resume_chat: "ResumeChat" } as const;
+
+/** As zod takes it: before `parseAnswer`, an id may be a number. */
+const NUMERIC_ID: JsonSchema = {
+  description: 'Or a whole number in digits alone, such as a Postgres bigint: 7 and "7" are one id.',
+  type: "integer",
+  minimum: 1,
+  maximum: Number.MAX_SAFE_INTEGER,
+};
+
+function fromZod(schema: z.ZodType): JsonSchema {
+  const { $schema: _, ...plain } = z.toJSONSchema(schema, {
+    io: "input",
+    override: ({ jsonSchema }) => {
+      // A later release may say more, on both sides: a field that is not known is no error.
+      delete jsonSchema.additionalProperties;
+      // No format of JSON Schema's: contentEncoding says the same, and strict validators refuse a format they don't know.
+      if (jsonSchema.format === "base64") delete jsonSchema.format;
+    },
+  });
+  return plain as JsonSchema;
+}
+
+/** The body of a request. */
+export function requestSchema(): JsonSchema {
+  const schema = fromZod(requestBody);
+  const items = schema.properties?.["media"]?.items;
+  if (items) items.title = "Attachment";
+  return { title: "InboundRequest", ...schema };
+}
+
+/** The body of a 2xx. */
+export function answerSchema(): JsonSchema {
+  const each = Object.entries(COMMAND_TITLES).map(([type, title]): JsonSchema => {
+    const { title: _, ...schema } = fromZod(commands[type as keyof typeof COMMAND_TITLES]);
+    const { command_id } = schema.properties ?? {};
+    if (!command_id) throw new Error(`${type} has no command_id`);
+    const { description, ...text } = command_id;
+    schema.properties = {
+      ...schema.properties,
+      command_id: { description: String(description), anyOf: [text, NUMERIC_ID] },
+    };
+    return { title, ...schema };
+  });
+  return {
+    title: "Answer",
+    description: "What Hot Bags answers with a 2xx. No commands: there is nothing to do.",
+    type: "object",
+    properties: {
+      commands: {
+        description: "Run in this order, in the chat that the message came from.",
+        type: "array",
+        maxItems: MAX_COMMANDS,
+        items: { title: "Command", anyOf: each },
+      },
+    },
+  };
+}
