@@ -123,6 +123,7 @@ async function startWork(settings: Settings, listener: Listener, log: Logger): P
     {
       ...{ store, hotbags, clock, log, random: Math.random },
       onCommands: (chat) => replies.offer(chat),
+      onDoubt: (id) => replies.doubt(id),
       alarm: (alarm) => void alerts.raise(hotBagsAlert(alarm, clock.now())),
     },
     options,

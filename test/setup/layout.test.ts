@@ -77,6 +77,7 @@ test("an import against the way of a message is refused", async () => {
     "sidecar/src/gateway/ > sidecar/src/store/index.ts",
     "sidecar/src/intake/ > sidecar/src/settings.ts",
     "sidecar/src/operator/ > sidecar/src/relay/relay.ts",
+    "sidecar/src/backup/ > sidecar/src/cli/connect.ts",
     "sidecar/src/store/operator/ > sidecar/src/ops/alert.ts",
     "sidecar/src/ops/ > sidecar/src/sidecar.ts",
   ];

@@ -104,6 +104,10 @@ const DOUBT =
   "In doubt is what was being sent when the gateway or the machine died, and of which no proof was found. The phone shows the truth; you say what became of it.";
 const PAUSE =
   "While you write on the shop's phone, no reply of Hot Bags goes out in that chat; its messages go on to reach Hot Bags. With `--skip` what would have been sent is dropped instead of held.";
-const REST = `## Who did what?
+const REST = `## The disk died. Or it will
+
+\`hotbags backup /var/backups/hotbags\` puts all of the state into one file, while the sidecar runs; \`hotbags restore\` goes on from it. What may have been sent in between is in doubt then, and never sent twice: [backup.md](backup.md).
+
+## Who did what?
 
 \`hotbags audit\` lists who sent what again, discarded, resolved, paused or read the text of (\`show --content\`), when, and with which result.`;

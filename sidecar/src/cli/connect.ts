@@ -37,7 +37,7 @@ export async function connectOperator(stateDir: string): Promise<Operator> {
 const ANSWER_MS = 15_000;
 
 /** Who is at the keyboard, behind sudo too. */
-function whoAmI(): string {
+export function whoAmI(): string {
   const { username } = userInfo();
   const behind = process.env["SUDO_USER"];
   return behind ? `${behind} (as ${username})` : username;

@@ -3,7 +3,7 @@ import yargs, { type Argv } from "yargs";
 import { DEFAULT_STATE_DIR } from "../settings.ts";
 import { showAudit } from "./audit.ts";
 import { listPausedChats, pauseChat, resumeChat } from "./chats.ts";
-import { listCommands, type Resolution, resolveCommand, showCommand } from "./commands.ts";
+import { listCommands, type Resolution, resolveCommands, showCommand } from "./commands.ts";
 import { connectOperator, type Operator } from "./connect.ts";
 import { ENVIRONMENT } from "./environment.ts";
 import { CliError, EXIT } from "./exit-code.ts";
@@ -55,6 +55,12 @@ function makeProgram(environment: NodeJS.ProcessEnv, end: (code: number) => void
         operator.close();
       }
     };
+
+  /** Runs what works on the state itself, and asks nobody. */
+  const aside =
+    <Arguments extends Common>(run: (args: Arguments, output: Output) => Promise<number>) =>
+    async (args: Arguments) =>
+      end(await run(args, { json: args.json, out: process.stdout, err: process.stderr }));
 
   const common = <T>(options: Argv<T>) =>
     options
@@ -130,19 +136,29 @@ function makeProgram(environment: NodeJS.ProcessEnv, end: (code: number) => void
         asking((operator, { id, content }, output) => showCommand(operator, id, content, output)),
       )
       .command(
-        "resolve <id>",
-        "Settle a command of which nobody knows whether it was sent",
+        "resolve [ids..]",
+        "Settle commands of which nobody knows whether they were sent",
         (options) =>
           common(options)
-            .positional("id", { type: "string", demandOption: true })
+            .positional("ids", {
+              type: "string",
+              array: true,
+              default: [] as string[],
+              describe: "Numbers, or command_ids",
+            })
+            .option("all", { type: "boolean", default: false, describe: "All that are in doubt" })
+            .option("chat", { type: "string", describe: "With --all: of a customer's number, or a group" })
+            .option("since", { type: "string", describe: "With --all: come back since 2h, 7d ago, or a time" })
             .option("sent", { type: "boolean", describe: "The customer has it" })
             .option("resend", { type: "boolean", describe: "Send it once more: it can come twice" })
             .option("discard", { type: "boolean", describe: "Never send it" })
+            .option("dry-run", { type: "boolean", default: false, describe: "Only show what would be settled" })
             .option("yes", { type: "boolean", default: false, describe: "Nobody is asked" }),
-        asking((operator, args, output) => resolveCommand(operator, args.id, resolutionOf(args), args.yes, output)),
+        asking((operator, args, output) => resolveCommands(operator, args, resolutionOf(args), output)),
       )
       .example("$0 commands list --state in_doubt", "Replies that may have been sent, or not")
       .example("$0 commands resolve 17 --sent", "The customer has it: the phone shows it")
+      .example("$0 commands resolve --all --resend --dry-run", "What would be sent once more, as after a restore")
       .demandCommand(1, "say what to do with them: list, show or resolve");
 
   const ofChat = <T>(options: Argv<T>) =>
@@ -205,6 +221,43 @@ function makeProgram(environment: NodeJS.ProcessEnv, end: (code: number) => void
           .option("limit", { type: "number", default: FEW, describe: "At most so many" })
           .check(({ limit }) => limitIsFine(limit)),
       asking((operator, { limit }, output) => showAudit(operator, limit, output)),
+    )
+    .command(
+      "backup [file]",
+      "Put all of the sidecar's state into one file, while it runs or not",
+      (options) =>
+        common(options)
+          .positional("file", {
+            type: "string",
+            describe: "A file or a folder; by default a file named by the time, in this folder",
+          })
+          .option("force", { type: "boolean", default: false, describe: "A file that is there already is replaced" })
+          .example("$0 backup /var/backups/hotbags", "A new file in that folder, which only its owner can read")
+          .epilogue("docs/backup.md says what is in it, and what a restore of an older backup means."),
+      aside(async (args, output) => (await import("./backup.ts")).makeBackup(args, output)),
+    )
+    .command(
+      "restore <file>",
+      "Put the state of a backup in the place of what is there. The sidecar must be stopped",
+      (options) =>
+        common(options)
+          .positional("file", { type: "string", demandOption: true, describe: "What `hotbags backup` has made" })
+          .option("check", { type: "boolean", default: false, describe: "Only check the file" })
+          .option("force", {
+            type: "boolean",
+            default: false,
+            describe: "Over a state that is there: that is kept, in a folder beside it",
+          })
+          .option("lost-until", {
+            type: "string",
+            describe: "When the sidecar whose state is lost ran last: 2h, 30m ago, or a time. By default until now",
+          })
+          .example("$0 restore hotbags-20260301T120000Z.tar --check", "Whether it can be restored")
+          .example("$0 restore hotbags-20260301T120000Z.tar --lost-until 2026-03-01T14:30", "The machine died then")
+          .epilogue(
+            "What may have been sent since the backup is in doubt afterwards: hotbags commands list --state in_doubt",
+          ),
+      aside(async (args, output) => (await import("./backup.ts")).restoreBackup(args, output)),
     )
     .command(
       "version",

@@ -109,7 +109,7 @@ const audit = z.object({
   at: time,
   who: z.string(),
   action: z.string(),
-  kind: z.enum(["message", "command", "chat"]),
+  kind: z.enum(["message", "command", "chat", "restore"]),
   subject: id,
   result: z.string(),
 });

@@ -7,7 +7,8 @@ import { type Appended, appendFile } from "./append-file.ts";
 import { isForHumans, StoreUnusableError } from "./errors.ts";
 import { FileLostError, readFile } from "./read-file.ts";
 
-const FOLDER = "media";
+/** In the state folder. */
+export const MEDIA_FOLDER = "media";
 
 /** A whole file is named by its SHA-256; what has arrived of one that is not whole yet, with `.part` behind it. */
 const NAME = /^([0-9a-f]{64})(\.part)?$/;
@@ -48,7 +49,7 @@ export class Files {
 
   /** Throws StoreUnusableError when the folder can't be used. */
   constructor(stateDir: string, limitBytes: number, time: Pick<Clock, "now">, makeRoom: MakeRoom = async () => 0) {
-    this.#folder = join(stateDir, FOLDER);
+    this.#folder = join(stateDir, MEDIA_FOLDER);
     this.#limitBytes = limitBytes;
     this.#time = time;
     this.#makeRoom = makeRoom;

@@ -10,6 +10,7 @@ import { Files } from "./files.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { Handovers } from "./handovers.ts";
 import { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./limits.ts";
+import { LostTime } from "./lost-time.ts";
 import { Media } from "./media.ts";
 import { MessageWrites } from "./message-writes.ts";
 import { Messages } from "./messages.ts";
@@ -44,6 +45,7 @@ export { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./limits.ts";
 export { base64Length, type InlinedFile } from "./media.ts";
 export type { Accepted } from "./message-writes.ts";
 export type { PendingMessage } from "./messages.ts";
+export { SCHEMA } from "./migrations/index.ts";
 export type { AuditEntry } from "./operator/audit.ts";
 export type { CommandFilter, CommandLife, CommandRow, CommandState } from "./operator/command-pages.ts";
 export type { OperatorReads, OperatorStore, WholeMessage } from "./operator/index.ts";
@@ -52,6 +54,9 @@ export type { Page } from "./operator/page.ts";
 export type { Repaired, Resolution } from "./operator/repairs.ts";
 export type { ChatAddress, ChatOrder, Pause, PausedChat } from "./pauses.ts";
 export { FileLostError } from "./read-file.ts";
+export { type Doubted, makeRestored, type RestoreTimes } from "./restored.ts";
+export { type Progress, type Snapshot, storeBytes, takeSnapshot } from "./snapshot.ts";
+export { holdState, type IdleState } from "./swap.ts";
 export type { Outage } from "./writability.ts";
 
 /** Everything the sidecar must not forget, and the only owner of SQL. */
@@ -127,7 +132,10 @@ export function openStore(stateDir: string, clock: Clock, limits: MediaLimits = 
   const commandWrites = new CommandWrites({ db, counters, failures, pauses, clock });
   const media = new Media(db, files, limits.inlineBytes);
   const room = new Room(files, media, commit);
-  const messageWrites = new MessageWrites({ db, counters, failures, commands: commandWrites, media, clock, time });
+  const lostTime = new LostTime(db);
+  const messageWrites = new MessageWrites({
+    ...{ db, counters, failures, commands: commandWrites, media, clock, time, lostTime },
+  });
   const messages = new Messages({ db, commit, writes: messageWrites, media, time });
   const commands = new Commands({ db, commit, writes: commandWrites, pauses, time });
   const rehearsal = new Rehearsal({ db, messages, messageWrites, commands, commandWrites, media });

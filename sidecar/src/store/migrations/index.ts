@@ -11,6 +11,7 @@ import { sendingBoot } from "./0010-sending-boot.ts";
 import { operator } from "./0011-operator.ts";
 import { pauses } from "./0012-pauses.ts";
 import { handovers } from "./0013-handovers.ts";
+import { restores } from "./0015-restores.ts";
 
 /** In order; the number of a migration is its place, and `PRAGMA user_version` says how many a database has had. Never edit one that was released. */
 export const migrations: readonly string[] = [
@@ -27,4 +28,8 @@ export const migrations: readonly string[] = [
   operator,
   pauses,
   handovers,
+  restores,
 ];
+
+/** How many of them a database has had that this release works on. */
+export const SCHEMA = migrations.length;

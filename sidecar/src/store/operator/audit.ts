@@ -10,7 +10,7 @@ export interface AuditEntry {
   who: string;
   action: string;
   /** What it was done to. */
-  kind: "message" | "command" | "chat";
+  kind: "message" | "command" | "chat" | "restore";
   subject: number;
   result: string;
 }
