@@ -67,7 +67,10 @@ export function readHealth({ store, relay, replies, gateway, clock, disk, quiet,
     if (state.code !== "connected" && state.code !== "disabled")
       problems.push(`account ${shownId(id)}: ${describe(state)}`);
   const dead = outbox()?.parked_messages ?? 0;
-  if (dead > 0) problems.push(`the plugin has ${dead} dead letter(s), which are never sent: see the gateway's log`);
+  if (dead > 0)
+    problems.push(
+      `the plugin has ${dead} dead letter(s), which are not sent: \`openclaw hotbags parked list\` says why, and deals with them`,
+    );
   if (problem !== null) problems.push(problem);
   problems.push(...replies.status.problems);
   const { heldChats, handovers } = replies.status;
