@@ -165,6 +165,7 @@ async function startWork(settings: Settings, listener: Listener, log: Logger): P
       },
       status: () => ({ version: VERSION, ...health() }),
     }),
+    listen: (listener) => store.onChange(listener),
     log,
   });
 

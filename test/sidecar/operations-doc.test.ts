@@ -104,7 +104,11 @@ const DOUBT =
   "In doubt is what was being sent when the gateway or the machine died, and of which no proof was found. The phone shows the truth; you say what became of it.";
 const PAUSE =
   "While you write on the shop's phone, no reply of Hot Bags goes out in that chat; its messages go on to reach Hot Bags. With `--skip` what would have been sent is dropped instead of held.";
-const REST = `## The disk died. Or it will
+const REST = `## What happens just now?
+
+\`hotbags tail\` shows each message as it comes in and is delivered, and what becomes of its replies, with masked numbers; \`--chat +15550001001\` only those of one chat. It follows a sidecar that is started again, and says so.
+
+## The disk died. Or it will
 
 \`hotbags backup /var/backups/hotbags\` puts all of the state into one file, while the sidecar runs; \`hotbags restore\` goes on from it. What may have been sent in between is in doubt then, and never sent twice: [backup.md](backup.md).
 

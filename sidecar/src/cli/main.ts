@@ -223,6 +223,16 @@ function makeProgram(environment: NodeJS.ProcessEnv, end: (code: number) => void
       asking((operator, { limit }, output) => showAudit(operator, limit, output)),
     )
     .command(
+      "tail",
+      "Follow what happens: messages that come in and are delivered, replies that are sent",
+      (options) =>
+        common(options)
+          .option("chat", { type: "string", describe: "Only of a customer's number, or a group" })
+          .example("$0 tail --chat +15550001000", "What becomes of this customer's messages")
+          .example("$0 tail --json | jq -c 'select(.what == \"dead\")'", "Dead letters, as they come about"),
+      aside(async (args, output) => (await import("./tail.ts")).tail(args, output)),
+    )
+    .command(
       "backup [file]",
       "Put all of the sidecar's state into one file, while it runs or not",
       (options) =>

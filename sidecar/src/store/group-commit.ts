@@ -1,6 +1,7 @@
 import { failpoint } from "@hotbags/shared";
 import type Database from "better-sqlite3";
 import { StoreUnwritableError, wordsOf } from "./errors.ts";
+import type { Feed } from "./feed.ts";
 import type { Writability } from "./writability.ts";
 
 interface Job {
@@ -18,15 +19,17 @@ interface Job {
 export class GroupCommit {
   readonly #db: Database.Database;
   readonly #writability: Writability;
+  readonly #feed: Feed;
   readonly #begin: Database.Statement;
   readonly #commit: Database.Statement;
   readonly #rollback: Database.Statement;
   #waiting: Job[] = [];
   #closed = false;
 
-  constructor(db: Database.Database, writability: Writability) {
+  constructor(db: Database.Database, writability: Writability, feed: Feed) {
     this.#db = db;
     this.#writability = writability;
+    this.#feed = feed;
     this.#begin = db.prepare("BEGIN IMMEDIATE");
     this.#commit = db.prepare("COMMIT");
     this.#rollback = db.prepare("ROLLBACK");
@@ -95,6 +98,7 @@ export class GroupCommit {
   /** Returns the error; undefined when all is written. */
   #write(jobs: Job[]): unknown {
     const results: unknown[] = [];
+    this.#feed.begin();
     try {
       this.#begin.run();
       for (const job of jobs) results.push(job.work());
@@ -108,6 +112,7 @@ export class GroupCommit {
       failpoint(`${job.name}:after-commit`);
       job.settle.resolve(results[index]);
     }
+    this.#feed.committed();
     return undefined;
   }
 }

@@ -6,6 +6,7 @@ import { type Damage, DamageRecord } from "./damage.ts";
 import { openDatabase, openForReading } from "./database.ts";
 import { Downtimes } from "./downtimes.ts";
 import { Failures } from "./failures.ts";
+import { type Change, Feed } from "./feed.ts";
 import { Files } from "./files.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { Handovers } from "./handovers.ts";
@@ -39,6 +40,7 @@ export {
   StoreUnwritableError,
 } from "./errors.ts";
 export type { Failure } from "./failures.ts";
+export type { Change } from "./feed.ts";
 export type { Files, Received } from "./files.ts";
 export type { HandoverEnd } from "./handovers.ts";
 export { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./limits.ts";
@@ -83,6 +85,8 @@ export interface Store {
   onOutage(listener: (outage: Outage | null) => void): () => void;
   /** Told each time that damage is met. Returns how to stop that. */
   onDamage(listener: () => void): () => void;
+  /** Told of all changes of a commit, once it is on disk. Returns how to stop that. */
+  onChange(listener: (changes: Change[]) => void): () => void;
   /**
    * Something could not be read. Returns whether only that is at fault; false: an outage has begun, for the next message
    * would fail as well.
@@ -125,7 +129,8 @@ export function openStore(stateDir: string, clock: Clock, limits: MediaLimits = 
   }
   const damage = new DamageRecord(clock);
   const writability = new Writability({ db, clock, damage, rehearse: () => rehearsal.run() });
-  const commit = new GroupCommit(db, writability);
+  const feed = new Feed(db);
+  const commit = new GroupCommit(db, writability, feed);
   const counters = new Counters(db);
   const failures = new Failures(db, clock);
   const pauses = new Pauses(db, commit, counters, clock, time);
@@ -167,6 +172,7 @@ export function openStore(stateDir: string, clock: Clock, limits: MediaLimits = 
     },
     onOutage: (listener) => writability.onChange(listener),
     onDamage: (listener) => damage.onMet(listener),
+    onChange: (listener) => feed.subscribe(listener),
     check: (error) => writability.check("read", error),
     close() {
       void commit.run("time", () => time.note()).catch(() => {});
