@@ -151,6 +151,7 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
     {
       ...{ store, hotbags, clock, log, random: Math.random },
       onCommands: (chat) => replies.offer(chat),
+      onDoubt: (id) => replies.doubt(id),
       alarm: changed,
       onPosted: (posted) => flow.posted(posted),
       onDelivered: (message) => flow.delivered(message),
@@ -234,6 +235,7 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
       alerts: (past) => listAlerts({ open: alerts.open, past: store.alerts.past(past) }),
       status: () => ({ version: VERSION, ...health() }),
     }),
+    listen: (listener) => store.onChange(listener),
     log,
   });
 

@@ -159,6 +159,12 @@ test("openclaw hotbags status tells of the link, the outbox, the last ack and th
   expect(report.hook.max_ms).toBeGreaterThan(0);
 });
 
+test("openclaw hotbags parked deals with dead letters, beside the gateway", { timeout: 120_000 }, async () => {
+  expect(await beside("hotbags", "parked", "list", "--json")).toMatchObject({ code: 0, stdout: "[]\n" });
+  const unsaid = await beside("hotbags", "parked", "discard");
+  expect(unsaid).toMatchObject({ code: 2, stderr: expect.stringContaining("Name their ids, or say --all") });
+});
+
 test("with the sidecar away it says what waits and since when, and ends with code 1", {
   timeout: 120_000,
 }, async () => {

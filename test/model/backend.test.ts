@@ -94,6 +94,7 @@ class World {
       {
         ...{ store: this.store, hotbags: this.client, clock: this.clock, timers: this.clock, log, random },
         onCommands: () => {},
+        onDoubt: () => {},
         alarm: ({ text, fault }) => log.error({ alarm: true, fault }, text),
       },
       relayOptions(24 * HOUR_MS),

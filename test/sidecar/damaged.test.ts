@@ -96,7 +96,7 @@ describe("on the way to Hot Bags", () => {
     lines = written;
     client = new HotBagsClient(clientOptions(hotbags.url));
     const parts = { store, hotbags: client, clock, timers: clock, log, random: () => 0.5 };
-    relay = new Relay({ ...parts, onCommands: () => {}, alarm: () => {} }, RELAY_DEFAULTS);
+    relay = new Relay({ ...parts, onCommands: () => {}, onDoubt: () => {}, alarm: () => {} }, RELAY_DEFAULTS);
     relay.start();
   }
 

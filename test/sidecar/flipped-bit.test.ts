@@ -74,7 +74,7 @@ describe("of a message", () => {
   function startRelay() {
     const client = new HotBagsClient(clientOptions(hotbags.url));
     const parts = { store, hotbags: client, clock, timers: clock, log: openTestLog(), random: () => 0.5 };
-    const relay = new Relay({ ...parts, onCommands: () => {}, alarm: () => {} }, RELAY_DEFAULTS);
+    const relay = new Relay({ ...parts, onCommands: () => {}, onDoubt: () => {}, alarm: () => {} }, RELAY_DEFAULTS);
     onTestFinished(async () => {
       await relay.stop();
       await client.close();

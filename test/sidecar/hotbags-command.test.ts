@@ -173,6 +173,7 @@ describe("dead letters", () => {
       [["messages", "retry"], 2, /which ones\?/],
       [["messages", "list", "--since", "soon"], 2, /"soon" is no time/],
       [["messages", "list", "--state", "lost"], 2, /must be some of pending, detached/],
+      [["messages", "list", "--state", "parked"], 2, /openclaw hotbags parked list/],
       [["massages"], 2, /Did you mean messages\?/],
       [["messages"], 2, /list, show, retry or discard/],
       [[], 2, /a command is missing/],

@@ -178,6 +178,14 @@ const REST = `## Which settings count?
 
 With two of it at once, so that nobody waits: [configuration.md](configuration.md#replacing-a-secret). \`hotbags config reload\` has the sidecar go on with what is written now.
 
+## What happens just now?
+
+\`hotbags tail\` shows each message as it comes in and is delivered, and what becomes of its replies, with masked numbers; \`--chat +15550001001\` only those of one chat. It follows a sidecar that is started again, and says so.
+
+## The disk died. Or it will
+
+\`hotbags backup /var/backups/hotbags\` puts all of the state into one file, while the sidecar runs; \`hotbags restore\` goes on from it. What may have been sent in between is in doubt then, and never sent twice: [backup.md](backup.md).
+
 ## Who did what?
 
 \`hotbags audit\` lists who sent what again, discarded, resolved, paused, forgot or read the text of (\`show --content\`), or reloaded the settings, when, and with which result.`;

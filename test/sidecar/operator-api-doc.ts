@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { API_PREFIX, ROUTES } from "../../sidecar/src/operator/schemas.ts";
+import { API_PREFIX, EVENTS, ROUTES } from "../../sidecar/src/operator/schemas.ts";
 
 /** The part of a JSON schema that is shown. */
 interface Schema {
@@ -15,7 +15,7 @@ interface Schema {
 
 /** docs/operator-api.md, from the schemas that requests and answers are checked by. */
 export function drawOperatorApi(): string {
-  const routes = Object.values(ROUTES).map(({ method, path, about, changes, input, output }) => {
+  const routes = [...Object.values(ROUTES), EVENTS].map(({ method, path, about, changes, input, output }) => {
     const asked = z.toJSONSchema(input, { io: "input", unrepresentable: "any" }) as Schema;
     const answered = z.toJSONSchema(output, { unrepresentable: "any" }) as Schema;
     const where = method === "GET" ? "Query" : "Body";

@@ -76,7 +76,7 @@ export function startRelay(settings: RealRelayOptions): RealRelay {
   const onCommands = (chat: number) => void commandChats.push(chat);
   const relay = new Relay(
     {
-      ...{ store, hotbags: client, clock, timers, log, random, onCommands },
+      ...{ store, hotbags: client, clock, timers, log, random, onCommands, onDoubt: () => {} },
       onPosted: ({ outcome }) => void posts.push(outcome.kind),
       alarm: ({ text, ...about }) => log.error({ ...about, alarm: true }, text),
     },

@@ -97,4 +97,17 @@ export const MIGRATIONS = [
     UPDATE totals SET files = files - 1, file_bytes = file_bytes - old.bytes;
   END;
   `,
+  `
+  -- Who dealt with which parked message, and how. The newest MAX_ENTRIES stay (parked.ts).
+  CREATE TABLE audit (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at INTEGER NOT NULL,
+    who TEXT NOT NULL,
+    action TEXT NOT NULL,
+    account TEXT NOT NULL,
+    chat TEXT NOT NULL,
+    message_id TEXT NOT NULL,
+    result TEXT NOT NULL
+  ) STRICT;
+  `,
 ];

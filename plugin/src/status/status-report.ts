@@ -45,7 +45,10 @@ export async function reportStatus(stateDir: string, nowMs: number): Promise<Sta
   if (running && link?.up === false) problems.push(`the link to the sidecar is down: ${link.why}`);
   const outbox = readOutbox(stateDir, problems);
   const dead = outbox?.set_aside ?? 0;
-  if (dead > 0) problems.push(`${dead} dead letter(s) in the outbox, which are never sent: the gateway's log says why`);
+  if (dead > 0)
+    problems.push(
+      `${dead} dead letter(s) in the outbox, which are not sent: \`openclaw hotbags parked list\` says why`,
+    );
   const inMemory = running ? status.in_memory : null;
   if (inMemory !== null && inMemory > 0)
     problems.push(`${inMemory} message(s) are only in memory: the outbox can't be written; the gateway's log says why`);

@@ -47,7 +47,7 @@ function describeHook({ captures, p50_ms, p95_ms, max_ms }: NonNullable<StatusRe
 }
 
 /** In this machine's time zone, readable and sortable: `2026-01-31 13:05:09 +01:00`. */
-function localTime(ms: number): string {
+export function localTime(ms: number): string {
   const date = new Date(ms);
   const offset = -date.getTimezoneOffset();
   const two = (value: number) => String(Math.trunc(Math.abs(value))).padStart(2, "0");

@@ -1,9 +1,9 @@
-import type { Command } from "../operator/schemas.ts";
+import type { Command, RepairResult } from "../operator/schemas.ts";
 import { confirm } from "./confirm.ts";
 import type { Operator } from "./connect.ts";
 import { CliError, EXIT } from "./exit-code.ts";
 import { collect, filterOf, type ListOptions } from "./list-options.ts";
-import { type Column, type Output, plain, say, shortTime, writeFacts, writeJson, writeTable } from "./output.ts";
+import { type Column, count, type Output, plain, say, shortTime, writeFacts, writeJson, writeTable } from "./output.ts";
 
 /** Before an id of Hot Bags' that looks like a number of ours. */
 const OF_HOT_BAGS = "command_id:";
@@ -75,21 +75,68 @@ export async function showCommand(operator: Operator, id: string, content: boole
   return EXIT.ok;
 }
 
+/** Which commands in doubt. */
+export interface DoubtChoice {
+  ids: string[];
+  all: boolean;
+  chat?: string | undefined;
+  since?: string | undefined;
+  /** Only shows what would be done. */
+  dryRun: boolean;
+  /** Nobody is asked. */
+  yes: boolean;
+}
+
 /** `hotbags commands resolve`. */
-export async function resolveCommand(
+export async function resolveCommands(
   operator: Operator,
-  id: string,
+  choice: DoubtChoice,
   as: Resolution,
-  yes: boolean,
   output: Output,
 ): Promise<number> {
-  const number = await numberOf(operator, id);
-  const { chat_id, account_id } = await operator.ask("command", {}, number);
-  await confirm(`Command ${number}, for ${plain(chat_id)} of account ${account_id}. ${RISKS[as]}`, yes, output);
-  const result = await operator.ask("resolve", { as }, number);
-  if (output.json) writeJson(output, result);
-  else say(output, result.done ? `Command ${number} is resolved.` : `command ${number}: ${result.reason}`);
-  return result.done ? EXIT.ok : EXIT.no;
+  const chosen = await chosenDoubts(operator, choice);
+  const [first] = chosen;
+  if (!first) {
+    if (output.json) writeJson(output, []);
+    else say(output, "There is no such command.");
+    return EXIT.ok;
+  }
+  const which = `Command ${first.id}, for ${plain(first.chat_id)} of account ${first.account_id}.`;
+  const plan =
+    chosen.length === 1 && !choice.all
+      ? `${which} ${RISKS[as]}`
+      : `${count(chosen.length, "command")}, of each: ${RISKS[as]}`;
+  if (choice.dryRun) {
+    say(output, plan);
+    if (output.json) writeJson(output, chosen);
+    else writeTable(output, commandColumns(true), chosen);
+    return EXIT.ok;
+  }
+  await confirm(plan, choice.yes, output);
+  const results: RepairResult[] = [];
+  // The oldest first: those that are sent again go in that order.
+  for (const { id } of chosen) results.push(await operator.ask("resolve", { as }, id));
+  const done = results.filter((result) => result.done);
+  const [only] = choice.ids.length === 1 ? results : [];
+  if (output.json) writeJson(output, only ?? results);
+  for (const { id, reason } of results) if (reason !== null && !output.json) say(output, `command ${id}: ${reason}`);
+  if (!output.json && only?.done) say(output, `Command ${only.id} is resolved.`);
+  else if (!output.json && !only) say(output, `${done.length} of ${count(results.length, "command")} resolved.`);
+  return done.length === results.length ? EXIT.ok : EXIT.no;
+}
+
+/** Oldest first. Throws CliError. */
+async function chosenDoubts(operator: Operator, { ids, all, chat, since }: DoubtChoice): Promise<Command[]> {
+  if (all === ids.length > 0) throw new CliError(EXIT.usage, "which ones? Name their ids, or say --all");
+  if (!all && (chat !== undefined || since !== undefined))
+    throw new CliError(EXIT.usage, "--chat and --since go with --all");
+  if (!all) return await Promise.all(ids.map(async (id) => operator.ask("command", {}, await numberOf(operator, id))));
+  const filter = filterOf({ state: "in_doubt", chat, since, limit: Number.POSITIVE_INFINITY });
+  const found = await collect(Number.POSITIVE_INFINITY, async (page) => {
+    const { commands: rows, next } = await operator.ask("commands", { ...filter, ...page });
+    return { rows, next };
+  });
+  return found.reverse();
 }
 
 /**

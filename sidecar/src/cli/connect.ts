@@ -46,7 +46,7 @@ const ANSWER_MS = 15_000;
 const LONGER_MS: Partial<Record<RouteName, number>> = { startLogin: 75_000, waitLogin: 30_000 };
 
 /** Who is at the keyboard, behind sudo too. */
-function whoAmI(): string {
+export function whoAmI(): string {
   const { username } = userInfo();
   const behind = process.env["SUDO_USER"];
   return behind ? `${behind} (as ${username})` : username;

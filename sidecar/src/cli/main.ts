@@ -4,7 +4,7 @@ import { readStateDir, SettingsError } from "../settings.ts";
 import { listAlerts, testAlerts } from "./alerts.ts";
 import { showAudit } from "./audit.ts";
 import { listPausedChats, pauseChat, resumeChat } from "./chats.ts";
-import { listCommands, type Resolution, resolveCommand, showCommand } from "./commands.ts";
+import { listCommands, type Resolution, resolveCommands, showCommand } from "./commands.ts";
 import { reloadConfig, showConfig } from "./config.ts";
 import { connectOperator, type Operator } from "./connect.ts";
 import { contractCommands } from "./contract.ts";
@@ -71,6 +71,15 @@ function makeProgram(environment: NodeJS.ProcessEnv, end: (code: number) => void
       requiresArg: true,
       describe: "A file of NAME=value lines, for what the environment does not set",
     });
+
+  /** Runs what works on the state itself, and asks nobody. */
+  const aside =
+    <Arguments extends Common>(run: (args: Arguments & { stateDir: string }, output: Output) => Promise<number>) =>
+    async (args: Arguments) => {
+      const stateDir = args.stateDir ?? readStateDir(environment, args.envFile);
+      end(await run({ ...args, stateDir }, outputFor(args.json)));
+    };
+
   const common = <T>(options: Argv<T>) =>
     withEnvFile(options)
       .option("json", { type: "boolean", default: false, describe: "The answer as JSON, for scripts" })
@@ -144,19 +153,29 @@ function makeProgram(environment: NodeJS.ProcessEnv, end: (code: number) => void
         asking((operator, { id, content }, output) => showCommand(operator, id, content, output)),
       )
       .command(
-        "resolve <id>",
-        "Settle a command of which nobody knows whether it was sent",
+        "resolve [ids..]",
+        "Settle commands of which nobody knows whether they were sent",
         (options) =>
           common(options)
-            .positional("id", { type: "string", demandOption: true })
+            .positional("ids", {
+              type: "string",
+              array: true,
+              default: [] as string[],
+              describe: "Numbers, or command_ids",
+            })
+            .option("all", { type: "boolean", default: false, describe: "All that are in doubt" })
+            .option("chat", { type: "string", describe: "With --all: of a customer's number, or a group" })
+            .option("since", { type: "string", describe: "With --all: come back since 2h, 7d ago, or a time" })
             .option("sent", { type: "boolean", describe: "The customer has it" })
             .option("resend", { type: "boolean", describe: "Send it once more: it can come twice" })
             .option("discard", { type: "boolean", describe: "Never send it" })
+            .option("dry-run", { type: "boolean", default: false, describe: "Only show what would be settled" })
             .option("yes", { type: "boolean", default: false, describe: "Nobody is asked" }),
-        asking((operator, args, output) => resolveCommand(operator, args.id, resolutionOf(args), args.yes, output)),
+        asking((operator, args, output) => resolveCommands(operator, args, resolutionOf(args), output)),
       )
       .example("$0 commands list --state in_doubt", "Replies that may have been sent, or not")
       .example("$0 commands resolve 17 --sent", "The customer has it: the phone shows it")
+      .example("$0 commands resolve --all --resend --dry-run", "What would be sent once more, as after a restore")
       .demandCommand(1, "say what to do with them: list, show or resolve");
 
   const ofChat = <T>(options: Argv<T>) =>
@@ -321,6 +340,53 @@ function makeProgram(environment: NodeJS.ProcessEnv, end: (code: number) => void
         const { pairCheck } = await import("./pair-check.ts");
         return pairCheck(operator, args, output);
       }),
+    )
+    .command(
+      "tail",
+      "Follow what happens: messages that come in and are delivered, replies that are sent",
+      (options) =>
+        common(options)
+          .option("chat", { type: "string", describe: "Only of a customer's number, or a group" })
+          .example("$0 tail --chat +15550001000", "What becomes of this customer's messages")
+          .example("$0 tail --json | jq -c 'select(.what == \"dead\")'", "Dead letters, as they come about"),
+      aside(async (args, output) => (await import("./tail.ts")).tail(args, output)),
+    )
+    .command(
+      "backup [file]",
+      "Put all of the sidecar's state into one file, while it runs or not",
+      (options) =>
+        common(options)
+          .positional("file", {
+            type: "string",
+            describe: "A file or a folder; by default a file named by the time, in this folder",
+          })
+          .option("force", { type: "boolean", default: false, describe: "A file that is there already is replaced" })
+          .example("$0 backup /var/backups/hotbags", "A new file in that folder, which only its owner can read")
+          .epilogue("docs/backup.md says what is in it, and what a restore of an older backup means."),
+      aside(async (args, output) => (await import("./backup.ts")).makeBackup(args, output)),
+    )
+    .command(
+      "restore <file>",
+      "Put the state of a backup in the place of what is there. The sidecar must be stopped",
+      (options) =>
+        common(options)
+          .positional("file", { type: "string", demandOption: true, describe: "What `hotbags backup` has made" })
+          .option("check", { type: "boolean", default: false, describe: "Only check the file" })
+          .option("force", {
+            type: "boolean",
+            default: false,
+            describe: "Over a state that is there: that is kept, in a folder beside it",
+          })
+          .option("lost-until", {
+            type: "string",
+            describe: "When the sidecar whose state is lost ran last: 2h, 30m ago, or a time. By default until now",
+          })
+          .example("$0 restore hotbags-20260301T120000Z.tar --check", "Whether it can be restored")
+          .example("$0 restore hotbags-20260301T120000Z.tar --lost-until 2026-03-01T14:30", "The machine died then")
+          .epilogue(
+            "What may have been sent since the backup is in doubt afterwards: hotbags commands list --state in_doubt",
+          ),
+      aside(async (args, output) => (await import("./backup.ts")).restoreBackup(args, output)),
     )
     .command(
       "version",

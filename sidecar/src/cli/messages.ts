@@ -39,6 +39,11 @@ const COLUMNS: Column<Message>[] = [
 
 /** `hotbags messages list`. */
 export async function listMessages(operator: Operator, options: ListOptions, output: Output): Promise<number> {
+  if (options.state?.split(",").includes("parked"))
+    throw new CliError(
+      EXIT.usage,
+      "parked messages are the plugin's: openclaw hotbags parked list, as the gateway's user",
+    );
   const messages = await allOf(operator, filterOf(options), options.limit);
   if (output.json) writeJson(output, messages);
   else if (messages.length === 0) say(output, "There are none.");

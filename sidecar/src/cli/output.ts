@@ -90,8 +90,8 @@ export function duration(ms: number): string {
 }
 
 /** `1 message`, `3 messages`. */
-export function count(number: number, thing: string): string {
-  return `${number} ${thing}${number === 1 ? "" : "s"}`;
+export function count(number: number, thing: string, things = `${thing}s`): string {
+  return `${number} ${number === 1 ? thing : things}`;
 }
 
 /** Nothing that a customer or Hot Bags wrote moves the terminal's cursor, changes its colours or looks like another line. */

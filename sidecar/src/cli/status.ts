@@ -8,7 +8,12 @@ const status = z.looseObject({
   version: z.string(),
   ok: z.boolean(),
   problems: z.array(z.string()),
-  plugin: z.looseObject({ connected: z.boolean(), outbox: z.looseObject({ messages: z.int() }).nullable() }).optional(),
+  plugin: z
+    .looseObject({
+      connected: z.boolean(),
+      outbox: z.looseObject({ messages: z.int(), parked: z.int().optional() }).nullable(),
+    })
+    .optional(),
   gateway: z.looseObject({ link: z.string(), accounts: z.record(z.string(), z.string()) }).optional(),
   hotbags: z
     .looseObject({
@@ -53,6 +58,7 @@ function draw(found: z.output<typeof status>, output: Output): void {
   for (const problem of problems) out.write(`- ${plain(problem)}\n`);
   const facts: [string, Cell][] = [
     ["plugin", plugin ? describePlugin(plugin) : null],
+    ["parked there", plugin?.outbox?.parked ? `${plugin.outbox.parked}: openclaw hotbags parked list` : null],
     ["gateway", gateway ? describeGateway(gateway) : null],
     ["Hot Bags", hotbags ? describeHotBags(hotbags) : null],
     ["messages", `${messages.delivered} delivered, ${messages.pending} waiting${waited(messages.oldest_wait_ms)}`],

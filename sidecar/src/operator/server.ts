@@ -2,11 +2,12 @@ import { once } from "node:events";
 import { chmodSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { join } from "node:path";
-import { codeOf, LogThrottle } from "@hotbags/shared";
+import { codeOf, describeIssues, LogThrottle } from "@hotbags/shared";
 import type { Logger } from "pino";
 import { removeStaleSocket, whyPathTooLong } from "../unix-socket.ts";
 import { type OperatorApi, OperatorError } from "./api.ts";
-import { API_PREFIX, ROUTES, type RouteName } from "./schemas.ts";
+import { EventStreams, type Listen } from "./event-stream.ts";
+import { API_PREFIX, EVENTS, ROUTES, type RouteName } from "./schemas.ts";
 
 /** The socket's name in BRIDGE_STATE_DIR. */
 const SOCKET_NAME = "operator.sock";
@@ -28,6 +29,8 @@ interface ServerParts {
   /** Its folder is the sidecar's own. */
   path: string;
   api: OperatorApi;
+  /** What happens in the store. */
+  listen: Listen;
   log: Logger;
 }
 
@@ -35,10 +38,12 @@ interface ServerParts {
 export class OperatorServer {
   readonly #parts: ServerParts;
   readonly #server: Server;
+  readonly #streams: EventStreams;
   readonly #throttle = new LogThrottle();
 
   constructor(parts: ServerParts) {
     this.#parts = parts;
+    this.#streams = new EventStreams(parts.listen);
     this.#server = createServer((request, response) => void this.#answer(request, response));
   }
 
@@ -65,6 +70,7 @@ export class OperatorServer {
   async stop(): Promise<void> {
     if (!this.#server.listening) return;
     const closed = once(this.#server, "close");
+    this.#streams.end();
     this.#server.close();
     this.#server.closeIdleConnections();
     const patience = setTimeout(() => this.#server.closeAllConnections(), STOP_PATIENCE_MS);
@@ -88,6 +94,8 @@ export class OperatorServer {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
       const url = new URL(request.url ?? "/", "http://operator");
+      if (url.pathname === `${API_PREFIX}${EVENTS.path}` && request.method === EVENTS.method)
+        return this.#follow(url, response);
       const { name, id } = routeOf(request.method ?? "GET", url.pathname);
       const input = request.method === "POST" ? await readBody(request) : Object.fromEntries(url.searchParams);
       const user = request.headers[USER_HEADER];
@@ -98,9 +106,18 @@ export class OperatorServer {
       reply(response, 200, answer);
     } catch (error) {
       if (error instanceof OperatorError) return reply(response, error.status, { error: error.message });
+      if (response.headersSent) return void response.destroy();
       this.#parts.log.error({ err: error }, "an operator's request failed");
       reply(response, 500, { error: `this could not be answered (${codeOf(error) || "see the sidecar's log"})` });
     }
+  }
+
+  /** Throws OperatorError. */
+  #follow(url: URL, response: ServerResponse): void {
+    const filter = EVENTS.input.safeParse(Object.fromEntries(url.searchParams));
+    if (!filter.success) throw new OperatorError(400, describeIssues(filter.error));
+    if (this.#streams.isFull) throw new OperatorError(503, "there are too many readers of events: end one of them");
+    this.#streams.begin(response, filter.data);
   }
 }
 

@@ -14,6 +14,7 @@ export function announce(recorded: readonly RecordedCommand[], log: Logger): voi
   for (const alike of byReason("repeated").values()) log.info(idsOf(alike), `${countOf(alike)} skipped: seen before`);
   for (const [reason, alike] of byReason("done")) log.info(idsOf(alike), `${countOf(alike)} done: ${reason}`);
   for (const [reason, alike] of byReason("skipped")) log.warn(idsOf(alike), `${countOf(alike)} skipped: ${reason}`);
+  for (const [reason, alike] of byReason("in_doubt")) log.warn(idsOf(alike), `${countOf(alike)} in doubt: ${reason}`);
   for (const [reason, alike] of byReason("failed"))
     log.error({ ...idsOf(alike), alarm: true }, `${countOf(alike)} refused: ${reason}`);
 }

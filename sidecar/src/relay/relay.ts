@@ -50,6 +50,8 @@ interface RelayParts {
   random: () => number;
   /** Told of a chat that has new commands to execute. */
   onCommands(chat: number): void;
+  /** Told of a new command that is in doubt from the beginning: a restore has lost what became of it. */
+  onDoubt(id: number): void;
   /** Told of what is wrong with Hot Bags as a whole. */
   alarm(alarm: Alarm): void;
   /** Told of each POST that has ended, and of each message that was settled as delivered by it. */

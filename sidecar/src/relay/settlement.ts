@@ -22,6 +22,8 @@ interface SettlementParts {
   maxRetryingMs: number;
   /** Told of a chat that has new commands to send, or whose pause has begun or ended. */
   onCommands(chat: number): void;
+  /** Told of a new command that is in doubt from the beginning. */
+  onDoubt(id: number): void;
 }
 
 /** Writes down what came of a message, and says so in the log. Throws when the store fails. */
@@ -38,11 +40,10 @@ export class Settlement {
   }
 
   async delivered({ message, durationMs, log }: Posted, { status, response, commands }: Answered): Promise<void> {
-    const { store, onCommands } = this.#parts;
+    const { store } = this.#parts;
     const recorded = await store.messages.delivered(message.seq, status, response, commands, durationMs);
     log.info({ status, attempts: message.attempts + 1, commands: recorded.length }, "delivered to Hot Bags");
-    announce(recorded, log);
-    if (recorded.some(concernsReplies)) onCommands(message.chat);
+    this.#tell(recorded, message.chat, log);
   }
 
   /**
@@ -98,19 +99,25 @@ export class Settlement {
    * lost.
    */
   async giveUp(seq: number, wasDetached: boolean, posted: Posted | undefined, error: unknown): Promise<void> {
-    const { store, onCommands } = this.#parts;
+    const { store } = this.#parts;
     const log = posted?.log ?? this.#parts.log.child({ seq });
     if (posted?.outcome.kind === "answered") {
       const { message, outcome } = posted;
       const recorded = await store.messages.giveUpDelivered(message, wasDetached, outcome.commands);
       log.error({ err: error, alarm: true }, `delivered to Hot Bags, but that can't be written. ${RESTORE}`);
-      announce(recorded, log);
-      if (recorded.some(concernsReplies)) onCommands(message.chat);
+      this.#tell(recorded, message.chat, log);
     } else {
       await store.messages.giveUp(seq, wasDetached);
       const what = "can't be read or written; given up, it is a dead letter now";
       log.error({ err: error, alarm: true }, `message ${seq} ${what}. ${RESTORE}`);
     }
+  }
+
+  #tell(recorded: readonly RecordedCommand[], chat: number, log: Logger): void {
+    const { onCommands, onDoubt } = this.#parts;
+    announce(recorded, log);
+    for (const { id, outcome } of recorded) if (id !== null && outcome === "in_doubt") onDoubt(id);
+    if (recorded.some(concernsReplies)) onCommands(chat);
   }
 }
 

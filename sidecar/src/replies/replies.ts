@@ -148,6 +148,11 @@ export class Replies {
     this.#chats.offer(chat);
   }
 
+  /** A command is in doubt that nobody has handed over since the start: a restore has lost what became of it. */
+  doubt(id: number): void {
+    this.#doubts.add(id);
+  }
+
   /** The operator has resolved a command in doubt of this chat: it may wait to be sent again, or others may have waited for it. */
   resolved(id: number, chat: number): void {
     this.#doubts.forget(id);

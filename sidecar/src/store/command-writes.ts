@@ -21,10 +21,15 @@ export interface CommandFromResponse {
 }
 
 export interface RecordedCommand {
+  /** Its number; null where nothing was written. */
+  id: number | null;
   commandId: string | null;
   chat: number;
-  /** `pending`: to be sent. `repeated`: its id and payload were seen before, nothing was written. */
-  outcome: "pending" | "done" | "failed" | "skipped" | "repeated";
+  /**
+   * `pending`: to be sent. `in_doubt`: it may have been sent in the time that a restore has lost. `repeated`: its id and
+   * payload were seen before, nothing was written.
+   */
+  outcome: "pending" | "in_doubt" | "done" | "failed" | "skipped" | "repeated";
   /** Why it is not sent, or what was done. */
   reason: string | null;
 }
@@ -46,7 +51,12 @@ interface AnsweredMessage {
   seq: number;
   chat: number;
   message_id: string | null;
+  /** It may have been answered in the time that a restore has lost. */
+  maybeAnswered: boolean;
 }
+
+/** Why a reply is in doubt that was never handed over. */
+export const MAYBE_SENT = "a backup was restored: it may have been sent in the time that was lost";
 
 /** A command whose row can't be changed. Null: that can't be read. */
 interface DamagedCommand {
@@ -101,7 +111,7 @@ export class CommandWrites {
     const hash = createHash("sha256").update(command.payload).digest("hex");
     const owner = command.commandId === null ? undefined : this.#ownerOf(command.commandId);
     if (owner && owner.payload_sha256 === hash && owner.chat === chat) {
-      return { commandId: command.commandId, chat, outcome: "repeated", reason: null };
+      return { id: null, commandId: command.commandId, chat, outcome: "repeated", reason: null };
     }
     const reused = owner
       ? { state: "failed" as const, reason: "its command_id was already used for another command" }
@@ -111,6 +121,9 @@ export class CommandWrites {
     const refusal =
       reused ?? command.refusal ?? (paused === null ? null : { state: "skipped" as const, reason: paused });
     const isDone = !refusal && order !== undefined;
+    const toSend = answered.maybeAnswered ? "in_doubt" : "pending";
+    const isDoubt = !refusal && !isDone && toSend === "in_doubt";
+    const reason = refusal?.reason ?? (isDoubt ? MAYBE_SENT : null);
     const { lastInsertRowid } = this.#sql.insert.run({
       seq,
       chat,
@@ -120,20 +133,18 @@ export class CommandWrites {
       text: command.text,
       hash,
       // Nothing of it is sent.
-      state: isDone ? "skipped" : (refusal?.state ?? "pending"),
+      state: isDone ? "skipped" : (refusal?.state ?? toSend),
       owns_id: owner ? 0 : 1,
       now: this.#clock.now(),
-      settled_at: refusal || isDone ? this.#clock.now() : null,
-      error: refusal?.reason ?? null,
+      settled_at: refusal || isDone || isDoubt ? this.#clock.now() : null,
+      error: reason,
     });
-    const outcome = isDone ? "done" : (refusal?.state ?? "pending");
+    const outcome = isDone ? "done" : (refusal?.state ?? toSend);
     this.#counters.add(`commands_${outcome}`, 1);
-    if (isDone) {
-      const reason = this.#pauses.obey(chat, order, Number(lastInsertRowid));
-      return { commandId: command.commandId, chat, outcome, reason };
-    }
+    const id = Number(lastInsertRowid);
+    if (isDone) return { id, commandId: command.commandId, chat, outcome, reason: this.#pauses.obey(chat, order, id) };
     if (refusal?.state === "failed") this.#failures.note("command_failed", messageId, refusal.reason);
-    return { commandId: command.commandId, chat, outcome, reason: refusal?.reason ?? null };
+    return { id, commandId: command.commandId, chat, outcome, reason };
   }
 
   /** False: it waits no longer, as when its chat was paused meanwhile and replies are skipped. */

@@ -1,12 +1,15 @@
-import { accessSync, chmodSync, constants, existsSync, mkdirSync } from "node:fs";
+import { accessSync, chmodSync, constants, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { codeOf, DatabaseRefusedError, setUpDatabase } from "@hotbags/shared";
 import Database from "better-sqlite3";
 import { isForHumans, StoreUnusableError } from "./errors.ts";
 import { migrations } from "./migrations/index.ts";
 
-export const FILE = "bridge.sqlite";
+export const DATABASE_FILE = "bridge.sqlite";
 const LOCK_FILE = "bridge.lock";
+
+/** It is there from the beginning of a restore's last step to its end: half of a state is none. */
+export const UNFINISHED_RESTORE = "restore.unfinished";
 
 export interface OpenDatabase {
   db: Database.Database;
@@ -20,8 +23,9 @@ export interface OpenDatabase {
  */
 export function openDatabase(stateDir: string): OpenDatabase {
   const lock = takeLock(stateDir);
-  const file = join(stateDir, FILE);
+  const file = join(stateDir, DATABASE_FILE);
   try {
+    refuseUnfinished(stateDir);
     const db = new Database(file);
     try {
       chmodSync(file, 0o600);
@@ -54,7 +58,7 @@ export function openDatabase(stateDir: string): OpenDatabase {
  * or when it has another release's schema.
  */
 export function openForReading(stateDir: string): Database.Database {
-  const file = join(stateDir, FILE);
+  const file = join(stateDir, DATABASE_FILE);
   if (!existsSync(file))
     throw new StoreUnusableError(`there is no database in ${stateDir}: is that the BRIDGE_STATE_DIR of the sidecar?`, {
       passes: true,
@@ -73,11 +77,24 @@ export function openForReading(stateDir: string): Database.Database {
   }
 }
 
+function refuseUnfinished(stateDir: string): void {
+  const mark = join(stateDir, UNFINISHED_RESTORE);
+  if (!existsSync(mark)) return;
+  throw new StoreUnusableError(
+    `a restore of a backup was cut off in ${stateDir}: run \`hotbags restore\` once more, with --force. What was there before is below ${stateDir} in ${readFileSync(mark, "utf8").trim().replaceAll("\n", " and ")}.`,
+    { passes: true },
+  );
+}
+
+const TWO_SIDECARS =
+  "another sidecar. Two on one state would send replies twice: stop the other one, or give this one its own BRIDGE_STATE_DIR.";
+
 /**
  * An exclusive SQLite transaction on a file of its own, held for as long as the process lives: the kernel releases it with the
  * process, so a crash never leaves a stale lock. It is not on the database itself, so that that stays readable for the operator's tools.
+ * `isInUse`: by whom, and what to do then.
  */
-function takeLock(stateDir: string): Database.Database {
+export function takeLock(stateDir: string, isInUse = TWO_SIDECARS): Database.Database {
   const file = join(stateDir, LOCK_FILE);
   try {
     makeFolder(stateDir);
@@ -91,10 +108,7 @@ function takeLock(stateDir: string): Database.Database {
     }
   } catch (error) {
     if (codeOf(error).startsWith("SQLITE_BUSY")) {
-      throw new StoreUnusableError(
-        `${stateDir} is in use by another sidecar. Two on one state would send replies twice: stop the other one, or give this one its own BRIDGE_STATE_DIR.`,
-        { passes: true },
-      );
+      throw new StoreUnusableError(`${stateDir} is in use by ${isInUse}`, { passes: true });
     }
     throw explain(error, file);
   }
@@ -114,13 +128,14 @@ function makeFolder(stateDir: string): void {
   }
   // SQLite says the same of every reason. A file of another user's is what a start with sudo leaves behind.
   accessSync(stateDir, constants.R_OK | constants.W_OK | constants.X_OK);
-  for (const name of [LOCK_FILE, FILE, `${FILE}-wal`, `${FILE}-shm`]) {
+  for (const name of [LOCK_FILE, DATABASE_FILE, `${DATABASE_FILE}-wal`, `${DATABASE_FILE}-shm`]) {
     const path = join(stateDir, name);
     if (existsSync(path)) accessSync(path, constants.R_OK | constants.W_OK);
   }
 }
 
-function explain(error: unknown, file: string): Error {
+/** The StoreUnusableError of what SQLite or the disk says of a database, with what to do. */
+export function explain(error: unknown, file: string): Error {
   if (error instanceof StoreUnusableError) return error;
   if (error instanceof DatabaseRefusedError) return new StoreUnusableError(error.message, { passes: false });
   const code = codeOf(error);

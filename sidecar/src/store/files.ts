@@ -7,7 +7,8 @@ import { type Appended, appendFile } from "./append-file.ts";
 import { isForHumans, StoreUnusableError } from "./errors.ts";
 import { FileLostError, readFile } from "./read-file.ts";
 
-const FOLDER = "media";
+/** In the state folder. */
+export const MEDIA_FOLDER = "media";
 
 /** A whole file is named by its SHA-256; what has arrived of one that is not whole yet, with `.part` behind it. */
 const NAME = /^([0-9a-f]{64})(\.part)?$/;
@@ -36,7 +37,7 @@ type MakeRoom = (bytes: number) => Promise<number>;
 /** The whole of a file, for somebody who does not own the store. Throws FileLostError. */
 export async function readStoredFile(stateDir: string, sha256: string, sizeBytes: number): Promise<Buffer> {
   const pieces: Buffer[] = [];
-  for await (const piece of readFile(join(stateDir, FOLDER, sha256), sizeBytes, sha256))
+  for await (const piece of readFile(join(stateDir, MEDIA_FOLDER, sha256), sizeBytes, sha256))
     pieces.push(Buffer.from(piece));
   return Buffer.concat(pieces);
 }
@@ -56,7 +57,7 @@ export class Files {
 
   /** Throws StoreUnusableError when the folder can't be used. */
   constructor(stateDir: string, limitBytes: number, time: Pick<Clock, "now">, makeRoom: MakeRoom = async () => 0) {
-    this.#folder = join(stateDir, FOLDER);
+    this.#folder = join(stateDir, MEDIA_FOLDER);
     this.#limitBytes = limitBytes;
     this.#time = time;
     this.#makeRoom = makeRoom;

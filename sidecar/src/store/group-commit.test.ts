@@ -10,6 +10,7 @@ import { systemClock } from "../clock.ts";
 import { DamageRecord } from "./damage.ts";
 import { openDatabase } from "./database.ts";
 import { StoreUnwritableError } from "./errors.ts";
+import { Feed } from "./feed.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { type Outage, Writability } from "./writability.ts";
 
@@ -39,7 +40,7 @@ function open() {
   damage = new DamageRecord(systemClock);
   const backoff = { baseMs: 2, maxMs: 10 };
   writability = new Writability({ db, clock: systemClock, damage, rehearse: () => rehearse(), backoff });
-  commit = new GroupCommit(db, writability);
+  commit = new GroupCommit(db, writability, new Feed(db));
   told = [];
   rehearse = () => {};
   writability.onChange((outage) => told.push(outage));

@@ -1,6 +1,7 @@
 import { failpoint } from "@hotbags/shared";
 import type Database from "better-sqlite3";
 import { StoreUnwritableError, wordsOf } from "./errors.ts";
+import type { Feed } from "./feed.ts";
 import type { Writability } from "./writability.ts";
 
 interface Job {
@@ -18,6 +19,7 @@ interface Job {
 export class GroupCommit {
   readonly #db: Database.Database;
   readonly #writability: Writability;
+  readonly #feed: Feed;
   readonly #begin: Database.Statement;
   readonly #commit: Database.Statement;
   readonly #rollback: Database.Statement;
@@ -26,10 +28,16 @@ export class GroupCommit {
   #closed = false;
 
   /** `onCommit`: told how long each transaction took, its jobs' work included, ms. */
-  constructor(db: Database.Database, writability: Writability, onCommit: (durationMs: number) => void = () => {}) {
+  constructor(
+    db: Database.Database,
+    writability: Writability,
+    feed: Feed,
+    onCommit: (durationMs: number) => void = () => {},
+  ) {
     this.#onCommit = onCommit;
     this.#db = db;
     this.#writability = writability;
+    this.#feed = feed;
     this.#begin = db.prepare("BEGIN IMMEDIATE");
     this.#commit = db.prepare("COMMIT");
     this.#rollback = db.prepare("ROLLBACK");
@@ -99,6 +107,7 @@ export class GroupCommit {
   #write(jobs: Job[]): unknown {
     const results: unknown[] = [];
     const begun = performance.now();
+    this.#feed.begin();
     try {
       this.#begin.run();
       for (const job of jobs) results.push(job.work());
@@ -113,6 +122,7 @@ export class GroupCommit {
       failpoint(`${job.name}:after-commit`);
       job.settle.resolve(results[index]);
     }
+    this.#feed.committed();
     return undefined;
   }
 }

@@ -7,11 +7,13 @@ import { type Damage, DamageRecord } from "./damage.ts";
 import { openDatabase, openForReading } from "./database.ts";
 import { Downtimes } from "./downtimes.ts";
 import { Failures } from "./failures.ts";
+import { type Change, Feed } from "./feed.ts";
 import { Files } from "./files.ts";
 import { ForgottenKeys } from "./forgotten-keys.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { Handovers } from "./handovers.ts";
 import { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./limits.ts";
+import { LostTime } from "./lost-time.ts";
 import { Media } from "./media.ts";
 import { MessageWrites } from "./message-writes.ts";
 import { Messages } from "./messages.ts";
@@ -42,6 +44,7 @@ export {
   StoreUnwritableError,
 } from "./errors.ts";
 export type { Failure } from "./failures.ts";
+export type { Change } from "./feed.ts";
 export { type Files, type Received, readStoredFile } from "./files.ts";
 export type { HandoverEnd } from "./handovers.ts";
 export { type Inspection, inspectStore } from "./inspection.ts";
@@ -49,6 +52,7 @@ export { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./limits.ts";
 export { base64Length, type InlinedFile } from "./media.ts";
 export type { Accepted } from "./message-writes.ts";
 export type { PendingMessage } from "./messages.ts";
+export { SCHEMA } from "./migrations/index.ts";
 export type { AuditEntry } from "./operator/audit.ts";
 export type { CommandFilter, CommandLife, CommandRow, CommandState } from "./operator/command-pages.ts";
 export type { Erased, ErasureRequest } from "./operator/erasure.ts";
@@ -58,7 +62,10 @@ export type { Page } from "./operator/page.ts";
 export type { Repaired, Resolution } from "./operator/repairs.ts";
 export type { ChatAddress, ChatOrder, Pause, PausedChat } from "./pauses.ts";
 export { FileLostError } from "./read-file.ts";
+export { type Doubted, makeRestored, type RestoreTimes } from "./restored.ts";
 export type { Keep } from "./retention.ts";
+export { type Progress, type Snapshot, storeBytes, takeSnapshot } from "./snapshot.ts";
+export { holdState, type IdleState } from "./swap.ts";
 export type { Outage } from "./writability.ts";
 
 /** Everything the sidecar must not forget, and the only owner of SQL. */
@@ -86,6 +93,8 @@ export interface Store {
   onOutage(listener: (outage: Outage | null) => void): () => void;
   /** Told each time that damage is met. Returns how to stop that. */
   onDamage(listener: () => void): () => void;
+  /** Told of all changes of a commit, once it is on disk. Returns how to stop that. */
+  onChange(listener: (changes: Change[]) => void): () => void;
   /**
    * Something could not be read. Returns whether only that is at fault; false: an outage has begun, for the next message
    * would fail as well.
@@ -137,7 +146,8 @@ export function openStore(
   }
   const damage = new DamageRecord(clock);
   const writability = new Writability({ db, clock, damage, rehearse: () => rehearsal.run() });
-  const commit = new GroupCommit(db, writability, onCommit);
+  const feed = new Feed(db);
+  const commit = new GroupCommit(db, writability, feed, onCommit);
   const counters = new Counters(db);
   const failures = new Failures(db, clock);
   const pauses = new Pauses(db, commit, counters, clock, time);
@@ -145,8 +155,9 @@ export function openStore(
   const commandWrites = new CommandWrites({ db, counters, failures, pauses, forgotten, clock });
   const media = new Media(db, files, limits.inlineBytes);
   const room = new Room(files, media, commit);
+  const lostTime = new LostTime(db);
   const messageWrites = new MessageWrites({
-    ...{ db, counters, failures, commands: commandWrites, media, forgotten, clock, time },
+    ...{ db, counters, failures, commands: commandWrites, media, forgotten, clock, time, lostTime },
   });
   const messages = new Messages({ db, commit, writes: messageWrites, media, time });
   const commands = new Commands({ db, commit, writes: commandWrites, pauses, time });
@@ -181,6 +192,7 @@ export function openStore(
     },
     onOutage: (listener) => writability.onChange(listener),
     onDamage: (listener) => damage.onMet(listener),
+    onChange: (listener) => feed.subscribe(listener),
     check: (error) => writability.check("read", error),
     adopt({ storeBytes, inlineBytes }) {
       files.adopt(storeBytes);

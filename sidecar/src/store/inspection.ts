@@ -2,7 +2,7 @@ import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { Counters } from "./counters.ts";
-import { FILE } from "./database.ts";
+import { DATABASE_FILE } from "./database.ts";
 import { wordsOf } from "./errors.ts";
 import { migrations } from "./migrations/index.ts";
 
@@ -26,7 +26,7 @@ export interface Inspection {
  * sidecar that runs as well. Null: there is none yet. Throws SQLite's error where it can't be opened.
  */
 export function inspectStore(stateDir: string): Inspection | null {
-  const file = join(stateDir, FILE);
+  const file = join(stateDir, DATABASE_FILE);
   if (!existsSync(file)) return null;
   const sizeBytes = statSync(file).size;
   const db = new Database(file, { readonly: true });

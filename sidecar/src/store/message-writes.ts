@@ -7,6 +7,7 @@ import type { Counters } from "./counters.ts";
 import { FileMissingError, RowContradictedError, unlessDamaged } from "./errors.ts";
 import type { Failures } from "./failures.ts";
 import type { ForgottenKeys } from "./forgotten-keys.ts";
+import type { LostTime } from "./lost-time.ts";
 import { HAS_FILE, type LaidOut, type Media } from "./media.ts";
 import type { ProvenTime } from "./proven-time.ts";
 
@@ -65,6 +66,7 @@ interface DamagedMessage {
   messageId: string | null;
   /** The row says so itself: it was counted. */
   isSettled: boolean;
+  maybeAnswered: boolean;
 }
 
 interface MessageWritesParts {
@@ -76,6 +78,7 @@ interface MessageWritesParts {
   forgotten: ForgottenKeys;
   clock: Clock;
   time: ProvenTime;
+  lostTime: LostTime;
 }
 
 /** What is written of messages, each with its counters. All of it belongs inside a commit. */
@@ -98,7 +101,7 @@ export class MessageWrites {
 
   /** See Messages.accept. Throws FileMissingError when a file is not here. */
   accept(message: InboundMessage, laidOut: LaidOut | undefined): Accepted {
-    const { media, counters, failures, clock, time } = this.#parts;
+    const { media, counters, failures, clock, time, lostTime } = this.#parts;
     const users = this.#usersOf(message.message_id);
     const known = this.#known(users, message);
     if (known) return { seq: known.seq, chat: known.chat, duplicate: true, refusal: null };
@@ -117,6 +120,7 @@ export class MessageWrites {
       refusal ? now : null,
       refusal,
       time.now(),
+      lostTime.covers(message.timestamp) ? 1 : 0,
     );
     const seq = Number(lastInsertRowid);
     this.#sql.insertPayload.run(seq, laidOut.request);
@@ -134,7 +138,7 @@ export class MessageWrites {
     // Settled before: the commands are in already.
     if (!row) return [];
     if (this.#sql.storeResponse.get(response, seq)?.has_file) this.#parts.media.settle(seq, now);
-    return this.#parts.commands.record({ seq, ...row }, commands);
+    return this.#parts.commands.record({ seq, ...row, maybeAnswered: row.maybe_answered === 1 }, commands);
   }
 
   /** An attempt failed and another one will follow. Returns whether the message left its chat's lane by it. */
@@ -157,7 +161,8 @@ export class MessageWrites {
       () => this.#sql.row.get(seq),
       () => undefined,
     );
-    return { seq, messageId: row?.message_id ?? null, isSettled: isSettled(row?.state) };
+    const maybeAnswered = row ? row.maybe_answered === 1 : this.#parts.lostTime.isAny;
+    return { seq, messageId: row?.message_id ?? null, isSettled: isSettled(row?.state), maybeAnswered };
   }
 
   /** A dead letter whose row can't be changed. */
@@ -171,9 +176,9 @@ export class MessageWrites {
     wasDetached: boolean,
     commands: CommandFromResponse[],
   ): RecordedCommand[] {
-    const { seq, chat, messageId: message_id } = message;
+    const { seq, chat, messageId: message_id, maybeAnswered } = message;
     if (!this.#passOver(message, wasDetached, "delivered")) return [];
-    return this.#parts.commands.record({ seq, chat, message_id }, commands);
+    return this.#parts.commands.record({ seq, chat, message_id, maybeAnswered }, commands);
   }
 
   /** What is POSTed from now on. */
@@ -271,26 +276,29 @@ function prepare(db: Database.Database) {
       "SELECT seq, chat, chat_id FROM messages JOIN chats USING (chat) WHERE message_id = +?",
     ),
     request: db.prepare<[number], { request: string }>("SELECT request FROM payloads WHERE seq = ?"),
-    insert: db.prepare<[number, string, string, number, number | null, string | null, number]>(
-      "INSERT INTO messages (chat, message_id, state, received_at, settled_at, last_error, state_since) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    insert: db.prepare<[number, string, string, number, number | null, string | null, number, 0 | 1]>(
+      `INSERT INTO messages (chat, message_id, state, received_at, settled_at, last_error, state_since, maybe_answered)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
     insertPayload: db.prepare<[number, string]>("INSERT INTO payloads (seq, request) VALUES (?, ?)"),
     storeResponse: db.prepare<[string, number], { has_file: number }>(
       `UPDATE payloads SET response = ? WHERE seq = ? RETURNING instr(request, '${HAS_FILE}') AS has_file`,
     ),
     changeRequest: db.prepare<[string, number]>("UPDATE payloads SET request = ? WHERE seq = ?"),
-    row: db.prepare<[number], { chat: number; message_id: string; state: string; detached: number }>(
-      "SELECT chat, message_id, state, detached FROM messages WHERE seq = ?",
-    ),
+    row: db.prepare<
+      [number],
+      { chat: number; message_id: string; state: string; detached: number; maybe_answered: number }
+    >("SELECT chat, message_id, state, detached, maybe_answered FROM messages WHERE seq = ?"),
     // By the indexes that hand out messages, whatever the row says.
     listed: db.prepare<[number, number, number, number], { seq: number }>(
       `SELECT seq FROM messages INDEXED BY messages_lane WHERE chat = +? AND seq = +? AND state = 'pending' AND detached = 0
        UNION ALL SELECT seq FROM messages INDEXED BY messages_detached WHERE chat = +? AND +seq = +? AND state = 'pending' AND detached = 1`,
     ),
     passOver: db.prepare<[number]>("INSERT OR IGNORE INTO passed_over_messages (seq) VALUES (?)"),
-    settle: db.prepare<[SettledRow], { chat: number; message_id: string; detached: number }>(
+    settle: db.prepare<[SettledRow], { chat: number; message_id: string; detached: number; maybe_answered: number }>(
       `UPDATE messages SET state = @state, attempts = attempts + 1, settled_at = @now, state_since = @since, status = @status,
-         last_error = @error, duration_ms = @durationMs WHERE seq = @seq AND state = 'pending' RETURNING chat, message_id, detached`,
+         last_error = @error, duration_ms = @durationMs WHERE seq = @seq AND state = 'pending' RETURNING chat, message_id, detached,
+         maybe_answered`,
     ),
     failed: db.prepare(
       `UPDATE messages SET attempts = attempts + 1, retrying_ms = retrying_ms + @waitMs, last_attempt_at = @now, next_attempt_at = @nextAttemptAt,

@@ -81,7 +81,8 @@ function madeUp(): InboundMessage {
     from: number,
     text: "rehearsal",
     media: [],
-    timestamp: "2026-01-01T00:00:00.000Z",
+    // Behind any time that a restore has lost: its reply is to be rehearsed, too.
+    timestamp: "9999-12-31T23:59:59.999Z",
     raw: {},
   };
 }

@@ -13,6 +13,7 @@ import { pauses } from "./0012-pauses.ts";
 import { handovers } from "./0013-handovers.ts";
 import { alerts } from "./0014-alerts.ts";
 import { erasure } from "./0015-erasure.ts";
+import { restores } from "./0016-restores.ts";
 
 /** In order; the number of a migration is its place, and `PRAGMA user_version` says how many a database has had. Never edit one that was released. */
 export const migrations: readonly string[] = [
@@ -31,4 +32,8 @@ export const migrations: readonly string[] = [
   handovers,
   alerts,
   erasure,
+  restores,
 ];
+
+/** How many of them a database has had that this release works on. */
+export const SCHEMA = migrations.length;

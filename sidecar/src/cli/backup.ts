@@ -1,0 +1,112 @@
+import { existsSync, statSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { codeOf, mebibytes } from "@hotbags/shared";
+import { ArchiveDamagedError, type Manifest } from "../backup/archive.ts";
+import { BackupRefusedError, backUp, type Report } from "../backup/backup.ts";
+import { checkBackup, restore } from "../backup/restore.ts";
+import { systemClock } from "../clock.ts";
+import { StoreUnusableError } from "../store/index.ts";
+import { whoAmI } from "./connect.ts";
+import { CliError, EXIT } from "./exit-code.ts";
+import { readSince } from "./list-options.ts";
+import { count, type Output, say, shortTime, writeJson } from "./output.ts";
+
+/** How often it is said how far a long step is, ms. */
+const PROGRESS_MS = 2_000;
+
+/** `hotbags backup`. */
+export async function makeBackup(
+  { stateDir, file, force }: { stateDir: string; file?: string | undefined; force: boolean },
+  output: Output,
+): Promise<number> {
+  const parts = { stateDir, file: fileFor(file), force, now: systemClock.now, report: reporter(output) };
+  const backup = await backUp(parts).catch(refused);
+  const { manifest, bytes } = backup;
+  const { made_at, files, lost } = manifest;
+  if (output.json) writeJson(output, { file: backup.file, bytes, made_at, files: files.length, lost });
+  else output.out.write(`${backup.file}\n`);
+  say(
+    output,
+    `${mebibytes(bytes)}, with all until ${shortTime(made_at)} and ${count(files.length, "attachment")}; checked.`,
+  );
+  sayLost(manifest, output);
+  return EXIT.ok;
+}
+
+interface RestoreOptions {
+  stateDir: string;
+  file: string;
+  check: boolean;
+  force: boolean;
+  lostUntil?: string | undefined;
+}
+
+/** `hotbags restore`. */
+export async function restoreBackup(options: RestoreOptions, output: Output): Promise<number> {
+  const { stateDir, check, force } = options;
+  const file = resolve(options.file);
+  if (!existsSync(file)) throw new CliError(EXIT.no, `there is no file ${file}`);
+  if (check) return showCheck(await checkBackup(file).catch(refused), output);
+  const now = systemClock.now();
+  const lostUntil = options.lostUntil === undefined ? null : Date.parse(readSince(options.lostUntil, now));
+  if (lostUntil !== null && lostUntil > now) throw new CliError(EXIT.usage, "--lost-until is a time that was");
+  const parts = { stateDir, file, force, lostUntil, who: whoAmI(), now: systemClock.now };
+  const { manifest, doubted, kept, ...restored } = await restore(parts).catch(refused);
+  const { made_at } = manifest;
+  const lost_until = new Date(restored.lostUntil).toISOString();
+  const { commands, messages } = doubted;
+  if (output.json)
+    writeJson(output, { state_dir: stateDir, made_at, lost_until, in_doubt: commands, maybe_answered: messages, kept });
+  say(output, `${stateDir} is as it was at ${shortTime(made_at)}.`);
+  if (kept !== null) say(output, `What was there is in ${kept}.`);
+  say(
+    output,
+    `${count(commands, "reply", "replies")} may have been sent since, and so are in doubt: hotbags commands list --state in_doubt\n` +
+      `In doubt will be, too, what Hot Bags answers to ${count(messages, "message")} that waited, and to what was written by ${shortTime(lost_until)}.\n` +
+      "Now start the sidecar (systemctl start hotbags-sidecar).",
+  );
+  sayLost(manifest, output);
+  return EXIT.ok;
+}
+
+function showCheck(manifest: Manifest, output: Output): number {
+  const { made_at, version, files } = manifest;
+  if (output.json) writeJson(output, { made_at, version, files: files.length, lost: manifest.lost });
+  else say(output, `A whole backup of ${shortTime(made_at)}, with ${count(files.length, "attachment")}.`);
+  sayLost(manifest, output);
+  return EXIT.ok;
+}
+
+function sayLost({ lost }: Manifest, output: Output): void {
+  if (lost.length === 0) return;
+  say(output, `${count(lost.length, "attachment")} had been lost on the disk before: their messages go without.`);
+}
+
+/** In this folder, or the one that is named, a name that sorts by time. */
+function fileFor(named: string | undefined): string {
+  const path = resolve(named ?? ".");
+  const isFolder = existsSync(path) && statSync(path).isDirectory();
+  const time = new Date().toISOString().replace(/[-:]|\.\d+/g, "");
+  return isFolder ? join(path, `hotbags-${time}.tar`) : path;
+}
+
+/** What is long says how far it is; what is short says nothing. */
+function reporter(output: Output): Report {
+  let saidAt = performance.now();
+  return (step, part) => {
+    if (performance.now() - saidAt < PROGRESS_MS) return;
+    saidAt = performance.now();
+    say(output, part > 0 ? `${step}: ${Math.round(part * 100)} %` : `${step} …`);
+  };
+}
+
+/** Throws a CliError for what was refused with a sentence for the operator. */
+function refused(error: unknown): never {
+  const isForOperator = [BackupRefusedError, ArchiveDamagedError, StoreUnusableError].some(
+    (kind) => error instanceof kind,
+  );
+  if (isForOperator) throw new CliError(EXIT.no, (error as Error).message);
+  const code = codeOf(error);
+  if (/^E[A-Z]+$/.test(code)) throw new CliError(EXIT.no, (error as Error).message);
+  throw error;
+}
