@@ -1,5 +1,5 @@
 import { type Clock, systemTimers, type Timers } from "./clock.ts";
-import { Lanes, type Verdict } from "./lanes.ts";
+import { Lanes, type Rest, type Verdict } from "./lanes.ts";
 
 /**
  * Runs that are begun in one turn of the event loop. Runs that find nothing to do end at once: a thousand of them
@@ -54,6 +54,11 @@ export class LaneRunner<Cause extends string> {
   /** Runs under way. */
   get underWay(): number {
     return this.#lanes.out;
+  }
+
+  /** What a lane rests for; null where it does not rest, or is out. */
+  restOf(lane: number): Rest<Cause> | null {
+    return this.#lanes.restOf(lane);
   }
 
   /** When the next lane is due, monotonic ms; Infinity when none waits. */

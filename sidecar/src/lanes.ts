@@ -63,6 +63,12 @@ export class Lanes<Cause extends string> {
     else if (lane.cause === rest.cause && rest.until < lane.dueAt) this.#hasten(lane, rest.until);
   }
 
+  /** What a lane rests for; null where it does not rest, or is out. */
+  restOf(id: number): Rest<Cause> | null {
+    const lane = this.#out.has(id) ? undefined : this.#lanes.get(id);
+    return lane && lane.cause !== null ? { cause: lane.cause, until: lane.dueAt } : null;
+  }
+
   /** When the next lane is due; `undefined` when none waits. */
   nextDueAt(): number | undefined {
     return this.#heap[0]?.dueAt;

@@ -222,7 +222,10 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
         onResolved: (id, chat) => replies.resolved(id, chat),
         pause: (chat, pause) => replies.pause(chat, pause),
         resume: (chat) => replies.resume(chat),
-        pausedChats: () => store.pauses.list(),
+        whyWaits: async ({ accountId, chatId }) => {
+          const chat = await store.operator.chat(accountId, chatId);
+          return chat === undefined ? null : replies.whyWaits(chat);
+        },
         config: () => inUse.show(),
         reload,
         diagnose: (testsAlert) => diagnoseFrom(inUse.settings, gateway, health(), testsAlert),
@@ -234,6 +237,7 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
       },
       alerts: (past) => listAlerts({ open: alerts.open, past: store.alerts.past(past) }),
       status: () => ({ version: VERSION, ...health() }),
+      pausedChats: () => store.pauses.list(),
     }),
     listen: (listener) => store.onChange(listener),
     log,

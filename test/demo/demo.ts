@@ -99,7 +99,7 @@ async function roundTrip(shop: Shop, customer: Contact, question: string): Promi
 /** The terminal is the customer's phone. */
 async function chat(shop: Shop, customer: Contact, interrupted: Promise<void>): Promise<void> {
   shop.hotbags.answers(({ message_id, text }) => [
-    { command_id: `reply-${message_id}`, type: "send_text", text: `You wrote: ${text}` },
+    { command_id: `reply-${message_id}`, type: "send_text", text: answerTo(text) },
   ]);
   const stop = shop.whatsapp.onEvent((event) => {
     if (event.type === "heard" && event.message.chat === customer.number)
@@ -108,24 +108,29 @@ async function chat(shop: Shop, customer: Contact, interrupted: Promise<void>): 
   say(
     `\nYou are the customer ${customer.number}: write a message, and Hot Bags repeats it. An empty line ends the demo.\n` +
       "You are the operator, too. Hot Bags failed last night, and one message became a dead letter. Look, and mend it:\n\n" +
-      "  hotbags status\n  hotbags messages list --state dead\n  hotbags messages show 1\n  hotbags messages retry 1\n",
+      "  hotbags status\n  hotbags messages list --state dead\n  hotbags messages show 1\n  hotbags messages retry 1\n\n" +
+      `Here, or in another terminal, where hotbags is: BRIDGE_STATE_DIR=${shop.stateDir} node sidecar/dist/cli.js\n`,
   );
   const terminal = createInterface({ input: process.stdin });
   // One line at a time: what a command prints is not to be mixed with another's.
   let under: Promise<unknown> = Promise.resolve();
-  let asked = 0;
+  const asked: string[] = [];
   const ended = new Promise<void>((resolve) => {
     terminal.on("line", (line) => {
       const [program, ...args] = line.trim().split(/\s+/);
       if (line.trim() === "") under.then(() => resolve());
       else if (program === "hotbags") under = under.then(() => operate(shop, args));
       else {
-        asked += 1;
+        asked.push(answerTo(line));
         under = under.then(() => customer.says(line));
       }
     });
-    // Where the lines come from a file, the last ones are answered first.
-    const isAnswered = () => until("the customer has heard", () => customer.heard.length >= asked, ANSWERS_MS);
+    // Where the lines come from a file, the last ones are answered first. The dead letter's answer is none of theirs.
+    const isHeard = () => {
+      const heard = customer.heard.map(({ text }) => text);
+      return asked.every((text) => countOf(heard, text) >= countOf(asked, text));
+    };
+    const isAnswered = () => until("the customer has heard", isHeard, ANSWERS_MS);
     terminal.on("close", () =>
       under.then(isAnswered).then(
         () => resolve(),
@@ -136,6 +141,14 @@ async function chat(shop: Shop, customer: Contact, interrupted: Promise<void>): 
   await Promise.race([ended, interrupted]);
   terminal.close();
   stop();
+}
+
+function answerTo(text: string): string {
+  return `You wrote: ${text}`;
+}
+
+function countOf(all: readonly (string | undefined)[], one: string): number {
+  return all.filter((text) => text === one).length;
 }
 
 /** The hotbags command, on the demo's own sidecar. */

@@ -6,7 +6,7 @@ import { readDuration } from "./list-options.ts";
 import { type Column, type Output, say, shortTime, writeJson, writeTable } from "./output.ts";
 
 const COLUMNS: Column<PausedChat>[] = [
-  { title: "account", cell: ({ account_id }) => account_id },
+  { title: "account", cell: ({ account_id }) => account_id, spare: 1 },
   { title: "chat", cell: ({ chat_id }) => chat_id },
   { title: "until", cell: ({ until }) => shortTime(until) },
   { title: "by", cell: ({ by }) => (by === "hotbags" ? "Hot Bags" : by) },

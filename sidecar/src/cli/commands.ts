@@ -19,18 +19,18 @@ const RISKS: Record<Resolution, string> = {
 
 export function commandColumns(withChat: boolean): Column<Command>[] {
   const chat: Column<Command>[] = [
-    { title: "account", cell: ({ account_id }) => account_id },
+    { title: "account", cell: ({ account_id }) => account_id, spare: 1 },
     { title: "chat", cell: ({ chat_id }) => chat_id },
-    { title: "message", cell: ({ message }) => message },
+    { title: "message", cell: ({ message }) => message, spare: 4 },
   ];
   return [
     { title: "id", cell: ({ id }) => id },
     { title: "state", cell: ({ state }) => state },
-    { title: "type", cell: ({ type }) => type },
-    { title: "came back", cell: ({ created_at }) => shortTime(created_at) },
-    { title: "handed over", cell: ({ sending_at }) => shortTime(sending_at) },
+    { title: "type", cell: ({ type }) => type, spare: 2 },
+    { title: "came back", cell: ({ created_at }) => shortTime(created_at), spare: 5 },
+    { title: "handed over", cell: ({ sending_at }) => shortTime(sending_at), spare: 3 },
     ...(withChat ? chat : []),
-    { title: "command_id", cell: ({ command_id }) => command_id },
+    { title: "command_id", cell: ({ command_id }) => command_id, spare: 6 },
     { title: "reason", cell: ({ reason, is_partial }) => (is_partial ? `only a part was sent; ${reason}` : reason) },
   ];
 }
@@ -62,6 +62,7 @@ export async function showCommand(operator: Operator, id: string, content: boole
     ["for", `message ${found.message} (message_id ${found.message_id})`],
     ["chat", `${found.chat_id} of account ${found.account_id}`],
     ["state", found.state],
+    ["waits for", found.waits_for ?? null],
     ["came back", shortTime(found.created_at)],
     ["handed over", found.sending_at === null ? null : shortTime(found.sending_at)],
     ["settled", found.settled_at === null ? null : shortTime(found.settled_at)],

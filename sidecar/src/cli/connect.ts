@@ -99,6 +99,7 @@ function offline(stateDir: string): Operator {
     running: null,
     alerts: (past) => alertsOf(view, past),
     status: () => statusOf(view),
+    pausedChats: () => view.pausedChats(),
   });
   return {
     isRunning: false,

@@ -1,5 +1,6 @@
 import { codeOf, VERSION } from "@hotbags/shared";
 import yargs, { type Argv } from "yargs";
+import { COMMAND_STATES, MESSAGE_STATES } from "../operator/schemas.ts";
 import { readStateDir, SettingsError } from "../settings.ts";
 import { listAlerts, testAlerts } from "./alerts.ts";
 import { showAudit } from "./audit.ts";
@@ -27,7 +28,7 @@ export async function main(args: string[], environment: NodeJS.ProcessEnv): Prom
   process.stdout.on("error", (error) => {
     if (codeOf(error) !== "EPIPE") throw error;
   });
-  const program = makeProgram(environment, (result) => {
+  const program = makeProgram(args, environment, (result) => {
     code = result;
   });
   try {
@@ -36,6 +37,8 @@ export async function main(args: string[], environment: NodeJS.ProcessEnv): Prom
   } catch (error) {
     const isKnown = error instanceof CliError || error instanceof SettingsError;
     if (!isKnown) throw error;
+    // A script reads JSON on standard output, whatever came of it.
+    if (args.includes("--json")) process.stdout.write(`${JSON.stringify({ error: error.message })}\n`);
     process.stderr.write(`hotbags: ${error.message}\n`);
     return error instanceof CliError ? error.code : EXIT.config;
   }
@@ -49,7 +52,7 @@ interface Common {
 
 const outputFor = (json: boolean): Output => ({ json, out: process.stdout, err: process.stderr });
 
-function makeProgram(environment: NodeJS.ProcessEnv, end: (code: number) => void): Argv {
+function makeProgram(args: string[], environment: NodeJS.ProcessEnv, end: (code: number) => void): Argv {
   /** Runs what asks an operator's question. */
   const asking =
     <Arguments extends Common>(run: (operator: Operator, args: Arguments, output: Output) => Promise<number>) =>
@@ -88,9 +91,9 @@ function makeProgram(environment: NodeJS.ProcessEnv, end: (code: number) => void
         defaultDescription: "BRIDGE_STATE_DIR, or ~/.local/state/hotbags-bridge",
         describe: "Where the sidecar keeps its state",
       });
-  const list = <T>(options: Argv<T>, states: string) =>
+  const list = <T>(options: Argv<T>, states: readonly string[]) =>
     common(options)
-      .option("state", { type: "string", describe: `Some of ${states}, separated by commas` })
+      .option("state", { type: "string", describe: `Some of ${states.join(", ")}, separated by commas` })
       .option("since", { type: "string", describe: "2h, 30m, 7d ago, or a time" })
       .option("chat", { type: "string", describe: "A customer's number, or a group" })
       .option("limit", { type: "number", default: FEW, describe: "At most so many, the newest first" })
@@ -113,7 +116,7 @@ function makeProgram(environment: NodeJS.ProcessEnv, end: (code: number) => void
       .command(
         "list",
         "Messages, newest first",
-        (options) => list(options, "pending, detached, delivered, dead, discarded"),
+        (options) => list(options, MESSAGE_STATES),
         asking((operator, args, output) => listMessages(operator, args, output)),
       )
       .command(
@@ -143,7 +146,7 @@ function makeProgram(environment: NodeJS.ProcessEnv, end: (code: number) => void
       .command(
         "list",
         "Commands of Hot Bags, newest first",
-        (options) => list(options, "pending, sending, sent, queued_by_gateway, in_doubt, failed, skipped"),
+        (options) => list(options, COMMAND_STATES),
         asking((operator, args, output) => listCommands(operator, args, output)),
       )
       .command(
@@ -290,9 +293,10 @@ function makeProgram(environment: NodeJS.ProcessEnv, end: (code: number) => void
       "Who looked at what, and changed what",
       (options) =>
         common(options)
+          .option("since", { type: "string", describe: "2h, 30m, 7d ago, or a time" })
           .option("limit", { type: "number", default: FEW, describe: "At most so many" })
           .check(({ limit }) => limitIsFine(limit)),
-      asking((operator, { limit }, output) => showAudit(operator, limit, output)),
+      asking((operator, args, output) => showAudit(operator, args, output)),
     )
     .command(
       "doctor",
@@ -394,7 +398,15 @@ function makeProgram(environment: NodeJS.ProcessEnv, end: (code: number) => void
       () => {},
       () => void process.stdout.write(`${VERSION}\n`),
     )
-    .completion("completion", "Print what the shell in $SHELL, bash or zsh, needs to complete commands")
+    .completion(
+      "completion",
+      "Print what the shell in $SHELL, bash or zsh, needs to complete commands",
+      (current: string, _argv: unknown, others: (done?: () => void) => void, done: (words: string[]) => void) => {
+        const states = statesFor(args);
+        if (states) done(completed(current, states));
+        else others();
+      },
+    )
     .demandCommand(1, "a command is missing")
     .strict()
     .recommendCommands()
@@ -412,6 +424,19 @@ function makeProgram(environment: NodeJS.ProcessEnv, end: (code: number) => void
         : message.replace(/\n/g, " ");
       throw new CliError(EXIT.usage, `${said}; see hotbags --help`);
     });
+}
+
+/** What can stand behind `--state`, when that is what is to be completed. */
+function statesFor(args: string[]): readonly string[] | undefined {
+  if (args.at(-2) !== "--state") return undefined;
+  if (args.includes("messages")) return MESSAGE_STATES;
+  return args.includes("commands") ? COMMAND_STATES : undefined;
+}
+
+/** Of a list with commas, the last word. */
+function completed(current: string, words: readonly string[]): string[] {
+  const before = current.slice(0, current.lastIndexOf(",") + 1);
+  return words.filter((word) => word.startsWith(current.slice(before.length))).map((word) => before + word);
 }
 
 function limitIsFine(limit: number): true {

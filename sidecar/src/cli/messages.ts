@@ -28,12 +28,12 @@ export interface Choice {
 
 const COLUMNS: Column<Message>[] = [
   { title: "id", cell: ({ id }) => id },
-  { title: "state", cell: ({ state }) => state },
+  { title: "state", cell: ({ state }) => state, spare: 4 },
   { title: "received", cell: ({ received_at }) => shortTime(received_at) },
-  { title: "account", cell: ({ account_id }) => account_id },
+  { title: "account", cell: ({ account_id }) => account_id, spare: 1 },
   { title: "chat", cell: ({ chat_id }) => chat_id },
-  { title: "attempts", cell: ({ attempts }) => attempts },
-  { title: "message_id", cell: ({ message_id }) => message_id },
+  { title: "attempts", cell: ({ attempts }) => attempts, spare: 2 },
+  { title: "message_id", cell: ({ message_id }) => message_id, spare: 3 },
   { title: "last error", cell: ({ state, last_error }) => (state === "delivered" ? null : last_error) },
 ];
 

@@ -14,12 +14,23 @@ export type Cell = string | number | null;
 export interface Column<Row> {
   title: string;
   cell(row: Row): Cell;
+  /** Where the window is too narrow, columns that can be spared go: the one with the lowest number first. */
+  spare?: number;
 }
 
 const GAP = "  ";
 
-/** Writes a table, with its widest cells in view; only the last column is cut, and only on a terminal. */
-export function writeTable<Row>({ out }: Output, columns: Column<Row>[], rows: Row[]): void {
+/** As much of the last column is in view, if there is so much of it. */
+const LAST_WIDTH = 16;
+
+/**
+ * Writes a table. On a terminal that is too narrow for it, columns that can be spared are left out, which it says, and
+ * the last one is cut.
+ */
+export function writeTable<Row>(output: Output, wanted: Column<Row>[], rows: Row[]): void {
+  const { out } = output;
+  const columns = out.isTTY ? fitting(wanted, rows, out.columns) : wanted;
+  const spared = wanted.filter((column) => !columns.includes(column)).map(({ title }) => title);
   const cells = rows.map((row) => columns.map(({ cell }) => plain(String(cell(row) ?? ""))));
   const widths = columns.map(({ title }, n) => Math.max(title.length, ...cells.map((row) => row[n]?.length ?? 0)));
   const draw = (row: string[]) =>
@@ -32,6 +43,26 @@ export function writeTable<Row>({ out }: Output, columns: Column<Row>[], rows: R
     );
   out.write(`${bold(draw(columns.map(({ title }) => title)), out)}\n`);
   for (const row of cells) out.write(`${draw(row)}\n`);
+  if (spared.length > 0) say(output, `Not shown, for the window is narrow: ${spared.join(", ")}.`);
+}
+
+/** The columns that a window of this width has room for. */
+function fitting<Row>(wanted: Column<Row>[], rows: Row[], width: number): Column<Row>[] {
+  const widthOf = ({ title, cell }: Column<Row>) =>
+    Math.max(title.length, ...rows.map((row) => String(cell(row) ?? "").length));
+  const columns = wanted.map((column, n) => {
+    const full = widthOf(column);
+    return { column, width: GAP.length + (n === wanted.length - 1 ? Math.min(full, LAST_WIDTH) : full) };
+  });
+  let total = columns.reduce((sum, { width: one }) => sum + one, -GAP.length);
+  const left = new Set(columns);
+  const bySpare = columns.filter(({ column }) => column.spare !== undefined);
+  for (const one of bySpare.sort((a, b) => (a.column.spare ?? 0) - (b.column.spare ?? 0))) {
+    if (total <= width) break;
+    left.delete(one);
+    total -= one.width;
+  }
+  return wanted.filter((column) => [...left].some((one) => one.column === column));
 }
 
 /** Lines of a name and what is to be said of it. */

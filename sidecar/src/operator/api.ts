@@ -31,7 +31,8 @@ export interface Running {
   pause(chat: ChatAddress, pause: Pause): Promise<void>;
   /** Resolves with whether it was paused. */
   resume(chat: ChatAddress): Promise<boolean>;
-  pausedChats(): PausedChat[];
+  /** Why the replies of a chat wait just now, as a sentence; null: they don't, or nobody knows. */
+  whyWaits(chat: ChatAddress): Promise<string | null>;
   config(): Output<"config">;
   reload(who: string): Promise<Output<"reload">>;
   diagnose(testsAlert: boolean): Promise<NamedFinding[]>;
@@ -49,6 +50,7 @@ interface ApiParts {
   /** Null: there is a database, but no sidecar runs on it. */
   running: Running | null;
   status(): Output<"status">;
+  pausedChats(): PausedChat[];
 }
 
 /** An answer that is not the one asked for. `status`: HTTP's. */
@@ -140,9 +142,15 @@ export class OperatorApi {
       const found = await this.#parts.reads.command(id);
       if (!found) throw new OperatorError(404, `there is no command ${id}`);
       const { text, ...rest } = found;
-      if (content !== "true") return showCommand(rest);
+      const { running } = this.#parts;
+      const waits_for =
+        running && found.state === "pending"
+          ? await running.whyWaits({ accountId: found.account_id, chatId: found.chat_id })
+          : undefined;
+      const shown = { ...showCommand(rest), waits_for };
+      if (content !== "true") return shown;
       await this.#noteLook("command", id, who);
-      return { ...showCommand(rest), text };
+      return { ...shown, text };
     },
 
     resolve: async ({ as }, id, who) => {
@@ -154,7 +162,7 @@ export class OperatorApi {
     },
 
     pausedChats: async () => {
-      const chats = this.#running.pausedChats().map(({ chat: _, leftMs, ...pause }) => ({
+      const chats = this.#parts.pausedChats().map(({ chat: _, leftMs, ...pause }) => ({
         ...pause,
         until: iso(Date.now() + leftMs),
       }));
@@ -203,9 +211,12 @@ export class OperatorApi {
       return { ...erased, number_gone: isNumberGone, log_cleared: isLogCleared };
     },
 
-    audit: async ({ before, limit = DEFAULT_LIMIT }) => {
-      const entries = await this.#parts.reads.audit(before ?? null, limit);
-      return { entries: entries.map(showEntry), next: entries.length === limit ? (entries.at(-1)?.id ?? null) : null };
+    audit: async ({ before, since, limit = DEFAULT_LIMIT }) => {
+      const page = await this.#parts.reads.audit(before ?? null, limit);
+      const from = since === undefined ? Number.NEGATIVE_INFINITY : Date.parse(since);
+      const entries = page.filter(({ at }) => at >= from);
+      const isLast = page.length < limit || entries.length < page.length;
+      return { entries: entries.map(showEntry), next: isLast ? null : (page.at(-1)?.id ?? null) };
     },
   };
 

@@ -12,8 +12,16 @@ export const MAX_LIMIT = 500;
 /** Messages that one request may send again or discard. */
 export const MAX_IDS = 100;
 
-const MESSAGE_STATES = ["pending", "detached", "delivered", "dead", "discarded"] as const;
-const COMMAND_STATES = ["pending", "sending", "sent", "queued_by_gateway", "in_doubt", "failed", "skipped"] as const;
+export const MESSAGE_STATES = ["pending", "detached", "delivered", "dead", "discarded"] as const;
+export const COMMAND_STATES = [
+  "pending",
+  "sending",
+  "sent",
+  "queued_by_gateway",
+  "in_doubt",
+  "failed",
+  "skipped",
+] as const;
 
 const time = z.iso.datetime({ offset: true });
 const id = z.int().positive().max(Number.MAX_SAFE_INTEGER);
@@ -285,8 +293,8 @@ export const ROUTES = {
     about: "One command. `content=true`: with its text, which leaves a line in the audit",
     changes: false,
     input: z.object({ content: flag }),
-    /** `text`: with `content=true` only. */
-    output: command.extend({ text: z.string().nullable().optional() }),
+    /** `text`: with `content=true` only. `waits_for`: why it waits just now, of one that does; null: it is about to go. */
+    output: command.extend({ text: z.string().nullable().optional(), waits_for: z.string().nullable().optional() }),
   },
   resolve: {
     method: "POST",
@@ -432,9 +440,9 @@ export const ROUTES = {
   audit: {
     method: "GET",
     path: "/audit",
-    about: "Who did what, newest first",
+    about: "Who did what, newest first. `since`: since then",
     changes: false,
-    input: z.object(page),
+    input: z.object({ ...page, since: time.optional() }),
     output: z.object({ entries: z.array(audit), next }),
   },
 } as const satisfies Record<string, Route>;

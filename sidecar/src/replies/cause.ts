@@ -24,3 +24,23 @@ export type Cause =
   | "backoff"
   | "operator"
   | "store";
+
+/** For the operator. `leftMs`: until the chat is looked at again. */
+export function sentenceOf(cause: Cause, leftMs: number): string {
+  const seconds = Math.max(1, Math.ceil(leftMs / 1_000));
+  const left = seconds < 120 ? `${seconds} s` : `${Math.ceil(seconds / 60)} min`;
+  if (cause.startsWith("account ")) return `WhatsApp is not connected for ${cause}`;
+  const sentences: Record<Exclude<Cause, `account ${string}`>, string> = {
+    number: "its account has another number than its message was written to: /health says what to do",
+    doubt: "it is being found out whether the reply before it was sent",
+    handover: "OpenClaw has the reply before it in its own queue",
+    lock: `WhatsApp has locked the account for direct chats; it is tried in ${left}`,
+    pacing: `BRIDGE_CHAT_INTERVAL_MS after the reply before it; ${left} more`,
+    pause: `its chat is paused for ${left} more (hotbags chats list)`,
+    brake: `the brake: its chat got too many replies lately; ${left} more`,
+    backoff: `the gateway did not take it; it is tried again in ${left}`,
+    operator: "the gateway refuses it for a reason that only you can change: /health says which",
+    store: "the database could not be read or written",
+  };
+  return sentences[cause as keyof typeof sentences];
+}

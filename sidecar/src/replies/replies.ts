@@ -15,7 +15,7 @@ import {
 } from "../store/index.ts";
 import { StoreFaults } from "../store-faults.ts";
 import { Brake, type BrakeLimits } from "./brake.ts";
-import type { Cause } from "./cause.ts";
+import { type Cause, sentenceOf } from "./cause.ts";
 import { Doubts } from "./doubts.ts";
 import { type Drop, Handovers } from "./handovers.ts";
 import { type NumberChange, NumberChanges, type Numbers } from "./number-change.ts";
@@ -191,6 +191,14 @@ export class Replies {
   /** The gateway has dropped a text from its own queue. */
   dropped(drop: Drop): void {
     this.#handovers.dropped(drop);
+  }
+
+  /** Why the replies of a chat wait just now, as a sentence; null: they don't. */
+  whyWaits(chat: number): string | null {
+    const { store, clock } = this.#parts;
+    if (store.outage) return "the database can't be written";
+    const rest = this.#chats.restOf(chat);
+    return rest && sentenceOf(rest.cause, rest.until - clock.uptimeMs());
   }
 
   /** What an operator wants to know. `problems`: what only the operator can change, with what to do. */

@@ -21,7 +21,7 @@ import { Audit } from "./operator/audit.ts";
 import { Erasure } from "./operator/erasure.ts";
 import { type OperatorReads, type OperatorStore, operatorReads, operatorWrites } from "./operator/index.ts";
 import { Repairs } from "./operator/repairs.ts";
-import { Pauses } from "./pauses.ts";
+import { type PausedChat, PauseList, Pauses } from "./pauses.ts";
 import { ProvenTime } from "./proven-time.ts";
 import { Rehearsal } from "./rehearsal.ts";
 import { Retention } from "./retention.ts";
@@ -112,17 +112,22 @@ export interface StoreView {
   failures: Failures;
   alerts: AlertReads;
   operator: OperatorReads;
+  /** Those that would last if the sidecar ran. */
+  pausedChats(): PausedChat[];
   close(): void;
 }
 
 /** Looks at the store below `stateDir`, and changes nothing. Throws StoreUnusableError with what to do. */
 export function viewStore(stateDir: string, clock: Clock): StoreView {
   const db = openForReading(stateDir);
+  const time = new ProvenTime(db, clock);
+  const pauses = new PauseList(db);
   return {
     counters: new Counters(db),
     failures: new Failures(db, clock),
     alerts: new AlertReads(db),
     operator: operatorReads(db, new Audit(db, clock), (provenAt) => provenAt),
+    pausedChats: () => pauses.at(time.now()),
     close: () => db.close(),
   };
 }

@@ -41,6 +41,24 @@ export interface PausedChat {
   waiting: number;
 }
 
+/** Looks at the pauses, also of a database that is no one's. */
+export class PauseList {
+  readonly #list: Database.Statement<[number], Omit<PausedChat, "leftMs"> & { until_at: number }>;
+
+  constructor(db: Database.Database) {
+    this.#list = db.prepare(
+      `SELECT chat, account_id, chat_id, by, replies, until_at,
+         (SELECT count(*) FROM commands k WHERE k.chat = p.chat AND k.state = 'pending') AS waiting
+       FROM pauses p JOIN chats USING (chat) WHERE until_at > ? ORDER BY until_at`,
+    );
+  }
+
+  /** Those that last at this proven time, the ones that end first before the others. */
+  at(now: number): PausedChat[] {
+    return this.#list.all(now).map(({ until_at, ...pause }) => ({ ...pause, leftMs: until_at - now }));
+  }
+}
+
 /**
  * Pauses of chats: while one lasts, the chat's replies are held or skipped; its messages go to Hot Bags as ever. They
  * are counted by the proven time, so that one lasts over a restart for as long as was said, also where the clock jumps.
@@ -50,6 +68,7 @@ export class Pauses {
   readonly #counters: Counters;
   readonly #clock: Clock;
   readonly #time: ProvenTime;
+  readonly #list: PauseList;
   readonly #sql: ReturnType<typeof prepare>;
 
   constructor(db: Database.Database, commit: GroupCommit, counters: Counters, clock: Clock, time: ProvenTime) {
@@ -57,6 +76,7 @@ export class Pauses {
     this.#counters = counters;
     this.#clock = clock;
     this.#time = time;
+    this.#list = new PauseList(db);
     this.#sql = prepare(db);
   }
 
@@ -125,8 +145,7 @@ export class Pauses {
 
   /** The pauses that last, the ones that end first before the others. */
   list(): PausedChat[] {
-    const now = this.#time.now();
-    return this.#sql.list.all(now).map(({ until_at, ...pause }) => ({ ...pause, leftMs: until_at - now }));
+    return this.#list.at(this.#time.now());
   }
 
   /** How many chats are paused. */
@@ -171,11 +190,6 @@ function prepare(db: Database.Database) {
       `UPDATE commands SET state = 'skipped', settled_at = ?, last_error = ? WHERE chat = ? AND state = 'pending'
          AND id > (SELECT min(after_command) FROM pauses p WHERE p.chat = commands.chat AND until_at > ? AND replies = 'skip')
          AND NOT EXISTS (SELECT 1 FROM passed_over_commands o WHERE o.id = commands.id)`,
-    ),
-    list: db.prepare<[number], Omit<PausedChat, "leftMs"> & { until_at: number }>(
-      `SELECT chat, account_id, chat_id, by, replies, until_at,
-         (SELECT count(*) FROM commands k WHERE k.chat = p.chat AND k.state = 'pending') AS waiting
-       FROM pauses p JOIN chats USING (chat) WHERE until_at > ? ORDER BY until_at`,
     ),
     chats: db.prepare<[number], { n: number }>(
       "SELECT count(DISTINCT chat) AS n FROM pauses INDEXED BY pauses_until WHERE until_at > ?",
