@@ -1,0 +1,62 @@
+import type { Argv } from "yargs";
+import { forgetCustomer } from "../forget.ts";
+import type { Context } from "./context.ts";
+import { common } from "./options.ts";
+
+/** `hotbags forget`, `backup` and `restore`. */
+export function stateLines(program: Argv, { asking, aside }: Context): Argv {
+  return program
+    .command(
+      "forget <number>",
+      "Delete all that there is of a customer who asks for that",
+      (options) =>
+        common(options)
+          .positional("number", { type: "string", demandOption: true, describe: "Their number, such as +15550001000" })
+          .option("dry-run", { type: "boolean", default: false, describe: "Only say what there is" })
+          .option("including-waiting", {
+            type: "boolean",
+            default: false,
+            describe: "Also what waits or is in doubt: nobody will answer it",
+          })
+          .option("yes", { type: "boolean", default: false, describe: "Nobody is asked" })
+          .example("$0 forget +15550001000 --dry-run", "What there is of this customer"),
+      asking((operator, args, output) => forgetCustomer(operator, args, output)),
+    )
+    .command(
+      "backup [file]",
+      "Put all of the sidecar's state into one file, while it runs or not",
+      (options) =>
+        common(options)
+          .positional("file", {
+            type: "string",
+            describe: "A file or a folder; by default a file named by the time, in this folder",
+          })
+          .option("force", { type: "boolean", default: false, describe: "A file that is there already is replaced" })
+          .example("$0 backup /var/backups/hotbags", "A new file in that folder, which only its owner can read")
+          .epilogue("docs/backup.md says what is in it, and what a restore of an older backup means."),
+      aside(async (args, output) => (await import("../backup.ts")).makeBackup(args, output)),
+    )
+    .command(
+      "restore <file>",
+      "Put the state of a backup in the place of what is there. The sidecar must be stopped",
+      (options) =>
+        common(options)
+          .positional("file", { type: "string", demandOption: true, describe: "What `hotbags backup` has made" })
+          .option("check", { type: "boolean", default: false, describe: "Only check the file" })
+          .option("force", {
+            type: "boolean",
+            default: false,
+            describe: "Over a state that is there: that is kept, in a folder beside it",
+          })
+          .option("lost-until", {
+            type: "string",
+            describe: "When the sidecar whose state is lost ran last: 2h, 30m ago, or a time. By default until now",
+          })
+          .example("$0 restore hotbags-20260301T120000Z.tar --check", "Whether it can be restored")
+          .example("$0 restore hotbags-20260301T120000Z.tar --lost-until 2026-03-01T14:30", "The machine died then")
+          .epilogue(
+            "What may have been sent since the backup is in doubt afterwards: hotbags commands list --state in_doubt",
+          ),
+      aside(async (args, output) => (await import("../backup.ts")).restoreBackup(args, output)),
+    );
+}
