@@ -37,6 +37,9 @@ const status = z.looseObject({
     paused_chats: z.int().optional(),
     oldest_wait_ms: z.number().optional(),
   }),
+  checks: z
+    .array(z.looseObject({ name: z.string(), account: z.string().optional(), since: z.string().nullable() }))
+    .optional(),
   rotation: z.record(z.string(), z.looseObject({ accepted: z.string().nullable() })).optional(),
   disk: z.looseObject({ free_bytes: z.number().nullable() }).optional(),
 });
@@ -50,16 +53,26 @@ export async function showStatus(operator: Operator, output: Output): Promise<nu
 }
 
 function draw(found: z.output<typeof status>, output: Output): void {
-  const { ok, problems, plugin, gateway, hotbags, messages, commands, disk, rotation = {} } = found;
+  const { ok, problems, plugin, gateway, hotbags, messages, commands, disk, rotation = {}, checks = [] } = found;
   const { out } = output;
+  /** As far as this run of the sidecar knows. */
+  const since = (name: string, account?: string) => {
+    const at = checks.find((check) => check.name === name && check.account === account)?.since;
+    return at ? ` (since ${shortTime(at)})` : "";
+  };
+  const accounts = Object.entries(gateway?.accounts ?? {}).map(([id, state]): [string, Cell] => [
+    "WhatsApp",
+    `account ${id}${since("session_connected", id)}: ${state}`,
+  ]);
   const isLeft = messages.dead + commands.in_doubt > 0;
   if (!ok) out.write(`${red("Something is wrong.", out)}\n`);
   else out.write(`${green("Customers are being answered.", out)}${isLeft ? " Some wait for you, see below." : ""}\n`);
   for (const problem of problems) out.write(`- ${plain(problem)}\n`);
   const facts: [string, Cell][] = [
-    ["plugin", plugin ? describePlugin(plugin) : null],
+    ["plugin", plugin ? describePlugin(plugin, since("plugin")) : null],
     ["parked there", plugin?.outbox?.parked ? `${plugin.outbox.parked}: openclaw hotbags parked list` : null],
-    ["gateway", gateway ? describeGateway(gateway) : null],
+    ["gateway", gateway ? `${describeLink(gateway.link)}${since("gateway")}` : null],
+    ...accounts,
     ["Hot Bags", hotbags ? describeHotBags(hotbags) : null],
     ["messages", `${messages.delivered} delivered, ${messages.pending} waiting${waited(messages.oldest_wait_ms)}`],
     [
@@ -77,13 +90,15 @@ function draw(found: z.output<typeof status>, output: Output): void {
   writeFacts(output, facts);
 }
 
-function describePlugin({ connected, outbox }: { connected: boolean; outbox: { messages: number } | null }): string {
-  return `${connected ? "connected" : "not connected"}${outbox ? `, ${outbox.messages} in its outbox` : ""}`;
+function describePlugin(
+  { connected, outbox }: { connected: boolean; outbox: { messages: number } | null },
+  since: string,
+) {
+  return `${connected ? "connected" : "not connected"}${since}${outbox ? `, ${outbox.messages} in its outbox` : ""}`;
 }
 
-function describeGateway({ link, accounts }: { link: string; accounts: Record<string, string> }): string {
-  const each = Object.entries(accounts).map(([id, state]) => `WhatsApp account ${id}: ${state}`);
-  return [link === "up" ? "connected" : `not connected (${link})`, ...each].join("; ");
+function describeLink(link: string): string {
+  return link === "up" ? "connected" : `not connected (${link})`;
 }
 
 function describeHotBags(hotbags: { reachable: boolean; last_success_at: string | null; last_failure: string | null }) {

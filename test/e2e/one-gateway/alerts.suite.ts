@@ -72,3 +72,15 @@ it("Hot Bags is not there for longer than a minute; that it is back is told thou
   const ofHotBags = hook.alerts.slice(from).filter(({ alert }) => alert === "hot_bags");
   expect(ofHotBags.map(({ state }) => state)).toEqual(["started", "over"]);
 }, 240_000);
+
+it("the disk fills up, and there is room again, over restarts of the sidecar in between", async () => {
+  const from = hook.alerts.length;
+  // Fuller than any disk of a test's machine can be.
+  await shop.sidecar.restart({ BRIDGE_LOW_DISK_BYTES: String(1024 ** 4) });
+  expect(await told("disk", "started", from)).toMatchObject({ severity: "critical", folder: shop.stateDir });
+  expect((await shop.health()).status).toBe(503);
+  await shop.sidecar.restart({ BRIDGE_LOW_DISK_BYTES: "0" });
+  await told("disk", "over", from);
+  await shop.healthy();
+  expect(hook.alerts.slice(from).filter(({ alert }) => alert === "disk")).toHaveLength(2);
+});

@@ -13,7 +13,8 @@ const PER_MINUTE = 5;
 
 type Report = { ok: boolean; problems: string[]; commands: { held_chats: number; in_doubt: number } };
 const health = async () => (await shop.health()).body as unknown as Report;
-const alerts = (kind: string, from: number) => shop.sidecar.lines.slice(from).filter((line) => line["alert"] === kind);
+const alerts = (kind: string, from: number) =>
+  shop.sidecar.lines.slice(from).filter((line) => line["alert"] === kind && line["alert_state"] === "started");
 
 it("another bot and Hot Bags answer each other: held after the limit, others are answered, and nothing is dropped", async () => {
   const [bot, ben] = [shop.newCustomer(), shop.newCustomer()];
