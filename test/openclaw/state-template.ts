@@ -10,7 +10,7 @@ import { CACHE, configPath, OPENCLAW } from "./places.ts";
 const VERSION = TESTED.whatsapp;
 const TEMPLATE = join(CACHE, `openclaw-state-${VERSION}`);
 
-/** Written last into a template: that it is whole, and where it was made. */
+/** Written last into a template: that it is whole, where it was made, and for which OpenClaw. */
 const MADE = "made-in";
 
 /**
@@ -30,15 +30,22 @@ export async function ensureStateTemplate(log: (line: string) => void): Promise<
   return (await findTemplate()) ?? (await makeTemplate(log));
 }
 
-/** The template's real folder, unless it is missing or was moved: its install record holds absolute paths. */
+/**
+ * The template's real folder, unless it is missing, was moved, or belongs to an OpenClaw elsewhere (a change of the packages moves it):
+ * its install record holds absolute paths, and the WhatsApp plugin in it a link to OpenClaw.
+ */
 async function findTemplate(): Promise<string | undefined> {
   try {
     const template = await realpath(TEMPLATE);
-    return (await readFile(join(template, MADE), "utf8")) === template ? template : undefined;
+    return (await readFile(join(template, MADE), "utf8")) === (await stampOf(template)) ? template : undefined;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw error;
   }
+}
+
+async function stampOf(template: string): Promise<string> {
+  return `${template}\n${await realpath(OPENCLAW)}\n`;
 }
 
 /**
@@ -52,7 +59,7 @@ async function makeTemplate(log: (line: string) => void): Promise<string> {
   const root = await mkdtemp(join(CACHE, "making-"));
   try {
     await install(made, root);
-    await writeFile(join(made, MADE), made);
+    await writeFile(join(made, MADE), await stampOf(made));
     return await publish(made);
   } catch (error) {
     await rm(made, { recursive: true, force: true });
