@@ -159,8 +159,13 @@ test("openclaw hotbags status tells of the link, the outbox, the last ack and th
   expect(report.hook.max_ms).toBeGreaterThan(0);
 });
 
-test("openclaw hotbags parked deals with dead letters, beside the gateway", { timeout: 120_000 }, async () => {
+test("openclaw hotbags parked lists dead letters, beside the gateway", { timeout: 120_000 }, async () => {
   expect(await beside("hotbags", "parked", "list", "--json")).toMatchObject({ code: 0, stdout: "[]\n" });
+});
+
+test("openclaw hotbags parked says what is wrong, with a code that a script can use", {
+  timeout: 120_000,
+}, async () => {
   const unsaid = await beside("hotbags", "parked", "discard");
   expect(unsaid).toMatchObject({ code: 2, stderr: expect.stringContaining("Name their ids, or say --all") });
 });

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { request } from "node:http";
 import { json } from "node:stream/consumers";
-import { afterAll, beforeAll, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, expect, it, onTestFinished, vi } from "vitest";
 import { operatorSocketOf } from "../../sidecar/src/operator/server.ts";
 import { CONNECTED, ScriptedGateway } from "../gateway/scripted-gateway.ts";
 import { type HotBags, startHotBags } from "../hotbags/index.ts";
@@ -86,6 +86,8 @@ it("the audit is asked from a time on", async () => {
 it("paused chats are listed while the sidecar is stopped, too", async () => {
   await run("chats", "pause", CARL, "--for", "3h");
   await sidecar.process.stop();
+  // The tests come in any order, and the others need it.
+  onTestFinished(() => sidecar.process.start());
   const { code, stdout, stderr } = await run("chats", "list");
   expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining("No sidecar runs") });
   expect(stdout).toMatch(/\+15550001003 .*operator/);
