@@ -29,7 +29,9 @@ beforeEach(async () => {
   hotbags = await startHotBags({ token: BEARER_TOKEN });
   hotbags.answers(({ message_id: id }) => [{ command_id: `to ${id}`, type: "send_text", text: `to ${id}` }]);
   gateway = await new ScriptedGateway().start();
-  sidecar = await BuiltSidecar.start({ hotbags, gateway, env: { BRIDGE_CHAT_REPLIES_PER_MINUTE: "0" } });
+  // As many in one chat as come in while a backup is made, however long that takes.
+  const noBrake = { BRIDGE_CHAT_REPLIES_PER_MINUTE: "0", BRIDGE_CHAT_REPLIES_PER_HOUR: "0" };
+  sidecar = await BuiltSidecar.start({ hotbags, gateway, env: noBrake });
 });
 afterEach(async () => {
   await sidecar.process.kill();
@@ -43,7 +45,7 @@ const run = (...args: string[]) => runHotbags(sidecar.dir, ...args);
 const sent = () => gateway.sends.map(({ idempotencyKey }) => idempotencyKey);
 const isSent = (id: string) => until(`${id} is sent`, () => sent().includes(id));
 const repliesIn = async (state: string) => {
-  const { stdout } = await run("commands", "list", "--state", state, "--json", "--limit", "1000");
+  const { stdout } = await run("commands", "list", "--state", state, "--json", "--limit", "1000000");
   return (JSON.parse(stdout) as { command_id: string }[]).map(({ command_id }) => command_id).sort();
 };
 
