@@ -93,3 +93,9 @@ it("paused chats are listed while the sidecar is stopped, too", async () => {
   expect(stdout).toMatch(/\+15550001003 .*operator/);
   expect(await run("chats", "resume", CARL)).toMatchObject({ code: 3 });
 });
+
+it("an option without its value is a wrong command line, in one sentence", async () => {
+  const { code, stderr } = await run("status", "--env-file");
+  expect({ code, lines: stderr.trimEnd().split("\n").length }).toEqual({ code: 2, lines: 1 });
+  expect(stderr).toMatch(/^hotbags: .*env-file/);
+});

@@ -97,10 +97,12 @@ function makeProgram(args: string[], environment: NodeJS.ProcessEnv, end: (code:
     .wrap(process.stdout.isTTY ? Math.min(120, process.stdout.columns) : 120)
     .exitProcess(false)
     .fail((message, error) => {
-      if (error) throw error;
-      const said = /Not enough non-option arguments/.test(message)
+      // Its own complaints come as errors of this name, some without a message.
+      if (error && error.name !== "YError") throw error;
+      const complaint = message ?? error?.message ?? "the command line is wrong";
+      const said = /Not enough non-option arguments/.test(complaint)
         ? "an argument is missing"
-        : message.replace(/\n/g, " ");
+        : complaint.replace(/\n/g, " ");
       throw new CliError(EXIT.usage, `${said}; see hotbags --help`);
     });
 }

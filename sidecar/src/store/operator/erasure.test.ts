@@ -92,6 +92,18 @@ it("leaves nothing of a customer in any file: no text, number, file, id or reply
   expect(ledger()).toMatchObject({ accepted: 3, delivered: 2, dead: 0, discarded: 1 });
 });
 
+it("leaves nothing of what others said of a customer when something failed", async () => {
+  const dead = await accept("M1", ANNA);
+  await store.messages.dead(dead.seq, 422, "canary of Hot Bags");
+  await answer("M2", ANNA, "sending");
+  const [command] = (await store.operator.message(2))?.commands ?? [];
+  await store.commands.settled(command?.id ?? 0, "failed", { reason: "canary of OpenClaw", whatsappMessageId: null });
+  expect(found("canary of Hot Bags", "canary of OpenClaw")).toHaveLength(2);
+  await forget();
+  expect(found("canary of Hot Bags", "canary of OpenClaw")).toEqual([]);
+  expect(store.failures.latest("dead")).toMatchObject({ reason: "forgotten with its customer" });
+});
+
 it("leaves nothing of what retention has deleted before", async () => {
   await answer("A", ANNA, "sent");
   clock.advance(20 * 24 * 3_600_000);

@@ -281,6 +281,9 @@ function mustStay({ state }: Row, commands: CommandRow[], includingWaiting: bool
   return !includingWaiting && (state === "pending" || are("pending", "in_doubt"));
 }
 
+/** A reason can quote what OpenClaw or Hot Bags said, and so the customer. */
+const SCRUBBED = (column: string) => `CASE WHEN ${column} IS NULL THEN NULL ELSE 'forgotten with its customer' END`;
+
 function prepare(db: Database.Database) {
   return {
     last: db.prepare<[], { seq: number | null }>("SELECT max(seq) AS seq FROM messages"),
@@ -303,11 +306,16 @@ function prepare(db: Database.Database) {
     ),
     forgetPayload: db.prepare<[number]>("DELETE FROM payloads WHERE seq = ?"),
     forgetAttempts: db.prepare<[number]>("DELETE FROM attempts WHERE seq = ?"),
-    scrubMessage: db.prepare<[string, number]>("UPDATE messages SET message_id = ?, has_text = 0 WHERE seq = ?"),
-    scrubFailures: db.prepare<[string, string]>("UPDATE failures SET message_id = ? WHERE message_id = ?"),
+    scrubMessage: db.prepare<[string, number]>(
+      `UPDATE messages SET message_id = ?, has_text = 0, last_error = ${SCRUBBED("last_error")} WHERE seq = ?`,
+    ),
+    scrubFailures: db.prepare<[string, string]>(
+      `UPDATE failures SET message_id = ?, reason = ${SCRUBBED("reason")} WHERE message_id = ?`,
+    ),
     // Without the hash of its text: of a short one that would tell what it was.
     scrubCommand: db.prepare<[string | null, number]>(
-      "UPDATE commands SET command_id = ?, text = NULL, payload_sha256 = '', whatsapp_message_id = NULL WHERE id = ?",
+      `UPDATE commands SET command_id = ?, text = NULL, payload_sha256 = '', whatsapp_message_id = NULL,
+         last_error = ${SCRUBBED("last_error")} WHERE id = ?`,
     ),
     chatsOf: db.prepare<[string], { chat: number }>("SELECT chat FROM chats INDEXED BY chats_number WHERE chat_id = ?"),
     waits: db.prepare<[{ chat: number }], { one: number }>(
