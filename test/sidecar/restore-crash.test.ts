@@ -56,6 +56,11 @@ it.each(["swap:begun", "swap:moved-away", "swap:moved-in"])(
     failpoint.arm(point);
     expect(await killedRestore(stateDir, file)).toBe("SIGKILL");
     expect(() => openStore(stateDir, systemClock)).toThrow(/cut off.*hotbags restore.*before-restore/);
+    const refused = { code: 3, stderr: expect.stringMatching(/cut off.*hotbags restore/) };
+    expect(await runHotbags(stateDir, "status")).toMatchObject(refused);
+    const again = await runHotbags(stateDir, "backup", dir);
+    expect(again.code).not.toBe(0);
+    expect(again.stderr).toMatch(/cut off.*hotbags restore/);
     expect(await runHotbags(stateDir, "restore", file, "--force")).toMatchObject({ code: 0 });
     const accepted = await withStore(stateDir, (store) => store.counters.read().accepted);
     expect(accepted).toBe(1);

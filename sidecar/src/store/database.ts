@@ -58,6 +58,7 @@ export function openDatabase(stateDir: string): OpenDatabase {
  * or when it has another release's schema.
  */
 export function openForReading(stateDir: string): Database.Database {
+  refuseUnfinished(stateDir);
   const file = join(stateDir, DATABASE_FILE);
   if (!existsSync(file))
     throw new StoreUnusableError(`there is no database in ${stateDir}: is that the BRIDGE_STATE_DIR of the sidecar?`, {
