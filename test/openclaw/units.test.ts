@@ -49,6 +49,21 @@ it("they name nothing of this folder that is not there", () => {
   expect(named.filter((path) => !existsSync(join(UNITS, "..", path.slice("/opt/hotbags/".length))))).toEqual([]);
 });
 
+it("the sidecar's says itself that its settings are not there, with the code by which it stays down", async () => {
+  const unit = readFileSync(join(UNITS, "hotbags-sidecar.service"), "utf8");
+  const missing = join(dir, "sidecar.env");
+  const line = /^ExecStart=(.*)$/m.exec(unit)?.[1] ?? "";
+  const [program = "", ...args] = line
+    .replaceAll("/opt/hotbags", join(UNITS, ".."))
+    .replace("/etc/hotbags/sidecar.env", missing)
+    .split(" ");
+  const { code, stderr } = await run(program, args, { PATH: `${dirname(process.execPath)}:/usr/bin:/bin` });
+  expect({ code, stderr }).toEqual({
+    code: 78,
+    stderr: expect.stringContaining(`--env-file: ${missing} can't be used`),
+  });
+});
+
 describe("a program of a unit", () => {
   /** A copy, since it looks for Node beside its own folder. */
   const copy = () => {
