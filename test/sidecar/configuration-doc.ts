@@ -26,7 +26,7 @@ Settings are variables of the environment, or lines of a file that \`--env-file\
 
     hotbags serve --env-file /etc/hotbags/sidecar.env
 
-The file has \`NAME=value\` lines as Node's own \`--env-file\` reads them: a \`#\` begins a comment, also behind a value, so that a value with a \`#\` in it, or of several lines, stands in quotes. Where the environment sets a variable too, that counts. Names that begin with \`HOTBAGS_\`, \`BRIDGE_\` or \`ALERT_\` and are not in the table are refused, for they are misspelt; other variables (\`TZ\`, …) become part of the environment. An empty variable counts as not set.
+The file has \`NAME=value\` lines as Node's own \`--env-file\` reads them: a \`#\` begins a comment, also behind a value, so that a value with a \`#\` in it, or of several lines, stands in quotes. Where the environment sets a variable too, that counts; a secret in both places is refused. Names that begin with \`HOTBAGS_\`, \`BRIDGE_\` or \`ALERT_\` and are not in the table are refused, for they are misspelt; other variables (\`TZ\`, …) become part of the environment. An empty variable counts as not set.
 
 All mistakes are said at once, without any value, and the sidecar ends with code 78. The plugin has settings of its own, in OpenClaw's configuration ([plugin.md](plugin.md)).
 
