@@ -83,7 +83,7 @@ const sendText = z
     type: z.literal("send_text"),
     text: z
       .string()
-      .max(MAX_REPLY_CHARACTERS, TOO_LONG)
+      .max(MAX_REPLY_CHARACTERS, { error: TOO_LONG, abort: true })
       // zod counts code points, as JSON Schema does: a text of emoji alone would be twice as many messages.
       .refine((text) => text.length <= MAX_REPLY_CHARACTERS, TOO_LONG)
       .regex(/\S/, "text must not be empty")
