@@ -213,7 +213,7 @@ const send = (chat: string, outcome: SettledState | "not_sent" | "crash") =>
       await world.restart();
       expected.state = "in_doubt";
     } else if (outcome === "not_sent") {
-      await world.store.commands.notSent(actual.id, "not connected");
+      await world.store.commands.notSent(actual.id, { reason: "not connected" });
       expected.unprovenSends -= 1;
     } else {
       await world.store.commands.settled(actual.id, outcome, { reason: null, whatsappMessageId: null });

@@ -290,11 +290,18 @@ export const ROUTES = {
   command: {
     method: "GET",
     path: "/commands/:id",
-    about: "One command. `content=true`: with its text, which leaves a line in the audit",
+    about:
+      "One command, and what OpenClaw said of it (`said`). `content=true`: with its text, and with what `said` quotes of what was said, which leaves a line in the audit",
     changes: false,
     input: z.object({ content: flag }),
-    /** `text`: with `content=true` only. `waits_for`: why it waits just now, of one that does; null: it is about to go. */
-    output: command.extend({ text: z.string().nullable().optional(), waits_for: z.string().nullable().optional() }),
+    output: command.extend({
+      /** With `content=true` only. */
+      text: z.string().nullable().optional(),
+      /** How OpenClaw put why it was not sent; without `content=true`, without what it quotes of what was said. */
+      said: z.string().nullable(),
+      /** Why it waits just now, of one that does; null: it is about to go. */
+      waits_for: z.string().nullable().optional(),
+    }),
   },
   resolve: {
     method: "POST",

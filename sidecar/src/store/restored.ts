@@ -59,7 +59,7 @@ export function makeRestored(
 function mark(db: Database.Database, { madeAt, restoredAt, lostUntil }: RestoreTimes, who: string): Doubted {
   const move = db.prepare("UPDATE counters SET value = value + ? WHERE name = ?");
   const doubt = db.prepare<[number, string, string]>(
-    "UPDATE commands SET state = 'in_doubt', settled_at = ?, last_error = ? WHERE state = ?",
+    "UPDATE commands SET state = 'in_doubt', settled_at = ?, last_error = ?, said = NULL WHERE state = ?",
   );
   db.exec("INSERT OR IGNORE INTO counters VALUES ('commands_in_doubt', 0)");
   let commands = 0;
