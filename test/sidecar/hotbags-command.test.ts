@@ -160,7 +160,8 @@ describe("dead letters", () => {
       ["messages", "retry", "B"],
       ["messages", "show", "B", "--content"],
     ];
-    for (const args of refused) expect(await run(...args)).toMatchObject({ code: 3 });
+    const needsOne = expect.stringMatching(/^hotbags: no sidecar runs on \S+, and this needs one: start it/);
+    for (const args of refused) expect(await run(...args)).toEqual({ code: 3, stdout: "", stderr: needsOne });
     expect(await run("status")).toMatchObject({ code: 1, stdout: expect.stringContaining("the sidecar does not run") });
     expect(await dead()).toHaveLength(3);
   });

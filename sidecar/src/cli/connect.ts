@@ -13,6 +13,7 @@ import { CliError, EXIT } from "./exit-code.ts";
 
 /** Whom the command asks: the sidecar that runs, or else the database that it left. */
 export interface Operator {
+  readonly stateDir: string;
   /** A sidecar answers. Otherwise nothing can be changed. */
   readonly isRunning: boolean;
   /** `id`: where the path has one. Throws CliError. */
@@ -30,7 +31,12 @@ export async function connectSidecar(stateDir: string): Promise<Operator | null>
   const socket = operatorSocketOf(stateDir);
   try {
     await send(socket, "GET", `${API_PREFIX}/audit?limit=1`, undefined, ANSWER_MS);
-    return { isRunning: true, ask: (name, input, id) => askSidecar(socket, name, input, id), close: () => {} };
+    return {
+      stateDir,
+      isRunning: true,
+      ask: (name, input, id) => askSidecar(socket, name, input, id),
+      close: () => {},
+    };
   } catch (error) {
     const code = codeOf(error);
     if (code === "EACCES" || code === "EPERM") throw mayNot(stateDir);
@@ -102,6 +108,7 @@ function offline(stateDir: string): Operator {
     pausedChats: () => view.pausedChats(),
   });
   return {
+    stateDir,
     isRunning: false,
     async ask(name, input, id = 0) {
       try {

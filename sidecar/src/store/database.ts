@@ -79,12 +79,17 @@ export function openForReading(stateDir: string): Database.Database {
 }
 
 function refuseUnfinished(stateDir: string): void {
+  const unfinished = unfinishedRestore(stateDir);
+  if (unfinished === null) return;
+  throw new StoreUnusableError(`${unfinished}. Run \`hotbags restore\` once more, with --force.`, { passes: true });
+}
+
+/** That a restore was cut off, as the beginning of a sentence; null: none was. */
+export function unfinishedRestore(stateDir: string): string | null {
   const mark = join(stateDir, UNFINISHED_RESTORE);
-  if (!existsSync(mark)) return;
-  throw new StoreUnusableError(
-    `a restore of a backup was cut off in ${stateDir}: run \`hotbags restore\` once more, with --force. What was there before is below ${stateDir} in ${readFileSync(mark, "utf8").trim().replaceAll("\n", " and ")}.`,
-    { passes: true },
-  );
+  if (!existsSync(mark)) return null;
+  const kept = readFileSync(mark, "utf8").trim().replaceAll("\n", " and ");
+  return `a restore of a backup was cut off in ${stateDir}; what was there before is below it, in ${kept}`;
 }
 
 const TWO_SIDECARS =

@@ -5,7 +5,7 @@ import { common, FEW, limitIsFine } from "./options.ts";
 
 /** `hotbags alerts …`. */
 export const alertLines =
-  ({ asking }: Context) =>
+  ({ asking, changing }: Context) =>
   (program: Argv) =>
     program
       .command(
@@ -21,7 +21,7 @@ export const alertLines =
         "test",
         "Send a test every way that is set",
         (options) => common(options),
-        asking((operator, _args, output) => testAlerts(operator, output)),
+        changing((operator, _args, output) => testAlerts(operator, output)),
       )
       .example("$0 alerts test", "After a change of ALERT_WEBHOOK_URL or ALERT_COMMAND")
       .demandCommand(1, "say what to do with them: list or test");

@@ -3,7 +3,7 @@ import { type Context, outputFor } from "./context.ts";
 import { common } from "./options.ts";
 
 /** `hotbags doctor`, `relink` and `pair-check`. */
-export function checkLines(program: Argv, { environment, end, asking }: Context): Argv {
+export function checkLines(program: Argv, { environment, end, changing }: Context): Argv {
   return program
     .command(
       "doctor",
@@ -34,7 +34,7 @@ export function checkLines(program: Argv, { environment, end, asking }: Context)
           })
           .option("for", { type: "string", default: "10m", describe: "How long to wait for the phone" })
           .example("$0 relink --qr", "Show the code in this terminal, and wait until it is scanned"),
-      asking(async (operator, args, output) => {
+      changing(async (operator, args, output) => {
         const { relink } = await import("../relink.ts");
         return relink(operator, args, output);
       }),
@@ -47,7 +47,7 @@ export function checkLines(program: Argv, { environment, end, asking }: Context)
           .option("from", { type: "string", describe: "The number that writes; default: the first that does" })
           .option("for", { type: "string", default: "5m", describe: "How long to wait for it" })
           .example("$0 pair-check --from +15550001000", "Write from this phone, and see what becomes of it"),
-      asking(async (operator, args, output) => {
+      changing(async (operator, args, output) => {
         const { pairCheck } = await import("../pair-check.ts");
         return pairCheck(operator, args, output);
       }),

@@ -20,7 +20,11 @@ export const commandLines =
         "show <id>",
         "One command, and what can be done with it",
         (options) => content(common(options).positional("id", { type: "string", demandOption: true })),
-        asking((operator, { id, content }, output) => showCommand(operator, id, content, output)),
+        asking(
+          (operator, { id, content }, output) => showCommand(operator, id, content, output),
+          // That somebody reads it is written down.
+          ({ content }) => content,
+        ),
       )
       .command(
         "resolve [ids..]",
@@ -41,7 +45,10 @@ export const commandLines =
             .option("discard", { type: "boolean", describe: "Never send it" })
             .option("dry-run", { type: "boolean", default: false, describe: "Only show what would be settled" })
             .option("yes", { type: "boolean", default: false, describe: "Nobody is asked" }),
-        asking((operator, args, output) => resolveCommands(operator, args, resolutionOf(args), output)),
+        asking(
+          (operator, args, output) => resolveCommands(operator, args, resolutionOf(args), output),
+          ({ dryRun }) => !dryRun,
+        ),
       )
       .example("$0 commands list --state in_doubt", "Replies that may have been sent, or not")
       .example("$0 commands resolve 17 --sent", "The customer has it: the phone shows it")

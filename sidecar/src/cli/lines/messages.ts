@@ -13,7 +13,7 @@ const choice = <T>(options: Argv<T>) =>
 
 /** `hotbags messages …`. */
 export const messageLines =
-  ({ asking }: Context) =>
+  ({ asking, changing }: Context) =>
   (program: Argv) =>
     program
       .command(
@@ -26,19 +26,23 @@ export const messageLines =
         "show <id>",
         "The whole life of one message",
         (options) => content(common(options).positional("id", { type: "string", demandOption: true })),
-        asking((operator, { id, content }, output) => showMessage(operator, id, content, output)),
+        asking(
+          (operator, { id, content }, output) => showMessage(operator, id, content, output),
+          // That somebody reads it is written down.
+          ({ content }) => content,
+        ),
       )
       .command(
         "retry [ids..]",
         "Send dead letters again: with their own keys, in their places",
         choice,
-        asking((operator, args, output) => repairMessages(operator, "retry", args, output)),
+        changing((operator, args, output) => repairMessages(operator, "retry", args, output)),
       )
       .command(
         "discard [ids..]",
         "Be done with dead letters: their texts and files are deleted, their keys stay",
         choice,
-        asking((operator, args, output) => repairMessages(operator, "discard", args, output)),
+        changing((operator, args, output) => repairMessages(operator, "discard", args, output)),
       )
       .example("$0 messages list --state dead --since 2h", "What became a dead letter")
       .example("$0 messages retry --dead-since 1d", "Send it again, once Hot Bags is mended")

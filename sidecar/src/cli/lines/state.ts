@@ -20,7 +20,10 @@ export function stateLines(program: Argv, { asking, aside }: Context): Argv {
           })
           .option("yes", { type: "boolean", default: false, describe: "Nobody is asked" })
           .example("$0 forget +15550001000 --dry-run", "What there is of this customer"),
-      asking((operator, args, output) => forgetCustomer(operator, args, output)),
+      asking(
+        (operator, args, output) => forgetCustomer(operator, args, output),
+        ({ dryRun }) => !dryRun,
+      ),
     )
     .command(
       "backup [file]",
