@@ -9,6 +9,7 @@ import { OperatorApi, OperatorError } from "../operator/api.ts";
 import { API_PREFIX, type Output, type RawInput, ROUTES, type RouteName, refusal } from "../operator/schemas.ts";
 import { operatorSocketOf, USER_HEADER } from "../operator/server.ts";
 import { StoreUnusableError, type StoreView, viewStore } from "../store/index.ts";
+import { inOptions } from "./complaint.ts";
 import { CliError, EXIT } from "./exit-code.ts";
 
 /** Whom the command asks: the sidecar that runs, or else the database that it left. */
@@ -69,13 +70,13 @@ async function askSidecar<Name extends RouteName>(socket: string, name: Name, in
   const { status, body } = await send(socket, method, target, content, LONGER_MS[name] ?? ANSWER_MS);
   const answer: unknown = JSON.parse(body);
   if (status === 200) return output.parse(answer) as Output<Name>;
-  throw new CliError(exitCodeOf(status), refusal.parse(answer).error);
+  throw refusedBy(status, refusal.parse(answer).error);
 }
 
 /** Of an answer's status, other than 200. */
-function exitCodeOf(status: number): number {
-  if (status === 400) return EXIT.usage;
-  return status === 503 ? EXIT.unreachable : EXIT.no;
+function refusedBy(status: number, said: string): CliError {
+  if (status === 400) return new CliError(EXIT.usage, inOptions(said));
+  return new CliError(status === 503 ? EXIT.unreachable : EXIT.no, said);
 }
 
 async function send(socketPath: string, method: string, path: string, body: string | undefined, answerMs: number) {
@@ -115,7 +116,7 @@ function offline(stateDir: string): Operator {
         return await api.answer(name, input, id, whoAmI());
       } catch (error) {
         if (!(error instanceof OperatorError)) throw error;
-        throw new CliError(exitCodeOf(error.status), error.message);
+        throw refusedBy(error.status, error.message);
       }
     },
     close: () => view.close(),

@@ -13,7 +13,12 @@ export const alertLines =
         "Alerts that last, and those that are over",
         (options) =>
           common(options)
-            .option("limit", { type: "number", default: FEW, describe: "At most so many that are over" })
+            .option("limit", {
+              type: "number",
+              requiresArg: true,
+              default: FEW,
+              describe: "At most so many that are over",
+            })
             .check(({ limit }) => limitIsFine(limit)),
         asking((operator, { limit }, output) => listAlerts(operator, limit, output)),
       )

@@ -6,7 +6,7 @@ import { common } from "./options.ts";
 const ofChat = <T>(options: Argv<T>) =>
   common(options)
     .positional("chat", { type: "string", demandOption: true, describe: "A customer's number, or a group" })
-    .option("account", { type: "string", default: "default", describe: "Its WhatsApp account" });
+    .option("account", { type: "string", requiresArg: true, default: "default", describe: "Its WhatsApp account" });
 /** `hotbags chats …`. */
 export const chatLines =
   ({ asking, changing }: Context) =>
@@ -23,7 +23,12 @@ export const chatLines =
         "Let no reply out in a chat, while you answer there yourself",
         (options) =>
           ofChat(options)
-            .option("for", { type: "string", default: "2h", describe: "How long: 30m, 2h, 7d at most" })
+            .option("for", {
+              type: "string",
+              requiresArg: true,
+              default: "2h",
+              describe: "How long: 30m, 2h, 7d at most",
+            })
             .option("skip", { type: "boolean", default: false, describe: "Replies are skipped instead of held" }),
         changing((operator, args, output) => pauseChat(operator, args, output)),
       )

@@ -19,7 +19,14 @@ export const commandLines =
       .command(
         "show <id>",
         "One command, and what can be done with it",
-        (options) => content(common(options).positional("id", { type: "string", demandOption: true })),
+        (options) =>
+          content(
+            common(options).positional("id", {
+              type: "string",
+              demandOption: true,
+              describe: "Its number, or its command_id",
+            }),
+          ).example("$0 commands show 17", "By its number, as a list shows it"),
         asking(
           (operator, { id, content }, output) => showCommand(operator, id, content, output),
           // That somebody reads it is written down.
@@ -38,8 +45,16 @@ export const commandLines =
               describe: "Numbers, or command_ids",
             })
             .option("all", { type: "boolean", default: false, describe: "All that are in doubt" })
-            .option("chat", { type: "string", describe: "With --all: of a customer's number, or a group" })
-            .option("since", { type: "string", describe: "With --all: come back since 2h, 7d ago, or a time" })
+            .option("chat", {
+              type: "string",
+              requiresArg: true,
+              describe: "With --all: of a customer's number, or a group",
+            })
+            .option("since", {
+              type: "string",
+              requiresArg: true,
+              describe: "With --all: come back since 2h, 7d ago, or a time",
+            })
             .option("sent", { type: "boolean", describe: "The customer has it" })
             .option("resend", { type: "boolean", describe: "Send it once more: it can come twice" })
             .option("discard", { type: "boolean", describe: "Never send it" })

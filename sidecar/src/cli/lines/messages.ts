@@ -7,7 +7,11 @@ import { common, content, list } from "./options.ts";
 const choice = <T>(options: Argv<T>) =>
   common(options)
     .positional("ids", { type: "string", array: true, default: [] as string[], describe: "Numbers, or message_ids" })
-    .option("dead-since", { type: "string", describe: "All that became dead letters since: 2h, 7d, or a time" })
+    .option("dead-since", {
+      type: "string",
+      requiresArg: true,
+      describe: "All that became dead letters since: 2h, 7d, or a time",
+    })
     .option("all-dead", { type: "boolean", default: false, describe: "All dead letters" })
     .option("yes", { type: "boolean", default: false, describe: "Nobody is asked" });
 
@@ -25,7 +29,14 @@ export const messageLines =
       .command(
         "show <id>",
         "The whole life of one message",
-        (options) => content(common(options).positional("id", { type: "string", demandOption: true })),
+        (options) =>
+          content(
+            common(options).positional("id", {
+              type: "string",
+              demandOption: true,
+              describe: "Its number, or its message_id",
+            }),
+          ).example("$0 messages show 17", "By its number, as a list shows it"),
         asking(
           (operator, { id, content }, output) => showMessage(operator, id, content, output),
           // That somebody reads it is written down.

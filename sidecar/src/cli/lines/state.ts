@@ -53,6 +53,7 @@ export function stateLines(program: Argv, { asking, aside }: Context): Argv {
           })
           .option("lost-until", {
             type: "string",
+            requiresArg: true,
             describe: "When the sidecar whose state is lost ran last: 2h, 30m ago, or a time. By default until now",
           })
           .example("$0 restore hotbags-20260301T120000Z.tar --check", "Whether it can be restored")
