@@ -3,7 +3,18 @@ import { confirm } from "./confirm.ts";
 import type { Operator } from "./connect.ts";
 import { CliError, EXIT } from "./exit-code.ts";
 import { collect, filterOf, type ListOptions } from "./list-options.ts";
-import { type Column, count, type Output, plain, say, shortTime, writeFacts, writeJson, writeTable } from "./output.ts";
+import {
+  type Column,
+  count,
+  type Output,
+  plain,
+  say,
+  shortTime,
+  writeFacts,
+  writeJson,
+  writeTable,
+  writeText,
+} from "./output.ts";
 
 /** Before an id of Hot Bags' that looks like a number of ours. */
 const OF_HOT_BAGS = "command_id:";
@@ -71,7 +82,7 @@ export async function showCommand(operator: Operator, id: string, content: boole
   ]);
   if (found.state === "in_doubt")
     for (const [as, risk] of Object.entries(RISKS))
-      output.out.write(`\nhotbags commands resolve "#${found.id}" --${as}\n  ${risk}\n`);
+      writeText(output, `\nhotbags commands resolve "#${found.id}" --${as}\n  ${risk}`);
   if (content) output.out.write(`\n${(found.text ?? "its text is forgotten").split("\n").map(plain).join("\n")}\n`);
   return EXIT.ok;
 }

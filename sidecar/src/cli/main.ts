@@ -16,9 +16,11 @@ import { messageLines } from "./lines/messages.ts";
 import { withEnvFile } from "./lines/options.ts";
 import { stateLines } from "./lines/state.ts";
 import { watchLines } from "./lines/watching.ts";
+import { say } from "./output.ts";
 
-const EXIT_CODES = `Exit codes: 0 done; 1 done, and the answer is no (unhealthy, not found, refused); 2 the command line is wrong;
-3 no sidecar and no database can be reached; 78 (serve) only a human can change it.`;
+const EXIT_CODES =
+  "Exit codes: 0 done; 1 done, and the answer is no (unhealthy, not found, refused); 2 the command line is wrong; " +
+  "3 no sidecar and no database can be reached; 78 (serve) only a human can change it.";
 
 /** Runs the command line. Resolves with the exit code. */
 export async function main(args: string[], environment: NodeJS.ProcessEnv): Promise<number> {
@@ -38,7 +40,7 @@ export async function main(args: string[], environment: NodeJS.ProcessEnv): Prom
     if (!isKnown) throw error;
     // A script reads JSON on standard output, whatever came of it.
     if (args.includes("--json")) process.stdout.write(`${JSON.stringify({ error: error.message })}\n`);
-    process.stderr.write(`hotbags: ${error.message}\n`);
+    say(outputFor(false), `hotbags: ${error.message}`);
     return error instanceof CliError ? error.code : EXIT.config;
   }
 }

@@ -15,6 +15,7 @@ import {
   writeFacts,
   writeJson,
   writeTable,
+  writeText,
 } from "./output.ts";
 
 /** Which dead letters. */
@@ -126,9 +127,9 @@ export async function numberOfMessage(operator: Operator, id: string): Promise<n
 }
 
 const ATTEMPT_COLUMNS: Column<WholeMessage["failed_attempts"][number]>[] = [
-  { title: "attempt", cell: ({ attempt }) => attempt },
+  { title: "attempt", cell: ({ attempt }) => attempt, spare: 2 },
   { title: "at", cell: ({ at }) => shortTime(at) },
-  { title: "took", cell: ({ duration_ms }) => (duration_ms === null ? null : duration(duration_ms)) },
+  { title: "took", cell: ({ duration_ms }) => (duration_ms === null ? null : duration(duration_ms)), spare: 1 },
   { title: "status", cell: ({ status }) => status ?? "no answer" },
   { title: "error", cell: ({ error }) => error },
 ];
@@ -151,19 +152,21 @@ function draw(life: WholeMessage, content: boolean, output: Output): void {
   ]);
   if (life.failed_count > 0) {
     const kept = life.failed_attempts.length;
-    out.write(
-      `\n${count(life.failed_count, "attempt")} failed${kept < life.failed_count ? `; the first 5 and the last ${kept - 5}` : ""}:\n`,
+    writeText(
+      output,
+      `\n${count(life.failed_count, "attempt")} failed${kept < life.failed_count ? `; the first 5 and the last ${kept - 5}` : ""}:`,
     );
     writeTable(output, ATTEMPT_COLUMNS, life.failed_attempts);
   }
   out.write(life.commands.length === 0 ? "\nNo commands came back.\n" : "\nCommands that came back:\n");
   if (life.commands.length > 0) writeTable(output, commandColumns(false), life.commands);
   if (content) out.write(`\nPOSTed:\n${shown(life.request)}\n\nanswered:\n${shown(life.response)}\n`);
-  else out.write("\nWhat was said is shown with --content, which is noted in the audit.\n");
+  else writeText(output, "\nWhat was said is shown with --content, which is noted in the audit.");
   if (life.state === "dead")
-    out.write(
+    writeText(
+      output,
       `\nhotbags messages retry ${life.id}\n  Hot Bags gets it once more, with its own key and bytes: once that is mended which it failed by.\n` +
-        `\nhotbags messages discard ${life.id}\n  Its text and files are deleted. Nobody will answer it, unless you do.\n`,
+        `\nhotbags messages discard ${life.id}\n  Its text and files are deleted. Nobody will answer it, unless you do.`,
     );
 }
 
