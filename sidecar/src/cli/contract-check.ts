@@ -23,7 +23,9 @@ export async function checkBackend(sources: Sources, { slowMs, junit }: CheckCom
   return report.checks.some(({ status }) => status === "failed") ? EXIT.no : EXIT.ok;
 }
 
-function draw({ status, name, seen, todo }: Checked, { out }: Output): void {
+function draw({ status, name, seen, todo, isBlocked }: Checked, { out }: Output): void {
+  // A line for each would bury what is wrong.
+  if (isBlocked) return;
   const indent = "skipped  ".length;
   const mark = { passed: green("passed ", out), failed: red("FAILED ", out), skipped: "skipped" }[status];
   out.write(`${mark}  ${wrap(`${name}: ${plain(seen)}`, out, indent)}\n`);
@@ -33,7 +35,14 @@ function draw({ status, name, seen, todo }: Checked, { out }: Output): void {
 function summarize({ checks, leftBehind }: Report, output: Output): void {
   const of = (status: Checked["status"]) => checks.filter((check) => check.status === status).length;
   const took = duration(checks.reduce((sum, { durationMs }) => sum + durationMs, 0));
-  writeText(output, `\n${of("passed")} passed, ${of("failed")} failed, ${of("skipped")} skipped, in ${took}.`);
+  const blocked = checks.filter(({ isBlocked }) => isBlocked).length;
+  const skipped = of("skipped") - blocked;
+  const words = [
+    ...[`${of("passed")} passed`, `${of("failed")} failed`],
+    ...(skipped > 0 ? [`${skipped} skipped`] : []),
+    blocked > 0 ? `${blocked} can't be told before that is mended` : `in ${took}`,
+  ];
+  writeText(output, `\n${words.join(", ")}.`);
   const { messages, keysBegin, chats } = leftBehind;
   if (messages === 0) return;
   writeText(

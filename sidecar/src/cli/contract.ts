@@ -131,4 +131,4 @@ const RULES = `Rules are a JSON list; the first that matches answers, and each o
    { "fault": { "status": 503, "retryAfter": 2 }, "times": 3 },
    { "reply": ["You wrote: {text}", "Anything else?"] }]
 when: text (a regular expression), chat_id, media (image, …, none). Faults: "drop", "hang", "truncate", "drop-after-processing", "hang-after-processing", "slow-body", "endless-body", {"delayMs": …}, {"status": …}, {"redirect": …}.
-Without --rules it repeats what it hears.`;
+A file that is changed is read again. Without --rules it repeats what it hears.`;

@@ -1,6 +1,8 @@
 import { styleText } from "node:util";
 import wrapAnsi from "wrap-ansi";
 
+export { count } from "@hotbags/shared";
+
 /** Where a command writes, and how. */
 export interface Output {
   /** Answers as JSON, for scripts. */
@@ -169,11 +171,6 @@ export function duration(ms: number): string {
     if (count > 0) parts.push(`${count} ${unit}`);
   }
   return parts.length === 0 ? `${Math.round(ms)} ms` : parts.slice(0, 2).join(" ");
-}
-
-/** `1 message`, `3 messages`. */
-export function count(number: number, thing: string, things = `${thing}s`): string {
-  return `${number} ${number === 1 ? thing : things}`;
 }
 
 /** Nothing that a customer or Hot Bags wrote moves the terminal's cursor, changes its colours or looks like another line. */
