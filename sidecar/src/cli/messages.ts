@@ -4,7 +4,7 @@ import { commandColumns } from "./commands.ts";
 import { confirm } from "./confirm.ts";
 import type { Operator } from "./connect.ts";
 import { CliError, EXIT } from "./exit-code.ts";
-import { collect, filterOf, type ListOptions, readSince } from "./list-options.ts";
+import { collect, type Found, filterOf, type ListOptions, readSince, sayUnreadable } from "./list-options.ts";
 import {
   type Column,
   count,
@@ -45,12 +45,13 @@ export async function listMessages(operator: Operator, options: ListOptions, out
       EXIT.usage,
       "parked messages are the plugin's: openclaw hotbags parked list, as the gateway's user",
     );
-  const messages = await allOf(operator, filterOf(options), options.limit);
+  const found = await allOf(operator, filterOf(options), options.limit);
+  const { rows: messages } = found;
   if (output.json) writeJson(output, messages);
-  else if (messages.length === 0) say(output, "There are none.");
-  else writeTable(output, COLUMNS, messages);
+  else if (messages.length > 0) writeTable(output, COLUMNS, messages);
+  else if (found.unreadable.length === 0) say(output, "There are none.");
   if (messages.length === options.limit) say(output, `These are the newest ${options.limit}; --limit shows more.`);
-  return EXIT.ok;
+  return sayUnreadable(found, "message", output) ? EXIT.no : EXIT.ok;
 }
 
 /** `hotbags messages show`. */
@@ -69,7 +70,7 @@ export async function repairMessages(
   choice: Choice,
   output: Output,
 ): Promise<number> {
-  const ids = await idsOf(operator, choice);
+  const ids = await idsOf(operator, choice, output);
   if (ids.length === 0) {
     say(output, "There is no such dead letter.");
     return EXIT.ok;
@@ -93,15 +94,15 @@ export async function repairMessages(
   return done.length === results.length ? EXIT.ok : EXIT.no;
 }
 
-function allOf(operator: Operator, filter: RawInput<"messages">, limit: number): Promise<Message[]> {
+function allOf(operator: Operator, filter: RawInput<"messages">, limit: number): Promise<Found<Message>> {
   return collect(limit, async (page) => {
-    const { messages: rows, next } = await operator.ask("messages", { ...filter, ...page });
-    return { rows, next };
+    const { messages: rows, ...rest } = await operator.ask("messages", { ...filter, ...page });
+    return { rows, ...rest };
   });
 }
 
 /** Oldest first, as they will go. */
-async function idsOf(operator: Operator, { ids, deadSince, allDead }: Choice): Promise<number[]> {
+async function idsOf(operator: Operator, { ids, deadSince, allDead }: Choice, output: Output): Promise<number[]> {
   if (ids.length > 0) {
     const numbers: number[] = [];
     for (const id of ids) numbers.push(await numberOfMessage(operator, id));
@@ -112,7 +113,8 @@ async function idsOf(operator: Operator, { ids, deadSince, allDead }: Choice): P
     throw new CliError(EXIT.usage, "which ones? Name their ids, or use --dead-since or --all-dead");
   const since = deadSince === undefined ? undefined : readSince(deadSince, Date.now());
   const found = await allOf(operator, { state: "dead", since }, Number.POSITIVE_INFINITY);
-  return found.map(({ id }) => id).reverse();
+  sayUnreadable(found, "message", output);
+  return found.rows.map(({ id }) => id).reverse();
 }
 
 /** `17`, as a list shows it, or the message's own id. Throws CliError. */
