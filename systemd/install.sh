@@ -249,6 +249,8 @@ if live; then
   if [[ $(openclaw --version 2>/dev/null) != *"$OPENCLAW_VERSION"* ]]; then
     # Nothing of it needs its install scripts here.
     act npm install --global --ignore-scripts --no-fund --no-audit --no-update-notifier --loglevel=error "openclaw@$OPENCLAW_VERSION"
+    # What its install script would do, it does when it first runs, in its own folder: the gateway's user may not write there.
+    act openclaw --version >/dev/null
   fi
 fi
 
@@ -432,6 +434,7 @@ else
       old_openclaw=$(sed -n 's/^OPENCLAW_VERSION=//p' "$before/systemd/install.sh")
       if [ "$old_openclaw" != "$OPENCLAW_VERSION" ]; then
         npm install --global --ignore-scripts --no-fund --no-audit --no-update-notifier --loglevel=error "openclaw@$old_openclaw"
+        openclaw --version >/dev/null
       fi
       systemctl start --no-block hotbags-sidecar.service
       systemctl restart --no-block openclaw-gateway.service
