@@ -125,7 +125,7 @@ if $uninstall; then
   act rm -f "$root/etc/systemd/system/multi-user.target.wants/hotbags.target"
   act rm -rf "$root/etc/systemd/system/hotbags.target.wants"
   act rm -f "$root/usr/lib/sysusers.d/hotbags.conf" "$root/usr/lib/tmpfiles.d/hotbags.conf"
-  act rm -f "$root/etc/systemd/journald.conf.d/hotbags.conf" "$root/usr/local/bin/hotbags"
+  act rm -f "$root/etc/systemd/journald.conf.d/hotbags.conf" "$root/usr/local/bin/hotbags" "$root/usr/local/bin/hotbags-openclaw"
   act rm -rf "$root/opt/hotbags" "$root/opt/hotbags-releases"
   if live; then act systemctl daemon-reload; fi
   if $purge; then
@@ -356,7 +356,7 @@ for unit in hotbags-sidecar.service 'hotbags-alert@.service'; do
 done
 put 644 root:root /etc/systemd/journald.conf.d/hotbags.conf <"$from/systemd/journald.conf"
 act mkdir -p "$root/usr/local/bin"
-act ln -sfn /opt/hotbags/systemd/hotbags "$root/usr/local/bin/hotbags"
+for name in hotbags hotbags-openclaw; do act ln -sfn "/opt/hotbags/systemd/$name" "$root/usr/local/bin/$name"; done
 
 # ---------------------------------------------------------------------------------------------------------------------------------------
 
