@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { noteBackup } from "../../sidecar/src/checks/last-backup.ts";
+import { noteReleases } from "../../sidecar/src/checks/releases.ts";
 import { systemClock } from "../../sidecar/src/clock.ts";
 import { openStore } from "../../sidecar/src/store/index.ts";
 import { CONNECTED, ScriptedGateway } from "../gateway/scripted-gateway.ts";
@@ -46,6 +48,10 @@ async function leaveANight(): Promise<void> {
   for (const durationMs of [310, 295]) await store.messages.failed(seq, { ...attempt, durationMs });
   await store.messages.dead(seq, 500, error, 305);
   store.close();
+  const now = new Date().toISOString();
+  noteBackup(sidecar.dir, { made_at: now, file: "/var/backups/hotbags/x.tar", uploaded: true, problem: null });
+  const parts = [{ name: "OpenClaw" as const, here: "2026.9.6", newest: "2026.10.1", is_newer: true, remark: null }];
+  noteReleases(sidecar.dir, { looked_at: now, parts, reboot_required: false, told: [] });
 }
 
 /** What happens while a command waits for it. */
@@ -184,7 +190,11 @@ With two of it at once, so that nobody waits: [configuration.md](configuration.m
 
 ## The disk died. Or it will
 
-\`hotbags backup /var/backups/hotbags\` puts all of the state into one file, while the sidecar runs; \`hotbags restore\` goes on from it. What may have been sent in between is in doubt then, and never sent twice: [backup.md](backup.md).
+\`hotbags backup /var/backups/hotbags\` puts all of the state into one file, while the sidecar runs; \`hotbags restore\` goes on from it. What may have been sent in between is in doubt then, and never sent twice: [backup.md](backup.md). On the VM that is done every night, and off the machine where you say how; \`hotbags status\` says of when the last one is.
+
+## Is there a newer release?
+
+\`hotbags releases\` says what is here and what is the newest, of the bridge (where \`BRIDGE_RELEASES_URL\` says where it is told) and of OpenClaw. On the VM it is looked once a day, and you are told once of each ([alerts.md](alerts.md#units)). Nothing is installed by itself: a release of OpenClaw counts when a release of the bridge was tested with it.
 
 ## Who did what?
 
