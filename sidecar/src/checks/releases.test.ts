@@ -48,7 +48,10 @@ describe("hotbags releases", () => {
 
   async function look(more: Record<string, string> = {}) {
     let out = "";
-    const stream = { write: (text: string) => void (out += text) };
+    const write = (text: string) => {
+      out += text;
+    };
+    const stream = { write };
     const environment = { BRIDGE_NPM_REGISTRY: `${origin}/`, ALERT_COMMAND: `cat >>'${dir}/heard'`, ...more };
     const options = { environment, envFile: undefined, stateDir: dir, tell: true };
     const code = await showReleases(options, { json: true, out: stream, err: stream } as never);
