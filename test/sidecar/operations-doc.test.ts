@@ -155,7 +155,11 @@ With two of it at once, so that nobody waits: [configuration.md](configuration.m
 
 ## The disk died. Or it will
 
-\`hotbags backup /var/backups/hotbags\` puts all of the state into one file, while the sidecar runs; \`hotbags restore\` goes on from it. What may have been sent in between is in doubt then, and never sent twice: [backup.md](backup.md).
+\`hotbags backup /var/backups/hotbags\` puts all of the state into one file, while the sidecar runs; \`hotbags restore\` goes on from it. What may have been sent in between is in doubt then, and never sent twice: [backup.md](backup.md). On the VM that is done every night, and off the machine where you say how; \`hotbags status\` says of when the last one is.
+
+## Is there a newer release?
+
+\`hotbags releases\` says what is here and what is the newest, of the bridge (where \`BRIDGE_RELEASES_URL\` says where it is told) and of OpenClaw. On the VM it is looked once a day, and you are told once of each ([alerts.md](alerts.md#units)). Nothing is installed by itself: a release of OpenClaw counts when a release of the bridge was tested with it.
 
 ## Who did what?
 
