@@ -1,4 +1,14 @@
-import { accessSync, chmodSync, constants, existsSync, mkdirSync, readFileSync } from "node:fs";
+import {
+  accessSync,
+  chmodSync,
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  statSync,
+} from "node:fs";
 import { join } from "node:path";
 import { codeOf, DatabaseRefusedError, setUpDatabase } from "@hotbags/shared";
 import Database from "better-sqlite3";
@@ -104,6 +114,9 @@ export function takeLock(stateDir: string, isInUse = TWO_SIDECARS): Database.Dat
   const file = join(stateDir, LOCK_FILE);
   try {
     makeFolder(stateDir);
+    // SQLite makes it for all to read, as releases before this one did.
+    closeSync(openSync(file, "a", 0o600));
+    if (statSync(file).uid === process.getuid?.()) chmodSync(file, 0o600);
     const lock = new Database(file, { timeout: 0 });
     try {
       lock.exec("BEGIN EXCLUSIVE");
