@@ -188,4 +188,4 @@ With two of it at once, so that nobody waits: [configuration.md](configuration.m
 
 ## Who did what?
 
-\`hotbags audit\` lists who sent what again, discarded, resolved, paused, forgot or read the text of (\`show --content\`), or reloaded the settings, when, and with which result.`;
+\`hotbags audit\` lists who sent what again, discarded, resolved, paused, forgot or read the text of (\`show --content\`), reloaded the settings or made a backup, when, and with which result.`;

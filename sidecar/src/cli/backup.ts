@@ -6,7 +6,7 @@ import { BackupRefusedError, backUp, type Report } from "../backup/backup.ts";
 import { checkBackup, restore } from "../backup/restore.ts";
 import { systemClock } from "../clock.ts";
 import { StoreUnusableError } from "../store/index.ts";
-import { whoAmI } from "./connect.ts";
+import { connectSidecar, whoAmI } from "./connect.ts";
 import { CliError, EXIT } from "./exit-code.ts";
 import { readSince } from "./list-options.ts";
 import { count, type Output, say, shortTime, writeJson } from "./output.ts";
@@ -30,7 +30,20 @@ export async function makeBackup(
     `${mebibytes(bytes)}, with all until ${shortTime(made_at)} and ${count(files.length, "attachment")}; checked.`,
   );
   sayLost(manifest, output);
+  await note(stateDir, bytes, output);
   return EXIT.ok;
+}
+
+/** Who has a backup has every customer's words: the audit says who made one. It is made, whatever becomes of that. */
+async function note(stateDir: string, bytes: number, output: Output): Promise<void> {
+  try {
+    const sidecar = await connectSidecar(stateDir);
+    if (sidecar) await sidecar.ask("backedUp", { bytes });
+    else say(output, "No line in the audit says so: no sidecar runs that could write it.");
+  } catch (error) {
+    if (!(error instanceof CliError)) throw error;
+    say(output, `No line in the audit says so: ${error.message}.`);
+  }
 }
 
 interface RestoreOptions {
