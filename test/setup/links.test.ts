@@ -34,3 +34,11 @@ test("every function that docs/design.md names is there", () => {
   const missing = named.filter(([, name = "", method = ""]) => !isThere(name, method)).map(([name]) => name);
   expect(missing).toEqual([]);
 });
+
+test.each(globSync(["README.md", "docs/**/*.md", "examples/**/*.md", "systemd/*"], { cwd: ROOT }))(
+  "%s runs the hotbags command so that Node leaves --env-file to it",
+  (page) => {
+    const runs = readFileSync(join(ROOT, page), "utf8").match(/\bnode\b[^\n`]* \S*dist\/cli\.js/g) ?? [];
+    expect(runs.filter((run) => !/ -- \S+$/.test(run))).toEqual([]);
+  },
+);

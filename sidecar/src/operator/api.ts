@@ -217,6 +217,12 @@ export class OperatorApi {
       return { ...erased, number_gone: isNumberGone, log_cleared: isLogCleared };
     },
 
+    backedUp: async ({ bytes }, _id, who) => {
+      const entry = { who, action: "back up", kind: "backup", subject: 0, result: `done, ${bytes} bytes` } as const;
+      await this.#running.store.note(entry);
+      return {};
+    },
+
     audit: async ({ before, since, limit = DEFAULT_LIMIT }) => {
       const page = await this.#parts.reads.audit(before ?? null, limit);
       const from = since === undefined ? Number.NEGATIVE_INFINITY : Date.parse(since);

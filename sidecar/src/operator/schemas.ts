@@ -120,7 +120,7 @@ const audit = z.object({
   at: time,
   who: z.string(),
   action: z.string(),
-  kind: z.enum(["message", "command", "chat", "settings", "restore"]),
+  kind: z.enum(["message", "command", "chat", "settings", "restore", "backup"]),
   /** 0: there is none, or but one. */
   subject: z.int().nonnegative(),
   result: z.string(),
@@ -446,6 +446,15 @@ export const ROUTES = {
       number_gone: z.boolean(),
       log_cleared: z.boolean(),
     }),
+  },
+  backedUp: {
+    method: "POST",
+    path: "/backups",
+    about:
+      "A backup was made of the state folder, `hotbags backup` says, which reads the files itself; how large it is in `bytes`",
+    changes: true,
+    input: z.object({ bytes: z.int().nonnegative() }),
+    output: z.object({}),
   },
   audit: {
     method: "GET",
