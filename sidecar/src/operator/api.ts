@@ -201,9 +201,13 @@ export class OperatorApi {
 
     testAlerts: async () => ({ channels: await this.#running.testAlerts() }),
 
-    forget: async ({ number, after = 0, left = 0, including_waiting = false, dry_run = false }, _id, who) => {
+    forget: async (
+      { number, after = 0, left = 0, forgotten = 0, including_waiting = false, dry_run = false },
+      _id,
+      who,
+    ) => {
       const { store, onRetry, onResolved } = this.#running;
-      const request = { number, after, left, includingWaiting: including_waiting, isDryRun: dry_run };
+      const request = { number, after, left, forgotten, includingWaiting: including_waiting, isDryRun: dry_run };
       const { isNumberGone, isLogCleared, chats, resolved, ...erased } = await store.forget(request, who);
       // Their lanes look again, and find nothing.
       for (const chat of new Set(chats)) onRetry(chat);
