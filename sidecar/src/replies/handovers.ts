@@ -126,6 +126,11 @@ export class Handovers {
     return { count: this.#open.count, longestWaitMs: Math.max(0, ...this.#open.all.map(({ since }) => now - since)) };
   }
 
+  /** Chats that are looked into just now. */
+  get underWay(): number {
+    return this.#chats.underWay;
+  }
+
   /** The gateway was seen to send something in this chat. */
   observed(accountId: string, chatId: string): void {
     for (const handover of this.#open.all)
