@@ -420,12 +420,13 @@ export const ROUTES = {
     method: "POST",
     path: "/forget",
     about:
-      "Forgets a customer: texts, files and ids, and the number itself. It goes on for a second at a time: ask again with `after` as `next` says and `left` added up, until `next` is null. What waits, or is in doubt, stays, unless `including_waiting`: then messages become dead letters, replies fail, and both are forgotten. What is being sent stays. `dry_run` only counts",
+      "Forgets a customer: texts, files and ids, and the number itself. It goes on for a second at a time: ask again with `after` as `next` says, and `left` and `forgotten` added up, until `next` is null. What waits, or is in doubt, stays, unless `including_waiting`: then messages become dead letters, replies fail, and both are forgotten. What is being sent stays. `dry_run` only counts",
     changes: true,
     input: z.object({
       number: e164,
       after: z.int().nonnegative().optional(),
       left: z.int().nonnegative().optional(),
+      forgotten: z.int().nonnegative().optional(),
       including_waiting: z.boolean().optional(),
       dry_run: z.boolean().optional(),
     }),

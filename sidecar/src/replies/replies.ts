@@ -211,7 +211,8 @@ export class Replies {
     const refused = this.#refusals.problems;
     const problems = [...this.#locks.problems, ...this.#numbers.problems, ...refused];
     const conditions = { locks: this.#locks.all, numbers: this.#numbers.all, refused, runaway: this.#lastRunaway };
-    return { problems, ...conditions, underWay: this.#chats.underWay, heldChats, handovers: this.#handovers.status };
+    const underWay = this.#chats.underWay + this.#handovers.underWay;
+    return { problems, ...conditions, underWay, heldChats, handovers: this.#handovers.status };
   }
 
   /**
