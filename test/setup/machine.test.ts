@@ -147,7 +147,12 @@ describe("install.sh", () => {
   it("removes itself, and the data only if it is told to", async () => {
     await setUp();
     expect(await install("--uninstall")).toMatchObject({ code: 0 });
-    const gone = ["opt/hotbags", "usr/local/bin/hotbags", "etc/systemd/system/hotbags-sidecar.service"];
+    const gone = [
+      "opt/hotbags",
+      "usr/local/bin/hotbags",
+      "usr/local/bin/hotbags-openclaw",
+      "etc/systemd/system/hotbags-sidecar.service",
+    ];
     expect(gone.filter((path) => existsSync(on(path)))).toEqual([]);
     expect(existsSync(on("etc/hotbags/secrets/BRIDGE_TOKEN"))).toBe(true);
     expect(await install("--uninstall", "--purge")).toMatchObject({ code: 0 });
@@ -168,7 +173,9 @@ function has(program: string): boolean {
 }
 
 it.runIf(has("shellcheck"))("shellcheck finds nothing in the scripts", async () => {
-  const scripts = ["install.sh", "hotbags", "run"].map((name) => join(SYSTEMD, name));
+  const scripts = ["install.sh", "hotbags", "hotbags-openclaw", "copy-state-from", "run"].map((name) =>
+    join(SYSTEMD, name),
+  );
   expect(await run("shellcheck", scripts)).toEqual({ code: 0, stdout: "", stderr: "" });
 });
 
