@@ -1,3 +1,5 @@
+import { noteBackup } from "../../sidecar/src/checks/last-backup.ts";
+import { noteReleases } from "../../sidecar/src/checks/releases.ts";
 import { systemClock } from "../../sidecar/src/clock.ts";
 import { openStore } from "../../sidecar/src/store/index.ts";
 import { OUR_PLUGIN } from "../openclaw/config.ts";
@@ -5,7 +7,7 @@ import { ANNA, BEN, messageOf } from "./message.ts";
 
 // What the pages for operators show: what a night has left behind, and what the `hotbags` command says of it, the same in each run.
 
-/** In a state folder: a dead letter, and a reply of which nobody knows whether it went out. */
+/** In a state folder: a dead letter, a reply of which nobody knows whether it went out, a backup, and a newer release. */
 export async function leaveANight(stateDir: string): Promise<void> {
   const store = openStore(stateDir, systemClock);
   const [a, b] = [messageOf("3EB0A1F2C4D5", ANNA), messageOf("3EB0B7E8D9C0", BEN)];
@@ -21,6 +23,10 @@ export async function leaveANight(stateDir: string): Promise<void> {
   for (const durationMs of [310, 295]) await store.messages.failed(seq, { ...attempt, durationMs });
   await store.messages.dead(seq, 500, error, 305);
   store.close();
+  const now = new Date().toISOString();
+  noteBackup(stateDir, { made_at: now, file: "/var/backups/hotbags/x.tar", uploaded: true, problem: null });
+  const parts = [{ name: "OpenClaw" as const, here: "2026.9.6", newest: "2026.10.1", is_newer: true, remark: null }];
+  noteReleases(stateDir, { looked_at: now, parts, reboot_required: false, told: [] });
 }
 
 /** What a command said, with what differs from run to run and from machine to machine made the same. */

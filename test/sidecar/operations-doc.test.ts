@@ -106,7 +106,7 @@ The questions of an operator, and the command that answers each. On the VM the \
 
     $ sudo -u hotbags BRIDGE_STATE_DIR=/var/lib/hotbags node /opt/hotbags/sidecar/dist/cli.js status
 
-\`--help\` behind any part of a command says more. For scripts: \`--json\` gives every answer as JSON, and the exit code is 0 when it was done, 1 when the answer is no (unhealthy, not found, refused), 2 when the command line is wrong, 3 when nobody can be asked. \`hotbags completion >> ~/.bashrc\` completes commands.
+\`--help\` behind any part of a command says more. For scripts: \`--json\` gives every answer as JSON, and the exit code is 0 when it was done, 1 when the answer is no (unhealthy, not found, refused), 2 when the command line is wrong, 3 when nobody can be asked, 78 when the settings won't do (and, of \`serve\`, for all that a restart does not help against). \`hotbags completion >> ~/.bashrc\` completes commands.
 
 <!-- Made by test/sidecar/operations-doc.test.ts: vitest run --project unit operations-doc -u -->`;
 const SET_UP =
@@ -138,7 +138,7 @@ const ELSEWHERE = `It knows nothing of these, and whoever is asked for erasure h
 
 - the plugin's outbox: a message is deleted from it as soon as the sidecar has it, but its dead letters stay, and what was deleted is not overwritten (\`openclaw hotbags status\` says how many there are, [plugin.md](plugin.md) where it is);
 - OpenClaw's own transcripts, media and contacts in its state folder, and the shop's phone;
-- Hot Bags itself, backups of the database, and what a restore has moved aside (\`before-restore-…\` in the state folder);
+- Hot Bags itself, backups of the database, and what a restore or an upgrade has kept of before (\`before-restore-…\` in the state folder, \`.before-upgrade\` behind its name; it names those that there are);
 - what an earlier release has deleted: until its pages are used again, its words can be in them. Stop the sidecar, and \`sqlite3 bridge.sqlite VACUUM\`, once;
 - copies that a disk keeps by itself, as a solid-state one and a file system with snapshots do.`;
 const REST = `## Which settings count?
@@ -155,7 +155,11 @@ With two of it at once, so that nobody waits: [configuration.md](configuration.m
 
 ## The disk died. Or it will
 
-\`hotbags backup /var/backups/hotbags\` puts all of the state into one file, while the sidecar runs; \`hotbags restore\` goes on from it. What may have been sent in between is in doubt then, and never sent twice: [backup.md](backup.md).
+\`hotbags backup /var/backups/hotbags\` puts all of the state into one file, while the sidecar runs; \`hotbags restore\` goes on from it. What may have been sent in between is in doubt then, and never sent twice: [backup.md](backup.md). On the VM that is done every night, and off the machine where you say how; \`hotbags status\` says of when the last one is.
+
+## Is there a newer release?
+
+\`hotbags releases\` says what is here and what is the newest, of the bridge (where \`BRIDGE_RELEASES_URL\` says where it is told) and of OpenClaw. On the VM it is looked once a day, and you are told once of each ([alerts.md](alerts.md#units)). Nothing is installed by itself: a release of OpenClaw counts when a release of the bridge was tested with it.
 
 ## Who did what?
 
