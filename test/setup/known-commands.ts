@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { makeProgram } from "../../sidecar/src/cli/main.ts";
 import { COMMAND_STATES, MESSAGE_STATES } from "../../sidecar/src/operator/schemas.ts";
 import { ROOT } from "./runbook-pages.ts";
-import type { SimpleCommand } from "./shell-lines.ts";
+import { commandsIn, type SimpleCommand } from "./shell-lines.ts";
 
 const SYSTEMD = join(ROOT, "systemd");
 const INSTALL = readFileSync(join(SYSTEMD, "install.sh"), "utf8");
@@ -22,7 +22,18 @@ function any(name: string): [string, null] {
   return [name, null];
 }
 
-const VERBS = ["disable", "enable", "list-timers", "reboot", "reload", "restart", "start", "status", "stop"];
+const VERBS = [
+  "disable",
+  "enable",
+  "list-timers",
+  "list-units",
+  "reboot",
+  "reload",
+  "restart",
+  "start",
+  "status",
+  "stop",
+];
 
 /** Options of journalctl that the runbook uses, and whether a value follows. */
 const JOURNAL: Record<string, boolean> = {
@@ -60,7 +71,6 @@ export async function mistakeIn({ words, files }: SimpleCommand): Promise<string
 }
 
 async function mistakesInside(script: string): Promise<string | null> {
-  const { commandsIn } = await import("./shell-lines.ts");
   for (const command of commandsIn(script)) {
     const mistake = await mistakeIn(command);
     if (mistake) return mistake;
@@ -105,7 +115,7 @@ function installMistake(args: string[]): string | null {
 }
 
 function systemctlMistake(args: string[]): string | null {
-  const [verb = "", ...units] = args.filter((arg) => arg !== "--now");
+  const [verb = "", ...units] = args.filter((arg) => !["--now", "--failed"].includes(arg));
   if (!VERBS.includes(verb)) return `systemctl has no ${verb} here`;
   return unknownUnit(units);
 }

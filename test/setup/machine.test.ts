@@ -23,6 +23,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished }
 import { VERSION } from "../../shared/src/index.ts";
 import { noteBackup } from "../../sidecar/src/checks/last-backup.ts";
 import type { GatewayConfig } from "../openclaw/config.ts";
+import { has } from "./programs.ts";
 
 // What install.sh does with files, in a folder in place of a machine's root, and what Debian's own tools say of the scripts and units.
 
@@ -182,12 +183,6 @@ describe("install.sh", () => {
     expect(await setUp()).toMatchObject({ code: 1, stderr: expect.stringMatching(/did not make it.*mv/) });
   });
 });
-
-/** Whether a test that needs this program can run. CI has all of them. */
-function has(program: string): boolean {
-  if (process.env["CI"]) return true;
-  return (process.env["PATH"] ?? "").split(":").some((folder) => existsSync(join(folder, program)));
-}
 
 it.runIf(has("shellcheck"))("shellcheck finds nothing in the scripts", async () => {
   const scripts = ["install.sh", "hotbags", "hotbags-openclaw", "copy-state-from", "run"].map((name) =>

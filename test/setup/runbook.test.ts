@@ -47,12 +47,15 @@ describe.each(PAGES)("$path", ({ text, blocks, spans }) => {
 });
 
 it("what it shows of install.sh is what that says", () => {
-  const steps = [...readFileSync(join(ROOT, "systemd/install.sh"), "utf8").matchAll(/^ *step "(.*)"$/gm)].map(
-    ([, step = ""]) => RegExp.escape(step).replaceAll(/\\\$(\w+|\\\{.*?\\\})/g, ".*"),
-  );
+  const install = readFileSync(join(ROOT, "systemd/install.sh"), "utf8");
+  // What a variable stands for can be anything.
+  const steps = [...install.matchAll(/^ *step "(.*)"$/gm)].map(([, step = ""]) => {
+    const said = step.split(/\$(?:\w+|\{[^}]*\})/).map((part) => part.replaceAll(/[.*+?^()[\]{}|\\]/g, "\\$&"));
+    return new RegExp(`^${said.join(".*")}$`);
+  });
   const shown = PAGES.flatMap(({ blocks }) => blocks).flatMap(({ text }) => text.match(/(?<=^· ).*$/gm) ?? []);
   expect(shown.length).toBeGreaterThan(5);
-  expect(shown.filter((line) => !steps.some((step) => new RegExp(`^${step}$`).test(line)))).toEqual([]);
+  expect(shown.filter((line) => !steps.some((step) => step.test(line)))).toEqual([]);
 });
 
 it("the runbook says of each alert what to do, in the order of the table", () => {
