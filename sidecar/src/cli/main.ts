@@ -53,7 +53,8 @@ export async function main(args: string[], environment: NodeJS.ProcessEnv): Prom
   }
 }
 
-function makeProgram(args: string[], environment: NodeJS.ProcessEnv, end: (code: number) => void): Argv {
+/** The command line itself; `end` is told the exit code. */
+export function makeProgram(args: string[], environment: NodeJS.ProcessEnv, end: (code: number) => void): Argv {
   const context = makeContext(environment, end);
   const program = yargs()
     .scriptName("hotbags")
