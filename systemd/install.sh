@@ -132,7 +132,7 @@ if $uninstall; then
   for timer in "${timers[@]}"; do act rm -f "$root/etc/systemd/system/timers.target.wants/$timer"; done
   act rm -f "$root/etc/apt/apt.conf.d/52hotbags"
   act rm -f "$root/usr/lib/sysusers.d/hotbags.conf" "$root/usr/lib/tmpfiles.d/hotbags.conf"
-  act rm -f "$root/etc/systemd/journald.conf.d/hotbags.conf" "$root/usr/local/bin/hotbags"
+  act rm -f "$root/etc/systemd/journald.conf.d/hotbags.conf" "$root/usr/local/bin/hotbags" "$root/usr/local/bin/hotbags-openclaw"
   act rm -rf "$root/opt/hotbags" "$root/opt/hotbags-releases"
   if live; then act systemctl daemon-reload; fi
   if $purge; then
@@ -257,6 +257,8 @@ if live; then
   if [[ $(openclaw --version 2>/dev/null) != *"$OPENCLAW_VERSION"* ]]; then
     # Nothing of it needs its install scripts here.
     act npm install --global --ignore-scripts --no-fund --no-audit --no-update-notifier --loglevel=error "openclaw@$OPENCLAW_VERSION"
+    # What its install script would do, it does when it first runs, in its own folder: the gateway's user may not write there.
+    act openclaw --version >/dev/null
   fi
 fi
 
@@ -377,7 +379,7 @@ if $os_updates; then
   fi
 fi
 act mkdir -p "$root/usr/local/bin"
-act ln -sfn /opt/hotbags/systemd/hotbags "$root/usr/local/bin/hotbags"
+for name in hotbags hotbags-openclaw; do act ln -sfn "/opt/hotbags/systemd/$name" "$root/usr/local/bin/$name"; done
 
 # ---------------------------------------------------------------------------------------------------------------------------------------
 
@@ -455,6 +457,7 @@ else
       old_openclaw=$(sed -n 's/^OPENCLAW_VERSION=//p' "$before/systemd/install.sh")
       if [ "$old_openclaw" != "$OPENCLAW_VERSION" ]; then
         npm install --global --ignore-scripts --no-fund --no-audit --no-update-notifier --loglevel=error "openclaw@$old_openclaw"
+        openclaw --version >/dev/null
       fi
       systemctl start --no-block hotbags-sidecar.service
       systemctl restart --no-block openclaw-gateway.service

@@ -1,7 +1,18 @@
 import { z } from "zod";
 import type { Operator } from "./connect.ts";
 import { EXIT } from "./exit-code.ts";
-import { type Cell, duration, green, type Output, plain, red, shortTime, writeFacts, writeJson } from "./output.ts";
+import {
+  type Cell,
+  duration,
+  green,
+  type Output,
+  plain,
+  red,
+  shortTime,
+  writeFacts,
+  writeJson,
+  writeText,
+} from "./output.ts";
 
 /** What is read here of `/health`. */
 const status = z.looseObject({
@@ -77,9 +88,13 @@ function draw(found: Status, output: Output): void {
     `account ${id}${since("session_connected", id)}: ${state}`,
   ]);
   const isLeft = messages.dead + commands.in_doubt > 0;
-  if (!ok) out.write(`${red("Something is wrong.", out)}\n`);
-  else out.write(`${green("Customers are being answered.", out)}${isLeft ? " Some wait for you, see below." : ""}\n`);
-  for (const problem of problems) out.write(`- ${plain(problem)}\n`);
+  if (!ok) writeText(output, red("Something is wrong.", out));
+  else
+    writeText(
+      output,
+      `${green("Customers are being answered.", out)}${isLeft ? " Some wait for you, see below." : ""}`,
+    );
+  for (const problem of problems) writeText(output, `- ${plain(problem)}`);
   const facts: [string, Cell][] = [
     ["plugin", plugin ? describePlugin(plugin, since("plugin")) : null],
     ["parked there", plugin?.outbox?.parked ? `${plugin.outbox.parked}: openclaw hotbags parked list` : null],

@@ -3,7 +3,7 @@ import { type Context, outputFor } from "./context.ts";
 import { common } from "./options.ts";
 
 /** `hotbags doctor`, `releases`, `relink` and `pair-check`. */
-export function checkLines(program: Argv, { environment, end, asking, aside }: Context): Argv {
+export function checkLines(program: Argv, { environment, end, changing, aside }: Context): Argv {
   return program
     .command(
       "doctor",
@@ -44,9 +44,14 @@ export function checkLines(program: Argv, { environment, end, asking, aside }: C
             default: false,
             describe: "Show the code here. Who sees it can read the account's messages",
           })
-          .option("for", { type: "string", default: "10m", describe: "How long to wait for the phone" })
+          .option("for", {
+            type: "string",
+            requiresArg: true,
+            default: "10m",
+            describe: "How long to wait for the phone",
+          })
           .example("$0 relink --qr", "Show the code in this terminal, and wait until it is scanned"),
-      asking(async (operator, args, output) => {
+      changing(async (operator, args, output) => {
         const { relink } = await import("../relink.ts");
         return relink(operator, args, output);
       }),
@@ -56,10 +61,14 @@ export function checkLines(program: Argv, { environment, end, asking, aside }: C
       "Follow a message from a phone to Hot Bags and back, such as after an upgrade",
       (options) =>
         common(options)
-          .option("from", { type: "string", describe: "The number that writes; default: the first that does" })
-          .option("for", { type: "string", default: "5m", describe: "How long to wait for it" })
+          .option("from", {
+            type: "string",
+            requiresArg: true,
+            describe: "The number that writes; default: the first that does",
+          })
+          .option("for", { type: "string", requiresArg: true, default: "5m", describe: "How long to wait for it" })
           .example("$0 pair-check --from +15550001000", "Write from this phone, and see what becomes of it"),
-      asking(async (operator, args, output) => {
+      changing(async (operator, args, output) => {
         const { pairCheck } = await import("../pair-check.ts");
         return pairCheck(operator, args, output);
       }),

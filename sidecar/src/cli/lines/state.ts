@@ -21,7 +21,10 @@ export function stateLines(program: Argv, { environment, asking, aside }: Contex
           })
           .option("yes", { type: "boolean", default: false, describe: "Nobody is asked" })
           .example("$0 forget +15550001000 --dry-run", "What there is of this customer"),
-      asking((operator, args, output) => forgetCustomer(operator, args, output)),
+      asking(
+        (operator, args, output) => forgetCustomer(operator, args, output),
+        ({ dryRun }) => !dryRun,
+      ),
     )
     .command(
       "backup [file]",
@@ -63,6 +66,7 @@ export function stateLines(program: Argv, { environment, asking, aside }: Contex
           })
           .option("lost-until", {
             type: "string",
+            requiresArg: true,
             describe: "When the sidecar whose state is lost ran last: 2h, 30m ago, or a time. By default until now",
           })
           .example("$0 restore hotbags-20260301T120000Z.tar --check", "Whether it can be restored")
