@@ -85,6 +85,15 @@ export const listenAddress = readBy((text): ListenAddress | undefined => {
   "`127.0.0.1:<port>`, `[::1]:<port>` or `unix:/<path>`",
 );
 
+/** For those who can't ask at a socket. */
+export const portAddress = listenAddress
+  .transform((address, ctx) => {
+    if (!("path" in address)) return address;
+    ctx.addIssue({ code: "custom", message: "must be a port, 127.0.0.1:<port> or [::1]:<port>" });
+    return z.NEVER;
+  })
+  .describe("`127.0.0.1:<port>`, `[::1]:<port>`");
+
 export const inboundPath = z
   .string()
   .regex(/^\/[\w.~!$&'()*+,;=:@%/-]{0,1023}$/, "must be a path such as /api/integrations/whatsapp/inbound/")
