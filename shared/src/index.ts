@@ -10,6 +10,7 @@ export {
   renderBody,
   responseEnvelope,
 } from "./contract.ts";
+export { count } from "./count.ts";
 export { DEFAULT_LOW_DISK_BYTES, freeBytesAt, mebibytes } from "./disk.ts";
 export { codeOf, isShortage } from "./errors.ts";
 export { failpoint } from "./failpoint.ts";

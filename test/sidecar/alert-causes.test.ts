@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import Database from "better-sqlite3";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
+import { noteBackup } from "../../sidecar/src/checks/last-backup.ts";
 import { CONNECTED } from "../gateway/scripted-gateway.ts";
 import { runHotbags } from "../shop/hotbags-command.ts";
 import { until } from "../until.ts";
@@ -317,6 +318,18 @@ it("one alert of a deployment that fails, passes and fails again, over and over"
   }
   const ofHotBags = shop.hook.alerts.slice(from).filter(({ alert }) => alert === "hot_bags");
   expect(ofHotBags).toMatchObject([{ state: "started", fault: "address" }]);
+});
+
+it("backup", async () => {
+  const note = (made_at: string, problem: string | null) =>
+    noteBackup(shop.sidecar.dir, { made_at, file: null, uploaded: null, problem });
+  const started = await alertOf(
+    "backup",
+    () => note("2026-03-01T03:20:00.000Z", "the disk is full"),
+    () => note(new Date().toISOString(), null),
+  );
+  expect(started).toMatchObject({ severity: "warning", made_at: "2026-03-01T03:20:00.000Z" });
+  expect(started["text"]).toMatch(/of 2026-03-01.*The last try: the disk is full\./);
 });
 
 it("certificate", async () => {

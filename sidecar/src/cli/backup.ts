@@ -2,8 +2,9 @@ import { existsSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { codeOf, mebibytes } from "@hotbags/shared";
 import { ArchiveDamagedError, type Manifest } from "../backup/archive.ts";
-import { BackupRefusedError, backUp, type Report } from "../backup/backup.ts";
+import { type Backup, BackupRefusedError, backUp, type Report } from "../backup/backup.ts";
 import { checkBackup, restore } from "../backup/restore.ts";
+import { nameFor } from "../backup/series.ts";
 import { systemClock } from "../clock.ts";
 import { StoreUnusableError } from "../store/index.ts";
 import { connectSidecar, whoAmI } from "./connect.ts";
@@ -20,18 +21,22 @@ export async function makeBackup(
   output: Output,
 ): Promise<number> {
   const parts = { stateDir, file: fileFor(file), force, now: systemClock.now, report: reporter(output) };
-  const backup = await backUp(parts).catch(refused);
-  const { manifest, bytes } = backup;
+  await showBackup(stateDir, await backUp(parts).catch(refused), output);
+  return EXIT.ok;
+}
+
+/** Says what was made, here and in the audit. */
+export async function showBackup(stateDir: string, backup: Backup, output: Output): Promise<void> {
+  const { file, manifest, bytes } = backup;
   const { made_at, files, lost } = manifest;
-  if (output.json) writeJson(output, { file: backup.file, bytes, made_at, files: files.length, lost });
-  else output.out.write(`${backup.file}\n`);
+  if (output.json) writeJson(output, { file, bytes, made_at, files: files.length, lost });
+  else output.out.write(`${file}\n`);
   say(
     output,
     `${mebibytes(bytes)}, with all until ${shortTime(made_at)} and ${count(files.length, "attachment")}; checked.`,
   );
   sayLost(manifest, output);
   await note(stateDir, bytes, output);
-  return EXIT.ok;
 }
 
 /** Who has a backup has every customer's words: the audit says who made one. It is made, whatever becomes of that. */
@@ -99,12 +104,11 @@ function sayLost({ lost }: Manifest, output: Output): void {
 function fileFor(named: string | undefined): string {
   const path = resolve(named ?? ".");
   const isFolder = existsSync(path) && statSync(path).isDirectory();
-  const time = new Date().toISOString().replace(/[-:]|\.\d+/g, "");
-  return isFolder ? join(path, `hotbags-${time}.tar`) : path;
+  return isFolder ? join(path, nameFor(systemClock.now())) : path;
 }
 
 /** What is long says how far it is; what is short says nothing. */
-function reporter(output: Output): Report {
+export function reporter(output: Output): Report {
   let saidAt = performance.now();
   return (step, part) => {
     if (performance.now() - saidAt < PROGRESS_MS) return;
@@ -114,7 +118,7 @@ function reporter(output: Output): Report {
 }
 
 /** Throws a CliError for what was refused with a sentence for the operator. */
-function refused(error: unknown): never {
+export function refused(error: unknown): never {
   const isForOperator = [BackupRefusedError, ArchiveDamagedError, StoreUnusableError].some(
     (kind) => error instanceof kind,
   );

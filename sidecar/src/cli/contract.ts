@@ -130,16 +130,16 @@ function slowIsFine(slowMs: number): void {
   if (!Number.isSafeInteger(slowMs) || slowMs < 1) throw new CliError(EXIT.usage, "--slow-ms is a whole number from 1");
 }
 
-const CHECK = `It sends messages of a made-up chat (+12025550143), marked as a test, and says at its end what it left behind. What the
-backend answers is judged as the sidecar would, and sent to nobody. The settings are the sidecar's: HOTBAGS_BEARER_TOKEN,
-HOTBAGS_INBOUND_PATH, HOTBAGS_HMAC_DISABLED, HOTBAGS_HMAC_SECRET, HOTBAGS_EXTRA_HEADERS and HOTBAGS_TIMEOUT; the secrets
-also as NAME_FILE, never on the command line. Exit code 1: something does not hold.`;
+const CHECK =
+  "It sends messages of a made-up chat (+12025550143), marked as a test, and says at its end what it left behind. What the " +
+  "backend answers is judged as the sidecar would, and sent to nobody. The settings are the sidecar's: HOTBAGS_BEARER_TOKEN, " +
+  "HOTBAGS_INBOUND_PATH, HOTBAGS_HMAC_DISABLED, HOTBAGS_HMAC_SECRET, HOTBAGS_EXTRA_HEADERS and HOTBAGS_TIMEOUT; the secrets " +
+  "also as NAME_FILE, never on the command line. Exit code 1: something does not hold.";
 
 const RULES = `Rules are a JSON list; the first that matches answers, and each one with a fault adds it:
   [{ "when": { "text": "price|cost" }, "reply": "It is 30 euros." },
    { "when": { "media": "image" }, "commands": [{ "type": "pause_chat", "for_seconds": 600 }] },
    { "fault": { "status": 503, "retryAfter": 2 }, "times": 3 },
    { "reply": ["You wrote: {text}", "Anything else?"] }]
-when: text (a regular expression), chat_id, media (image, …, none). Faults: "drop", "hang", "truncate",
-"drop-after-processing", "hang-after-processing", "slow-body", "endless-body", {"delayMs": …}, {"status": …}, {"redirect": …}.
-Without --rules it repeats what it hears.`;
+when: text (a regular expression), chat_id, media (image, …, none). Faults: "drop", "hang", "truncate", "drop-after-processing", "hang-after-processing", "slow-body", "endless-body", {"delayMs": …}, {"status": …}, {"redirect": …}.
+A file that is changed is read again. Without --rules it repeats what it hears.`;

@@ -17,7 +17,7 @@ import { messageLines } from "./lines/messages.ts";
 import { withEnvFile } from "./lines/options.ts";
 import { stateLines } from "./lines/state.ts";
 import { watchLines } from "./lines/watching.ts";
-import { plain } from "./output.ts";
+import { plain, say } from "./output.ts";
 
 const EXIT_CODES = `Exit codes, of every command:
   0   done
@@ -47,7 +47,7 @@ export async function main(args: string[], environment: NodeJS.ProcessEnv): Prom
     if (!isKnown) throw error;
     // A script reads JSON on standard output, whatever came of it.
     if (args.includes("--json")) process.stdout.write(`${JSON.stringify({ error: error.message })}\n`);
-    process.stderr.write(`hotbags: ${error.message.split("\n").map(plain).join("\n")}\n`);
+    say(outputFor(false), `hotbags: ${error.message.split("\n").map(plain).join("\n")}`);
     return error instanceof CliError ? error.code : EXIT.config;
   }
 }

@@ -3,7 +3,7 @@ import type { Command, Message, WholeMessage } from "../operator/schemas.ts";
 import type { Operator } from "./connect.ts";
 import { CliError, EXIT } from "./exit-code.ts";
 import { readDuration } from "./list-options.ts";
-import { count, duration, green, type Output, plain, red, say, shortTime, writeJson } from "./output.ts";
+import { count, duration, green, type Output, plain, red, say, shortTime, writeJson, writeText } from "./output.ts";
 
 /** How often it is looked how far the message is, ms. */
 const LOOK_MS = 500;
@@ -43,8 +43,8 @@ export async function pairCheck(operator: Operator, options: PairCheckOptions, o
   if (output.json) writeJson(output, verdict);
   else {
     const { out } = output;
-    for (const step of verdict.steps) out.write(`${plain(step)}\n`);
-    out.write(`${verdict.ok ? green(verdict.judgement, out) : red(verdict.judgement, out)}\n`);
+    for (const step of verdict.steps) writeText(output, plain(step));
+    writeText(output, verdict.ok ? green(verdict.judgement, out) : red(verdict.judgement, out));
   }
   return verdict.ok ? EXIT.ok : EXIT.no;
 }

@@ -93,10 +93,10 @@ export class OperatorApi {
     messages: async ({ state, chat, since, message_id, before, limit = DEFAULT_LIMIT }) => {
       const { reads } = this.#parts;
       if (message_id !== undefined)
-        return { messages: (await reads.messagesWithId(message_id)).map(showMessage), next: null };
+        return { messages: (await reads.messagesWithId(message_id)).map(showMessage), next: null, unreadable: [] };
       const filter = { states: state, chatId: chat, since: since === undefined ? undefined : Date.parse(since) };
-      const { rows, next } = await reads.messages(filter, before ?? null, limit);
-      return { messages: rows.map(showMessage), next };
+      const { rows, ...rest } = await reads.messages(filter, before ?? null, limit);
+      return { messages: rows.map(showMessage), ...rest };
     },
 
     message: async ({ content }, id, who) => {
@@ -133,11 +133,11 @@ export class OperatorApi {
       const { reads } = this.#parts;
       if (command_id !== undefined) {
         const row = await reads.commandWithId(command_id);
-        return { commands: row ? [showCommand(row)] : [], next: null };
+        return { commands: row ? [showCommand(row)] : [], next: null, unreadable: [] };
       }
       const filter = { states: state, chatId: chat, since: since === undefined ? undefined : Date.parse(since) };
-      const { rows, next } = await reads.commands(filter, before ?? null, limit);
-      return { commands: rows.map(showCommand), next };
+      const { rows, ...rest } = await reads.commands(filter, before ?? null, limit);
+      return { commands: rows.map(showCommand), ...rest };
     },
 
     command: async ({ content }, id, who) => {
@@ -264,7 +264,10 @@ export class OperatorApi {
 function explain(error: unknown): never {
   if (error instanceof StoreUnwritableError) throw new OperatorError(503, error.message);
   if (isDamage(error))
-    throw new OperatorError(503, `a page of the database that this needs can't be read (${codeOf(error)}). ${RESTORE}`);
+    throw new OperatorError(
+      503,
+      `a page of the database that this needs can't be read (${codeOf(error)}): hotbags doctor says what is damaged. ${RESTORE}`,
+    );
   throw error;
 }
 

@@ -59,6 +59,9 @@ const flag = z.enum(["true", "false"], "must be true or false").optional();
 
 const next = id.nullable();
 
+/** What stands between them, and can't be read: the numbers of what may belong into the list. */
+const unreadable = z.array(id);
+
 const message = z.object({
   id,
   message_id: z.string(),
@@ -249,7 +252,7 @@ export const ROUTES = {
       state: listOf(MESSAGE_STATES).optional(),
       message_id: z.string().max(512).optional(),
     }),
-    output: z.object({ messages: z.array(message), next }),
+    output: z.object({ messages: z.array(message), next, unreadable }),
   },
   message: {
     method: "GET",
@@ -285,7 +288,7 @@ export const ROUTES = {
       state: listOf(COMMAND_STATES).optional(),
       command_id: z.string().max(512).optional(),
     }),
-    output: z.object({ commands: z.array(command), next }),
+    output: z.object({ commands: z.array(command), next, unreadable }),
   },
   command: {
     method: "GET",

@@ -37,6 +37,7 @@ export type { CounterName } from "./counters.ts";
 export type { Damage } from "./damage.ts";
 export type { Connection, Downtime, RecordedDowntime } from "./downtimes.ts";
 export {
+  DAMAGED,
   FileMissingError,
   isDamage,
   RESTORE,

@@ -2,8 +2,8 @@ import type { Argv } from "yargs";
 import { type Context, outputFor } from "./context.ts";
 import { common } from "./options.ts";
 
-/** `hotbags doctor`, `relink` and `pair-check`. */
-export function checkLines(program: Argv, { environment, end, changing }: Context): Argv {
+/** `hotbags doctor`, `releases`, `relink` and `pair-check`. */
+export function checkLines(program: Argv, { environment, end, changing, aside }: Context): Argv {
   return program
     .command(
       "doctor",
@@ -20,6 +20,18 @@ export function checkLines(program: Argv, { environment, end, changing }: Contex
         const options = { environment, envFile, stateDir, testAlert };
         end(await doctor(options, outputFor(json)));
       },
+    )
+    .command(
+      "releases",
+      "Is there a newer release of the bridge, or of OpenClaw? Nothing is installed",
+      (options) =>
+        common(options)
+          .option("tell", { type: "boolean", default: false, describe: "Send an alert, once of each newer release" })
+          .example("$0 releases", "What is here, and what is the newest"),
+      aside(async (args, output) => {
+        const { showReleases } = await import("../releases.ts");
+        return showReleases({ ...args, environment, envFile: args.envFile }, output);
+      }),
     )
     .command(
       "relink [account]",

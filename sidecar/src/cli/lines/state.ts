@@ -1,10 +1,11 @@
 import type { Argv } from "yargs";
+import { CliError, EXIT } from "../exit-code.ts";
 import { forgetCustomer } from "../forget.ts";
 import type { Context } from "./context.ts";
 import { common } from "./options.ts";
 
 /** `hotbags forget`, `backup` and `restore`. */
-export function stateLines(program: Argv, { asking, aside }: Context): Argv {
+export function stateLines(program: Argv, { environment, asking, aside }: Context): Argv {
   return program
     .command(
       "forget <number>",
@@ -35,9 +36,28 @@ export function stateLines(program: Argv, { asking, aside }: Context): Argv {
             describe: "A file or a folder; by default a file named by the time, in this folder",
           })
           .option("force", { type: "boolean", default: false, describe: "A file that is there already is replaced" })
+          .option("keep", {
+            type: "number",
+            requiresArg: true,
+            describe: "Only so many of a folder's backups stay, the newest ones; then BACKUP_UPLOAD_COMMAND is run",
+          })
+          .option("keep-days", {
+            type: "number",
+            requiresArg: true,
+            default: 30,
+            describe: "With --keep: none stays for longer",
+          })
+          // yargs' types know it by its name with the dash alone, which is stripped by then (strip-dashed).
+          .check((args) => keepingIsFine(args.keep, Number(args["keepDays"])))
           .example("$0 backup /var/backups/hotbags", "A new file in that folder, which only its owner can read")
+          .example("$0 backup /var/backups/hotbags --keep 14", "The same, as the nightly timer makes it")
           .epilogue("docs/backup.md says what is in it, and what a restore of an older backup means."),
-      aside(async (args, output) => (await import("../backup.ts")).makeBackup(args, output)),
+      aside(async ({ keep, ...args }, output) => {
+        if (keep === undefined) return (await import("../backup.ts")).makeBackup(args, output);
+        const { continueSeries } = await import("../backup-series.ts");
+        const uploadCommand = environment["BACKUP_UPLOAD_COMMAND"];
+        return continueSeries({ ...args, keep, folder: args.file ?? ".", uploadCommand }, output);
+      }),
     )
     .command(
       "restore <file>",
@@ -63,4 +83,12 @@ export function stateLines(program: Argv, { asking, aside }: Context): Argv {
           ),
       aside(async (args, output) => (await import("../backup.ts")).restoreBackup(args, output)),
     );
+}
+
+/** Throws CliError. */
+function keepingIsFine(keep: number | undefined, keepDays: number): true {
+  const isCount = (value: number) => Number.isSafeInteger(value) && value >= 1;
+  if (!isCount(keep ?? 1)) throw new CliError(EXIT.usage, "--keep is a whole number from 1 on");
+  if (!isCount(keepDays)) throw new CliError(EXIT.usage, "--keep-days is a whole number from 1 on");
+  return true;
 }

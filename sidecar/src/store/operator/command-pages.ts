@@ -52,8 +52,16 @@ export class CommandPages {
 
   /** Commands with this filter, newest first, from before the command `before` on. */
   page(filter: CommandFilter, before: number, limit: number): Page<CommandRow> {
-    const rows = this.#source(filter).iterate(before, SCANNED_ROWS);
-    return pageOf(Iterator.from(rows).map(toRow), (row) => matches(row, filter), limit);
+    const { rows, ids } = this.#source(filter);
+    const source = {
+      rows: (from: number) => Iterator.from(rows.iterate(from, SCANNED_ROWS)).map(toRow),
+      ids: (from: number) => ids.all(from, SCANNED_ROWS),
+      row: (id: number) => {
+        const raw = this.#sql.get.get(id);
+        return raw && toRow(raw);
+      },
+    };
+    return pageOf(source, { before, isWanted: (row) => matches(row, filter), limit });
   }
 
   /** Those that came back for a message, in their order. */
@@ -94,10 +102,17 @@ function prepare(db: Database.Database) {
     k.created_at, k.sending_at, k.settled_at, k.whatsapp_message_id, k.partial AS is_partial, k.last_error AS reason
     FROM commands k`;
   const joined = "JOIN messages m USING (seq) JOIN chats c ON c.chat = k.chat";
-  const page = (index: string, where: string) =>
-    db.prepare<[number, number], RawRow>(
+  const page = (index: string, where: string) => ({
+    rows: db.prepare<[number, number], RawRow>(
       `${columns} ${index} ${joined} WHERE ${where} k.id < ? ORDER BY k.id DESC LIMIT ?`,
-    );
+    ),
+    ids: db
+      .prepare<[number, number], number>(
+        `SELECT k.id FROM commands k ${index || "INDEXED BY commands_message"} WHERE ${where} k.id < ?
+         ORDER BY k.id DESC LIMIT ?`,
+      )
+      .pluck(),
+  });
   return {
     all: page("", ""),
     inDoubt: page("INDEXED BY commands_in_doubt", "k.state = 'in_doubt' AND"),
