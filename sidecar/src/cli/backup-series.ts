@@ -40,7 +40,7 @@ export async function continueSeries(options: SeriesOptions, output: Output): Pr
   const cutOff = `${file} is whole, and on this machine only: bringing it off was cut off`;
   note(uploadCommand ? false : null, uploadCommand ? cutOff : null);
   const removed = rotate(file, options, now());
-  await tellBackup(stateDir, backup, output);
+  await showBackup(stateDir, backup, output);
   if (removed.length > 0) say(output, `${count(removed.length, "older backup")} removed.`);
   if (!uploadCommand) return EXIT.ok;
   const failure = await upload(uploadCommand, file);

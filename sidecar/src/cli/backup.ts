@@ -21,12 +21,13 @@ export async function makeBackup(
   output: Output,
 ): Promise<number> {
   const parts = { stateDir, file: fileFor(file), force, now: systemClock.now, report: reporter(output) };
-  await tellBackup(stateDir, await backUp(parts).catch(refused), output);
+  await showBackup(stateDir, await backUp(parts).catch(refused), output);
   return EXIT.ok;
 }
 
-/** To whoever asked for it, and to the audit. */
-export async function tellBackup(stateDir: string, { file, manifest, bytes }: Backup, output: Output): Promise<void> {
+/** Says what was made, here and in the audit. */
+export async function showBackup(stateDir: string, backup: Backup, output: Output): Promise<void> {
+  const { file, manifest, bytes } = backup;
   const { made_at, files, lost } = manifest;
   if (output.json) writeJson(output, { file, bytes, made_at, files: files.length, lost });
   else output.out.write(`${file}\n`);

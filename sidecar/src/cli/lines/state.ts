@@ -38,10 +38,17 @@ export function stateLines(program: Argv, { environment, asking, aside }: Contex
           .option("force", { type: "boolean", default: false, describe: "A file that is there already is replaced" })
           .option("keep", {
             type: "number",
+            requiresArg: true,
             describe: "Only so many of a folder's backups stay, the newest ones; then BACKUP_UPLOAD_COMMAND is run",
           })
-          .option("keep-days", { type: "number", default: 30, describe: "With --keep: none stays for longer" })
-          .check((args) => keepingIsFine(args.keep, args["keepDays"] as number))
+          .option("keep-days", {
+            type: "number",
+            requiresArg: true,
+            default: 30,
+            describe: "With --keep: none stays for longer",
+          })
+          // yargs' types know it by its name with the dash alone, which is stripped by then (strip-dashed).
+          .check((args) => keepingIsFine(args.keep, Number(args["keepDays"])))
           .example("$0 backup /var/backups/hotbags", "A new file in that folder, which only its owner can read")
           .example("$0 backup /var/backups/hotbags --keep 14", "The same, as the nightly timer makes it")
           .epilogue("docs/backup.md says what is in it, and what a restore of an older backup means."),
