@@ -28,6 +28,7 @@ Installs the Hot Bags bridge from the files beside this script, or upgrades it. 
   --allow NUMBERS       who may write, E.164 with commas between, or '*' for everybody   (or HOTBAGS_ALLOW)
   --node FILE           node-v24….tar.gz for this machine, where NodeSource can't be reached
   --health-timeout S    an upgrade is taken back when it is not healthy after so many seconds (default 180)
+  --no-os-updates       leave the system's own security updates as they are; else unattended-upgrades installs them every night
   --yes                 ask nothing: what is missing is an error
   --dry-run             say what would be done, and do nothing
   --uninstall           remove it all but the data (/etc/hotbags, /var/lib/hotbags, /var/lib/openclaw)
@@ -47,7 +48,7 @@ refuse() {
 url=${HOTBAGS_BASE_URL:-} token=${HOTBAGS_BEARER_TOKEN:-} allow=${HOTBAGS_ALLOW:-}
 # Not for the programs that this starts.
 unset HOTBAGS_BEARER_TOKEN
-token_file='' node_tarball='' root='' health_timeout=180
+token_file='' node_tarball='' root='' health_timeout=180 os_updates=true
 yes=false dry_run=false uninstall=false purge=false
 
 value() { [ $# -ge 2 ] || refuse "$1 needs a value; see --help"; }
@@ -59,6 +60,7 @@ while [ $# -gt 0 ]; do
     --node) value "$@" && node_tarball=$2 && shift ;;
     --health-timeout) value "$@" && health_timeout=$2 && shift ;;
     --root) value "$@" && root=${2%/} && shift ;;
+    --no-os-updates) os_updates=false ;;
     --yes) yes=true ;;
     --dry-run) dry_run=true ;;
     --uninstall) uninstall=true ;;
@@ -109,7 +111,9 @@ put() {
 
 # ---------------------------------------------------------------------------------------------------------------------------------------
 
+timers=(hotbags-backup.timer hotbags-release-check.timer)
 units=(hotbags-sidecar.service openclaw-gateway.service hotbags.target 'hotbags-alert@.service')
+units+=(hotbags-backup.service hotbags-release-check.service "${timers[@]}")
 
 if $uninstall; then
   [ "$(id -u)" = 0 ] || live || $dry_run || refuse "run it as root: sudo $0 --uninstall"
@@ -120,12 +124,15 @@ if $uninstall; then
   step "stop and remove the units"
   if live; then
     act systemctl disable --now hotbags.target "${units[@]:0:2}" 2>/dev/null || true
+    act systemctl disable --now "${timers[@]}" 2>/dev/null || true
   fi
   for unit in "${units[@]}"; do act rm -rf "$root/etc/systemd/system/$unit" "$root/etc/systemd/system/$unit.d"; done
   act rm -f "$root/etc/systemd/system/multi-user.target.wants/hotbags.target"
   act rm -rf "$root/etc/systemd/system/hotbags.target.wants"
+  for timer in "${timers[@]}"; do act rm -f "$root/etc/systemd/system/timers.target.wants/$timer"; done
+  act rm -f "$root/etc/apt/apt.conf.d/52hotbags"
   act rm -f "$root/usr/lib/sysusers.d/hotbags.conf" "$root/usr/lib/tmpfiles.d/hotbags.conf"
-  act rm -f "$root/etc/systemd/journald.conf.d/hotbags.conf" "$root/usr/local/bin/hotbags"
+  act rm -f "$root/etc/systemd/journald.conf.d/hotbags.conf" "$root/usr/local/bin/hotbags" "$root/usr/local/bin/hotbags-openclaw"
   act rm -rf "$root/opt/hotbags" "$root/opt/hotbags-releases"
   if live; then act systemctl daemon-reload; fi
   if $purge; then
@@ -135,6 +142,7 @@ if $uninstall; then
       for user in hotbags openclaw; do act userdel "$user" || true; done
       act groupdel hotbags-bridge || true
     fi
+    if [ -e "$root/var/backups/hotbags" ]; then say "The backups are still there: rm -rf $root/var/backups/hotbags"; fi
   else
     say "The data is still there: /etc/hotbags, /var/lib/hotbags, /var/lib/openclaw. Node and openclaw are too."
   fi
@@ -249,6 +257,8 @@ if live; then
   if [[ $(openclaw --version 2>/dev/null) != *"$OPENCLAW_VERSION"* ]]; then
     # Nothing of it needs its install scripts here.
     act npm install --global --ignore-scripts --no-fund --no-audit --no-update-notifier --loglevel=error "openclaw@$OPENCLAW_VERSION"
+    # What its install script would do, it does when it first runs, in its own folder: the gateway's user may not write there.
+    act openclaw --version >/dev/null
   fi
 fi
 
@@ -291,6 +301,7 @@ keep_secret() {
 printf '%s' "$token" | keep_secret HOTBAGS_BEARER_TOKEN
 random | keep_secret OPENCLAW_GATEWAY_TOKEN
 random | keep_secret BRIDGE_TOKEN
+[ -e "$etc/backup.env" ] || put 600 hotbags:hotbags-bridge /etc/hotbags/backup.env <"$from/systemd/backup.env"
 [ -e "$etc/sidecar.env" ] || put 600 hotbags:hotbags-bridge /etc/hotbags/sidecar.env <<END
 # Settings of the sidecar, NAME=value: /opt/hotbags/docs/configuration.md has them. Then: systemctl restart hotbags-sidecar
 # A secret goes into a file of its name in /etc/hotbags/secrets, and then: install.sh again.
@@ -345,16 +356,30 @@ secrets_of() {
     fi
   done
 }
+# One that the release has not, which is gone back to, is taken away.
 units_of() {
-  for unit in "${units[@]}"; do put 644 root:root "/etc/systemd/system/$unit" <"$1/systemd/$unit"; done
+  for unit in "${units[@]}"; do
+    if [ -e "$1/systemd/$unit" ]; then
+      put 644 root:root "/etc/systemd/system/$unit" <"$1/systemd/$unit"
+    else
+      act rm -f "$root/etc/systemd/system/$unit" "$root/etc/systemd/system/timers.target.wants/$unit"
+    fi
+  done
 }
 units_of "$from"
-for unit in hotbags-sidecar.service 'hotbags-alert@.service'; do
+for unit in hotbags-sidecar.service 'hotbags-alert@.service' hotbags-release-check.service; do
   secrets_of "$unit" | put 644 root:root "/etc/systemd/system/$unit.d/secrets.conf"
 done
 put 644 root:root /etc/systemd/journald.conf.d/hotbags.conf <"$from/systemd/journald.conf"
+if $os_updates; then
+  put 644 root:root /etc/apt/apt.conf.d/52hotbags <"$from/systemd/unattended-upgrades.conf"
+  if live && command -v apt-get >/dev/null && ! command -v unattended-upgrade >/dev/null; then
+    act apt-get install -y -qq unattended-upgrades >/dev/null ||
+      say "  unattended-upgrades can't be installed now: install it later, or keep the system up to date yourself"
+  fi
+fi
 act mkdir -p "$root/usr/local/bin"
-act ln -sfn /opt/hotbags/systemd/hotbags "$root/usr/local/bin/hotbags"
+for name in hotbags hotbags-openclaw; do act ln -sfn "/opt/hotbags/systemd/$name" "$root/usr/local/bin/$name"; done
 
 # ---------------------------------------------------------------------------------------------------------------------------------------
 
@@ -366,14 +391,14 @@ point_to() {
 
 if ! live; then
   point_to "$release"
-  act systemctl --root="$root" enable hotbags.target hotbags-sidecar.service openclaw-gateway.service
+  act systemctl --root="$root" enable hotbags.target hotbags-sidecar.service openclaw-gateway.service "${timers[@]}"
   if $dry_run; then say "Nothing was done." && exit 0; fi
   say "Installed into $root. At its first boot systemd makes the users; run install.sh there once more, for Node and OpenClaw."
   exit 0
 fi
 
 act systemctl daemon-reload
-act systemctl enable -q hotbags.target hotbags-sidecar.service openclaw-gateway.service
+act systemctl enable -q hotbags.target hotbags-sidecar.service openclaw-gateway.service "${timers[@]}"
 
 # 0: healthy; 1: it answers, and something is wrong; else it does not answer.
 health() { hotbags status >/dev/null 2>&1 && echo 0 || echo $?; }
@@ -432,6 +457,7 @@ else
       old_openclaw=$(sed -n 's/^OPENCLAW_VERSION=//p' "$before/systemd/install.sh")
       if [ "$old_openclaw" != "$OPENCLAW_VERSION" ]; then
         npm install --global --ignore-scripts --no-fund --no-audit --no-update-notifier --loglevel=error "openclaw@$old_openclaw"
+        openclaw --version >/dev/null
       fi
       systemctl start --no-block hotbags-sidecar.service
       systemctl restart --no-block openclaw-gateway.service
@@ -443,6 +469,9 @@ else
     [ "$old" = "$release" ] || [ "$old" = "$before" ] || act rm -rf "$old"
   done
 fi
+
+# Not before the release is the one that stays: they run its code.
+act systemctl start --no-block "${timers[@]}"
 
 if $dry_run; then
   say "Nothing was done."

@@ -40,7 +40,7 @@ export {
   sha256,
 } from "./message.ts";
 export { otherForm } from "./number-forms.ts";
-export { reasonOf, safeReason } from "./reason.ts";
+export { maskedLine, reasonOf, safeReason } from "./reason.ts";
 export { CONTRACT_VERSION, type RequestBody, requestBody } from "./request.ts";
 export { shownId, shownName, shownVersion } from "./shown.ts";
 export { DatabaseRefusedError, readPragma, setUpDatabase } from "./sqlite.ts";

@@ -5,6 +5,8 @@ import { openChannels } from "./alerts/channels.ts";
 import { Heartbeat } from "./alerts/heartbeat.ts";
 import { listAlerts } from "./alerts/list.ts";
 import { tested } from "./alerts/telling.ts";
+import { readLastBackup } from "./checks/last-backup.ts";
+import { readReleases } from "./checks/releases.ts";
 import { systemClock, systemTimers } from "./clock.ts";
 import { diagnoseFrom } from "./doctor/diagnose.ts";
 import { loginOf } from "./doctor/login.ts";
@@ -12,6 +14,8 @@ import { QuietWatch } from "./downtime/quiet-watch.ts";
 import { DowntimeWatch } from "./downtime/watch.ts";
 import { ChannelStarter, openGateway } from "./gateway/index.ts";
 import { Listener } from "./intake/listener.ts";
+import type { PagesParts } from "./intake/pages.ts";
+import { PagesListener } from "./intake/pages-listener.ts";
 import type { IntakeParts } from "./intake/plugin-connection.ts";
 import { Metrics } from "./metrics/metrics.ts";
 import { OperatorApi } from "./operator/api.ts";
@@ -74,15 +78,20 @@ export async function startSidecar(inUse: SettingsInUse, log: Logger, signal: Ab
   const { settings } = inUse;
   const starting = new Starting(systemClock, log, signal);
   let work: Work | undefined;
+  const pages: PagesParts = {
+    log,
+    health: () => work?.health() ?? { ok: false, problems: [starting.problem ?? "the sidecar is starting"] },
+    metrics: async () => work?.metrics.expose() ?? null,
+  };
   const listener: Listener = new Listener({
     address: settings.listen,
     token: settings.bridgeToken,
     tokenPrevious: settings.bridgeTokenPrevious,
-    log,
-    health: () => work?.health() ?? { ok: false, problems: [starting.problem ?? "the sidecar is starting"] },
-    metrics: async () => work?.metrics.expose() ?? null,
+    ...pages,
   });
+  const besides = settings.metricsListen && new PagesListener({ address: settings.metricsListen, ...pages });
   const address = await starting.whenPossible(() => listener.start());
+  besides?.start();
   try {
     const started = await starting.whenPossible(() => startWork(inUse, listener, log));
     work = started;
@@ -95,13 +104,13 @@ export async function startSidecar(inUse: SettingsInUse, log: Logger, signal: Ab
         return started.outage();
       },
       async stop() {
-        await listener.stop();
+        await Promise.all([listener.stop(), besides?.stop()]);
         await started.stop();
         log.info("sidecar stopped");
       },
     };
   } catch (error) {
-    await listener.stop();
+    await Promise.all([listener.stop(), besides?.stop()]);
     throw error;
   }
 }
@@ -181,6 +190,8 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
     outbox: () => listener.outbox,
     rotations: () => ({ ...hotbags.rotations, BRIDGE_TOKEN: listener.rotation }),
     isOtherWireAround: () => listener.isOtherWireAround,
+    lastBackup: () => readLastBackup(settings.stateDir),
+    releases: () => readReleases(settings.stateDir),
     alerting: () => alerts.channels,
     get brake() {
       return inUse.settings.brake;

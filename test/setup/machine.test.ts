@@ -1,22 +1,29 @@
 import { execFile, execFileSync } from "node:child_process";
+import { once } from "node:events";
 import {
   cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   readlinkSync,
   rmSync,
   statSync,
   writeFileSync,
 } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { text as textOf } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import JSON5 from "json5";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { VERSION } from "../../shared/src/index.ts";
+import { noteBackup } from "../../sidecar/src/checks/last-backup.ts";
 import type { GatewayConfig } from "../openclaw/config.ts";
+import { has } from "./programs.ts";
 
 // What install.sh does with files, in a folder in place of a machine's root, and what Debian's own tools say of the scripts and units.
 
@@ -69,8 +76,10 @@ function run(program: string, args: string[], env: NodeJS.ProcessEnv = process.e
 function install(...options: string[]) {
   return run("bash", [join(dir, "install.sh"), "--root", machine, "--yes", ...options]);
 }
-const setUp = () =>
-  install("--hotbags-url", "https://shop.example", "--token-file", join(dir, "token"), "--allow", NUMBERS);
+const shopsOptions = () => [
+  ...["--hotbags-url", "https://shop.example", "--token-file", join(dir, "token"), "--allow", NUMBERS],
+];
+const setUp = () => install(...shopsOptions());
 
 const on = (path: string) => join(machine, path);
 const text = (path: string) => readFileSync(on(path), "utf8");
@@ -114,6 +123,9 @@ describe("install.sh", () => {
     expect(readlinkSync(on("opt/hotbags"))).toMatch(new RegExp(`^/opt/hotbags-releases/${VERSION}-`));
     expect(existsSync(join(on("."), readlinkSync(on("opt/hotbags")), "plugin", "package.json"))).toBe(true);
     expect(readlinkSync(on("etc/systemd/system/multi-user.target.wants/hotbags.target"))).toContain("hotbags.target");
+    const timers = readdirSync(on("etc/systemd/system/timers.target.wants")).sort();
+    expect(timers).toEqual(["hotbags-backup.timer", "hotbags-release-check.timer"]);
+    expect([mode("etc/hotbags/backup.env"), existsSync(on("etc/apt/apt.conf.d/52hotbags"))]).toEqual(["600", true]);
 
     const again = await setUp();
     expect(again).toMatchObject({ code: 0, stdout: expect.not.stringContaining("wrote") });
@@ -134,6 +146,11 @@ describe("install.sh", () => {
     expect(mode("var/lib/openclaw/.openclaw/openclaw.json")).toBe("600");
   });
 
+  it("leaves the system's own updates alone where it is told to", async () => {
+    await install(...shopsOptions(), "--no-os-updates");
+    expect(existsSync(on("etc/apt"))).toBe(false);
+  });
+
   it("refuses what was damaged on the way", async () => {
     const sums = readFileSync(join(dir, "SHA256SUMS"), "utf8");
     onTestFinished(() => writeFileSync(join(dir, "SHA256SUMS"), sums));
@@ -147,8 +164,14 @@ describe("install.sh", () => {
   it("removes itself, and the data only if it is told to", async () => {
     await setUp();
     expect(await install("--uninstall")).toMatchObject({ code: 0 });
-    const gone = ["opt/hotbags", "usr/local/bin/hotbags", "etc/systemd/system/hotbags-sidecar.service"];
+    const gone = [
+      "opt/hotbags",
+      "usr/local/bin/hotbags",
+      "usr/local/bin/hotbags-openclaw",
+      "etc/systemd/system/hotbags-sidecar.service",
+    ];
     expect(gone.filter((path) => existsSync(on(path)))).toEqual([]);
+    expect(readdirSync(on("etc/systemd/system/timers.target.wants"))).toEqual([]);
     expect(existsSync(on("etc/hotbags/secrets/BRIDGE_TOKEN"))).toBe(true);
     expect(await install("--uninstall", "--purge")).toMatchObject({ code: 0 });
     expect(existsSync(on("etc/hotbags"))).toBe(false);
@@ -161,19 +184,15 @@ describe("install.sh", () => {
   });
 });
 
-/** Whether a test that needs this program can run. CI has all of them. */
-function has(program: string): boolean {
-  if (process.env["CI"]) return true;
-  return (process.env["PATH"] ?? "").split(":").some((folder) => existsSync(join(folder, program)));
-}
-
 it.runIf(has("shellcheck"))("shellcheck finds nothing in the scripts", async () => {
-  const scripts = ["install.sh", "hotbags", "run"].map((name) => join(SYSTEMD, name));
+  const scripts = ["install.sh", "hotbags", "hotbags-openclaw", "copy-state-from", "run"].map((name) =>
+    join(SYSTEMD, name),
+  );
   expect(await run("shellcheck", scripts)).toEqual({ code: 0, stdout: "", stderr: "" });
 });
 
 describe.runIf(has("systemd-analyze"))("systemd", () => {
-  const UNITS = ["hotbags-sidecar.service", "openclaw-gateway.service", "hotbags.target", "hotbags-alert@.service"];
+  const UNITS = readdirSync(SYSTEMD).filter((name) => /\.(service|target|timer)$/.test(name));
 
   it("finds nothing wrong with the units", async () => {
     // Where they would be, for what they run must be there.
@@ -193,6 +212,8 @@ describe.runIf(has("systemd-analyze"))("systemd", () => {
   it.each([
     ["hotbags-sidecar.service", 20],
     ["openclaw-gateway.service", 40],
+    ["hotbags-backup.service", 20],
+    ["hotbags-release-check.service", 20],
   ])("rates %s at %i or lower, of 100", async (unit, threshold) => {
     const args = ["security", "--offline=true", "--no-pager", `--threshold=${threshold}`, join(SYSTEMD, unit)];
     const { code, stdout, stderr } = await run("systemd-analyze", args);
@@ -209,6 +230,34 @@ describe("the alert of a unit", () => {
     const args = [join(SYSTEMD, "alert.mjs"), "openclaw-gateway.service"];
     expect(await run(process.execPath, args, env)).toEqual({ code: 0, stdout: "", stderr: "" });
     expect(readFileSync(heard, "utf8")).toMatch(/^openclaw-gateway\.service on .* has failed.*journalctl -u/);
+  });
+
+  it("reaches the operator's webhook in the format that it takes, and says what the backup itself has said", async () => {
+    const bodies: string[] = [];
+    const server = createServer(async (request, response) => {
+      bodies.push(await textOf(request));
+      response.end();
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    onTestFinished(() => void server.close());
+    const stateDir = mkdtempSync(join(dir, "state-"));
+    const problem = "there is no folder /var/backups/hotbags";
+    noteBackup(stateDir, { made_at: null, file: null, uploaded: null, problem });
+    const env = {
+      PATH: "/usr/bin:/bin",
+      BRIDGE_STATE_DIR: stateDir,
+      ALERT_WEBHOOK_FORMAT: "discord",
+      ALERT_WEBHOOK_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    };
+    const args = [join(SYSTEMD, "alert.mjs"), "hotbags-backup.service"];
+    expect(await run(process.execPath, args, env)).toEqual({ code: 0, stdout: "", stderr: "" });
+    expect(bodies.map((body) => JSON.parse(body))).toEqual([
+      {
+        content: expect.stringMatching(/The backup on .* failed.*It said: there is no folder.*journalctl/),
+        allowed_mentions: { parse: [] },
+      },
+    ]);
   });
 
   it("fails where there is nobody to tell", async () => {

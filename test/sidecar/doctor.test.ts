@@ -7,7 +7,8 @@ import { systemClock } from "../../sidecar/src/clock.ts";
 import { openStore } from "../../sidecar/src/store/index.ts";
 import { CONNECTED, GATEWAY_TOKEN } from "../gateway/scripted-gateway.ts";
 import { freePort } from "../hotbags/port.ts";
-import { exampleConfig, OUR_PLUGIN } from "../openclaw/config.ts";
+import { exampleConfig } from "../openclaw/config.ts";
+import { OUR_PLUGIN } from "../openclaw/places.ts";
 import { type Ran, runHotbags, runHotbagsWith } from "../shop/hotbags-command.ts";
 import { until } from "../until.ts";
 import { BEARER_TOKEN, BRIDGE_TOKEN } from "./built-sidecar.ts";
@@ -226,7 +227,7 @@ describe("where no sidecar runs", () => {
     ]);
   });
 
-  it("says what refuses it, that alerts don't arrive, and that the disk is nearly full", async () => {
+  it("says what refuses it, that alerts don't arrive, that the disk is nearly full and a restore was cut off", async () => {
     const port = await freePort();
     const server = createServer((_, response) => void response.writeHead(404).end()).listen(port, "127.0.0.1");
     const wrong = {
@@ -234,6 +235,8 @@ describe("where no sidecar runs", () => {
       ...{ ALERT_WEBHOOK_URL: `http://127.0.0.1:${port}/secret`, ALERT_COMMAND: "exit 3" },
       BRIDGE_LOW_DISK_BYTES: String(1024 ** 4),
     };
+    mkdirSync(join(dir, "state"), { mode: 0o700 });
+    writeFileSync(join(dir, "state", "restore.unfinished"), "before-restore-then\n");
     const ran = await lookAlone(wrong, "--test-alert");
     server.close();
     expect(about(ran, "Hot Bags")).toEqual([
@@ -245,6 +248,9 @@ describe("where no sidecar runs", () => {
         /^fail: ALERT_WEBHOOK_URL has not taken a test alert: the answer was 404: .* -> docs\/alerts\.md/,
       ),
       expect.stringMatching(/^fail: ALERT_COMMAND has not taken a test alert: it ended with code 3 -> /),
+    ]);
+    expect(about(ran, "database")).toEqual([
+      expect.stringMatching(/^fail: a restore .* was cut off .*before-restore-then -> hotbags restore .* --force/),
     ]);
     expect(about(ran, "disk")).toEqual([expect.stringMatching(/^fail: \d+ MiB free at .* -> make room/)]);
     expect(ran.stdout).not.toMatch(/secret|another/);

@@ -2,11 +2,12 @@ import { existsSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { codeOf, mebibytes } from "@hotbags/shared";
 import { ArchiveDamagedError, type Manifest } from "../backup/archive.ts";
-import { BackupRefusedError, backUp, type Report } from "../backup/backup.ts";
+import { type Backup, BackupRefusedError, backUp, type Report } from "../backup/backup.ts";
 import { checkBackup, restore } from "../backup/restore.ts";
+import { nameFor } from "../backup/series.ts";
 import { systemClock } from "../clock.ts";
 import { StoreUnusableError } from "../store/index.ts";
-import { whoAmI } from "./connect.ts";
+import { connectSidecar, whoAmI } from "./connect.ts";
 import { CliError, EXIT } from "./exit-code.ts";
 import { readSince } from "./list-options.ts";
 import { count, type Output, say, shortTime, writeJson } from "./output.ts";
@@ -20,17 +21,33 @@ export async function makeBackup(
   output: Output,
 ): Promise<number> {
   const parts = { stateDir, file: fileFor(file), force, now: systemClock.now, report: reporter(output) };
-  const backup = await backUp(parts).catch(refused);
-  const { manifest, bytes } = backup;
+  await tellBackup(stateDir, await backUp(parts).catch(refused), output);
+  return EXIT.ok;
+}
+
+/** To whoever asked for it, and to the audit. */
+export async function tellBackup(stateDir: string, { file, manifest, bytes }: Backup, output: Output): Promise<void> {
   const { made_at, files, lost } = manifest;
-  if (output.json) writeJson(output, { file: backup.file, bytes, made_at, files: files.length, lost });
-  else output.out.write(`${backup.file}\n`);
+  if (output.json) writeJson(output, { file, bytes, made_at, files: files.length, lost });
+  else output.out.write(`${file}\n`);
   say(
     output,
     `${mebibytes(bytes)}, with all until ${shortTime(made_at)} and ${count(files.length, "attachment")}; checked.`,
   );
   sayLost(manifest, output);
-  return EXIT.ok;
+  await note(stateDir, bytes, output);
+}
+
+/** Who has a backup has every customer's words: the audit says who made one. It is made, whatever becomes of that. */
+async function note(stateDir: string, bytes: number, output: Output): Promise<void> {
+  try {
+    const sidecar = await connectSidecar(stateDir);
+    if (sidecar) await sidecar.ask("backedUp", { bytes });
+    else say(output, "No line in the audit says so: no sidecar runs that could write it.");
+  } catch (error) {
+    if (!(error instanceof CliError)) throw error;
+    say(output, `No line in the audit says so: ${error.message}.`);
+  }
 }
 
 interface RestoreOptions {
@@ -86,12 +103,11 @@ function sayLost({ lost }: Manifest, output: Output): void {
 function fileFor(named: string | undefined): string {
   const path = resolve(named ?? ".");
   const isFolder = existsSync(path) && statSync(path).isDirectory();
-  const time = new Date().toISOString().replace(/[-:]|\.\d+/g, "");
-  return isFolder ? join(path, `hotbags-${time}.tar`) : path;
+  return isFolder ? join(path, nameFor(systemClock.now())) : path;
 }
 
 /** What is long says how far it is; what is short says nothing. */
-function reporter(output: Output): Report {
+export function reporter(output: Output): Report {
   let saidAt = performance.now();
   return (step, part) => {
     if (performance.now() - saidAt < PROGRESS_MS) return;
@@ -101,7 +117,7 @@ function reporter(output: Output): Report {
 }
 
 /** Throws a CliError for what was refused with a sentence for the operator. */
-function refused(error: unknown): never {
+export function refused(error: unknown): never {
   const isForOperator = [BackupRefusedError, ArchiveDamagedError, StoreUnusableError].some(
     (kind) => error instanceof kind,
   );

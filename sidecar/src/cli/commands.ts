@@ -82,6 +82,7 @@ export async function showCommand(operator: Operator, id: string, content: boole
     ["settled", found.settled_at === null ? null : shortTime(found.settled_at)],
     ["WhatsApp's id", found.whatsapp_message_id],
     ["reason", found.reason],
+    ["OpenClaw said", found.said],
   ]);
   if (found.state === "in_doubt")
     for (const [as, risk] of Object.entries(RISKS))

@@ -31,6 +31,7 @@ export function contractCommands(environment: NodeJS.ProcessEnv, end: (code: num
   const ofState = <T>(options: Argv<T>) =>
     options.option("state-dir", {
       type: "string",
+      requiresArg: true,
       defaultDescription: "BRIDGE_STATE_DIR, or ~/.local/state/hotbags-bridge",
       describe: "Where the sidecar keeps its state",
     });
@@ -46,7 +47,12 @@ export function contractCommands(environment: NodeJS.ProcessEnv, end: (code: num
         "Stand in for Hot Bags on this machine, by rules",
         (options) =>
           common(options)
-            .option("port", { type: "number", default: MOCK_PORT, describe: "Where it listens, on 127.0.0.1" })
+            .option("port", {
+              type: "number",
+              requiresArg: true,
+              default: MOCK_PORT,
+              describe: "Where it listens, on 127.0.0.1",
+            })
             .option("rules", { type: "string", requiresArg: true, describe: "A JSON file: what to answer, and faults" })
             .check(({ port }) => portIsFine(port))
             .epilogue(RULES),
@@ -60,7 +66,12 @@ export function contractCommands(environment: NodeJS.ProcessEnv, end: (code: num
         "Find out whether a backend keeps the contract",
         (options) =>
           ofBackend(options)
-            .option("slow-ms", { type: "number", default: SLOW_MS, describe: "An answer that comes later is too slow" })
+            .option("slow-ms", {
+              type: "number",
+              requiresArg: true,
+              default: SLOW_MS,
+              describe: "An answer that comes later is too slow",
+            })
             .option("junit", { type: "string", requiresArg: true, describe: "Write a JUnit report to this file" })
             .epilogue(CHECK),
         async ({ json, envFile, url, slowMs, junit }) => {

@@ -44,7 +44,7 @@ export async function listMessages(operator: Operator, options: ListOptions, out
     throw new CliError(
       EXIT.usage,
       "parked messages are in the plugin's outbox, which only the gateway's user can read: as that user, openclaw hotbags parked list " +
-        "(on a machine of install.sh: sudo -u openclaw -H sh -c 'cd && openclaw hotbags parked list')",
+        "(on a machine of install.sh: sudo hotbags-openclaw hotbags parked list)",
     );
   const found = await allOf(operator, filterOf(options), options.limit);
   const { rows: messages } = found;

@@ -2,6 +2,7 @@ import { codeOf, describeIssues, maskAddress, shownId, shownName } from "@hotbag
 import {
   type AuditEntry,
   type ChatAddress,
+  type CommandLife,
   type CommandRow,
   isDamage,
   type MessageRow,
@@ -13,6 +14,7 @@ import {
   type Repaired,
   StoreUnwritableError,
 } from "../store/index.ts";
+import { withoutQuotes } from "./quotes.ts";
 import { type Input, type LoginState, type NamedFinding, type Output, ROUTES, type RouteName } from "./schemas.ts";
 
 /** The last instant that a Date can be. */
@@ -141,16 +143,16 @@ export class OperatorApi {
     command: async ({ content }, id, who) => {
       const found = await this.#parts.reads.command(id);
       if (!found) throw new OperatorError(404, `there is no command ${id}`);
-      const { text, ...rest } = found;
+      const { text, said: heard, ...rest } = found;
       const { running } = this.#parts;
       const waits_for =
         running && found.state === "pending"
           ? await running.whyWaits({ accountId: found.account_id, chatId: found.chat_id })
           : undefined;
       const shown = { ...showCommand(rest), waits_for };
-      if (content !== "true") return shown;
+      if (content !== "true") return { ...shown, said: heard && (await this.#withoutQuotes(heard, found)) };
       await this.#noteLook("command", id, who);
-      return { ...shown, text };
+      return { ...shown, said: heard, text };
     },
 
     resolve: async ({ as }, id, who) => {
@@ -206,13 +208,23 @@ export class OperatorApi {
       _id,
       who,
     ) => {
+      if (dry_run) {
+        const counted = await this.#parts.reads.find(number, after);
+        return { ...counted, forgotten: 0, left: 0, number_gone: false, log_cleared: false };
+      }
       const { store, onRetry, onResolved } = this.#running;
-      const request = { number, after, left, forgotten, includingWaiting: including_waiting, isDryRun: dry_run };
+      const request = { number, after, left, forgotten, includingWaiting: including_waiting };
       const { isNumberGone, isLogCleared, chats, resolved, ...erased } = await store.forget(request, who);
       // Their lanes look again, and find nothing.
       for (const chat of new Set(chats)) onRetry(chat);
       for (const { id, chat } of resolved) onResolved(id, chat);
       return { ...erased, number_gone: isNumberGone, log_cleared: isLogCleared };
+    },
+
+    backedUp: async ({ bytes }, _id, who) => {
+      const entry = { who, action: "back up", kind: "backup", subject: 0, result: `done, ${bytes} bytes` } as const;
+      await this.#running.store.note(entry);
+      return {};
     },
 
     audit: async ({ before, since, limit = DEFAULT_LIMIT }) => {
@@ -223,6 +235,16 @@ export class OperatorApi {
       return { entries: entries.map(showEntry), next: isLast ? null : (page.at(-1)?.id ?? null) };
     },
   };
+
+  /** What the gateway said of a command, without what it quotes of that or of the message that it came back for. */
+  async #withoutQuotes(said: string, { text, message }: CommandLife): Promise<string> {
+    const request = readJson((await this.#parts.reads.message(message))?.request ?? null);
+    const asked = (request as { text?: unknown } | null)?.text;
+    return withoutQuotes(
+      said,
+      [text, asked].filter((words) => typeof words === "string"),
+    );
+  }
 
   /** Before the words are given: nobody reads them whose name can't be written down. */
   #noteLook(kind: "message" | "command", subject: number, who: string): Promise<void> {

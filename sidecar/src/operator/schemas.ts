@@ -120,7 +120,7 @@ const audit = z.object({
   at: time,
   who: z.string(),
   action: z.string(),
-  kind: z.enum(["message", "command", "chat", "settings", "restore"]),
+  kind: z.enum(["message", "command", "chat", "settings", "restore", "backup"]),
   /** 0: there is none, or but one. */
   subject: z.int().nonnegative(),
   result: z.string(),
@@ -293,11 +293,18 @@ export const ROUTES = {
   command: {
     method: "GET",
     path: "/commands/:id",
-    about: "One command. `content=true`: with its text, which leaves a line in the audit",
+    about:
+      "One command, and what OpenClaw said of it (`said`). `content=true`: with its text, and with what `said` quotes of what was said, which leaves a line in the audit",
     changes: false,
     input: z.object({ content: flag }),
-    /** `text`: with `content=true` only. `waits_for`: why it waits just now, of one that does; null: it is about to go. */
-    output: command.extend({ text: z.string().nullable().optional(), waits_for: z.string().nullable().optional() }),
+    output: command.extend({
+      /** With `content=true` only. */
+      text: z.string().nullable().optional(),
+      /** How OpenClaw put why it was not sent; without `content=true`, without what it quotes of what was said. */
+      said: z.string().nullable(),
+      /** Why it waits just now, of one that does; null: it is about to go. */
+      waits_for: z.string().nullable().optional(),
+    }),
   },
   resolve: {
     method: "POST",
@@ -440,6 +447,15 @@ export const ROUTES = {
       number_gone: z.boolean(),
       log_cleared: z.boolean(),
     }),
+  },
+  backedUp: {
+    method: "POST",
+    path: "/backups",
+    about:
+      "A backup was made of the state folder, `hotbags backup` says, which reads the files itself; how large it is in `bytes`",
+    changes: true,
+    input: z.object({ bytes: z.int().nonnegative() }),
+    output: z.object({}),
   },
   audit: {
     method: "GET",

@@ -1,4 +1,4 @@
-import { count, maskAddress, shownId } from "@hotbags/shared";
+import { count, maskAddress } from "@hotbags/shared";
 import type { Failure, Store } from "../store/index.ts";
 import { bad, condition, type Finding, good } from "./finding.ts";
 import type { HealthParts } from "./health-parts.ts";
@@ -150,6 +150,7 @@ function counted(amount: number) {
   return { amount, details: { count: amount } };
 }
 
+/** Without its message's id: what is over is kept, and the customer may ask to be forgotten. */
 function lastOf(failure: Failure | null): string {
-  return failure === null ? "" : `The last one, of message ${shownId(failure.message_id)}: ${failure.reason}. `;
+  return failure === null ? "" : `The last one: ${failure.reason}. `;
 }

@@ -70,6 +70,12 @@ export const webhookUrl = url(["https:", "http:"], "https://alerts.example/hook"
   .refine((url) => !hasPassword(url), NO_PASSWORD)
   .describe("`https://…`, or `http://…` on loopback");
 
+/** It is shown. */
+export const plainUrl = url(["https:", "http:"], "https://releases.example/latest.json")
+  .refine((url) => url.protocol === "https:" || isLoopback(url.hostname), "must be https, or on loopback")
+  .refine((url) => !hasPassword(url), NO_PASSWORD)
+  .describe("`https://…`, or `http://…` on loopback");
+
 export const listenAddress = readBy((text): ListenAddress | undefined => {
   if (text.startsWith("unix:/")) return { path: text.slice("unix:".length) };
   const match = /^(127\.0\.0\.1|localhost|\[::1\]):(\d{1,5})$/.exec(text);
@@ -78,6 +84,15 @@ export const listenAddress = readBy((text): ListenAddress | undefined => {
 }, "must be 127.0.0.1:<port>, [::1]:<port> or unix:/<path>: the bridge listens on this machine only").describe(
   "`127.0.0.1:<port>`, `[::1]:<port>` or `unix:/<path>`",
 );
+
+/** For those who can't ask at a socket. */
+export const portAddress = listenAddress
+  .transform((address, ctx) => {
+    if (!("path" in address)) return address;
+    ctx.addIssue({ code: "custom", message: "must be a port, 127.0.0.1:<port> or [::1]:<port>" });
+    return z.NEVER;
+  })
+  .describe("`127.0.0.1:<port>`, `[::1]:<port>`");
 
 export const inboundPath = z
   .string()

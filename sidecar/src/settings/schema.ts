@@ -14,6 +14,8 @@ import {
   numbers,
   oneOf,
   openingHours,
+  plainUrl,
+  portAddress,
   secret,
   shellCommand,
   token,
@@ -110,6 +112,11 @@ export const SETTINGS = {
     about: "Where the plugin connects, and `GET /health` and `GET /metrics` answer",
     form: listenAddress,
     default: "127.0.0.1:18790",
+  },
+  BRIDGE_METRICS_LISTEN: {
+    about:
+      "Where `GET /health` and `GET /metrics` answer besides: for Prometheus, where `BRIDGE_LISTEN` is a socket. Not set: nowhere",
+    form: portAddress,
   },
   BRIDGE_TOKEN: {
     about: "The token that the plugin has to show",
@@ -262,6 +269,18 @@ export const SETTINGS = {
     about: "Seconds that something must be over before that is told",
     form: wholeNumber(0, 3_600),
     default: "60",
+    reloadable: true,
+  },
+  BRIDGE_RELEASES_URL: {
+    about:
+      "Where `hotbags releases` learns of the bridge's newest release: JSON with its `version`, or `tag_name` as GitHub has it",
+    form: plainUrl,
+    reloadable: true,
+  },
+  BRIDGE_NPM_REGISTRY: {
+    about: "Where `hotbags releases` learns of OpenClaw's newest release",
+    form: plainUrl,
+    default: "https://registry.npmjs.org",
     reloadable: true,
   },
   BRIDGE_LOG_LEVEL: {
