@@ -40,7 +40,10 @@ async function shown(command: string, meanwhile?: Meanwhile): Promise<string> {
     await meanwhile();
   }
   const { stdout, stderr } = await running.ended;
-  const text = steadied(meanwhile ? `${stderr}${stdout}` : `${stdout}${stderr}`, sidecar.dir);
+  const text = steadied(meanwhile ? `${stderr}${stdout}` : `${stdout}${stderr}`, sidecar.dir).replace(
+    /until 2026-03-02 03:12:40|(?<=\d {2})2026-03-02 03:12:40(?= {2}operator)/g,
+    (at) => at.replace("03:", "05:"),
+  );
   return `    $ hotbags ${command}\n${text.replace(/^(?=.)/gm, "    ")}`;
 }
 
@@ -68,31 +71,41 @@ it("docs/operations.md has each answer as the command gives it", async () => {
   });
   const sections = [
     HEAD,
-    await section("Is everything set up?", SET_UP, ["doctor"], SET_UP_ALONE),
+    BEGIN,
     await section("Are customers being answered?", "", ["status"], STATUS).then((text) => text.replace("\n\n\n", "\n")),
+    await section("Is everything set up?", SET_UP, ["doctor"], SET_UP_ALONE),
     await section("What was wrong, and was I told?", ALERTS, ["alerts list", "alerts test"]),
     await section("Which messages has Hot Bags not got?", LOST, ["messages list --state dead", "messages show 2"]),
     await section("Hot Bags is mended. And now?", RETRY, ["messages retry 2"], RETRY_MANY),
     await section("Did the customer get the reply, or not?", DOUBT, [
-      ...["commands list --state in_doubt", "commands show order-17", "commands resolve order-17 --sent --yes"],
+      ...["commands list --state in_doubt", "commands show 1", "commands resolve 1 --sent --yes"],
     ]),
     await section("I answer this one myself", PAUSE, [
       ...[`chats pause ${ANNA} --for 2h`, "chats list", `chats resume ${ANNA}`],
     ]),
     await forgetting(),
-    [`## WhatsApp is logged out`, LOGGED_OUT, await relinked(), QR].join("\n\n"),
+    [`## WhatsApp is logged out`, LOGGED_OUT, ...(await relinked()), QR].join("\n\n"),
     [`## Does it all work still, after an upgrade?`, UPGRADED, await pairChecked()].join("\n\n"),
+    await sidecarStopped().then((status) => ["## The sidecar does not run", DOWN, status, DOWN_NEXT].join("\n\n")),
     REST,
   ];
   await expect(`${sections.join("\n\n")}\n`).toMatchFileSnapshot("../../docs/operations.md");
 }, 90_000);
 
-async function relinked(): Promise<string> {
+async function sidecarStopped(): Promise<string> {
+  plugin.socket.terminate();
+  await sidecar.process.stop();
+  return shown("status");
+}
+
+async function relinked(): Promise<string[]> {
   gateway.accounts = [{ ...CONNECTED, connected: false, running: false, healthState: "logged-out" }];
   await until("it is known", async () => JSON.stringify((await sidecar.health()).body).includes("logged this device"));
-  return shown("relink", () => {
+  const red = await shown("status");
+  const mended = await shown("relink", () => {
     gateway.accounts = [CONNECTED];
   });
+  return [red, mended];
 }
 
 async function pairChecked(): Promise<string> {
@@ -102,17 +115,35 @@ async function pairChecked(): Promise<string> {
 
 const HEAD = `# Operations
 
-The questions of an operator, and the command that answers each. On the VM the \`hotbags\` command is \`/opt/hotbags/sidecar/dist/cli.js\`, and whoever owns the state folder may use it:
+The questions of an operator, and the command that answers each, with what it says. On a machine that \`install.sh\` has set up it is \`hotbags\`, for whoever may use sudo:
 
-    $ sudo -u hotbags BRIDGE_STATE_DIR=/var/lib/hotbags node -- /opt/hotbags/sidecar/dist/cli.js status
+    $ sudo hotbags status
 
-\`--help\` behind any part of a command says more. For scripts: \`--json\` gives every answer as JSON, and the exit code is 0 when it was done, 1 when the answer is no (unhealthy, not found, refused), 2 when the command line is wrong, 3 when nobody can be asked, 78 when the settings won't do (and, of \`serve\`, for all that a restart does not help against). \`hotbags completion >> ~/.bashrc\` completes commands.
+It asks for sudo itself, so that can be left out. Elsewhere it is \`node -- sidecar/dist/cli.js\`, as the user that the sidecar runs as, with the same \`BRIDGE_STATE_DIR\`. \`--help\` behind any part of a command says more. For scripts: \`--json\` gives every answer as JSON, and the exit code is 0 when it was done, 1 when the answer is no (unhealthy, not found, refused), 2 when the command line is wrong, 3 when nobody can be asked, 78 when the settings won't do (and, of \`serve\`, for all that a restart does not help against). \`hotbags completion >> ~/.bashrc\` completes commands (zsh and fish: \`hotbags completion --help\`).
 
 <!-- Made by test/sidecar/operations-doc.test.ts: vitest run --project unit operations-doc -u -->`;
+const BEGIN = `## Something is red. Where do I begin?
+
+With \`hotbags status\`. An alert, \`/health\` and it say the same sentences, each with what to do; it has the counts as well, and behind each that is not 0 the command that goes on:
+
+| it says | go on with |
+|---|---|
+| the sidecar does not run | [the sidecar does not run](#the-sidecar-does-not-run) |
+| the phone has logged this device out | [WhatsApp is logged out](#whatsapp-is-logged-out) |
+| dead letters | [which messages has Hot Bags not got?](#which-messages-has-hot-bags-not-got) |
+| in doubt | [did the customer get the reply, or not?](#did-the-customer-get-the-reply-or-not) |
+| failed | \`hotbags commands list --state failed\` has the reasons: mend what Hot Bags answers, and answer on the shop's phone |
+| parked there | [parked messages](plugin.md#parked-messages): what the sidecar does not take |
+| paused chats | [I answer this one myself](#i-answer-this-one-myself) |
+| another sentence with a dash | what it says; \`hotbags doctor\` looks at [each part](#is-everything-set-up), and [alerts.md](alerts.md#which-there-are) explains each kind |`;
+const DOWN =
+  "Commands that change nothing answer all the same, by its database; the others end with 3. Why it does not run is the last line of its log.";
+const DOWN_NEXT =
+  "`systemctl status hotbags-sidecar` says since when, `journalctl -u hotbags-sidecar -n 20` why, in a sentence that says what to change. Then `systemctl start hotbags-sidecar`. Where the database is the reason: [the disk died](#the-disk-died-or-it-will).";
 const SET_UP =
   "Each thing that has to be right, in a line; where it is not, what to do stands below it. Nothing is changed, and nothing is created at Hot Bags: it is [asked with a HEAD](contract/README.md#ping). `--test-alert` sends an alert.";
 const SET_UP_ALONE =
-  "The sidecar that runs looks at it all itself, with the settings and the connections that it has. Before its first start, or where it does not run, the command does, if it is given the sidecar's environment: `sudo hotbags doctor --env-file /etc/hotbags/sidecar.env`. The exit code is 1 where something is wrong (`fail`), not for what is to be looked at (`warn`) or can't be (`skipped`).";
+  "The sidecar that runs looks at it all itself, with the settings and the connections that it has. Before its first start, or where it does not run, the command does, with the settings that the sidecar would have (not set up by `install.sh`: `--env-file` names their file). The exit code is 1 where something is wrong (`fail`), not for what is to be looked at (`warn`) or can't be (`skipped`).";
 const LOGGED_OUT =
   "The phone ends a link when somebody removes it there, or when the phone was away for two weeks. No message comes or goes then, and what customers write meanwhile is on the phone alone; replies wait. A phone has to scan a code.";
 const QR =
@@ -128,7 +159,7 @@ const LOST =
 const RETRY =
   "It goes again with its own key and the same bytes, in its place in its chat, with all its time. If Hot Bags had got it after all, it knows the key.";
 const RETRY_MANY =
-  "`hotbags messages retry --dead-since 12h` or `--all-dead` sends many; it says how many, and asks. `hotbags messages discard` is for those that nobody needs any more: it deletes their texts and files, and keeps their keys.";
+  "`hotbags messages retry --dead-since 12h` or `--all-dead` sends many; it says how many, and asks. `hotbags messages show 2` says when it is delivered. `hotbags messages discard` is for those that nobody needs any more: it deletes their texts and files, and keeps their keys.";
 const DOUBT =
   "In doubt is what was being sent when the gateway or the machine died, and of which no proof was found. The phone shows the truth; you say what became of it.";
 const PAUSE =

@@ -58,6 +58,8 @@ export async function listCommands(operator: Operator, options: ListOptions, out
   else if (commands.length > 0) writeTable(output, commandColumns(true), commands);
   else if (found.unreadable.length === 0) say(output, "There are none.");
   if (commands.length === options.limit) say(output, `These are the newest ${options.limit}; --limit shows more.`);
+  if (!output.json && commands.some(({ state }) => state === "in_doubt"))
+    say(output, "What can be done with one in doubt: hotbags commands show <id>");
   return sayUnreadable(found, "command", output) ? EXIT.no : EXIT.ok;
 }
 

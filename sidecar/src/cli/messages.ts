@@ -44,7 +44,7 @@ export async function listMessages(operator: Operator, options: ListOptions, out
     throw new CliError(
       EXIT.usage,
       "parked messages are in the plugin's outbox, which only the gateway's user can read: as that user, openclaw hotbags parked list " +
-        "(on a machine of install.sh: sudo -u openclaw -H openclaw hotbags parked list)",
+        "(on a machine of install.sh: sudo hotbags-openclaw hotbags parked list)",
     );
   const found = await allOf(operator, filterOf(options), options.limit);
   const { rows: messages } = found;
@@ -52,6 +52,8 @@ export async function listMessages(operator: Operator, options: ListOptions, out
   else if (messages.length > 0) writeTable(output, COLUMNS, messages);
   else if (found.unreadable.length === 0) say(output, "There are none.");
   if (messages.length === options.limit) say(output, `These are the newest ${options.limit}; --limit shows more.`);
+  if (!output.json && messages.some(({ state }) => state === "dead"))
+    say(output, "What can be done with a dead letter: hotbags messages show <id>");
   return sayUnreadable(found, "message", output) ? EXIT.no : EXIT.ok;
 }
 

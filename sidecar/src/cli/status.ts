@@ -85,7 +85,7 @@ function draw(found: Status, output: Output): void {
   };
   const accounts = Object.entries(gateway?.accounts ?? {}).map(([id, state]): [string, Cell] => [
     "WhatsApp",
-    `account ${id}${since("session_connected", id)}: ${state}`,
+    `account ${id}${since("session_connected", id)}: ${problems.some((problem) => problem.includes(state)) ? "see above" : state}`,
   ]);
   const isLeft = messages.dead + commands.in_doubt > 0;
   if (!ok) writeText(output, red("Something is wrong.", out));

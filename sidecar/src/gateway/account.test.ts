@@ -65,7 +65,7 @@ describe("the state of a WhatsApp account", () => {
       { ...away, linked: false },
     ])
       expect(readAccount(accountStatus.parse(status)).action).toContain(
-        `openclaw channels login --channel whatsapp --account ${accountId} `,
+        `hotbags relink ${accountId} --qr, or as the gateway's user openclaw channels login --channel whatsapp --account ${accountId} `,
       );
   });
 

@@ -36,7 +36,7 @@ export interface AccountState {
 const ACCOUNT = "<account>";
 
 /** Without `--account` it relinks OpenClaw's default account, which may be the healthy one (docs/cli/channels.md of OpenClaw). */
-const RELINK = `Relink it: openclaw channels login --channel whatsapp --account ${ACCOUNT} (scan the code with the phone).`;
+const RELINK = `Relink it: hotbags relink ${ACCOUNT} --qr, or as the gateway's user openclaw channels login --channel whatsapp --account ${ACCOUNT} (scan the code with the phone).`;
 
 export const ACCOUNT_STATES: Readonly<Record<AccountCode, { readonly sentence: string; readonly action: string }>> = {
   connected: { sentence: "WhatsApp is connected.", action: "" },
@@ -124,7 +124,7 @@ export function accountState(code: AccountCode, status?: AccountStatus, number: 
   return {
     code,
     sentence,
-    action: action.replace(ACCOUNT, () => (status ? shownId(status.accountId) : ACCOUNT)),
+    action: action.replaceAll(ACCOUNT, () => (status ? shownId(status.accountId) : ACCOUNT)),
     lastInboundAt: status?.lastInboundAt ?? null,
     number,
     reconnectAttempts: status?.reconnectAttempts ?? 0,
