@@ -161,6 +161,31 @@ describe("install.sh", () => {
   });
 });
 
+/** The check that fails while Hot Bags is away. */
+const AWAY = "hot_bags_last_success_minutes";
+
+it.each([
+  ["all is well, as before", "", "", true],
+  ["all was well, and Hot Bags is away", "", AWAY, false],
+  ["Hot Bags was away, and all is well", AWAY, "", true],
+  ["Hot Bags is away, as before", AWAY, `${AWAY}\nmessage_waits_minutes`, true],
+  ["Hot Bags was away, and now the plugin is not connected", AWAY, `${AWAY}\nplugin`, false],
+  ["no phone was linked, and none is", "session_connected default", "session_connected default", true],
+  ["one of two accounts is lost", "session_connected a", "session_connected a\nsession_connected b", false],
+  ["nobody answers", AWAY, "sidecar", false],
+  ["nobody answered before, and now somebody does", "sidecar", "gateway\nplugin", true],
+])("an upgrade stays or not: %s", async (_, before, after, stays) => {
+  const script = `${functionOf("as_well_as")}\nas_well_as "$1" "$2"`;
+  const { code } = await run("bash", ["-euo", "pipefail", "-c", script, "bash", before, after]);
+  expect(code === 0).toBe(stays);
+});
+
+/** A function of install.sh, for itself. */
+function functionOf(name: string): string {
+  const script = readFileSync(join(SYSTEMD, "install.sh"), "utf8");
+  return new RegExp(`^${name}\\(\\) \\{\\n.*?^\\}`, "ms").exec(script)?.[0] ?? "";
+}
+
 /** Whether a test that needs this program can run. CI has all of them. */
 function has(program: string): boolean {
   if (process.env["CI"]) return true;
