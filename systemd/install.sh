@@ -387,8 +387,16 @@ secrets_of() {
     fi
   done
 }
+# An earlier release, to which an upgrade goes back, may not have all of them.
 units_of() {
-  for unit in "${units[@]}"; do put 644 root:root "/etc/systemd/system/$unit" <"$1/systemd/$unit"; done
+  for unit in "${units[@]}"; do
+    if [ -e "$1/systemd/$unit" ]; then
+      put 644 root:root "/etc/systemd/system/$unit" <"$1/systemd/$unit"
+    else
+      if live; then act systemctl disable -q --now "$unit" || true; fi
+      act rm -f "$root/etc/systemd/system/$unit"
+    fi
+  done
 }
 units_of "$from"
 for unit in hotbags-sidecar.service 'hotbags-alert@.service'; do
@@ -451,6 +459,7 @@ kept=$state.before-upgrade
 # Back to the release that ran before; ends this run.
 go_back() {
   unfinished=false
+  trap '' INT TERM
   step "go back to ${before##*/}"
   systemctl stop hotbags-sidecar.service
   # A database that the new release has changed can't be read by the old one. Taking the copy back is right only if nothing has come

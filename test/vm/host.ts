@@ -30,6 +30,8 @@ export async function whyNotHere(log: (line: string) => void): Promise<string | 
     await run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...missing()]);
   }
   if (missing().length > 0) return `install first: ${missing().join(", ")}`;
+  const namespaces = await run("unshare", ["--mount", "--pid", "--fork", "true"]);
+  if (namespaces.code !== 0) return `it may make no namespaces here (a container?): ${namespaces.stderr.trim()}`;
   const overlay = await run("sh", ["-c", "grep -qw overlay /proc/filesystems || modprobe overlay"]);
   return overlay.code === 0 ? undefined : "it needs the kernel's overlay file system: modprobe overlay";
 }
