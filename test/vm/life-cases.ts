@@ -49,22 +49,24 @@ const watchdog: Case = {
   },
 };
 
-/** Customers whose messages wait, one in the sidecar's queue and one in the plugin's outbox. Resolves with what lets them go on. */
-async function leaveWaiting(shop: ShopMachine) {
+/**
+ * Has the machine go through something while two messages wait, one in the sidecar's queue and one in the plugin's outbox; resolves when
+ * both are answered.
+ */
+async function outlives(shop: ShopMachine, what: () => Promise<void>): Promise<void> {
   const { hotbags } = shop.far;
-  const lift = hotbags.faultFor(() => true, { status: 503 }, Number.MAX_SAFE_INTEGER);
-  const inQueue = shop.newCustomer();
-  const { id } = await inQueue.says("This waits in the queue");
-  await shop.wait("the sidecar has the message", () => hotbags.requests.some(({ key }) => key === id));
-  await shop.machine.must(`systemctl stop ${SIDECAR}`);
-  const inOutbox = shop.newCustomer();
-  await inOutbox.says("This waits in the outbox");
-  await shop.wait("the plugin has the message", async () => (await outboxSize(shop)) > 0);
-  return async () => {
-    lift();
-    await shop.hears(inQueue, "This waits in the queue");
-    await shop.hears(inOutbox, "This waits in the outbox");
-  };
+  const [inQueue, inOutbox] = [shop.newCustomer(), shop.newCustomer()];
+  await shop.whileHotBagsIsAway(async () => {
+    const { id } = await inQueue.says("This waits in the queue");
+    await shop.wait("the sidecar has the message", () => hotbags.requests.some(({ key }) => key === id));
+    await shop.machine.must(`systemctl stop ${SIDECAR}`);
+    await inOutbox.says("This waits in the outbox");
+    await shop.wait("the plugin has the message", async () => (await outboxSize(shop)) > 0);
+    await what();
+  });
+  await shop.hears(inQueue, "This waits in the queue");
+  await shop.hears(inOutbox, "This waits in the outbox");
+  await shop.healthy();
 }
 
 async function outboxSize({ machine }: ShopMachine): Promise<number> {
@@ -78,12 +80,7 @@ const reboot: Case = {
   promise: "messages that wait in the queue and in the outbox outlive a reboot",
   on: "answering",
   leaves: "answering",
-  async run(shop) {
-    const goOn = await leaveWaiting(shop);
-    await shop.machine.reboot();
-    await goOn();
-    await shop.healthy();
-  },
+  run: (shop) => outlives(shop, () => shop.machine.reboot()),
 };
 
 const powerCut: Case = {
@@ -91,13 +88,11 @@ const powerCut: Case = {
   promise: "they outlive a cut of the power too",
   on: "answering",
   leaves: "answering",
-  async run(shop) {
-    const goOn = await leaveWaiting(shop);
-    await shop.machine.pullThePlug();
-    await shop.machine.boot();
-    await goOn();
-    await shop.healthy();
-  },
+  run: (shop) =>
+    outlives(shop, async () => {
+      await shop.machine.pullThePlug();
+      await shop.machine.boot();
+    }),
 };
 
 const OCCUPANT = {

@@ -15,8 +15,8 @@ export const SIDECAR = "hotbags-sidecar";
 export const GATEWAY = "openclaw-gateway";
 export type Unit = typeof SIDECAR | typeof GATEWAY;
 
-/** A start of the gateway takes 20 s of one CPU; the watchdog's patience is a minute, and systemd's with what it ends half of one. */
-const PATIENCE_MS = 300_000;
+/** A start of the gateway takes 20 s of one CPU, and ten times that on a busy machine: this is for what never comes. */
+const PATIENCE_MS = 900_000;
 const LOOK_MS = 500;
 
 const TOKEN_FILE = "/root/hotbags-token";
@@ -115,6 +115,16 @@ export class ShopMachine {
     await this.far.whatsapp.scan(readCode(said) ?? "", { number: BOT_NUMBER });
     const code = await ended;
     if (code !== 0) throw new Error(`hotbags relink ended with code ${code}: ${said}`);
+  }
+
+  /** Has Hot Bags answer 503 to all for as long as this takes. */
+  async whileHotBagsIsAway<T>(what: () => Promise<T>): Promise<T> {
+    const lift = this.far.hotbags.faultFor(() => true, { status: 503 }, Number.MAX_SAFE_INTEGER);
+    try {
+      return await what();
+    } finally {
+      lift();
+    }
   }
 
   /** How many messages the sidecar has that Hot Bags has not. */

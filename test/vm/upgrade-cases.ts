@@ -1,19 +1,19 @@
 import { assert, type Case } from "./case.ts";
+import type { Ran } from "./command.ts";
 import type { Release } from "./releases.ts";
 import type { ShopMachine } from "./shop-machine.ts";
 
 /** How many customers wait while the release is changed. */
 const WAITING = 5;
 
-/** Installs a release while messages of several customers wait for Hot Bags, and has each answered once. Resolves with what was said. */
-async function installUnderWay(shop: ShopMachine, release: Release, ...options: string[]) {
-  const { hotbags } = shop.far;
-  const lift = hotbags.faultFor(() => true, { status: 503 }, Number.MAX_SAFE_INTEGER);
+/** Installs a release while messages of several customers wait for Hot Bags, and has each answered once. Resolves with what came of it. */
+async function installUnderWay(shop: ShopMachine, release: Release, ...options: string[]): Promise<Ran> {
   const customers = Array.from({ length: WAITING }, () => shop.newCustomer());
-  const sent = await Promise.all(customers.map((customer) => customer.says("Do you ship to Spain?")));
-  await shop.wait("the sidecar has them", async () => (await shop.queued()) >= sent.length);
-  const ran = await shop.install(release, ...options);
-  lift();
+  const ran = await shop.whileHotBagsIsAway(async () => {
+    for (const customer of customers) await customer.says("Do you ship to Spain?");
+    await shop.wait("the sidecar has them", async () => (await shop.queued()) >= WAITING);
+    return shop.install(release, ...options);
+  });
   for (const customer of customers) await shop.hears(customer, "Do you ship to Spain?");
   await shop.healthy();
   return ran;
