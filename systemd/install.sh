@@ -28,6 +28,7 @@ Installs the Hot Bags bridge from the files beside this script, or upgrades it. 
   --allow NUMBERS       who may write, E.164 with commas between, or '*' for everybody   (or HOTBAGS_ALLOW)
   --node FILE           node-v24….tar.gz for this machine, where NodeSource can't be reached
   --health-timeout S    an upgrade is taken back when it is not healthy after so many seconds (default 180)
+  --no-os-updates       leave the system's own security updates as they are; else unattended-upgrades installs them every night
   --yes                 ask nothing: what is missing is an error
   --dry-run             say what would be done, and do nothing
   --uninstall           remove it all but the data (/etc/hotbags, /var/lib/hotbags, /var/lib/openclaw)
@@ -48,7 +49,7 @@ refuse() {
 url=${HOTBAGS_BASE_URL:-} token=${HOTBAGS_BEARER_TOKEN:-} allow=${HOTBAGS_ALLOW:-}
 # Not for the programs that this starts.
 unset HOTBAGS_BEARER_TOKEN
-token_file='' node_tarball='' root='' health_timeout=180
+token_file='' node_tarball='' root='' health_timeout=180 os_updates=true
 yes=false dry_run=false uninstall=false purge=false
 
 value() { [ $# -ge 2 ] || refuse "$1 needs a value; see --help"; }
@@ -60,6 +61,7 @@ while [ $# -gt 0 ]; do
     --node) value "$@" && node_tarball=$2 && shift ;;
     --health-timeout) value "$@" && health_timeout=$2 && shift ;;
     --root) value "$@" && root=${2%/} && shift ;;
+    --no-os-updates) os_updates=false ;;
     --yes) yes=true ;;
     --dry-run) dry_run=true ;;
     --uninstall) uninstall=true ;;
@@ -128,7 +130,9 @@ point() {
 
 # ---------------------------------------------------------------------------------------------------------------------------------------
 
+timers=(hotbags-backup.timer hotbags-release-check.timer)
 units=(hotbags-sidecar.service openclaw-gateway.service hotbags.target 'hotbags-alert@.service')
+units+=(hotbags-backup.service hotbags-release-check.service "${timers[@]}")
 
 if $uninstall; then
   [ "$(id -u)" = 0 ] || live || $dry_run || refuse "run it as root: sudo $0 --uninstall"
@@ -139,12 +143,15 @@ if $uninstall; then
   step "stop and remove the units"
   if live; then
     act systemctl disable --now hotbags.target "${units[@]:0:2}" 2>/dev/null || true
+    act systemctl disable --now "${timers[@]}" 2>/dev/null || true
   fi
   for unit in "${units[@]}"; do act rm -rf "$root/etc/systemd/system/$unit" "$root/etc/systemd/system/$unit.d"; done
   act rm -f "$root/etc/systemd/system/multi-user.target.wants/hotbags.target"
   act rm -rf "$root/etc/systemd/system/hotbags.target.wants"
+  for timer in "${timers[@]}"; do act rm -f "$root/etc/systemd/system/timers.target.wants/$timer"; done
+  act rm -f "$root/etc/apt/apt.conf.d/52hotbags"
   act rm -f "$root/usr/lib/sysusers.d/hotbags.conf" "$root/usr/lib/tmpfiles.d/hotbags.conf"
-  act rm -f "$root/etc/systemd/journald.conf.d/hotbags.conf" "$root/usr/local/bin/hotbags"
+  act rm -f "$root/etc/systemd/journald.conf.d/hotbags.conf" "$root/usr/local/bin/hotbags" "$root/usr/local/bin/hotbags-openclaw"
   act rm -rf "$root/opt/hotbags" "$root/opt/hotbags-releases"
   if live; then act systemctl daemon-reload; fi
   if $purge; then
@@ -154,6 +161,7 @@ if $uninstall; then
       for user in hotbags openclaw; do act userdel "$user" || true; done
       act groupdel hotbags-bridge || true
     fi
+    if [ -e "$root/var/backups/hotbags" ]; then say "The backups are still there: rm -rf $root/var/backups/hotbags"; fi
   else
     say "The data is still there: /etc/hotbags, /var/lib/hotbags, /var/lib/openclaw. Node and openclaw are too."
   fi
@@ -251,6 +259,9 @@ node_is_fit() {
     process.exit((major === 24 && minor >= 16) || (major === 26 && minor >= 1) || major > 26 ? 0 : 1)'
 }
 
+# At a machine's first boot it is often busy with the system's own updates; and needrestart must ask nobody.
+apt=(env DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l apt-get -o DPkg::Lock::Timeout=600 -qq)
+
 install_node() {
   if [ -n "$node_tarball" ]; then
     [[ $node_tarball == *linux-$arch* ]] || refuse "$node_tarball is not for this machine (linux-$arch)"
@@ -260,9 +271,6 @@ install_node() {
   fi
   command -v apt-get >/dev/null || refuse "there is no apt-get here: give Node by --node node-v$NODE_MAJOR….tar.gz (nodejs.org)"
   local key=/etc/apt/keyrings/nodesource.asc source=https://deb.nodesource.com
-  # At a machine's first boot it is often busy with its own updates; and needrestart must ask nobody.
-  export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l
-  local apt=(apt-get -o DPkg::Lock::Timeout=600 -qq)
   act "${apt[@]}" install -y ca-certificates curl >/dev/null || true
   act mkdir -p /etc/apt/keyrings
   act curl -fsSL --retry 3 --max-time 60 -o "$key" "$source/gpgkey/nodesource-repo.gpg.key" ||
@@ -344,6 +352,7 @@ keep_secret() {
 printf '%s' "$token" | keep_secret HOTBAGS_BEARER_TOKEN
 random | keep_secret OPENCLAW_GATEWAY_TOKEN
 random | keep_secret BRIDGE_TOKEN
+[ -e "$etc/backup.env" ] || put 600 hotbags:hotbags-bridge /etc/hotbags/backup.env <"$from/systemd/backup.env"
 [ -e "$etc/sidecar.env" ] || put 600 hotbags:hotbags-bridge /etc/hotbags/sidecar.env <<END
 # Settings of the sidecar, NAME=value: /opt/hotbags/docs/configuration.md has them. Then: systemctl restart hotbags-sidecar
 # A secret goes into a file of its name in /etc/hotbags/secrets, and then: install.sh again.
@@ -387,19 +396,18 @@ secrets_of() {
     fi
   done
 }
-# An earlier release, to which an upgrade goes back, may not have all of them.
+# One that the release has not, which is gone back to, is taken away.
 units_of() {
   for unit in "${units[@]}"; do
     if [ -e "$1/systemd/$unit" ]; then
       put 644 root:root "/etc/systemd/system/$unit" <"$1/systemd/$unit"
     else
-      if live; then act systemctl disable -q --now "$unit" || true; fi
-      act rm -f "$root/etc/systemd/system/$unit"
+      act rm -f "$root/etc/systemd/system/$unit" "$root/etc/systemd/system/timers.target.wants/$unit"
     fi
   done
 }
 units_of "$from"
-for unit in hotbags-sidecar.service 'hotbags-alert@.service'; do
+for unit in hotbags-sidecar.service 'hotbags-alert@.service' hotbags-release-check.service; do
   secrets_of "$unit" | put 644 root:root "/etc/systemd/system/$unit.d/secrets.conf"
 done
 journald=$root/etc/systemd/journald.conf.d/hotbags.conf
@@ -408,40 +416,45 @@ if ! cmp -s "$from/systemd/journald.conf" "$journald"; then
   # It reads its limits at its start alone. Nothing that is written meanwhile is lost.
   if live; then act systemctl restart systemd-journald; fi
 fi
+if $os_updates; then
+  put 644 root:root /etc/apt/apt.conf.d/52hotbags <"$from/systemd/unattended-upgrades.conf"
+  if live && command -v apt-get >/dev/null && ! command -v unattended-upgrade >/dev/null; then
+    act "${apt[@]}" install -y unattended-upgrades >/dev/null ||
+      say "  unattended-upgrades can't be installed now: install it later, or keep the system up to date yourself"
+  fi
+fi
 act mkdir -p "$root/usr/local/bin"
-point /usr/local/bin/hotbags /opt/hotbags/systemd/hotbags
+for name in hotbags hotbags-openclaw; do point "/usr/local/bin/$name" "/opt/hotbags/systemd/$name"; done
 
 # ---------------------------------------------------------------------------------------------------------------------------------------
 
 before=$(readlink "$root/opt/hotbags" || true)
 if ! live; then
   point /opt/hotbags "$release"
-  act systemctl --root="$root" enable hotbags.target hotbags-sidecar.service openclaw-gateway.service
+  act systemctl --root="$root" enable hotbags.target hotbags-sidecar.service openclaw-gateway.service "${timers[@]}"
   if $dry_run; then say "Nothing was done." && exit 0; fi
   say "Installed into $root. At its first boot systemd makes the users; run install.sh there once more, for Node and OpenClaw."
   exit 0
 fi
 
 act systemctl daemon-reload
-act systemctl enable -q hotbags.target hotbags-sidecar.service openclaw-gateway.service
+act systemctl enable -q hotbags.target hotbags-sidecar.service openclaw-gateway.service "${timers[@]}"
 
-# The checks of /health that fail, one a line; "sidecar" where nobody answers.
-failing() {
+# The checks of /health, one a line: "+ plugin" is well, "- plugin" is not. "- sidecar" where nobody answers.
+checks() {
   local status
-  status=$(systemctl is-active -q hotbags-sidecar && hotbags status --json 2>/dev/null) || [ $? = 1 ] || { echo sidecar; return; }
+  status=$(systemctl is-active -q hotbags-sidecar && hotbags status --json 2>/dev/null) || [ $? = 1 ] || { echo "- sidecar"; return; }
   node -e 'for (const { name, account, ok } of JSON.parse(process.argv[1]).checks)
-    if (!ok) console.log([name, account].join(" ").trim())' "$status" 2>/dev/null || echo sidecar
+    console.log([ok ? "+" : "-", name, account].join(" ").trim())' "$status" 2>/dev/null || echo "- sidecar"
 }
 
-# as_well_as WAS NOW, as `failing` says it. Where all was well it must be so again. Where something was not (Hot Bags, for one), no link
-# may be lost that was there.
+# as_well_as WAS NOW, as `checks` says it. What was well must be so again; where something was not (Hot Bags was away, and what waits for
+# it waits longer), that goes for the links alone. What the release before did not look at does not count.
 as_well_as() {
   local lost
-  [ -n "$2" ] || return 0
-  [ -n "$1" ] || return 1
-  if grep -qx sidecar <<<"$2"; then return 1; fi
-  if grep -qx sidecar <<<"$1"; then return 0; fi
-  lost=$(grep -E '^(plugin|gateway|session_connected|store)( |$)' <<<"$2" | grep -vxF "$1") || true
+  if grep -qxF -e "- sidecar" <<<"$2"; then return 1; fi
+  lost=$(sed -n 's/^- /+ /p' <<<"$2" | grep -xF -f <(grep '^+ ' <<<"$1")) || true
+  if grep -q '^- ' <<<"$1"; then lost=$(grep -E '^\+ (plugin|gateway|session_connected|store)( |$)' <<<"$lost") || true; fi
   [ -z "$lost" ]
 }
 
@@ -449,7 +462,7 @@ as_well_as() {
 is_well() {
   local pids
   pids=$(main_pids)
-  as_well_as "$was" "$(failing)" && sleep 5 && [ "$pids" = "$(main_pids)" ] && as_well_as "$was" "$(failing)"
+  as_well_as "$was" "$(checks)" && sleep 5 && [ "$pids" = "$(main_pids)" ] && as_well_as "$was" "$(checks)"
 }
 main_pids() { systemctl show --value -p MainPID hotbags-sidecar openclaw-gateway; }
 
@@ -503,7 +516,7 @@ elif $dry_run; then
   say "  would stop the sidecar, copy its database to $kept, start $release, and go back if it is not well in $health_timeout s"
 else
   step "upgrade from ${before##*/}"
-  was=$(failing)
+  was=$(checks)
   # Whatever ends it from here on: a copy that finds no room, an impatient Ctrl-C. A connection that was lost ends nothing.
   unfinished=true
   trap 'if $unfinished; then go_back; fi' EXIT
@@ -535,6 +548,9 @@ else
   done
 fi
 
+# Not before the release is the one that stays: they run its code.
+act systemctl start --no-block "${timers[@]}"
+
 if $dry_run; then
   say "Nothing was done."
   exit 0
@@ -543,7 +559,7 @@ rm -f "$changed"
 
 step "wait for the gateway, which takes half a minute to start, and look whether all is well"
 end=$((SECONDS + health_timeout))
-while failing | grep -qxE 'sidecar|plugin|gateway' && [ $SECONDS -lt $end ]; do sleep 2; done
+while checks | grep -qxE -e '- (sidecar|plugin|gateway)' && [ $SECONDS -lt $end ]; do sleep 2; done
 found=$(hotbags doctor 2>&1) || true
 say "$found"
 cat <<'END'

@@ -10,6 +10,7 @@ export {
   renderBody,
   responseEnvelope,
 } from "./contract.ts";
+export { count } from "./count.ts";
 export { DEFAULT_LOW_DISK_BYTES, freeBytesAt, mebibytes } from "./disk.ts";
 export { codeOf, isShortage } from "./errors.ts";
 export { failpoint } from "./failpoint.ts";
@@ -39,7 +40,7 @@ export {
   sha256,
 } from "./message.ts";
 export { otherForm } from "./number-forms.ts";
-export { reasonOf, safeReason } from "./reason.ts";
+export { maskedLine, reasonOf, safeReason } from "./reason.ts";
 export { CONTRACT_VERSION, type RequestBody, requestBody } from "./request.ts";
 export { shownId, shownName, shownVersion } from "./shown.ts";
 export { DatabaseRefusedError, readPragma, setUpDatabase } from "./sqlite.ts";

@@ -7,10 +7,14 @@ const ADDRESS = /\+?\d[\d-]{6,39}(?:@[a-z.]+)?/g;
 
 /** Another program's error text, fit for logs and reports: one line of at most 300 characters, numbers masked. */
 export function safeReason(text: string): string {
+  return maskedLine(text).slice(0, MAX_REASON_CHARS);
+}
+
+/** A text as it stands in a reason that quotes it: on one line, numbers masked. */
+export function maskedLine(text: string): string {
   return text
     .replace(/\s+/g, " ")
-    .replace(ADDRESS, (address) => maskAddress(address.endsWith("@g.us") ? address : address.replace(/@.*$/, "")))
-    .slice(0, MAX_REASON_CHARS);
+    .replace(ADDRESS, (address) => maskAddress(address.endsWith("@g.us") ? address : address.replace(/@.*$/, "")));
 }
 
 /**

@@ -180,7 +180,10 @@ describe("settings", () => {
       const { BRIDGE_TOKEN: _, ...others } = complete;
       const read = (path: string) => () => readSettings({ ...others, BRIDGE_TOKEN_FILE: path });
       expect(read(join(dir, "none"))).toThrow(/^BRIDGE_TOKEN_FILE: .*none can't be used: ENOENT$/);
-      expect(read(dir)).toThrow(/^BRIDGE_TOKEN_FILE: .* can't be used: EISDIR$/);
+      // Whoever may enter it: no mode makes a file of it.
+      chmodSync(dir, 0o755);
+      expect(read(dir)).toThrow(/^BRIDGE_TOKEN_FILE: .* can't be used: it is a folder$/);
+      expect(read("/dev/zero")).toThrow(/can't be used: it is no regular file$/);
       expect(() => readSettings(inFile("BRIDGE_TOKEN", "\n"))).toThrow(
         /BRIDGE_TOKEN_FILE: .* can't be used: it is empty$/,
       );

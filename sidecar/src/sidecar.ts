@@ -5,6 +5,8 @@ import { openChannels } from "./alerts/channels.ts";
 import { Heartbeat } from "./alerts/heartbeat.ts";
 import { listAlerts } from "./alerts/list.ts";
 import { tested } from "./alerts/telling.ts";
+import { readLastBackup } from "./checks/last-backup.ts";
+import { readReleases } from "./checks/releases.ts";
 import { systemClock, systemTimers } from "./clock.ts";
 import { diagnoseFrom } from "./doctor/diagnose.ts";
 import { loginOf } from "./doctor/login.ts";
@@ -179,6 +181,8 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
     outbox: () => listener.outbox,
     rotations: () => ({ ...hotbags.rotations, BRIDGE_TOKEN: listener.rotation }),
     isOtherWireAround: () => listener.isOtherWireAround,
+    lastBackup: () => readLastBackup(settings.stateDir),
+    releases: () => readReleases(settings.stateDir),
     alerting: () => alerts.channels,
     get brake() {
       return inUse.settings.brake;

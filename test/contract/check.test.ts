@@ -129,6 +129,9 @@ describe("one thing that is wrong is found, and nothing else:", () => {
     const { report, failed } = await checkBehind(wrong);
     expect(failed).toEqual([name]);
     for (const one of report.checks.filter(({ status }) => status === "failed")) expect(one.todo).toBeTruthy();
+    // Which message it was, so that it can be found in the backend's own log.
+    const ofOne = report.checks.find((one) => one.name === name && /^(answer|command-ids)$/.test(name));
+    if (ofOne) expect(ofOne.seen).toMatch(/CHECK-[0-9a-f]{8}-(kind-text|at-once)/);
   });
 
   it("time: an answer that comes late", async () => {
@@ -170,8 +173,9 @@ describe("one thing that is wrong is found, and nothing else:", () => {
   });
 
   it("reachable: nobody there", async () => {
-    const { failed, skipped } = await check(`http://127.0.0.1:${await freePort()}`);
+    const { report, failed, skipped } = await check(`http://127.0.0.1:${await freePort()}`);
     expect(failed).toEqual(["reachable"]);
     expect(skipped).toHaveLength(CHECKS.length - 1);
+    expect(report.checks.filter(({ isBlocked }) => isBlocked)).toHaveLength(CHECKS.length - 1);
   });
 });

@@ -26,6 +26,8 @@ export interface RunningMock {
   url: string;
   /** What it has printed so far. */
   lines(): string;
+  /** And beside that. */
+  said(): string;
   /** Ends it as Ctrl-C does, and resolves with its exit code. */
   stop(): Promise<number>;
 }
@@ -54,6 +56,7 @@ export async function startMockCommand(
   return {
     url: `http://127.0.0.1:${port}`,
     lines: () => lines,
+    said: () => said,
     async stop() {
       child.kill("SIGINT");
       const [code] = await ended;

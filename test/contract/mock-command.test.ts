@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { examples } from "../../contract/src/index.ts";
+import { readRules } from "../../sidecar/src/contract/mock/rules.ts";
 import { INBOUND_PATH } from "../hotbags/index.ts";
 import { freePort } from "../hotbags/port.ts";
 import { until } from "../until.ts";
@@ -104,14 +105,31 @@ describe("the mock", () => {
     expect(mock.lines()).not.toMatch(/secret of Anna|15550001001|bearer-of/);
   });
 
+  it("goes on with its rules as they are written anew, and with the last ones that will do", async () => {
+    const before = mock.said().length;
+    const said = (what: string) => until(what, () => mock.said().slice(before).includes(what));
+    fileOf("rules.json", JSON.stringify([{ when: { text: "^anew" }, reply: "New." }, ...RULES]));
+    await said("rules.json was read again");
+    expect(await commandsFor("H", { text: "anew" })).toMatchObject([{ text: "New." }]);
+    fileOf("rules.json", '[{"reply":');
+    await said("rules.json: the rules are not JSON. The former ones stay in use");
+    expect(await commandsFor("I", { text: "anew" })).toMatchObject([{ text: "New." }]);
+  });
+
   it.each([
     ["no JSON", "{", "the rules are not JSON"],
+    ["no list", "{}", 'the rules must be a list, such as [{ "reply": "Hello" }]'],
+    ["a list of no rules", '["Hello"]', '0: must be a rule, such as { "reply": "Hello" }'],
     ["a fault that is none", '[{"fault":"explode"}]', '0.fault: must be such as "drop"'],
     ["an expression that is none", '[{"when":{"text":"("}}]', "0.when.text: must be a regular expression"],
-  ])("says what is wrong with a file of rules with %s", async (_, rules, why) => {
-    const ran = await runContract({}, "mock", "--port", String(await freePort()), "--rules", fileOf("bad.json", rules));
+  ])("says what is wrong with rules with %s", (_, rules, why) => {
+    expect(() => readRules(rules)).toThrow(why);
+  });
+
+  it("ends with 2 where it can't start with its rules", async () => {
+    const ran = await runContract({}, "mock", "--port", String(await freePort()), "--rules", fileOf("bad.json", "{"));
     expect(ran.code).toBe(2);
-    expect(ran.stderr).toContain(why);
+    expect(ran.stderr).toContain("the rules are not JSON");
   });
 });
 
@@ -140,13 +158,26 @@ describe("the check", () => {
     expect(await careless.stop()).toBe(0);
   });
 
+  it("says once, and at once, that nobody is there", async () => {
+    const ran = await runContract(
+      { HOTBAGS_BEARER_TOKEN: TOKEN },
+      "check",
+      "--url",
+      `http://127.0.0.1:${await freePort()}`,
+    );
+    expect(ran.code).toBe(1);
+    expect(ran.stdout).toMatch(
+      /^FAILED {3}reachable: .*ECONNREFUSED.*\n {9}to do: .*\n\n0 passed, 1 failed, \d+ can't be told before that is mended\.\n$/,
+    );
+  });
+
   it.each([
-    ["http to elsewhere", ["--url", "http://shop.example"], { HOTBAGS_BEARER_TOKEN: TOKEN }, "must be https"],
-    ["no address", [], { HOTBAGS_BEARER_TOKEN: TOKEN }, "--url"],
-    ["no token", ["--url", "https://shop.example"], {}, "HOTBAGS_BEARER_TOKEN"],
-  ])("asks nobody with %s", async (_, args, env, why) => {
+    ["http to elsewhere", ["--url", "http://shop.example"], { HOTBAGS_BEARER_TOKEN: TOKEN }, "must be https", 2],
+    ["no address", [], { HOTBAGS_BEARER_TOKEN: TOKEN }, "--url", 78],
+    ["no token", ["--url", "https://shop.example"], {}, "HOTBAGS_BEARER_TOKEN", 78],
+  ])("asks nobody with %s", async (_, args, env, why, code) => {
     const ran = await runContract(env, "check", ...args);
-    expect(ran.code).toBe(78);
+    expect(ran.code).toBe(code);
     expect(ran.stderr).toContain(why);
   });
 });

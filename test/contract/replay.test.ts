@@ -4,6 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { requestBody } from "../../shared/src/request.ts";
+import { connectOperator } from "../../sidecar/src/cli/connect.ts";
+import { findMessage } from "../../sidecar/src/cli/recorded-message.ts";
 import { systemClock } from "../../sidecar/src/clock.ts";
 import { openStore } from "../../sidecar/src/store/index.ts";
 import { type HotBags, startHotBags } from "../hotbags/index.ts";
@@ -82,12 +84,19 @@ it("an example that was made of it has nothing of Anna's, and can be replayed fr
 });
 
 it.each([
-  ["a message that nobody has", "NOBODY", 1, "there is no message"],
+  ["a message that nobody has", "NOBODY", 1, '"NOBODY" is the name of no example: there are '],
   ["a file that is not there", "./nowhere.json", 2, "can't be read: ENOENT"],
 ])("says what is wrong with %s", async (_, what, code, why) => {
   const ran = await replay(what);
   expect(ran.code).toBe(code);
   expect(ran.stderr).toContain(why);
+});
+
+it("says which examples there are where there is no sidecar to ask for messages either", async () => {
+  const recorded = { stateDir: "/nowhere/at/all", connect: () => connectOperator("/nowhere/at/all") };
+  await expect(findMessage("nosuch", recorded)).rejects.toThrow(
+    /^"nosuch" is the name of no example: there are .*voice\. As the id .* either: no sidecar runs on \/nowhere/,
+  );
 });
 
 it("says which field of a file is wrong, and not its value", async () => {

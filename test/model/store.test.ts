@@ -213,7 +213,7 @@ const send = (chat: string, outcome: SettledState | "not_sent" | "crash") =>
       await world.restart();
       expected.state = "in_doubt";
     } else if (outcome === "not_sent") {
-      await world.store.commands.notSent(actual.id, "not connected");
+      await world.store.commands.notSent(actual.id, { reason: "not connected" });
       expected.unprovenSends -= 1;
     } else {
       await world.store.commands.settled(actual.id, outcome, { reason: null, whatsappMessageId: null });
@@ -247,7 +247,7 @@ const forget = (number: string, all: boolean) =>
       if (are("sending", "queued_by_gateway")) return false;
       return all || !(state === "pending" || are("pending", "in_doubt"));
     });
-    const request = { number, after: 0, left: 0, includingWaiting: all, isDryRun: false };
+    const request = { number, after: 0, left: 0, includingWaiting: all };
     expect(await world.store.operator.forget(request, "eve")).toMatchObject({
       found: { messages: found.length },
       ...{ forgotten: gone.length, left: found.length - gone.length, isNumberGone: gone.length === found.length },

@@ -82,7 +82,7 @@ it(
     expect(ben.heard).toHaveLength(1);
     expect(await commands()).toMatchObject({
       ...{ queued_by_gateway: 0, sent_from_gateway_queue: 0, dropped_by_gateway: 1, in_doubt: 0 },
-      last_dropped_by_gateway: { reason: "OpenClaw gave it up: delivery retry budget exhausted" },
+      last_dropped_by_gateway: { reason: "OpenClaw gave it up, unsent" },
     });
     await shop.healthy();
     const arrived = shop.hotbags.accepted.map(({ message_id }) => message_id);

@@ -156,6 +156,7 @@ test("what leads along the way is allowed", async () => {
     "sidecar/src/ > sidecar/src/doctor/diagnose.ts",
     "sidecar/src/downtime/ > sidecar/src/alerts/alerts.ts",
     "sidecar/src/ops/ > sidecar/src/alerts/alerts.ts",
+    "sidecar/src/ops/ > sidecar/src/checks/last-backup.ts",
     "sidecar/src/metrics/ > sidecar/src/ops/health.ts",
     "sidecar/src/ > sidecar/src/metrics/metrics.ts",
     "sidecar/src/store/ > sidecar/src/clock.ts",

@@ -1,21 +1,27 @@
 import { execFile, execFileSync } from "node:child_process";
+import { once } from "node:events";
 import {
   cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   readlinkSync,
   rmSync,
   statSync,
   writeFileSync,
 } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { text as textOf } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import JSON5 from "json5";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { VERSION } from "../../shared/src/index.ts";
+import { noteBackup } from "../../sidecar/src/checks/last-backup.ts";
 import type { GatewayConfig } from "../openclaw/config.ts";
 
 // What install.sh does with files, in a folder in place of a machine's root, and what Debian's own tools say of the scripts and units.
@@ -69,8 +75,10 @@ function run(program: string, args: string[], env: NodeJS.ProcessEnv = process.e
 function install(...options: string[]) {
   return run("bash", [join(dir, "install.sh"), "--root", machine, "--yes", ...options]);
 }
-const setUp = () =>
-  install("--hotbags-url", "https://shop.example", "--token-file", join(dir, "token"), "--allow", NUMBERS);
+const shopsOptions = () => [
+  ...["--hotbags-url", "https://shop.example", "--token-file", join(dir, "token"), "--allow", NUMBERS],
+];
+const setUp = () => install(...shopsOptions());
 
 const on = (path: string) => join(machine, path);
 const text = (path: string) => readFileSync(on(path), "utf8");
@@ -114,6 +122,9 @@ describe("install.sh", () => {
     expect(readlinkSync(on("opt/hotbags"))).toMatch(new RegExp(`^/opt/hotbags-releases/${VERSION}-`));
     expect(existsSync(join(on("."), readlinkSync(on("opt/hotbags")), "plugin", "package.json"))).toBe(true);
     expect(readlinkSync(on("etc/systemd/system/multi-user.target.wants/hotbags.target"))).toContain("hotbags.target");
+    const timers = readdirSync(on("etc/systemd/system/timers.target.wants")).sort();
+    expect(timers).toEqual(["hotbags-backup.timer", "hotbags-release-check.timer"]);
+    expect([mode("etc/hotbags/backup.env"), existsSync(on("etc/apt/apt.conf.d/52hotbags"))]).toEqual(["600", true]);
 
     const again = await setUp();
     expect(again).toMatchObject({ code: 0, stdout: expect.not.stringContaining("wrote") });
@@ -134,6 +145,11 @@ describe("install.sh", () => {
     expect(mode("var/lib/openclaw/.openclaw/openclaw.json")).toBe("600");
   });
 
+  it("leaves the system's own updates alone where it is told to", async () => {
+    await install(...shopsOptions(), "--no-os-updates");
+    expect(existsSync(on("etc/apt"))).toBe(false);
+  });
+
   it("refuses what was damaged on the way", async () => {
     const sums = readFileSync(join(dir, "SHA256SUMS"), "utf8");
     onTestFinished(() => writeFileSync(join(dir, "SHA256SUMS"), sums));
@@ -149,6 +165,7 @@ describe("install.sh", () => {
     expect(await install("--uninstall")).toMatchObject({ code: 0 });
     const gone = ["opt/hotbags", "usr/local/bin/hotbags", "etc/systemd/system/hotbags-sidecar.service"];
     expect(gone.filter((path) => existsSync(on(path)))).toEqual([]);
+    expect(readdirSync(on("etc/systemd/system/timers.target.wants"))).toEqual([]);
     expect(existsSync(on("etc/hotbags/secrets/BRIDGE_TOKEN"))).toBe(true);
     expect(await install("--uninstall", "--purge")).toMatchObject({ code: 0 });
     expect(existsSync(on("etc/hotbags"))).toBe(false);
@@ -162,18 +179,19 @@ describe("install.sh", () => {
 });
 
 /** The check that fails while Hot Bags is away. */
-const AWAY = "hot_bags_last_success_minutes";
+const HOT_BAGS = "hot_bags_last_success_minutes";
 
 it.each([
-  ["all is well, as before", "", "", true],
-  ["all was well, and Hot Bags is away", "", AWAY, false],
-  ["Hot Bags was away, and all is well", AWAY, "", true],
-  ["Hot Bags is away, as before", AWAY, `${AWAY}\nmessage_waits_minutes`, true],
-  ["Hot Bags was away, and now the plugin is not connected", AWAY, `${AWAY}\nplugin`, false],
-  ["no phone was linked, and none is", "session_connected default", "session_connected default", true],
-  ["one of two accounts is lost", "session_connected a", "session_connected a\nsession_connected b", false],
-  ["nobody answers", AWAY, "sidecar", false],
-  ["nobody answered before, and now somebody does", "sidecar", "gateway\nplugin", true],
+  ["all is well, as before", `+ plugin\n+ ${HOT_BAGS}`, `+ plugin\n+ ${HOT_BAGS}`, true],
+  ["all was well, and Hot Bags is away", `+ plugin\n+ ${HOT_BAGS}`, `+ plugin\n- ${HOT_BAGS}`, false],
+  ["what the release before did not look at is not well", "+ plugin", "+ plugin\n- backup", true],
+  ["Hot Bags was away, and all is well", `+ plugin\n- ${HOT_BAGS}`, `+ plugin\n+ ${HOT_BAGS}`, true],
+  ["Hot Bags is away, as before", `+ reply_waits\n- ${HOT_BAGS}`, `- reply_waits\n- ${HOT_BAGS}`, true],
+  ["it was away, and now the plugin is too", `+ plugin\n- ${HOT_BAGS}`, `- plugin\n+ ${HOT_BAGS}`, false],
+  ["no phone was linked, and none is", "- session_connected default", "- session_connected default", true],
+  ["one of two accounts is lost", "- session_connected a\n+ session_connected b", "- session_connected b", false],
+  ["nobody answers", `- ${HOT_BAGS}`, "- sidecar", false],
+  ["nobody answered before, and now somebody does", "- sidecar", "- gateway\n- plugin", true],
 ])("an upgrade stays or not: %s", async (_, before, after, stays) => {
   const script = `${functionOf("as_well_as")}\nas_well_as "$1" "$2"`;
   const { code } = await run("bash", ["-euo", "pipefail", "-c", script, "bash", before, after]);
@@ -198,7 +216,7 @@ it.runIf(has("shellcheck"))("shellcheck finds nothing in the scripts", async () 
 });
 
 describe.runIf(has("systemd-analyze"))("systemd", () => {
-  const UNITS = ["hotbags-sidecar.service", "openclaw-gateway.service", "hotbags.target", "hotbags-alert@.service"];
+  const UNITS = readdirSync(SYSTEMD).filter((name) => /\.(service|target|timer)$/.test(name));
 
   it("finds nothing wrong with the units", async () => {
     // Where they would be, for what they run must be there.
@@ -218,6 +236,8 @@ describe.runIf(has("systemd-analyze"))("systemd", () => {
   it.each([
     ["hotbags-sidecar.service", 20],
     ["openclaw-gateway.service", 40],
+    ["hotbags-backup.service", 20],
+    ["hotbags-release-check.service", 20],
   ])("rates %s at %i or lower, of 100", async (unit, threshold) => {
     const args = ["security", "--offline=true", "--no-pager", `--threshold=${threshold}`, join(SYSTEMD, unit)];
     const { code, stdout, stderr } = await run("systemd-analyze", args);
@@ -234,6 +254,34 @@ describe("the alert of a unit", () => {
     const args = [join(SYSTEMD, "alert.mjs"), "openclaw-gateway.service"];
     expect(await run(process.execPath, args, env)).toEqual({ code: 0, stdout: "", stderr: "" });
     expect(readFileSync(heard, "utf8")).toMatch(/^openclaw-gateway\.service on .* has failed.*journalctl -u/);
+  });
+
+  it("reaches the operator's webhook in the format that it takes, and says what the backup itself has said", async () => {
+    const bodies: string[] = [];
+    const server = createServer(async (request, response) => {
+      bodies.push(await textOf(request));
+      response.end();
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    onTestFinished(() => void server.close());
+    const stateDir = mkdtempSync(join(dir, "state-"));
+    const problem = "there is no folder /var/backups/hotbags";
+    noteBackup(stateDir, { made_at: null, file: null, uploaded: null, problem });
+    const env = {
+      PATH: "/usr/bin:/bin",
+      BRIDGE_STATE_DIR: stateDir,
+      ALERT_WEBHOOK_FORMAT: "discord",
+      ALERT_WEBHOOK_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    };
+    const args = [join(SYSTEMD, "alert.mjs"), "hotbags-backup.service"];
+    expect(await run(process.execPath, args, env)).toEqual({ code: 0, stdout: "", stderr: "" });
+    expect(bodies.map((body) => JSON.parse(body))).toEqual([
+      {
+        content: expect.stringMatching(/The backup on .* failed.*It said: there is no folder.*journalctl/),
+        allowed_mentions: { parse: [] },
+      },
+    ]);
   });
 
   it("fails where there is nobody to tell", async () => {

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import Database from "better-sqlite3";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
+import { noteBackup } from "../../sidecar/src/checks/last-backup.ts";
 import { CONNECTED } from "../gateway/scripted-gateway.ts";
 import { runHotbags } from "../shop/hotbags-command.ts";
 import { until } from "../until.ts";
@@ -212,9 +213,12 @@ it("refused_command, as visible as a dead letter", async () => {
   const commands = [{ command_id: 1.5, type: "send_text", text: "hello" }];
   shop.hotbags.faultFor(({ text }) => text === "R1", { status: 200, body: JSON.stringify({ commands }) });
   await shop.plugin.handIn(messageOf("R1", ANNA));
-  expect(await told("refused_command", "started", from)).toMatchObject({
+  const alert = await told("refused_command", "started", from);
+  // What is over is kept, and would outlive a customer who is forgotten.
+  expect(JSON.stringify(alert)).not.toContain("R1");
+  expect(alert).toMatchObject({
     ...{ severity: "warning", count: 1 },
-    text: expect.stringMatching(/of message R1: .*command_id: as a number it must be a whole one.*state failed/),
+    text: expect.stringMatching(/The last one: .*command_id: as a number it must be a whole one.*state failed/),
   });
 });
 
@@ -314,6 +318,18 @@ it("one alert of a deployment that fails, passes and fails again, over and over"
   }
   const ofHotBags = shop.hook.alerts.slice(from).filter(({ alert }) => alert === "hot_bags");
   expect(ofHotBags).toMatchObject([{ state: "started", fault: "address" }]);
+});
+
+it("backup", async () => {
+  const note = (made_at: string, problem: string | null) =>
+    noteBackup(shop.sidecar.dir, { made_at, file: null, uploaded: null, problem });
+  const started = await alertOf(
+    "backup",
+    () => note("2026-03-01T03:20:00.000Z", "the disk is full"),
+    () => note(new Date().toISOString(), null),
+  );
+  expect(started).toMatchObject({ severity: "warning", made_at: "2026-03-01T03:20:00.000Z" });
+  expect(started["text"]).toMatch(/of 2026-03-01.*The last try: the disk is full\./);
 });
 
 it("certificate", async () => {

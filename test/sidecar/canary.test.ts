@@ -1,8 +1,10 @@
+import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { request } from "node:http";
 import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import WebSocket from "ws";
+import { literal } from "../../sidecar/src/gateway/index.ts";
 import { API_PREFIX } from "../../sidecar/src/operator/schemas.ts";
 import { operatorSocketOf } from "../../sidecar/src/operator/server.ts";
 import { type Answer, CONNECTED, ScriptedGateway } from "../gateway/scripted-gateway.ts";
@@ -55,15 +57,18 @@ afterEach(async () => {
   await backend.stop();
 });
 
-/** Ids that others have made, by which an operator has to find things. They get no further than to whoever may open the database. */
+/**
+ * Ids that others have made, by which an operator has to find things, and what the gateway said of one reply: they get no
+ * further than to whoever may open the database.
+ */
 const withoutIds = (text: string) =>
-  JSON.stringify(JSON.parse(text, (key, value) => (/^(message|command)_id$/.test(key) ? undefined : value)));
+  JSON.stringify(JSON.parse(text, (key, value) => (/^((message|command)_id|said)$/.test(key) ? undefined : value)));
 
 /** What the operator API says. */
-async function askOperator(path: string): Promise<string> {
+async function operatorSays(path: string): Promise<string> {
   const call = request({ socketPath: operatorSocketOf(sidecar.dir), path: `${API_PREFIX}${path}` }).end();
   const [response] = await once(call, "response");
-  return `${path}: ${withoutIds(await text(response))}`;
+  return await text(response);
 }
 
 /** Nothing of it, in any of the forms in which it was put in. */
@@ -71,8 +76,8 @@ async function expectSilence() {
   said.push(JSON.stringify((await sidecar.health()).body));
   said.push(await (await fetch(`http://127.0.0.1:${sidecar.port}/metrics`)).text());
   for (const path of ["/status", "/messages?limit=500", "/commands?limit=500", "/chats/paused", "/audit"])
-    said.push(await askOperator(path));
-  for (const path of ["/messages/1", "/commands/1"]) said.push(await askOperator(path));
+    said.push(`${path}: ${withoutIds(await operatorSays(path))}`);
+  for (const path of ["/messages/1", "/commands/1"]) said.push(`${path}: ${withoutIds(await operatorSays(path))}`);
   const lines = sidecar.lines.map((line) => JSON.stringify(line));
   const leaks = [...lines, ...said, JSON.stringify(hook.alerts)].filter((text) =>
     /5557654321|canary/i.test(decodeURI(text.replaceAll("%", "%25")).replaceAll("%20", " ")),
@@ -217,6 +222,8 @@ it("in what a plugin says, or who takes itself for one", async () => {
 });
 
 const failed = (error: object): Answer => ({ ok: false, error });
+/** What is in no text that it was asked to send. */
+const OTHERS = `the canary of another customer ${NUMBER}`;
 const SENDS: Answer[] = [
   failed({ code: BOTH, message: BOTH }),
   failed({ code: "INVALID_REQUEST", message: `invalid send params: ${BOTH}`, details: { [BOTH]: BOTH } }),
@@ -224,6 +231,9 @@ const SENDS: Answer[] = [
   failed({ code: "UNAVAILABLE", message: `not sent to ${DIGITS}@s.whatsapp.net: ${BOTH}`, details: { code: BOTH } }),
   failed({ code: "UNAVAILABLE", message: BOTH, details: { partialDelivery: { [BOTH]: BOTH } } }),
   { ok: true, payload: { messageId: BOTH, [BOTH]: BOTH } },
+  ...["INVALID_REQUEST", "UNAVAILABLE", "FORBIDDEN"].map((code) => failed({ code, message: OTHERS })),
+  failed({ code: "INVALID_REQUEST", message: `unsupported channel: ${OTHERS}` }),
+  failed({ code: "UNAVAILABLE", message: OTHERS, details: { code: "OUTBOUND_DELIVERY_QUEUED" } }),
 ];
 
 it("in what the gateway says", async () => {
@@ -234,6 +244,18 @@ it("in what the gateway says", async () => {
   await until("all were asked for", () => asked() === SENDS.length);
   const told = () => sidecar.lines.filter(({ command_id, level }) => command_id !== undefined && level !== "debug");
   await until("all are told", () => new Set(told().map(({ command_id }) => command_id)).size === SENDS.length);
+  const heard = async (n: number) => {
+    const [found] = JSON.parse(await operatorSays(`/commands?command_id=to-${n}`)).commands;
+    return JSON.parse(await operatorSays(`/commands/${found.id}`)).said;
+  };
+  expect([await heard(1), await heard(3)]).toEqual(["invalid send params: …", "not sent to 15557…21: …"]);
+  expect(await heard(6)).toBe("the canary of another customer +1555…21");
+  const to = chat(SENDS.length - 1);
+  const dropped = { v: 1, type: "sent", account_id: "default", to, success: false, reason: OTHERS };
+  const textSha256 = createHash("sha256").update(literal(BOTH)).digest("hex");
+  const at = new Date().toISOString();
+  plugin.socket.send(JSON.stringify({ ...dropped, whatsapp_message_id: null, text_sha256: textSha256, at }));
+  await until("the drop is told", () => sidecar.lines.some(({ msg }) => /OpenClaw gave it up/.test(msg ?? "")));
 
   gateway.versions.openclaw = BOTH;
   gateway.scopes = [BOTH, DIGITS, "operator.read"];

@@ -1,7 +1,13 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { PassThrough } from "node:stream";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { listCommands } from "../../sidecar/src/cli/commands.ts";
+import { connectOperator } from "../../sidecar/src/cli/connect.ts";
+import type { ListOptions } from "../../sidecar/src/cli/list-options.ts";
+import { listMessages } from "../../sidecar/src/cli/messages.ts";
+import type { Output } from "../../sidecar/src/cli/output.ts";
 import { openGateway } from "../../sidecar/src/gateway/index.ts";
 import { openLog } from "../../sidecar/src/log.ts";
 import { HotBags as HotBagsClient } from "../../sidecar/src/relay/hotbags.ts";
@@ -270,5 +276,61 @@ describe("on the way to WhatsApp", () => {
     await inTime("what follows is sent", () => sent().length === 2);
     expect(sent().toSorted()).toEqual(["a2", "b2"]);
     expect(alarmsOf(lines)).toHaveLength(2);
+  });
+});
+
+describe("what an operator sees", () => {
+  /** What a list shows and says, as the command does it without a sidecar. */
+  async function listed(list: typeof listMessages | typeof listCommands, options: Partial<ListOptions>) {
+    const [out, err] = [new PassThrough(), new PassThrough()];
+    store.close();
+    const operator = await connectOperator(dir);
+    const code = await list(operator, { limit: 500, ...options }, { json: false, out, err } as unknown as Output);
+    operator.close();
+    store = openStore(dir, clock);
+    return { code, shown: String(out.read() ?? ""), said: String(err.read() ?? "") };
+  }
+  const MANY = 200;
+
+  it("a list of messages has all that can be read, names what can't, and says what to do", async () => {
+    for (let n = 1; n <= MANY; n++) {
+      const { seq } = await store.messages.accept(message(`m${n}`, ANNA, "x"));
+      await store.messages.dead(seq, 422, "Hot Bags answered 422");
+    }
+    // The newest are on the last one.
+    damaged("messages", { pick: (pages) => [pages.at(-1) ?? 0, pages.at(1) ?? 0] });
+    for (const options of [{}, { state: "dead" }]) {
+      const { code, shown, said } = await listed(listMessages, options);
+      const rows = shown.trimEnd().split("\n").slice(1);
+      const lost = Number(/^(\d+) messages can't be read/m.exec(said)?.[1]);
+      expect({ code, all: rows.length + lost }).toEqual({ code: 1, all: MANY });
+      expect(rows.length).toBeGreaterThan(MANY / 2);
+      expect(said).toMatch(/\(message 200, 199, .*, …\): hotbags doctor says more\. .*restore a backup/);
+    }
+    // One whose page is whole is no concern of whoever asks for it.
+    expect(await listed(listMessages, { limit: 1, chat: BEN })).toMatchObject({ code: 1, shown: "" });
+  });
+
+  it("a list of commands too", async () => {
+    for (let n = 1; n <= MANY; n++) {
+      const { seq } = await store.messages.accept(message(`m${n}`, ANNA, "x"));
+      const reply = { commandId: `c${n}`, type: "send_text", text: "x".repeat(50), payload: "x", refusal: null };
+      await store.messages.delivered(seq, 200, "{}", [reply]);
+    }
+    damaged("commands", { pick: (pages) => pages.slice(1, 2) });
+    for (const options of [{}, { state: "pending" }]) {
+      const { code, shown, said } = await listed(listCommands, options);
+      const lost = Number(/^(\d+) commands can't be read/m.exec(said)?.[1]);
+      expect({ code, all: shown.trimEnd().split("\n").length - 1 + lost }).toEqual({ code: 1, all: MANY });
+    }
+  });
+
+  it("a list whose index is damaged as well can't be had, and the cause and the cure are named", async () => {
+    await store.messages.accept(message("m1", ANNA, "x"));
+    damaged("messages", {});
+    damaged("messages_key", {});
+    await expect(listed(listMessages, {})).rejects.toThrow(
+      /^a page of the database that this needs can't be read \(SQLITE_CORRUPT\): hotbags doctor .*restore a backup/,
+    );
   });
 });

@@ -226,7 +226,7 @@ describe("where no sidecar runs", () => {
     ]);
   });
 
-  it("says what refuses it, that alerts don't arrive, and that the disk is nearly full", async () => {
+  it("says what refuses it, that alerts don't arrive, that the disk is nearly full and a restore was cut off", async () => {
     const port = await freePort();
     const server = createServer((_, response) => void response.writeHead(404).end()).listen(port, "127.0.0.1");
     const wrong = {
@@ -234,6 +234,8 @@ describe("where no sidecar runs", () => {
       ...{ ALERT_WEBHOOK_URL: `http://127.0.0.1:${port}/secret`, ALERT_COMMAND: "exit 3" },
       BRIDGE_LOW_DISK_BYTES: String(1024 ** 4),
     };
+    mkdirSync(join(dir, "state"), { mode: 0o700 });
+    writeFileSync(join(dir, "state", "restore.unfinished"), "before-restore-then\n");
     const ran = await lookAlone(wrong, "--test-alert");
     server.close();
     expect(about(ran, "Hot Bags")).toEqual([
@@ -245,6 +247,9 @@ describe("where no sidecar runs", () => {
         /^fail: ALERT_WEBHOOK_URL has not taken a test alert: the answer was 404: .* -> docs\/alerts\.md/,
       ),
       expect.stringMatching(/^fail: ALERT_COMMAND has not taken a test alert: it ended with code 3 -> /),
+    ]);
+    expect(about(ran, "database")).toEqual([
+      expect.stringMatching(/^fail: a restore .* was cut off .*before-restore-then -> hotbags restore .* --force/),
     ]);
     expect(about(ran, "disk")).toEqual([expect.stringMatching(/^fail: \d+ MiB free at .* -> make room/)]);
     expect(ran.stdout).not.toMatch(/secret|another/);

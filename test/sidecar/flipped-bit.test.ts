@@ -253,12 +253,12 @@ describe("of a command", () => {
     for (const id of [first, second]) await commands.sending(id, null);
     await commands.settled(first, "sent", over);
     await commands.settled(first, "sent", over);
-    await commands.notSent(second, "no");
-    await commands.notSent(second, "no");
+    await commands.notSent(second, { reason: "no" });
+    await commands.notSent(second, { reason: "no" });
     await commands.sending(second, null);
     whileClosed(() => flipBit(file, "commands", beforeStateOf("a2"), "sending"));
     await expect(store.commands.settled(second, "sent", over)).rejects.toThrow(/contradicts/);
-    await expect(store.commands.notSent(second, "no")).rejects.toThrow(/contradicts/);
+    await expect(store.commands.notSent(second, { reason: "no" })).rejects.toThrow(/contradicts/);
     await expect(store.commands.proven(second, "sent", null)).rejects.toThrow(/contradicts/);
     expect(store.counters.read()).toMatchObject({ commands_sent: 1, commands_sending: 1 });
   });

@@ -160,7 +160,8 @@ describe("dead letters", () => {
       ["messages", "retry", "B"],
       ["messages", "show", "B", "--content"],
     ];
-    for (const args of refused) expect(await run(...args)).toMatchObject({ code: 3 });
+    const needsOne = expect.stringMatching(/^hotbags: no sidecar runs on \S+, and this needs one: start it/);
+    for (const args of refused) expect(await run(...args)).toEqual({ code: 3, stdout: "", stderr: needsOne });
     expect(await run("status")).toMatchObject({ code: 1, stdout: expect.stringContaining("the sidecar does not run") });
     expect(await dead()).toHaveLength(3);
   });
@@ -172,7 +173,12 @@ describe("dead letters", () => {
       [["messages", "retry", "99"], 1, /no such message/],
       [["messages", "retry"], 2, /which ones\?/],
       [["messages", "list", "--since", "soon"], 2, /"soon" is no time/],
-      [["messages", "list", "--state", "lost"], 2, /must be some of pending, detached/],
+      [["messages", "list", "--state", "lost"], 2, /^hotbags: --state: must be some of pending, detached/],
+      [["messages", "list", "--chat", "Anna"], 2, /^hotbags: --chat: /],
+      [["messages", "list", "--limit"], 2, /^hotbags: --limit wants a value/],
+      [["messages", "list", "--state-dir="], 2, /^hotbags: --state-dir wants a value/],
+      [["messages", "show"], 2, /missing: hotbags messages show <id>, such as hotbags messages show 17/],
+      [["contract", "check", "--url", "ftp://shop"], 2, /^hotbags: --url: /],
       [["messages", "list", "--state", "parked"], 2, /openclaw hotbags parked list/],
       [["massages"], 2, /Did you mean messages\?/],
       [["messages"], 2, /list, show, retry or discard/],

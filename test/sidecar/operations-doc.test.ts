@@ -1,13 +1,12 @@
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { systemClock } from "../../sidecar/src/clock.ts";
-import { openStore } from "../../sidecar/src/store/index.ts";
 import { CONNECTED, ScriptedGateway } from "../gateway/scripted-gateway.ts";
 import { type HotBags, startHotBags } from "../hotbags/index.ts";
-import { exampleConfig, OUR_PLUGIN } from "../openclaw/config.ts";
+import { exampleConfig } from "../openclaw/config.ts";
 import { startHotbags } from "../shop/hotbags-command.ts";
 import { until } from "../until.ts";
 import { BEARER_TOKEN, BuiltSidecar } from "./built-sidecar.ts";
 import { ANNA, BEN, messageOf } from "./message.ts";
+import { leaveANight, steadied } from "./night.ts";
 import type { ScriptedPlugin } from "./scripted-plugin.ts";
 
 // docs/operations.md: what an operator asks at night, the command that answers, and what it says, as it says it.
@@ -30,24 +29,6 @@ afterEach(async () => {
   await gateway.stop();
 });
 
-/** A dead letter, and a reply of which nobody knows whether it went out. */
-async function leaveANight(): Promise<void> {
-  const store = openStore(sidecar.dir, systemClock);
-  const [a, b] = [messageOf("3EB0A1F2C4D5", ANNA), messageOf("3EB0B7E8D9C0", BEN)];
-  const { seq: answered } = await store.messages.accept(a);
-  const reply = { commandId: "order-17", type: "send_text", text: "It is on its way", payload: "x", refusal: null };
-  await store.messages.delivered(answered, 200, "{}", [reply], 420);
-  await store.commands.sending(1, null);
-  const reason = "the gateway ended while it was being sent";
-  await store.commands.settled(1, "in_doubt", { reason, whatsappMessageId: null, partial: true });
-  const { seq } = await store.messages.accept(b);
-  const error = "Hot Bags answered 500";
-  const attempt = { error, status: 500, nextAttemptAt: 0, waitMs: 3_600_000, detach: false };
-  for (const durationMs of [310, 295]) await store.messages.failed(seq, { ...attempt, durationMs });
-  await store.messages.dead(seq, 500, error, 305);
-  store.close();
-}
-
 /** What happens while a command waits for it. */
 type Meanwhile = () => unknown;
 
@@ -59,22 +40,12 @@ async function shown(command: string, meanwhile?: Meanwhile): Promise<string> {
     await meanwhile();
   }
   const { stdout, stderr } = await running.ended;
-  const text = (meanwhile ? `${stderr}${stdout}` : `${stdout}${stderr}`)
-    .replace(/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d/g, "2026-03-02 03:12:40")
-    .replace(/[\d.]+ GiB/, "31.4 GiB")
-    .replace(/\d+ MiB free/, "32154 MiB free")
-    .replace(/Node( +)v[\d.]+ at \S+/, "Node$1v24.21.0 at /usr/bin/node")
-    .replace(/127\.0\.0\.1:\d+ is reachable/, "shop.example is reachable")
-    .replace(/in \d+ ms\)/, "in 48 ms)")
-    .replace(/answered 200 in \d+ m?s/, "answered 200 in 380 ms")
-    .replaceAll(OUR_PLUGIN.replace(/\/$/, ""), "/opt/hotbags/plugin")
-    .replaceAll(sidecar.dir, "/var/lib/hotbags")
-    .trimEnd();
+  const text = steadied(meanwhile ? `${stderr}${stdout}` : `${stdout}${stderr}`, sidecar.dir);
   return `    $ hotbags ${command}\n${text.replace(/^(?=.)/gm, "    ")}`;
 }
 
 it("docs/operations.md has each answer as the command gives it", async () => {
-  await leaveANight();
+  await leaveANight(sidecar.dir);
   await sidecar.process.start();
   plugin = await sidecar.connect();
   await until("it is healthy", async () => (await sidecar.health()).body.ok);
@@ -135,7 +106,7 @@ The questions of an operator, and the command that answers each. On the VM the \
 
     $ sudo -u hotbags BRIDGE_STATE_DIR=/var/lib/hotbags node /opt/hotbags/sidecar/dist/cli.js status
 
-\`--help\` behind any part of a command says more. For scripts: \`--json\` gives every answer as JSON, and the exit code is 0 when it was done, 1 when the answer is no (unhealthy, not found, refused), 2 when the command line is wrong, 3 when nobody can be asked. \`hotbags completion >> ~/.bashrc\` completes commands.
+\`--help\` behind any part of a command says more. For scripts: \`--json\` gives every answer as JSON, and the exit code is 0 when it was done, 1 when the answer is no (unhealthy, not found, refused), 2 when the command line is wrong, 3 when nobody can be asked, 78 when the settings won't do (and, of \`serve\`, for all that a restart does not help against). \`hotbags completion >> ~/.bashrc\` completes commands.
 
 <!-- Made by test/sidecar/operations-doc.test.ts: vitest run --project unit operations-doc -u -->`;
 const SET_UP =
@@ -167,7 +138,7 @@ const ELSEWHERE = `It knows nothing of these, and whoever is asked for erasure h
 
 - the plugin's outbox: a message is deleted from it as soon as the sidecar has it, but its dead letters stay, and what was deleted is not overwritten (\`openclaw hotbags status\` says how many there are, [plugin.md](plugin.md) where it is);
 - OpenClaw's own transcripts, media and contacts in its state folder, and the shop's phone;
-- Hot Bags itself, backups of the database, and what a restore has moved aside (\`before-restore-…\` in the state folder);
+- Hot Bags itself, backups of the database, and what a restore or an upgrade has kept of before (\`before-restore-…\` in the state folder, \`.before-upgrade\` behind its name; it names those that there are);
 - what an earlier release has deleted: until its pages are used again, its words can be in them. Stop the sidecar, and \`sqlite3 bridge.sqlite VACUUM\`, once;
 - copies that a disk keeps by itself, as a solid-state one and a file system with snapshots do.`;
 const REST = `## Which settings count?
@@ -184,7 +155,11 @@ With two of it at once, so that nobody waits: [configuration.md](configuration.m
 
 ## The disk died. Or it will
 
-\`hotbags backup /var/backups/hotbags\` puts all of the state into one file, while the sidecar runs; \`hotbags restore\` goes on from it. What may have been sent in between is in doubt then, and never sent twice: [backup.md](backup.md).
+\`hotbags backup /var/backups/hotbags\` puts all of the state into one file, while the sidecar runs; \`hotbags restore\` goes on from it. What may have been sent in between is in doubt then, and never sent twice: [backup.md](backup.md). On the VM that is done every night, and off the machine where you say how; \`hotbags status\` says of when the last one is.
+
+## Is there a newer release?
+
+\`hotbags releases\` says what is here and what is the newest, of the bridge (where \`BRIDGE_RELEASES_URL\` says where it is told) and of OpenClaw. On the VM it is looked once a day, and you are told once of each ([alerts.md](alerts.md#units)). Nothing is installed by itself: a release of OpenClaw counts when a release of the bridge was tested with it.
 
 ## Who did what?
 

@@ -396,7 +396,7 @@ describe("a reply that OpenClaw has put into its own queue", () => {
     expect(keysTo(ANNA)).toEqual([keys[0], ...keys]);
     expect(counts()).toMatchObject({ commands_queued_by_gateway: 0, replies_sent_from_queue: 0, replies_dropped: 1 });
     expect(running.store.failures.latest("reply_dropped")).toMatchObject({
-      reason: "OpenClaw gave it up: delivery retry budget exhausted",
+      reason: "OpenClaw gave it up, unsent",
     });
   });
 

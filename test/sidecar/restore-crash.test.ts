@@ -55,7 +55,7 @@ it.each(["swap:begun", "swap:moved-away", "swap:moved-in"])(
 
     failpoint.arm(point);
     expect(await killedRestore(stateDir, file)).toBe("SIGKILL");
-    expect(() => openStore(stateDir, systemClock)).toThrow(/cut off.*hotbags restore.*before-restore/);
+    expect(() => openStore(stateDir, systemClock)).toThrow(/cut off.*before-restore.*hotbags restore/);
     const refused = { code: 3, stderr: expect.stringMatching(/cut off.*hotbags restore/) };
     expect(await runHotbags(stateDir, "status")).toMatchObject(refused);
     const again = await runHotbags(stateDir, "backup", dir);

@@ -89,7 +89,7 @@ const uninstall: Case = {
     const { code, stdout, stderr } = await shop.install(current, "--uninstall");
     assert(code === 0, `it ended with code ${code}:\n${stdout}${stderr}`);
     const left = await shop.machine.must(
-      "ls -d /opt/hotbags* /etc/systemd/system/*hotbags* /usr/local/bin/hotbags 2>/dev/null || true",
+      "ls -d /opt/hotbags* /etc/systemd/system/*hotbags* /usr/local/bin/hotbags* 2>/dev/null || true",
     );
     assert(left === "", `this is left: ${left}`);
     await shop.machine.must("test -s /var/lib/hotbags/bridge.sqlite && test -s /etc/hotbags/secrets/BRIDGE_TOKEN");
@@ -109,8 +109,14 @@ const purge: Case = {
   async run(shop, { current }) {
     const { code, stdout, stderr } = await shop.install(current, "--uninstall", "--purge");
     assert(code === 0, `it ended with code ${code}:\n${stdout}${stderr}`);
-    // But what is the test's own, and the journal.
-    const ours = ["/root/*", "/usr/local/lib/hotbags-doubles*", "/etc/systemd/system/*far-*", "/var/log/*"];
+    // But what is the test's own, the journal, and the backups, which it says.
+    const ours = [
+      "/root/*",
+      "/usr/local/lib/hotbags-doubles*",
+      "/etc/systemd/system/*far-*",
+      "/var/log/*",
+      "/var/backups/*",
+    ];
     const others = ours.map((path) => `-not -path '${path}'`).join(" ");
     const { stdout: left } = await shop.machine.run(
       `find / -xdev \\( -name '*hotbags*' -o -nouser -o -nogroup \\) ${others}; getent passwd hotbags openclaw; getent group hotbags-bridge`,

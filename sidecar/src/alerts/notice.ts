@@ -13,7 +13,8 @@ export type Details = Readonly<Record<string, string | number | null>>;
 export interface Notice {
   /** The alert's: the same from its beginning to its end. */
   readonly id: string;
-  readonly kind: Kind | "test";
+  /** `unit`: one of systemd has failed. `release`: there is a newer one. Both are told without the sidecar. */
+  readonly kind: Kind | "test" | "unit" | "release";
   readonly state: NoticeState;
   readonly severity: Severity;
   /** What is the case, in a few words and one line. */

@@ -190,6 +190,13 @@ export const ALERTS = {
     ends: "it adds up",
     advice: "keep a copy of the state folder, and report it: this is a defect of the bridge, or of the disk",
   },
+  backup: {
+    ...{ severity: "warning", title: "There is no fresh backup" },
+    starts:
+      "the last whole backup that `hotbags-backup.timer` made is older than 50 hours, or its first ones failed. That one of them failed is told by its [unit](#units)",
+    ends: "there is a new one",
+    advice: "what the alert says: `journalctl -u hotbags-backup` has the reason",
+  },
   clock: {
     ...{ severity: "warning", title: "The machine's clock is wrong" },
     starts: "the clock says a time before 2026",

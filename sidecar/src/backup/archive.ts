@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
-import { createReadStream, createWriteStream } from "node:fs";
+import { createReadStream, createWriteStream, statSync } from "node:fs";
 import { open, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { codeOf, describeIssues, sha256 } from "@hotbags/shared";
+import { codeOf, describeIssues, sha256, shownVersion } from "@hotbags/shared";
 import { create, Parser, type ReadEntry } from "tar";
 import { z } from "zod";
 
@@ -22,7 +22,8 @@ const MAX_MANIFEST_BYTES = 256 * 1024 ** 2;
 /** What an archive is, and has. A change that an older release can't read gets another format. */
 const manifest = z.object({
   format: z.literal(1, "was made by another release of hotbags: use that one"),
-  version: z.string(),
+  /** Shown: the archive may be anybody's. */
+  version: z.string().transform(shownVersion),
   /** How many migrations its database has had. */
   schema: z.int().positive(),
   made_at: z.iso.datetime(),
@@ -84,7 +85,8 @@ export async function readArchive(file: string, take: Take = drain): Promise<Man
     }
     const name = entry.path;
     const wanted = missing.get(name);
-    if (entry.type !== "File" || !wanted) throw new ArchiveDamagedError(`${file} has what its list has not: ${name}`);
+    if (entry.type !== "File" || !wanted)
+      throw new ArchiveDamagedError(`${file} has what its list has not: ${shownEntry(name)}`);
     missing.delete(name);
     const hash = createHash("sha256");
     let bytes = 0;
@@ -124,6 +126,7 @@ async function manifestOf(entry: ReadEntry): Promise<Manifest> {
 
 /** Hands out one entry after the other, until one is enough. Rejects with ArchiveDamagedError, or what `take` rejects with. */
 async function readEntries(file: string, take: (entry: ReadEntry) => Promise<"more" | "enough">): Promise<void> {
+  mustBeFile(file);
   const done = new AbortController();
   let work = Promise.resolve();
   const parser = new Parser({
@@ -161,6 +164,19 @@ async function readEntries(file: string, take: (entry: ReadEntry) => Promise<"mo
   }
   const { reason } = done.signal;
   if (done.signal.aborted && !(reason instanceof DOMException)) throw reason;
+}
+
+/** A pipe or a device may never end. Throws ArchiveDamagedError. */
+function mustBeFile(file: string): void {
+  const found = statSync(file, { throwIfNoEntry: false });
+  if (!found) throw new ArchiveDamagedError(`there is no file ${file}`);
+  const what = found.isDirectory() ? "is a folder" : "is no regular file";
+  if (!found.isFile()) throw new ArchiveDamagedError(`${file} ${what}: name the file that \`hotbags backup\` has made`);
+}
+
+/** The name of an entry, where it is one as we make them: another may hold what a terminal obeys. */
+function shownEntry(name: string): string {
+  return /^[\w./-]{1,100}$/.test(name) ? name : "an entry whose name can't be shown";
 }
 
 function drained(parser: Parser): Promise<void> {

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import {
   existsSync,
@@ -12,12 +13,13 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { VERSION } from "@hotbags/shared";
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ANNA, BEN, messageOf } from "../../../test/sidecar/message.ts";
 import { SimulatedClock } from "../../../test/simulated-clock.ts";
 import { type CommandFromResponse, openStore, SCHEMA, type Store, StoreUnusableError } from "../store/index.ts";
-import { ArchiveDamagedError } from "./archive.ts";
+import { ArchiveDamagedError, writeArchive } from "./archive.ts";
 import { BackupRefusedError, backUp } from "./backup.ts";
 import { checkBackup, type RestoreParts, restore } from "./restore.ts";
 
@@ -88,7 +90,7 @@ describe("a backup", () => {
     const { file, manifest } = await backup();
     expect(manifest).toMatchObject({ format: 1, schema: SCHEMA, made_at: new Date(now()).toISOString(), lost: [] });
     expect(manifest.files).toHaveLength(2);
-    expect(statSync(file).mode & 0o777).toBe(0o600);
+    for (const path of [file, join(stateDir, "bridge.lock")]) expect(statSync(path).mode & 0o777).toBe(0o600);
     expect(await checkBackup(file)).toEqual(manifest);
     expect(readdirSync(dir).sort()).toEqual(["backup.tar", "state"]);
     expect(readdirSync(stateDir).filter((name) => name.startsWith("."))).toEqual([]);
@@ -146,12 +148,69 @@ describe("a backup that is no backup", () => {
     expect(existsSync(join(dir, "other", "bridge.sqlite"))).toBe(false);
   });
 
+  it.each([
+    ["a folder", () => dir, /is a folder: name the file/],
+    ["a device that never ends", () => "/dev/zero", /is no regular file/],
+    ["a pipe", () => makePipe(), /is no regular file/],
+  ])("since it is %s is refused before anything is read", async (_, at, says) => {
+    const file = at();
+    for (const tried of [checkBackup(file), restoreTo(join(dir, "other"), { file })])
+      await expect(tried).rejects.toThrow(says);
+    await expect(backUp({ stateDir, file, force: true, now, report })).rejects.toThrow(/no regular file/);
+  });
+
+  it("shows nothing of what a hostile one is called, nor of its release", async () => {
+    const { file } = await backup();
+    const bytes = readFileSync(file, "latin1");
+    writeFileSync(file, rename(bytes, "bridge.sqlite", "bridge\u001b[2Jite"), "latin1");
+    const strange = await checkBackup(file).catch((error: Error) => error.message);
+    expect(strange).toMatch(/has what its list has not: an entry whose name can't be shown$/);
+    const version = `"version": "${VERSION}"`;
+    const hostile = `"version": "${"\\n".repeat(2)}"`.padEnd(version.length);
+    writeFileSync(file, bytes.replace(version, hostile), "latin1");
+    expect(await checkBackup(file)).toMatchObject({ version: "unknown" });
+  });
+
+  it("since its database is somebody else's is refused, with that as the reason", async () => {
+    const { file } = await backup();
+    const folder = join(dir, "foreign");
+    mkdirSync(folder);
+    const db = new Database(join(folder, "bridge.sqlite"));
+    db.exec(`CREATE TABLE chats (id); PRAGMA user_version = ${SCHEMA}`);
+    db.close();
+    const contents = await checkBackup(file);
+    const bytes = readFileSync(join(folder, "bridge.sqlite"));
+    rmSync(file);
+    await writeArchive(file, folder, { ...contents, database: { bytes: bytes.length, sha256: sha256(bytes) } });
+    const error = await restoreTo(join(dir, "other")).catch((thrown: Error) => thrown.message);
+    expect(error).toMatch(
+      /the database in the backup is none that a release of hotbags has made.*restore another backup/,
+    );
+    expect(existsSync(join(dir, "other", "bridge.sqlite"))).toBe(false);
+  });
+
   it("but is only compressed is one", async () => {
     writeFileSync(join(dir, "backup.tar"), gzipSync(await makeAll()));
     expect(await restoreTo(join(dir, "other"))).toMatchObject({ kept: null });
     expect(reopen(join(dir, "other")).counters.read()).toMatchObject({ accepted: 1, pending: 1 });
   });
 });
+
+function makePipe(): string {
+  const path = join(dir, "pipe");
+  execFileSync("mkfifo", [path]);
+  return path;
+}
+
+/** The archive with one of its entries under another name of the same length, and a header whose sum is right. */
+function rename(archive: string, name: string, other: string): string {
+  const at = archive.indexOf(`${name}\0`);
+  const header = archive.slice(at, at + 512).replace(name, other);
+  const blank = `${header.slice(0, 148)}${" ".repeat(8)}${header.slice(156)}`;
+  const sum = Buffer.from(blank, "latin1").reduce((total, byte) => total + byte, 0);
+  const checked = `${header.slice(0, 148)}${sum.toString(8).padStart(6, "0")}\0 ${header.slice(156)}`;
+  return archive.slice(0, at) + checked + archive.slice(at + 512);
+}
 
 function flip(bytes: Buffer, at: number): Buffer {
   bytes[at] = (bytes[at] ?? 0) ^ 1;

@@ -49,8 +49,9 @@ export interface Backup {
  * or ArchiveDamagedError; nothing is left behind then.
  */
 export async function backUp({ stateDir, file, force, now, report }: BackupParts): Promise<Backup> {
-  if (!force && existsSync(file))
-    throw new BackupRefusedError(`${file} is there already: name another, or say --force`);
+  const there = statSync(file, { throwIfNoEntry: false });
+  if (there && !there.isFile()) throw new BackupRefusedError(`${file} is there, and is no regular file: name another`);
+  if (!force && there) throw new BackupRefusedError(`${file} is there already: name another, or say --force`);
   await mustHaveRoom(stateDir, dirname(file));
   sweepLinks(stateDir);
   const links = join(stateDir, `${LINKS}${process.pid}`);

@@ -6,12 +6,10 @@ import { freeBytesAt, mebibytes, syncFolder } from "@hotbags/shared";
 import { type Doubted, holdState, type IdleState, makeRestored, SCHEMA } from "../store/index.ts";
 import { DATABASE, type Manifest, MEDIA, readArchive, readManifest } from "./archive.ts";
 import { BackupRefusedError } from "./backup.ts";
+import { BEFORE_RESTORE } from "./kept.ts";
 
 /** In the state folder: what is unpacked, until it is checked. */
 const UNPACKED = ".restore";
-
-/** In the state folder: what was there before. Behind it is when. */
-const BEFORE = "before-restore-";
 
 export interface RestoreParts {
   stateDir: string;
@@ -109,7 +107,7 @@ async function unpack(file: string, folder: string): Promise<void> {
 }
 
 function take(state: IdleState, stateDir: string, unpacked: string, at: number): string | null {
-  const kept = join(stateDir, `${BEFORE}${new Date(at).toISOString().replaceAll(":", "-")}`);
+  const kept = join(stateDir, `${BEFORE_RESTORE}${new Date(at).toISOString().replaceAll(":", "-")}`);
   const { isUsed } = state;
   state.swap(unpacked, kept);
   if (isUsed) return kept;

@@ -29,11 +29,23 @@ export function whyExposed(path: string, containerSecrets = CONTAINER_SECRETS): 
 }
 
 /**
+ * Why nothing can be read there as from a file: a folder, or what may never end and keep whoever reads it. Null: it is a
+ * file. Throws the system's error when it is not there.
+ */
+export function whyNoFile(path: string): string | null {
+  const found = statSync(path);
+  if (found.isDirectory()) return "it is a folder";
+  return found.isFile() ? null : "it is no regular file";
+}
+
+/**
  * The secret in a file of its own. A line break at its end is `echo`'s or an editor's, and no part of it; all else is for
  * the settings to judge. Throws SecretFileError.
  */
 export function readSecretFile(path: string, containerSecrets = CONTAINER_SECRETS): string {
   try {
+    const noFile = whyNoFile(path);
+    if (noFile) throw new SecretFileError(`${path} can't be used: ${noFile}`);
     if (statSync(path).size > MAX_SECRET_BYTES)
       throw new SecretFileError(`${path} can't be used: it has more than ${MAX_SECRET_BYTES} bytes`);
     const exposed = whyExposed(path, containerSecrets);

@@ -19,9 +19,9 @@ export async function showAudit(
   output: Output,
 ): Promise<number> {
   const from = since === undefined ? undefined : readSince(since, Date.now());
-  const entries = await collect(limit, async (page) => {
+  const { rows: entries } = await collect(limit, async (page) => {
     const { entries: rows, next } = await operator.ask("audit", { ...page, since: from });
-    return { rows, next };
+    return { rows, next, unreadable: [] };
   });
   if (output.json) writeJson(output, entries);
   else if (entries.length === 0) say(output, "Nobody has done anything yet.");

@@ -2,8 +2,9 @@ import { existsSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { codeOf, mebibytes } from "@hotbags/shared";
 import { ArchiveDamagedError, type Manifest } from "../backup/archive.ts";
-import { BackupRefusedError, backUp, type Report } from "../backup/backup.ts";
+import { type Backup, BackupRefusedError, backUp, type Report } from "../backup/backup.ts";
 import { checkBackup, restore } from "../backup/restore.ts";
+import { nameFor } from "../backup/series.ts";
 import { systemClock } from "../clock.ts";
 import { StoreUnusableError } from "../store/index.ts";
 import { whoAmI } from "./connect.ts";
@@ -20,17 +21,19 @@ export async function makeBackup(
   output: Output,
 ): Promise<number> {
   const parts = { stateDir, file: fileFor(file), force, now: systemClock.now, report: reporter(output) };
-  const backup = await backUp(parts).catch(refused);
-  const { manifest, bytes } = backup;
+  showBackup(await backUp(parts).catch(refused), output);
+  return EXIT.ok;
+}
+
+export function showBackup({ file, manifest, bytes }: Backup, output: Output): void {
   const { made_at, files, lost } = manifest;
-  if (output.json) writeJson(output, { file: backup.file, bytes, made_at, files: files.length, lost });
-  else output.out.write(`${backup.file}\n`);
+  if (output.json) writeJson(output, { file, bytes, made_at, files: files.length, lost });
+  else output.out.write(`${file}\n`);
   say(
     output,
     `${mebibytes(bytes)}, with all until ${shortTime(made_at)} and ${count(files.length, "attachment")}; checked.`,
   );
   sayLost(manifest, output);
-  return EXIT.ok;
 }
 
 interface RestoreOptions {
@@ -86,12 +89,11 @@ function sayLost({ lost }: Manifest, output: Output): void {
 function fileFor(named: string | undefined): string {
   const path = resolve(named ?? ".");
   const isFolder = existsSync(path) && statSync(path).isDirectory();
-  const time = new Date().toISOString().replace(/[-:]|\.\d+/g, "");
-  return isFolder ? join(path, `hotbags-${time}.tar`) : path;
+  return isFolder ? join(path, nameFor(systemClock.now())) : path;
 }
 
 /** What is long says how far it is; what is short says nothing. */
-function reporter(output: Output): Report {
+export function reporter(output: Output): Report {
   let saidAt = performance.now();
   return (step, part) => {
     if (performance.now() - saidAt < PROGRESS_MS) return;
@@ -101,7 +103,7 @@ function reporter(output: Output): Report {
 }
 
 /** Throws a CliError for what was refused with a sentence for the operator. */
-function refused(error: unknown): never {
+export function refused(error: unknown): never {
   const isForOperator = [BackupRefusedError, ArchiveDamagedError, StoreUnusableError].some(
     (kind) => error instanceof kind,
   );

@@ -2,8 +2,19 @@ import type { Command, RepairResult } from "../operator/schemas.ts";
 import { confirm } from "./confirm.ts";
 import type { Operator } from "./connect.ts";
 import { CliError, EXIT } from "./exit-code.ts";
-import { collect, filterOf, type ListOptions } from "./list-options.ts";
-import { type Column, count, type Output, plain, say, shortTime, writeFacts, writeJson, writeTable } from "./output.ts";
+import { collect, filterOf, type ListOptions, sayUnreadable } from "./list-options.ts";
+import {
+  type Column,
+  count,
+  type Output,
+  plain,
+  say,
+  shortTime,
+  writeFacts,
+  writeJson,
+  writeTable,
+  writeText,
+} from "./output.ts";
 
 /** Before an id of Hot Bags' that looks like a number of ours. */
 const OF_HOT_BAGS = "command_id:";
@@ -38,15 +49,16 @@ export function commandColumns(withChat: boolean): Column<Command>[] {
 /** `hotbags commands list`. */
 export async function listCommands(operator: Operator, options: ListOptions, output: Output): Promise<number> {
   const filter = filterOf(options);
-  const commands = await collect(options.limit, async (page) => {
-    const { commands: rows, next } = await operator.ask("commands", { ...filter, ...page });
-    return { rows, next };
+  const found = await collect(options.limit, async (page) => {
+    const { commands: rows, ...rest } = await operator.ask("commands", { ...filter, ...page });
+    return { rows, ...rest };
   });
+  const { rows: commands } = found;
   if (output.json) writeJson(output, commands);
-  else if (commands.length === 0) say(output, "There are none.");
-  else writeTable(output, commandColumns(true), commands);
+  else if (commands.length > 0) writeTable(output, commandColumns(true), commands);
+  else if (found.unreadable.length === 0) say(output, "There are none.");
   if (commands.length === options.limit) say(output, `These are the newest ${options.limit}; --limit shows more.`);
-  return EXIT.ok;
+  return sayUnreadable(found, "command", output) ? EXIT.no : EXIT.ok;
 }
 
 /** `hotbags commands show`. */
@@ -68,10 +80,11 @@ export async function showCommand(operator: Operator, id: string, content: boole
     ["settled", found.settled_at === null ? null : shortTime(found.settled_at)],
     ["WhatsApp's id", found.whatsapp_message_id],
     ["reason", found.reason],
+    ["OpenClaw said", found.said],
   ]);
   if (found.state === "in_doubt")
     for (const [as, risk] of Object.entries(RISKS))
-      output.out.write(`\nhotbags commands resolve "#${found.id}" --${as}\n  ${risk}\n`);
+      writeText(output, `\nhotbags commands resolve "#${found.id}" --${as}\n  ${risk}`);
   if (content) output.out.write(`\n${(found.text ?? "its text is forgotten").split("\n").map(plain).join("\n")}\n`);
   return EXIT.ok;
 }
@@ -95,7 +108,7 @@ export async function resolveCommands(
   as: Resolution,
   output: Output,
 ): Promise<number> {
-  const chosen = await chosenDoubts(operator, choice);
+  const chosen = await chosenDoubts(operator, choice, output);
   const [first] = chosen;
   if (!first) {
     if (output.json) writeJson(output, []);
@@ -127,17 +140,22 @@ export async function resolveCommands(
 }
 
 /** Oldest first. Throws CliError. */
-async function chosenDoubts(operator: Operator, { ids, all, chat, since }: DoubtChoice): Promise<Command[]> {
+async function chosenDoubts(
+  operator: Operator,
+  { ids, all, chat, since }: DoubtChoice,
+  output: Output,
+): Promise<Command[]> {
   if (all === ids.length > 0) throw new CliError(EXIT.usage, "which ones? Name their ids, or say --all");
   if (!all && (chat !== undefined || since !== undefined))
     throw new CliError(EXIT.usage, "--chat and --since go with --all");
   if (!all) return await Promise.all(ids.map(async (id) => operator.ask("command", {}, await numberOf(operator, id))));
   const filter = filterOf({ state: "in_doubt", chat, since, limit: Number.POSITIVE_INFINITY });
   const found = await collect(Number.POSITIVE_INFINITY, async (page) => {
-    const { commands: rows, next } = await operator.ask("commands", { ...filter, ...page });
-    return { rows, next };
+    const { commands: rows, ...rest } = await operator.ask("commands", { ...filter, ...page });
+    return { rows, ...rest };
   });
-  return found.reverse();
+  sayUnreadable(found, "command", output);
+  return found.rows.reverse();
 }
 
 /**

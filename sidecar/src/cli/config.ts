@@ -2,7 +2,7 @@ import { type ShownSettings, showSettings } from "../settings/shown-settings.ts"
 import { type Reading, stateDirIn, surveySettings } from "../settings.ts";
 import { connectSidecar, type Operator } from "./connect.ts";
 import { EXIT } from "./exit-code.ts";
-import { type Column, type Output, say, writeJson, writeTable } from "./output.ts";
+import { type Column, type Output, say, writeJson, writeTable, writeText } from "./output.ts";
 
 type Shown = ShownSettings["settings"][number];
 type Written = Pick<Shown, "value" | "source" | "path">;
@@ -43,10 +43,10 @@ export async function reloadConfig(operator: Operator, output: Output): Promise<
   const { changed, needs_restart, mistakes } = await operator.ask("reload", {});
   if (output.json) writeJson(output, { changed, needs_restart, mistakes });
   else if (mistakes.length > 0) say(output, "Nothing was changed.");
-  else if (changed.length > 0) output.out.write(`In use from now on: ${changed.join(", ")}.\n`);
-  else if (needs_restart.length === 0) output.out.write("What is written was in use already.\n");
+  else if (changed.length > 0) writeText(output, `In use from now on: ${changed.join(", ")}.`);
+  else if (needs_restart.length === 0) writeText(output, "What is written was in use already.");
   if (needs_restart.length > 0 && !output.json)
-    output.out.write(`Not in use before a restart of the sidecar: ${needs_restart.join(", ")}.\n`);
+    writeText(output, `Not in use before a restart of the sidecar: ${needs_restart.join(", ")}.`);
   if (mistakes.length > 0) {
     writeMistakes(mistakes, output);
     return EXIT.config;

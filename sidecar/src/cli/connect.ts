@@ -9,10 +9,12 @@ import { OperatorApi, OperatorError } from "../operator/api.ts";
 import { API_PREFIX, type Output, type RawInput, ROUTES, type RouteName, refusal } from "../operator/schemas.ts";
 import { operatorSocketOf, USER_HEADER } from "../operator/server.ts";
 import { StoreUnusableError, type StoreView, viewStore } from "../store/index.ts";
+import { inOptions } from "./complaint.ts";
 import { CliError, EXIT } from "./exit-code.ts";
 
 /** Whom the command asks: the sidecar that runs, or else the database that it left. */
 export interface Operator {
+  readonly stateDir: string;
   /** A sidecar answers. Otherwise nothing can be changed. */
   readonly isRunning: boolean;
   /** `id`: where the path has one. Throws CliError. */
@@ -30,7 +32,12 @@ export async function connectSidecar(stateDir: string): Promise<Operator | null>
   const socket = operatorSocketOf(stateDir);
   try {
     await send(socket, "GET", `${API_PREFIX}/audit?limit=1`, undefined, ANSWER_MS);
-    return { isRunning: true, ask: (name, input, id) => askSidecar(socket, name, input, id), close: () => {} };
+    return {
+      stateDir,
+      isRunning: true,
+      ask: (name, input, id) => askSidecar(socket, name, input, id),
+      close: () => {},
+    };
   } catch (error) {
     const code = codeOf(error);
     if (code === "EACCES" || code === "EPERM") throw mayNot(stateDir);
@@ -63,13 +70,13 @@ async function askSidecar<Name extends RouteName>(socket: string, name: Name, in
   const { status, body } = await send(socket, method, target, content, LONGER_MS[name] ?? ANSWER_MS);
   const answer: unknown = JSON.parse(body);
   if (status === 200) return output.parse(answer) as Output<Name>;
-  throw new CliError(exitCodeOf(status), refusal.parse(answer).error);
+  throw refusedBy(status, refusal.parse(answer).error);
 }
 
 /** Of an answer's status, other than 200. */
-function exitCodeOf(status: number): number {
-  if (status === 400) return EXIT.usage;
-  return status === 503 ? EXIT.unreachable : EXIT.no;
+function refusedBy(status: number, said: string): CliError {
+  if (status === 400) return new CliError(EXIT.usage, inOptions(said));
+  return new CliError(status === 503 ? EXIT.unreachable : EXIT.no, said);
 }
 
 async function send(socketPath: string, method: string, path: string, body: string | undefined, answerMs: number) {
@@ -102,13 +109,14 @@ function offline(stateDir: string): Operator {
     pausedChats: () => view.pausedChats(),
   });
   return {
+    stateDir,
     isRunning: false,
     async ask(name, input, id = 0) {
       try {
         return await api.answer(name, input, id, whoAmI());
       } catch (error) {
         if (!(error instanceof OperatorError)) throw error;
-        throw new CliError(exitCodeOf(error.status), error.message);
+        throw refusedBy(error.status, error.message);
       }
     },
     close: () => view.close(),

@@ -4,7 +4,7 @@ import { toJunit } from "../contract/check/junit.ts";
 import { type Checked, checkContract, type Report } from "../contract/check/run.ts";
 import { readBackend, type Sources } from "./contract-settings.ts";
 import { CliError, EXIT } from "./exit-code.ts";
-import { count, duration, green, type Output, plain, red, say, writeJson } from "./output.ts";
+import { count, duration, green, type Output, plain, red, say, wrap, writeJson, writeText } from "./output.ts";
 
 export interface CheckCommand {
   slowMs: number;
@@ -23,20 +23,31 @@ export async function checkBackend(sources: Sources, { slowMs, junit }: CheckCom
   return report.checks.some(({ status }) => status === "failed") ? EXIT.no : EXIT.ok;
 }
 
-function draw({ status, name, seen, todo }: Checked, { out }: Output): void {
+function draw({ status, name, seen, todo, isBlocked }: Checked, { out }: Output): void {
+  // A line for each would bury what is wrong.
+  if (isBlocked) return;
+  const indent = "skipped  ".length;
   const mark = { passed: green("passed ", out), failed: red("FAILED ", out), skipped: "skipped" }[status];
-  out.write(`${mark}  ${name}: ${plain(seen)}\n`);
-  if (todo !== null) out.write(`         to do: ${plain(todo)}\n`);
+  out.write(`${mark}  ${wrap(`${name}: ${plain(seen)}`, out, indent)}\n`);
+  if (todo !== null) out.write(`${" ".repeat(indent)}${wrap(`to do: ${plain(todo)}`, out, indent)}\n`);
 }
 
-function summarize({ checks, leftBehind }: Report, { out }: Output): void {
+function summarize({ checks, leftBehind }: Report, output: Output): void {
   const of = (status: Checked["status"]) => checks.filter((check) => check.status === status).length;
   const took = duration(checks.reduce((sum, { durationMs }) => sum + durationMs, 0));
-  out.write(`\n${of("passed")} passed, ${of("failed")} failed, ${of("skipped")} skipped, in ${took}.\n`);
+  const blocked = checks.filter(({ isBlocked }) => isBlocked).length;
+  const skipped = of("skipped") - blocked;
+  const words = [
+    ...[`${of("passed")} passed`, `${of("failed")} failed`],
+    ...(skipped > 0 ? [`${skipped} skipped`] : []),
+    blocked > 0 ? `${blocked} can't be told before that is mended` : `in ${took}`,
+  ];
+  writeText(output, `\n${words.join(", ")}.`);
   const { messages, keysBegin, chats } = leftBehind;
   if (messages === 0) return;
-  out.write(
-    `It left ${count(messages, "message")} behind, of nobody: message_id begins with ${keysBegin}, chat_id is ${chats.join(" or ")}. What it answered was sent to nobody.\n`,
+  writeText(
+    output,
+    `It left ${count(messages, "message")} behind, of nobody: message_id begins with ${keysBegin}, chat_id is ${chats.join(" or ")}. What it answered was sent to nobody.`,
   );
 }
 

@@ -1,25 +1,30 @@
 import { once } from "node:events";
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync, statSync, unwatchFile, watchFile } from "node:fs";
 import { codeOf, INBOUND_PATH, shownId } from "@hotbags/shared";
 import { type Mock, type MockEvent, startMock } from "../contract/mock/mock.ts";
 import { servePage } from "../contract/mock/page.ts";
 import { applyRules, ECHO, MAX_RULES_BYTES, RulesError } from "../contract/mock/rules.ts";
 import { readMockSecrets, type Sources } from "./contract-settings.ts";
 import { CliError, EXIT } from "./exit-code.ts";
-import { type Output, say } from "./output.ts";
+import { count, type Output, say } from "./output.ts";
 
 /** So much of what came is kept for the page. */
 const KEPT = 200;
 
+/** How often it is looked whether the file of rules is another one, ms. */
+const LOOK_MS = 300;
+
 /** `hotbags contract mock`: a Hot Bags on this machine, until SIGINT or SIGTERM. */
 export async function runMock(sources: Sources, options: { port: number; rules?: string | undefined }, output: Output) {
   const { token, hmacSecret } = readMockSecrets(sources);
-  const rules = options.rules === undefined ? ECHO : readRulesFile(options.rules);
+  const { rules: path } = options;
+  const rules = path === undefined ? ECHO : readRulesFile(path);
   const told = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => told.abort());
   const mock = await start({ port: options.port, keep: KEPT, token, ...(hmacSecret === null ? {} : { hmacSecret }) });
   try {
     applyRules(mock, rules);
+    if (path !== undefined) watchFile(path, { interval: LOOK_MS }, () => readAnew(mock, path, output));
     mock.answersOthers((request, response) => servePage(mock, request, response));
     mock.onEvent((event) => tell(event, output));
     say(output, `A stand-in for Hot Bags: HOTBAGS_BASE_URL=${mock.url} (messages at ${INBOUND_PATH}).`);
@@ -31,9 +36,10 @@ export async function runMock(sources: Sources, options: { port: number; rules?:
     if (!told.signal.aborted) await once(told.signal, "abort");
     return EXIT.ok;
   } catch (error) {
-    if (error instanceof RulesError) throw new CliError(EXIT.usage, `${options.rules ?? "rules"}: ${error.message}`);
+    if (error instanceof RulesError) throw new CliError(EXIT.usage, `${path ?? "rules"}: ${error.message}`);
     throw error;
   } finally {
+    if (path !== undefined) unwatchFile(path);
     await mock.close();
   }
 }
@@ -45,6 +51,18 @@ async function start(options: Parameters<typeof startMock>[0]): Promise<Mock> {
     const code = codeOf(error);
     if (code !== "EADDRINUSE" && code !== "EACCES") throw error;
     throw new CliError(EXIT.usage, `port ${options.port} can't be had (${code}): say another one with --port`);
+  }
+}
+
+/** Whoever develops writes rules while it runs, half of them at times. */
+function readAnew(mock: Mock, path: string, output: Output): void {
+  try {
+    applyRules(mock, readRulesFile(path));
+    say(output, `${path} was read again. A message that was answered already gets that answer again.`);
+  } catch (error) {
+    if (!(error instanceof RulesError || error instanceof CliError)) throw error;
+    const what = error instanceof RulesError ? `${path}: ${error.message}` : error.message;
+    say(output, `${what}. The former ones stay in use.`);
   }
 }
 
@@ -75,6 +93,6 @@ function tell(event: MockEvent, output: Output): void {
   if (output.json) output.out.write(`${JSON.stringify(line)}\n`);
   else
     output.out.write(
-      `${line.at}  ${line.status ?? "no answer"}  ${line.message_id ?? "no key"}${duplicate ? "  again" : ""}${line.fault ? "  (fault)" : ""}${violations.length > 0 ? `  ${violations.length} breaches of the contract, see the page` : ""}\n`,
+      `${line.at}  ${line.status ?? "no answer"}  ${line.message_id ?? "no key"}${duplicate ? "  again" : ""}${line.fault ? "  (fault)" : ""}${line.violations > 0 ? `  ${count(line.violations, "breach", "breaches")} of the contract, see the page` : ""}\n`,
     );
 }

@@ -4,6 +4,7 @@ import { readEnvFile } from "../settings/env-file.ts";
 import { type SettingName, settingOf, type Values } from "../settings/schema.ts";
 import { findSettings } from "../settings/sources.ts";
 import { SettingsError } from "../settings.ts";
+import { CliError, EXIT } from "./exit-code.ts";
 
 /** Where settings come from: the environment, the file of `--env-file`, and of what `--url` says, the command line. */
 export interface Sources {
@@ -23,7 +24,7 @@ const OF_BACKEND = [
 ] as const satisfies SettingName[];
 type OfBackend = Pick<Values, (typeof OF_BACKEND)[number]>;
 
-/** The backend that is to be checked, as the sidecar would be told of it. Throws SettingsError. */
+/** The backend that is to be checked, as the sidecar would be told of it. Throws SettingsError, or of `--url` CliError. */
 export function readBackend(sources: Sources): BackendUnderTest {
   const { values, hmacSecret, mistakes } = read(sources);
   const { HOTBAGS_BASE_URL: base, HOTBAGS_BEARER_TOKEN: token } = values;
@@ -52,6 +53,7 @@ export function readMockSecrets(sources: Sources): { token: string | null; hmacS
 
 function read({ environment, envFile: path, url }: Sources) {
   const envFile = path === undefined ? null : readEnvFile(resolve(path));
+  if (url !== undefined) checkUrl(url);
   const given = url === undefined ? environment : { ...environment, HOTBAGS_BASE_URL: url };
   const found = findSettings({ environment: given, envFile });
   const isOfBackend = (mistake: string) => mistake.startsWith("HOTBAGS_");
@@ -69,6 +71,13 @@ function read({ environment, envFile: path, url }: Sources) {
   if (isSigned && hmacSecret === null && !names(mistakes, "HOTBAGS_HMAC_SECRET"))
     mistakes.push("HOTBAGS_HMAC_SECRET: is not set, but HOTBAGS_HMAC_DISABLED=false asks for signatures");
   return { values: typed, hmacSecret, mistakes };
+}
+
+/** Throws CliError: it is no setting that is wrong, but the command line. */
+function checkUrl(url: string): void {
+  const parsed = settingOf("HOTBAGS_BASE_URL").form.safeParse(url);
+  if (parsed.success) return;
+  throw new CliError(EXIT.usage, `--url: ${parsed.error.issues.map(({ message }) => message).join("; ")}`);
 }
 
 function names(mistakes: readonly string[], setting: SettingName): boolean {

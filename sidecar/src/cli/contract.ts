@@ -31,6 +31,7 @@ export function contractCommands(environment: NodeJS.ProcessEnv, end: (code: num
   const ofState = <T>(options: Argv<T>) =>
     options.option("state-dir", {
       type: "string",
+      requiresArg: true,
       defaultDescription: "BRIDGE_STATE_DIR, or ~/.local/state/hotbags-bridge",
       describe: "Where the sidecar keeps its state",
     });
@@ -46,7 +47,12 @@ export function contractCommands(environment: NodeJS.ProcessEnv, end: (code: num
         "Stand in for Hot Bags on this machine, by rules",
         (options) =>
           common(options)
-            .option("port", { type: "number", default: MOCK_PORT, describe: "Where it listens, on 127.0.0.1" })
+            .option("port", {
+              type: "number",
+              requiresArg: true,
+              default: MOCK_PORT,
+              describe: "Where it listens, on 127.0.0.1",
+            })
             .option("rules", { type: "string", requiresArg: true, describe: "A JSON file: what to answer, and faults" })
             .check(({ port }) => portIsFine(port))
             .epilogue(RULES),
@@ -60,7 +66,12 @@ export function contractCommands(environment: NodeJS.ProcessEnv, end: (code: num
         "Find out whether a backend keeps the contract",
         (options) =>
           ofBackend(options)
-            .option("slow-ms", { type: "number", default: SLOW_MS, describe: "An answer that comes later is too slow" })
+            .option("slow-ms", {
+              type: "number",
+              requiresArg: true,
+              default: SLOW_MS,
+              describe: "An answer that comes later is too slow",
+            })
             .option("junit", { type: "string", requiresArg: true, describe: "Write a JUnit report to this file" })
             .epilogue(CHECK),
         async ({ json, envFile, url, slowMs, junit }) => {
@@ -119,16 +130,16 @@ function slowIsFine(slowMs: number): void {
   if (!Number.isSafeInteger(slowMs) || slowMs < 1) throw new CliError(EXIT.usage, "--slow-ms is a whole number from 1");
 }
 
-const CHECK = `It sends messages of a made-up chat (+12025550143), marked as a test, and says at its end what it left behind. What the
-backend answers is judged as the sidecar would, and sent to nobody. The settings are the sidecar's: HOTBAGS_BEARER_TOKEN,
-HOTBAGS_INBOUND_PATH, HOTBAGS_HMAC_DISABLED, HOTBAGS_HMAC_SECRET, HOTBAGS_EXTRA_HEADERS and HOTBAGS_TIMEOUT; the secrets
-also as NAME_FILE, never on the command line. Exit code 1: something does not hold.`;
+const CHECK =
+  "It sends messages of a made-up chat (+12025550143), marked as a test, and says at its end what it left behind. What the " +
+  "backend answers is judged as the sidecar would, and sent to nobody. The settings are the sidecar's: HOTBAGS_BEARER_TOKEN, " +
+  "HOTBAGS_INBOUND_PATH, HOTBAGS_HMAC_DISABLED, HOTBAGS_HMAC_SECRET, HOTBAGS_EXTRA_HEADERS and HOTBAGS_TIMEOUT; the secrets " +
+  "also as NAME_FILE, never on the command line. Exit code 1: something does not hold.";
 
 const RULES = `Rules are a JSON list; the first that matches answers, and each one with a fault adds it:
   [{ "when": { "text": "price|cost" }, "reply": "It is 30 euros." },
    { "when": { "media": "image" }, "commands": [{ "type": "pause_chat", "for_seconds": 600 }] },
    { "fault": { "status": 503, "retryAfter": 2 }, "times": 3 },
    { "reply": ["You wrote: {text}", "Anything else?"] }]
-when: text (a regular expression), chat_id, media (image, …, none). Faults: "drop", "hang", "truncate",
-"drop-after-processing", "hang-after-processing", "slow-body", "endless-body", {"delayMs": …}, {"status": …}, {"redirect": …}.
-Without --rules it repeats what it hears.`;
+when: text (a regular expression), chat_id, media (image, …, none). Faults: "drop", "hang", "truncate", "drop-after-processing", "hang-after-processing", "slow-body", "endless-body", {"delayMs": …}, {"status": …}, {"redirect": …}.
+A file that is changed is read again. Without --rules it repeats what it hears.`;

@@ -8,7 +8,7 @@ import type { NamedFinding } from "../operator/schemas.ts";
 import { readStateDir, SettingsError, surveySettings } from "../settings.ts";
 import { connectSidecar } from "./connect.ts";
 import { CliError, EXIT } from "./exit-code.ts";
-import { count, green, type Output, plain, red, writeJson, yellow } from "./output.ts";
+import { count, green, type Output, plain, red, wrap, writeJson, yellow } from "./output.ts";
 
 interface DoctorOptions {
   environment: NodeJS.ProcessEnv;
@@ -77,12 +77,13 @@ const GAP = "  ";
 /** A line for each, what to do below it. */
 function draw(findings: NamedFinding[], { out }: Output): void {
   const width = Math.max(...findings.map(({ check }) => check.length));
-  const indent = " ".repeat("skipped".length + GAP.length + width + GAP.length);
+  const indent = "skipped".length + GAP.length + width + GAP.length;
   for (const [n, { check, level, seen, advice }] of findings.entries()) {
     const mark = PAINT[level](level.padEnd("skipped".length), out);
-    out.write(`${mark}${GAP}${check.padEnd(width)}${GAP}${plain(seen)}\n`);
+    out.write(`${mark}${GAP}${check.padEnd(width)}${GAP}${wrap(plain(seen), out, indent)}\n`);
     // Once for all to which it applies.
-    if (advice !== null && findings[n + 1]?.advice !== advice) out.write(`${indent}-> ${plain(advice)}\n`);
+    if (advice !== null && findings[n + 1]?.advice !== advice)
+      out.write(`${" ".repeat(indent)}${wrap(`-> ${plain(advice)}`, out, indent)}\n`);
   }
   const wrong = findings.filter(({ level }) => level === "fail").length;
   const doubtful = findings.filter(({ level }) => level === "warn").length;

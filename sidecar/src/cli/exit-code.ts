@@ -7,7 +7,7 @@ export const EXIT = {
   usage: 2,
   /** Nobody can be asked: no sidecar and no database, or this user may not. */
   unreachable: 3,
-  /** Only a human can change it, so that a restart does not help (EX_CONFIG of sysexits.h). */
+  /** The settings won't do, or only a human can change it, so that a restart does not help (EX_CONFIG of sysexits.h). */
   config: 78,
 } as const;
 

@@ -1,4 +1,5 @@
 import { maskAddress } from "@hotbags/shared";
+import { keptStates } from "../backup/kept.ts";
 import type { Output as Answer } from "../operator/schemas.ts";
 import { confirm } from "./confirm.ts";
 import type { Operator } from "./connect.ts";
@@ -33,13 +34,17 @@ export async function forgetCustomer(operator: Operator, options: ForgetOptions,
       output,
       `${waits} of them wait, or are in doubt: settle them first, or say --including-waiting to give them up.`,
     );
-  if (dryRun) return EXIT.ok;
+  if (dryRun) {
+    sayKept(operator.stateDir, who, output);
+    return EXIT.ok;
+  }
   if (found.replies_being_sent > 0 || (waits > 0 && !includingWaiting)) throw new CliError(EXIT.no, "nothing was done");
   const plan = `All that the sidecar has of ${who} will be deleted, for good; hashes of its keys stay.`;
   await confirm(plan, yes, output);
   const done = await run(operator, { number, including_waiting: includingWaiting }, "done", output);
   if (output.json) writeJson(output, done);
   else conclude(done, who, output);
+  sayKept(operator.stateDir, who, output);
   return done.number_gone ? EXIT.ok : EXIT.no;
 }
 
@@ -76,6 +81,14 @@ function show(found: Found, output: Output): void {
     ["being sent", found.replies_being_sent],
     ["files", found.files],
   ]);
+}
+
+/** What nothing is deleted in. */
+function sayKept(stateDir: string, who: string, output: Output): void {
+  const kept = keptStates(stateDir);
+  if (kept.length === 0) return;
+  const folders = kept.map((folder) => `  ${folder}\n`).join("");
+  say(output, `Earlier states may have ${who} still; when you need them no more, delete them:\n${folders}`);
 }
 
 function conclude({ forgotten, left, number_gone, log_cleared }: Step, who: string, output: Output): void {

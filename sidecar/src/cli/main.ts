@@ -2,6 +2,7 @@ import { codeOf, VERSION } from "@hotbags/shared";
 import yargs, { type Argv } from "yargs";
 import { COMMAND_STATES, MESSAGE_STATES } from "../operator/schemas.ts";
 import { SettingsError } from "../settings.ts";
+import { complaintOf, mistakeIn } from "./complaint.ts";
 import { showConfig } from "./config.ts";
 import { contractCommands } from "./contract.ts";
 import { ENVIRONMENT } from "./environment.ts";
@@ -16,9 +17,17 @@ import { messageLines } from "./lines/messages.ts";
 import { withEnvFile } from "./lines/options.ts";
 import { stateLines } from "./lines/state.ts";
 import { watchLines } from "./lines/watching.ts";
+import { plain, say } from "./output.ts";
 
-const EXIT_CODES = `Exit codes: 0 done; 1 done, and the answer is no (unhealthy, not found, refused); 2 the command line is wrong;
-3 no sidecar and no database can be reached; 78 (serve) only a human can change it.`;
+const EXIT_CODES = `Exit codes, of every command:
+  0   done
+  1   the answer is no: unhealthy, not found, refused, not done
+  2   the command line is wrong
+  3   nobody can be asked: no sidecar, no database, or this user may not
+  78  the settings, or the file of --env-file, won't do; of serve also all else that a restart does not help against`;
+
+/** What can be given more than once. */
+const SEVERAL = new Set(["ids"]);
 
 /** Runs the command line. Resolves with the exit code. */
 export async function main(args: string[], environment: NodeJS.ProcessEnv): Promise<number> {
@@ -38,7 +47,7 @@ export async function main(args: string[], environment: NodeJS.ProcessEnv): Prom
     if (!isKnown) throw error;
     // A script reads JSON on standard output, whatever came of it.
     if (args.includes("--json")) process.stdout.write(`${JSON.stringify({ error: error.message })}\n`);
-    process.stderr.write(`hotbags: ${error.message}\n`);
+    say(outputFor(false), `hotbags: ${error.message.split("\n").map(plain).join("\n")}`);
     return error instanceof CliError ? error.code : EXIT.config;
   }
 }
@@ -96,14 +105,18 @@ function makeProgram(args: string[], environment: NodeJS.ProcessEnv, end: (code:
     .epilogue(EXIT_CODES)
     .wrap(process.stdout.isTTY ? Math.min(120, process.stdout.columns) : 120)
     .exitProcess(false)
-    .fail((message, error) => {
+    .check((given) => {
+      const mistake = mistakeIn(given, SEVERAL);
+      if (mistake !== null) throw new CliError(EXIT.usage, mistake);
+      return true;
+    }, true)
+    .fail((message, error, command) => {
       // Its own complaints come as errors of this name, some without a message.
       if (error && error.name !== "YError") throw error;
       const complaint = message ?? error?.message ?? "the command line is wrong";
-      const said = /Not enough non-option arguments/.test(complaint)
-        ? "an argument is missing"
-        : complaint.replace(/\n/g, " ");
-      throw new CliError(EXIT.usage, `${said}; see hotbags --help`);
+      // yargs' types have it otherwise; its documentation has it so (docs/api.md, fail).
+      const help = (command as unknown as { help(): string }).help();
+      throw new CliError(EXIT.usage, complaintOf(complaint, help));
     });
 }
 

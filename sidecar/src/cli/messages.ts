@@ -4,7 +4,7 @@ import { commandColumns } from "./commands.ts";
 import { confirm } from "./confirm.ts";
 import type { Operator } from "./connect.ts";
 import { CliError, EXIT } from "./exit-code.ts";
-import { collect, filterOf, type ListOptions, readSince } from "./list-options.ts";
+import { collect, type Found, filterOf, type ListOptions, readSince, sayUnreadable } from "./list-options.ts";
 import {
   type Column,
   count,
@@ -15,6 +15,7 @@ import {
   writeFacts,
   writeJson,
   writeTable,
+  writeText,
 } from "./output.ts";
 
 /** Which dead letters. */
@@ -44,12 +45,13 @@ export async function listMessages(operator: Operator, options: ListOptions, out
       EXIT.usage,
       "parked messages are the plugin's: openclaw hotbags parked list, as the gateway's user",
     );
-  const messages = await allOf(operator, filterOf(options), options.limit);
+  const found = await allOf(operator, filterOf(options), options.limit);
+  const { rows: messages } = found;
   if (output.json) writeJson(output, messages);
-  else if (messages.length === 0) say(output, "There are none.");
-  else writeTable(output, COLUMNS, messages);
+  else if (messages.length > 0) writeTable(output, COLUMNS, messages);
+  else if (found.unreadable.length === 0) say(output, "There are none.");
   if (messages.length === options.limit) say(output, `These are the newest ${options.limit}; --limit shows more.`);
-  return EXIT.ok;
+  return sayUnreadable(found, "message", output) ? EXIT.no : EXIT.ok;
 }
 
 /** `hotbags messages show`. */
@@ -68,7 +70,7 @@ export async function repairMessages(
   choice: Choice,
   output: Output,
 ): Promise<number> {
-  const ids = await idsOf(operator, choice);
+  const ids = await idsOf(operator, choice, output);
   if (ids.length === 0) {
     say(output, "There is no such dead letter.");
     return EXIT.ok;
@@ -92,15 +94,15 @@ export async function repairMessages(
   return done.length === results.length ? EXIT.ok : EXIT.no;
 }
 
-function allOf(operator: Operator, filter: RawInput<"messages">, limit: number): Promise<Message[]> {
+function allOf(operator: Operator, filter: RawInput<"messages">, limit: number): Promise<Found<Message>> {
   return collect(limit, async (page) => {
-    const { messages: rows, next } = await operator.ask("messages", { ...filter, ...page });
-    return { rows, next };
+    const { messages: rows, ...rest } = await operator.ask("messages", { ...filter, ...page });
+    return { rows, ...rest };
   });
 }
 
 /** Oldest first, as they will go. */
-async function idsOf(operator: Operator, { ids, deadSince, allDead }: Choice): Promise<number[]> {
+async function idsOf(operator: Operator, { ids, deadSince, allDead }: Choice, output: Output): Promise<number[]> {
   if (ids.length > 0) {
     const numbers: number[] = [];
     for (const id of ids) numbers.push(await numberOfMessage(operator, id));
@@ -111,7 +113,8 @@ async function idsOf(operator: Operator, { ids, deadSince, allDead }: Choice): P
     throw new CliError(EXIT.usage, "which ones? Name their ids, or use --dead-since or --all-dead");
   const since = deadSince === undefined ? undefined : readSince(deadSince, Date.now());
   const found = await allOf(operator, { state: "dead", since }, Number.POSITIVE_INFINITY);
-  return found.map(({ id }) => id).reverse();
+  sayUnreadable(found, "message", output);
+  return found.rows.map(({ id }) => id).reverse();
 }
 
 /** `17`, as a list shows it, or the message's own id. Throws CliError. */
@@ -126,9 +129,9 @@ export async function numberOfMessage(operator: Operator, id: string): Promise<n
 }
 
 const ATTEMPT_COLUMNS: Column<WholeMessage["failed_attempts"][number]>[] = [
-  { title: "attempt", cell: ({ attempt }) => attempt },
+  { title: "attempt", cell: ({ attempt }) => attempt, spare: 2 },
   { title: "at", cell: ({ at }) => shortTime(at) },
-  { title: "took", cell: ({ duration_ms }) => (duration_ms === null ? null : duration(duration_ms)) },
+  { title: "took", cell: ({ duration_ms }) => (duration_ms === null ? null : duration(duration_ms)), spare: 1 },
   { title: "status", cell: ({ status }) => status ?? "no answer" },
   { title: "error", cell: ({ error }) => error },
 ];
@@ -151,19 +154,21 @@ function draw(life: WholeMessage, content: boolean, output: Output): void {
   ]);
   if (life.failed_count > 0) {
     const kept = life.failed_attempts.length;
-    out.write(
-      `\n${count(life.failed_count, "attempt")} failed${kept < life.failed_count ? `; the first 5 and the last ${kept - 5}` : ""}:\n`,
+    writeText(
+      output,
+      `\n${count(life.failed_count, "attempt")} failed${kept < life.failed_count ? `; the first 5 and the last ${kept - 5}` : ""}:`,
     );
     writeTable(output, ATTEMPT_COLUMNS, life.failed_attempts);
   }
   out.write(life.commands.length === 0 ? "\nNo commands came back.\n" : "\nCommands that came back:\n");
   if (life.commands.length > 0) writeTable(output, commandColumns(false), life.commands);
   if (content) out.write(`\nPOSTed:\n${shown(life.request)}\n\nanswered:\n${shown(life.response)}\n`);
-  else out.write("\nWhat was said is shown with --content, which is noted in the audit.\n");
+  else writeText(output, "\nWhat was said is shown with --content, which is noted in the audit.");
   if (life.state === "dead")
-    out.write(
+    writeText(
+      output,
       `\nhotbags messages retry ${life.id}\n  Hot Bags gets it once more, with its own key and bytes: once that is mended which it failed by.\n` +
-        `\nhotbags messages discard ${life.id}\n  Its text and files are deleted. Nobody will answer it, unless you do.\n`,
+        `\nhotbags messages discard ${life.id}\n  Its text and files are deleted. Nobody will answer it, unless you do.`,
     );
 }
 

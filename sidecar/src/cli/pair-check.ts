@@ -3,7 +3,7 @@ import type { Command, Message, WholeMessage } from "../operator/schemas.ts";
 import type { Operator } from "./connect.ts";
 import { CliError, EXIT } from "./exit-code.ts";
 import { readDuration } from "./list-options.ts";
-import { count, duration, green, type Output, plain, red, say, shortTime, writeJson } from "./output.ts";
+import { count, duration, green, type Output, plain, red, say, shortTime, writeJson, writeText } from "./output.ts";
 
 /** How often it is looked how far the message is, ms. */
 const LOOK_MS = 500;
@@ -35,7 +35,6 @@ interface Verdict {
 export async function pairCheck(operator: Operator, options: PairCheckOptions, output: Output): Promise<number> {
   const ms = readDuration(options.for);
   if (ms === null) throw new CliError(EXIT.usage, `${JSON.stringify(options.for)} is no time: write 5m, or 1h`);
-  if (!operator.isRunning) throw new CliError(EXIT.unreachable, "the sidecar does not run: start it first");
   // Before anybody is asked to write: whoever is quick would be missed.
   const since = new Date().toISOString();
   const who = options.from ?? "a number that is let in (allowFrom)";
@@ -44,8 +43,8 @@ export async function pairCheck(operator: Operator, options: PairCheckOptions, o
   if (output.json) writeJson(output, verdict);
   else {
     const { out } = output;
-    for (const step of verdict.steps) out.write(`${plain(step)}\n`);
-    out.write(`${verdict.ok ? green(verdict.judgement, out) : red(verdict.judgement, out)}\n`);
+    for (const step of verdict.steps) writeText(output, plain(step));
+    writeText(output, verdict.ok ? green(verdict.judgement, out) : red(verdict.judgement, out));
   }
   return verdict.ok ? EXIT.ok : EXIT.no;
 }

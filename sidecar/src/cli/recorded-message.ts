@@ -16,7 +16,15 @@ export type Recorded = { connect(): Promise<Operator>; stateDir: string };
 export async function findMessage(what: string, recorded: Recorded): Promise<RequestBody> {
   const example = Object.entries(examples).find(([name]) => name === what)?.[1];
   if (example) return requestBody.parse(example);
-  return /[./]/.test(what) ? readMessageFile(what) : readRecorded(what, recorded);
+  if (/[./]/.test(what)) return readMessageFile(what);
+  try {
+    return await readRecorded(what, recorded);
+  } catch (error) {
+    if (!(error instanceof CliError)) throw error;
+    const names = Object.keys(examples).join(", ");
+    const noExample = `${JSON.stringify(what)} is the name of no example: there are ${names}`;
+    throw new CliError(error.code, `${noExample}. As the id of a message it says nothing either: ${error.message}`);
+  }
 }
 
 function readMessageFile(path: string): RequestBody {

@@ -29,11 +29,6 @@ interface RelinkOptions {
 export async function relink(operator: Operator, options: RelinkOptions, output: Output): Promise<number> {
   const ms = readDuration(options.for);
   if (ms === null) throw new CliError(EXIT.usage, `${JSON.stringify(options.for)} is no time: write 10m, or 1h`);
-  if (!operator.isRunning)
-    throw new CliError(
-      EXIT.unreachable,
-      "the sidecar does not run, so that nobody can see when it is connected: start it",
-    );
   const account = chosen(await knownAccounts(operator), options.account);
   if (account === null) {
     say(output, "No account needs it: each is linked to a phone.");

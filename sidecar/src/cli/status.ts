@@ -1,7 +1,18 @@
 import { z } from "zod";
 import type { Operator } from "./connect.ts";
 import { EXIT } from "./exit-code.ts";
-import { type Cell, duration, green, type Output, plain, red, shortTime, writeFacts, writeJson } from "./output.ts";
+import {
+  type Cell,
+  duration,
+  green,
+  type Output,
+  plain,
+  red,
+  shortTime,
+  writeFacts,
+  writeJson,
+  writeText,
+} from "./output.ts";
 
 /** What is read here of `/health`. */
 const status = z.looseObject({
@@ -40,9 +51,20 @@ const status = z.looseObject({
   checks: z
     .array(z.looseObject({ name: z.string(), account: z.string().optional(), since: z.string().nullable() }))
     .optional(),
+  last_backup: z
+    .looseObject({ made_at: z.string().nullable(), uploaded: z.boolean().nullable(), problem: z.string().nullable() })
+    .nullish(),
+  releases: z
+    .looseObject({
+      parts: z.array(z.looseObject({ name: z.string(), newest: z.string().nullable(), is_newer: z.boolean() })),
+      reboot_required: z.boolean(),
+    })
+    .nullish(),
   rotation: z.record(z.string(), z.looseObject({ accepted: z.string().nullable() })).optional(),
   disk: z.looseObject({ free_bytes: z.number().nullable() }).optional(),
 });
+
+type Status = z.output<typeof status>;
 
 /** `hotbags status`: are customers being answered? */
 export async function showStatus(operator: Operator, output: Output): Promise<number> {
@@ -52,8 +74,9 @@ export async function showStatus(operator: Operator, output: Output): Promise<nu
   return answer.ok ? EXIT.ok : EXIT.no;
 }
 
-function draw(found: z.output<typeof status>, output: Output): void {
+function draw(found: Status, output: Output): void {
   const { ok, problems, plugin, gateway, hotbags, messages, commands, disk, rotation = {}, checks = [] } = found;
+  const { last_backup, releases } = found;
   const { out } = output;
   /** As far as this run of the sidecar knows. */
   const since = (name: string, account?: string) => {
@@ -65,9 +88,13 @@ function draw(found: z.output<typeof status>, output: Output): void {
     `account ${id}${since("session_connected", id)}: ${state}`,
   ]);
   const isLeft = messages.dead + commands.in_doubt > 0;
-  if (!ok) out.write(`${red("Something is wrong.", out)}\n`);
-  else out.write(`${green("Customers are being answered.", out)}${isLeft ? " Some wait for you, see below." : ""}\n`);
-  for (const problem of problems) out.write(`- ${plain(problem)}\n`);
+  if (!ok) writeText(output, red("Something is wrong.", out));
+  else
+    writeText(
+      output,
+      `${green("Customers are being answered.", out)}${isLeft ? " Some wait for you, see below." : ""}`,
+    );
+  for (const problem of problems) writeText(output, `- ${plain(problem)}`);
   const facts: [string, Cell][] = [
     ["plugin", plugin ? describePlugin(plugin, since("plugin")) : null],
     ["parked there", plugin?.outbox?.parked ? `${plugin.outbox.parked}: openclaw hotbags parked list` : null],
@@ -85,6 +112,8 @@ function draw(found: z.output<typeof status>, output: Output): void {
     ["in doubt", commands.in_doubt > 0 ? `${commands.in_doubt}: hotbags commands list --state in_doubt` : 0],
     ["failed", commands.failed > 0 ? `${commands.failed}: hotbags commands list --state failed` : 0],
     ["disk", disk?.free_bytes ? `${(disk.free_bytes / 1024 ** 3).toFixed(1)} GiB free` : null],
+    ["backup", last_backup ? describeBackup(last_backup) : null],
+    ["releases", releases ? describeReleases(releases) : null],
     ...Object.entries(rotation).map(([name, { accepted }]): [string, Cell] => [name, describeRotation(name, accepted)]),
   ];
   writeFacts(output, facts);
@@ -107,6 +136,19 @@ function describeHotBags(hotbags: { reachable: boolean; last_success_at: string 
     ? `, took a message last at ${shortTime(last_success_at)}`
     : ", has taken no message since the sidecar started";
   return `${reachable ? "reachable" : "not reachable"}${last}${reachable || !last_failure ? "" : `; ${last_failure}`}`;
+}
+
+function describeBackup({ made_at, uploaded, problem }: NonNullable<Status["last_backup"]>): string {
+  const last = made_at === null ? "none is whole yet" : `the last whole one is of ${shortTime(made_at)}`;
+  return `${last}${uploaded ? ", and off this machine" : ""}${problem === null ? "" : `; ${plain(problem)}`}`;
+}
+
+/** Null where there is nothing to be done. */
+function describeReleases({ parts, reboot_required }: NonNullable<Status["releases"]>): string | null {
+  const newer = parts.filter(({ is_newer }) => is_newer).map(({ name, newest }) => `${name} ${newest} is out`);
+  const restart = reboot_required ? ["the system's updates need a restart of this machine"] : [];
+  const all = [...newer, ...restart];
+  return all.length === 0 ? null : `${plain(all.join("; "))}: hotbags releases`;
 }
 
 function describeRotation(name: string, accepted: string | null): string {

@@ -7,7 +7,7 @@ import { codeOf } from "@hotbags/shared";
 import { API_PREFIX, EVENTS, type LiveEvent, refusal } from "../operator/schemas.ts";
 import { operatorSocketOf } from "../operator/server.ts";
 import { CliError, EXIT } from "./exit-code.ts";
-import { type Output, plain, red, say, shortTime } from "./output.ts";
+import { type Output, plain, red, say, shortTime, wrap } from "./output.ts";
 
 /** How long a sidecar that has ended is waited for before it is tried again, ms. */
 const RETRY_MS = 500;
@@ -83,7 +83,9 @@ function draw(event: LiveEvent, { out }: Output): string {
   const shown = what.replaceAll("_", " ").padEnd(14);
   const which = `${kind} ${id}${(message_id ?? command_id) ? ` (${plain(message_id ?? command_id ?? "")})` : ""}`;
   const why = reason === null || !(BAD.has(what) || what === "attempt_failed") ? "" : `: ${plain(reason)}`;
-  return `${shortTime(at)}  ${BAD.has(what) ? red(shown, out) : shown}  ${chat.padEnd(12)}  ${which}${why}`;
+  const begun = `${shortTime(at)}  `;
+  const line = `${BAD.has(what) ? red(shown, out) : shown}  ${chat.padEnd(12)}  ${which}${why}`;
+  return begun + wrap(line, out, begun.length);
 }
 
 function now(): string {

@@ -25,7 +25,8 @@ export async function inspectDatabase(stateDir: string): Promise<Finding[]> {
 
 function read(found: Inspection | null): Finding[] {
   if (found === null) return [skipped("there is none yet: it is made at the first start")];
-  const { damage, ledger, version, newest, sizeBytes } = found;
+  const { damage, ledger, version, newest, sizeBytes, unfinished } = found;
+  if (unfinished !== null) return [fail(unfinished, "hotbags restore <backup> --force, once more")];
   if (damage.length > 0) {
     const more = damage.length > 1 ? `, and ${damage.length - 1} more` : "";
     return [fail(`it is damaged: ${damage[0]?.replace(/\s+/g, " ")}${more}`, RESTORE)];

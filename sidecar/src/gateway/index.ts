@@ -2,7 +2,7 @@ export { ACCOUNT_STATES, type AccountCode, type AccountState } from "./account.t
 export { ChannelStarter } from "./channel-starter.ts";
 export { type DropVerdict, verdictOnDrop } from "./drop.ts";
 export { openGateway } from "./gateway.ts";
-export { literal } from "./literal.ts";
+export { asWritten, literal } from "./literal.ts";
 export type { SendOutcome } from "./outcome.ts";
 export { type FirstAsked, type GatewayProcess, stillRemembers } from "./process.ts";
 export type { TimeLock } from "./time-lock.ts";

@@ -16,6 +16,14 @@ export function literal(text: string): string {
   });
 }
 
+/** What OpenClaw quotes of a literal text, as that was written. */
+export function asWritten(quoted: string): string {
+  return quoted.replaceAll("[]()", "").replace(/&#(\d{1,7});/g, (reference, code) => {
+    const point = Number(code);
+    return point <= 0x10_ffff ? String.fromCodePoint(point) : reference;
+  });
+}
+
 /**
  * All that a reference may name (CommonMark 2.5, markdown-it isValidEntityCode). The rest goes as it is: control characters, and private
  * ones too, since OpenClaw takes for placeholders the first of those that it does not see in the text.

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { literal } from "./literal.ts";
 import { ERROR_TABLE, type GatewayError, outcomeOfAskingAgain, outcomeOfFailure, type SendOutcome } from "./outcome.ts";
 
 const process = { id: "boot-1", version: "2026.9.6" };
@@ -130,25 +131,44 @@ describe("what an error answer to send proves", () => {
     expect(answered(error)).toMatchObject({ kind: "queued_by_gateway", timeLock });
   });
 
+  it.each(ANSWERS)(
+    "%s: keeps the gateway's words out of the reason, which has our own and the code",
+    (_what, error) => {
+      const words = "the words of a customer";
+      const outcome = answered({ ...error, message: `${error.message} ${words}` });
+      expect(outcome).toMatchObject({
+        said: expect.stringContaining(words),
+        reason: expect.stringContaining(error.code),
+      });
+      expect(outcome).not.toMatchObject({ reason: expect.stringContaining(words) });
+    },
+  );
+
   it("masks the numbers in the gateway's words and bounds them", () => {
     const outcome = answered({ code: "INVALID_REQUEST", message: `bad target +15550001234\n${"x".repeat(1000)}` });
-    expect(outcome).toMatchObject({ reason: expect.stringContaining("+1555…34") });
+    expect(outcome).toMatchObject({ said: expect.stringContaining("+1555…34") });
     expect(JSON.stringify(outcome)).not.toContain("15550001234");
     expect(JSON.stringify(outcome).length).toBeLessThan(500);
+  });
+
+  it("reads what OpenClaw quotes of a text as that was written", () => {
+    const message = `refused: ${literal("*Two* || left <b>")}`;
+    expect(answered({ code: "UNAVAILABLE", message })).toMatchObject({ said: "refused: *Two* || left <b>" });
   });
 });
 
 describe("what no answer proves", () => {
   it("never written: not sent", () => {
-    expect(outcomeOfFailure({ at: "before_write", reason: "no link" }, process)).toEqual({
+    expect(outcomeOfFailure({ at: "before_write", said: "no link" }, process)).toEqual({
       kind: "not_sent",
-      reason: "no link",
+      reason: "it was not handed to the gateway",
+      said: "no link",
     });
   });
 
   it("written and no answer: in doubt, with the process that was asked", () => {
-    const outcome = outcomeOfFailure({ at: "no_answer", reason: "the link broke" }, process);
-    expect(outcome).toEqual({ kind: "in_doubt", reason: "the link broke", process });
+    const outcome = outcomeOfFailure({ at: "no_answer", reason: "the link broke", said: "1006" }, process);
+    expect(outcome).toEqual({ kind: "in_doubt", reason: "the link broke", said: "1006", process });
   });
 });
 

@@ -1,6 +1,16 @@
 import { safeReason, shownName } from "@hotbags/shared";
+import { asWritten } from "./literal.ts";
 import type { GatewayProcess } from "./process.ts";
 import { type TimeLock, timeLockOf } from "./time-lock.ts";
+
+/**
+ * `reason`: what it means, in our own words, for logs and reports. `said`: how the gateway put it, on one line with numbers
+ * masked. It can quote what it was to send, and so a customer: nobody sees it but who looks at this one command.
+ */
+interface Told {
+  readonly reason: string;
+  readonly said?: string;
+}
 
 /** What came of a `send`, as far as it is proven. */
 export type SendOutcome =
@@ -9,31 +19,26 @@ export type SendOutcome =
    * The gateway owns it now: it sends it when WhatsApp takes it, or drops it after 5 attempts. Not to be sent again before it has dropped it.
    * `timeLock`: it was refused because of this.
    */
-  | { readonly kind: "queued_by_gateway"; readonly reason: string; readonly timeLock?: TimeLock }
+  | (Told & { readonly kind: "queued_by_gateway"; readonly timeLock?: TimeLock })
   /** Not sent, and the same request would be refused again. */
-  | { readonly kind: "failed"; readonly reason: string }
+  | (Told & { readonly kind: "failed" })
   /**
    * Not sent; it may be tried again, not before `retryAfterMs` where that is given. `action`: it will be refused
    * again until the operator has done this; without it, it passes by itself.
    */
-  | { readonly kind: "not_sent"; readonly reason: string; readonly retryAfterMs?: number; readonly action?: string }
+  | (Told & { readonly kind: "not_sent"; readonly retryAfterMs?: number; readonly action?: string })
   /**
    * It may have been sent. `process` is the gateway that was asked; null if it did not say who it is. `partial`: a part of it was sent
    * for sure and the rest was not, so no later proof of a send settles it.
    */
-  | {
-      readonly kind: "in_doubt";
-      readonly reason: string;
-      readonly process: GatewayProcess | null;
-      readonly partial?: true;
-    };
+  | (Told & { readonly kind: "in_doubt"; readonly process: GatewayProcess | null; readonly partial?: true });
 
 /** How a `send` ended that brought no ok. */
 export type SendFailure =
   /** The frame was never handed to the connection. */
-  | { readonly at: "before_write"; readonly reason: string }
+  | { readonly at: "before_write"; readonly said: string }
   /** The frame was written, or may have been, and then no answer came: the link broke, or the time was up. */
-  | { readonly at: "no_answer"; readonly reason: string }
+  | { readonly at: "no_answer"; readonly reason: string; readonly said?: string }
   /** The gateway answered the frame with an error. */
   | { readonly at: "answer"; readonly error: GatewayError };
 
@@ -153,29 +158,36 @@ export const ERROR_TABLE: readonly Row[] = [
 
 /** What a failure proves. Pure. `process` is the gateway that was asked. */
 export function outcomeOfFailure(failure: SendFailure, process: GatewayProcess | null): SendOutcome {
-  if (failure.at === "before_write") return { kind: "not_sent", reason: failure.reason };
-  if (failure.at === "no_answer") return { kind: "in_doubt", reason: failure.reason, process };
+  if (failure.at === "before_write")
+    return { kind: "not_sent", reason: "it was not handed to the gateway", said: failure.said };
+  if (failure.at === "no_answer") {
+    const { at: _, ...told } = failure;
+    return { kind: "in_doubt", ...told, process };
+  }
   const { error } = failure;
   const row = ERROR_TABLE.find(({ matches }) => matches(error));
-  const reason = `${row?.means ?? "the gateway answered with an error that proves nothing"} (${shownName(error.code)}: ${safeReason(error.message)})`;
+  const told: Told = {
+    reason: `${row?.means ?? "the gateway answered with an error that proves nothing"} (${shownName(error.code)})`,
+    said: safeReason(asWritten(error.message)),
+  };
   switch (row?.verdict) {
     case "failed":
-      return { kind: "failed", reason };
+      return { kind: "failed", ...told };
     case "queued_by_gateway": {
       const timeLock = timeLockOf(error.message);
-      return { kind: "queued_by_gateway", reason, ...(timeLock && { timeLock }) };
+      return { kind: "queued_by_gateway", ...told, ...(timeLock && { timeLock }) };
     }
     case "not_sent":
       return {
         kind: "not_sent",
-        reason,
+        ...told,
         ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
         ...(row.action === undefined ? {} : { action: row.action }),
       };
     case "partial":
-      return { kind: "in_doubt", reason, process, partial: true };
+      return { kind: "in_doubt", ...told, process, partial: true };
     default:
-      return { kind: "in_doubt", reason, process };
+      return { kind: "in_doubt", ...told, process };
   }
 }
 
@@ -185,5 +197,7 @@ export function outcomeOfFailure(failure: SendFailure, process: GatewayProcess |
  */
 export function outcomeOfAskingAgain(outcome: SendOutcome, process: GatewayProcess | null): SendOutcome {
   if (outcome.kind !== "failed" && outcome.kind !== "not_sent") return outcome;
-  return { kind: "in_doubt", reason: `asked again without an answer to the first time: ${outcome.reason}`, process };
+  const { reason, said } = outcome;
+  const told = { reason: `asked again without an answer to the first time: ${reason}`, ...(said && { said }) };
+  return { kind: "in_doubt", ...told, process };
 }

@@ -1,4 +1,4 @@
-import { accountId as accountIdSchema, chatId, maskAddress, reasonOf, safeReason } from "@hotbags/shared";
+import { accountId as accountIdSchema, chatId, maskAddress, reasonOf } from "@hotbags/shared";
 import { GatewayClientRequestTimeoutError, isGatewayProtocolResponseError } from "@openclaw/gateway-client";
 import { sendAnswer } from "./answers.ts";
 import type { Link } from "./link.ts";
@@ -58,22 +58,8 @@ export async function sendOver(
     const parsed = sendAnswer.safeParse(answer);
     return { kind: "sent", whatsappMessageId: parsed.success ? (parsed.data.messageId ?? null) : null };
   } catch (error) {
-    const outcome = outcomeOfFailure(failureOf(error, written), process);
-    return "reason" in outcome ? { ...outcome, reason: withoutQuote(outcome.reason, request.text) } : outcome;
+    return outcomeOfFailure(failureOf(error, written), process);
   }
-}
-
-/** So many characters of a text are looked for in an error: fewer stand in many sentences by chance. */
-const QUOTE_LENGTH = 12;
-
-/** An error may quote what it is about: it is cut where the text begins. */
-function withoutQuote(reason: string, text: string): string {
-  for (const form of [text, literal(text)]) {
-    const words = form.replace(/\s+/g, " ").trim();
-    const at = words.length < QUOTE_LENGTH ? -1 : reason.indexOf(safeReason(words).slice(0, QUOTE_LENGTH));
-    if (at !== -1) return `${reason.slice(0, at)}…`;
-  }
-  return reason;
 }
 
 function failureOf(error: unknown, written: boolean): SendFailure {
@@ -82,9 +68,9 @@ function failureOf(error: unknown, written: boolean): SendFailure {
     return { at: "answer", error: { code, message, details, retryable, retryAfterMs } };
   }
   const said = reasonOf(error);
-  if (!written) return { at: "before_write", reason: `not handed to the gateway: ${said}` };
+  if (!written) return { at: "before_write", said };
   if (error instanceof GatewayClientRequestTimeoutError) {
     return { at: "no_answer", reason: `the gateway did not answer within ${error.timeoutMs / 1000} s` };
   }
-  return { at: "no_answer", reason: `the link broke before the gateway answered: ${said}` };
+  return { at: "no_answer", reason: "the link broke before the gateway answered", said };
 }

@@ -2,6 +2,7 @@ import { codeOf, describeIssues, maskAddress, shownId, shownName } from "@hotbag
 import {
   type AuditEntry,
   type ChatAddress,
+  type CommandLife,
   type CommandRow,
   isDamage,
   type MessageRow,
@@ -13,6 +14,7 @@ import {
   type Repaired,
   StoreUnwritableError,
 } from "../store/index.ts";
+import { withoutQuotes } from "./quotes.ts";
 import { type Input, type LoginState, type NamedFinding, type Output, ROUTES, type RouteName } from "./schemas.ts";
 
 /** The last instant that a Date can be. */
@@ -91,10 +93,10 @@ export class OperatorApi {
     messages: async ({ state, chat, since, message_id, before, limit = DEFAULT_LIMIT }) => {
       const { reads } = this.#parts;
       if (message_id !== undefined)
-        return { messages: (await reads.messagesWithId(message_id)).map(showMessage), next: null };
+        return { messages: (await reads.messagesWithId(message_id)).map(showMessage), next: null, unreadable: [] };
       const filter = { states: state, chatId: chat, since: since === undefined ? undefined : Date.parse(since) };
-      const { rows, next } = await reads.messages(filter, before ?? null, limit);
-      return { messages: rows.map(showMessage), next };
+      const { rows, ...rest } = await reads.messages(filter, before ?? null, limit);
+      return { messages: rows.map(showMessage), ...rest };
     },
 
     message: async ({ content }, id, who) => {
@@ -131,26 +133,26 @@ export class OperatorApi {
       const { reads } = this.#parts;
       if (command_id !== undefined) {
         const row = await reads.commandWithId(command_id);
-        return { commands: row ? [showCommand(row)] : [], next: null };
+        return { commands: row ? [showCommand(row)] : [], next: null, unreadable: [] };
       }
       const filter = { states: state, chatId: chat, since: since === undefined ? undefined : Date.parse(since) };
-      const { rows, next } = await reads.commands(filter, before ?? null, limit);
-      return { commands: rows.map(showCommand), next };
+      const { rows, ...rest } = await reads.commands(filter, before ?? null, limit);
+      return { commands: rows.map(showCommand), ...rest };
     },
 
     command: async ({ content }, id, who) => {
       const found = await this.#parts.reads.command(id);
       if (!found) throw new OperatorError(404, `there is no command ${id}`);
-      const { text, ...rest } = found;
+      const { text, said: heard, ...rest } = found;
       const { running } = this.#parts;
       const waits_for =
         running && found.state === "pending"
           ? await running.whyWaits({ accountId: found.account_id, chatId: found.chat_id })
           : undefined;
       const shown = { ...showCommand(rest), waits_for };
-      if (content !== "true") return shown;
+      if (content !== "true") return { ...shown, said: heard && (await this.#withoutQuotes(heard, found)) };
       await this.#noteLook("command", id, who);
-      return { ...shown, text };
+      return { ...shown, said: heard, text };
     },
 
     resolve: async ({ as }, id, who) => {
@@ -202,8 +204,12 @@ export class OperatorApi {
     testAlerts: async () => ({ channels: await this.#running.testAlerts() }),
 
     forget: async ({ number, after = 0, left = 0, including_waiting = false, dry_run = false }, _id, who) => {
+      if (dry_run) {
+        const counted = await this.#parts.reads.find(number, after);
+        return { ...counted, forgotten: 0, left: 0, number_gone: false, log_cleared: false };
+      }
       const { store, onRetry, onResolved } = this.#running;
-      const request = { number, after, left, includingWaiting: including_waiting, isDryRun: dry_run };
+      const request = { number, after, left, includingWaiting: including_waiting };
       const { isNumberGone, isLogCleared, chats, resolved, ...erased } = await store.forget(request, who);
       // Their lanes look again, and find nothing.
       for (const chat of new Set(chats)) onRetry(chat);
@@ -219,6 +225,16 @@ export class OperatorApi {
       return { entries: entries.map(showEntry), next: isLast ? null : (page.at(-1)?.id ?? null) };
     },
   };
+
+  /** What the gateway said of a command, without what it quotes of that or of the message that it came back for. */
+  async #withoutQuotes(said: string, { text, message }: CommandLife): Promise<string> {
+    const request = readJson((await this.#parts.reads.message(message))?.request ?? null);
+    const asked = (request as { text?: unknown } | null)?.text;
+    return withoutQuotes(
+      said,
+      [text, asked].filter((words) => typeof words === "string"),
+    );
+  }
 
   /** Before the words are given: nobody reads them whose name can't be written down. */
   #noteLook(kind: "message" | "command", subject: number, who: string): Promise<void> {
@@ -242,7 +258,10 @@ export class OperatorApi {
 function explain(error: unknown): never {
   if (error instanceof StoreUnwritableError) throw new OperatorError(503, error.message);
   if (isDamage(error))
-    throw new OperatorError(503, `a page of the database that this needs can't be read (${codeOf(error)}). ${RESTORE}`);
+    throw new OperatorError(
+      503,
+      `a page of the database that this needs can't be read (${codeOf(error)}): hotbags doctor says what is damaged. ${RESTORE}`,
+    );
   throw error;
 }
 

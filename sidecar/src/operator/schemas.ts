@@ -59,6 +59,9 @@ const flag = z.enum(["true", "false"], "must be true or false").optional();
 
 const next = id.nullable();
 
+/** What stands between them, and can't be read: the numbers of what may belong into the list. */
+const unreadable = z.array(id);
+
 const message = z.object({
   id,
   message_id: z.string(),
@@ -249,7 +252,7 @@ export const ROUTES = {
       state: listOf(MESSAGE_STATES).optional(),
       message_id: z.string().max(512).optional(),
     }),
-    output: z.object({ messages: z.array(message), next }),
+    output: z.object({ messages: z.array(message), next, unreadable }),
   },
   message: {
     method: "GET",
@@ -285,16 +288,23 @@ export const ROUTES = {
       state: listOf(COMMAND_STATES).optional(),
       command_id: z.string().max(512).optional(),
     }),
-    output: z.object({ commands: z.array(command), next }),
+    output: z.object({ commands: z.array(command), next, unreadable }),
   },
   command: {
     method: "GET",
     path: "/commands/:id",
-    about: "One command. `content=true`: with its text, which leaves a line in the audit",
+    about:
+      "One command, and what OpenClaw said of it (`said`). `content=true`: with its text, and with what `said` quotes of what was said, which leaves a line in the audit",
     changes: false,
     input: z.object({ content: flag }),
-    /** `text`: with `content=true` only. `waits_for`: why it waits just now, of one that does; null: it is about to go. */
-    output: command.extend({ text: z.string().nullable().optional(), waits_for: z.string().nullable().optional() }),
+    output: command.extend({
+      /** With `content=true` only. */
+      text: z.string().nullable().optional(),
+      /** How OpenClaw put why it was not sent; without `content=true`, without what it quotes of what was said. */
+      said: z.string().nullable(),
+      /** Why it waits just now, of one that does; null: it is about to go. */
+      waits_for: z.string().nullable().optional(),
+    }),
   },
   resolve: {
     method: "POST",

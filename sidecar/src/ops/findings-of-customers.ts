@@ -1,4 +1,4 @@
-import { maskAddress, shownId } from "@hotbags/shared";
+import { count, maskAddress } from "@hotbags/shared";
 import type { Failure, Store } from "../store/index.ts";
 import { bad, condition, type Finding, good } from "./finding.ts";
 import type { HealthParts } from "./health-parts.ts";
@@ -50,7 +50,7 @@ function ofCertificate({ hotbags, clock }: HealthParts): Finding {
   const days = Math.floor((endsAt - clock.now()) / DAY_MS);
   if (days >= CERTIFICATE_DAYS) return good(name, days);
   const end = new Date(endsAt).toISOString();
-  const text = `The certificate of Hot Bags ends on ${end}, in ${days} days: renew it, or see why it does not renew itself. From then on no message is delivered.`;
+  const text = `The certificate of Hot Bags ends on ${end}, in ${count(days, "day")}: renew it, or see why it does not renew itself. From then on no message is delivered.`;
   return { ...good(name, days), alerts: [condition("certificate", text, { details: { ends_at: end } })] };
 }
 
@@ -90,10 +90,11 @@ function ofMessageWait({ store, relay, maxWaitMs }: HealthParts): Finding {
   const waitMs = store.messages.longestWaitMs();
   const minutes = Math.round(waitMs / MINUTE_MS);
   if (waitMs <= maxWaitMs) return good(name, minutes);
-  const problem = `a message has waited ${minutes} minutes for Hot Bags`;
+  const waited = count(minutes, "minute");
+  const problem = `a message has waited ${waited} for Hot Bags`;
   const cause = relay.status.problem ?? relay.status.lastFailure?.error;
   const why = cause === undefined ? "" : ` The last failure: ${cause}.`;
-  const text = `A message has waited ${minutes} minutes for Hot Bags.${why} hotbags messages list --state pending,detached names those that wait.`;
+  const text = `A message has waited ${waited} for Hot Bags.${why} hotbags messages list --state pending,detached names those that wait.`;
   return bad(name, minutes, problem, [condition("message_waits", text, { details: { minutes } })]);
 }
 
@@ -102,18 +103,19 @@ function ofReplyWait({ store, maxWaitMs }: HealthParts): Finding {
   const waitMs = store.commands.longestWaitMs();
   const minutes = Math.round(waitMs / MINUTE_MS);
   if (waitMs <= maxWaitMs) return good(name, minutes);
-  const problem = `a reply has waited ${minutes} minutes for WhatsApp`;
-  const text = `A reply has waited ${minutes} minutes for WhatsApp: GET /health says what else is wrong, and hotbags commands list --state pending names those that wait.`;
+  const waited = count(minutes, "minute");
+  const problem = `a reply has waited ${waited} for WhatsApp`;
+  const text = `A reply has waited ${waited} for WhatsApp: GET /health says what else is wrong, and hotbags commands list --state pending names those that wait.`;
   return bad(name, minutes, problem, [condition("reply_waits", text, { details: { minutes } })]);
 }
 
 function ofHandovers({ replies, maxWaitMs }: HealthParts): Finding {
   const name = "gateway_queue_waits_minutes";
-  const { count, longestWaitMs } = replies.status.handovers;
+  const { count: handed, longestWaitMs } = replies.status.handovers;
   const minutes = Math.round(longestWaitMs / MINUTE_MS);
   if (longestWaitMs <= maxWaitMs) return good(name, minutes);
-  const problem = `${count} reply(s) wait in OpenClaw's own queue, the oldest for ${minutes} minutes: it sends them when WhatsApp takes them, or gives them back`;
-  const alert = condition("reply_waits", `${problem}.`, { subject: "gateway", details: { minutes, count } });
+  const problem = `${handed} reply(s) wait in OpenClaw's own queue, the oldest for ${count(minutes, "minute")}: it sends them when WhatsApp takes them, or gives them back`;
+  const alert = condition("reply_waits", `${problem}.`, { subject: "gateway", details: { minutes, count: handed } });
   return bad(name, minutes, problem, [alert]);
 }
 
@@ -140,10 +142,11 @@ function ofRefused({ failures }: Store, now: number): Finding {
   return { ...value, alerts: [condition("refused_command", text, counted(last.count))] };
 }
 
-function counted(count: number) {
-  return { amount: count, details: { count } };
+function counted(amount: number) {
+  return { amount, details: { count: amount } };
 }
 
+/** Without its message's id: what is over is kept, and the customer may ask to be forgotten. */
 function lastOf(failure: Failure | null): string {
-  return failure === null ? "" : `The last one, of message ${shownId(failure.message_id)}: ${failure.reason}. `;
+  return failure === null ? "" : `The last one: ${failure.reason}. `;
 }

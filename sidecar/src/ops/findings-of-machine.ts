@@ -1,3 +1,4 @@
+import type { LastBackup } from "../checks/last-backup.ts";
 import { RESTORE, type Store } from "../store/index.ts";
 import { bad, condition, type Finding, good } from "./finding.ts";
 import type { HealthParts } from "./health-parts.ts";
@@ -6,9 +7,18 @@ import { ofDamage } from "./sentences.ts";
 /** No clock that is right shows an earlier time than this: 2026-01-01. A machine without a battery starts in 1970. */
 const EARLIEST_MS = Date.UTC(2026, 0);
 
+const HOUR_MS = 3_600_000;
+
+/** One each night, so that two were missed: the failure of a single one is told by its unit. */
+const FRESH_HOURS = 50;
+
 /** The store, its disk and the clock. */
-export function readFindings({ store, disk, clock, alerting }: HealthParts): Finding[] {
-  return [ofStore(store), ofLedger(store), ofDisk(disk), ofClock(clock.now()), ...alerting().map(ofChannel)];
+export function readFindings({ store, disk, clock, lastBackup, alerting }: HealthParts): Finding[] {
+  const now = clock.now();
+  return [
+    ...[ofStore(store), ofLedger(store), ofDisk(disk), ofBackup(lastBackup(), now), ofClock(now)],
+    ...alerting().map(ofChannel),
+  ];
 }
 
 function ofStore({ outage, damage }: Store): Finding {
@@ -48,6 +58,22 @@ function ofDisk({ status: { folder, freeBytes, lowBytes, problem } }: HealthPart
   if (problem === null) return good("disk_free_bytes", freeBytes);
   const details = { folder, free_bytes: freeBytes, low_disk_bytes: lowBytes };
   return bad("disk_free_bytes", freeBytes, problem, [condition("disk", problem, { details })]);
+}
+
+/**
+ * The value: hours since the last whole one; null where none was ever made by itself, which is the operator's decision.
+ * Messages flow all the same: it makes nothing unhealthy.
+ */
+function ofBackup(last: LastBackup | null, now: number): Finding {
+  const name = "last_backup_hours";
+  if (last === null) return good(name, null);
+  const { made_at, problem } = last;
+  const hours = made_at === null ? null : Math.max(0, Math.floor((now - Date.parse(made_at)) / HOUR_MS));
+  if (hours !== null && hours <= FRESH_HOURS) return good(name, hours);
+  const age = made_at === null ? "There is no whole backup yet" : `The last whole backup is of ${made_at}`;
+  const why = problem === null ? "" : ` The last try: ${problem}.`;
+  const text = `${age}: what is lost with this disk is all since then.${why} See journalctl -u hotbags-backup, mend it, and systemctl start hotbags-backup. Where backups are made otherwise: systemctl disable --now hotbags-backup.timer, and remove last-backup.json from the state folder.`;
+  return { ...good(name, hours), alerts: [condition("backup", text, { details: { made_at } })] };
 }
 
 function ofClock(now: number): Finding {

@@ -1,4 +1,6 @@
 import type { Alerts } from "../alerts/alerts.ts";
+import type { LastBackup } from "../checks/last-backup.ts";
+import type { Releases } from "../checks/releases.ts";
 import type { Clock } from "../clock.ts";
 import type { Gateway } from "../gateway/index.ts";
 import type { OutboxStatus, PluginVersions } from "../intake/plugin-connection.ts";
@@ -32,6 +34,10 @@ export interface HealthParts {
   isOtherWireAround(): boolean;
   /** Of each secret that can have two at once: which one the other side goes by; null while there is only one. */
   rotations(): Readonly<Record<string, RotationStatus | null>>;
+  /** The last backup that was made by itself; null: none ever was. */
+  lastBackup(): LastBackup | null;
+  /** What is known of newer releases; null: it was never looked. */
+  releases(): Releases | null;
   /** How the ways to the operator are. */
   alerting(): Alerts["channels"];
   /** A message or reply that waits longer than this, ms, is a customer who waits. */

@@ -18,7 +18,7 @@ export type Health = ReturnType<typeof readHealth>;
  * `since`: when each of the findings became as it is, wall-clock ms.
  */
 export function readHealth(parts: HealthParts, since: (finding: Finding) => number, open: Alerts["open"]) {
-  const { store, relay, replies, gateway, disk, plugin, outbox, rotations } = parts;
+  const { store, relay, replies, gateway, disk, plugin, outbox, rotations, lastBackup, releases } = parts;
   const counts = store.counters.read();
   const accounts = Object.fromEntries(
     [...gateway.state.accounts].map(([id, state]) => [shownId(id), describeAccount(state)]),
@@ -38,6 +38,8 @@ export function readHealth(parts: HealthParts, since: (finding: Finding) => numb
     plugin: { connected: plugin() !== null, outbox: describeOutbox(outbox()) },
     gateway: { link: gateway.state.link, accounts },
     versions: versionsOf(parts),
+    releases: releases(),
+    last_backup: lastBackup(),
     downtime: store.downtimes
       .latest(SHOWN_DOWNTIMES)
       .map(({ accountId, from, to }) => ({ account: accountId, from: iso(from), to: iso(to) })),

@@ -1,6 +1,7 @@
+import { safeReason } from "@hotbags/shared";
 import type { Logger } from "pino";
 import type { Clock, Timers } from "../clock.ts";
-import { type Gateway, verdictOnDrop } from "../gateway/index.ts";
+import { asWritten, type Gateway, verdictOnDrop } from "../gateway/index.ts";
 import { type Admission, LaneRunner } from "../lane-runner.ts";
 import type { Rest, Verdict } from "../lanes.ts";
 import { type HandoverEnd, isDamage, RESTORE, RowUnreadableError, type Store } from "../store/index.ts";
@@ -138,7 +139,8 @@ export class Handovers {
     if (!handover) return;
     const isCertain = !this.#parts.isInDoubt(handover.chat, handover.textSha256);
     const to = isCertain && verdictOnDrop(drop.reason) === "unsent" ? "pending" : "in_doubt";
-    handover.end = { to, reason: `OpenClaw gave it up: ${drop.reason}`, dropped: true };
+    const reason = to === "pending" ? "OpenClaw gave it up, unsent" : "OpenClaw gave it up, and may have sent it";
+    handover.end = { to, reason, said: safeReason(asWritten(drop.reason)), dropped: true };
     this.#chats.release("waiting", handover.chat);
   }
 

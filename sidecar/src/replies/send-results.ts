@@ -87,12 +87,12 @@ export class SendResults {
 
   async #settle(command: WaitingCommand, outcome: SendOutcome): Promise<void> {
     const { commands } = this.#parts.store;
-    if (outcome.kind === "not_sent") await commands.notSent(command.id, outcome.reason);
+    if (outcome.kind === "not_sent") await commands.notSent(command.id, outcome);
     else {
-      const reason = "reason" in outcome ? outcome.reason : null;
+      const { reason, said = null } = outcome.kind === "sent" ? { reason: null } : outcome;
       const whatsappMessageId = outcome.kind === "sent" ? outcome.whatsappMessageId : null;
       const partial = outcome.kind === "in_doubt" && outcome.partial === true;
-      await commands.settled(command.id, outcome.kind, { reason, whatsappMessageId, partial });
+      await commands.settled(command.id, outcome.kind, { reason, said, whatsappMessageId, partial });
     }
     announce(outcome, commandLog(this.#parts.log, command));
     this.#parts.onWritten(command, outcome);

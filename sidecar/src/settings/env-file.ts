@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { parseEnv } from "node:util";
 import { codeOf } from "@hotbags/shared";
-import { SecretFileError, whyExposed } from "../checks/secret-files.ts";
+import { SecretFileError, whyExposed, whyNoFile } from "../checks/secret-files.ts";
 import { SETTING_NAMES, SETTINGS, settingOf } from "./schema.ts";
 
 /** More than any has, bytes. A wrong path may lead to something endless. */
@@ -26,6 +26,8 @@ export interface EnvFile {
 /** Reads a file of `NAME=value` lines as Node's own `--env-file` does. Never throws. */
 export function readEnvFile(path: string): EnvFile {
   try {
+    const noFile = whyNoFile(path);
+    if (noFile) throw new SecretFileError(noFile);
     if (statSync(path).size > MAX_BYTES) throw new SecretFileError(`it has more than ${MAX_BYTES} bytes`);
     const text = readFileSync(path, "utf8");
     const variables = parseEnv(text) as Record<string, string>;

@@ -63,6 +63,12 @@ export const webhookUrl = url(["https:", "http:"], "https://alerts.example/hook"
   .refine((url) => !hasPassword(url), NO_PASSWORD)
   .describe("`https://…`, or `http://…` on loopback");
 
+/** It is shown. */
+export const plainUrl = url(["https:", "http:"], "https://releases.example/latest.json")
+  .refine((url) => url.protocol === "https:" || isLoopback(url.hostname), "must be https, or on loopback")
+  .refine((url) => !hasPassword(url), NO_PASSWORD)
+  .describe("`https://…`, or `http://…` on loopback");
+
 export const listenAddress = z
   .string()
   .transform((text, ctx): ListenAddress => {

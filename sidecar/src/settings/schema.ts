@@ -14,6 +14,7 @@ import {
   numbers,
   oneOf,
   openingHours,
+  plainUrl,
   secret,
   shellCommand,
   token,
@@ -262,6 +263,18 @@ export const SETTINGS = {
     about: "Seconds that something must be over before that is told",
     form: wholeNumber(0, 3_600),
     default: "60",
+    reloadable: true,
+  },
+  BRIDGE_RELEASES_URL: {
+    about:
+      "Where `hotbags releases` learns of the bridge's newest release: JSON with its `version`, or `tag_name` as GitHub has it",
+    form: plainUrl,
+    reloadable: true,
+  },
+  BRIDGE_NPM_REGISTRY: {
+    about: "Where `hotbags releases` learns of OpenClaw's newest release",
+    form: plainUrl,
+    default: "https://registry.npmjs.org",
     reloadable: true,
   },
   BRIDGE_LOG_LEVEL: {

@@ -115,7 +115,8 @@ describe("what is wrong with an env file is said, and nothing of what is in it",
 
   it("also where it is none", () => {
     expect(said(join(dir, "none"))).toEqual([`--env-file: ${dir}/none can't be used: ENOENT`]);
-    expect(said(dir)).toEqual([`--env-file: ${dir} can't be used: EISDIR`]);
+    expect(said(dir)).toEqual([`--env-file: ${dir} can't be used: it is a folder`]);
+    expect(said("/dev/zero")).toEqual(["--env-file: /dev/zero can't be used: it is no regular file"]);
     expect(said(file("large", "x".repeat(70_000)))).toEqual([expect.stringContaining("more than 65536 bytes")]);
     expect(() => readStateDir({}, join(dir, "none"))).toThrow(/ENOENT/);
   });
@@ -151,7 +152,7 @@ it("a credential is judged like every secret in a file", () => {
   expect(mistakes()).toEqual([`BRIDGE_TOKEN: ${path} can't be used: it is empty`]);
   rmSync(path);
   mkdirSync(path, { mode: 0o700 });
-  expect(mistakes()).toEqual([`BRIDGE_TOKEN: ${path} can't be used: EISDIR`]);
+  expect(mistakes()).toEqual([`BRIDGE_TOKEN: ${path} can't be used: it is a folder`]);
 });
 
 it("all mistakes are said at once, of every kind, in files and out of them", () => {

@@ -34,8 +34,15 @@ export interface RecordedCommand {
   reason: string | null;
 }
 
-export interface Settlement {
+/** Why a command is not sent, or may not be. */
+export interface Told {
+  /** In our own words. */
   reason: string | null;
+  /** In the gateway's, which can quote the customer: seen by whoever looks at this one command, and forgotten with its text. */
+  said?: string | null | undefined;
+}
+
+export interface Settlement extends Told {
   whatsappMessageId: string | null;
   /** A part of the text is on the phone and the rest is not: no proof of a send can settle that. */
   partial?: boolean;
@@ -160,9 +167,9 @@ export class CommandWrites {
     return true;
   }
 
-  settled(id: number, state: SettledState, { reason, whatsappMessageId, partial }: Settlement): void {
+  settled(id: number, state: SettledState, { reason, said = null, whatsappMessageId, partial }: Settlement): void {
     const now = this.#clock.now();
-    const moved = this.#sql.settle.get(state, now, reason, whatsappMessageId, partial ? 1 : 0, id);
+    const moved = this.#sql.settle.get(state, now, reason, said, whatsappMessageId, partial ? 1 : 0, id);
     if (!moved) return this.#hasState(id);
     this.#move("commands_sending", `commands_${state}`);
     if (state !== "failed") return;
@@ -205,8 +212,8 @@ export class CommandWrites {
     return { id, state: row?.state ?? null, messageId: message?.message_id ?? null };
   }
 
-  notSent(id: number, reason: string): void {
-    const moved = this.#sql.notSent.get(reason, id);
+  notSent(id: number, { reason, said = null }: Told): void {
+    const moved = this.#sql.notSent.get(reason, said, id);
     if (!moved) return this.#hasState(id);
     this.#move("commands_sending", "commands_pending");
     this.#pauses.skipHeld(moved.chat);
@@ -246,16 +253,16 @@ function prepare(db: Database.Database) {
     messageId: db.prepare<[number], { message_id: string }>("SELECT message_id FROM messages WHERE seq = ?"),
     passOver: db.prepare<[number]>("INSERT OR IGNORE INTO passed_over_commands (id) VALUES (?)"),
     proven: db.prepare<[string, number, string | null, number]>(
-      "UPDATE commands SET state = ?, settled_at = ?, whatsapp_message_id = ?, last_error = NULL WHERE id = ? AND state = 'in_doubt'",
+      "UPDATE commands SET state = ?, settled_at = ?, whatsapp_message_id = ?, last_error = NULL, said = NULL WHERE id = ? AND state = 'in_doubt'",
     ),
     sending: db.prepare<[number, number, string | null, number]>(
       "UPDATE commands SET state = 'sending', sending_at = ?, sending_boot_ms = ?, gateway_process = ? WHERE id = ? AND state = 'pending'",
     ),
-    settle: db.prepare<[string, number, string | null, string | null, number, number], { seq: number }>(
-      "UPDATE commands SET state = ?, settled_at = ?, last_error = ?, whatsapp_message_id = ?, partial = ? WHERE id = ? AND state = 'sending' RETURNING seq",
+    settle: db.prepare<[string, number, string | null, string | null, string | null, number, number], { seq: number }>(
+      "UPDATE commands SET state = ?, settled_at = ?, last_error = ?, said = ?, whatsapp_message_id = ?, partial = ? WHERE id = ? AND state = 'sending' RETURNING seq",
     ),
-    notSent: db.prepare<[string, number], { chat: number }>(
-      "UPDATE commands SET state = 'pending', last_error = ? WHERE id = ? AND state = 'sending' RETURNING chat",
+    notSent: db.prepare<[string | null, string | null, number], { chat: number }>(
+      "UPDATE commands SET state = 'pending', last_error = ?, said = ? WHERE id = ? AND state = 'sending' RETURNING chat",
     ),
   };
 }

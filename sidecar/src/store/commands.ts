@@ -1,6 +1,6 @@
 import type Database from "better-sqlite3";
 import { z } from "zod";
-import type { CommandWrites, SettledState, Settlement, UnsettledState } from "./command-writes.ts";
+import type { CommandWrites, SettledState, Settlement, Told, UnsettledState } from "./command-writes.ts";
 import { DAMAGED, RowUnreadableError, readListed, readRow, unlessDamaged } from "./errors.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import type { Pauses } from "./pauses.ts";
@@ -186,8 +186,8 @@ export class Commands {
   }
 
   /** It is proven that nothing was sent: the command waits again, unless its chat was paused meanwhile in a way that skips it. */
-  notSent(id: number, reason: string): Promise<void> {
-    return this.#commit.run("not-sent", () => this.#writes.notSent(id, reason));
+  notSent(id: number, told: Told): Promise<void> {
+    return this.#commit.run("not-sent", () => this.#writes.notSent(id, told));
   }
 
   /**

@@ -1,4 +1,14 @@
-import { accessSync, chmodSync, constants, existsSync, mkdirSync, readFileSync } from "node:fs";
+import {
+  accessSync,
+  chmodSync,
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  statSync,
+} from "node:fs";
 import { join } from "node:path";
 import { codeOf, DatabaseRefusedError, setUpDatabase } from "@hotbags/shared";
 import Database from "better-sqlite3";
@@ -79,12 +89,17 @@ export function openForReading(stateDir: string): Database.Database {
 }
 
 function refuseUnfinished(stateDir: string): void {
+  const unfinished = unfinishedRestore(stateDir);
+  if (unfinished === null) return;
+  throw new StoreUnusableError(`${unfinished}. Run \`hotbags restore\` once more, with --force.`, { passes: true });
+}
+
+/** That a restore was cut off, as the beginning of a sentence; null: none was. */
+export function unfinishedRestore(stateDir: string): string | null {
   const mark = join(stateDir, UNFINISHED_RESTORE);
-  if (!existsSync(mark)) return;
-  throw new StoreUnusableError(
-    `a restore of a backup was cut off in ${stateDir}: run \`hotbags restore\` once more, with --force. What was there before is below ${stateDir} in ${readFileSync(mark, "utf8").trim().replaceAll("\n", " and ")}.`,
-    { passes: true },
-  );
+  if (!existsSync(mark)) return null;
+  const kept = readFileSync(mark, "utf8").trim().replaceAll("\n", " and ");
+  return `a restore of a backup was cut off in ${stateDir}; what was there before is below it, in ${kept}`;
 }
 
 const TWO_SIDECARS =
@@ -99,6 +114,9 @@ export function takeLock(stateDir: string, isInUse = TWO_SIDECARS): Database.Dat
   const file = join(stateDir, LOCK_FILE);
   try {
     makeFolder(stateDir);
+    // SQLite makes it for all to read, as releases before this one did.
+    closeSync(openSync(file, "a", 0o600));
+    if (statSync(file).uid === process.getuid?.()) chmodSync(file, 0o600);
     const lock = new Database(file, { timeout: 0 });
     try {
       lock.exec("BEGIN EXCLUSIVE");

@@ -8,7 +8,7 @@ import type { Pauses } from "./pauses.ts";
 /** What became of a reply that OpenClaw had in its own queue. `dropped`: OpenClaw gave it up, and said why. */
 export type HandoverEnd =
   | { to: "sent"; whatsappMessageId: string | null }
-  | { to: "pending" | "in_doubt"; reason: string; dropped: boolean };
+  | { to: "pending" | "in_doubt"; reason: string; said?: string; dropped: boolean };
 
 interface HandoversParts {
   db: Database.Database;
@@ -48,9 +48,10 @@ export class Handovers {
   /** OpenClaw has it no more. */
   ended(id: number, end: HandoverEnd): Promise<void> {
     return this.#commit.run("handover-ended", () => {
-      const [reason, whatsappMessageId] = end.to === "sent" ? [null, end.whatsappMessageId] : [end.reason, null];
+      const [reason, said, whatsappMessageId] =
+        end.to === "sent" ? [null, null, end.whatsappMessageId] : [end.reason, end.said ?? null, null];
       const settledAt = end.to === "pending" ? null : this.#clock.now();
-      const moved = this.#sql.end.get(end.to, settledAt, reason, whatsappMessageId, id);
+      const moved = this.#sql.end.get(end.to, settledAt, reason, said, whatsappMessageId, id);
       if (!moved) return;
       this.#counters.add("commands_queued_by_gateway", -1);
       this.#counters.add(`commands_${end.to}`, 1);
@@ -72,10 +73,10 @@ function prepare(db: Database.Database) {
     ),
     // Without its process: asked again by its key, the gateway would only repeat that it was queued.
     end: db.prepare<
-      [string, number | null, string | null, string | null, number],
+      [string, number | null, string | null, string | null, string | null, number],
       { chat: number; message_id: string | null }
     >(
-      `UPDATE commands SET state = ?, settled_at = ?, last_error = ?, whatsapp_message_id = ?, gateway_process = NULL
+      `UPDATE commands SET state = ?, settled_at = ?, last_error = ?, said = ?, whatsapp_message_id = ?, gateway_process = NULL
        WHERE id = ? AND state = 'queued_by_gateway' RETURNING chat, (SELECT message_id FROM messages m WHERE m.seq = commands.seq) AS message_id`,
     ),
   };

@@ -18,6 +18,7 @@ import { Media } from "./media.ts";
 import { MessageWrites } from "./message-writes.ts";
 import { Messages } from "./messages.ts";
 import { Audit } from "./operator/audit.ts";
+import { CustomerSearch } from "./operator/customer-search.ts";
 import { Erasure } from "./operator/erasure.ts";
 import { type OperatorReads, type OperatorStore, operatorReads, operatorWrites } from "./operator/index.ts";
 import { Repairs } from "./operator/repairs.ts";
@@ -36,6 +37,7 @@ export type { CounterName } from "./counters.ts";
 export type { Damage } from "./damage.ts";
 export type { Connection, Downtime, RecordedDowntime } from "./downtimes.ts";
 export {
+  DAMAGED,
   FileMissingError,
   isDamage,
   RESTORE,
@@ -122,11 +124,12 @@ export function viewStore(stateDir: string, clock: Clock): StoreView {
   const db = openForReading(stateDir);
   const time = new ProvenTime(db, clock);
   const pauses = new PauseList(db);
+  const search = new CustomerSearch({ db, clock, forgotten: new ForgottenKeys(db) });
   return {
     counters: new Counters(db),
     failures: new Failures(db, clock),
     alerts: new AlertReads(db),
-    operator: operatorReads(db, new Audit(db, clock), (provenAt) => provenAt),
+    operator: operatorReads(db, new Audit(db, clock), search, (provenAt) => provenAt),
     pausedChats: () => pauses.at(time.now()),
     close: () => db.close(),
   };
@@ -181,7 +184,12 @@ export function openStore(
     alerts: new AlertRecords(db, commit),
     files,
     operator: {
-      ...operatorReads(db, audit, (provenAt) => clock.now() + provenAt - time.now()),
+      ...operatorReads(
+        db,
+        audit,
+        new CustomerSearch({ db, clock, forgotten }),
+        (provenAt) => clock.now() + provenAt - time.now(),
+      ),
       ...operatorWrites(repairs, erasure, audit, commit),
     },
     retention: new Retention({ db, commit, counters, clock, media, files, time }),

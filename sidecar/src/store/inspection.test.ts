@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
@@ -38,6 +38,12 @@ it("says which counts are not those of the rows, and do not add up", () => {
     "2 pending are counted, and 0 are there",
     "1 dead are counted, and 0 are there",
   ]);
+});
+
+it("says of a restore that was cut off, whatever it has left", () => {
+  const dir = folder();
+  writeFileSync(join(dir, "restore.unfinished"), "before-restore-then\n");
+  expect(inspectStore(dir)).toMatchObject({ unfinished: expect.stringMatching(/was cut off.*before-restore-then/) });
 });
 
 it("says of which schema one of another release is, and looks at its pages all the same", () => {

@@ -2,7 +2,7 @@ import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { Counters } from "./counters.ts";
-import { DATABASE_FILE } from "./database.ts";
+import { DATABASE_FILE, unfinishedRestore } from "./database.ts";
 import { wordsOf } from "./errors.ts";
 import { migrations } from "./migrations/index.ts";
 
@@ -15,6 +15,8 @@ export interface Inspection {
   /** Its schema, and the one of this release. */
   version: number;
   newest: number;
+  /** That a restore was cut off: then nothing else was looked at. Null: none was. */
+  unfinished: string | null;
   /** What is damaged, in SQLite's words. */
   damage: string[];
   /** Counts that are not those of the rows, or do not add up. */
@@ -26,19 +28,21 @@ export interface Inspection {
  * sidecar that runs as well. Null: there is none yet. Throws SQLite's error where it can't be opened.
  */
 export function inspectStore(stateDir: string): Inspection | null {
+  const unfinished = unfinishedRestore(stateDir);
+  const newest = migrations.length;
+  if (unfinished !== null) return { sizeBytes: 0, version: 0, newest, unfinished, damage: [], ledger: [] };
   const file = join(stateDir, DATABASE_FILE);
   if (!existsSync(file)) return null;
   const sizeBytes = statSync(file).size;
   const db = new Database(file, { readonly: true });
   try {
-    const newest = migrations.length;
     const version = Number(db.pragma("user_version", { simple: true }));
     const damage = damageOf(db);
     // One transaction: a sidecar that runs goes on to count meanwhile.
     const ledger = version === newest && damage.length === 0 ? db.transaction(() => ledgerOf(db))() : [];
-    return { sizeBytes, version, newest, damage, ledger };
+    return { sizeBytes, version, newest, unfinished, damage, ledger };
   } catch (error) {
-    return { sizeBytes, version: 0, newest: migrations.length, damage: [wordsOf(error)], ledger: [] };
+    return { sizeBytes, version: 0, newest, unfinished, damage: [wordsOf(error)], ledger: [] };
   } finally {
     db.close();
   }

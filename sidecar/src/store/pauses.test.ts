@@ -120,7 +120,7 @@ it("that skips leaves alone what is being sent, and skips it when it turns out n
   await store.commands.sending(id, null);
   await store.pauses.pause(addressOf(ANNA), { forMs: HOUR_MS, replies: "skip" });
   expect(store.counters.read()).toMatchObject({ commands_sending: 1, commands_skipped: 1 });
-  await store.commands.notSent(id, "busy");
+  await store.commands.notSent(id, { reason: "busy" });
   expect(store.counters.read()).toMatchObject({ commands_sending: 0, commands_skipped: 2, commands_pending: 0 });
 });
 

@@ -1,4 +1,4 @@
-import { setUpDatabase } from "@hotbags/shared";
+import { codeOf, setUpDatabase } from "@hotbags/shared";
 import Database from "better-sqlite3";
 import { MAYBE_SENT } from "./command-writes.ts";
 import { explain } from "./database.ts";
@@ -52,14 +52,24 @@ export function makeRestored(
       db.close();
     }
   } catch (error) {
-    throw explain(error, file);
+    throw isForeign(error)
+      ? new StoreUnusableError(
+          `the database in the backup is none that a release of hotbags has made (${codeOf(error)}): restore another backup. Nothing was changed`,
+          { passes: false },
+        )
+      : explain(error, file);
   }
+}
+
+/** SQLite finds no fault with the file, but not what our schema has. The disk, or who may use it, is not to blame. */
+function isForeign(error: unknown): boolean {
+  return /^SQLITE_(ERROR|CONSTRAINT|MISMATCH|NOTADB|SCHEMA)/.test(codeOf(error));
 }
 
 function mark(db: Database.Database, { madeAt, restoredAt, lostUntil }: RestoreTimes, who: string): Doubted {
   const move = db.prepare("UPDATE counters SET value = value + ? WHERE name = ?");
   const doubt = db.prepare<[number, string, string]>(
-    "UPDATE commands SET state = 'in_doubt', settled_at = ?, last_error = ? WHERE state = ?",
+    "UPDATE commands SET state = 'in_doubt', settled_at = ?, last_error = ?, said = NULL WHERE state = ?",
   );
   db.exec("INSERT OR IGNORE INTO counters VALUES ('commands_in_doubt', 0)");
   let commands = 0;

@@ -70,14 +70,14 @@ async function deliver(id: string, commandState: "pending" | "sent" | "in_doubt"
   if (commandState === "pending") return;
   const { id: row } = store.commands.nextOf(chat) ?? { id: 0 };
   await store.commands.sending(row, "boot");
-  await store.commands.settled(row, commandState, { reason: null, whatsappMessageId: null });
+  await store.commands.settled(row, commandState, { reason: null, said: `of ${id}`, whatsappMessageId: null });
 }
 
 const texts = () =>
   tables.prepare("SELECT message_id FROM messages JOIN payloads USING (seq) ORDER BY seq").pluck().all();
 const files = () => readdirSync(join(dir, "media")).length;
 const keys = () => tables.prepare("SELECT message_id FROM messages ORDER BY seq").pluck().all();
-const replies = () => tables.prepare("SELECT text FROM commands ORDER BY id").pluck().all();
+const replies = () => tables.prepare("SELECT coalesce(text, said) FROM commands ORDER BY id").pluck().all();
 
 it("forgets texts after their time and keys after 90 days, and no key before", async () => {
   await deliver("A", "sent");

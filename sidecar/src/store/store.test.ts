@@ -302,7 +302,7 @@ describe("commands", () => {
     expect(await store.commands.sending(id, null)).toBe(true);
     expect(await store.commands.sending(id, null)).toBe(false);
     expect(store.counters.read()).toMatchObject({ commands_pending: 0, commands_sending: 1 });
-    await store.commands.notSent(id, "not connected");
+    await store.commands.notSent(id, { reason: "not connected" });
     expect(store.commands.nextOf(1)?.id).toBe(id);
     await store.commands.settled(id, "sent", { reason: null, whatsappMessageId: null });
     expect(store.counters.read()).toMatchObject({ commands_pending: 1, commands_sent: 0 });

@@ -27,7 +27,7 @@ it("a database of the first release, with all it can hold, goes on where it was"
       (4, '{}', NULL), (6, '{"text":"old too"}', '{}');
     INSERT INTO commands
       (id, seq, chat, position, command_id, type, text, payload_sha256, state, created_at, settled_at, last_error) VALUES
-      (1, 1, 1, 0, 'c1', 'send_text', 'yes', 'x', 'pending', 2, NULL, NULL),
+      (1, 1, 1, 0, 'c1', 'send_text', 'yes', 'x', 'pending', 2, NULL, 'the gateway is busy (UNAVAILABLE: its words (all))'),
       (2, 1, 1, 1, NULL, 'send_text', NULL, 'x', 'failed', 2, 2, 'it has no id'),
       (3, 1, 1, 2, 'c3', 'send_text', NULL, 'x', 'queued_by_gateway', 2, 2, 'not connected');
     INSERT INTO counters VALUES ('accepted', 6), ('delivered', 3), ('pending', 2), ('dead', 1),
@@ -48,6 +48,10 @@ it("a database of the first release, with all it can hold, goes on where it was"
   expect(store.failures.latest("command_failed")).toEqual({ at: 2, message_id: "D", reason: "it has no id", count: 0 });
   expect(store.messages.headOf(1)).toMatchObject({ message_id: "W", request: REQUEST, inlined: [] });
   expect(store.commands.nextOf(1)).toMatchObject({ command_id: "c1", text: "yes" });
+  expect(await store.operator.command(1)).toMatchObject({
+    reason: "the gateway is busy",
+    said: "the gateway is busy (UNAVAILABLE: its words (all))",
+  });
   // These messages are of 1970 by their rows: only time that passes makes them old.
   expect(await store.retention.sweep({ textsDays: 2, keysDays: 90, deadLettersDays: 90 })).toEqual({
     texts: 0,

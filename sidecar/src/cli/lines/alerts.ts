@@ -5,7 +5,7 @@ import { common, FEW, limitIsFine } from "./options.ts";
 
 /** `hotbags alerts …`. */
 export const alertLines =
-  ({ asking }: Context) =>
+  ({ asking, changing }: Context) =>
   (program: Argv) =>
     program
       .command(
@@ -13,7 +13,12 @@ export const alertLines =
         "Alerts that last, and those that are over",
         (options) =>
           common(options)
-            .option("limit", { type: "number", default: FEW, describe: "At most so many that are over" })
+            .option("limit", {
+              type: "number",
+              requiresArg: true,
+              default: FEW,
+              describe: "At most so many that are over",
+            })
             .check(({ limit }) => limitIsFine(limit)),
         asking((operator, { limit }, output) => listAlerts(operator, limit, output)),
       )
@@ -21,7 +26,7 @@ export const alertLines =
         "test",
         "Send a test every way that is set",
         (options) => common(options),
-        asking((operator, _args, output) => testAlerts(operator, output)),
+        changing((operator, _args, output) => testAlerts(operator, output)),
       )
       .example("$0 alerts test", "After a change of ALERT_WEBHOOK_URL or ALERT_COMMAND")
       .demandCommand(1, "say what to do with them: list or test");

@@ -2,8 +2,8 @@ import type { Argv } from "yargs";
 import { type Context, outputFor } from "./context.ts";
 import { common } from "./options.ts";
 
-/** `hotbags doctor`, `relink` and `pair-check`. */
-export function checkLines(program: Argv, { environment, end, asking }: Context): Argv {
+/** `hotbags doctor`, `releases`, `relink` and `pair-check`. */
+export function checkLines(program: Argv, { environment, end, changing, aside }: Context): Argv {
   return program
     .command(
       "doctor",
@@ -22,6 +22,18 @@ export function checkLines(program: Argv, { environment, end, asking }: Context)
       },
     )
     .command(
+      "releases",
+      "Is there a newer release of the bridge, or of OpenClaw? Nothing is installed",
+      (options) =>
+        common(options)
+          .option("tell", { type: "boolean", default: false, describe: "Send an alert, once of each newer release" })
+          .example("$0 releases", "What is here, and what is the newest"),
+      aside(async (args, output) => {
+        const { showReleases } = await import("../releases.ts");
+        return showReleases({ ...args, environment, envFile: args.envFile }, output);
+      }),
+    )
+    .command(
       "relink [account]",
       "Link a WhatsApp account again that the phone has logged out",
       (options) =>
@@ -32,9 +44,14 @@ export function checkLines(program: Argv, { environment, end, asking }: Context)
             default: false,
             describe: "Show the code here. Who sees it can read the account's messages",
           })
-          .option("for", { type: "string", default: "10m", describe: "How long to wait for the phone" })
+          .option("for", {
+            type: "string",
+            requiresArg: true,
+            default: "10m",
+            describe: "How long to wait for the phone",
+          })
           .example("$0 relink --qr", "Show the code in this terminal, and wait until it is scanned"),
-      asking(async (operator, args, output) => {
+      changing(async (operator, args, output) => {
         const { relink } = await import("../relink.ts");
         return relink(operator, args, output);
       }),
@@ -44,10 +61,14 @@ export function checkLines(program: Argv, { environment, end, asking }: Context)
       "Follow a message from a phone to Hot Bags and back, such as after an upgrade",
       (options) =>
         common(options)
-          .option("from", { type: "string", describe: "The number that writes; default: the first that does" })
-          .option("for", { type: "string", default: "5m", describe: "How long to wait for it" })
+          .option("from", {
+            type: "string",
+            requiresArg: true,
+            describe: "The number that writes; default: the first that does",
+          })
+          .option("for", { type: "string", requiresArg: true, default: "5m", describe: "How long to wait for it" })
           .example("$0 pair-check --from +15550001000", "Write from this phone, and see what becomes of it"),
-      asking(async (operator, args, output) => {
+      changing(async (operator, args, output) => {
         const { pairCheck } = await import("../pair-check.ts");
         return pairCheck(operator, args, output);
       }),

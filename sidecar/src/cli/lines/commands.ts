@@ -19,8 +19,19 @@ export const commandLines =
       .command(
         "show <id>",
         "One command, and what can be done with it",
-        (options) => content(common(options).positional("id", { type: "string", demandOption: true })),
-        asking((operator, { id, content }, output) => showCommand(operator, id, content, output)),
+        (options) =>
+          content(
+            common(options).positional("id", {
+              type: "string",
+              demandOption: true,
+              describe: "Its number, or its command_id",
+            }),
+          ).example("$0 commands show 17", "By its number, as a list shows it"),
+        asking(
+          (operator, { id, content }, output) => showCommand(operator, id, content, output),
+          // That somebody reads it is written down.
+          ({ content }) => content,
+        ),
       )
       .command(
         "resolve [ids..]",
@@ -34,14 +45,25 @@ export const commandLines =
               describe: "Numbers, or command_ids",
             })
             .option("all", { type: "boolean", default: false, describe: "All that are in doubt" })
-            .option("chat", { type: "string", describe: "With --all: of a customer's number, or a group" })
-            .option("since", { type: "string", describe: "With --all: come back since 2h, 7d ago, or a time" })
+            .option("chat", {
+              type: "string",
+              requiresArg: true,
+              describe: "With --all: of a customer's number, or a group",
+            })
+            .option("since", {
+              type: "string",
+              requiresArg: true,
+              describe: "With --all: come back since 2h, 7d ago, or a time",
+            })
             .option("sent", { type: "boolean", describe: "The customer has it" })
             .option("resend", { type: "boolean", describe: "Send it once more: it can come twice" })
             .option("discard", { type: "boolean", describe: "Never send it" })
             .option("dry-run", { type: "boolean", default: false, describe: "Only show what would be settled" })
             .option("yes", { type: "boolean", default: false, describe: "Nobody is asked" }),
-        asking((operator, args, output) => resolveCommands(operator, args, resolutionOf(args), output)),
+        asking(
+          (operator, args, output) => resolveCommands(operator, args, resolutionOf(args), output),
+          ({ dryRun }) => !dryRun,
+        ),
       )
       .example("$0 commands list --state in_doubt", "Replies that may have been sent, or not")
       .example("$0 commands resolve 17 --sent", "The customer has it: the phone shows it")

@@ -1,5 +1,6 @@
 import { readStateDir } from "../../settings.ts";
 import { connectOperator, type Operator } from "../connect.ts";
+import { CliError, EXIT } from "../exit-code.ts";
 import { type Output, say } from "../output.ts";
 import type { Common } from "./options.ts";
 
@@ -9,20 +10,36 @@ export const outputFor = (json: boolean): Output => ({ json, out: process.stdout
 export type Context = ReturnType<typeof makeContext>;
 
 export function makeContext(environment: NodeJS.ProcessEnv, end: (code: number) => void) {
-  /** Runs what asks an operator's question. */
+  /**
+   * Runs what asks an operator's question. `needsSidecar`: of what changes something, or has to be done by the sidecar
+   * itself; the others answer from its database, where it does not run.
+   */
   const asking =
-    <Arguments extends Common>(run: (operator: Operator, args: Arguments, output: Output) => Promise<number>) =>
+    <Arguments extends Common>(
+      run: (operator: Operator, args: Arguments, output: Output) => Promise<number>,
+      needsSidecar: (args: Arguments) => boolean = () => false,
+    ) =>
     async (args: Arguments) => {
       const output = outputFor(args.json);
       const stateDir = args.stateDir ?? readStateDir(environment, args.envFile);
       const operator = await connectOperator(stateDir);
       try {
+        if (!operator.isRunning && needsSidecar(args))
+          throw new CliError(
+            EXIT.unreachable,
+            `no sidecar runs on ${stateDir}, and this needs one: start it (systemctl start hotbags-sidecar), and ask again`,
+          );
         if (!operator.isRunning) say(output, `No sidecar runs on ${stateDir}: this is what its database says.`);
         end(await run(operator, args, output));
       } finally {
         operator.close();
       }
     };
+
+  /** Runs what is nothing without a sidecar that runs. */
+  const changing = <Arguments extends Common>(
+    run: (operator: Operator, args: Arguments, output: Output) => Promise<number>,
+  ) => asking<Arguments>(run, () => true);
 
   /** Runs what works on the state itself, and asks nobody. */
   const aside =
@@ -32,5 +49,5 @@ export function makeContext(environment: NodeJS.ProcessEnv, end: (code: number) 
       end(await run({ ...args, stateDir }, outputFor(args.json)));
     };
 
-  return { environment, end, asking, aside };
+  return { environment, end, asking, changing, aside };
 }

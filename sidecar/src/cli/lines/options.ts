@@ -23,6 +23,7 @@ export const common = <T>(options: Argv<T>) =>
     .option("json", { type: "boolean", default: false, describe: "The answer as JSON, for scripts" })
     .option("state-dir", {
       type: "string",
+      requiresArg: true,
       defaultDescription: "BRIDGE_STATE_DIR, or ~/.local/state/hotbags-bridge",
       describe: "Where the sidecar keeps its state",
     });
@@ -30,10 +31,14 @@ export const common = <T>(options: Argv<T>) =>
 /** `states`: those that a row can be in. */
 export const list = <T>(options: Argv<T>, states: readonly string[]) =>
   common(options)
-    .option("state", { type: "string", describe: `Some of ${states.join(", ")}, separated by commas` })
-    .option("since", { type: "string", describe: "2h, 30m, 7d ago, or a time" })
-    .option("chat", { type: "string", describe: "A customer's number, or a group" })
-    .option("limit", { type: "number", default: FEW, describe: "At most so many, the newest first" })
+    .option("state", {
+      type: "string",
+      requiresArg: true,
+      describe: `Some of ${states.join(", ")}, separated by commas`,
+    })
+    .option("since", { type: "string", requiresArg: true, describe: "2h, 30m, 7d ago, or a time" })
+    .option("chat", { type: "string", requiresArg: true, describe: "A customer's number, or a group" })
+    .option("limit", { type: "number", requiresArg: true, default: FEW, describe: "At most so many, the newest first" })
     .check(({ limit }) => limitIsFine(limit));
 
 export const content = <T>(options: Argv<T>) =>

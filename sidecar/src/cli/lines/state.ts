@@ -1,10 +1,11 @@
 import type { Argv } from "yargs";
+import { CliError, EXIT } from "../exit-code.ts";
 import { forgetCustomer } from "../forget.ts";
 import type { Context } from "./context.ts";
 import { common } from "./options.ts";
 
 /** `hotbags forget`, `backup` and `restore`. */
-export function stateLines(program: Argv, { asking, aside }: Context): Argv {
+export function stateLines(program: Argv, { environment, asking, aside }: Context): Argv {
   return program
     .command(
       "forget <number>",
@@ -20,7 +21,10 @@ export function stateLines(program: Argv, { asking, aside }: Context): Argv {
           })
           .option("yes", { type: "boolean", default: false, describe: "Nobody is asked" })
           .example("$0 forget +15550001000 --dry-run", "What there is of this customer"),
-      asking((operator, args, output) => forgetCustomer(operator, args, output)),
+      asking(
+        (operator, args, output) => forgetCustomer(operator, args, output),
+        ({ dryRun }) => !dryRun,
+      ),
     )
     .command(
       "backup [file]",
@@ -32,9 +36,21 @@ export function stateLines(program: Argv, { asking, aside }: Context): Argv {
             describe: "A file or a folder; by default a file named by the time, in this folder",
           })
           .option("force", { type: "boolean", default: false, describe: "A file that is there already is replaced" })
+          .option("keep", {
+            type: "number",
+            describe: "Only so many of a folder's backups stay, the newest ones; then BACKUP_UPLOAD_COMMAND is run",
+          })
+          .option("keep-days", { type: "number", default: 30, describe: "With --keep: none stays for longer" })
+          .check((args) => keepingIsFine(args.keep, args["keep-days"]))
           .example("$0 backup /var/backups/hotbags", "A new file in that folder, which only its owner can read")
+          .example("$0 backup /var/backups/hotbags --keep 14", "The same, as the nightly timer makes it")
           .epilogue("docs/backup.md says what is in it, and what a restore of an older backup means."),
-      aside(async (args, output) => (await import("../backup.ts")).makeBackup(args, output)),
+      aside(async ({ keep, ...args }, output) => {
+        if (keep === undefined) return (await import("../backup.ts")).makeBackup(args, output);
+        const { continueSeries } = await import("../backup-series.ts");
+        const uploadCommand = environment["BACKUP_UPLOAD_COMMAND"];
+        return continueSeries({ ...args, keep, folder: args.file ?? ".", uploadCommand }, output);
+      }),
     )
     .command(
       "restore <file>",
@@ -50,6 +66,7 @@ export function stateLines(program: Argv, { asking, aside }: Context): Argv {
           })
           .option("lost-until", {
             type: "string",
+            requiresArg: true,
             describe: "When the sidecar whose state is lost ran last: 2h, 30m ago, or a time. By default until now",
           })
           .example("$0 restore hotbags-20260301T120000Z.tar --check", "Whether it can be restored")
@@ -59,4 +76,12 @@ export function stateLines(program: Argv, { asking, aside }: Context): Argv {
           ),
       aside(async (args, output) => (await import("../backup.ts")).restoreBackup(args, output)),
     );
+}
+
+/** Throws CliError. */
+function keepingIsFine(keep: number | undefined, keepDays: number): true {
+  const isCount = (value: number) => Number.isSafeInteger(value) && value >= 1;
+  if (!isCount(keep ?? 1)) throw new CliError(EXIT.usage, "--keep is a whole number from 1 on");
+  if (!isCount(keepDays)) throw new CliError(EXIT.usage, "--keep-days is a whole number from 1 on");
+  return true;
 }

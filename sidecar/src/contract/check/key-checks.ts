@@ -1,3 +1,4 @@
+import { count } from "@hotbags/shared";
 import type { Posted } from "../backend.ts";
 import { type Check, fail, pass, skip, statusOf, wrong } from "./check.ts";
 import { isTaken } from "./context.ts";
@@ -15,9 +16,9 @@ function commandsOf({ outcome }: Posted): string | undefined {
   return JSON.stringify(outcome.commands.map(({ commandId, type, payload }) => [commandId, type, payload]));
 }
 
-const count = ({ outcome }: Posted) => (outcome.kind === "answered" ? outcome.commands.length : 0);
+const numberOf = ({ outcome }: Posted) => (outcome.kind === "answered" ? outcome.commands.length : 0);
 const idle = (posted: Posted) =>
-  count(posted) === 0 ? "; but no commands came at all: let it answer this chat, or it proves little" : "";
+  numberOf(posted) === 0 ? "; but no commands came at all: let it answer this chat, or it proves little" : "";
 
 const UNREADABLE = "the answers can't be read: see answer";
 
@@ -33,7 +34,7 @@ const retry: Check = {
     if (before === undefined || after === undefined) return skip(UNREADABLE);
     if (before !== after)
       return fail("other commands came the second time, and a customer would get both", STORE_FIRST);
-    return pass(`the same ${count(one)} commands${idle(one)}`);
+    return pass(`the same ${count(numberOf(one), "command")}${idle(one)}`);
   },
 };
 
@@ -55,7 +56,7 @@ const together: Check = {
     const sets = new Set(read).size;
     if (sets > 1)
       return fail(`${sets} different sets of commands came, and a customer would get them all`, STORE_FIRST);
-    return pass(`one set of commands, ${busy} times 409`);
+    return pass(`one set of commands, ${count(busy, "time")} 409`);
   },
 };
 
@@ -90,7 +91,7 @@ const ownIds: Check = {
           const other = keys.get(commandId);
           if (other !== undefined && other !== key)
             return fail(
-              "a command_id came for two messages: the second command would be refused, or skipped",
+              `the same command_id came for ${other} and ${key}: the second command would be refused, or skipped`,
               "give each command an id of its own, such as a UUID, and store it with the answer",
             );
           keys.set(commandId, key);
@@ -98,7 +99,7 @@ const ownIds: Check = {
     return pass(
       keys.size === 0
         ? "no commands came: let it answer this chat, or it proves little"
-        : `${keys.size} ids, each once`,
+        : `${count(keys.size, "id")}, each once`,
     );
   },
 };

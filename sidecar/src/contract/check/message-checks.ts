@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { examples } from "@hotbags/contract";
-import { MAX_BODY_BYTES, type RequestBody } from "@hotbags/shared";
+import { count, MAX_BODY_BYTES, type RequestBody } from "@hotbags/shared";
 import { type Check, fail, pass, wrong } from "./check.ts";
 import { isTaken } from "./context.ts";
 
@@ -84,17 +84,18 @@ const answer: Check = {
         // What is only wrong once it is compressed has a check of its own.
         if (outcome.kind === "failed") {
           if (key.endsWith("-compressed")) continue;
-          return wrong(posted);
+          const { seen, ...verdict } = wrong(posted);
+          return { ...verdict, seen: `${key}: ${seen}` };
         }
         const refused = outcome.commands.find(({ refusal }) => refusal !== null);
         if (refused?.refusal)
           return fail(
-            `a command is ${refused.refusal.state}: ${refused.refusal.reason}`,
+            `${key}: a command is ${refused.refusal.state}: ${refused.refusal.reason}`,
             "see docs/contract for what a command may be",
           );
         commands += outcome.commands.length;
       }
-    return pass(`${context.taken.size} messages, ${commands} commands, all of them valid`);
+    return pass(`${count(context.taken.size, "message")}, ${count(commands, "command")}, all valid`);
   },
 };
 

@@ -22,6 +22,8 @@ export const CHECKS: readonly Check[] = [
 export interface Checked extends Verdict {
   name: string;
   rule: string;
+  /** It was not asked at all, since a check that it needs has not passed. */
+  isBlocked: boolean;
   durationMs: number;
 }
 
@@ -67,5 +69,11 @@ async function runCheck({ name, rule, needs, run }: Check, context: Context, don
   const begun = performance.now();
   const verdict: Verdict =
     missing === undefined ? await run(context) : { status: "skipped", seen: `${missing} did not pass`, todo: null };
-  return { name, rule, ...verdict, durationMs: Math.round(performance.now() - begun) };
+  return {
+    name,
+    rule,
+    ...verdict,
+    isBlocked: missing !== undefined,
+    durationMs: Math.round(performance.now() - begun),
+  };
 }

@@ -42,25 +42,31 @@ const fault: z.ZodType<Fault> = z.union(
   'must be such as "drop", {"status": 503}, {"delayMs": 2000} or {"redirect": "https://…"}',
 );
 
+/** One rule, for whoever wrote something else. */
+const EXAMPLE = '{ "reply": "Hello" }';
+
 const rules = z.array(
   z
-    .strictObject({
-      /** All that is said here must be so; nothing: every message. */
-      when: z
-        .strictObject({
-          text: expression.optional(),
-          chat_id: z.string().optional(),
-          media: z.enum(["image", "video", "audio", "document", "sticker", "unknown", "none"]).optional(),
-        })
-        .prefault({}),
-      /** Texts to answer. `{text}` is the customer's own. */
-      reply: z.union([z.string(), z.array(z.string())]).optional(),
-      /** Or the commands themselves; one without `command_id` gets one. */
-      commands: z.array(z.looseObject({ type: z.string() })).optional(),
-      fault: fault.optional(),
-      /** For so many requests, then no more. Only with `fault`. */
-      times: z.int().positive().optional(),
-    })
+    .strictObject(
+      {
+        /** All that is said here must be so; nothing: every message. */
+        when: z
+          .strictObject({
+            text: expression.optional(),
+            chat_id: z.string().optional(),
+            media: z.enum(["image", "video", "audio", "document", "sticker", "unknown", "none"]).optional(),
+          })
+          .prefault({}),
+        /** Texts to answer. `{text}` is the customer's own. */
+        reply: z.union([z.string(), z.array(z.string())]).optional(),
+        /** Or the commands themselves; one without `command_id` gets one. */
+        commands: z.array(z.looseObject({ type: z.string() })).optional(),
+        fault: fault.optional(),
+        /** For so many requests, then no more. Only with `fault`. */
+        times: z.int().positive().optional(),
+      },
+      { error: ({ code }) => (code === "invalid_type" ? `must be a rule, such as ${EXAMPLE}` : undefined) },
+    )
     .refine(
       ({ reply, commands }) => reply === undefined || commands === undefined,
       "has reply and commands: choose one",
@@ -72,22 +78,28 @@ type Rule = z.output<typeof rules>[number];
 /** What a mock without rules does: it repeats what it hears. */
 export const ECHO = '[{ "reply": "You wrote: {text}" }]';
 
-/** Makes the mock answer and fail as the text of a file of rules says. Throws RulesError. */
+/**
+ * Makes the mock answer and fail as the text of a file of rules says, and no longer as another one did. A message that
+ * was answered already gets that answer again. Throws RulesError, and changes nothing then.
+ */
 export function applyRules(mock: Mock, text: string): void {
   const all = readRules(text);
+  mock.clearFaults();
   mock.answers(scriptOf(all.filter(({ reply, commands }) => reply !== undefined || commands !== undefined)));
   for (const rule of all)
     if (rule.fault !== undefined)
       mock.faultFor((message) => matches(rule, message), rule.fault, rule.times ?? Number.POSITIVE_INFINITY);
 }
 
-function readRules(text: string): Rule[] {
+/** Throws RulesError. */
+export function readRules(text: string): Rule[] {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
     throw new RulesError("the rules are not JSON");
   }
+  if (!Array.isArray(value)) throw new RulesError(`the rules must be a list, such as [${EXAMPLE}]`);
   const parsed = rules.safeParse(value);
   if (!parsed.success) throw new RulesError(`the rules: ${describeIssues(parsed.error)}`);
   return parsed.data;

@@ -29,6 +29,8 @@ export interface CommandRow {
 export interface CommandLife extends CommandRow {
   /** Null: forgotten, or there was none. */
   text: string | null;
+  /** What the gateway said of it, which can quote the customer; null: nothing, or forgotten. */
+  said: string | null;
 }
 
 export interface CommandFilter {
@@ -50,8 +52,16 @@ export class CommandPages {
 
   /** Commands with this filter, newest first, from before the command `before` on. */
   page(filter: CommandFilter, before: number, limit: number): Page<CommandRow> {
-    const rows = this.#source(filter).iterate(before, SCANNED_ROWS);
-    return pageOf(Iterator.from(rows).map(toRow), (row) => matches(row, filter), limit);
+    const { rows, ids } = this.#source(filter);
+    const source = {
+      rows: (from: number) => Iterator.from(rows.iterate(from, SCANNED_ROWS)).map(toRow),
+      ids: (from: number) => ids.all(from, SCANNED_ROWS),
+      row: (id: number) => {
+        const raw = this.#sql.get.get(id);
+        return raw && toRow(raw);
+      },
+    };
+    return pageOf(source, { before, isWanted: (row) => matches(row, filter), limit });
   }
 
   /** Those that came back for a message, in their order. */
@@ -67,7 +77,7 @@ export class CommandPages {
 
   get(id: number): CommandLife | undefined {
     const raw = this.#sql.get.get(id);
-    return raw && { ...toRow(raw), text: this.#sql.text.get(id)?.text ?? null };
+    return raw && { ...toRow(raw), ...(this.#sql.words.get(id) ?? { text: null, said: null }) };
   }
 
   #source({ states = [] }: CommandFilter) {
@@ -92,10 +102,17 @@ function prepare(db: Database.Database) {
     k.created_at, k.sending_at, k.settled_at, k.whatsapp_message_id, k.partial AS is_partial, k.last_error AS reason
     FROM commands k`;
   const joined = "JOIN messages m USING (seq) JOIN chats c ON c.chat = k.chat";
-  const page = (index: string, where: string) =>
-    db.prepare<[number, number], RawRow>(
+  const page = (index: string, where: string) => ({
+    rows: db.prepare<[number, number], RawRow>(
       `${columns} ${index} ${joined} WHERE ${where} k.id < ? ORDER BY k.id DESC LIMIT ?`,
-    );
+    ),
+    ids: db
+      .prepare<[number, number], number>(
+        `SELECT k.id FROM commands k ${index || "INDEXED BY commands_message"} WHERE ${where} k.id < ?
+         ORDER BY k.id DESC LIMIT ?`,
+      )
+      .pluck(),
+  });
   return {
     all: page("", ""),
     inDoubt: page("INDEXED BY commands_in_doubt", "k.state = 'in_doubt' AND"),
@@ -103,6 +120,8 @@ function prepare(db: Database.Database) {
     ofMessage: db.prepare<[number], RawRow>(`${columns} ${joined} WHERE k.seq = ? ORDER BY k.id`),
     withCommandId: db.prepare<[string], RawRow>(`${columns} ${joined} WHERE k.command_id = ? AND k.owns_id = 1`),
     get: db.prepare<[number], RawRow>(`${columns} ${joined} WHERE k.id = ?`),
-    text: db.prepare<[number], { text: string | null }>("SELECT text FROM commands WHERE id = ?"),
+    words: db.prepare<[number], { text: string | null; said: string | null }>(
+      "SELECT text, said FROM commands WHERE id = ?",
+    ),
   };
 }

@@ -8,12 +8,7 @@ import type { GroupCommit } from "../group-commit.ts";
 import type { Media } from "../media.ts";
 import type { ProvenTime } from "../proven-time.ts";
 import type { Audit } from "./audit.ts";
-
-/** Messages that one transaction looks at, whoever they are of: some ms, in which nothing else is written. */
-const CHUNK = 500;
-
-/** One request goes on for so long, ms, then says how far it has come. */
-const STEP_MS = 1_000;
+import { type CommandOf, CustomerSearch, type Found, type MessageOf, NOTHING, STEP_MS } from "./customer-search.ts";
 
 const REASON = "the customer asked to be forgotten";
 
@@ -27,21 +22,6 @@ export interface ErasureRequest {
   left: number;
   /** What waits, too: its messages become dead letters and its replies fail, and then they are forgotten. */
   includingWaiting: boolean;
-  /** Counts, and changes nothing. */
-  isDryRun: boolean;
-}
-
-/** What there is of a customer. */
-export interface Found {
-  messages: number;
-  /** Messages that Hot Bags has not got, and dead letters. */
-  waiting: number;
-  dead: number;
-  /** Replies: in the queue, of unknown fate, and such as are with the gateway just now. */
-  replies_waiting: number;
-  replies_in_doubt: number;
-  replies_being_sent: number;
-  files: number;
 }
 
 export interface Erased {
@@ -75,22 +55,6 @@ interface ErasureParts {
   forgotten: ForgottenKeys;
 }
 
-interface Row {
-  seq: number;
-  chat: number;
-  message_id: string;
-  state: string;
-  detached: number;
-  discarded_at: number | null;
-  chat_id: string;
-}
-
-interface CommandRow {
-  id: number;
-  state: string;
-  command_id: string | null;
-}
-
 /**
  * Forgets a customer: texts, files, ids and the number, wherever they are in the database; keyed hashes stay, so that
  * what comes again is known. All messages are gone through, since in groups a customer is only named within. In chunks, so
@@ -98,10 +62,12 @@ interface CommandRow {
  */
 export class Erasure {
   readonly #parts: ErasureParts;
+  readonly #search: CustomerSearch;
   readonly #sql: ReturnType<typeof prepare>;
 
   constructor(parts: ErasureParts) {
     this.#parts = parts;
+    this.#search = new CustomerSearch(parts);
     this.#sql = prepare(parts.db);
   }
 
@@ -120,17 +86,10 @@ export class Erasure {
       action: `forget ${maskAddress(request.number)}`,
       chat: this.#sql.chatsOf.get(request.number)?.chat,
     };
-    if (!request.isDryRun && request.after === 0) await this.#note(about, "begun");
-    while (erased.next !== null && clock.uptimeMs() - began < STEP_MS) {
-      const after = erased.next;
-      if (request.isDryRun) {
-        erased.next = this.#count(request.number, after, erased);
-        // Others have their turn.
-        await new Promise((resolve) => setImmediate(resolve));
-      } else await this.#chunk(request, after, erased);
-    }
-    erased.progress = erased.next === null ? 1 : Math.min(1, erased.next / Math.max(1, this.#sql.last.get()?.seq ?? 1));
-    if (request.isDryRun || erased.next !== null) return erased;
+    if (request.after === 0) await this.#note(about, "begun");
+    while (erased.next !== null && clock.uptimeMs() - began < STEP_MS) await this.#chunk(request, erased.next, erased);
+    erased.progress = this.#search.progressAt(erased.next);
+    if (erased.next !== null) return erased;
     erased.isLogCleared = this.#clearLog();
     const left = request.left + erased.left;
     const result = erased.isNumberGone ? "done" : `${left} message(s) stay: they wait, or their replies do`;
@@ -138,22 +97,15 @@ export class Erasure {
     return erased;
   }
 
-  /** Looks at a chunk. Returns where the next one begins; null: this was the last. */
-  #count(number: string, after: number, into: Erased): number | null {
-    const { rows, next } = this.#chunkAfter(number, after);
-    for (const row of rows) this.#add(row, this.#sql.commands.all(row.seq), into.found);
-    return next;
-  }
-
   async #chunk({ number, left, includingWaiting }: ErasureRequest, after: number, into: Erased): Promise<void> {
     const { commit, files, media } = this.#parts;
     const done = await commit.run("forget-customer", () => {
       const result = { ...into, found: { ...into.found }, chats: [...into.chats], resolved: [...into.resolved] };
       const unneeded = new Set<string>();
-      const { rows, next } = this.#chunkAfter(number, after);
+      const { rows, next } = this.#search.chunkAfter(number, after);
       for (const row of rows) {
-        const commands = this.#sql.commands.all(row.seq);
-        this.#add(row, commands, result.found);
+        const commands = this.#search.commandsOf(row);
+        this.#search.add(row, commands, result.found);
         if (mustStay(row, commands, includingWaiting)) {
           result.left += 1;
           continue;
@@ -171,29 +123,8 @@ export class Erasure {
     for (const sha256 of done.unneeded) if (!media.isNeeded(sha256)) files.giveUp(sha256);
   }
 
-  /** The messages of this customer among the next ones. */
-  #chunkAfter(number: string, after: number): { rows: Row[]; next: number | null } {
-    const all = this.#sql.chunk.all(after);
-    const rows = all.filter((row) => {
-      if (row.chat_id === number) return !this.#parts.forgotten.isForgotten(row.message_id);
-      return row.chat_id.endsWith("@g.us") && this.#sql.sender.get(row.seq)?.sender === number;
-    });
-    return { rows, next: all.length === CHUNK ? (all.at(-1)?.seq ?? null) : null };
-  }
-
-  #add(row: Row, commands: CommandRow[], found: Found): void {
-    const count = (...states: string[]) => commands.filter(({ state }) => states.includes(state)).length;
-    found.messages += 1;
-    if (row.state === "pending") found.waiting += 1;
-    if (row.state === "dead" && row.discarded_at === null) found.dead += 1;
-    found.replies_waiting += count("pending");
-    found.replies_in_doubt += count("in_doubt");
-    found.replies_being_sent += count("sending", "queued_by_gateway");
-    found.files += this.#sql.files.all(row.seq).length;
-  }
-
   /** What waits is given up; see `includingWaiting`. */
-  #giveUp(row: Row, commands: CommandRow[], result: Erased): void {
+  #giveUp(row: MessageOf, commands: CommandOf[], result: Erased): void {
     const { clock, time } = this.#parts;
     const now = Math.round(clock.now());
     if (row.state === "pending") {
@@ -214,7 +145,7 @@ export class Erasure {
     }
   }
 
-  #scrub({ seq, message_id: messageId }: Row, commands: CommandRow[]): void {
+  #scrub({ seq, message_id: messageId }: MessageOf, commands: CommandOf[]): void {
     const { media, forgotten } = this.#parts;
     this.#sql.forgetPayload.run(seq);
     this.#sql.forgetAttempts.run(seq);
@@ -264,18 +195,8 @@ export class Erasure {
   }
 }
 
-const NOTHING: Found = {
-  messages: 0,
-  waiting: 0,
-  dead: 0,
-  replies_waiting: 0,
-  replies_in_doubt: 0,
-  replies_being_sent: 0,
-  files: 0,
-};
-
 /** What is with the gateway can't be called back, and what came of it must be written down. */
-function mustStay({ state }: Row, commands: CommandRow[], includingWaiting: boolean): boolean {
+function mustStay({ state }: MessageOf, commands: CommandOf[], includingWaiting: boolean): boolean {
   const are = (...states: string[]) => commands.some((command) => states.includes(command.state));
   if (are("sending", "queued_by_gateway")) return true;
   return !includingWaiting && (state === "pending" || are("pending", "in_doubt"));
@@ -286,15 +207,6 @@ const SCRUBBED = (column: string) => `CASE WHEN ${column} IS NULL THEN NULL ELSE
 
 function prepare(db: Database.Database) {
   return {
-    last: db.prepare<[], { seq: number | null }>("SELECT max(seq) AS seq FROM messages"),
-    chunk: db.prepare<[number], Row>(
-      `SELECT m.seq, m.chat, m.message_id, m.state, m.detached, m.discarded_at, c.chat_id
-       FROM messages m JOIN chats c USING (chat) WHERE m.seq > ? ORDER BY m.seq LIMIT ${CHUNK}`,
-    ),
-    sender: db.prepare<[number], { sender: unknown }>(
-      "SELECT json_extract(request, '$.from') AS sender FROM payloads WHERE seq = ?",
-    ),
-    commands: db.prepare<[number], CommandRow>("SELECT id, state, command_id FROM commands WHERE seq = ?"),
     files: db.prepare<[number], { sha256: string }>("SELECT sha256 FROM media WHERE seq = ?"),
     dead: db.prepare<[number, number, string, number]>(
       `UPDATE messages SET state = 'dead', detached = 0, settled_at = ?, state_since = ?, status = NULL, last_error = ?
@@ -314,7 +226,7 @@ function prepare(db: Database.Database) {
     ),
     // Without the hash of its text: of a short one that would tell what it was.
     scrubCommand: db.prepare<[string | null, number]>(
-      `UPDATE commands SET command_id = ?, text = NULL, payload_sha256 = '', whatsapp_message_id = NULL,
+      `UPDATE commands SET command_id = ?, text = NULL, said = NULL, payload_sha256 = '', whatsapp_message_id = NULL,
          last_error = ${SCRUBBED("last_error")} WHERE id = ?`,
     ),
     chatsOf: db.prepare<[string], { chat: number }>("SELECT chat FROM chats INDEXED BY chats_number WHERE chat_id = ?"),

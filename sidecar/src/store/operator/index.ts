@@ -2,6 +2,7 @@ import type Database from "better-sqlite3";
 import type { GroupCommit } from "../group-commit.ts";
 import type { Audit, AuditEntry } from "./audit.ts";
 import { type CommandFilter, type CommandLife, CommandPages, type CommandRow } from "./command-pages.ts";
+import type { CustomerSearch, SearchStep } from "./customer-search.ts";
 import type { Erased, Erasure, ErasureRequest } from "./erasure.ts";
 import { type MessageFilter, type MessageLife, MessagePages, type MessageRow } from "./message-pages.ts";
 import type { Page } from "./page.ts";
@@ -28,6 +29,8 @@ export interface OperatorReads {
   /** The number of a chat; undefined where nothing ever came from it. */
   chat(accountId: string, chatId: string): Promise<number | undefined>;
   audit(before: number | null, limit: number): Promise<AuditEntry[]>;
+  /** One step of counting what there is of a customer; see CustomerSearch. */
+  find(number: string, after: number): Promise<SearchStep>;
 }
 
 /** What an operator may do. `who`: the system user. */
@@ -50,6 +53,7 @@ export type OperatorStore = OperatorReads & OperatorWrites;
 export function operatorReads(
   db: Database.Database,
   audit: Audit,
+  search: CustomerSearch,
   toWall: (provenAt: number) => number,
 ): OperatorReads {
   const messages = new MessagePages(db, toWall);
@@ -69,6 +73,7 @@ export function operatorReads(
     command: async (id) => commands.get(id),
     chat: async (accountId, chatId) => chat.get(accountId, chatId)?.chat,
     audit: async (before, limit) => audit.page(before ?? FROM_NEWEST, limit),
+    find: (number, after) => search.step(number, after),
   };
 }
 

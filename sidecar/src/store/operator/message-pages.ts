@@ -66,12 +66,16 @@ export class MessagePages {
 
   /** Messages with this filter, newest first, from before the message `before` on. */
   page(filter: MessageFilter, before: number, limit: number): Page<MessageRow> {
-    const rows = this.#source(filter).iterate(before, SCANNED_ROWS);
-    return pageOf(
-      Iterator.from(rows).map((row) => this.#toRow(row)),
-      (row) => matches(row, filter),
-      limit,
-    );
+    const { rows, ids } = this.#source(filter);
+    const source = {
+      rows: (from: number) => Iterator.from(rows.iterate(from, SCANNED_ROWS)).map((row) => this.#toRow(row)),
+      ids: (from: number) => ids.all(from, SCANNED_ROWS),
+      row: (id: number) => {
+        const raw = this.#sql.get.get(id);
+        return raw && this.#toRow(raw);
+      },
+    };
+    return pageOf(source, { before, isWanted: (row) => matches(row, filter), limit });
   }
 
   /** The messages with this id: more than one only where two chats had it. */
@@ -130,10 +134,17 @@ function matches(row: MessageRow, { states = [], chatId, since }: MessageFilter)
 function prepare(db: Database.Database) {
   const columns = `SELECT m.seq AS id, m.message_id, c.account_id, c.chat_id, m.state, m.detached, m.discarded_at,
     m.received_at, m.settled_at, m.attempts, m.next_attempt_at, m.status, m.last_error FROM messages m`;
-  const page = (index: string, where: string) =>
-    db.prepare<[number, number], RawRow>(
+  const page = (index: string, where: string) => ({
+    rows: db.prepare<[number, number], RawRow>(
       `${columns} ${index} JOIN chats c USING (chat) WHERE ${where} m.seq < ? ORDER BY m.seq DESC LIMIT ?`,
-    );
+    ),
+    ids: db
+      .prepare<[number, number], number>(
+        `SELECT m.seq FROM messages m ${index || "INDEXED BY messages_key"} WHERE ${where} m.seq < ?
+         ORDER BY m.seq DESC LIMIT ?`,
+      )
+      .pluck(),
+  });
   return {
     all: page("", ""),
     dead: page("INDEXED BY messages_dead", "m.state = 'dead' AND m.discarded_at IS NULL AND"),

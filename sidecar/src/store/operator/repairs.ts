@@ -160,7 +160,7 @@ function prepare(db: Database.Database) {
          alarmed_at = NULL, partial = 0, settled_at = NULL WHERE id = ?`,
     ),
     settle: db.prepare<[string, number, string | null, number]>(
-      "UPDATE commands SET state = ?, settled_at = ?, last_error = ? WHERE id = ?",
+      "UPDATE commands SET state = ?, settled_at = ?, last_error = ?, said = NULL WHERE id = ?",
     ),
   };
 }

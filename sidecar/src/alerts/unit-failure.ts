@@ -1,0 +1,31 @@
+import type { Notice } from "./notice.ts";
+
+/** What becomes of customers while a unit of systemd does not run, and what to do besides looking into its journal. */
+const UNITS: Readonly<Record<string, Pick<Notice, "severity"> & { text(host: string): string }>> = {
+  "hotbags-backup.service": {
+    severity: "warning",
+    text: (host) =>
+      `The backup on ${host} failed, or was not brought off the machine. Customers are answered all the same, and the backups of before are still there. When it is mended: systemctl start hotbags-backup.`,
+  },
+  "hotbags-release-check.service": {
+    severity: "warning",
+    text: (host) =>
+      `On ${host} nobody could say for half a day whether there are newer releases of the bridge or of OpenClaw. Customers are answered all the same.`,
+  },
+};
+
+/**
+ * That a unit has failed for good. `host`: this machine's name. `at`: wall-clock ms. `reason`: what the unit itself has
+ * left, without a full stop; null where it has left none.
+ */
+export function unitFailure(unit: string, host: string, at: number, reason: string | null): Notice {
+  const known = UNITS[unit];
+  const what =
+    known?.text(host) ??
+    `${unit} on ${host} has failed, and systemd does not start it again: only a human can change the reason. Until it is started again, customers get no answers.`;
+  return {
+    ...{ id: `unit-${at}`, kind: "unit", state: "happened", severity: known?.severity ?? "critical" },
+    ...{ title: `${unit} has failed`, since: new Date(at).toISOString(), details: { unit, host } },
+    text: `${what} ${reason === null ? "" : `It said: ${reason}. `}The reason is in: journalctl -u ${unit} -n 50`,
+  };
+}

@@ -1,0 +1,52 @@
+import { existsSync, statSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { backUp } from "../backup/backup.ts";
+import { type Keeping, nameFor, rotate, upload } from "../backup/series.ts";
+import { noteBackup, readLastBackup } from "../checks/last-backup.ts";
+import { systemClock } from "../clock.ts";
+import { refused, reporter, showBackup } from "./backup.ts";
+import { CliError, EXIT } from "./exit-code.ts";
+import { count, type Output, say } from "./output.ts";
+
+interface SeriesOptions extends Keeping {
+  stateDir: string;
+  folder: string;
+  /** `BACKUP_UPLOAD_COMMAND`; undefined: nothing brings it off the machine. */
+  uploadCommand: string | undefined;
+}
+
+/**
+ * `hotbags backup <folder> --keep`: one more of a series. What came of it is noted for `hotbags status` and the alert.
+ * Nothing is removed where none could be made; a failed upload costs nothing that is here. Throws CliError.
+ */
+export async function continueSeries(options: SeriesOptions, output: Output): Promise<number> {
+  const { stateDir, uploadCommand } = options;
+  const folder = resolve(options.folder);
+  if (!existsSync(folder) || !statSync(folder).isDirectory())
+    throw new CliError(EXIT.usage, `--keep is for a folder of backups, and ${folder} is none`);
+  const { now } = systemClock;
+  const before = readLastBackup(stateDir) ?? { made_at: null, file: null, uploaded: null };
+  const file = join(folder, nameFor(now()));
+  const backup = await backUp({ stateDir, file, force: false, now, report: reporter(output) })
+    .catch(refused)
+    .catch((error: unknown) => {
+      const problem = error instanceof CliError ? error.message : "it failed: see its log";
+      noteBackup(stateDir, { ...before, problem });
+      throw error;
+    });
+  const { made_at } = backup.manifest;
+  const note = (uploaded: boolean | null, problem: string | null) =>
+    noteBackup(stateDir, { made_at, file, uploaded, problem });
+  const cutOff = `${file} is whole, and on this machine only: bringing it off was cut off`;
+  note(uploadCommand ? false : null, uploadCommand ? cutOff : null);
+  const removed = rotate(file, options, now());
+  showBackup(backup, output);
+  if (removed.length > 0) say(output, `${count(removed.length, "older backup")} removed.`);
+  if (!uploadCommand) return EXIT.ok;
+  const failure = await upload(uploadCommand, file);
+  const problem = failure && `${file} is whole, and on this machine only: ${failure}`;
+  note(problem === null, problem);
+  if (problem !== null) throw new CliError(EXIT.no, problem);
+  say(output, "It was brought off the machine.");
+  return EXIT.ok;
+}

@@ -1,0 +1,52 @@
+/** What is said of a command line that yargs does not take. `help`: the help of the command that it is about. */
+export function complaintOf(message: string, help: string): string {
+  const [usage = ""] = help.split("\n");
+  // Of "hotbags messages show <id>" the words.
+  const command = usage.split(/ [<[]/)[0]?.trim() || "hotbags";
+  const more = `see ${command} --help`;
+  const option = /^Not enough arguments following: (\S+)/.exec(message)?.[1];
+  if (option !== undefined) return `--${option} wants a value; ${more}`;
+  if (!message.startsWith("Not enough non-option arguments")) return `${message.replace(/\n/g, " ")}; ${more}`;
+  const example = /^Examples:\n +(.+?)(?: {2,}|$)/m.exec(help)?.[1];
+  const such = example === undefined ? "" : `, such as ${example}`;
+  return `an argument is missing: ${usage.trim()}${such}; ${more}`;
+}
+
+/** Names that the command line does not have: they are of every command. */
+const OF_YARGS = new Set(["_", "$0"]);
+
+/** What is wrong with the values of options, whichever command they are of; null: nothing. `several`: options that may be. */
+export function mistakeIn(given: Record<string, unknown>, several: ReadonlySet<string>): string | null {
+  for (const [name, value] of Object.entries(given)) {
+    if (OF_YARGS.has(name) || several.has(name)) continue;
+    if (value === "") return `${optionOf(name)} wants a value`;
+    if (Array.isArray(value)) return `${optionOf(name)} is there more than once`;
+  }
+  return null;
+}
+
+function optionOf(name: string): string {
+  return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+/** What the API's fields are called on the command line. */
+const FIELDS: Record<string, string> = {
+  state: "--state",
+  chat: "--chat",
+  since: "--since",
+  before: "--limit",
+  limit: "--limit",
+  for_seconds: "--for",
+  account_id: "--account",
+  chat_id: "the chat",
+  number: "the number",
+  ids: "the ids",
+};
+
+/** What the API says of a request's fields, as whoever wrote the command line knows them. */
+export function inOptions(said: string): string {
+  return said.replace(/(^|; )([a-z_]+)(?:\.\d+)?: /g, (whole, before: string, field: string) => {
+    const option = FIELDS[field];
+    return option === undefined ? whole : `${before}${option}: `;
+  });
+}
