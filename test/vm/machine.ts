@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { openSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { until } from "../until.ts";
 import { must, type Ran, run } from "./command.ts";
 
@@ -66,7 +66,7 @@ export class Machine {
     const args = [
       "--boot",
       "--private-network",
-      "--machine=hotbags-vm",
+      `--machine=${basename(folder)}`,
       `--directory=${this.root}`,
       ...quietly,
       ...bound,
