@@ -1,3 +1,4 @@
+import { TESTED } from "@hotbags/shared";
 import { expect, onTestFinished, test } from "vitest";
 import entry from "./index.ts";
 import { temporaryFolder } from "./testing/folder.ts";
@@ -10,7 +11,7 @@ type Api = Parameters<typeof entry.register>[0];
 type Service = { start(context: object): unknown; stop(context: object): unknown };
 
 /** What OpenClaw gives a plugin, as far as ours uses it, with what ours then registers. */
-async function registered() {
+async function registered(version: string = TESTED.openclaw) {
   const sidecar = await ScratchSidecar.start();
   const stateDir = temporaryFolder();
   const hooks = new Map<string, (event: unknown, context?: unknown) => unknown>();
@@ -19,7 +20,7 @@ async function registered() {
   const log = memoryLog();
   const api = {
     registrationMode: "full",
-    runtime: { version: "2026.9.6", state: { resolveStateDir: () => stateDir }, config: { current: () => config } },
+    runtime: { version, state: { resolveStateDir: () => stateDir }, config: { current: () => config } },
     logger: log,
     on: (name: string, hook: (event: unknown) => unknown) => hooks.set(name, hook),
     registerCli: () => {},
@@ -55,6 +56,17 @@ test("a service that was stopped can be started again, as often as OpenClaw like
   await until("what came without a link too", () => sidecar.ids.includes("between3"));
   expect(new Set(sidecar.ids)).toEqual(new Set([1, 2, 3].flatMap((round) => [`M${round}`, `between${round}`])));
   expect(log.lines.filter((line) => line.startsWith("error"))).toEqual([]);
+});
+
+test("on an OpenClaw that was not tested it says so, names the one that was, and captures all the same", async () => {
+  const { sidecar, log, dispatch, start } = await registered("2099.1.1");
+  await start();
+  const said = log.lines.filter((line) => line.includes("2099.1.1"));
+  expect(said).toEqual([
+    expect.stringMatching(new RegExp(`^warn.*tested with ${TESTED.openclaw.replaceAll(".", "\\.")}`)),
+  ]);
+  await dispatch("M1");
+  await until("arrived", () => sidecar.ids.includes("M1"));
 });
 
 test("a start while the stop is still under way counts", async () => {

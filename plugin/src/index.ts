@@ -1,4 +1,4 @@
-import { missingSettings, reasonOf } from "@hotbags/shared";
+import { missingSettings, reasonOf, shownVersion, TESTED } from "@hotbags/shared";
 import { isAbortRequestText } from "openclaw/plugin-sdk/command-primitives-runtime";
 import { definePluginEntry, type OpenClawPluginApi } from "openclaw/plugin-sdk/plugin-entry";
 import { Bridge, type BridgeOptions } from "./bridge.ts";
@@ -61,9 +61,15 @@ function register(api: OpenClawPluginApi): void {
       if (bridge.isStopped) bridge = new Bridge(options);
       bridge.start();
       for (const missing of missingSettings(config)) api.logger.warn(line({}, missing));
+      if (api.runtime.version !== TESTED.openclaw) api.logger.warn(line({}, untested(api.runtime.version)));
     }, failed),
     stop: guarded(() => bridge.stop(), failed),
   });
   // Not every instance is started, but hooks may be called on any.
   api.lifecycle.onDispose?.(guarded(() => bridge.stop(), failed));
+}
+
+/** An older one OpenClaw refuses itself: openclaw.compat.pluginApi in package.json. */
+function untested(version: string): string {
+  return `this is OpenClaw ${shownVersion(version)}, and this plugin was tested with ${TESTED.openclaw}: messages are captured all the same; what it changes nobody has looked at. Install openclaw@${TESTED.openclaw}, or a release of the bridge that was tested with this one`;
 }

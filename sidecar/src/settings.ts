@@ -39,6 +39,8 @@ export interface Settings {
   maxRetryingMs: number;
   gateway: { url: string; token: string };
   listen: ListenAddress;
+  /** Where metrics and health are answered besides; null: nowhere. */
+  metricsListen: Exclude<ListenAddress, { path: string }> | null;
   bridgeToken: string;
   /** The plugin may show it as well. */
   bridgeTokenPrevious: string | null;
@@ -153,6 +155,7 @@ function toSettings(values: Values): Settings {
     maxRetryingMs: values.BRIDGE_RETRY_HOURS * 3_600_000,
     gateway: { url: values.OPENCLAW_GATEWAY_URL.href, token: values.OPENCLAW_GATEWAY_TOKEN },
     listen: values.BRIDGE_LISTEN,
+    metricsListen: values.BRIDGE_METRICS_LISTEN ?? null,
     bridgeToken: values.BRIDGE_TOKEN,
     bridgeTokenPrevious: values.BRIDGE_TOKEN_PREVIOUS ?? null,
     stateDir: values.BRIDGE_STATE_DIR,

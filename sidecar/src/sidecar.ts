@@ -14,6 +14,8 @@ import { QuietWatch } from "./downtime/quiet-watch.ts";
 import { DowntimeWatch } from "./downtime/watch.ts";
 import { ChannelStarter, openGateway } from "./gateway/index.ts";
 import { Listener } from "./intake/listener.ts";
+import type { PagesParts } from "./intake/pages.ts";
+import { PagesListener } from "./intake/pages-listener.ts";
 import type { IntakeParts } from "./intake/plugin-connection.ts";
 import { Metrics } from "./metrics/metrics.ts";
 import { OperatorApi } from "./operator/api.ts";
@@ -25,6 +27,7 @@ import { alertOf as alertOfDeath } from "./ops/gateway-death.ts";
 import { type Health, readHealth } from "./ops/health.ts";
 import type { HealthParts } from "./ops/health-parts.ts";
 import { logOutages } from "./ops/outage-log.ts";
+import { CertificateWatch } from "./relay/certificate-watch.ts";
 import { HotBags } from "./relay/hotbags.ts";
 import { DETACHED_CONCURRENCY } from "./relay/message-lanes.ts";
 import { MAX_RETRY_AFTER_MS, Relay, relayOptions } from "./relay/relay.ts";
@@ -75,15 +78,20 @@ export async function startSidecar(inUse: SettingsInUse, log: Logger, signal: Ab
   const { settings } = inUse;
   const starting = new Starting(systemClock, log, signal);
   let work: Work | undefined;
+  const pages: PagesParts = {
+    log,
+    health: () => work?.health() ?? { ok: false, problems: [starting.problem ?? "the sidecar is starting"] },
+    metrics: async () => work?.metrics.expose() ?? null,
+  };
   const listener: Listener = new Listener({
     address: settings.listen,
     token: settings.bridgeToken,
     tokenPrevious: settings.bridgeTokenPrevious,
-    log,
-    health: () => work?.health() ?? { ok: false, problems: [starting.problem ?? "the sidecar is starting"] },
-    metrics: async () => work?.metrics.expose() ?? null,
+    ...pages,
   });
+  const besides = settings.metricsListen && new PagesListener({ address: settings.metricsListen, ...pages });
   const address = await starting.whenPossible(() => listener.start());
+  besides?.start();
   try {
     const started = await starting.whenPossible(() => startWork(inUse, listener, log));
     work = started;
@@ -96,13 +104,13 @@ export async function startSidecar(inUse: SettingsInUse, log: Logger, signal: Ab
         return started.outage();
       },
       async stop() {
-        await listener.stop();
+        await Promise.all([listener.stop(), besides?.stop()]);
         await started.stop();
         log.info("sidecar stopped");
       },
     };
   } catch (error) {
-    await listener.stop();
+    await Promise.all([listener.stop(), besides?.stop()]);
     throw error;
   }
 }
@@ -143,6 +151,7 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
     connections: options.concurrency + DETACHED_CONCURRENCY,
     log,
   });
+  const certificate = new CertificateWatch(() => hotbags.lookAtCertificate(), systemTimers);
   const { pace, brake, formerNumbers } = settings;
   const replies = new Replies({
     ...{ store, gateway, clock, log, random: Math.random, pace, brake, formerNumbers },
@@ -271,6 +280,7 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
     watch.stop();
     disk.stop();
     quiet.stop();
+    certificate.stop();
     metrics.stop();
     starter.stop();
     const finished = Promise.all([relay.stop(), replies.stop(), alerts.close(), downtimes.stop(), heartbeat.stop()]);
@@ -291,6 +301,7 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
     void sweep();
     disk.start();
     quiet.start();
+    certificate.start();
     // Not before: a start that waits for this begins anew every few seconds.
     watch.start();
     heartbeat.start();

@@ -5,11 +5,11 @@ import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { OUR_PLUGIN } from "../openclaw/places.ts";
 import { openShop } from "../shop/shop.ts";
 import type { WhatsApp } from "../whatsapp/index.ts";
 
 const EITHER_PLUGIN = fileURLToPath(new URL("./either-plugin.mjs", import.meta.url));
-const OUR_PLUGIN = fileURLToPath(new URL("../../plugin/", import.meta.url));
 
 /** Who takes the messages: our plugin, or the hook that only claims them. */
 export type Contender = "ours" | "empty";

@@ -4,10 +4,11 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { writeBrokenPlugin } from "../openclaw/broken-plugin.ts";
 import { COMMAND_WORDS } from "../openclaw/command-words.ts";
-import { type ConfigPatch, type GatewayConfig, OUR_PLUGIN } from "../openclaw/config.ts";
+import type { ConfigPatch, GatewayConfig } from "../openclaw/config.ts";
 import { type Gateway, startGateway } from "../openclaw/index.ts";
 import { agentDefaults, type Model, startModel } from "../openclaw/model.ts";
 import { connectOperator, type Operator } from "../openclaw/operator.ts";
+import { OUR_PLUGIN } from "../openclaw/places.ts";
 import { until } from "../until.ts";
 import { type Contact, startWhatsApp, type WhatsApp } from "../whatsapp/index.ts";
 

@@ -2,9 +2,9 @@ import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import JSON5 from "json5";
+import { OUR_PLUGIN, SUBJECT } from "./places.ts";
 
 const EXAMPLE = fileURLToPath(new URL("../../openclaw.json.example", import.meta.url));
-export const OUR_PLUGIN = fileURLToPath(new URL("../../plugin", import.meta.url));
 
 /** The parts of OpenClaw's configuration that tests change, and whatever else is in it. */
 export type GatewayConfig = {
@@ -57,6 +57,7 @@ export type ConfigOptions = {
  */
 export async function exampleConfig(options: ConfigOptions): Promise<GatewayConfig> {
   const config = JSON5.parse<GatewayConfig>(await readFile(EXAMPLE, "utf8"));
+  for (const path of SUBJECT.without) leaveOut(config, path.split("."));
   config.gateway.port = options.port;
   config.logging = { file: join(options.root, "openclaw.log") };
   const { whatsapp } = config.channels;
@@ -101,4 +102,13 @@ export async function writeConfig(path: string, config: GatewayConfig): Promise<
   const beside = `${path}.new`;
   await writeFile(beside, `${JSON.stringify(config, null, 2)}\n`, { mode: 0o600 });
   await rename(beside, path);
+}
+
+/** @throws Error where there is none. */
+function leaveOut(config: GatewayConfig, path: readonly string[]): void {
+  const holder = path.slice(0, -1).reduce<unknown>((part, key) => (part as Record<string, unknown>)?.[key], config);
+  const key = path.at(-1) ?? "";
+  if (typeof holder !== "object" || holder === null || !Object.hasOwn(holder, key))
+    throw new Error(`openclaw.json.example has no ${path.join(".")}`);
+  delete (holder as Record<string, unknown>)[key];
 }

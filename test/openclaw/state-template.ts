@@ -2,12 +2,11 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { cp, mkdir, mkdtemp, readFile, realpath, rm, symlink, unlink, writeFile } from "node:fs/promises";
 import { delimiter, dirname, join, relative } from "node:path";
-import { TESTED } from "../../shared/src/index.ts";
 import { compileCache } from "./compile-cache.ts";
 import { createLogTail } from "./log-tail.ts";
-import { CACHE, configPath, OPENCLAW } from "./places.ts";
+import { CACHE, configPath, OPENCLAW, SUBJECT } from "./places.ts";
 
-const VERSION = TESTED.whatsapp;
+const VERSION = SUBJECT.whatsapp;
 const TEMPLATE = join(CACHE, `openclaw-state-${VERSION}`);
 
 /** Written last into a template: that it is whole, where it was made, and for which OpenClaw. */

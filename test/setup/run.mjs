@@ -29,7 +29,8 @@ const BUILD = [
   step("build contract", "tsc", "-p", "contract"),
   step("check plugin", "tsc", "-p", "plugin"),
   step("build plugin", "node", "plugin/build.mjs"),
-  step("build sidecar", "tsc", "-p", "sidecar"),
+  step("check sidecar", "tsc", "-p", "sidecar"),
+  step("build sidecar", "node", "sidecar/build.mjs"),
 ];
 
 /** What each script runs, in order; a list of steps runs at once. `args` are those after `--`. */
@@ -58,6 +59,8 @@ const TASKS = {
   "vm-test": (args) => [step("", "node", "test/vm/vm-test.ts", ...args)],
   soak: (args) => [...BUILD, step("", "node", "test/soak/soak.ts", ...args)],
   bench: (args) => [...BUILD, step("", "node", "test/bench/bench.ts", ...args)],
+  "bench:memory": (args) => [...BUILD, step("", "node", "test/bench/memory.ts", ...args)],
+  compat: (args) => [...BUILD, step("", "node", "test/compat/compat.ts", ...args)],
   demo: (args) => [...BUILD, step("", "node", "test/demo/demo.ts", ...args)],
 };
 
@@ -111,5 +114,5 @@ async function main([task, ...args]) {
 
 main(process.argv.slice(2)).catch((error) => {
   process.stderr.write(`\n${error.message}\n`);
-  process.exitCode = 1;
+  process.exitCode = error.exitCode ?? 1;
 });

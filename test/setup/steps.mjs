@@ -38,7 +38,8 @@ export async function run(program, args, { cwd, env = process.env, quiet = false
   try {
     const [code, signal] = await once(child, "close");
     if (code === 0) return output;
-    throw new Error(`${output}${[program, ...args].join(" ")} ended with ${signal ?? `code ${code}`}`);
+    const failure = `${output}${[program, ...args].join(" ")} ended with ${signal ?? `code ${code}`}`;
+    throw Object.assign(new Error(failure), { exitCode: code ?? 1 });
   } finally {
     process.off("SIGINT", note);
     process.off("SIGTERM", forward);

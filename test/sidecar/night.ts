@@ -2,7 +2,7 @@ import { noteBackup } from "../../sidecar/src/checks/last-backup.ts";
 import { noteReleases } from "../../sidecar/src/checks/releases.ts";
 import { systemClock } from "../../sidecar/src/clock.ts";
 import { openStore } from "../../sidecar/src/store/index.ts";
-import { OUR_PLUGIN } from "../openclaw/config.ts";
+import { OUR_PLUGIN } from "../openclaw/places.ts";
 import { ANNA, BEN, messageOf } from "./message.ts";
 
 // What the pages for operators show: what a night has left behind, and what the `hotbags` command says of it, the same in each run.

@@ -89,7 +89,7 @@ const uninstall: Case = {
     const { code, stdout, stderr } = await shop.install(current, "--uninstall");
     assert(code === 0, `it ended with code ${code}:\n${stdout}${stderr}`);
     const left = await shop.machine.must(
-      "ls -d /opt/hotbags* /etc/systemd/system/*hotbags* /usr/local/bin/hotbags* 2>/dev/null || true",
+      "ls -d /opt/hotbags* /etc/systemd/system/hotbags* /usr/local/bin/hotbags* 2>/dev/null || true",
     );
     assert(left === "", `this is left: ${left}`);
     await shop.machine.must("test -s /var/lib/hotbags/bridge.sqlite && test -s /etc/hotbags/secrets/BRIDGE_TOKEN");

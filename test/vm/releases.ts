@@ -31,12 +31,8 @@ export async function repack(
   await must("tar", ["-xzf", join(release.folder, `hotbags-sidecar-${release.version}.tgz`), "-C", folder]);
   await must("tar", ["-xzf", join(release.folder, `hotbags-openclaw-plugin-${release.version}.tgz`), "-C", folder]);
   await rename(join(folder, `hotbags-sidecar-${release.version}`), sidecar);
-  await says(
-    join(sidecar, "sidecar", "node_modules", "@hotbags", "shared", "dist", "version.js"),
-    release.version,
-    version,
-  );
-  await says(join(plugin, "dist", "index.js"), release.version, version);
+  await says(join(sidecar, "sidecar", "dist"), release.version, version);
+  await says(join(plugin, "dist"), release.version, version);
   await change(sidecar);
   const packed = [`hotbags-sidecar-${version}.tgz`, `hotbags-openclaw-plugin-${version}.tgz`];
   await must("tar", ["-czf", packed[0] ?? "", `hotbags-sidecar-${version}`], folder);
@@ -49,12 +45,19 @@ export async function repack(
   return { folder, version };
 }
 
-/** Has the constant VERSION in this file say so. */
-async function says(file: string, before: string, after: string): Promise<void> {
-  const text = await readFile(file, "utf8");
-  const changed = text.replace(new RegExp(`(VERSION\\d* = )"${before.replaceAll(".", "\\.")}"`), `$1"${after}"`);
-  if (changed === text) throw new Error(`${file} does not say VERSION = "${before}"`);
-  await writeFile(file, changed);
+/** Has the constant VERSION in the bundles of this folder say so. */
+async function says(folder: string, before: string, after: string): Promise<void> {
+  const declaration = new RegExp(`(VERSION\\d* = )"${before.replaceAll(".", "\\.")}"`, "g");
+  const names = await readdir(folder, { recursive: true });
+  let changes = 0;
+  for (const name of names.filter((name) => name.endsWith(".js"))) {
+    const text = await readFile(join(folder, name), "utf8");
+    const changed = text.replace(declaration, `$1"${after}"`);
+    if (changed === text) continue;
+    await writeFile(join(folder, name), changed);
+    changes += 1;
+  }
+  if (changes === 0) throw new Error(`nothing in ${folder} says VERSION = "${before}"`);
 }
 
 async function sha256(file: string): Promise<string> {

@@ -1,5 +1,5 @@
 import { createReadStream } from "node:fs";
-import { cp, mkdir, writeFile } from "node:fs/promises";
+import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { debianRoot } from "./base-root.ts";
 import type { Releases } from "./case.ts";
@@ -61,8 +61,11 @@ async function makeReleases({ repository, previous }: Plan, given: string): Prom
   await cp(current.folder, folder("current"), { recursive: true });
   if (previous !== null) await cp(previous, folder("previous"), { recursive: true });
   else await repack(current, { folder: folder("previous"), version: "0.0.1" });
-  const neverStarts = (sidecar: string) =>
-    writeFile(join(sidecar, "sidecar", "dist", "sidecar.js"), 'throw new Error("this release does not start");\n');
+  const neverStarts = async (sidecar: string) => {
+    const cli = join(sidecar, "sidecar", "dist", "cli.js");
+    const refusal = 'if (process.argv.includes("serve")) throw new Error("this release does not start");';
+    await writeFile(cli, (await readFile(cli, "utf8")).replace(/^(#!.*\n)?/, `$1${refusal}\n`));
+  };
   return {
     current: { ...current, folder: folder("current") },
     previous: await releaseIn(folder("previous")),

@@ -145,6 +145,11 @@ export class ShopMachine {
     const customer = this.newCustomer();
     await customer.says("Is the red bag still there?");
     await this.hears(customer, "Is the red bag still there?");
+    // The phone has it a moment before the sidecar knows: what is killed next is not to leave a doubt.
+    await this.wait("the sidecar knows that it is sent", async () => {
+      const commands = (await this.health())?.["commands"] as { sending: number } | undefined;
+      return commands?.sending === 0;
+    });
   }
 
   /** Resolves when the customer has got the answer to this; what else there was must be as often as it was asked. */

@@ -1,4 +1,4 @@
-import { mebibytes, VERSION } from "@hotbags/shared";
+import { mebibytes, TESTED, VERSION } from "@hotbags/shared";
 import type { StatusReport } from "./status-report.ts";
 
 /** The report for people: a line for each fact, then a line for each problem. Times are local. */
@@ -7,7 +7,9 @@ export function statusTable(report: StatusReport): string {
   const rows: [string, string][] = [
     [
       "gateway",
-      gateway.running ? `runs, process ${gateway.pid}, OpenClaw ${gateway.openclaw_version}` : "is not running",
+      gateway.running
+        ? `runs, process ${gateway.pid}, OpenClaw ${gateway.openclaw_version}${tested(gateway.openclaw_version)}`
+        : "is not running",
     ],
     ["link", link === null ? "unknown" : describeLink(link, now)],
     ["outbox", outbox === null ? "none yet" : describeOutbox(outbox, report.in_memory)],
@@ -22,6 +24,10 @@ export function statusTable(report: StatusReport): string {
   const lines = [`Hot Bags bridge ${VERSION}`, ...rows.map(([name, says]) => `  ${name.padEnd(10)}${says}`)];
   if (report.ok) return `${lines.join("\n")}\n`;
   return `${[...lines, "", ...report.problems.map((problem) => `✗ ${problem}`)].join("\n")}\n`;
+}
+
+function tested(version: string | null): string {
+  return version === null || version === TESTED.openclaw ? "" : `, which was not tested: ${TESTED.openclaw} was`;
 }
 
 function describeLink({ up, since, address, why }: NonNullable<StatusReport["link"]>, now: number): string {

@@ -14,6 +14,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { readLastBackup } from "../checks/last-backup.ts";
 import { continueSeries } from "../cli/backup-series.ts";
 import { CliError } from "../cli/exit-code.ts";
+import { main } from "../cli/main.ts";
 import { systemClock } from "../clock.ts";
 import { openStore } from "../store/index.ts";
 import { nameFor, rotate } from "./series.ts";
@@ -112,6 +113,21 @@ describe("one more backup of a series", () => {
     await expect(one()).rejects.toThrow(CliError);
     expect(readdirSync(folder)).toEqual([name]);
     expect(readLastBackup(stateDir)).toMatchObject({ file: join(folder, name), problem: expect.any(String) });
+  });
+
+  it("is made by the unit's line, and refused with counts that are none", async () => {
+    const unit = readFileSync(new URL("../../../systemd/hotbags-backup.service", import.meta.url), "utf8");
+    const variable = (name: string) => new RegExp(`^Environment=${name}=(.*)$`, "m").exec(unit)?.[1] ?? "";
+    const line = /cli\.js (backup .*)$/m.exec(unit)?.[1] ?? "";
+    const args = line
+      .replace("/var/backups/hotbags", folder)
+      .replace(/\$\{(\w+)\}/g, (_, name) => variable(name))
+      .split(" ");
+    expect(args).toHaveLength(6);
+    expect(await main(args, { BRIDGE_STATE_DIR: stateDir })).toBe(0);
+    expect(readdirSync(folder)).toHaveLength(1);
+    const wrong = [...args.slice(0, -1), "soon"];
+    expect(await main(wrong, { BRIDGE_STATE_DIR: stateDir })).toBe(2);
   });
 
   it("goes into a folder", async () => {

@@ -15,7 +15,9 @@ import { openLog } from "../log.ts";
 import { type Accepted, openStore, type Store } from "../store/index.ts";
 import type { ListenAddress } from "./listen-address.ts";
 import { ListenError, listenError } from "./listen-error.ts";
-import { type Exposition, Listener, MAX_PLUGIN_CONNECTIONS } from "./listener.ts";
+import { Listener, MAX_PLUGIN_CONNECTIONS } from "./listener.ts";
+import type { Exposition } from "./pages.ts";
+import { PagesListener } from "./pages-listener.ts";
 
 const TOKEN = "0123456789abcdef-bridge";
 const HELLO = { v: 1, type: "hello", plugin_version: "0.1.0", openclaw_version: "2026.9.6" };
@@ -422,6 +424,35 @@ describe("GET /metrics", () => {
 
   it("is only read", async () => {
     expect(await answered(async () => null, "POST")).toMatchObject({ status: 405 });
+  });
+});
+
+describe("metrics at an address of their own", () => {
+  const parts = (port: number) => ({
+    ...{ address: { host: "127.0.0.1", port }, log: logged(), retryMs: 10 },
+    ...{ health: () => ({ ok: true }), metrics: async () => ({ contentType: "text/plain", text: "up 1\n" }) },
+  });
+
+  it("have health beside them, and nothing else", async () => {
+    const pages = new PagesListener(parts(0));
+    pages.start();
+    await until("it listens", () => pages.port !== null);
+    const get = (path: string) => fetch(`http://127.0.0.1:${pages.port}${path}`);
+    expect(await (await get("/metrics")).text()).toBe("up 1\n");
+    expect(await (await get("/health")).json()).toEqual({ ok: true });
+    expect((await get(`/media/${"0".repeat(64)}`)).status).toBe(404);
+    await pages.stop();
+  });
+
+  it("keep nothing from starting where it is taken, which is told, and come when it is free", async () => {
+    const port = Number(new URL(`http://${address}`).port);
+    const pages = new PagesListener(parts(port));
+    pages.start();
+    await until("it is told", () => JSON.stringify(lines).includes("set BRIDGE_METRICS_LISTEN to another"));
+    await listener.stop();
+    await until("it listens", () => pages.port === port);
+    await pages.stop();
+    await listen({ host: "127.0.0.1", port: 0 });
   });
 });
 

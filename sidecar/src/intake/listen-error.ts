@@ -23,18 +23,19 @@ export function pathTooLong(address: ListenAddress): ListenError | null {
 }
 
 /** Why `listen`, or what has to be done around it, failed. */
-export function listenError(address: ListenAddress, error: unknown): ListenError {
+/** `setting`: where the address is from. */
+export function listenError(address: ListenAddress, error: unknown, setting?: string): ListenError {
   const code = codeOf(error);
   if ("path" in address && error instanceof NotASocketError) return refuse(address.path, error.message);
   if ("path" in address)
     return refuse(address.path, aboutPath(address.path, code) ?? String(error), canPass(address, code));
   const { host, port } = address;
   const where = `${host.includes(":") ? `[${host}]` : host}:${port}`;
-  return refuse(where, aboutPort(port, code) ?? String(error), canPass(address, code));
+  return refuse(where, aboutPort(port, code) ?? String(error), canPass(address, code), setting);
 }
 
-function refuse(where: string, why: string, passes = false): ListenError {
-  const message = `can't listen on ${where}: ${why}. Set that right, or set BRIDGE_LISTEN to another address.`;
+function refuse(where: string, why: string, passes = false, setting = "BRIDGE_LISTEN"): ListenError {
+  const message = `can't listen on ${where}: ${why}. Set that right, or set ${setting} to another address.`;
   return new ListenError(message, { passes });
 }
 

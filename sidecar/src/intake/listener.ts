@@ -3,7 +3,6 @@ import { chmodSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import { codeOf, LogThrottle, MAX_FRAME_READ_BYTES, MEDIA_PATH } from "@hotbags/shared";
-import type { Logger } from "pino";
 import { WebSocketServer } from "ws";
 import type { RotationStatus } from "../rotation.ts";
 import { removeStaleSocket } from "../unix-socket.ts";
@@ -12,6 +11,7 @@ import { Connections } from "./connections.ts";
 import type { ListenAddress } from "./listen-address.ts";
 import { ListenError, listenError, pathTooLong } from "./listen-error.ts";
 import { MAX_UPLOADS, MediaIntake } from "./media.ts";
+import { Pages, type PagesParts, respond, STARTING } from "./pages.ts";
 import { type IntakeParts, type OutboxStatus, PluginConnection, type PluginVersions } from "./plugin-connection.ts";
 import { PluginLog } from "./plugin-log.ts";
 
@@ -27,30 +27,8 @@ export const MAX_CONNECTIONS = 2 * (MAX_PLUGIN_CONNECTIONS + MAX_UPLOADS);
  */
 const REQUEST_TIMEOUT_MS = 60_000;
 
-/** What the plugin is told before there is a store. It comes again. */
-const STARTING = { status: 503, reason: "the sidecar is starting: /health says what it waits for" } as const;
-
-interface Health {
-  ok: boolean;
-  problems?: readonly string[];
-}
-
-/** What is answered without a token. */
-const PATHS: ReadonlySet<string> = new Set(["/health", "/health/live", "/metrics"]);
-
-/** What `GET /metrics` answers. */
-export interface Exposition {
-  contentType: string;
-  text: string;
-}
-
-interface ListenerParts extends BridgeTokens {
+interface ListenerParts extends BridgeTokens, PagesParts {
   address: ListenAddress;
-  log: Logger;
-  /** What `GET /health` answers; throws when the state can't be read. */
-  health(): Health;
-  /** What `GET /metrics` answers; null before there is anything to count. Rejects when the state can't be read. */
-  metrics?(): Promise<Exposition | null>;
   /** REQUEST_TIMEOUT_MS, unless a test can't wait for it. */
   requestTimeoutMs?: number;
 }
@@ -61,6 +39,7 @@ interface ListenerParts extends BridgeTokens {
  */
 export class Listener {
   readonly #parts: ListenerParts;
+  readonly #pages: Pages;
   readonly #auth: Auth;
   readonly #connections: Connections;
   readonly #server: Server;
@@ -79,6 +58,7 @@ export class Listener {
 
   constructor(parts: ListenerParts) {
     this.#parts = parts;
+    this.#pages = new Pages(parts);
     this.#auth = new Auth(parts, parts.log);
     this.#connections = new Connections(MAX_CONNECTIONS, parts.log);
     const requestTimeout = parts.requestTimeoutMs ?? REQUEST_TIMEOUT_MS;
@@ -164,45 +144,7 @@ export class Listener {
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
     if (request.url?.startsWith(MEDIA_PATH)) return this.#takeFile(request, response);
-    if (!PATHS.has(request.url ?? ""))
-      return respond(response, 404, { error: "there are /health, /health/live, /metrics, files and a WebSocket here" });
-    if (request.method !== "GET" && request.method !== "HEAD") return respond(response, 405, { error: "use GET" });
-    // That it answers says it all: a restart helps against nothing of what /health may complain of.
-    if (request.url === "/health/live") return respond(response, 200, { ok: true });
-    if (request.url === "/metrics") return void this.#expose(response);
-    const health = this.#health();
-    respond(response, health.ok ? 200 : 503, health);
-  }
-
-  /** What is wrong with the state must not end the process that says so. */
-  #health(): Health {
-    try {
-      return this.#parts.health();
-    } catch (error) {
-      const code = codeOf(error) || "see the log";
-      this.#logThrottle.log(
-        () => this.#parts.log.error({ err: error, alarm: true }, "/health can't be answered"),
-        code,
-      );
-      const what = `the state can't be read (${code}): the disk of the database may be failing; restore a backup`;
-      return { ok: false, problems: [what] };
-    }
-  }
-
-  /** A scrape that fails is seen by the scraper: its `up` is 0. */
-  async #expose(response: ServerResponse): Promise<void> {
-    try {
-      const exposition = (await this.#parts.metrics?.()) ?? null;
-      if (!exposition) return respond(response, STARTING.status, { error: STARTING.reason });
-      response.writeHead(200, { "content-type": exposition.contentType, "cache-control": "no-store" });
-      response.end(exposition.text);
-    } catch (error) {
-      this.#logThrottle.log(
-        () => this.#parts.log.error({ err: error }, "/metrics can't be answered"),
-        `metrics ${codeOf(error)}`,
-      );
-      respond(response, 500, { error: "the state can't be read: /health says more" });
-    }
+    this.#pages.answer(request, response, ", files and a WebSocket");
   }
 
   #takeFile(request: IncomingMessage, response: ServerResponse): void {
@@ -252,9 +194,4 @@ export class Listener {
       `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
     );
   }
-}
-
-function respond(response: ServerResponse, status: number, body: object): void {
-  response.writeHead(status, { "content-type": "application/json", "cache-control": "no-store" });
-  response.end(`${JSON.stringify(body)}\n`);
 }

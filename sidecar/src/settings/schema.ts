@@ -15,6 +15,7 @@ import {
   oneOf,
   openingHours,
   plainUrl,
+  portAddress,
   secret,
   shellCommand,
   token,
@@ -111,6 +112,11 @@ export const SETTINGS = {
     about: "Where the plugin connects, and `GET /health` and `GET /metrics` answer",
     form: listenAddress,
     default: "127.0.0.1:18790",
+  },
+  BRIDGE_METRICS_LISTEN: {
+    about:
+      "Where `GET /health` and `GET /metrics` answer besides: for Prometheus, where `BRIDGE_LISTEN` is a socket. Not set: nowhere",
+    form: portAddress,
   },
   BRIDGE_TOKEN: {
     about: "The token that the plugin has to show",

@@ -1,7 +1,9 @@
 import { createHmac } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
 import { describe, expect, it } from "vitest";
 import { TESTED, VERSION } from "../../../shared/src/index.ts";
 import { type Command, type Message, startHotBags } from "../../hotbags/index.ts";
+import { SUBJECT } from "../../openclaw/places.ts";
 import { BEARER_TOKEN, HMAC_SECRET } from "../../shop/shop.ts";
 import { until } from "../../until.ts";
 import { shop } from "./shop.ts";
@@ -256,16 +258,20 @@ describe("the signature", () => {
   });
 });
 
-it("runs on what this release names as tested, and the real gateway says so of each part", async () => {
-  const versions = async () => (await shop.health()).body["versions"] as Record<string, unknown>;
-  // The plugin may still be on its way back from the tests before.
-  await shop.healthy();
-  await until("the gateway was asked for its plugins", async () => (await versions())["whatsapp"] !== null, 20_000);
-  expect(await versions()).toEqual({
-    ...{ sidecar: VERSION, plugin: VERSION, ...TESTED },
-    ...{ tested: { plugin: VERSION, ...TESTED }, warnings: [] },
-  });
-});
+// Of another OpenClaw (`npm run compat`) the warnings are right, and the sidecar's own tests show them.
+it.runIf(isDeepStrictEqual(SUBJECT, { ...TESTED, without: [] }))(
+  "runs on what this release names as tested, and the real gateway says so of each part",
+  async () => {
+    const versions = async () => (await shop.health()).body["versions"] as Record<string, unknown>;
+    // The plugin may still be on its way back from the tests before.
+    await shop.healthy();
+    await until("the gateway was asked for its plugins", async () => (await versions())["whatsapp"] !== null, 20_000);
+    expect(await versions()).toEqual({
+      ...{ sidecar: VERSION, plugin: VERSION, ...TESTED },
+      ...{ tested: { plugin: VERSION, ...TESTED }, warnings: [] },
+    });
+  },
+);
 
 it("is healthy at the end: everything that was accepted is delivered", async () => {
   await quiet();

@@ -41,7 +41,7 @@ export function stateLines(program: Argv, { environment, asking, aside }: Contex
             describe: "Only so many of a folder's backups stay, the newest ones; then BACKUP_UPLOAD_COMMAND is run",
           })
           .option("keep-days", { type: "number", default: 30, describe: "With --keep: none stays for longer" })
-          .check((args) => keepingIsFine(args.keep, args["keep-days"]))
+          .check((args) => keepingIsFine(args.keep, args["keepDays"] as number))
           .example("$0 backup /var/backups/hotbags", "A new file in that folder, which only its owner can read")
           .example("$0 backup /var/backups/hotbags --keep 14", "The same, as the nightly timer makes it")
           .epilogue("docs/backup.md says what is in it, and what a restore of an older backup means."),
