@@ -148,7 +148,9 @@ if $uninstall; then
   for unit in "${units[@]}"; do act rm -rf "$root/etc/systemd/system/$unit" "$root/etc/systemd/system/$unit.d"; done
   act rm -f "$root/etc/systemd/system/multi-user.target.wants/hotbags.target"
   act rm -rf "$root/etc/systemd/system/hotbags.target.wants"
-  for timer in "${timers[@]}"; do act rm -f "$root/etc/systemd/system/timers.target.wants/$timer"; done
+  for timer in "${timers[@]}"; do
+    act rm -f "$root/etc/systemd/system/timers.target.wants/$timer" "$root/var/lib/systemd/timers/stamp-$timer"
+  done
   act rm -f "$root/etc/apt/apt.conf.d/52hotbags"
   act rm -f "$root/usr/lib/sysusers.d/hotbags.conf" "$root/usr/lib/tmpfiles.d/hotbags.conf"
   act rm -f "$root/etc/systemd/journald.conf.d/hotbags.conf" "$root/usr/local/bin/hotbags" "$root/usr/local/bin/hotbags-openclaw"
