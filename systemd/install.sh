@@ -38,8 +38,9 @@ Installs the Hot Bags bridge from the files beside this script, or upgrades it. 
 END
 }
 
-say() { printf '%s\n' "$*"; }
-step() { printf '· %s\n' "$*"; }
+# A terminal that has gone away must not end this half-way.
+say() { printf '%s\n' "$*" || true; }
+step() { say "· $*"; }
 refuse() {
   printf 'install.sh: %s\n' "$*" >&2
   exit 1
@@ -77,6 +78,13 @@ live() { [ -z "$root" ]; }
 # As the units have it: a Node that only root's own PATH has is of no use to them.
 if live; then export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; fi
 
+# That something the units run on was changed by this run or by one that was cut off, so that they have to be started anew. Not over a
+# boot: that starts them anew.
+changed=/run/hotbags-install.changed
+note_change() {
+  if live && ! $dry_run; then : >"$changed"; fi
+}
+
 # Runs what changes something, or says it.
 act() {
   if $dry_run; then
@@ -86,27 +94,38 @@ act() {
   fi
 }
 
-# put MODE OWNER PATH: writes standard input there, at once or not at all, and says so if that changed something.
+# put MODE OWNER PATH: writes standard input there, at once or not at all, and says so if that changes something.
 put() {
   local mode=$1 owner=$2 path=$root$3 new
   if $dry_run; then
+    cmp -s - "$path" || printf '  would write: %s (%s, %s)\n' "$path" "$mode" "$owner"
+    # Whoever writes it is not to be cut off.
     cat >/dev/null
-    printf '  would write: %s (%s, %s)\n' "$path" "$mode" "$owner"
     return
   fi
   mkdir -p "${path%/*}"
   new=$(mktemp "$path.XXXXXX")
   cat >"$new"
+  if cmp -s "$new" "$path"; then
+    rm "$new"
+    # Not unless it is needed: who looks for changes would find one.
+    [ "$(stat -c %a "$path")" = "$mode" ] || chmod "$mode" "$path"
+    if live && [ "$(stat -c %U:%G "$path")" != "$owner" ]; then chown "$owner" "$path"; fi
+    return
+  fi
   chmod "$mode" "$new"
   if live; then chown "$owner" "$new"; fi
-  if [ -e "$path" ] && cmp -s "$new" "$path"; then
-    rm "$new"
-    chmod "$mode" "$path"
-    if live; then chown "$owner" "$path"; fi
-  else
-    mv "$new" "$path"
-    say "  wrote $path"
-  fi
+  note_change
+  mv "$new" "$path"
+  say "  wrote $path"
+}
+
+# point PATH TO: makes the link, at once or not at all, unless it is there.
+point() {
+  [ "$(readlink "$root$1" || true)" != "$2" ] || return 0
+  note_change
+  act ln -sfn "$2" "$root$1.new"
+  act mv -T "$root$1.new" "$root$1"
 }
 
 # ---------------------------------------------------------------------------------------------------------------------------------------
@@ -129,7 +148,9 @@ if $uninstall; then
   for unit in "${units[@]}"; do act rm -rf "$root/etc/systemd/system/$unit" "$root/etc/systemd/system/$unit.d"; done
   act rm -f "$root/etc/systemd/system/multi-user.target.wants/hotbags.target"
   act rm -rf "$root/etc/systemd/system/hotbags.target.wants"
-  for timer in "${timers[@]}"; do act rm -f "$root/etc/systemd/system/timers.target.wants/$timer"; done
+  for timer in "${timers[@]}"; do
+    act rm -f "$root/etc/systemd/system/timers.target.wants/$timer" "$root/var/lib/systemd/timers/stamp-$timer"
+  done
   act rm -f "$root/etc/apt/apt.conf.d/52hotbags"
   act rm -f "$root/usr/lib/sysusers.d/hotbags.conf" "$root/usr/lib/tmpfiles.d/hotbags.conf"
   act rm -f "$root/etc/systemd/journald.conf.d/hotbags.conf" "$root/usr/local/bin/hotbags" "$root/usr/local/bin/hotbags-openclaw"
@@ -137,7 +158,7 @@ if $uninstall; then
   if live; then act systemctl daemon-reload; fi
   if $purge; then
     step "remove the data and the users"
-    act rm -rf "$root/etc/hotbags" "$root/var/lib/hotbags" "$root/var/lib/openclaw"
+    act rm -rf "$root/etc/hotbags" "$root/var/lib/hotbags" "$root/var/lib/hotbags.before-upgrade" "$root/var/lib/openclaw"
     if live; then
       for user in hotbags openclaw; do act userdel "$user" || true; done
       act groupdel hotbags-bridge || true
@@ -177,10 +198,19 @@ if live; then
   [ "${systemd:-0}" -ge $LEAST_SYSTEMD ] || refuse "systemd $systemd is too old: $LEAST_SYSTEMD (Ubuntu 22.04) is the oldest that can hand over secrets"
   command -v systemd-notify >/dev/null || refuse "systemd-notify is missing; it is part of systemd"
   command -v setpriv >/dev/null || refuse "setpriv is missing: install util-linux"
+  if ! $dry_run; then
+    # Two of them at once, such as cloud-init's and yours, would take each other's files away.
+    exec 9>/run/hotbags-install.lock
+    flock --nonblock 9 || refuse "another install.sh runs on this machine: wait until it has ended"
+  fi
+  # Two gateways can't share a port, nor a WhatsApp session.
+  if [ ! -e /opt/hotbags ] && (exec 3<>/dev/tcp/127.0.0.1/18789) 2>/dev/null; then
+    refuse "something listens on 127.0.0.1:18789 already, which is the OpenClaw gateway's port: stop the one that runs (openclaw gateway stop, as its user) and have nothing start it again"
+  fi
   megabytes() { awk -v name="$1:" '$1 == name { print int($2 / 1024) }' /proc/meminfo; }
   memory=$(megabytes MemTotal) swap=$(megabytes SwapTotal)
   [ "$memory" -ge $LEAST_MEMORY_MB ] ||
-    refuse "this machine has $memory MB of memory, and OpenClaw alone takes up to 1130 MB: use one with 2 GB or more"
+    refuse "this machine has $memory MB of memory, and OpenClaw alone takes up to 1130 MB: use one with 2 GB or more. Of Oracle's always-free shapes that is VM.Standard.A1.Flex; VM.Standard.E2.1.Micro has 1 GB"
   [ $((memory + swap)) -ge $LEAST_MEMORY_AND_SWAP_MB ] ||
     refuse "$memory MB of memory need swap beside them: fallocate -l 2G /swapfile && chmod 600 /swapfile && mkswap /swapfile && swapon /swapfile && echo '/swapfile none swap sw 0 0' >>/etc/fstab"
   for folder in /opt /var/lib; do
@@ -231,6 +261,9 @@ node_is_fit() {
     process.exit((major === 24 && minor >= 16) || (major === 26 && minor >= 1) || major > 26 ? 0 : 1)'
 }
 
+# At a machine's first boot it is often busy with the system's own updates; and needrestart must ask nobody.
+apt=(env DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l apt-get -o DPkg::Lock::Timeout=600 -qq)
+
 install_node() {
   if [ -n "$node_tarball" ]; then
     [[ $node_tarball == *linux-$arch* ]] || refuse "$node_tarball is not for this machine (linux-$arch)"
@@ -240,13 +273,38 @@ install_node() {
   fi
   command -v apt-get >/dev/null || refuse "there is no apt-get here: give Node by --node node-v$NODE_MAJOR….tar.gz (nodejs.org)"
   local key=/etc/apt/keyrings/nodesource.asc source=https://deb.nodesource.com
-  act apt-get install -y -qq ca-certificates curl >/dev/null || true
+  act "${apt[@]}" install -y ca-certificates curl >/dev/null || true
   act mkdir -p /etc/apt/keyrings
   act curl -fsSL --retry 3 --max-time 60 -o "$key" "$source/gpgkey/nodesource-repo.gpg.key" ||
     refuse "NodeSource can't be reached: fetch node-v$NODE_MAJOR….tar.gz from nodejs.org elsewhere, and give it by --node"
   echo "deb [signed-by=$key] $source/node_$NODE_MAJOR.x nodistro main" | put 644 root:root /etc/apt/sources.list.d/nodesource.list
-  act apt-get update -qq
-  act apt-get install -y -qq nodejs >/dev/null
+  act "${apt[@]}" update
+  act "${apt[@]}" install -y nodejs >/dev/null
+}
+
+install_openclaw() {
+  [[ $(openclaw --version 2>/dev/null) != *"$1"* ]] || return 0
+  note_change
+  # Nothing of it needs its install scripts here.
+  act npm install --global --ignore-scripts --no-fund --no-audit --no-update-notifier --loglevel=error "openclaw@$1"
+  # Its first run completes its installation, in its own folder: as root, or the gateway's user can't run it.
+  act openclaw --version >/dev/null
+}
+
+has_whatsapp() {
+  find "$openclaw_state" -path '*/@openclaw/whatsapp/package.json' -exec grep -l "\"version\": \"$1\"" {} + 2>/dev/null | grep -q .
+}
+
+install_whatsapp() {
+  ! has_whatsapp "$1" || return 0
+  note_change
+  # With a configuration of its own: the install writes into it, and ours has comments.
+  local scratch=/var/lib/openclaw/install.json
+  echo '{ "gateway": { "mode": "local" } }' | put 600 openclaw:openclaw $scratch
+  act runuser -u openclaw -- env -C /var/lib/openclaw HOME=/var/lib/openclaw \
+    OPENCLAW_STATE_DIR=/var/lib/openclaw/.openclaw OPENCLAW_CONFIG_PATH=$scratch OPENCLAW_NO_AUTO_UPDATE=1 \
+    openclaw plugins install "npm:@openclaw/whatsapp@$1" --force
+  act rm -f "$scratch" "$scratch.bak"
 }
 
 if live; then
@@ -254,12 +312,7 @@ if live; then
   node_is_fit || install_node
   $dry_run || node_is_fit || refuse "$(command -v node || echo node) is $(node --version 2>/dev/null || echo not there), and $NODE_MAJOR.$NODE_LEAST_MINOR or newer is needed: it may be hidden by another one in $PATH"
   step "OpenClaw $OPENCLAW_VERSION"
-  if [[ $(openclaw --version 2>/dev/null) != *"$OPENCLAW_VERSION"* ]]; then
-    # Nothing of it needs its install scripts here.
-    act npm install --global --ignore-scripts --no-fund --no-audit --no-update-notifier --loglevel=error "openclaw@$OPENCLAW_VERSION"
-    # What its install script would do, it does when it first runs, in its own folder: the gateway's user may not write there.
-    act openclaw --version >/dev/null
-  fi
+  install_openclaw $OPENCLAW_VERSION
 fi
 
 # ---------------------------------------------------------------------------------------------------------------------------------------
@@ -329,18 +382,7 @@ fi
 
 if live; then
   step "OpenClaw's WhatsApp plugin $WHATSAPP_VERSION"
-  has_whatsapp() {
-    find "$openclaw_state" -path '*/@openclaw/whatsapp/package.json' -exec grep -l "\"version\": \"$WHATSAPP_VERSION\"" {} + 2>/dev/null | grep -q .
-  }
-  if ! has_whatsapp; then
-    # With a configuration of its own: the install writes into it, and ours has comments.
-    scratch=/var/lib/openclaw/install.json
-    echo '{ "gateway": { "mode": "local" } }' | put 600 openclaw:openclaw $scratch
-    act runuser -u openclaw -- env -C /var/lib/openclaw HOME=/var/lib/openclaw \
-      OPENCLAW_STATE_DIR=/var/lib/openclaw/.openclaw OPENCLAW_CONFIG_PATH=$scratch OPENCLAW_NO_AUTO_UPDATE=1 \
-      openclaw plugins install "npm:@openclaw/whatsapp@$WHATSAPP_VERSION" --force
-    act rm -f "$scratch" "$scratch.bak"
-  fi
+  install_whatsapp $WHATSAPP_VERSION
 fi
 
 step "units"
@@ -370,27 +412,27 @@ units_of "$from"
 for unit in hotbags-sidecar.service 'hotbags-alert@.service' hotbags-release-check.service; do
   secrets_of "$unit" | put 644 root:root "/etc/systemd/system/$unit.d/secrets.conf"
 done
-put 644 root:root /etc/systemd/journald.conf.d/hotbags.conf <"$from/systemd/journald.conf"
+journald=$root/etc/systemd/journald.conf.d/hotbags.conf
+if ! cmp -s "$from/systemd/journald.conf" "$journald"; then
+  put 644 root:root /etc/systemd/journald.conf.d/hotbags.conf <"$from/systemd/journald.conf"
+  # It reads its limits at its start alone. Nothing that is written meanwhile is lost.
+  if live; then act systemctl restart systemd-journald; fi
+fi
 if $os_updates; then
   put 644 root:root /etc/apt/apt.conf.d/52hotbags <"$from/systemd/unattended-upgrades.conf"
   if live && command -v apt-get >/dev/null && ! command -v unattended-upgrade >/dev/null; then
-    act apt-get install -y -qq unattended-upgrades >/dev/null ||
+    act "${apt[@]}" install -y unattended-upgrades >/dev/null ||
       say "  unattended-upgrades can't be installed now: install it later, or keep the system up to date yourself"
   fi
 fi
 act mkdir -p "$root/usr/local/bin"
-for name in hotbags hotbags-openclaw; do act ln -sfn "/opt/hotbags/systemd/$name" "$root/usr/local/bin/$name"; done
+for name in hotbags hotbags-openclaw; do point "/usr/local/bin/$name" "/opt/hotbags/systemd/$name"; done
 
 # ---------------------------------------------------------------------------------------------------------------------------------------
 
 before=$(readlink "$root/opt/hotbags" || true)
-point_to() {
-  act ln -sfn "$1" "$root/opt/hotbags.new"
-  act mv -T "$root/opt/hotbags.new" "$root/opt/hotbags"
-}
-
 if ! live; then
-  point_to "$release"
+  point /opt/hotbags "$release"
   act systemctl --root="$root" enable hotbags.target hotbags-sidecar.service openclaw-gateway.service "${timers[@]}"
   if $dry_run; then say "Nothing was done." && exit 0; fi
   say "Installed into $root. At its first boot systemd makes the users; run install.sh there once more, for Node and OpenClaw."
@@ -400,73 +442,111 @@ fi
 act systemctl daemon-reload
 act systemctl enable -q hotbags.target hotbags-sidecar.service openclaw-gateway.service "${timers[@]}"
 
-# 0: healthy; 1: it answers, and something is wrong; else it does not answer.
-health() { hotbags status >/dev/null 2>&1 && echo 0 || echo $?; }
-answers() { [ "$1" = 0 ] || [ "$1" = 1 ]; }
+# The checks of /health, one a line: "+ plugin" is well, "- plugin" is not. "- sidecar" where nobody answers.
+checks() {
+  local status
+  status=$(systemctl is-active -q hotbags-sidecar && hotbags status --json 2>/dev/null) || [ $? = 1 ] || { echo "- sidecar"; return; }
+  node -e 'for (const { name, account, ok } of JSON.parse(process.argv[1]).checks)
+    console.log([ok ? "+" : "-", name, account].join(" ").trim())' "$status" 2>/dev/null || echo "- sidecar"
+}
+
+# as_well_as WAS NOW, as `checks` says it. What was well must be so again; where something was not (Hot Bags was away, and what waits for
+# it waits longer), that goes for the links alone. What the release before did not look at does not count.
+as_well_as() {
+  local lost
+  if grep -qxF -e "- sidecar" <<<"$2"; then return 1; fi
+  lost=$(sed -n 's/^- /+ /p' <<<"$2" | grep -xF -f <(grep '^+ ' <<<"$1")) || true
+  if grep -q '^- ' <<<"$1"; then lost=$(grep -E '^\+ (plugin|gateway|session_connected|store)( |$)' <<<"$lost") || true; fi
+  [ -z "$lost" ]
+}
+
+# The same a moment later, with the same processes: one that crashes after a while is up now and then.
+is_well() {
+  local pids
+  pids=$(main_pids)
+  as_well_as "$was" "$(checks)" && sleep 5 && [ "$pids" = "$(main_pids)" ] && as_well_as "$was" "$(checks)"
+}
+main_pids() { systemctl show --value -p MainPID hotbags-sidecar openclaw-gateway; }
+
+state=/var/lib/hotbags
+kept=$state.before-upgrade
+
+# Back to the release that ran before; ends this run.
+go_back() {
+  unfinished=false
+  trap '' INT TERM
+  step "go back to ${before##*/}"
+  systemctl stop hotbags-sidecar.service
+  # A database that the new release has changed can't be read by the old one. Taking the copy back is right only if nothing has come
+  # in since, or that would be lost.
+  case $(may_go_back) in
+    as-it-is) ;;
+    with-the-copy)
+      rm -f $state/bridge.sqlite $state/bridge.sqlite-wal $state/bridge.sqlite-shm
+      cp -a "$kept"/. $state/
+      ;;
+    *)
+      systemctl start --no-block hotbags-sidecar.service
+      refuse "the database is the new release's, and has taken messages that the copy of before has not: going back would lose them, so the new release stays. The copy is in $kept"
+      ;;
+  esac
+  point /opt/hotbags "$before"
+  units_of "$before"
+  systemctl daemon-reload
+  install_openclaw "$(sed -n 's/^OPENCLAW_VERSION=//p' "$before/systemd/install.sh")"
+  install_whatsapp "$(sed -n 's/^WHATSAPP_VERSION=//p' "$before/systemd/install.sh")"
+  systemctl start --no-block hotbags-sidecar.service
+  systemctl restart --no-block openclaw-gateway.service
+  rm -f "$changed"
+  refuse "the upgrade to $version was taken back; ${before##*/} runs again"
+}
+
+may_go_back() {
+  # It has not come so far as to let the new release have it.
+  [ "$(readlink /opt/hotbags)" = "$release" ] || { echo as-it-is; return; }
+  node --disable-warning=ExperimentalWarning "$before/systemd/may-go-back.mjs" "$state/bridge.sqlite" "$kept/bridge.sqlite"
+}
 
 if [ "$before" = "$release" ] || [ -z "$before" ] || [ ! -e "$before" ]; then
   step "start"
-  point_to "$release"
-  # Not waited for: it may wait for a disk or a network itself.
-  act systemctl restart --no-block hotbags-sidecar.service openclaw-gateway.service
+  point /opt/hotbags "$release"
+  # Not waited for: it may wait for a disk or a network itself. A restart costs customers' messages where it takes OpenClaw too long.
+  if [ -e "$changed" ]; then act systemctl restart --no-block hotbags-sidecar.service openclaw-gateway.service; fi
   act systemctl start --no-block hotbags.target
+elif $dry_run; then
+  step "upgrade from ${before##*/}"
+  say "  would stop the sidecar, copy its database to $kept, start $release, and go back if it is not well in $health_timeout s"
 else
   step "upgrade from ${before##*/}"
-  was=2
-  if ! $dry_run; then was=$(health); fi
-  state=/var/lib/hotbags
-  kept=$state.before-upgrade
-  act systemctl stop hotbags-sidecar.service
+  was=$(checks)
+  # Whatever ends it from here on: a copy that finds no room, an impatient Ctrl-C. A connection that was lost ends nothing.
+  unfinished=true
+  trap 'if $unfinished; then go_back; fi' EXIT
+  trap 'exit 130' INT TERM
+  trap '' HUP
+  systemctl stop hotbags-sidecar.service
   # The sidecar stands still: its database is whole. The plugin keeps what comes meanwhile.
-  act rm -rf "$kept"
-  act mkdir -m 700 "$kept"
-  act find $state -maxdepth 1 -name 'bridge.sqlite*' -exec cp -a -t "$kept" '{}' +
-  point_to "$release"
-  act systemctl start --no-block hotbags-sidecar.service
-  act systemctl restart --no-block openclaw-gateway.service
-  if ! $dry_run; then
-    say "  wait until it is as healthy as before, $health_timeout s at most"
-    end=$((SECONDS + health_timeout)) now=2
-    while [ $SECONDS -lt $end ]; do
-      now=$(health)
-      if [ "$now" = 0 ] || { [ "$was" != 0 ] && answers "$now"; }; then break; fi
-      sleep 2
-    done
-    if [ "$now" != 0 ] && { [ "$was" = 0 ] || ! answers "$now"; }; then
+  rm -rf "$kept"
+  mkdir -m 700 "$kept"
+  find $state -maxdepth 1 -name 'bridge.sqlite*' -exec cp -a -t "$kept" '{}' +
+  point /opt/hotbags "$release"
+  systemctl start --no-block hotbags-sidecar.service
+  systemctl restart --no-block openclaw-gateway.service
+  say "  wait until it is as well as before, $health_timeout s at most"
+  end=$((SECONDS + health_timeout))
+  until is_well; do
+    if [ $SECONDS -ge $end ]; then
       say "  it is not:"
       hotbags status || true
       journalctl -u hotbags-sidecar -n 20 --no-pager || true
-      step "go back to ${before##*/}"
-      systemctl stop hotbags-sidecar.service
-      # A database that the new release has changed can't be read by the old one. Taking the copy back is right only if nothing has come
-      # in since, or that would be lost.
-      case $(node --disable-warning=ExperimentalWarning "$before/systemd/may-go-back.mjs" "$state/bridge.sqlite" "$kept/bridge.sqlite") in
-        as-it-is) ;;
-        with-the-copy)
-          rm -f $state/bridge.sqlite $state/bridge.sqlite-wal $state/bridge.sqlite-shm
-          cp -a "$kept"/. $state/
-          ;;
-        *)
-          systemctl start --no-block hotbags-sidecar.service
-          refuse "the database is the new release's, and has taken messages that the copy of before has not: going back would lose them, so the new release stays. The copy is in $kept"
-          ;;
-      esac
-      point_to "$before"
-      units_of "$before"
-      systemctl daemon-reload
-      old_openclaw=$(sed -n 's/^OPENCLAW_VERSION=//p' "$before/systemd/install.sh")
-      if [ "$old_openclaw" != "$OPENCLAW_VERSION" ]; then
-        npm install --global --ignore-scripts --no-fund --no-audit --no-update-notifier --loglevel=error "openclaw@$old_openclaw"
-        openclaw --version >/dev/null
-      fi
-      systemctl start --no-block hotbags-sidecar.service
-      systemctl restart --no-block openclaw-gateway.service
-      refuse "the upgrade to $version was taken back; ${before##*/} runs again"
+      go_back
     fi
-  fi
+    sleep 2
+  done
+  unfinished=false
   # The two that count are kept: the one that runs, and the one before.
   for old in /opt/hotbags-releases/*; do
-    [ "$old" = "$release" ] || [ "$old" = "$before" ] || act rm -rf "$old"
+    [ "$old" = "$release" ] || [ "$old" = "$before" ] || rm -rf "$old"
   done
 fi
 
@@ -477,9 +557,16 @@ if $dry_run; then
   say "Nothing was done."
   exit 0
 fi
+rm -f "$changed"
+
+step "wait for the gateway, which takes half a minute to start, and look whether all is well"
+end=$((SECONDS + health_timeout))
+while checks | grep -qxE -e '- (sidecar|plugin|gateway)' && [ $SECONDS -lt $end ]; do sleep 2; done
+found=$(hotbags doctor 2>&1) || true
+say "$found"
 cat <<'END'
 
-The bridge is installed. What is next:
+The bridge is installed. From now on:
 
   sudo hotbags doctor         is everything set up?
   sudo hotbags relink --qr    link the phone: scan the code with WhatsApp on the shop's phone
@@ -487,3 +574,5 @@ The bridge is installed. What is next:
 
 Logs: journalctl -u hotbags-sidecar -u openclaw-gateway -f. Who may write, and from which groups: /var/lib/openclaw/.openclaw/openclaw.json
 END
+# A phone that is not linked is what there is to do, and a person is there to do it.
+if [[ $found == *"hotbags relink"* ]] && ! $yes && [ -t 0 ] && [ -t 1 ]; then hotbags relink --qr || true; fi

@@ -184,6 +184,32 @@ describe("install.sh", () => {
   });
 });
 
+/** The check that fails while Hot Bags is away. */
+const HOT_BAGS = "hot_bags_last_success_minutes";
+
+it.each([
+  ["all is well, as before", `+ plugin\n+ ${HOT_BAGS}`, `+ plugin\n+ ${HOT_BAGS}`, true],
+  ["all was well, and Hot Bags is away", `+ plugin\n+ ${HOT_BAGS}`, `+ plugin\n- ${HOT_BAGS}`, false],
+  ["what the release before did not look at is not well", "+ plugin", "+ plugin\n- backup", true],
+  ["Hot Bags was away, and all is well", `+ plugin\n- ${HOT_BAGS}`, `+ plugin\n+ ${HOT_BAGS}`, true],
+  ["Hot Bags is away, as before", `+ reply_waits\n- ${HOT_BAGS}`, `- reply_waits\n- ${HOT_BAGS}`, true],
+  ["it was away, and now the plugin is too", `+ plugin\n- ${HOT_BAGS}`, `- plugin\n+ ${HOT_BAGS}`, false],
+  ["no phone was linked, and none is", "- session_connected default", "- session_connected default", true],
+  ["one of two accounts is lost", "- session_connected a\n+ session_connected b", "- session_connected b", false],
+  ["nobody answers", `- ${HOT_BAGS}`, "- sidecar", false],
+  ["nobody answered before, and now somebody does", "- sidecar", "- gateway\n- plugin", true],
+])("an upgrade stays or not: %s", async (_, before, after, stays) => {
+  const script = `${functionOf("as_well_as")}\nas_well_as "$1" "$2"`;
+  const { code } = await run("bash", ["-euo", "pipefail", "-c", script, "bash", before, after]);
+  expect(code === 0).toBe(stays);
+});
+
+/** A function of install.sh, for itself. */
+function functionOf(name: string): string {
+  const script = readFileSync(join(SYSTEMD, "install.sh"), "utf8");
+  return new RegExp(`^${name}\\(\\) \\{\\n.*?^\\}`, "ms").exec(script)?.[0] ?? "";
+}
+
 it.runIf(has("shellcheck"))("shellcheck finds nothing in the scripts", async () => {
   const scripts = ["install.sh", "hotbags", "hotbags-openclaw", "copy-state-from", "run"].map((name) =>
     join(SYSTEMD, name),

@@ -266,6 +266,17 @@ test("another wire version ends the connection and says what to install", async 
   await until("connected again", () => sidecar.connections > 1);
 });
 
+test.each([
+  ["an earlier", { sidecar_version: "0.0.1" }],
+  ["a later", { sidecar_version: "9.9.9", features: ["more"] }],
+])("a sidecar of %s release gets the messages", async (_release, greeting) => {
+  const { sidecar, link, empty } = await setUp({ messages: ["A1"] });
+  sidecar.greeting = greeting;
+  link.start();
+  await until("drained", empty);
+  expect(sidecar.taken).toEqual(["A1"]);
+});
+
 test("a sidecar that never says welcome is given up", async () => {
   const { sidecar, log, link } = await setUp();
   sidecar.welcomes = false;

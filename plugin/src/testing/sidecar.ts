@@ -26,6 +26,8 @@ export class ScratchSidecar {
   credit = 256;
   maxFrameBytes = MAX_FRAME_BYTES;
   welcomes = true;
+  /** What its welcome says besides: the sidecar of another release. */
+  greeting: object = {};
   /** The answer to a message; undefined for none. */
   answers: Answer = (frame) => ({ v: WIRE_VERSION, type: "ack", ref: frame.ref, duplicate: false });
   /** Ids of the messages that were acknowledged, in this order. */
@@ -154,7 +156,7 @@ export class ScratchSidecar {
         ws.send(
           JSON.stringify({
             ...{ v: WIRE_VERSION, type: "welcome", sidecar_version: "scratch" },
-            ...{ credit, max_frame_bytes: maxFrameBytes },
+            ...{ credit, max_frame_bytes: maxFrameBytes, ...this.greeting },
           }),
         );
       }

@@ -1,8 +1,10 @@
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { troubleOf } from "./refusal.ts";
 
 const URL = "ws://127.0.0.1:18789";
 const error = (message: string, fields: object) => Object.assign(new Error(message), fields);
+
+afterEach(() => void vi.unstubAllEnvs());
 
 describe("why there is no link", () => {
   it("names the token that is wrong", () => {
@@ -31,5 +33,11 @@ describe("why there is no link", () => {
     ["something unreadable", "a string", { code: 1011, reason: "internal" }, "internal"],
   ])("down: %s", (_when, cause, close, sentence) => {
     expect(troubleOf(URL, cause, close)).toEqual({ link: "down", reason: expect.stringContaining(sentence) });
+  });
+
+  it("names the gateway's unit where systemd runs the sidecar", () => {
+    vi.stubEnv("NOTIFY_SOCKET", "/run/systemd/notify");
+    const { reason } = troubleOf(URL, error("connect ECONNREFUSED", { code: "ECONNREFUSED" }), null);
+    expect(reason).toContain("systemctl start openclaw-gateway.service");
   });
 });

@@ -53,6 +53,12 @@ export function troubleOf(
   if (close?.code === 1013) return { link: "down", reason: "the gateway is still starting" };
   if (close?.code === 1012) return { link: "down", reason: "the gateway is restarting" };
   if (codeOf(error) === "ECONNREFUSED")
-    return { link: "down", reason: `no gateway listens at ${url}: start it with openclaw gateway` };
+    return { link: "down", reason: `no gateway listens at ${url}: start it with ${howToStart()}` };
   return { link: "down", reason: `no connection to the gateway at ${url}${said === "" ? "" : `: ${said}`}` };
+}
+
+/** Where systemd runs this sidecar it runs the gateway too; one that is started by hand would take its port. */
+function howToStart(): string {
+  if (!process.env["NOTIFY_SOCKET"]) return "openclaw gateway";
+  return "systemctl start openclaw-gateway.service; why it ended is in journalctl -u openclaw-gateway";
 }

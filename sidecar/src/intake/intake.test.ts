@@ -139,6 +139,17 @@ describe("a plugin's connection", () => {
   });
 
   it.each([
+    ["an earlier", { plugin_version: "0.0.1", openclaw_version: "2026.1.1" }],
+    ["a later", { plugin_version: "9.9.9", openclaw_version: "2030.1.1", features: ["more"] }],
+  ])("takes the messages of a plugin of %s release", async (_release, greeting) => {
+    const plugin = await connect();
+    plugin.send({ ...HELLO, ...greeting });
+    expect(await plugin.next()).toMatchObject({ type: "welcome" });
+    plugin.send({ v: 1, type: "message", ref: 1, message: message("A") });
+    expect(await plugin.next()).toMatchObject({ type: "ack", ref: 1 });
+  });
+
+  it.each([
     ["not JSON", "{", "bad_json", null],
     ["binary", Buffer.from("{}"), "bad_frame", null],
     ["an unknown type", { v: 1, type: "dance" }, "bad_frame", null],
