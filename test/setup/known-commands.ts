@@ -186,9 +186,9 @@ export function isKnownPath(path: string): boolean {
   return MADE.some((made) => made.test(path)) || new RegExp(`${named}(?![\\w-])`).test(OURS);
 }
 
-/** A setting of the sidecar, or a secret of the two ends. */
+/** A setting of the sidecar, or a version that install.sh installs. */
 export function isSetting(name: string): boolean {
-  return SETTINGS.includes(`\`${name}\``);
+  return SETTINGS.includes(`\`${name}\``) || new RegExp(`^${name}=`, "m").test(INSTALL);
 }
 
 const SETTINGS = readFileSync(join(ROOT, "docs/configuration.md"), "utf8");

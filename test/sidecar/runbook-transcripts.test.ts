@@ -38,7 +38,7 @@ async function said(args: string[]): Promise<string> {
     });
   await main(args, { BRIDGE_STATE_DIR: stateDir });
   vi.restoreAllMocks();
-  return `${written.stdout}${written.stderr}`.replace(/^No sidecar runs on .*\n/m, "");
+  return `${written.stdout}${written.stderr}`.replace(/^No (sidecar runs on|line in the audit says so) ?.*\n/gm, "");
 }
 
 /** A block as it should be: its command, and what that says now. */
