@@ -1,4 +1,5 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --
+// `--`: without it Node takes --env-file for its own, wherever it stands, and says "not found" with code 9 where it can't be read.
 // Nothing else is imported before the version is known: on an older Node better-sqlite3 ends the process without a word.
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
 if ((major === 24 && minor >= 16) || (major === 26 && minor >= 1) || major > 26) {

@@ -27,6 +27,7 @@ import { alertOf as alertOfDeath } from "./ops/gateway-death.ts";
 import { type Health, readHealth } from "./ops/health.ts";
 import type { HealthParts } from "./ops/health-parts.ts";
 import { logOutages } from "./ops/outage-log.ts";
+import { CertificateWatch } from "./relay/certificate-watch.ts";
 import { HotBags } from "./relay/hotbags.ts";
 import { DETACHED_CONCURRENCY } from "./relay/message-lanes.ts";
 import { MAX_RETRY_AFTER_MS, Relay, relayOptions } from "./relay/relay.ts";
@@ -150,6 +151,7 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
     connections: options.concurrency + DETACHED_CONCURRENCY,
     log,
   });
+  const certificate = new CertificateWatch(() => hotbags.lookAtCertificate(), systemTimers);
   const { pace, brake, formerNumbers } = settings;
   const replies = new Replies({
     ...{ store, gateway, clock, log, random: Math.random, pace, brake, formerNumbers },
@@ -278,6 +280,7 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
     watch.stop();
     disk.stop();
     quiet.stop();
+    certificate.stop();
     metrics.stop();
     starter.stop();
     const finished = Promise.all([relay.stop(), replies.stop(), alerts.close(), downtimes.stop(), heartbeat.stop()]);
@@ -298,6 +301,7 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
     void sweep();
     disk.start();
     quiet.start();
+    certificate.start();
     // Not before: a start that waits for this begins anew every few seconds.
     watch.start();
     heartbeat.start();

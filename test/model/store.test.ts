@@ -247,7 +247,7 @@ const forget = (number: string, all: boolean) =>
       if (are("sending", "queued_by_gateway")) return false;
       return all || !(state === "pending" || are("pending", "in_doubt"));
     });
-    const request = { number, after: 0, left: 0, includingWaiting: all };
+    const request = { number, after: 0, left: 0, forgotten: 0, includingWaiting: all };
     expect(await world.store.operator.forget(request, "eve")).toMatchObject({
       found: { messages: found.length },
       ...{ forgotten: gone.length, left: found.length - gone.length, isNumberGone: gone.length === found.length },

@@ -23,6 +23,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished }
 import { VERSION } from "../../shared/src/index.ts";
 import { noteBackup } from "../../sidecar/src/checks/last-backup.ts";
 import type { GatewayConfig } from "../openclaw/config.ts";
+import { has } from "./programs.ts";
 
 // What install.sh does with files, in a folder in place of a machine's root, and what Debian's own tools say of the scripts and units.
 
@@ -163,7 +164,12 @@ describe("install.sh", () => {
   it("removes itself, and the data only if it is told to", async () => {
     await setUp();
     expect(await install("--uninstall")).toMatchObject({ code: 0 });
-    const gone = ["opt/hotbags", "usr/local/bin/hotbags", "etc/systemd/system/hotbags-sidecar.service"];
+    const gone = [
+      "opt/hotbags",
+      "usr/local/bin/hotbags",
+      "usr/local/bin/hotbags-openclaw",
+      "etc/systemd/system/hotbags-sidecar.service",
+    ];
     expect(gone.filter((path) => existsSync(on(path)))).toEqual([]);
     expect(readdirSync(on("etc/systemd/system/timers.target.wants"))).toEqual([]);
     expect(existsSync(on("etc/hotbags/secrets/BRIDGE_TOKEN"))).toBe(true);
@@ -178,14 +184,10 @@ describe("install.sh", () => {
   });
 });
 
-/** Whether a test that needs this program can run. CI has all of them. */
-function has(program: string): boolean {
-  if (process.env["CI"]) return true;
-  return (process.env["PATH"] ?? "").split(":").some((folder) => existsSync(join(folder, program)));
-}
-
 it.runIf(has("shellcheck"))("shellcheck finds nothing in the scripts", async () => {
-  const scripts = ["install.sh", "hotbags", "run"].map((name) => join(SYSTEMD, name));
+  const scripts = ["install.sh", "hotbags", "hotbags-openclaw", "copy-state-from", "run"].map((name) =>
+    join(SYSTEMD, name),
+  );
   expect(await run("shellcheck", scripts)).toEqual({ code: 0, stdout: "", stderr: "" });
 });
 

@@ -1,5 +1,5 @@
-// `npm run package`: what an operator installs, in dist/. The plugin is one file already; the sidecar goes with the packages that it runs
-// on, so that a VM needs neither a registry nor a compiler for it. Run after the build.
+// `npm run package`: what an operator installs, in dist/. The plugin is one file, and the sidecar a few; with it goes the one package
+// that can't be bundled, so that a VM needs neither a registry nor a compiler for it. Run after the build.
 import { createHash } from "node:crypto";
 import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -18,14 +18,18 @@ const ALONG = ["systemd", "docs", "openclaw.json.example", "LICENSE", "CHANGELOG
 /** The machines that a release is for. better-sqlite3's package has a binary for each, under the checksum in pnpm-lock.yaml. */
 const BINARIES = ["linux-x64.node", "linux-arm64.node"];
 
-/** What only a compiler or an editor would read, 26 of 59 MB. */
+/** Not in the bundle: it has a binary. */
+const NOT_BUNDLED = "better-sqlite3";
+
+/** What only a compiler or an editor would read. */
 const NOT_RUN = [
   "src",
+  "build.mjs",
   "tsconfig.json",
   "node_modules/.bin",
   "node_modules/.pnpm",
   "node_modules/.modules.yaml",
-].concat(["deps", "src", "binding.gyp"].map((name) => `node_modules/better-sqlite3/${name}`));
+].concat(["deps", "src", "binding.gyp"].map((name) => `node_modules/${NOT_BUNDLED}/${name}`));
 
 const { version } = JSON.parse(await readFile(join(ROOT, "package.json"), "utf8"));
 const name = `hotbags-sidecar-${version}`;
@@ -56,12 +60,15 @@ async function packSidecar(folder) {
   const layout = ["--config.node-linker=hoisted", "--config.package-import-method=copy"];
   await pnpm("deploy", "--prod", "--legacy", ...layout, sidecar);
   for (const path of NOT_RUN) await rm(join(sidecar, path), { recursive: true, force: true });
-  const binaries = join(sidecar, "node_modules", "better-sqlite3", "prebuilds");
+  const binaries = join(sidecar, "node_modules", NOT_BUNDLED, "prebuilds");
   for (const file of await readdir(binaries)) if (!BINARIES.includes(file)) await rm(join(binaries, file));
   for (const file of BINARIES) await readFile(join(binaries, file));
-  const packages = await packagesIn(join(sidecar, "node_modules"));
+  const nodeModules = join(sidecar, "node_modules");
+  const packages = await packagesIn(nodeModules);
   for (const path of ALONG) await cp(join(ROOT, path), join(folder, path), { recursive: true });
   await writeFile(join(folder, "THIRD-PARTY-LICENSES"), await licenceTexts(packages));
+  for (const name of await readdir(nodeModules))
+    if (name !== NOT_BUNDLED) await rm(join(nodeModules, name), { recursive: true, force: true });
   await chmod(folder, 0o755);
   // The same files make the same tarball, whoever packs them and when.
   const same = ["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0", "--mode=u+rwX,go=rX"];

@@ -29,7 +29,8 @@ const BUILD = [
   step("build contract", "tsc", "-p", "contract"),
   step("check plugin", "tsc", "-p", "plugin"),
   step("build plugin", "node", "plugin/build.mjs"),
-  step("build sidecar", "tsc", "-p", "sidecar"),
+  step("check sidecar", "tsc", "-p", "sidecar"),
+  step("build sidecar", "node", "sidecar/build.mjs"),
 ];
 
 /** What each script runs, in order; a list of steps runs at once. `args` are those after `--`. */

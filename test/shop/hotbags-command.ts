@@ -2,7 +2,8 @@ import { spawn } from "node:child_process";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 
-const CLI = fileURLToPath(new URL("../../sidecar/dist/cli.js", import.meta.url));
+/** The built command. */
+export const CLI = fileURLToPath(new URL("../../sidecar/dist/cli.js", import.meta.url));
 
 /** What came of a run of the `hotbags` command. */
 export interface Ran {

@@ -107,6 +107,10 @@ it("a restored backup sends no reply twice, and what may have been sent since is
   const made = await run("backup", folder);
   const crowd = await stop();
   expect(made).toMatchObject({ code: 0, stderr: expect.stringContaining("1 attachment; checked") });
+  const audit = JSON.parse((await run("audit", "--json", "--limit", "1")).stdout);
+  expect(audit).toMatchObject([
+    { action: "back up", kind: "backup", result: expect.stringMatching(/^done, \d+ bytes$/) },
+  ]);
   const file = made.stdout.trim();
   expect(statSync(file).mode & 0o777).toBe(0o600);
   expect(readdirSync(folder)).toHaveLength(1);

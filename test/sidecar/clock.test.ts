@@ -1,7 +1,8 @@
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { afterEach, beforeEach, expect, it, onTestFinished } from "vitest";
 import { ScriptedGateway } from "../gateway/scripted-gateway.ts";
 import { type HotBags, startHotBags } from "../hotbags/index.ts";
 import { until } from "../until.ts";
+import { startAlertHook } from "./alert-hook.ts";
 import { BEARER_TOKEN, BuiltSidecar } from "./built-sidecar.ts";
 import { messageOf } from "./message.ts";
 
@@ -57,11 +58,24 @@ it.each([
   expect(gateway.asked.filter(({ method }) => method === "send")).toHaveLength(1);
 });
 
-it("says in /health that a clock of 1970 is wrong", async () => {
+it("says in /health and in an alert that a clock of 1970 is wrong, and when it is right again", async () => {
+  const hook = await startAlertHook();
+  onTestFinished(() => hook.close());
+  const quick = `--import=${new URL("./quick-looks.mjs", import.meta.url)}`;
+  built.process.configure({
+    NODE_OPTIONS: `${built.env["NODE_OPTIONS"]} ${quick}`,
+    ...{ ALERT_WEBHOOK_URL: hook.url, ALERT_DOWN_MINUTES: "0", ALERT_CALM_SECONDS: "0" },
+  });
+  const told = (state: string) =>
+    until(`it is told as ${state}`, () =>
+      hook.alerts.find((one) => one["alert"] === "clock" && one["state"] === state),
+    );
   const aboutClock = async () => (await health()).problems.filter((problem) => problem.includes("clock"));
   built.process.configure({ HOTBAGS_TEST_CLOCK_MS: IN_1970 });
   await built.process.start();
   expect(await aboutClock()).toEqual([expect.stringMatching(/clock says 19\d\d-.*is wrong.*timedatectl/)]);
+  expect(await told("started")).toMatchObject({ severity: "warning", text: expect.stringMatching(/timedatectl/) });
   await built.process.restart({ HOTBAGS_TEST_CLOCK_MS: "0" });
   expect(await aboutClock()).toEqual([]);
+  expect(await told("over")).toMatchObject({ id: (await told("started"))["id"] });
 });

@@ -125,8 +125,10 @@ describe("beside a running sidecar", () => {
 
 it("works where no sidecar has ever been, and says all mistakes", async () => {
   const nowhere = join(dir, "nowhere");
-  const { code, stdout, stderr } = await runHotbags(nowhere, "config");
+  // In the way of the sidecar that runs, were it asked.
+  const { code, stdout, stderr } = await runHotbags(sidecar.dir, "config", "--state-dir", nowhere);
   expect(code).toBe(78);
+  expect(stderr).toContain(`No sidecar that runs on ${nowhere} is asked`);
   for (const name of SETTING_NAMES) expect(stdout).toContain(name);
   const required = ["HOTBAGS_BASE_URL", "HOTBAGS_BEARER_TOKEN", "OPENCLAW_GATEWAY_TOKEN", "BRIDGE_TOKEN"];
   for (const name of required) expect(stderr).toContain(`- ${name}: is not set\n`);

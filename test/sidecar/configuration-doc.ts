@@ -26,6 +26,8 @@ Settings are variables of the environment, or lines of a file that \`--env-file\
 
     hotbags serve --env-file /etc/hotbags/sidecar.env
 
+Where the file of the command is run with \`node\`, \`--\` stands before it (\`node -- sidecar/dist/cli.js serve --env-file …\`): without that Node takes the option for its own, wherever it stands, and ends with code 9 and its own words where the file can't be read. The installed \`hotbags\` command, \`npx hotbags\` and the units have it so.
+
 The file has \`NAME=value\` lines as Node's own \`--env-file\` reads them: a \`#\` begins a comment, also behind a value, so that a value with a \`#\` in it, or of several lines, stands in quotes. Where the environment sets a variable too, that counts; a secret in both places is refused. Names that begin with \`HOTBAGS_\`, \`BRIDGE_\` or \`ALERT_\` and are not in the table are refused, for they are misspelt; other variables (\`TZ\`, …) become part of the environment. An empty variable counts as not set.
 
 All mistakes are said at once, without any value, and the sidecar ends with code 78. The plugin has settings of its own, in OpenClaw's configuration ([plugin.md](plugin.md)).

@@ -70,7 +70,7 @@ it("deletes all of it, says so in the audit with the number masked, and still kn
   const audit = await hotbags("audit", "--json");
   const action = `forget +1555…${customer.slice(-2)}`;
   expect(JSON.parse(audit.stdout).slice(0, 2)).toMatchObject([
-    { action, result: "done", kind: "chat" },
+    { action, result: "done: 2 messages forgotten", kind: "chat" },
     { action, result: "begun", kind: "chat" },
   ]);
   const posts = shop.hotbags.requests.length;

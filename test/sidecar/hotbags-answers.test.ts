@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { request } from "node:http";
 import { json } from "node:stream/consumers";
 import { afterAll, beforeAll, expect, it, onTestFinished, vi } from "vitest";
+import { main } from "../../sidecar/src/cli/main.ts";
 import { operatorSocketOf } from "../../sidecar/src/operator/server.ts";
 import { CONNECTED, ScriptedGateway } from "../gateway/scripted-gateway.ts";
 import { type HotBags, startHotBags } from "../hotbags/index.ts";
@@ -75,6 +76,8 @@ it("a shell completes states, behind a comma as well", async () => {
   expect(await complete("messages", "list", "--state", "de")).toEqual(["detached", "delivered", "dead"]);
   expect(await complete("commands", "list", "--state", "sent,in")).toEqual(["sent,in_doubt"]);
   expect(await complete("mess")).toContain("messages");
+  // Which would print what it can't read.
+  expect(await main(["completion"], { SHELL: "/bin/tcsh" })).toBe(2);
 });
 
 it("the audit is asked from a time on", async () => {

@@ -1,8 +1,9 @@
+import { spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { statSync } from "node:fs";
+import { chmodSync, statSync, symlinkSync } from "node:fs";
 import { request } from "node:http";
 import { connect } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { json } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { systemClock } from "../../sidecar/src/clock.ts";
@@ -10,7 +11,7 @@ import { operatorSocketOf } from "../../sidecar/src/operator/server.ts";
 import { openStore, type Store } from "../../sidecar/src/store/index.ts";
 import { ScriptedGateway } from "../gateway/scripted-gateway.ts";
 import { type HotBags, startHotBags } from "../hotbags/index.ts";
-import { runHotbags } from "../shop/hotbags-command.ts";
+import { CLI, runHotbags } from "../shop/hotbags-command.ts";
 import { until } from "../until.ts";
 import { BEARER_TOKEN, BuiltSidecar } from "./built-sidecar.ts";
 import { damage } from "./damage.ts";
@@ -189,6 +190,15 @@ describe("dead letters", () => {
     );
     await Promise.all(checks);
     expect(await runHotbags("/nowhere/at/all", "status")).toMatchObject({ code: 3 });
+    // By its own name, as npm links it: Node would take the option for its own, and end with 9.
+    const linked = join(sidecar.dir, "hotbags");
+    chmodSync(CLI, 0o755);
+    symlinkSync(CLI, linked);
+    const env = { PATH: `${dirname(process.execPath)}:${process.env["PATH"]}` };
+    expect(spawnSync(linked, ["serve", "--env-file", "/none"], { env, encoding: "utf8" })).toMatchObject({
+      status: 78,
+      stderr: expect.stringMatching(/--env-file: \/none can't be used: ENOENT/),
+    });
   });
 });
 

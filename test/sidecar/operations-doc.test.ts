@@ -104,7 +104,7 @@ const HEAD = `# Operations
 
 The questions of an operator, and the command that answers each. On the VM the \`hotbags\` command is \`/opt/hotbags/sidecar/dist/cli.js\`, and whoever owns the state folder may use it:
 
-    $ sudo -u hotbags BRIDGE_STATE_DIR=/var/lib/hotbags node /opt/hotbags/sidecar/dist/cli.js status
+    $ sudo -u hotbags BRIDGE_STATE_DIR=/var/lib/hotbags node -- /opt/hotbags/sidecar/dist/cli.js status
 
 \`--help\` behind any part of a command says more. For scripts: \`--json\` gives every answer as JSON, and the exit code is 0 when it was done, 1 when the answer is no (unhealthy, not found, refused), 2 when the command line is wrong, 3 when nobody can be asked, 78 when the settings won't do (and, of \`serve\`, for all that a restart does not help against). \`hotbags completion >> ~/.bashrc\` completes commands.
 
@@ -163,4 +163,4 @@ With two of it at once, so that nobody waits: [configuration.md](configuration.m
 
 ## Who did what?
 
-\`hotbags audit\` lists who sent what again, discarded, resolved, paused, forgot or read the text of (\`show --content\`), or reloaded the settings, when, and with which result.`;
+\`hotbags audit\` lists who sent what again, discarded, resolved, paused, forgot or read the text of (\`show --content\`), reloaded the settings or made a backup, when, and with which result.`;

@@ -131,6 +131,9 @@ const keysTo = (chatId: string) =>
   peer.sends.filter(({ to }) => to === chatId).map(({ idempotencyKey }) => idempotencyKey);
 const alarms = (about = "") =>
   running.lines.filter(({ alarm, msg }) => alarm === true && String(msg).includes(about)).length;
+/** As the operator is told. */
+const whyWaits = async (chatId: string) =>
+  running.replies.whyWaits((await running.store.operator.chat("default", chatId)) ?? 0);
 const sessionOf = (chatId: string) => `agent:main:whatsapp:direct:${chatId}`;
 const historiesOf = (chatId: string) =>
   peer.asked.filter(({ method, params }) => method === "chat.history" && params["sessionKey"] === sessionOf(chatId))
@@ -216,6 +219,16 @@ describe("a chat rests", () => {
     expect(keysTo(ANNA)).toEqual(keys);
   });
 
+  it("for BRIDGE_REPLIES_PER_MINUTE, which is the reason that is given", async () => {
+    await restart({ chatIntervalMs: 0, perMinute: 2 });
+    await reply(ANNA, "one", "two");
+    await reply(BEN, "of another chat");
+    await until("the first is sent", () => counts().commands_sent === 1);
+    await looks();
+    const why = "BRIDGE_REPLIES_PER_MINUTE: the next one of all chats goes in 30 s";
+    expect([await whyWaits(ANNA), await whyWaits(BEN)]).toEqual([why, why]);
+  });
+
   it("also when it had nothing more to say at first", async () => {
     await restart({ chatIntervalMs: 5_000, perMinute: 0 });
     const keys = await reply(ANNA, "one");
@@ -241,6 +254,8 @@ describe("a chat rests", () => {
     keys.push(...(await reply(ANNA, "two")));
     await reply(BEN, "of another chat");
     await flap();
+    const why = "the gateway wants no replies for a while: the next one of all chats goes in 30 s";
+    expect([await whyWaits(ANNA), await whyWaits(BEN)]).toEqual([why, why]);
     clock.advance(29_000);
     await looks();
     expect(peer.sends).toHaveLength(1);
@@ -305,6 +320,9 @@ describe("a reply that the gateway does not take", () => {
     expect(peer.sends.length).toBeGreaterThan(2 * 10);
     expect(alarms()).toBe(1);
     expect(alarms("OPENCLAW_GATEWAY_TOKEN")).toBe(1);
+    // One line for each attempt: that alarm, too, is of one.
+    const told = () => running.lines.filter(({ msg }) => /replies wait|will be tried again/.test(String(msg)));
+    await until("each attempt is told", () => told().length === peer.sends.length);
     expect(running.replies.status.problems).toHaveLength(1);
     expect(running.replies.status.problems[0]).toContain("OPENCLAW_GATEWAY_TOKEN");
     expect(JSON.stringify(running.replies.status.problems)).not.toContain("555");

@@ -104,7 +104,8 @@ export const ALERTS = {
   },
   certificate: {
     ...{ severity: "warning", title: "The certificate of Hot Bags expires soon" },
-    starts: "Hot Bags' certificate, as seen at the last connection, is good for less than 14 days",
+    starts:
+      "Hot Bags' certificate, as seen at the last connection (one a day is made to see it), is good for less than 14 days",
     ends: "a connection shows another one",
     advice: "renew it, or see why it does not renew itself: from its end on no message is delivered",
   },

@@ -4,7 +4,7 @@ import { backUp } from "../backup/backup.ts";
 import { type Keeping, nameFor, rotate, upload } from "../backup/series.ts";
 import { noteBackup, readLastBackup } from "../checks/last-backup.ts";
 import { systemClock } from "../clock.ts";
-import { refused, reporter, showBackup } from "./backup.ts";
+import { refused, reporter, tellBackup } from "./backup.ts";
 import { CliError, EXIT } from "./exit-code.ts";
 import { count, type Output, say } from "./output.ts";
 
@@ -40,7 +40,7 @@ export async function continueSeries(options: SeriesOptions, output: Output): Pr
   const cutOff = `${file} is whole, and on this machine only: bringing it off was cut off`;
   note(uploadCommand ? false : null, uploadCommand ? cutOff : null);
   const removed = rotate(file, options, now());
-  showBackup(backup, output);
+  await tellBackup(stateDir, backup, output);
   if (removed.length > 0) say(output, `${count(removed.length, "older backup")} removed.`);
   if (!uploadCommand) return EXIT.ok;
   const failure = await upload(uploadCommand, file);

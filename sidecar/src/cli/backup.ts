@@ -7,7 +7,7 @@ import { checkBackup, restore } from "../backup/restore.ts";
 import { nameFor } from "../backup/series.ts";
 import { systemClock } from "../clock.ts";
 import { StoreUnusableError } from "../store/index.ts";
-import { whoAmI } from "./connect.ts";
+import { connectSidecar, whoAmI } from "./connect.ts";
 import { CliError, EXIT } from "./exit-code.ts";
 import { readSince } from "./list-options.ts";
 import { count, type Output, say, shortTime, writeJson } from "./output.ts";
@@ -21,11 +21,12 @@ export async function makeBackup(
   output: Output,
 ): Promise<number> {
   const parts = { stateDir, file: fileFor(file), force, now: systemClock.now, report: reporter(output) };
-  showBackup(await backUp(parts).catch(refused), output);
+  await tellBackup(stateDir, await backUp(parts).catch(refused), output);
   return EXIT.ok;
 }
 
-export function showBackup({ file, manifest, bytes }: Backup, output: Output): void {
+/** To whoever asked for it, and to the audit. */
+export async function tellBackup(stateDir: string, { file, manifest, bytes }: Backup, output: Output): Promise<void> {
   const { made_at, files, lost } = manifest;
   if (output.json) writeJson(output, { file, bytes, made_at, files: files.length, lost });
   else output.out.write(`${file}\n`);
@@ -34,6 +35,19 @@ export function showBackup({ file, manifest, bytes }: Backup, output: Output): v
     `${mebibytes(bytes)}, with all until ${shortTime(made_at)} and ${count(files.length, "attachment")}; checked.`,
   );
   sayLost(manifest, output);
+  await note(stateDir, bytes, output);
+}
+
+/** Who has a backup has every customer's words: the audit says who made one. It is made, whatever becomes of that. */
+async function note(stateDir: string, bytes: number, output: Output): Promise<void> {
+  try {
+    const sidecar = await connectSidecar(stateDir);
+    if (sidecar) await sidecar.ask("backedUp", { bytes });
+    else say(output, "No line in the audit says so: no sidecar runs that could write it.");
+  } catch (error) {
+    if (!(error instanceof CliError)) throw error;
+    say(output, `No line in the audit says so: ${error.message}.`);
+  }
 }
 
 interface RestoreOptions {

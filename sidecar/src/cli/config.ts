@@ -18,10 +18,15 @@ interface ConfigOptions {
 export async function showConfig(options: ConfigOptions, output: Output): Promise<number> {
   const { environment, envFile } = options;
   const reading = surveySettings(environment, envFile);
-  const running = await askSidecar(options.stateDir ?? stateDirIn(reading), reading);
+  const stateDir = options.stateDir ?? stateDirIn(reading);
+  const running = await askSidecar(stateDir, reading);
   const found = running ?? shownHere(reading);
   if (output.json) writeJson(output, { ...found, is_running: running !== null });
-  else draw(found, running !== null, output);
+  else {
+    if (running === null && options.stateDir !== undefined)
+      say(output, `No sidecar that runs on ${stateDir} is asked. --state-dir sets nothing: BRIDGE_STATE_DIR does.`);
+    draw(found, running !== null, output);
+  }
   return found.mistakes.length === 0 ? EXIT.ok : EXIT.config;
 }
 

@@ -57,7 +57,8 @@ async function run(
 ): Promise<Step> {
   let all: Step | undefined;
   do {
-    const step: Step = await operator.ask("forget", { ...request, after: all?.next ?? 0, left: all?.left ?? 0 });
+    const { next, left = 0, forgotten = 0 } = all ?? {};
+    const step: Step = await operator.ask("forget", { ...request, after: next ?? 0, left, forgotten });
     all = all ? { ...step, ...add(all, step) } : step;
     if (step.next !== null) say(output, `${Math.floor(step.progress * 100)} % ${what}`);
   } while (all.next !== null);

@@ -40,6 +40,7 @@ export async function main(args: string[], environment: NodeJS.ProcessEnv): Prom
     code = result;
   });
   try {
+    if (args[0] === "completion") shellIsKnown(environment["SHELL"]);
     await program.parseAsync(args);
     return code;
   } catch (error) {
@@ -52,7 +53,8 @@ export async function main(args: string[], environment: NodeJS.ProcessEnv): Prom
   }
 }
 
-function makeProgram(args: string[], environment: NodeJS.ProcessEnv, end: (code: number) => void): Argv {
+/** The command line itself; `end` is told the exit code. */
+export function makeProgram(args: string[], environment: NodeJS.ProcessEnv, end: (code: number) => void): Argv {
   const context = makeContext(environment, end);
   const program = yargs()
     .scriptName("hotbags")
@@ -88,7 +90,7 @@ function makeProgram(args: string[], environment: NodeJS.ProcessEnv, end: (code:
     )
     .completion(
       "completion",
-      "Print what the shell in $SHELL, bash or zsh, needs to complete commands",
+      "Print what the shell in $SHELL (bash, zsh or fish) needs to complete commands",
       (current: string, _argv: unknown, others: (done?: () => void) => void, done: (words: string[]) => void) => {
         const states = statesFor(args);
         if (states) done(completed(current, states));
@@ -118,6 +120,15 @@ function makeProgram(args: string[], environment: NodeJS.ProcessEnv, end: (code:
       const help = (command as unknown as { help(): string }).help();
       throw new CliError(EXIT.usage, complaintOf(complaint, help));
     });
+}
+
+/** yargs gives every other shell the script of bash, which it can't read. Throws CliError. */
+function shellIsKnown(shell = "bash"): void {
+  if (/(^|\/)(bash|zsh|fish)$/.test(shell)) return;
+  throw new CliError(
+    EXIT.usage,
+    `there is no completion for ${shell}, only for bash, zsh and fish: SHELL=bash hotbags completion prints that of bash`,
+  );
 }
 
 /** What can stand behind `--state`, when that is what is to be completed. */

@@ -43,7 +43,8 @@ export async function listMessages(operator: Operator, options: ListOptions, out
   if (options.state?.split(",").includes("parked"))
     throw new CliError(
       EXIT.usage,
-      "parked messages are the plugin's: openclaw hotbags parked list, as the gateway's user",
+      "parked messages are in the plugin's outbox, which only the gateway's user can read: as that user, openclaw hotbags parked list " +
+        "(on a machine of install.sh: sudo -u openclaw -H openclaw hotbags parked list)",
     );
   const found = await allOf(operator, filterOf(options), options.limit);
   const { rows: messages } = found;

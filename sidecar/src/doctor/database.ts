@@ -5,7 +5,7 @@ import { codeOf } from "@hotbags/shared";
 import { type Inspection, RESTORE } from "../store/index.ts";
 import { type Finding, fail, ok, skipped, warn } from "./finding.ts";
 
-const CHILD = fileURLToPath(new URL(`./database.child${extname(import.meta.url)}`, import.meta.url));
+const CHILD = fileURLToPath(new URL(`../doctor/database.child${extname(import.meta.url)}`, import.meta.url));
 
 /** A database that was never cleaned up, on a slow disk, takes so long, ms. */
 const LIMIT_MS = 120_000;

@@ -203,18 +203,28 @@ export class OperatorApi {
 
     testAlerts: async () => ({ channels: await this.#running.testAlerts() }),
 
-    forget: async ({ number, after = 0, left = 0, including_waiting = false, dry_run = false }, _id, who) => {
+    forget: async (
+      { number, after = 0, left = 0, forgotten = 0, including_waiting = false, dry_run = false },
+      _id,
+      who,
+    ) => {
       if (dry_run) {
         const counted = await this.#parts.reads.find(number, after);
         return { ...counted, forgotten: 0, left: 0, number_gone: false, log_cleared: false };
       }
       const { store, onRetry, onResolved } = this.#running;
-      const request = { number, after, left, includingWaiting: including_waiting };
+      const request = { number, after, left, forgotten, includingWaiting: including_waiting };
       const { isNumberGone, isLogCleared, chats, resolved, ...erased } = await store.forget(request, who);
       // Their lanes look again, and find nothing.
       for (const chat of new Set(chats)) onRetry(chat);
       for (const { id, chat } of resolved) onResolved(id, chat);
       return { ...erased, number_gone: isNumberGone, log_cleared: isLogCleared };
+    },
+
+    backedUp: async ({ bytes }, _id, who) => {
+      const entry = { who, action: "back up", kind: "backup", subject: 0, result: `done, ${bytes} bytes` } as const;
+      await this.#running.store.note(entry);
+      return {};
     },
 
     audit: async ({ before, since, limit = DEFAULT_LIMIT }) => {

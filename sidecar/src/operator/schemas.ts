@@ -120,7 +120,7 @@ const audit = z.object({
   at: time,
   who: z.string(),
   action: z.string(),
-  kind: z.enum(["message", "command", "chat", "settings", "restore"]),
+  kind: z.enum(["message", "command", "chat", "settings", "restore", "backup"]),
   /** 0: there is none, or but one. */
   subject: z.int().nonnegative(),
   result: z.string(),
@@ -420,12 +420,13 @@ export const ROUTES = {
     method: "POST",
     path: "/forget",
     about:
-      "Forgets a customer: texts, files and ids, and the number itself. It goes on for a second at a time: ask again with `after` as `next` says and `left` added up, until `next` is null. What waits, or is in doubt, stays, unless `including_waiting`: then messages become dead letters, replies fail, and both are forgotten. What is being sent stays. `dry_run` only counts",
+      "Forgets a customer: texts, files and ids, and the number itself. It goes on for a second at a time: ask again with `after` as `next` says, and `left` and `forgotten` added up, until `next` is null. What waits, or is in doubt, stays, unless `including_waiting`: then messages become dead letters, replies fail, and both are forgotten. What is being sent stays. `dry_run` only counts",
     changes: true,
     input: z.object({
       number: e164,
       after: z.int().nonnegative().optional(),
       left: z.int().nonnegative().optional(),
+      forgotten: z.int().nonnegative().optional(),
       including_waiting: z.boolean().optional(),
       dry_run: z.boolean().optional(),
     }),
@@ -446,6 +447,15 @@ export const ROUTES = {
       number_gone: z.boolean(),
       log_cleared: z.boolean(),
     }),
+  },
+  backedUp: {
+    method: "POST",
+    path: "/backups",
+    about:
+      "A backup was made of the state folder, `hotbags backup` says, which reads the files itself; how large it is in `bytes`",
+    changes: true,
+    input: z.object({ bytes: z.int().nonnegative() }),
+    output: z.object({}),
   },
   audit: {
     method: "GET",

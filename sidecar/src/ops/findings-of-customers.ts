@@ -50,7 +50,11 @@ function ofCertificate({ hotbags, clock }: HealthParts): Finding {
   const days = Math.floor((endsAt - clock.now()) / DAY_MS);
   if (days >= CERTIFICATE_DAYS) return good(name, days);
   const end = new Date(endsAt).toISOString();
-  const text = `The certificate of Hot Bags ends on ${end}, in ${count(days, "day")}: renew it, or see why it does not renew itself. From then on no message is delivered.`;
+  const renew = "renew it, or see why it does not renew itself";
+  const text =
+    days < 0
+      ? `The certificate of Hot Bags ended on ${end}: ${renew}. No message is delivered.`
+      : `The certificate of Hot Bags ends on ${end}, in ${count(days, "day")}: ${renew}. From then on no message is delivered.`;
   return { ...good(name, days), alerts: [condition("certificate", text, { details: { ends_at: end } })] };
 }
 

@@ -1,6 +1,7 @@
 import { createHmac } from "node:crypto";
 import diagnostics from "node:diagnostics_channel";
-import { TLSSocket } from "node:tls";
+import { isIP } from "node:net";
+import { connect, TLSSocket } from "node:tls";
 import { CONTRACT_VERSION, transportSessionId, VERSION } from "@hotbags/shared";
 import type { Logger } from "pino";
 import { type Dispatcher, Pool } from "undici";
@@ -48,6 +49,7 @@ export class HotBags {
   readonly #url: URL;
   readonly #credentials: Credentials;
   #certificateEndsAt: number | null = null;
+  readonly #looks = new Set<TLSSocket>();
 
   constructor(options: HotBagsOptions) {
     this.#options = options;
@@ -173,7 +175,35 @@ export class HotBags {
     return this.#certificateEndsAt;
   }
 
+  /**
+   * Looks at its certificate, by a connection that is made for that and asks nothing. Resolves with whether it has shown
+   * one; never rejects. Also one that is not valid is looked at: nothing is sent to whoever shows it.
+   */
+  async lookAtCertificate(): Promise<boolean> {
+    const { protocol, hostname, port } = this.#url;
+    if (protocol !== "https:") return false;
+    const host = hostname.replace(/^\[|\]$/g, "");
+    const socket = connect({
+      ...{ host, port: Number(port || 443), rejectUnauthorized: false },
+      ...(isIP(host) === 0 ? { servername: host } : {}),
+    });
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    this.#looks.add(socket);
+    socket.setTimeout(this.#options.connectTimeoutMs, () => socket.destroy());
+    socket.once("secureConnect", () => {
+      resolve(this.#note(socket));
+      socket.destroy();
+    });
+    socket.once("error", () => socket.destroy());
+    socket.once("close", () => {
+      this.#looks.delete(socket);
+      resolve(false);
+    });
+    return promise;
+  }
+
   async close(): Promise<void> {
+    for (const socket of this.#looks) socket.destroy();
     diagnostics.unsubscribe(CONNECTED, this.#connected);
     await this.#pool.destroy();
   }
@@ -181,10 +211,16 @@ export class HotBags {
   /** undici tells of every connection of this process. */
   readonly #connected = (message: unknown): void => {
     const { socket, connectParams } = message as { socket: unknown; connectParams: { host: string } };
-    if (connectParams.host !== this.#url.host || !(socket instanceof TLSSocket)) return;
-    const endsAt = Date.parse(socket.getPeerCertificate().valid_to ?? "");
-    if (!Number.isNaN(endsAt)) this.#certificateEndsAt = endsAt;
+    if (connectParams.host === this.#url.host && socket instanceof TLSSocket) this.#note(socket);
   };
+
+  /** Returns whether it shows a certificate. */
+  #note(socket: TLSSocket): boolean {
+    const endsAt = Date.parse(socket.getPeerCertificate().valid_to ?? "");
+    if (Number.isNaN(endsAt)) return false;
+    this.#certificateEndsAt = endsAt;
+    return true;
+  }
 
   async #headers({ bearerToken, key }: Pass, message: PendingMessage, body: Body): Promise<Record<string, string>> {
     const headers: Record<string, string> = {

@@ -25,10 +25,27 @@ export type Cause =
   | "operator"
   | "store";
 
+/**
+ * Why no chat's reply goes just now:
+ * - `pace`: BRIDGE_REPLIES_PER_MINUTE. Nothing shortens it.
+ * - `gateway`: it refused a reply, and said for how long it wants none. Nothing shortens it.
+ */
+export type CauseOfAll = "pace" | "gateway";
+
+/** For the operator. `leftMs`: until the next reply goes, of whatever chat. */
+export function sentenceOfAll(cause: CauseOfAll, leftMs: number): string {
+  const next = `the next one of all chats goes in ${inWords(leftMs)}`;
+  return cause === "pace" ? `BRIDGE_REPLIES_PER_MINUTE: ${next}` : `the gateway wants no replies for a while: ${next}`;
+}
+
+function inWords(ms: number): string {
+  const seconds = Math.max(1, Math.ceil(ms / 1_000));
+  return seconds < 120 ? `${seconds} s` : `${Math.ceil(seconds / 60)} min`;
+}
+
 /** For the operator. `leftMs`: until the chat is looked at again. */
 export function sentenceOf(cause: Cause, leftMs: number): string {
-  const seconds = Math.max(1, Math.ceil(leftMs / 1_000));
-  const left = seconds < 120 ? `${seconds} s` : `${Math.ceil(seconds / 60)} min`;
+  const left = inWords(leftMs);
   if (cause.startsWith("account ")) return `WhatsApp is not connected for ${cause}`;
   const sentences: Record<Exclude<Cause, `account ${string}`>, string> = {
     number: "its account has another number than its message was written to: /health says what to do",

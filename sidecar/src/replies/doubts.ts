@@ -7,7 +7,8 @@ import { Retries } from "../retries.ts";
 import { isDamage, RESTORE, type Store } from "../store/index.ts";
 import { StoreFaults } from "../store-faults.ts";
 import { commandLog } from "./command-log.ts";
-import { type Doubt, idsOf, OpenDoubts, type Proof } from "./open-doubts.ts";
+import { idsOf } from "./followed-command.ts";
+import { type Doubt, OpenDoubts, type Proof } from "./open-doubts.ts";
 import { ProofSearch, type ProofSearchParts } from "./proof-search.ts";
 import { recoverDoubts } from "./recover-doubts.ts";
 

@@ -7,8 +7,9 @@ import type { Rest, Verdict } from "../lanes.ts";
 import { type HandoverEnd, isDamage, RESTORE, RowUnreadableError, type Store } from "../store/index.ts";
 import { StoreFaults } from "../store-faults.ts";
 import { commandLog } from "./command-log.ts";
+import { idsOf } from "./followed-command.ts";
 import type { Observation, Observations } from "./observations.ts";
-import { type Handover, idsOf, MAX_HANDOVERS, OpenHandovers } from "./open-handovers.ts";
+import { type Handover, MAX_HANDOVERS, OpenHandovers } from "./open-handovers.ts";
 
 /** Chats whose handovers are looked into at once. */
 const CONCURRENCY = 4;
@@ -124,6 +125,11 @@ export class Handovers {
   get status() {
     const now = this.#parts.clock.uptimeMs();
     return { count: this.#open.count, longestWaitMs: Math.max(0, ...this.#open.all.map(({ since }) => now - since)) };
+  }
+
+  /** Chats that are looked into just now. */
+  get underWay(): number {
+    return this.#chats.underWay;
   }
 
   /** The gateway was seen to send something in this chat. */

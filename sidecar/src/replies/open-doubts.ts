@@ -1,6 +1,5 @@
-import { createHash } from "node:crypto";
-import { literal } from "../gateway/index.ts";
 import type { DoubtfulCommand } from "../store/index.ts";
+import { type FollowedCommand, followed } from "./followed-command.ts";
 
 /** Doubts that are remembered, the newest ones. Older ones are the operator's. */
 export const MAX_OPEN_DOUBTS = 1_000;
@@ -11,15 +10,8 @@ export interface Proof {
   whatsappMessageId: string | null;
 }
 
-/** What is remembered of a doubtful command. Its text can be long, and stays in the store. */
-export interface Doubt {
-  readonly id: number;
-  readonly chat: number;
-  readonly accountId: string;
-  readonly chatId: string;
-  readonly commandId: string;
-  readonly messageId: string;
-  readonly textSha256: string;
+/** What is remembered of a doubtful command. */
+export interface Doubt extends FollowedCommand {
   /** When it was handed to the gateway, by the wall clock and since the machine started, ms, and to which process. */
   readonly sendingAt: number | null;
   readonly sendingBootMs: number | null;
@@ -75,21 +67,9 @@ export class OpenDoubts {
   }
 }
 
-/** The ids of a doubt's command, as the log has them. */
-export function idsOf({ accountId, messageId, chatId, commandId }: Doubt) {
-  return { account_id: accountId, message_id: messageId, chat_id: chatId, command_id: commandId };
-}
-
 function doubtOf(command: DoubtfulCommand): Doubt {
   return {
-    id: command.id,
-    chat: command.chat,
-    accountId: command.account_id,
-    chatId: command.chat_id,
-    commandId: command.command_id,
-    messageId: command.message_id,
-    // The gateway tells of the text as it was given to it.
-    textSha256: createHash("sha256").update(literal(command.text)).digest("hex"),
+    ...followed(command),
     sendingAt: command.sending_at,
     sendingBootMs: command.sending_boot_ms,
     gatewayProcess: command.gateway_process,

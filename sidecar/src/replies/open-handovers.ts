@@ -1,6 +1,5 @@
-import { createHash } from "node:crypto";
-import { literal } from "../gateway/index.ts";
 import type { HandoverEnd, WaitingCommand } from "../store/index.ts";
+import { type FollowedCommand, followed } from "./followed-command.ts";
 import type { Observation } from "./observations.ts";
 
 /** Handovers that are taken over at start, the newest ones. A chat has one, and few are answered when WhatsApp goes. */
@@ -9,15 +8,8 @@ export const MAX_HANDOVERS = 1_000;
 /** The gateway's and our own idea of now may differ by this much, ms: they share a machine, but not a moment. */
 const CLOCK_SLACK_MS = 2_000;
 
-/** What is remembered of a reply that OpenClaw has in its own queue. Its text can be long, and stays in the store. */
-export interface Handover {
-  readonly id: number;
-  readonly chat: number;
-  readonly accountId: string;
-  readonly chatId: string;
-  readonly commandId: string;
-  readonly messageId: string;
-  readonly textSha256: string;
+/** What is remembered of a reply that OpenClaw has in its own queue. */
+export interface Handover extends FollowedCommand {
   /** When it was handed over, by the wall clock, ms. */
   readonly sendingAt: number;
   /** Since when it is followed, monotonic ms. */
@@ -45,19 +37,7 @@ export class OpenHandovers {
 
   /** `now`: monotonic ms. */
   add(command: WaitingCommand, now: number): Handover {
-    const handover: Handover = {
-      id: command.id,
-      chat: command.chat,
-      accountId: command.account_id,
-      chatId: command.chat_id,
-      commandId: command.command_id,
-      messageId: command.message_id,
-      // The gateway tells of the text as it was given to it.
-      textSha256: createHash("sha256").update(literal(command.text)).digest("hex"),
-      sendingAt: command.sending_at ?? 0,
-      since: now,
-      end: null,
-    };
+    const handover: Handover = { ...followed(command), sendingAt: command.sending_at ?? 0, since: now, end: null };
     this.#byCommand.set(handover.id, handover);
     return handover;
   }
@@ -77,9 +57,4 @@ export class OpenHandovers {
         at >= handover.sendingAt - CLOCK_SLACK_MS,
     );
   }
-}
-
-/** The ids of a handover's command, as the log has them. */
-export function idsOf({ accountId, messageId, chatId, commandId }: Handover) {
-  return { account_id: accountId, message_id: messageId, chat_id: chatId, command_id: commandId };
 }

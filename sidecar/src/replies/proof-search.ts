@@ -3,8 +3,9 @@ import type { Clock } from "../clock.ts";
 import { type Gateway, type SendOutcome, stillRemembers } from "../gateway/index.ts";
 import { isDamage, type Store } from "../store/index.ts";
 import { commandLog } from "./command-log.ts";
+import { idsOf } from "./followed-command.ts";
 import type { Observations } from "./observations.ts";
-import { type Doubt, idsOf } from "./open-doubts.ts";
+import type { Doubt } from "./open-doubts.ts";
 
 /** A gateway that can't say what it knows is asked this often before its silence counts as an answer. */
 const MAX_QUESTIONS = 3;

@@ -42,17 +42,23 @@ export class Refusals {
     return this.#notBefore;
   }
 
-  /** A send of this chat was refused. Returns how long the chat rests, and for what. */
-  add(chat: number, { reason, action, retryAfterMs = 0 }: NotSent): Rest<"backoff" | "operator"> {
+  /**
+   * A send of this chat was refused. Returns how long the chat rests, and for what. `raised`: what the operator has to
+   * do, the first time that it is so.
+   */
+  add(
+    chat: number,
+    { reason, action, retryAfterMs = 0 }: NotSent,
+  ): { rest: Rest<"backoff" | "operator">; raised: string | null } {
     const now = this.#clock.uptimeMs();
     this.#notBefore = Math.max(this.#notBefore, now + Math.min(retryAfterMs, MAX_RETRY_AFTER_MS));
     if (action === undefined) {
       this.#takeBack(chat);
-      return { cause: "backoff", until: now + this.#passing.add(chat).waitMs };
+      return { rest: { cause: "backoff", until: now + this.#passing.add(chat).waitMs }, raised: null };
     }
-    if (this.#chatsWith(action) === 0) this.#log.error({ alarm: true }, `replies wait: ${reason}. ${action}`);
+    const raised = this.#chatsWith(action) === 0 ? action : null;
     this.#raised.set(chat, { reason, action });
-    return { cause: "operator", until: now + this.#lasting.add(chat).waitMs };
+    return { rest: { cause: "operator", until: now + this.#lasting.add(chat).waitMs }, raised };
   }
 
   /** The chat's replies are taken again, or there are none. */

@@ -3,7 +3,7 @@ import type { Logger } from "pino";
 import type { Clock, Timers } from "../clock.ts";
 import type { Gateway, SendOutcome } from "../gateway/index.ts";
 import { type Admission, LaneRunner } from "../lane-runner.ts";
-import type { Verdict } from "../lanes.ts";
+import type { Rest, Verdict } from "../lanes.ts";
 import {
   type ChatAddress,
   type HandoverEnd,
@@ -15,7 +15,7 @@ import {
 } from "../store/index.ts";
 import { StoreFaults } from "../store-faults.ts";
 import { Brake, type BrakeLimits } from "./brake.ts";
-import { type Cause, sentenceOf } from "./cause.ts";
+import { type Cause, type CauseOfAll, sentenceOf, sentenceOfAll } from "./cause.ts";
 import { Doubts } from "./doubts.ts";
 import { type Drop, Handovers } from "./handovers.ts";
 import { type NumberChange, NumberChanges, type Numbers } from "./number-change.ts";
@@ -197,8 +197,12 @@ export class Replies {
   whyWaits(chat: number): string | null {
     const { store, clock } = this.#parts;
     if (store.outage) return "the database can't be written";
+    const now = clock.uptimeMs();
     const rest = this.#chats.restOf(chat);
-    return rest && sentenceOf(rest.cause, rest.until - clock.uptimeMs());
+    const all = this.#restOfAll(now);
+    const isShorter = (rest?.cause === "backoff" || rest?.cause === "pacing") && rest.until < all.until;
+    if (rest && rest.until > now && !isShorter) return sentenceOf(rest.cause, rest.until - now);
+    return all.until > now && !this.#sending.has(chat) ? sentenceOfAll(all.cause, all.until - now) : null;
   }
 
   /** What an operator wants to know. `problems`: what only the operator can change, with what to do. */
@@ -207,7 +211,8 @@ export class Replies {
     const refused = this.#refusals.problems;
     const problems = [...this.#locks.problems, ...this.#numbers.problems, ...refused];
     const conditions = { locks: this.#locks.all, numbers: this.#numbers.all, refused, runaway: this.#lastRunaway };
-    return { problems, ...conditions, underWay: this.#chats.underWay, heldChats, handovers: this.#handovers.status };
+    const underWay = this.#chats.underWay + this.#handovers.underWay;
+    return { problems, ...conditions, underWay, heldChats, handovers: this.#handovers.status };
   }
 
   /**
@@ -237,8 +242,14 @@ export class Replies {
   #admit(now: number): Admission {
     // The intent to send could not be written down.
     if (this.#faults.isOutage) return { notBefore: Number.POSITIVE_INFINITY };
-    const notBefore = Math.max(this.#pace.nextAt(now), this.#refusals.notBefore);
+    const { until: notBefore } = this.#restOfAll(now);
     return notBefore > now ? { notBefore } : "due";
+  }
+
+  /** What no reply goes before, in whatever chat. */
+  #restOfAll(now: number): Rest<CauseOfAll> {
+    const [pace, gateway] = [this.#pace.nextAt(now), this.#refusals.notBefore];
+    return gateway > pace ? { cause: "gateway", until: gateway } : { cause: "pace", until: pace };
   }
 
   /** The next step of a chat: one command at the most. Throws when the store fails. */
@@ -326,7 +337,7 @@ export class Replies {
         this.#unlockedBy(accountId, to, begunAt);
       }
       if (outcome.kind === "queued_by_gateway" && outcome.timeLock) this.#locks.refused(accountId, outcome.timeLock);
-      this.#results.add({ command, outcome, verdict: this.#verdictOn(chat, outcome, restMs) });
+      this.#results.add({ command, outcome, ...this.#judge(chat, outcome, restMs) });
     } catch (error) {
       // The intent could not be written, so nothing was sent.
       if (!isDamage(error)) throw error;
@@ -337,15 +348,16 @@ export class Replies {
     return await this.#results.write(chat);
   }
 
-  #verdictOn(chat: number, outcome: SendOutcome, restMs: number): Verdict<Cause> {
+  /** What becomes of the chat, and what the operator has to be told. */
+  #judge(chat: number, outcome: SendOutcome, restMs: number): { verdict: Verdict<Cause>; raised: string | null } {
     const paced = this.#parts.clock.uptimeMs() + restMs;
     if (outcome.kind === "not_sent") {
-      const { cause, until } = this.#refusals.add(chat, outcome);
-      return { cause, until: Math.max(until, paced) };
+      const { rest, raised } = this.#refusals.add(chat, outcome);
+      return { verdict: { cause: rest.cause, until: Math.max(rest.until, paced) }, raised };
     }
     this.#refusals.over(chat);
     if (outcome.kind !== "failed") this.#brake.sent(chat, this.#parts.clock.uptimeMs());
-    return restMs > 0 ? { cause: "pacing", until: paced } : "more";
+    return { verdict: restMs > 0 ? { cause: "pacing", until: paced } : "more", raised: null };
   }
 
   /** What came of a send is on disk. */

@@ -11,6 +11,8 @@ interface SendResult {
   command: WaitingCommand;
   outcome: SendOutcome;
   verdict: Verdict<Cause>;
+  /** What the operator has to do before replies go out again, where that was not said yet. */
+  raised: string | null;
 }
 
 interface SendResultsParts {
@@ -52,7 +54,7 @@ export class SendResults {
     if (!result) return "more";
     const { command, outcome, verdict } = result;
     try {
-      await this.#settle(command, outcome);
+      await this.#settle(result);
       this.#parts.faults.forget(command.id);
     } catch (error) {
       if (!isDamage(error)) throw error;
@@ -85,7 +87,7 @@ export class SendResults {
     return null;
   }
 
-  async #settle(command: WaitingCommand, outcome: SendOutcome): Promise<void> {
+  async #settle({ command, outcome, raised }: SendResult): Promise<void> {
     const { commands } = this.#parts.store;
     if (outcome.kind === "not_sent") await commands.notSent(command.id, outcome);
     else {
@@ -94,19 +96,21 @@ export class SendResults {
       const partial = outcome.kind === "in_doubt" && outcome.partial === true;
       await commands.settled(command.id, outcome.kind, { reason, said, whatsappMessageId, partial });
     }
-    announce(outcome, commandLog(this.#parts.log, command));
+    announce(outcome, raised, commandLog(this.#parts.log, command));
     this.#parts.onWritten(command, outcome);
   }
 }
 
-function announce(outcome: SendOutcome, log: Logger): void {
+/** One line, whatever it is. */
+function announce(outcome: SendOutcome, raised: string | null, log: Logger): void {
   switch (outcome.kind) {
     case "sent":
       return log.info({ whatsapp_message_id: outcome.whatsappMessageId }, "reply sent");
     case "queued_by_gateway":
       return log.warn(`reply handed over, the gateway sends it later: ${outcome.reason}`);
     case "not_sent":
-      return log.warn(`not sent, will be tried again: ${outcome.reason}`);
+      if (raised === null) return log.warn(`not sent, will be tried again: ${outcome.reason}`);
+      return log.error({ alarm: true }, `replies wait: ${outcome.reason}. ${raised}`);
     case "failed":
       return log.error({ alarm: true }, `reply not sent: ${outcome.reason}`);
     case "in_doubt":

@@ -31,14 +31,21 @@ export const guardToken = token
   .refine((text) => text.trim().length >= 16, "must be at least 16 characters; `openssl rand -hex 32` makes one")
   .describe("16 or more visible ASCII characters without a space");
 
-/** A URL of one of these schemes; anything else, with the example of a good one. */
-const url = (schemes: string[], example: string) =>
-  z.string().transform((text, ctx) => {
-    const parsed = URL.parse(text);
-    if (parsed && schemes.includes(parsed.protocol)) return parsed;
-    ctx.addIssue({ code: "custom", message: `must be a URL such as ${example}` });
+/** What `read` makes of the text; where that is nothing, what it must be. */
+const readBy = <Value>(read: (text: string) => Value | undefined, mustBe: string) =>
+  z.string().transform((text, ctx): Value => {
+    const value = read(text);
+    if (value !== undefined) return value;
+    ctx.addIssue({ code: "custom", message: mustBe });
     return z.NEVER;
   });
+
+/** A URL of one of these schemes; anything else, with the example of a good one. */
+const url = (schemes: string[], example: string) =>
+  readBy((text) => {
+    const parsed = URL.parse(text);
+    return parsed && schemes.includes(parsed.protocol) ? parsed : undefined;
+  }, `must be a URL such as ${example}`);
 
 /** It would be shown wherever the URL is. */
 const NO_PASSWORD = "must not hold a user name or password";
@@ -69,20 +76,14 @@ export const plainUrl = url(["https:", "http:"], "https://releases.example/lates
   .refine((url) => !hasPassword(url), NO_PASSWORD)
   .describe("`https://…`, or `http://…` on loopback");
 
-export const listenAddress = z
-  .string()
-  .transform((text, ctx): ListenAddress => {
-    if (text.startsWith("unix:/")) return { path: text.slice("unix:".length) };
-    const match = /^(127\.0\.0\.1|localhost|\[::1\]):(\d{1,5})$/.exec(text);
-    const port = Number(match?.[2]);
-    if (match?.[1] && port <= 65535) return { host: match[1].replace(/[[\]]/g, ""), port };
-    ctx.addIssue({
-      code: "custom",
-      message: "must be 127.0.0.1:<port>, [::1]:<port> or unix:/<path>: the bridge listens on this machine only",
-    });
-    return z.NEVER;
-  })
-  .describe("`127.0.0.1:<port>`, `[::1]:<port>` or `unix:/<path>`");
+export const listenAddress = readBy((text): ListenAddress | undefined => {
+  if (text.startsWith("unix:/")) return { path: text.slice("unix:".length) };
+  const match = /^(127\.0\.0\.1|localhost|\[::1\]):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[2]);
+  return match?.[1] && port <= 65535 ? { host: match[1].replace(/[[\]]/g, ""), port } : undefined;
+}, "must be 127.0.0.1:<port>, [::1]:<port> or unix:/<path>: the bridge listens on this machine only").describe(
+  "`127.0.0.1:<port>`, `[::1]:<port>` or `unix:/<path>`",
+);
 
 /** For those who can't ask at a socket. */
 export const portAddress = listenAddress
@@ -128,18 +129,10 @@ export const numbers = z
   .pipe(z.array(e164))
   .describe("phone numbers in E.164, separated by commas: `+15550001,+15550002`");
 
-export const openingHours = z
-  .string()
-  .transform((text, ctx) => {
-    const hours = readOpeningHours(text);
-    if (hours) return hours;
-    ctx.addIssue({
-      code: "custom",
-      message: "must be hours of this machine's local time, such as 9-18 or Mon-Sat 9:30-18; they end after they begin",
-    });
-    return z.NEVER;
-  })
-  .describe("`9-18`, `Mon-Sat 9:30-18`");
+export const openingHours = readBy(
+  readOpeningHours,
+  "must be hours of this machine's local time, such as 9-18 or Mon-Sat 9:30-18; they end after they begin",
+).describe("`9-18`, `Mon-Sat 9:30-18`");
 
 /** `~/` is the home folder of the sidecar's user. */
 export const folder = z

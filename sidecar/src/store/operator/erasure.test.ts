@@ -27,7 +27,7 @@ afterEach(() => {
 });
 
 const forget = (changes: Partial<ErasureRequest> = {}) =>
-  store.operator.forget({ number: ANNA, after: 0, left: 0, includingWaiting: false, ...changes }, "eve");
+  store.operator.forget({ number: ANNA, after: 0, left: 0, forgotten: 0, includingWaiting: false, ...changes }, "eve");
 
 async function put(text: string) {
   const bytes = Buffer.from(text);
@@ -136,6 +136,10 @@ it("takes the same customer in again as a new one, and can forget them again", a
   expect(seq).toBe(3);
   expect(await forget({ includingWaiting: true })).toMatchObject({ forgotten: 2, isNumberGone: true });
   for (const id of ["A", "B", "C"]) expect(await accept(id, ANNA)).toMatchObject({ duplicate: true });
+  expect(await store.operator.audit(null, 4)).toMatchObject([
+    ...[{ result: "done: 2 messages forgotten" }, { result: "begun" }],
+    ...[{ result: "done: 1 message forgotten" }, { result: "begun" }],
+  ]);
   expect(ledger()).toMatchObject({ accepted: 3, delivered: 1, discarded: 2, pending: 0 });
 });
 
@@ -148,7 +152,11 @@ describe("what waits", () => {
     expect(await forget()).toMatchObject({ forgotten: 1, left: 3, isNumberGone: false });
     expect(store.messages.headOf(1)).toMatchObject({ message_id: "waits", chat_id: ANNA });
     expect(await store.operator.audit(null, 1)).toMatchObject([
-      { action: "forget +1555…01", result: "3 message(s) stay: they wait, or their replies do", who: "eve" },
+      {
+        action: "forget +1555…01",
+        result: "1 message forgotten, 3 messages left: they wait, or their replies do",
+        who: "eve",
+      },
     ]);
     await store.messages.delivered(seq, 200, "{}", []);
     expect(await forget()).toMatchObject({ forgotten: 1, left: 2, isNumberGone: false });

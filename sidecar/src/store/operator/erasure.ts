@@ -1,4 +1,4 @@
-import { maskAddress } from "@hotbags/shared";
+import { count, maskAddress } from "@hotbags/shared";
 import type Database from "better-sqlite3";
 import type { Clock } from "../../clock.ts";
 import type { CounterName, Counters } from "../counters.ts";
@@ -18,8 +18,9 @@ export interface ErasureRequest {
   number: string;
   /** How far earlier requests have come; 0: this is the first. */
   after: number;
-  /** How many messages these have left. */
+  /** How many messages these have left, and forgotten. */
   left: number;
+  forgotten: number;
   /** What waits, too: its messages become dead letters and its replies fail, and then they are forgotten. */
   includingWaiting: boolean;
 }
@@ -92,7 +93,10 @@ export class Erasure {
     if (erased.next !== null) return erased;
     erased.isLogCleared = this.#clearLog();
     const left = request.left + erased.left;
-    const result = erased.isNumberGone ? "done" : `${left} message(s) stay: they wait, or their replies do`;
+    const gone = count(request.forgotten + erased.forgotten, "message");
+    const result = erased.isNumberGone
+      ? `done: ${gone} forgotten`
+      : `${gone} forgotten, ${count(left, "message")} left: they wait, or their replies do`;
     await this.#note(about, result);
     return erased;
   }

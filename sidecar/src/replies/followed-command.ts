@@ -1,0 +1,32 @@
+import { createHash } from "node:crypto";
+import { literal } from "../gateway/index.ts";
+import type { WaitingCommand } from "../store/index.ts";
+
+/** What is remembered of a command that was handed over, and whose end is not known. Its text can be long, and stays in the store. */
+export interface FollowedCommand {
+  readonly id: number;
+  readonly chat: number;
+  readonly accountId: string;
+  readonly chatId: string;
+  readonly commandId: string;
+  readonly messageId: string;
+  /** The gateway tells of the text as it was given to it. */
+  readonly textSha256: string;
+}
+
+export function followed(command: WaitingCommand): FollowedCommand {
+  return {
+    id: command.id,
+    chat: command.chat,
+    accountId: command.account_id,
+    chatId: command.chat_id,
+    commandId: command.command_id,
+    messageId: command.message_id,
+    textSha256: createHash("sha256").update(literal(command.text)).digest("hex"),
+  };
+}
+
+/** Its ids, as the log has them. */
+export function idsOf({ accountId, messageId, chatId, commandId }: FollowedCommand) {
+  return { account_id: accountId, message_id: messageId, chat_id: chatId, command_id: commandId };
+}
