@@ -7,7 +7,7 @@ OPENCLAW_VERSION=2026.9.6
 WHATSAPP_VERSION=2026.9.6
 NODE_MAJOR=24
 NODE_LEAST_MINOR=16
-# OpenClaw takes 0.9 GB after its start and 1.13 GB at its most; the sidecar 0.1 GB; the system 0.3 GB.
+# OpenClaw takes 1.1 GiB after its start and 1.7 GiB at its most; the sidecar 0.15 GiB; the system 0.3 GB: README.md.
 LEAST_MEMORY_MB=1700
 LEAST_MEMORY_AND_SWAP_MB=2700
 LEAST_DISK_MB=4000
@@ -210,7 +210,7 @@ if live; then
   megabytes() { awk -v name="$1:" '$1 == name { print int($2 / 1024) }' /proc/meminfo; }
   memory=$(megabytes MemTotal) swap=$(megabytes SwapTotal)
   [ "$memory" -ge $LEAST_MEMORY_MB ] ||
-    refuse "this machine has $memory MB of memory, and OpenClaw alone takes up to 1130 MB: use one with 2 GB or more. Of Oracle's always-free shapes that is VM.Standard.A1.Flex; VM.Standard.E2.1.Micro has 1 GB"
+    refuse "this machine has $memory MB of memory, and OpenClaw alone takes up to 1700 MB: use one with 2 GB and swap, better 4 GB. Of Oracle's always-free shapes that is VM.Standard.A1.Flex; VM.Standard.E2.1.Micro has 1 GB"
   [ $((memory + swap)) -ge $LEAST_MEMORY_AND_SWAP_MB ] ||
     refuse "$memory MB of memory need swap beside them: fallocate -l 2G /swapfile && chmod 600 /swapfile && mkswap /swapfile && swapon /swapfile && echo '/swapfile none swap sw 0 0' >>/etc/fstab"
   for folder in /opt /var/lib; do

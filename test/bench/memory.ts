@@ -6,11 +6,13 @@ import { CUSTOMERS, openShop, type Shop } from "../shop/shop.ts";
 import { until } from "../until.ts";
 import { document } from "../whatsapp/index.ts";
 
-const USAGE = `npm run bench:memory -- [--messages N] [--files N] [--file-mib N] [--idle SECONDS] [--gateway-heap MIB] [--sidecar-heap MIB] [--json]
+const USAGE = `npm run bench:memory -- [--messages N] [--files N] [--file-mib N] [--idle SECONDS] [--gateway-heap MIB] [--sidecar-heap MIB]
+                     [--gateway-env NAME=VALUE ...] [--json]
 
 How much memory (RSS) the real gateway, with our plugin and all that it has started, and the sidecar take: when nothing is to do,
 in a burst of messages that are all answered (default 500, of 50 customers), and in one of documents (default 100 of 4 MiB).
 --gateway-heap and --sidecar-heap are their --max-old-space-size, to see what is enough (default: Node's own).
+--gateway-env adds to the gateway's environment, to see what that saves.
 `;
 
 const CUSTOMERS_AT_ONCE = 50;
@@ -26,6 +28,7 @@ interface Plan {
   idleMs: number;
   gatewayHeap: number;
   sidecarHeap: number;
+  gatewayEnv: Record<string, string>;
 }
 
 /** The most that was seen, MiB. */
@@ -46,6 +49,7 @@ function readPlan(): (Plan & { json: boolean }) | undefined {
       idle: { type: "string", default: "60" },
       "gateway-heap": { type: "string", default: "0" },
       "sidecar-heap": { type: "string", default: "0" },
+      "gateway-env": { type: "string", multiple: true, default: [] },
       json: { type: "boolean", default: false },
       help: { type: "boolean", short: "h" },
     },
@@ -54,7 +58,12 @@ function readPlan(): (Plan & { json: boolean }) | undefined {
   const counts = [...texts, values["gateway-heap"], values["sidecar-heap"]].map(Number);
   const [messages = 0, files = 0, fileMib = 0, idle = 0, gatewayHeap = 0, sidecarHeap = 0] = counts;
   if (values.help || !counts.every((value) => Number.isSafeInteger(value) && value >= 0)) return undefined;
-  return { messages, files, fileMib, idleMs: idle * 1_000, gatewayHeap, sidecarHeap, json: values.json };
+  const pairs = values["gateway-env"].map(
+    (pair) => /^(\w+)=(.*)$/.exec(pair)?.slice(1) as [string, string] | undefined,
+  );
+  if (!pairs.every((pair) => pair !== undefined)) return undefined;
+  const gatewayEnv = Object.fromEntries(pairs);
+  return { messages, files, fileMib, idleMs: idle * 1_000, gatewayHeap, sidecarHeap, gatewayEnv, json: values.json };
 }
 
 /** What a process and all that it has started hold, bytes. Pages that several share count for each: it is too much rather than too little. */
@@ -126,9 +135,13 @@ async function main(): Promise<number> {
     process.stderr.write(USAGE);
     return 2;
   }
-  const { messages, files, fileMib, idleMs, gatewayHeap, sidecarHeap, json } = plan;
+  const { messages, files, fileMib, idleMs, gatewayHeap, sidecarHeap, gatewayEnv, json } = plan;
   const heap = (mib: number) => (mib > 0 ? { NODE_OPTIONS: `--max-old-space-size=${mib}` } : {});
-  const shop = await openShop({ log: say, gatewayEnv: heap(gatewayHeap), sidecarEnv: heap(sidecarHeap) });
+  const shop = await openShop({
+    log: say,
+    gatewayEnv: { ...gatewayEnv, ...heap(gatewayHeap) },
+    sidecarEnv: heap(sidecarHeap),
+  });
   try {
     shop.hotbags.answers(({ message_id }) => [{ command_id: message_id, type: "send_text", text: "Yes, in red too." }]);
     const seen = [

@@ -12,7 +12,7 @@ import { judge, type Result, type Verdict } from "./judge.ts";
 const USAGE = `npm run compat -- --openclaw VERSION [--whatsapp VERSION] [--without SETTING ...] [--only SUITE]
 
 Does the bridge work on another OpenClaw, and what of docs/limits.md is another way there? Installs that version into a folder of
-its own, runs the end-to-end tests on it (some 20 minutes), and says of each fact whether it held. The pinned one (${TESTED.openclaw}) stays as
+its own, runs the end-to-end tests on it (for as long as in npm test), and says of each fact whether it held. The pinned one (${TESTED.openclaw}) stays as
 it is.
 
   --openclaw V   a version that npm's registry has

@@ -83,8 +83,10 @@ describe("one more backup of a series", () => {
     mkdirSync(folder);
     openStore(stateDir, systemClock).close();
   });
-  const one = (uploadCommand?: string, to = folder) =>
-    continueSeries({ stateDir, folder: to, keep: 2, keepDays: 30, uploadCommand }, output);
+  const parts = (uploadCommand?: string, to = folder) => ({
+    ...{ stateDir, folder: to, keep: 2, keepDays: 30, uploadCommand },
+  });
+  const one = (uploadCommand?: string, to = folder) => continueSeries(parts(uploadCommand, to), output);
 
   it("is noted, and brought off the machine by the operator's command, which gets no secret", async () => {
     process.env["BRIDGE_TOKEN"] = "a secret of the bridge";
@@ -104,6 +106,15 @@ describe("one more backup of a series", () => {
       uploaded: false,
       problem: expect.stringMatching(/only.*code 3$/),
     });
+  });
+
+  it("is brought off the machine also where an older one can't be removed, which is told", async () => {
+    mkdirSync(join(folder, "hotbags-20200101T000000Z.tar"));
+    await expect(continueSeries({ ...parts(`cp "$BACKUP_FILE" '${dir}/off.tar'`), keep: 1 }, output)).rejects.toThrow(
+      /older backups can't be removed \(ERR_FS_EISDIR\)/,
+    );
+    expect(existsSync(join(dir, "off.tar"))).toBe(true);
+    expect(readLastBackup(stateDir)).toMatchObject({ uploaded: true, problem: expect.stringMatching(/older/) });
   });
 
   it("that can't be made removes none, and leaves the last whole one noted", async () => {

@@ -1,10 +1,11 @@
 import { existsSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { codeOf } from "@hotbags/shared";
 import { backUp } from "../backup/backup.ts";
 import { type Keeping, nameFor, rotate, upload } from "../backup/series.ts";
 import { noteBackup, readLastBackup } from "../checks/last-backup.ts";
 import { systemClock } from "../clock.ts";
-import { refused, reporter, tellBackup } from "./backup.ts";
+import { refused, reporter, showBackup } from "./backup.ts";
 import { CliError, EXIT } from "./exit-code.ts";
 import { count, type Output, say } from "./output.ts";
 
@@ -39,14 +40,24 @@ export async function continueSeries(options: SeriesOptions, output: Output): Pr
     noteBackup(stateDir, { made_at, file, uploaded, problem });
   const cutOff = `${file} is whole, and on this machine only: bringing it off was cut off`;
   note(uploadCommand ? false : null, uploadCommand ? cutOff : null);
-  const removed = rotate(file, options, now());
+  const left = removeOlder(file, options, now(), output);
   await showBackup(stateDir, backup, output);
-  if (removed.length > 0) say(output, `${count(removed.length, "older backup")} removed.`);
-  if (!uploadCommand) return EXIT.ok;
-  const failure = await upload(uploadCommand, file);
-  const problem = failure && `${file} is whole, and on this machine only: ${failure}`;
-  note(problem === null, problem);
+  const failure = uploadCommand ? await upload(uploadCommand, file) : null;
+  const kept = failure && `${file} is whole, and on this machine only: ${failure}`;
+  const problem = [kept, left].filter((sentence) => sentence !== null).join("; ") || null;
+  note(uploadCommand ? failure === null : null, problem);
   if (problem !== null) throw new CliError(EXIT.no, problem);
-  say(output, "It was brought off the machine.");
+  if (uploadCommand) say(output, "It was brought off the machine.");
   return EXIT.ok;
+}
+
+/** What is left of them costs room, and not the backup. Why they can't be removed; null where they were. */
+function removeOlder(made: string, keeping: Keeping, now: number, output: Output): string | null {
+  try {
+    const removed = rotate(made, keeping, now);
+    if (removed.length > 0) say(output, `${count(removed.length, "older backup")} removed.`);
+    return null;
+  } catch (error) {
+    return `older backups can't be removed (${codeOf(error) || String(error)})`;
+  }
 }
