@@ -304,6 +304,18 @@ it("alert_channel: a webhook that is gone makes /health red, and the other way t
   shop.plugin = await shop.sidecar.connect();
 });
 
+it("backup", async () => {
+  const note = (made_at: string, problem: string | null) =>
+    noteBackup(shop.sidecar.dir, { made_at, file: null, uploaded: null, problem });
+  const started = await alertOf(
+    "backup",
+    () => note("2026-03-01T03:20:00.000Z", "the disk is full"),
+    () => note(new Date().toISOString(), null),
+  );
+  expect(started).toMatchObject({ severity: "warning", made_at: "2026-03-01T03:20:00.000Z" });
+  expect(started["text"]).toMatch(/of 2026-03-01.*The last try: the disk is full\./);
+});
+
 it("one alert of a deployment that fails, passes and fails again, over and over", async () => {
   await shop.restart({ ALERT_COMMAND: "", ALERT_CALM_SECONDS: "60" });
   await healthy();
@@ -318,18 +330,6 @@ it("one alert of a deployment that fails, passes and fails again, over and over"
   }
   const ofHotBags = shop.hook.alerts.slice(from).filter(({ alert }) => alert === "hot_bags");
   expect(ofHotBags).toMatchObject([{ state: "started", fault: "address" }]);
-});
-
-it("backup", async () => {
-  const note = (made_at: string, problem: string | null) =>
-    noteBackup(shop.sidecar.dir, { made_at, file: null, uploaded: null, problem });
-  const started = await alertOf(
-    "backup",
-    () => note("2026-03-01T03:20:00.000Z", "the disk is full"),
-    () => note(new Date().toISOString(), null),
-  );
-  expect(started).toMatchObject({ severity: "warning", made_at: "2026-03-01T03:20:00.000Z" });
-  expect(started["text"]).toMatch(/of 2026-03-01.*The last try: the disk is full\./);
 });
 
 it("certificate", async () => {

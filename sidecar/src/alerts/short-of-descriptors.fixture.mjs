@@ -1,9 +1,9 @@
 // Tells of something while every file descriptor is taken, and gives them back when the first attempt has failed.
 import { closeSync, openSync } from "node:fs";
 import { pino } from "pino";
-import { openChannels } from "../../dist/alerts/channels.js";
-import { Deliveries } from "../../dist/alerts/deliveries.js";
-import { systemClock, systemTimers } from "../../dist/clock.js";
+import { systemClock, systemTimers } from "../clock.ts";
+import { openChannels } from "./channels.ts";
+import { Deliveries } from "./deliveries.ts";
 
 const taken = [];
 const log = pino(

@@ -1,6 +1,6 @@
 // POSTs a message to Hot Bags while every file descriptor of this process is taken, and says what it takes the failure for.
 import { openSync } from "node:fs";
-import { HotBags } from "../../dist/relay/hotbags.js";
+import { HotBags } from "./hotbags.ts";
 
 const hotbags = new HotBags({
   ...{

@@ -1,6 +1,6 @@
 // Holds the store of the folder in argv until it is killed.
-import { systemClock } from "../../dist/clock.js";
-import { openStore } from "../../dist/store/index.js";
+import { systemClock } from "../clock.ts";
+import { openStore } from "./index.ts";
 
 openStore(process.argv[2], systemClock);
 process.send("open");

@@ -19,6 +19,8 @@ const MAY_WALK = [
   /^UPDATE failures SET/,
   /FROM chats$/,
   /FROM pauses INDEXED BY pauses_until/,
+  // Only where a page of the database is damaged, and rows are found by an index that is whole.
+  /FROM (messages m INDEXED BY messages_key|commands k INDEXED BY commands_message) WHERE /,
 ];
 
 /** A walk along an index that holds nothing else than what is asked for, and mostly stops at its first row. */
