@@ -94,13 +94,13 @@ it("has one version everywhere", () => {
     expect(JSON.parse(read(`${folder}/package.json`)).version).toBe(VERSION);
 });
 
-it("names the OpenClaw that the tests run on, the plugin is built for, and the README has installed", () => {
+it("names the OpenClaw that the tests run on, the plugin is built for, and the runbook has installed", () => {
   const { devDependencies, openclaw } = JSON.parse(read("plugin/package.json"));
   expect(devDependencies.openclaw).toBe(TESTED.openclaw);
   expect(openclaw.build.openclawVersion).toBe(TESTED.openclaw);
   expect(JSON.parse(read("test/package.json")).devDependencies.openclaw).toBe(TESTED.openclaw);
   expect(read("pnpm-lock.yaml")).toContain(`\n  openclaw@${TESTED.openclaw}:`);
-  const readme = read("README.md");
-  expect(readme).toContain(`npm install -g openclaw@${TESTED.openclaw}`);
-  expect(readme).toContain(`openclaw plugins install npm:@openclaw/whatsapp@${TESTED.whatsapp}`);
+  const byHand = read("docs/runbook/by-hand.md");
+  expect(byHand).toContain(`npm install -g openclaw@${TESTED.openclaw}`);
+  expect(byHand).toContain(`openclaw plugins install npm:@openclaw/whatsapp@${TESTED.whatsapp}`);
 });

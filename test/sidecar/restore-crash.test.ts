@@ -58,7 +58,7 @@ it.each(["swap:begun", "swap:moved-away", "swap:moved-in"])(
     expect(() => openStore(stateDir, systemClock)).toThrow(/cut off.*before-restore.*hotbags restore/);
     const refused = { code: 3, stderr: expect.stringMatching(/cut off.*hotbags restore/) };
     expect(await runHotbags(stateDir, "status")).toMatchObject(refused);
-    const again = await runHotbags(stateDir, "backup", dir);
+    const again = await runHotbags(stateDir, "backup", join(dir, "half.tar"));
     expect(again.code).not.toBe(0);
     expect(again.stderr).toMatch(/cut off.*hotbags restore/);
     expect(await runHotbags(stateDir, "restore", file, "--force")).toMatchObject({ code: 0 });

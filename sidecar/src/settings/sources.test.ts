@@ -191,7 +191,8 @@ describe("the schema", () => {
   it("takes over each secret by a reload", () => {
     const kept = SETTING_NAMES.filter((name) => !settingOf(name).reloadable);
     expect(kept).toEqual([
-      ...["HOTBAGS_BASE_URL", "HOTBAGS_INBOUND_PATH", "OPENCLAW_GATEWAY_URL", "BRIDGE_LISTEN", "BRIDGE_STATE_DIR"],
+      ...["HOTBAGS_BASE_URL", "HOTBAGS_INBOUND_PATH", "OPENCLAW_GATEWAY_URL"],
+      ...["BRIDGE_LISTEN", "BRIDGE_METRICS_LISTEN", "BRIDGE_STATE_DIR"],
     ]);
   });
 });
