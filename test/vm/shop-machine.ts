@@ -77,11 +77,7 @@ export class ShopMachine {
 
   /** Resolves when messages get through, whatever else is not well. */
   async connected(): Promise<void> {
-    const links = ["plugin", "gateway", "session_connected"];
-    await this.wait("all parts are connected", async () => {
-      const checks = ((await this.health())?.["checks"] ?? []) as { name: string; ok: boolean }[];
-      return links.every((link) => checks.some(({ name, ok }) => name === link && ok));
-    });
+    await this.#are("plugin", "gateway", "session_connected");
     await this.#listening();
   }
 
@@ -104,6 +100,7 @@ export class ShopMachine {
 
   /** The phone is linked, as an operator does it. */
   async link(): Promise<void> {
+    await this.#are("plugin", "gateway");
     const relink = this.machine.start("hotbags relink --qr --for 5m");
     let said = "";
     for (const stream of [relink.stdout, relink.stderr])
@@ -183,6 +180,14 @@ export class ShopMachine {
   /** A path of the machine's disk, as this machine sees it. */
   path(path: string): string {
     return join(this.machine.root, path);
+  }
+
+  /** Resolves when these checks of `/health` are well. */
+  async #are(...links: string[]): Promise<void> {
+    await this.wait(`well: ${links.join(", ")}`, async () => {
+      const checks = ((await this.health())?.["checks"] ?? []) as { name: string; ok: boolean }[];
+      return links.every((link) => checks.some(({ name, ok }) => name === link && ok));
+    });
   }
 
   /** What WhatsApp hands over before OpenClaw listens is lost. */

@@ -19,7 +19,7 @@ const USAGE = `npm run vm-test [-- options]
 
 Packs this repository, installs it by install.sh on a Debian 12 that boots with its own systemd in a container, and has that machine do
 what a machine must: answer, outlive kills, reboots and a full disk, be upgraded, and go back. WhatsApp and Hot Bags are the doubles of
-the other tests. The machine has no network; only install.sh reaches npm's registry. Needs root, and 20 minutes.
+the other tests. The machine has no network; only install.sh reaches npm's registry. Needs root, and 15 minutes.
 
   --only <case>      only this one, and what it needs first (several times: several)
   --keep             at the end a shell on the machine
