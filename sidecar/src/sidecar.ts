@@ -241,7 +241,7 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
         },
         config: () => inUse.show(),
         reload,
-        diagnose: (testsAlert) => diagnoseFrom(inUse.settings, gateway, health(), testsAlert),
+        diagnose: (testsAlert) => diagnoseFrom(inUse, gateway, health(), testsAlert),
         ...loginOf(gateway, log),
         testAlerts: async () => [
           ...(await alerts.test()),
