@@ -1,7 +1,7 @@
 import { reasonOf } from "@hotbags/shared";
 import type { Gateway } from "../gateway/index.ts";
 import type { NamedFinding } from "../operator/schemas.ts";
-import type { SettingsInUse } from "../settings/in-use.ts";
+import type { Settings } from "../settings.ts";
 import { alerts } from "./alerts.ts";
 import type { Check, Running, Subject } from "./check.ts";
 import { clock } from "./clock.ts";
@@ -34,16 +34,14 @@ export async function diagnose(subject: Subject): Promise<NamedFinding[]> {
   return found.flat();
 }
 
-/** From within a sidecar that runs: with its own environment and connection to the gateway. Reads its settings anew. */
+/** From within a sidecar that runs: with its own environment and connection to the gateway. `mistakes`: in what it would read now. */
 export async function diagnoseFrom(
-  inUse: SettingsInUse,
+  { settings, mistakes }: { settings: Settings; mistakes: readonly string[] },
   gateway: Gateway,
   running: Running,
   testsAlert: boolean,
 ): Promise<NamedFinding[]> {
-  const { settings } = inUse;
   const { stateDir } = settings;
-  const { mistakes } = inUse.show();
   const common = { environment: process.env, stateDir, settings, mistakes, running, testsAlert };
   const { subject, close } = openSubject({ ...common, gateway: () => gateway });
   try {
