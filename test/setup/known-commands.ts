@@ -137,10 +137,12 @@ function journalMistake(args: string[]): string | null {
   return unknownUnit(units);
 }
 
-function npmMistake([verb, script = ""]: string[]): string | null {
+async function npmMistake([verb, ...args]: string[]): Promise<string | null> {
   if (verb !== "run") return `npm ${verb} is not known here`;
   const { scripts } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
-  return Object.hasOwn(scripts, script) ? null : `there is no npm run ${script}`;
+  const [script = "", , ...rest] = args.filter((arg) => arg !== "-s");
+  if (!Object.hasOwn(scripts, script)) return `there is no npm run ${script}`;
+  return script === "hotbags" && rest.join() !== "--help" ? hotbagsMistake(rest) : null;
 }
 
 // ---------------------------------------------------------------------------------------------------------------------

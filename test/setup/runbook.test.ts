@@ -80,6 +80,7 @@ describe("a mistake in the runbook", () => {
     ["sudo cat /opt/hotbags/systemd/instal.sh", "nothing makes"],
     ['sudo sh -c "cat x >>/etc/hotbags/sidecar.evn"', "nothing makes"],
     ["npm run pakage", "no npm run pakage"],
+    ["npm run -s hotbags -- statu", "Did you mean status"],
     ["apt-get updat", "apt-get has no updat"],
   ])("is found: %s", async (line, what) => {
     expect((await mistakes(line)).join()).toContain(what);
