@@ -40,12 +40,6 @@ const COLUMNS: Column<Message>[] = [
 
 /** `hotbags messages list`. */
 export async function listMessages(operator: Operator, options: ListOptions, output: Output): Promise<number> {
-  if (options.state?.split(",").includes("parked"))
-    throw new CliError(
-      EXIT.usage,
-      "parked messages are in the plugin's outbox, which only the gateway's user can read: as that user, openclaw hotbags parked list " +
-        "(on a machine of install.sh: sudo hotbags-openclaw hotbags parked list)",
-    );
   const found = await allOf(operator, filterOf(options), options.limit);
   const { rows: messages } = found;
   if (output.json) writeJson(output, messages);
