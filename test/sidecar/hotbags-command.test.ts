@@ -165,6 +165,8 @@ describe("dead letters", () => {
     for (const args of refused) expect(await run(...args)).toEqual({ code: 3, stdout: "", stderr: needsOne });
     expect(await run("status")).toMatchObject({ code: 1, stdout: expect.stringContaining("the sidecar does not run") });
     expect(await dead()).toHaveLength(3);
+    await night(async (store) => void (await store.messages.accept(messageOf("E", BEN))));
+    expect((await run("messages", "list", "--state", "pending")).stdout).toContain("the sidecar, which does not run");
   });
 
   it("say what is wrong with a wrong command, and end with a code that a script can use", async () => {

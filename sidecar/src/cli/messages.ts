@@ -27,6 +27,11 @@ export interface Choice {
   yes: boolean;
 }
 
+/** In an outage no attempt is counted, and a message has no error of its own: then, why it waits. */
+function lastErrorOf({ state, last_error, waits_for }: Message): string | null {
+  return state === "delivered" ? null : (last_error ?? waits_for ?? null);
+}
+
 const COLUMNS: Column<Message>[] = [
   { title: "id", cell: ({ id }) => id },
   { title: "state", cell: ({ state }) => state, spare: 4 },
@@ -35,7 +40,7 @@ const COLUMNS: Column<Message>[] = [
   { title: "chat", cell: ({ chat_id }) => chat_id },
   { title: "attempts", cell: ({ attempts }) => attempts, spare: 2 },
   { title: "message_id", cell: ({ message_id }) => message_id, spare: 3 },
-  { title: "last error", cell: ({ state, last_error }) => (state === "delivered" ? null : last_error) },
+  { title: "last error", cell: lastErrorOf },
 ];
 
 /** `hotbags messages list`. */
@@ -152,7 +157,9 @@ function draw(life: WholeMessage, content: boolean, output: Output): void {
       "settled",
       isSettled ? `${shortTime(life.settled_at)}${took}${life.status === null ? "" : `, with ${life.status}`}` : null,
     ],
-    ["next attempt", life.next_attempt_at === null ? null : shortTime(life.next_attempt_at)],
+    ["waits for", life.waits_for ?? null],
+    ["tried again", life.waits_until ? shortTime(life.waits_until) : null],
+    ["next attempt", life.next_attempt_at === null || life.waits_until ? null : shortTime(life.next_attempt_at)],
     ["last error", life.last_error],
   ]);
   if (life.failed_count > 0) {
