@@ -114,10 +114,11 @@ export class OperatorApi {
     message: async ({ content }, id, who) => {
       const life = await this.#parts.reads.message(id);
       if (!life) throw new OperatorError(404, `there is no message ${id}`);
-      const { request, response, failed_attempts, commands, ...rest } = life;
+      const { request, response, failed_attempts, commands, retries, ...rest } = life;
       const shown = {
         ...(await this.#message(rest)),
         failed_attempts: failed_attempts.map((attempt) => ({ ...attempt, at: iso(attempt.at) })),
+        retries: retries.map(({ at, who }) => ({ at: iso(at), who })),
         commands: commands.map(showCommand),
       };
       if (content !== "true") return shown;

@@ -108,6 +108,8 @@ const attempt = z.object({
 const wholeMessage = message.extend({
   failed_attempts: z.array(attempt),
   failed_count: z.int(),
+  /** Who sent it again, and when. */
+  retries: z.array(z.object({ at: time, who: z.string() })),
   duration_ms: z.int().nullable(),
   commands: z.array(command),
   /** With `content=true` only. */
