@@ -239,6 +239,10 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
           const chat = await store.operator.chat(accountId, chatId);
           return chat === undefined ? null : replies.whyWaits(chat);
         },
+        whyMessageWaits: async (seq, { accountId, chatId }, isDetached) => {
+          const chat = await store.operator.chat(accountId, chatId);
+          return chat === undefined ? null : relay.whyWaits({ seq, chat, isDetached });
+        },
         config: () => inUse.show(),
         reload,
         diagnose: (testsAlert) => {

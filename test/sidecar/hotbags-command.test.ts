@@ -115,7 +115,14 @@ describe("dead letters", () => {
     await Promise.all(["B", "the secret of Ben"].map((text) => hotbags.receives(text)));
     await delivered(4);
     expect(await dead()).toEqual([]);
-    expect(await ask("messages", "show", "B")).toMatchObject({ state: "delivered", attempts: 1, failed_count: 3 });
+    expect(await ask("messages", "show", "B")).toMatchObject({
+      ...{ state: "delivered", attempts: 1, failed_count: 3 },
+      retries: [{ who: expect.any(String) }],
+    });
+    const { stdout: life } = await run("messages", "show", "B");
+    expect(life).toMatch(/sent again +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d by \S+/);
+    expect(life).toContain("3 attempts failed, then it was delivered:");
+    expect(life).toMatch(/^4 +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d +\d+ \w+ +200$/m);
     expect(hotbags.violations).toEqual([]);
     expect((await sidecar.health<{ messages: object }>()).body.messages).toMatchObject({ delivered: 4, dead: 0 });
     const audit = await ask<{ action: string; subject: number; who: string }[]>("audit");
@@ -165,12 +172,18 @@ describe("dead letters", () => {
     for (const args of refused) expect(await run(...args)).toEqual({ code: 3, stdout: "", stderr: needsOne });
     expect(await run("status")).toMatchObject({ code: 1, stdout: expect.stringContaining("the sidecar does not run") });
     expect(await dead()).toHaveLength(3);
+    await night(async (store) => void (await store.messages.accept(messageOf("E", BEN))));
+    expect((await run("messages", "list", "--state", "pending")).stdout).toContain("the sidecar, which does not run");
   });
 
   it("say what is wrong with a wrong command, and end with a code that a script can use", async () => {
     const answers: [string[], number, RegExp][] = [
       [["messages", "show", "nobody"], 1, /no message "nobody"/],
       [["messages", "retry", "A"], 1, /it is delivered/],
+      // Nothing is announced that is refused.
+      [["messages", "discard", "A"], 1, /^message 1: it is delivered/],
+      [["commands", "resolve", "--all", "--sent", "--resend"], 2, /--sent and --resend: say only one/],
+      [["commands", "resolve", "--all", "--sent", "--dry-run"], 0, /^No command is in doubt there/],
       [["messages", "retry", "99"], 1, /no such message/],
       [["messages", "retry"], 2, /which ones\?/],
       [["messages", "list", "--since", "soon"], 2, /"soon" is no time/],
@@ -301,7 +314,10 @@ it("commands in doubt are settled as the operator says, and no other way", async
   await until("it is sent", () => gateway.sends.some(({ idempotencyKey }) => idempotencyKey === "first"));
   expect(await run("commands", "resolve", "second", "--sent", "--yes")).toMatchObject({ code: 0 });
   expect(await run("commands", "resolve", "3", "--discard", "--yes")).toMatchObject({ code: 0 });
-  expect(await run("commands", "resolve", "3", "--sent", "--yes")).toMatchObject({ code: 1 });
+  expect(await run("commands", "resolve", "3", "--sent")).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/^command 3: it is failed/),
+  });
   await until("it is settled", async () => (await counts()).sent === 3);
   const states = (await ask<Row[]>("commands", "list")).map(({ command_id, state }) => `${command_id} ${state}`);
   expect(states).toEqual(["fourth sent", "third failed", "second sent", "first sent"]);

@@ -104,6 +104,42 @@ it("writes some lines in a night in which Hot Bags is down, however many message
   expect(running.lines.length - lines).toBeLessThanOrEqual(6 * 6 + 1);
 });
 
+describe("why a message waits", () => {
+  const whyWaits = (seq: number, chat: number, isDetached = false) => running.relay.whyWaits({ seq, chat, isDetached });
+
+  it("is that Hot Bags can't be reached, with what was seen last, and when it is tried again", async () => {
+    await hotbags.stop();
+    const { seq, chat } = await running.takeIn("waits");
+    await idle();
+    const wait = whyWaits(seq, chat);
+    expect(wait?.reason).toMatch(/^Hot Bags: .*ECONNREFUSED/);
+    expect(wait?.until).toBeGreaterThan(clock.now());
+    await hotbags.start();
+    await pass(MINUTE_MS);
+    expect(whyWaits(seq, chat)).toBeNull();
+  });
+
+  it("is its own failure, or the message before it in its chat", async () => {
+    hotbags.faultFor(is("bad"), { status: 500 }, ALWAYS);
+    const { seq, chat } = await running.takeIn("bad");
+    await idle();
+    const behind = await running.store.messages.accept(messageOf("behind", ANNA));
+    expect(whyWaits(seq, chat)).toEqual({ reason: "its next attempt, for it has failed", until: clock.now() + 750 });
+    expect(whyWaits(behind.seq, chat)).toEqual({
+      reason: `message ${seq}, which came before it in its chat`,
+      until: null,
+    });
+  });
+
+  it("is its own backoff where it has stepped aside", async () => {
+    hotbags.faultFor(is("bad"), { status: 422 }, ALWAYS);
+    await takeInDetached("bad");
+    await asked("bad");
+    const { seq, chat } = row("bad") as { seq: number; chat: number };
+    expect(whyWaits(seq, chat, true)?.reason).toBe("its next attempt, for it has failed");
+  });
+});
+
 describe("a failing head", () => {
   it("waits its backoff, however many messages of its chat arrive", async () => {
     hotbags.faultFor(is("bad"), { status: 500 }, ALWAYS);

@@ -113,7 +113,8 @@ export const ALERTS = {
     ...{ severity: "critical", title: "A message waits for Hot Bags" },
     starts: "a message has waited for `HEALTH_MAX_WAIT` minutes (5), in its lane or detached",
     ends: "none has",
-    advice: "`hotbags messages list --state pending,detached` names them, each with its last error",
+    advice:
+      "`hotbags messages list --state pending,detached` names them, each with its last error, or why it waits; `hotbags messages show <id>` also when it is tried again",
   },
   dead_letter: {
     ...{ severity: "warning", title: "There are dead letters" },

@@ -10,6 +10,7 @@ import {
   plain,
   say,
   shortTime,
+  shownKey,
   writeFacts,
   writeJson,
   writeTable,
@@ -31,7 +32,7 @@ const RISKS: Record<Resolution, string> = {
 export function commandColumns(withChat: boolean): Column<Command>[] {
   const chat: Column<Command>[] = [
     { title: "account", cell: ({ account_id }) => account_id, spare: 1 },
-    { title: "chat", cell: ({ chat_id }) => chat_id },
+    { title: "chat", cell: ({ chat_id }) => shownKey(chat_id) },
     { title: "message", cell: ({ message }) => message, spare: 4 },
   ];
   return [
@@ -41,7 +42,7 @@ export function commandColumns(withChat: boolean): Column<Command>[] {
     { title: "came back", cell: ({ created_at }) => shortTime(created_at), spare: 5 },
     { title: "handed over", cell: ({ sending_at }) => shortTime(sending_at), spare: 3 },
     ...(withChat ? chat : []),
-    { title: "command_id", cell: ({ command_id }) => command_id, spare: 6 },
+    { title: "command_id", cell: ({ command_id }) => shownKey(command_id), spare: 6 },
     { title: "reason", cell: ({ reason, is_partial }) => (is_partial ? `only a part was sent; ${reason}` : reason) },
   ];
 }
@@ -71,10 +72,10 @@ export async function showCommand(operator: Operator, id: string, content: boole
     return EXIT.ok;
   }
   writeFacts(output, [
-    ["command", `${found.id} (command_id ${found.command_id ?? "none that could be read"})`],
+    ["command", `${found.id} (command_id ${shownKey(found.command_id) ?? "none that could be read"})`],
     ["type", found.type],
-    ["for", `message ${found.message} (message_id ${found.message_id})`],
-    ["chat", `${found.chat_id} of account ${found.account_id}`],
+    ["for", `message ${found.message} (message_id ${shownKey(found.message_id)})`],
+    ["chat", `${shownKey(found.chat_id)} of account ${found.account_id}`],
     ["state", found.state],
     ["waits for", found.waits_for ?? null],
     ["came back", shortTime(found.created_at)],
@@ -121,10 +122,10 @@ export async function resolveCommands(
   const [first] = chosen;
   if (!first) {
     if (output.json) writeJson(output, []);
-    else say(output, "There is no such command.");
+    else say(output, "No command is in doubt there.");
     return EXIT.ok;
   }
-  const which = `Command ${first.id}, for ${plain(first.chat_id)} of account ${first.account_id}.`;
+  const which = `Command ${first.id}, for ${plain(shownKey(first.chat_id) ?? "")} of account ${first.account_id}.`;
   const plan =
     chosen.length === 1 && !choice.all
       ? `${which} ${RISKS[as]}`
@@ -135,7 +136,8 @@ export async function resolveCommands(
     else writeTable(output, commandColumns(true), chosen);
     return EXIT.ok;
   }
-  await confirm(plan, choice.yes, output);
+  // What is not in doubt is refused without a question, which would only frighten.
+  if (chosen.some(({ state }) => state === "in_doubt")) await confirm(plan, choice.yes, output);
   const results: RepairResult[] = [];
   // The oldest first: those that are sent again go in that order.
   for (const { id } of chosen) results.push(await operator.ask("resolve", { as }, id));

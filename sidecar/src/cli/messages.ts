@@ -6,12 +6,14 @@ import type { Operator } from "./connect.ts";
 import { CliError, EXIT } from "./exit-code.ts";
 import { collect, type Found, filterOf, type ListOptions, readSince, sayUnreadable } from "./list-options.ts";
 import {
+  type Cell,
   type Column,
   count,
   duration,
   type Output,
   say,
   shortTime,
+  shownKey,
   writeFacts,
   writeJson,
   writeTable,
@@ -27,15 +29,20 @@ export interface Choice {
   yes: boolean;
 }
 
+/** In an outage no attempt is counted, and a message has no error of its own: then, why it waits. */
+function lastErrorOf({ state, last_error, waits_for }: Message): string | null {
+  return state === "delivered" ? null : (last_error ?? waits_for ?? null);
+}
+
 const COLUMNS: Column<Message>[] = [
   { title: "id", cell: ({ id }) => id },
   { title: "state", cell: ({ state }) => state, spare: 4 },
   { title: "received", cell: ({ received_at }) => shortTime(received_at) },
   { title: "account", cell: ({ account_id }) => account_id, spare: 1 },
-  { title: "chat", cell: ({ chat_id }) => chat_id },
+  { title: "chat", cell: ({ chat_id }) => shownKey(chat_id) },
   { title: "attempts", cell: ({ attempts }) => attempts, spare: 2 },
-  { title: "message_id", cell: ({ message_id }) => message_id, spare: 3 },
-  { title: "last error", cell: ({ state, last_error }) => (state === "delivered" ? null : last_error) },
+  { title: "message_id", cell: ({ message_id }) => shownKey(message_id), spare: 3 },
+  { title: "last error", cell: lastErrorOf },
 ];
 
 /** `hotbags messages list`. */
@@ -73,11 +80,13 @@ export async function repairMessages(
     else say(output, "There is no such dead letter.");
     return EXIT.ok;
   }
+  const toBeDone = choice.ids.length === 0 ? ids.length : await countDead(operator, ids);
   const plan =
     what === "retry"
-      ? `${count(ids.length, "message")} will be POSTed to Hot Bags again, each with its own key, in its place.`
-      : `The text and the files of ${count(ids.length, "message")} will be deleted, and nobody can send them any more.`;
-  if (what === "discard" || ids.length > 1) await confirm(plan, choice.yes, output);
+      ? `${count(toBeDone, "message")} will be POSTed to Hot Bags again, each with its own key, in its place.`
+      : `The text and the files of ${count(toBeDone, "message")} will be deleted, and nobody can send them any more.`;
+  // What can't be done is refused without a question, which would only frighten.
+  if (toBeDone > (what === "discard" ? 0 : 1)) await confirm(plan, choice.yes, output);
   const results = [];
   for (let at = 0; at < ids.length; at += MAX_IDS) {
     const answer = await operator.ask(what, { ids: ids.slice(at, at + MAX_IDS) });
@@ -97,6 +106,22 @@ function allOf(operator: Operator, filter: RawInput<"messages">, limit: number):
     const { messages: rows, ...rest } = await operator.ask("messages", { ...filter, ...page });
     return { rows, ...rest };
   });
+}
+
+/** How many of these are dead letters. */
+async function countDead(operator: Operator, ids: number[]): Promise<number> {
+  let dead = 0;
+  for (const id of ids) {
+    const found = await operator.ask("message", {}, id).catch(unlessRefused);
+    if (found?.state === "dead") dead += 1;
+  }
+  return dead;
+}
+
+/** One that is not there, or can't be read, is told of where it is to be changed. */
+function unlessRefused(error: unknown): null {
+  if (error instanceof CliError && error.code === EXIT.no) return null;
+  throw error;
 }
 
 /** Oldest first, as they will go. */
@@ -141,25 +166,21 @@ function draw(life: WholeMessage, content: boolean, output: Output): void {
   const isSettled = life.settled_at !== null;
   const took = life.duration_ms === null ? "" : ` in ${duration(life.duration_ms)}`;
   writeFacts(output, [
-    ["message", `${life.id} (message_id ${life.message_id})`],
-    ["chat", `${life.chat_id} of account ${life.account_id}`],
+    ["message", `${life.id} (message_id ${shownKey(life.message_id)})`],
+    ["chat", `${shownKey(life.chat_id)} of account ${life.account_id}`],
     ["state", life.state],
     ["received", `${shortTime(life.received_at)}, and acknowledged to the plugin`],
     [
       "settled",
       isSettled ? `${shortTime(life.settled_at)}${took}${life.status === null ? "" : `, with ${life.status}`}` : null,
     ],
-    ["next attempt", life.next_attempt_at === null ? null : shortTime(life.next_attempt_at)],
+    ["waits for", life.waits_for ?? null],
+    ["tried again", life.waits_until ? shortTime(life.waits_until) : null],
+    ["next attempt", life.next_attempt_at === null || life.waits_until ? null : shortTime(life.next_attempt_at)],
     ["last error", life.last_error],
+    ...life.retries.map(({ at, who }): [string, Cell] => ["sent again", `${shortTime(at)} by ${who}`]),
   ]);
-  if (life.failed_count > 0) {
-    const kept = life.failed_attempts.length;
-    writeText(
-      output,
-      `\n${count(life.failed_count, "attempt")} failed${kept < life.failed_count ? `; the first 5 and the last ${kept - 5}` : ""}:`,
-    );
-    writeTable(output, ATTEMPT_COLUMNS, life.failed_attempts);
-  }
+  drawAttempts(life, output);
   out.write(life.commands.length === 0 ? "\nNo commands came back.\n" : "\nCommands that came back:\n");
   if (life.commands.length > 0) writeTable(output, commandColumns(false), life.commands);
   if (content) out.write(`\nPOSTed:\n${shown(life.request)}\n\nanswered:\n${shown(life.response)}\n`);
@@ -170,6 +191,19 @@ function draw(life: WholeMessage, content: boolean, output: Output): void {
       `\nhotbags messages retry ${life.id}\n  Hot Bags gets it once more, with its own key and bytes: once that is mended which it failed by.\n` +
         `\nhotbags messages discard ${life.id}\n  Its text and files are deleted. Nobody will answer it, unless you do.`,
     );
+}
+
+/** Those that failed, and then the one that Hot Bags took. */
+function drawAttempts(life: WholeMessage, output: Output): void {
+  const { failed_attempts, failed_count, duration_ms, settled_at: at, status } = life;
+  if (failed_count === 0) return;
+  const kept = failed_attempts.length;
+  const which = kept < failed_count ? `; the first 5 and the last ${kept - 5}` : "";
+  const taken = life.state === "delivered" && at !== null;
+  const then = taken ? ", then it was delivered" : "";
+  writeText(output, `\n${count(failed_count, "attempt")} failed${which}${then}:`);
+  const last = taken ? [{ attempt: failed_count + 1, at, duration_ms, status, error: null }] : [];
+  writeTable(output, ATTEMPT_COLUMNS, [...failed_attempts, ...last]);
 }
 
 function shown(value: unknown): string {

@@ -95,3 +95,10 @@ it("a word that is longer than the window, such as a path to be copied, stays wh
   expect(shown(40, (output) => writeText(output, `see ${path} there`)).lines).toEqual(["see", path, "there"]);
   expect(shown(undefined, (output) => writeText(output, SENTENCE)).lines).toEqual([SENTENCE]);
 });
+
+it("a customer who was forgotten has no long key for a number", () => {
+  const key = `forgotten:${"0a".repeat(32)}`;
+  const rows = [{ ...ROW, chat_id: `${key}:1`, command_id: key }];
+  const { lines } = shown(undefined, (output) => writeTable(output, commandColumns(true), rows));
+  expect(lines[1]).toMatch(/ {2}forgotten {2,}7 +forgotten {2}/);
+});

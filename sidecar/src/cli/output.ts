@@ -150,6 +150,11 @@ export function green(text: string, stream: NodeJS.WriteStream): string {
   return styleText("green", text, { stream });
 }
 
+/** A number or id for people. Of a customer who was forgotten it is a long key, which tells them nothing. */
+export function shownKey(key: string | null): string | null {
+  return key !== null && /^forgotten:[0-9a-f]{64}(:|$)/.test(key) ? "forgotten" : key;
+}
+
 /** The local time, to the second. */
 export function shortTime(at: string | null): string {
   return at === null ? "" : new Date(at).toLocaleString("sv-SE");

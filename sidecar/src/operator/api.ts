@@ -23,6 +23,13 @@ const MAX_TIME_MS = 8.64e15;
 /** Rows of a list where nobody says how many. */
 const DEFAULT_LIMIT = 50;
 
+interface MessageWait {
+  /** Goes on from "It waits for". */
+  reason: string;
+  /** Wall-clock ms; null: that hangs on something else. */
+  until: number | null;
+}
+
 /** What the API needs of a running sidecar. */
 export interface Running {
   store: OperatorStore;
@@ -35,6 +42,8 @@ export interface Running {
   resume(chat: ChatAddress): Promise<boolean>;
   /** Why the replies of a chat wait just now, as a sentence; null: they don't, or nobody knows. */
   whyWaits(chat: ChatAddress): Promise<string | null>;
+  /** Why a message that is pending waits just now; null: it is about to go. */
+  whyMessageWaits(id: number, chat: ChatAddress, isDetached: boolean): Promise<MessageWait | null>;
   config(): Output<"config">;
   reload(who: string): Promise<Output<"reload">>;
   diagnose(testsAlert: boolean): Promise<NamedFinding[]>;
@@ -68,6 +77,9 @@ export class OperatorError extends Error {
 
 const NOT_RUNNING = "the sidecar does not run, so that nothing can be changed: start it, and ask again";
 
+/** What anything waits for then. */
+const SIDECAR_STOPPED = "the sidecar, which does not run: it goes on when that is started";
+
 type Handlers = { [Name in RouteName]: (input: Input<Name>, id: number, who: string) => Promise<Output<Name>> };
 
 /** Answers what an operator asks, whichever way it came. Texts are given to nobody whose name is not in the audit. */
@@ -93,19 +105,20 @@ export class OperatorApi {
     messages: async ({ state, chat, since, message_id, before, limit = DEFAULT_LIMIT }) => {
       const { reads } = this.#parts;
       if (message_id !== undefined)
-        return { messages: (await reads.messagesWithId(message_id)).map(showMessage), next: null, unreadable: [] };
+        return { messages: await this.#messages(await reads.messagesWithId(message_id)), next: null, unreadable: [] };
       const filter = { states: state, chatId: chat, since: since === undefined ? undefined : Date.parse(since) };
       const { rows, ...rest } = await reads.messages(filter, before ?? null, limit);
-      return { messages: rows.map(showMessage), ...rest };
+      return { messages: await this.#messages(rows), ...rest };
     },
 
     message: async ({ content }, id, who) => {
       const life = await this.#parts.reads.message(id);
       if (!life) throw new OperatorError(404, `there is no message ${id}`);
-      const { request, response, failed_attempts, commands, ...rest } = life;
+      const { request, response, failed_attempts, commands, retries, ...rest } = life;
       const shown = {
-        ...showMessage(rest),
+        ...(await this.#message(rest)),
         failed_attempts: failed_attempts.map((attempt) => ({ ...attempt, at: iso(attempt.at) })),
+        retries: retries.map(({ at, who }) => ({ at: iso(at), who })),
         commands: commands.map(showCommand),
       };
       if (content !== "true") return shown;
@@ -144,11 +157,7 @@ export class OperatorApi {
       const found = await this.#parts.reads.command(id);
       if (!found) throw new OperatorError(404, `there is no command ${id}`);
       const { text, said: heard, ...rest } = found;
-      const { running } = this.#parts;
-      const waits_for =
-        running && found.state === "pending"
-          ? await running.whyWaits({ accountId: found.account_id, chatId: found.chat_id })
-          : undefined;
+      const waits_for = found.state === "pending" ? await this.#whyReplyWaits(found) : undefined;
       const shown = { ...showCommand(rest), waits_for };
       if (content !== "true") return { ...shown, said: heard && (await this.#withoutQuotes(heard, found)) };
       await this.#noteLook("command", id, who);
@@ -235,6 +244,26 @@ export class OperatorApi {
       return { entries: entries.map(showEntry), next: isLast ? null : (page.at(-1)?.id ?? null) };
     },
   };
+
+  #messages<Row extends MessageRow>(rows: Row[]) {
+    return Promise.all(rows.map((row) => this.#message(row)));
+  }
+
+  /** With why it waits, of one that does. */
+  async #message<Row extends MessageRow>(row: Row) {
+    const shown = showMessage(row);
+    if (row.state !== "pending" && row.state !== "detached") return shown;
+    const { running } = this.#parts;
+    if (!running) return { ...shown, waits_for: SIDECAR_STOPPED, waits_until: null };
+    const chat = { accountId: row.account_id, chatId: row.chat_id };
+    const wait = await running.whyMessageWaits(row.id, chat, row.state === "detached");
+    return { ...shown, waits_for: wait?.reason ?? null, waits_until: isoOrNull(wait?.until ?? null) };
+  }
+
+  async #whyReplyWaits({ account_id, chat_id }: CommandRow): Promise<string | null> {
+    const { running } = this.#parts;
+    return running ? running.whyWaits({ accountId: account_id, chatId: chat_id }) : SIDECAR_STOPPED;
+  }
 
   /** What the gateway said of a command, without what it quotes of that or of the message that it came back for. */
   async #withoutQuotes(said: string, { text, message }: CommandLife): Promise<string> {

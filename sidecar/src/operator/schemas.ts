@@ -74,6 +74,10 @@ const message = z.object({
   next_attempt_at: time.nullable(),
   status: z.int().nullable(),
   last_error: z.string().nullable(),
+  /** Why it waits just now, of one that does; null: it is about to go. */
+  waits_for: z.string().nullable().optional(),
+  /** When it, or Hot Bags, is tried again, where that is known. */
+  waits_until: time.nullable().optional(),
 });
 
 const command = z.object({
@@ -104,6 +108,8 @@ const attempt = z.object({
 const wholeMessage = message.extend({
   failed_attempts: z.array(attempt),
   failed_count: z.int(),
+  /** Who sent it again, and when. */
+  retries: z.array(z.object({ at: time, who: z.string() })),
   duration_ms: z.int().nullable(),
   commands: z.array(command),
   /** With `content=true` only. */

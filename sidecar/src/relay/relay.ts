@@ -11,6 +11,7 @@ import { type Posted, Poster } from "./poster.ts";
 import { CONSEQUENCES } from "./rules.ts";
 import { Settlement } from "./settlement.ts";
 import type { Symptom } from "./symptom.ts";
+import { type Wait, type Waiting, whyWaits } from "./why-waits.ts";
 
 export interface RelayOptions {
   /** POSTs under way at once, over all chats. Those of detached messages come on top. */
@@ -158,6 +159,12 @@ export class Relay {
   /** What an operator wants to know of the way to Hot Bags. Times are wall-clock ms. */
   get status() {
     return { ...this.#judge.status, underWay: this.#lanes.underWay };
+  }
+
+  /** Why a message that is pending waits just now; null: it is about to go, or under way. */
+  whyWaits(message: Waiting): Wait | null {
+    const { store, clock } = this.#parts;
+    return whyWaits(message, { store, clock, judge: this.#judge, lanes: this.#lanes });
   }
 
   async #runChat(chat: number, isProbe: boolean): Promise<Verdict<Cause>> {

@@ -164,6 +164,14 @@ export class Messages {
     );
   }
 
+  /** The number of the message that is next in a chat's lane; undefined: there is none, or it can't be read. */
+  headSeqOf(chat: number): number | undefined {
+    return unlessDamaged(
+      () => this.#sql.headSeq.get(chat)?.seq,
+      () => undefined,
+    );
+  }
+
   /** The message that comes after this one in a chat's lane. Throws RowUnreadableError. */
   behind(chat: number, seq: number): PendingMessage | undefined {
     const { behind, behindSeq } = this.#sql;

@@ -77,10 +77,13 @@ function resolutionOf(args: {
   discard?: boolean | undefined;
 }): Resolution {
   const said = (["sent", "resend", "discard"] as const).filter((as) => args[as]);
-  if (said.length !== 1 || !said[0])
+  const [first, ...others] = said;
+  if (!first)
     throw new CliError(
       EXIT.usage,
       "say one of --sent, --resend and --discard; hotbags commands show <id> explains them",
     );
-  return said[0];
+  if (others.length > 0)
+    throw new CliError(EXIT.usage, `--${said.join(" and --")}: say only one; hotbags commands show <id> explains them`);
+  return first;
 }

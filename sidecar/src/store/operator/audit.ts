@@ -34,12 +34,20 @@ export class Audit {
   page(before: number, limit: number): AuditEntry[] {
     return this.#sql.page.all(before, limit);
   }
+
+  /** What was done (`action`) to one message, command or chat, the oldest first: the last 100. */
+  of(kind: AuditEntry["kind"], subject: number, action: string): AuditEntry[] {
+    return this.#sql.of.all(kind, subject, action).reverse();
+  }
 }
 
 function prepare(db: Database.Database) {
   return {
     insert: db.prepare<[Omit<AuditEntry, "id">]>(
       "INSERT INTO audit (at, who, action, kind, subject, result) VALUES (@at, @who, @action, @kind, @subject, @result)",
+    ),
+    of: db.prepare<[string, number, string], AuditEntry>(
+      "SELECT * FROM audit WHERE kind = ? AND subject = ? AND action = ? AND result = 'done' ORDER BY id DESC LIMIT 100",
     ),
     page: db.prepare<[number, number], AuditEntry>("SELECT * FROM audit WHERE id < ? ORDER BY id DESC LIMIT ?"),
   };

@@ -1,4 +1,5 @@
 import type Database from "better-sqlite3";
+import { unlessDamaged } from "../errors.ts";
 import type { GroupCommit } from "../group-commit.ts";
 import type { Audit, AuditEntry } from "./audit.ts";
 import { type CommandFilter, type CommandLife, CommandPages, type CommandRow } from "./command-pages.ts";
@@ -15,6 +16,8 @@ const FROM_NEWEST = Number.MAX_SAFE_INTEGER;
 export interface WholeMessage extends MessageLife {
   /** What came back for it, in its order. */
   commands: CommandRow[];
+  /** When an operator sent it again, wall-clock ms, the oldest first. */
+  retries: Pick<AuditEntry, "at" | "who">[];
 }
 
 /** What an operator may ask. Also of a database that no sidecar runs on. */
@@ -66,7 +69,11 @@ export function operatorReads(
     messagesWithId: async (messageId) => messages.withMessageId(messageId),
     message: async (id) => {
       const life = messages.life(id);
-      return life && { ...life, commands: commands.ofMessage(id) };
+      const retries = unlessDamaged(
+        () => audit.of("message", id, "retry").map(({ at, who }) => ({ at, who })),
+        () => [],
+      );
+      return life && { ...life, commands: commands.ofMessage(id), retries };
     },
     commands: async (filter, before, limit) => commands.page(filter, before ?? FROM_NEWEST, limit),
     commandWithId: async (commandId) => commands.withCommandId(commandId),
