@@ -74,11 +74,12 @@ function isThrough({ state, commands }: WholeMessage): boolean {
 }
 
 function judge(message: WholeMessage): Verdict {
-  const { id, state, status, received_at, duration_ms, commands, last_error, attempts } = message;
+  const { id, state, status, received_at, duration_ms, commands, attempts } = message;
+  const why = message.waits_for ?? message.last_error ?? "it has not been asked yet";
   const steps = [`taken from the plugin at ${shortTime(received_at)}, as message ${id}`];
   const stuck = (judgement: string): Verdict => ({ ok: false, steps, judgement });
   if (state !== "delivered") {
-    steps.push(`not taken by Hot Bags in ${count(attempts, "attempt")}: ${last_error ?? "it has not been asked yet"}`);
+    steps.push(`not taken by Hot Bags in ${count(attempts, "attempt")}: ${why}`);
     return stuck(`Hot Bags has not got it: hotbags doctor, and hotbags messages show ${id}.`);
   }
   const took = duration_ms === null ? "" : ` in ${duration(duration_ms)}`;
