@@ -13,7 +13,9 @@ export async function freeBytesAt(folder: string): Promise<number | null> {
   }
 }
 
-/** For people: `512 MiB`. */
-export function mebibytes(bytes: number): string {
-  return `${Math.round(bytes / 1024 ** 2)} MiB`;
+/** For people: `12 KiB`, `512 MiB`, `31.4 GiB`. */
+export function shownSize(bytes: number): string {
+  if (bytes < 1024 ** 2) return `${Math.ceil(bytes / 1024)} KiB`;
+  if (bytes < 1024 ** 3) return `${Math.round(bytes / 1024 ** 2)} MiB`;
+  return `${(bytes / 1024 ** 3).toFixed(1)} GiB`;
 }

@@ -11,7 +11,7 @@ export {
   responseEnvelope,
 } from "./contract.ts";
 export { count } from "./count.ts";
-export { DEFAULT_LOW_DISK_BYTES, freeBytesAt, mebibytes } from "./disk.ts";
+export { DEFAULT_LOW_DISK_BYTES, freeBytesAt, shownSize } from "./disk.ts";
 export { codeOf, isShortage } from "./errors.ts";
 export { failpoint } from "./failpoint.ts";
 export { missingSettings } from "./gateway-settings.ts";

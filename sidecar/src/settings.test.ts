@@ -179,7 +179,7 @@ describe("settings", () => {
       );
       const { BRIDGE_TOKEN: _, ...others } = complete;
       const read = (path: string) => () => readSettings({ ...others, BRIDGE_TOKEN_FILE: path });
-      expect(read(join(dir, "none"))).toThrow(/^BRIDGE_TOKEN_FILE: .*none can't be used: ENOENT$/);
+      expect(read(join(dir, "none"))).toThrow(/^BRIDGE_TOKEN_FILE: .*none can't be used: there is no such file$/);
       // Whoever may enter it: no mode makes a file of it.
       chmodSync(dir, 0o755);
       expect(read(dir)).toThrow(/^BRIDGE_TOKEN_FILE: .* can't be used: it is a folder$/);

@@ -43,7 +43,7 @@ async function demo(chatting: boolean): Promise<number> {
     log("ready");
     const customer = shop.whatsapp.contact(number, { name: "Customer" });
     if (chatting) await chat(shop, customer, interrupted);
-    else await Promise.race([show(shop, customer), interrupted]);
+    else await Promise.race([show(shop, customer), interrupted, endOf(shop)]);
   } catch (error) {
     process.stderr.write(`\nThe demo failed: ${error instanceof Error ? error.message : String(error)}\n`);
     return 1;
@@ -121,6 +121,7 @@ async function chat(shop: Shop, customer: Contact, interrupted: Promise<void>): 
     terminal.on("line", (line) => {
       const [program, ...args] = line.trim().split(/\s+/);
       if (line.trim() === "") under.then(() => resolve());
+      else if (program === "hotbags" && args[0] === "serve") under = under.then(serve);
       else if (program === "hotbags") under = under.then(() => operate(shop, args));
       else {
         asked.push(answerTo(line));
@@ -140,9 +141,36 @@ async function chat(shop: Shop, customer: Contact, interrupted: Promise<void>): 
       ),
     );
   });
+  let isOver = false;
+  let isGone = false;
+  /** Whoever ends the sidecar wants to see what becomes of it. */
+  const watch = async () => {
+    const how = await shop.sidecar.ended();
+    isGone = true;
+    if (!isOver)
+      say(
+        `\nThe sidecar has ended (${how}). What the customer writes now waits in the plugin's outbox, on disk.\n` +
+          "“hotbags serve” here starts it again; an empty line ends the demo.\n",
+      );
+  };
+  async function serve(): Promise<void> {
+    if (!isGone) return say("The sidecar runs.");
+    isGone = false;
+    await shop.sidecar.start();
+    say("The sidecar runs again. What waits comes within 30 seconds: as soon as plugin and gateway are connected.");
+    void watch();
+  }
+  void watch();
   await Promise.race([ended, interrupted]);
+  isOver = true;
   terminal.close();
   stop();
+}
+
+/** Rejects when the sidecar has ended, which no demo survives that nobody can write in. */
+async function endOf(shop: Shop): Promise<never> {
+  const how = await shop.sidecar.ended();
+  throw new Error(`somebody has ended its sidecar (${how}): start the demo again`);
 }
 
 function answerTo(text: string): string {

@@ -252,7 +252,7 @@ describe("where no sidecar runs", () => {
     expect(about(ran, "database")).toEqual([
       expect.stringMatching(/^fail: a restore .* was cut off .*before-restore-then -> hotbags restore .* --force/),
     ]);
-    expect(about(ran, "disk")).toEqual([expect.stringMatching(/^fail: \d+ MiB free at .* -> make room/)]);
+    expect(about(ran, "disk")).toEqual([expect.stringMatching(/^fail: [\d.]+ [MG]iB free at .* -> make room/)]);
     expect(ran.stdout).not.toMatch(/secret|another/);
   });
 

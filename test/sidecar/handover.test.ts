@@ -66,7 +66,7 @@ it("says that the number is locked and until when, and that it is over when Open
   const problems = async () => (await health()).problems.filter((problem) => problem.startsWith(sentence));
   await until(
     "the next one waits",
-    async () => (await problems())[0]?.endsWith("Replies of 1 chat(s) wait here for that") === true,
+    async () => (await problems())[0]?.endsWith("Replies of 1 chat wait here for that") === true,
   );
   expect(gateway.sends).toHaveLength(1);
 

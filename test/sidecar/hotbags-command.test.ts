@@ -210,7 +210,7 @@ describe("dead letters", () => {
     const env = { PATH: `${dirname(process.execPath)}:${process.env["PATH"]}` };
     expect(spawnSync(linked, ["serve", "--env-file", "/none"], { env, encoding: "utf8" })).toMatchObject({
       status: 78,
-      stderr: expect.stringMatching(/--env-file: \/none can't be used: ENOENT/),
+      stderr: expect.stringMatching(/--env-file: \/none can't be used: there is no such file/),
     });
   });
 });

@@ -25,7 +25,7 @@ const aboutDisk = async () => (await health()).problems.filter((problem) => prob
 it("says so in an alert and in /health", async () => {
   built.process.configure({ BRIDGE_LOW_DISK_BYTES: String(1024 ** 4) });
   await built.process.start();
-  const text = expect.stringMatching(new RegExp(`^The disk of ${built.dir} has \\d+ MiB left\\..*Make room`));
+  const text = expect.stringMatching(new RegExp(`^The disk of ${built.dir} has [\\d.]+ [MG]iB left\\..*Make room`));
   await until("the alert has come", () => hook.alerts.length > 0);
   expect(hook.alerts).toEqual([expect.objectContaining({ alert: "disk", text })]);
   expect(await aboutDisk()).toEqual([text]);

@@ -33,8 +33,8 @@ export async function leaveANight(stateDir: string): Promise<void> {
 export function steadied(said: string, stateDir: string): string {
   return said
     .replace(/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d/g, "2026-03-02 03:12:40")
-    .replace(/[\d.]+ GiB/, "31.4 GiB")
-    .replace(/\d+ MiB free/, "32154 MiB free")
+    .replace(/[\d.]+ [MG]iB free/, "31.4 GiB free")
+    .replace(/\d+ KiB(?=, (every page|with all))/, "284 KiB")
     .replace(/Node( +)v[\d.]+ at \S+/, "Node$1v24.21.0 at /usr/bin/node")
     .replace(/127\.0\.0\.1:\d+ is reachable/, "shop.example is reachable")
     .replace(/in \d+ ms\)/, "in 48 ms)")

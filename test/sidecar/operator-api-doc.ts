@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { e164, groupId } from "../../shared/src/index.ts";
 import { API_PREFIX, EVENTS, ROUTES } from "../../sidecar/src/operator/schemas.ts";
 
 /** The part of a JSON schema that is shown. */
@@ -40,12 +41,20 @@ HTTP and JSON on the Unix socket \`operator.sock\` in \`BRIDGE_STATE_DIR\`, mode
 
 The number in \`/api/v1\` changes when a reader would break; new fields and routes come without that. Times are ISO 8601 in UTC. A header \`Hotbags-User\` says for the audit who asks; it is believed, for whoever can open the socket could write the database itself.
 
+A chat is a customer's number in E.164 (\`+15550001000\`) or a group's id as WhatsApp has it (\`…@g.us\`).
+
 Lists are newest first. \`next\` is what the next page begins \`before\`; null: this was the last. A page looks at 2,000 rows at the most, whatever it finds, so that it costs the same over a million: it can be short or empty, and not be the last.
 
 What is wrong is answered with \`{"error": "…"}\`: 400 the request, 404 no such thing, 405 the method, 413 too large, 503 not now.
 
 <!-- Made from sidecar/src/operator/schemas.ts: vitest run --project unit operator-api-doc -u -->
 `;
+
+/** What a pattern stands for. */
+const FORMS = new Map([
+  [(z.toJSONSchema(e164) as Schema).pattern, "E.164 number"],
+  [(z.toJSONSchema(groupId) as Schema).pattern, "group id"],
+]);
 
 function describe(schema: Schema): string {
   if (schema.anyOf) return schema.anyOf.map(describe).join(" | ");
@@ -58,6 +67,8 @@ function describe(schema: Schema): string {
     return `{ ${fields.join(", ")} }`;
   }
   if (schema.format === "date-time") return "time";
+  const form = FORMS.get(schema.pattern);
+  if (form) return form;
   if (schema.type === "string" && schema.pattern?.includes("\\d")) return "number";
   return [schema.type ?? "any"].flat().join(" | ");
 }

@@ -518,7 +518,7 @@ describe("a number that WhatsApp has locked", () => {
     await reply(GROUP, "to a group");
     await until("the group is answered", () => counts().commands_sent === 1);
     await held(2);
-    await until("it is in /health", () => running.replies.status.problems[0]?.includes("2 chat(s)") === true);
+    await until("it is in /health", () => running.replies.status.problems[0]?.includes("2 chats") === true);
     expect(running.replies.status.problems).toEqual([
       expect.stringContaining(
         `locked account default (reach-out time lock, BIZ_QUALITY), until ${new Date(end).toISOString()}`,

@@ -1,4 +1,4 @@
-import { freeBytesAt, LogThrottle, mebibytes } from "@hotbags/shared";
+import { freeBytesAt, LogThrottle, shownSize } from "@hotbags/shared";
 import { type Log, line } from "../host/log.ts";
 
 /** How often it is looked, ms. */
@@ -50,7 +50,7 @@ export class Disk {
 export function lowDisk(space: DiskSpace | null, folder: string): string | undefined {
   if (space === null || space.free >= space.low) return undefined;
   return (
-    `the disk of ${folder} has ${mebibytes(space.free)} left: when it is full, OpenClaw loses customers' messages; ` +
+    `the disk of ${folder} has ${shownSize(space.free)} left: when it is full, OpenClaw loses customers' messages; ` +
     "make room, `du -xh / | sort -h | tail -n 30` says where it went"
   );
 }

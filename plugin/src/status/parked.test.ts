@@ -75,7 +75,7 @@ test("one that is sent again waits with its own bytes and files, and is a proble
   expect(row && outbox.filesOf(row)).toHaveLength(1);
   expect(media()).toHaveLength(1);
   expect(outbox.totals()).toMatchObject({ waiting: 1, dead: 1, files: 1 });
-  expect(await problemsOf(stateDir)).toContain("1 dead letter(s) in the outbox");
+  expect(await problemsOf(stateDir)).toContain("1 dead letter in the outbox");
   const none = await run("retry", { ids: ["A2"] });
   expect(none).toMatchObject({ code: 1, err: expect.stringContaining("it is no message that can be sent") });
   expect(await run("discard", { ids: ["A2"], yes: true })).toMatchObject({ code: 0 });

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { codeOf, reasonOf } from "@hotbags/shared";
+import { codeOf, count, reasonOf } from "@hotbags/shared";
 
 import { type OutboxReport, reportOutbox } from "../outbox/report.ts";
 import { lowDisk } from "./disk.ts";
@@ -47,11 +47,13 @@ export async function reportStatus(stateDir: string, nowMs: number): Promise<Sta
   const dead = outbox?.set_aside ?? 0;
   if (dead > 0)
     problems.push(
-      `${dead} dead letter(s) in the outbox, which are not sent: \`openclaw hotbags parked list\` says why`,
+      `${count(dead, "dead letter")} in the outbox, not sent by itself: \`openclaw hotbags parked list\` says why`,
     );
   const inMemory = running ? status.in_memory : null;
   if (inMemory !== null && inMemory > 0)
-    problems.push(`${inMemory} message(s) are only in memory: the outbox can't be written; the gateway's log says why`);
+    problems.push(
+      `${count(inMemory, "message is", "messages are")} only in memory: the outbox can't be written; the gateway's log says why`,
+    );
   const full = running ? lowDisk(status.disk, stateDir) : undefined;
   if (full !== undefined) problems.push(full);
   return {

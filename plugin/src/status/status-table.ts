@@ -1,4 +1,4 @@
-import { mebibytes, TESTED, VERSION } from "@hotbags/shared";
+import { count, shownSize, TESTED, VERSION } from "@hotbags/shared";
 import type { StatusReport } from "./status-report.ts";
 
 /** The report for people: a line for each fact, then a line for each problem. Times are local. */
@@ -18,7 +18,7 @@ export function statusTable(report: StatusReport): string {
       "last ack",
       report.last_ack_at === null ? "never" : `${localTime(report.last_ack_at)}, ${age(report.last_ack_at, now)} ago`,
     ],
-    ["disk", disk === null ? "unknown" : `${mebibytes(disk.free)} left`],
+    ["disk", disk === null ? "unknown" : `${shownSize(disk.free)} left`],
     ["hook", hook === null ? "no message yet" : describeHook(hook)],
   ];
   const lines = [`Hot Bags bridge ${VERSION}`, ...rows.map(([name, says]) => `  ${name.padEnd(10)}${says}`)];
@@ -38,7 +38,7 @@ function describeLink({ up, since, address, why }: NonNullable<StatusReport["lin
 
 function describeOutbox(outbox: NonNullable<StatusReport["outbox"]>, inMemory: number | null): string {
   const memory = inMemory === null || inMemory === 0 ? "" : `, ${inMemory} more only in memory`;
-  return `${outbox.messages} waiting (${size(outbox.bytes)}), ${outbox.set_aside} dead letter(s)${memory}`;
+  return `${outbox.messages} waiting (${size(outbox.bytes)}), ${count(outbox.set_aside, "dead letter")}${memory}`;
 }
 
 function describeOldest(
@@ -49,7 +49,7 @@ function describeOldest(
 }
 
 function describeHook({ captures, p50_ms, p95_ms, max_ms }: NonNullable<StatusReport["hook"]>): string {
-  return `p50 ${p50_ms} ms, p95 ${p95_ms} ms, max ${max_ms} ms over the last ${captures} message(s)`;
+  return `p50 ${p50_ms} ms, p95 ${p95_ms} ms, max ${max_ms} ms over the last ${count(captures, "message")}`;
 }
 
 /** In this machine's time zone, readable and sortable: `2026-01-31 13:05:09 +01:00`. */

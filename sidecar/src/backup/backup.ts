@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { codeOf, freeBytesAt, mebibytes, syncFolder, VERSION } from "@hotbags/shared";
+import { codeOf, freeBytesAt, shownSize, syncFolder, VERSION } from "@hotbags/shared";
 import { type Progress, storeBytes, takeSnapshot } from "../store/index.ts";
 import { DATABASE, type Manifest, MEDIA, readArchive, writeArchive } from "./archive.ts";
 
@@ -126,7 +126,7 @@ async function mustHaveRoom(stateDir: string, folder: string): Promise<void> {
   const free = await freeBytesAt(folder);
   if (free !== null && free < needed + SPARE_BYTES)
     throw new BackupRefusedError(
-      `the disk of ${folder} has ${mebibytes(free)} left, and this needs ${mebibytes(needed + SPARE_BYTES)}: name a file on another disk, or make room`,
+      `the disk of ${folder} has ${shownSize(free)} left, and this needs ${shownSize(needed + SPARE_BYTES)}: name a file on another disk, or make room`,
     );
 }
 

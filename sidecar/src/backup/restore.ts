@@ -2,7 +2,7 @@ import { createWriteStream, mkdirSync, rmSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { freeBytesAt, mebibytes, syncFolder } from "@hotbags/shared";
+import { freeBytesAt, shownSize, syncFolder } from "@hotbags/shared";
 import { type Doubted, holdState, type IdleState, makeRestored, SCHEMA } from "../store/index.ts";
 import { DATABASE, type Manifest, MEDIA, readArchive, readManifest } from "./archive.ts";
 import { BackupRefusedError } from "./backup.ts";
@@ -120,6 +120,6 @@ async function mustHaveRoom(stateDir: string, { database, files }: Manifest): Pr
   const free = await freeBytesAt(stateDir);
   if (free !== null && free < needed)
     throw new BackupRefusedError(
-      `the disk of ${stateDir} has ${mebibytes(free)} left, and this needs ${mebibytes(needed)}: make room`,
+      `the disk of ${stateDir} has ${shownSize(free)} left, and this needs ${shownSize(needed)}: make room`,
     );
 }

@@ -14,6 +14,12 @@ const OTHERS = 0o006;
  */
 const CONTAINER_SECRETS = "/run/secrets";
 
+/** What the system said of a file, for the operator. */
+export function whyUnread(error: unknown): string {
+  const code = codeOf(error);
+  return code === "ENOENT" ? "there is no such file" : code || String(error);
+}
+
 /** The file won't do. The message says why, after the setting that names it, and nothing of what is in it. */
 export class SecretFileError extends Error {
   override readonly name = "SecretFileError";
@@ -55,6 +61,6 @@ export function readSecretFile(path: string, containerSecrets = CONTAINER_SECRET
     return secret;
   } catch (error) {
     if (error instanceof SecretFileError) throw error;
-    throw new SecretFileError(`${path} can't be used: ${codeOf(error) || String(error)}`);
+    throw new SecretFileError(`${path} can't be used: ${whyUnread(error)}`);
   }
 }

@@ -8,7 +8,7 @@ const COLUMNS: Column<AuditEntry>[] = [
   { title: "at", cell: ({ at }) => shortTime(at) },
   { title: "who", cell: ({ who }) => who, spare: 1 },
   { title: "did", cell: ({ action }) => action },
-  { title: "to", cell: ({ kind, subject }) => (subject === 0 ? kind : `${kind} ${subject}`) },
+  { title: "to", cell: ({ kind, subject, chat }) => (subject === 0 ? kind : `${kind} ${chat ?? subject}`) },
   { title: "result", cell: ({ result }) => result },
 ];
 

@@ -1,6 +1,6 @@
 import { existsSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { codeOf, mebibytes } from "@hotbags/shared";
+import { codeOf, shownSize } from "@hotbags/shared";
 import { ArchiveDamagedError, type Manifest } from "../backup/archive.ts";
 import { type Backup, BackupRefusedError, backUp, type Report } from "../backup/backup.ts";
 import { checkBackup, restore } from "../backup/restore.ts";
@@ -33,7 +33,7 @@ export async function showBackup(stateDir: string, backup: Backup, output: Outpu
   else output.out.write(`${file}\n`);
   say(
     output,
-    `${mebibytes(bytes)}, with all until ${shortTime(made_at)} and ${count(files.length, "attachment")}; checked.`,
+    `${shownSize(bytes)}, with all until ${shortTime(made_at)} and ${count(files.length, "attachment")}; checked.`,
   );
   sayLost(manifest, output);
   await note(stateDir, bytes, output);

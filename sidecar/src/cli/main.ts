@@ -20,12 +20,19 @@ import { watchLines } from "./lines/watching.ts";
 import { plain, say } from "./output.ts";
 import { STATES, valuesAreFine } from "./values.ts";
 
+/** `, Europe/Madrid`, as TZ or the system has it. */
+function zone(): string {
+  return `, ${Intl.DateTimeFormat().resolvedOptions().timeZone}`;
+}
+
 const EXIT_CODES = `Exit codes, of every command:
   0   done
   1   the answer is no: unhealthy, not found, refused, not done
   2   the command line is wrong
   3   nobody can be asked: no sidecar, no database, or this user may not
-  78  the settings, or the file of --env-file, won't do; of serve also all else that a restart does not help against`;
+  78  the settings, or the file of --env-file, won't do; of serve also all else that a restart does not help against
+
+Times are this machine's, by its time zone${zone()}; those of --json are UTC.`;
 
 /** What can be given more than once. */
 const SEVERAL = new Set(["ids"]);

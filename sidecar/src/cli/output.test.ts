@@ -38,6 +38,12 @@ it.each([60, 80, 100])(
   },
 );
 
+it("a column with nothing in it goes before any other does, without a word", () => {
+  const { lines, said } = shown(118, (output) => writeTable(output, commandColumns(true), [{ ...ROW, reason: null }]));
+  expect(lines[0]).toMatch(/type .*command_id$/);
+  expect(said).toBe("");
+});
+
 // `script`, and a terminal over a serial line, do not know how wide they are, and say 0.
 it.each([undefined, 200, 0])("a pipe, a wide window and one of unknown width (%s) get all of it", (width) => {
   const { lines, said } = shown(width, commands);

@@ -27,8 +27,8 @@ const GAP = "  ";
 const LAST_WIDTH = 20;
 
 /**
- * Writes a table. On a terminal that is too narrow for it, columns that can be spared are left out, which it says, and
- * the last one is broken into lines; where that does not do either, each row is a block of its own.
+ * Writes a table. On a terminal that is too narrow for it, columns with nothing in them go, then those that can be spared,
+ * which it says, and the last one is broken into lines; where that does not do either, each row is a block of its own.
  */
 export function writeTable<Row>(output: Output, wanted: Column<Row>[], rows: Row[]): void {
   const { out } = output;
@@ -44,7 +44,9 @@ export function writeTable<Row>(output: Output, wanted: Column<Row>[], rows: Row
   };
   out.write(`${bold(draw(columns.map(({ title }) => title)), out)}\n`);
   for (const row of cells) out.write(`${draw(row)}\n`);
-  const spared = wanted.filter((column) => !columns.includes(column)).map(({ title }) => title);
+  const spared = wanted
+    .filter((column) => !columns.includes(column) && !isEmpty(column, rows))
+    .map(({ title }) => title);
   if (spared.length > 0) say(output, `Not shown, for the window is narrow: ${spared.join(", ")}.`);
 }
 
@@ -52,11 +54,15 @@ export function writeTable<Row>(output: Output, wanted: Column<Row>[], rows: Row
 function fitting<Row>(wanted: Column<Row>[], rows: Row[], width: number): Column<Row>[] | null {
   const widthOfColumn = (column: Column<Row>) =>
     Math.max(column.title.length, ...rows.map((row) => shownCell(column, row).length));
-  const columns = wanted.map((column, n) => {
-    const full = widthOfColumn(column);
-    return { column, width: GAP.length + (n === wanted.length - 1 ? Math.min(full, LAST_WIDTH) : full) };
-  });
-  let total = columns.reduce((sum, { width: one }) => sum + one, -GAP.length);
+  const measure = (some: Column<Row>[]) =>
+    some.map((column, n) => {
+      const full = widthOfColumn(column);
+      return { column, width: GAP.length + (n === some.length - 1 ? Math.min(full, LAST_WIDTH) : full) };
+    });
+  const totalOf = (some: { width: number }[]) => some.reduce((sum, { width: one }) => sum + one, -GAP.length);
+  let columns = measure(wanted);
+  if (totalOf(columns) > width) columns = measure(wanted.filter((column) => !isEmpty(column, rows)));
+  let total = totalOf(columns);
   const left = new Set(columns);
   const bySpare = columns.filter(({ column }) => column.spare !== undefined);
   for (const one of bySpare.sort((a, b) => (a.column.spare ?? 0) - (b.column.spare ?? 0))) {
@@ -66,6 +72,10 @@ function fitting<Row>(wanted: Column<Row>[], rows: Row[], width: number): Column
   }
   if (total > width) return null;
   return wanted.filter((column) => [...left].some((one) => one.column === column));
+}
+
+function isEmpty<Row>(column: Column<Row>, rows: Row[]): boolean {
+  return rows.every((row) => shownCell(column, row) === "");
 }
 
 /** The first cell of each row, and under it the others that have something in them. */

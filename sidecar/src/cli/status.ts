@@ -1,3 +1,4 @@
+import { shownSize } from "@hotbags/shared";
 import { z } from "zod";
 import type { Operator } from "./connect.ts";
 import { EXIT } from "./exit-code.ts";
@@ -111,7 +112,7 @@ function draw(found: Status, output: Output): void {
     ["paused chats", commands.paused_chats ? `${commands.paused_chats}: hotbags chats list` : 0],
     ["in doubt", commands.in_doubt > 0 ? `${commands.in_doubt}: hotbags commands list --state in_doubt` : 0],
     ["failed", commands.failed > 0 ? `${commands.failed}: hotbags commands list --state failed` : 0],
-    ["disk", disk?.free_bytes ? `${(disk.free_bytes / 1024 ** 3).toFixed(1)} GiB free` : null],
+    ["disk", disk?.free_bytes ? `${shownSize(disk.free_bytes)} free` : null],
     ["backup", last_backup ? describeBackup(last_backup) : null],
     ["releases", releases ? describeReleases(releases) : null],
     ...Object.entries(rotation).map(([name, { accepted }]): [string, Cell] => [name, describeRotation(name, accepted)]),

@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
-import { codeOf } from "@hotbags/shared";
+import { codeOf, shownSize } from "@hotbags/shared";
 import { type Inspection, RESTORE } from "../store/index.ts";
 import { type Finding, fail, ok, skipped, warn } from "./finding.ts";
 
@@ -39,6 +39,6 @@ function read(found: Inspection | null): Finding[] {
       ),
     ];
   if (ledger.length > 0) return ledger.map((sentence) => fail(`its ledger is wrong: ${sentence}`, RESTORE));
-  const size = `${Math.ceil(sizeBytes / 1024 ** 2)} MiB, every page can be read`;
+  const size = `${shownSize(sizeBytes)}, every page can be read`;
   return [ok(version < newest ? `${size}; of an earlier release, and brought up to date at the next start` : size)];
 }

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { dirname } from "node:path";
-import { DEFAULT_LOW_DISK_BYTES, freeBytesAt, mebibytes } from "@hotbags/shared";
+import { DEFAULT_LOW_DISK_BYTES, freeBytesAt, shownSize } from "@hotbags/shared";
 import type { Check } from "./check.ts";
 import { fail, ok, skipped } from "./finding.ts";
 
@@ -12,9 +12,9 @@ export const disk: Check = {
     const free = await freeBytesAt(folder);
     if (free === null) return [skipped(`nobody can say how much room ${folder} has`)];
     const low = settings === null ? DEFAULT_LOW_DISK_BYTES : settings.lowDiskBytes;
-    const seen = `${mebibytes(free)} free at ${folder}`;
+    const seen = `${shownSize(free)} free at ${folder}`;
     if (free >= low) return [ok(seen)];
-    const advice = `make room, or no message is taken in when it is full: \`du -xh / | sort -h | tail -n 30\` says where it went (BRIDGE_LOW_DISK_BYTES is ${mebibytes(low)})`;
+    const advice = `make room, or no message is taken in when it is full: \`du -xh / | sort -h | tail -n 30\` says where it went (BRIDGE_LOW_DISK_BYTES is ${shownSize(low)})`;
     return [fail(seen, advice)];
   },
 };

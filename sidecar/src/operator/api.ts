@@ -1,6 +1,5 @@
-import { codeOf, describeIssues, maskAddress, shownId, shownName } from "@hotbags/shared";
+import { chatId, codeOf, describeIssues, maskAddress, shownId, shownName } from "@hotbags/shared";
 import {
-  type AuditEntry,
   type ChatAddress,
   type CommandLife,
   type CommandRow,
@@ -11,6 +10,7 @@ import {
   type Pause,
   type PausedChat,
   RESTORE,
+  type ReadEntry,
   type Repaired,
   StoreUnwritableError,
 } from "../store/index.ts";
@@ -352,8 +352,13 @@ function showCommand(row: CommandRow) {
   };
 }
 
-function showEntry(entry: AuditEntry) {
-  return { ...entry, at: iso(entry.at) };
+/** What is left of a forgotten chat is a hash. */
+function isKnown(chat: string | null): chat is string {
+  return chatId.safeParse(chat).success;
+}
+
+function showEntry({ chat_id, ...entry }: ReadEntry) {
+  return { ...entry, at: iso(entry.at), chat: isKnown(chat_id) ? maskAddress(chat_id) : null };
 }
 
 function readJson(text: string | null): unknown {

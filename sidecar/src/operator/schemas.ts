@@ -129,6 +129,8 @@ const audit = z.object({
   kind: z.enum(["message", "command", "chat", "settings", "restore", "backup"]),
   /** 0: there is none, or but one. */
   subject: z.int().nonnegative(),
+  /** Of a chat, masked; null: of anything else, or it is forgotten. */
+  chat: z.string().nullable(),
   result: z.string(),
 });
 

@@ -27,9 +27,9 @@ function watch(lowBytes = LOW) {
 it("says once that the disk fills up, and again when it had room in between", async () => {
   const { at, changes } = watch();
   expect(await at(LOW)).toEqual({ problem: null, changes: 0 });
-  const problem = expect.stringMatching(/disk of \/state has \d+ MiB left\..*Make room/);
+  const problem = expect.stringMatching(/disk of \/state has [\d.]+ [MG]iB left\..*Make room/);
   expect(await at(LOW - 1)).toEqual({ problem, changes: 1 });
-  expect(await at(0)).toEqual({ problem: expect.stringContaining("has 0 MiB left"), changes: 1 });
+  expect(await at(0)).toEqual({ problem: expect.stringContaining("has 0 KiB left"), changes: 1 });
   expect(await at(LOW)).toEqual({ problem, changes: 1 });
   expect(await at(2 * LOW)).toEqual({ problem: null, changes: 2 });
   expect(await at(LOW / 2)).toEqual({ problem, changes: 3 });

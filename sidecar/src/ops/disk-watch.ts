@@ -1,4 +1,4 @@
-import { freeBytesAt, mebibytes } from "@hotbags/shared";
+import { freeBytesAt, shownSize } from "@hotbags/shared";
 import type { Logger } from "pino";
 
 /** How often it is looked, ms. A gateway that crashes in a loop leaves some 160 MB every 20 s. */
@@ -72,7 +72,7 @@ export class DiskWatch {
 
 function sentence(folder: string, freeBytes: number): string {
   return [
-    `The disk of ${folder} has ${mebibytes(freeBytes)} left.`,
+    `The disk of ${folder} has ${shownSize(freeBytes)} left.`,
     "When it is full, no message is taken in or answered, and OpenClaw loses what comes.",
     "Make room: `du -xh / | sort -h | tail -n 30` says where it went.",
   ].join(" ");

@@ -82,7 +82,7 @@ function ofReplies({ replies }: HealthParts): Finding[] {
 function ofRunaways({ replies, brake }: HealthParts): Finding {
   const { heldChats, runaway } = replies.status;
   if (heldChats === 0) return good("held_chats", 0);
-  const problem = `replies of ${heldChats} chat(s) are held back, because these got more of them than BRIDGE_CHAT_REPLIES_PER_MINUTE or _PER_HOUR: see whether another bot answers there, or Hot Bags answers in a loop`;
+  const problem = `replies of ${count(heldChats, "chat")} are held back, because more of them went there than BRIDGE_CHAT_REPLIES_PER_MINUTE or _PER_HOUR: see whether another bot answers there, or Hot Bags answers in a loop`;
   const account = runaway?.account_id ?? "";
   const chat = maskAddress(runaway?.chat_id ?? "");
   const alert = condition("runaway", ofRunaway(account, chat, brake), { details: { account, chat } });
@@ -118,7 +118,7 @@ function ofHandovers({ replies, maxWaitMs }: HealthParts): Finding {
   const { count: handed, longestWaitMs } = replies.status.handovers;
   const minutes = Math.round(longestWaitMs / MINUTE_MS);
   if (longestWaitMs <= maxWaitMs) return good(name, minutes);
-  const problem = `${handed} reply(s) wait in OpenClaw's own queue, the oldest for ${count(minutes, "minute")}: it sends them when WhatsApp takes them, or gives them back`;
+  const problem = `${count(handed, "reply waits", "replies wait")} in OpenClaw's own queue, the oldest for ${count(minutes, "minute")}: what waits there is sent when WhatsApp takes it, or given back`;
   const alert = condition("reply_waits", `${problem}.`, { subject: "gateway", details: { minutes, count: handed } });
   return bad(name, minutes, problem, [alert]);
 }
@@ -126,15 +126,15 @@ function ofHandovers({ replies, maxWaitMs }: HealthParts): Finding {
 function ofDeadLetters({ counters, failures }: Store): Finding {
   const { dead } = counters.read();
   if (dead === 0) return good("dead_letters", 0);
-  const text = `There are ${dead} dead letter(s): messages that Hot Bags has not got, and gets no more by itself. ${lastOf(failures.latest("dead"))}See hotbags messages list --state dead, then send them again (hotbags messages retry) or discard them.`;
+  const text = `There ${dead === 1 ? "is" : "are"} ${count(dead, "dead letter")}, which Hot Bags has not got, and gets no more by itself. ${lastOf(failures.latest("dead"))}See hotbags messages list --state dead, then send them again (hotbags messages retry) or discard them.`;
   return { ...good("dead_letters", dead), alerts: [condition("dead_letter", text, counted(dead))] };
 }
 
 function ofDoubts({ counters, commands }: Store): Finding {
-  const count = counters.read().commands_in_doubt === 0 ? 0 : commands.doubtsLeft();
-  if (count === 0) return good("in_doubt", 0);
-  const text = `Nobody can say of ${count} reply(s) whether the customer got them. They are never sent again by themselves: see hotbags commands list --state in_doubt, look at the chats on the shop's phone, and say what became of each (hotbags commands resolve).`;
-  return { ...good("in_doubt", count), alerts: [condition("in_doubt", text, counted(count))] };
+  const doubts = counters.read().commands_in_doubt === 0 ? 0 : commands.doubtsLeft();
+  if (doubts === 0) return good("in_doubt", 0);
+  const text = `Nobody can say whether ${count(doubts, "reply has", "replies have")} reached the customer. What is in doubt is never sent again by itself: see hotbags commands list --state in_doubt, look at the chats on the shop's phone, and say what became of each (hotbags commands resolve).`;
+  return { ...good("in_doubt", doubts), alerts: [condition("in_doubt", text, counted(doubts))] };
 }
 
 /** The value: how many there ever were. */

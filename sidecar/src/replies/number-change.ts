@@ -1,4 +1,4 @@
-import { e164, maskAddress } from "@hotbags/shared";
+import { count, e164, maskAddress } from "@hotbags/shared";
 import type { Logger } from "pino";
 
 /** Replies that wait because their account is linked to another phone number than their messages were written to. */
@@ -77,7 +77,7 @@ export class NumberChanges {
       const sentence = sentenceOn(change);
       chats.set(sentence, (chats.get(sentence) ?? 0) + 1);
     }
-    return [...chats].map(([sentence, count]) => `replies of ${count} chat(s) wait: ${sentence}`);
+    return [...chats].map(([sentence, held]) => `replies of ${count(held, "chat")} wait: ${sentence}`);
   }
 }
 

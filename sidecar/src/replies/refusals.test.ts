@@ -38,8 +38,8 @@ it("is raised once, not once a chat, and again when no chat has met it any more"
   restMs(3, { reason: "nor this", action: "Do that." });
   expect(raised).toEqual(["Do this.", "Do that."]);
   expect(refusals.problems).toEqual([
-    "replies of 2 chat(s) wait: no 2. Do this.",
-    "replies of 1 chat(s) wait: nor this. Do that.",
+    "replies of 2 chats wait: no 2. Do this.",
+    "replies of 1 chat wait: nor this. Do that.",
   ]);
   refusals.over(1);
   restMs(1, { reason: "no", action: "Do this." });

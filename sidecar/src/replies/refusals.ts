@@ -1,4 +1,4 @@
-import type { Backoff } from "@hotbags/shared";
+import { type Backoff, count } from "@hotbags/shared";
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
 import type { SendOutcome } from "../gateway/index.ts";
@@ -72,7 +72,7 @@ export class Refusals {
   get problems(): string[] {
     const byAction = new Map([...this.#raised.values()].map((raised) => [raised.action, raised]));
     return [...byAction.values()].map(
-      ({ reason, action }) => `replies of ${this.#chatsWith(action)} chat(s) wait: ${reason}. ${action}`,
+      ({ reason, action }) => `replies of ${count(this.#chatsWith(action), "chat")} wait: ${reason}. ${action}`,
     );
   }
 

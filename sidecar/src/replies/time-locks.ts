@@ -1,4 +1,4 @@
-import { groupId } from "@hotbags/shared";
+import { count, groupId } from "@hotbags/shared";
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
 import type { TimeLock } from "../gateway/index.ts";
@@ -99,7 +99,9 @@ export class TimeLocks {
   get problems(): string[] {
     return this.all.map((lock) => {
       const chats = this.#heldBy(lock);
-      return chats === 0 ? sentenceOn(lock) : `${sentenceOn(lock)} Replies of ${chats} chat(s) wait here for that`;
+      return chats === 0
+        ? sentenceOn(lock)
+        : `${sentenceOn(lock)} Replies of ${count(chats, "chat")} wait here for that`;
     });
   }
 
@@ -110,9 +112,9 @@ export class TimeLocks {
   }
 
   #heldBy({ account }: LockedAccount): number {
-    let count = 0;
-    for (const its of this.#held.values()) if (its === account) count += 1;
-    return count;
+    let chats = 0;
+    for (const its of this.#held.values()) if (its === account) chats += 1;
+    return chats;
   }
 }
 

@@ -1,7 +1,6 @@
 import { readFileSync, statSync } from "node:fs";
 import { parseEnv } from "node:util";
-import { codeOf } from "@hotbags/shared";
-import { SecretFileError, whyExposed, whyNoFile } from "../checks/secret-files.ts";
+import { SecretFileError, whyExposed, whyNoFile, whyUnread } from "../checks/secret-files.ts";
 import { SETTING_NAMES, SETTINGS, settingOf } from "./schema.ts";
 
 /** More than any has, bytes. A wrong path may lead to something endless. */
@@ -34,7 +33,7 @@ export function readEnvFile(path: string): EnvFile {
     const others = Object.fromEntries(Object.entries(variables).filter(([name]) => !isKnown(name)));
     return { path, variables, others, mistakes: mistakesIn(path, text, variables) };
   } catch (error) {
-    const why = error instanceof SecretFileError ? error.message : codeOf(error) || String(error);
+    const why = error instanceof SecretFileError ? error.message : whyUnread(error);
     const help = why === "EACCES" ? " (let the sidecar's user read it: chown root:hotbags, chmod 640)" : "";
     return { path, variables: {}, others: {}, mistakes: [`--env-file: ${path} can't be used: ${why}${help}`] };
   }

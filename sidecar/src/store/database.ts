@@ -71,9 +71,10 @@ export function openForReading(stateDir: string): Database.Database {
   refuseUnfinished(stateDir);
   const file = join(stateDir, DATABASE_FILE);
   if (!existsSync(file))
-    throw new StoreUnusableError(`there is no database in ${stateDir}: is that the BRIDGE_STATE_DIR of the sidecar?`, {
-      passes: true,
-    });
+    throw new StoreUnusableError(
+      `there is no database in ${stateDir}: a sidecar was never started there (hotbags doctor says what it needs), or its BRIDGE_STATE_DIR is another`,
+      { passes: true },
+    );
   try {
     const db = new Database(file, { readonly: true });
     const version = db.pragma("user_version", { simple: true });

@@ -55,7 +55,7 @@ export { base64Length, type InlinedFile } from "./media.ts";
 export type { Accepted } from "./message-writes.ts";
 export type { PendingMessage } from "./messages.ts";
 export { SCHEMA } from "./migrations/index.ts";
-export type { AuditEntry } from "./operator/audit.ts";
+export type { AuditEntry, ReadEntry } from "./operator/audit.ts";
 export type { CommandFilter, CommandLife, CommandRow, CommandState } from "./operator/command-pages.ts";
 export type { Erased, ErasureRequest } from "./operator/erasure.ts";
 export type { OperatorReads, OperatorStore, WholeMessage } from "./operator/index.ts";

@@ -23,11 +23,7 @@ it("replies to its direct chats wait here, groups and the other account are answ
       30_000,
     );
     await ben.says("two");
-    await until(
-      "the next one waits here",
-      async () => (await problems()).includes("Replies of 1 chat(s) wait"),
-      30_000,
-    );
+    await until("the next one waits here", async () => (await problems()).includes("Replies of 1 chat wait"), 30_000);
     expect(await problems()).toContain(
       `locked account default (reach-out time lock, BIZ_QUALITY), until ${end.toISOString()}`,
     );

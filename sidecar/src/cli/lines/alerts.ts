@@ -26,7 +26,10 @@ export const alertLines =
         "test",
         "Send a test every way that is set",
         (options) => common(options),
-        changing((operator, _args, output) => testAlerts(operator, output)),
+        changing(
+          (operator, _args, output) => testAlerts(operator, output),
+          "; hotbags doctor --test-alert sends one without it",
+        ),
       )
       .example("$0 alerts test", "After a change of ALERT_WEBHOOK_URL or ALERT_COMMAND")
       .demandCommand(1, "say what to do with them: list or test");

@@ -12,12 +12,13 @@ export type Context = ReturnType<typeof makeContext>;
 export function makeContext(environment: NodeJS.ProcessEnv, end: (code: number) => void) {
   /**
    * Runs what asks an operator's question. `needsSidecar`: of what changes something, or has to be done by the sidecar
-   * itself; the others answer from its database, where it does not run.
+   * itself; the others answer from its database, where it does not run. `instead`: what can be done without it.
    */
   const asking =
     <Arguments extends Common>(
       run: (operator: Operator, args: Arguments, output: Output) => Promise<number>,
       needsSidecar: (args: Arguments) => boolean = () => false,
+      instead = "",
     ) =>
     async (args: Arguments) => {
       const output = outputFor(args.json);
@@ -27,7 +28,7 @@ export function makeContext(environment: NodeJS.ProcessEnv, end: (code: number) 
         if (!operator.isRunning && needsSidecar(args))
           throw new CliError(
             EXIT.unreachable,
-            `no sidecar runs on ${stateDir}, and this needs one: start it (systemctl start hotbags-sidecar), and ask again`,
+            `no sidecar runs on ${stateDir}, and this needs one: start it (systemctl start hotbags-sidecar), and ask again${instead}`,
           );
         if (!operator.isRunning) say(output, `No sidecar runs on ${stateDir}: this is what its database says.`);
         end(await run(operator, args, output));
@@ -39,7 +40,8 @@ export function makeContext(environment: NodeJS.ProcessEnv, end: (code: number) 
   /** Runs what is nothing without a sidecar that runs. */
   const changing = <Arguments extends Common>(
     run: (operator: Operator, args: Arguments, output: Output) => Promise<number>,
-  ) => asking<Arguments>(run, () => true);
+    instead?: string,
+  ) => asking<Arguments>(run, () => true, instead);
 
   /** Runs what works on the state itself, and asks nobody. */
   const aside =

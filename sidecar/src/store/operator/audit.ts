@@ -16,6 +16,12 @@ export interface AuditEntry {
   result: string;
 }
 
+/** As it is read. */
+export interface ReadEntry extends AuditEntry {
+  /** Of a chat, whose: a whole number; null: of anything else, or it is forgotten. */
+  chat_id: string | null;
+}
+
 /** Who did what, when, to which message, command or chat, and what came of it. `note` belongs inside the commit of what it notes. */
 export class Audit {
   readonly #clock: Clock;
@@ -31,7 +37,7 @@ export class Audit {
   }
 
   /** The newest first, from before this id on. */
-  page(before: number, limit: number): AuditEntry[] {
+  page(before: number, limit: number): ReadEntry[] {
     return this.#sql.page.all(before, limit);
   }
 
@@ -49,6 +55,9 @@ function prepare(db: Database.Database) {
     of: db.prepare<[string, number, string], AuditEntry>(
       "SELECT * FROM audit WHERE kind = ? AND subject = ? AND action = ? AND result = 'done' ORDER BY id DESC LIMIT 100",
     ),
-    page: db.prepare<[number, number], AuditEntry>("SELECT * FROM audit WHERE id < ? ORDER BY id DESC LIMIT ?"),
+    page: db.prepare<[number, number], ReadEntry>(
+      `SELECT audit.*, chats.chat_id FROM audit LEFT JOIN chats ON audit.kind = 'chat' AND chats.chat = audit.subject
+       WHERE id < ? ORDER BY id DESC LIMIT ?`,
+    ),
   };
 }

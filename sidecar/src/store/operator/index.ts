@@ -1,7 +1,7 @@
 import type Database from "better-sqlite3";
 import { unlessDamaged } from "../errors.ts";
 import type { GroupCommit } from "../group-commit.ts";
-import type { Audit, AuditEntry } from "./audit.ts";
+import type { Audit, AuditEntry, ReadEntry } from "./audit.ts";
 import { type CommandFilter, type CommandLife, CommandPages, type CommandRow } from "./command-pages.ts";
 import type { CustomerSearch, SearchStep } from "./customer-search.ts";
 import type { Erased, Erasure, ErasureRequest } from "./erasure.ts";
@@ -31,7 +31,7 @@ export interface OperatorReads {
   command(id: number): Promise<CommandLife | undefined>;
   /** The number of a chat; undefined where nothing ever came from it. */
   chat(accountId: string, chatId: string): Promise<number | undefined>;
-  audit(before: number | null, limit: number): Promise<AuditEntry[]>;
+  audit(before: number | null, limit: number): Promise<ReadEntry[]>;
   /** One step of counting what there is of a customer; see CustomerSearch. */
   find(number: string, after: number): Promise<SearchStep>;
 }
