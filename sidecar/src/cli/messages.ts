@@ -69,7 +69,8 @@ export async function repairMessages(
 ): Promise<number> {
   const ids = await idsOf(operator, choice, output);
   if (ids.length === 0) {
-    say(output, "There is no such dead letter.");
+    if (output.json) writeJson(output, []);
+    else say(output, "There is no such dead letter.");
     return EXIT.ok;
   }
   const plan =
@@ -101,6 +102,8 @@ function allOf(operator: Operator, filter: RawInput<"messages">, limit: number):
 /** Oldest first, as they will go. */
 async function idsOf(operator: Operator, { ids, deadSince, allDead }: Choice, output: Output): Promise<number[]> {
   if (ids.length > 0) {
+    if (deadSince !== undefined || allDead)
+      throw new CliError(EXIT.usage, "ids, --dead-since or --all-dead: say one of them");
     const numbers: number[] = [];
     for (const id of ids) numbers.push(await numberOfMessage(operator, id));
     return numbers;
