@@ -159,7 +159,7 @@ describe("dead letters", () => {
   });
 
   it("are seen while the sidecar is stopped, too, and nothing is changed then", async () => {
-    const { body: running } = await sidecar.health<{ messages: Record<string, unknown> }>();
+    const { body: running } = await sidecar.health<{ messages: Record<string, unknown> & { last_dead: unknown } }>();
     await sidecar.process.stop();
     const { code, stdout, stderr } = await run("messages", "list", "--state", "dead");
     expect(code).toBe(0);
