@@ -6,7 +6,10 @@ if ((major === 24 && minor >= 16) || (major === 26 && minor >= 1) || major > 26)
   const { main } = await import("./cli/main.ts");
   process.exitCode = await main(process.argv.slice(2), process.env);
 } else {
-  process.stderr.write(`hotbags needs Node 24.16 or newer (24.x), or 26.1 or newer; this is ${process.version}.\n`);
+  process.stderr.write(
+    `hotbags needs Node 24.16 or newer (24.x), or 26.1 or newer (https://nodejs.org); this is ${process.version}. ` +
+      "A clone has a fit one with it after npm run build: npm run -s hotbags -- <command>\n",
+  );
   // EX_CONFIG: only a human can change it, so systemd is not to start it again and again.
   process.exitCode = 78;
 }

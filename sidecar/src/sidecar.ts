@@ -245,7 +245,10 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
         },
         config: () => inUse.show(),
         reload,
-        diagnose: (testsAlert) => diagnoseFrom(inUse.settings, gateway, health(), testsAlert),
+        diagnose: (testsAlert) => {
+          const read = { settings: inUse.settings, mistakes: inUse.show().mistakes };
+          return diagnoseFrom(read, gateway, health(), testsAlert);
+        },
         ...loginOf(gateway, log),
         testAlerts: async () => [
           ...(await alerts.test()),

@@ -109,7 +109,9 @@ async function chat(shop: Shop, customer: Contact, interrupted: Promise<void>): 
     `\nYou are the customer ${customer.number}: write a message, and Hot Bags repeats it. An empty line ends the demo.\n` +
       "You are the operator, too. Hot Bags failed last night, and one message became a dead letter. Look, and mend it:\n\n" +
       "  hotbags status\n  hotbags messages list --state dead\n  hotbags messages show 1\n  hotbags messages retry 1\n\n" +
-      `Here, or in another terminal, where hotbags is: BRIDGE_STATE_DIR=${shop.stateDir} node -- sidecar/dist/cli.js\n`,
+      `Write them here, or in another terminal, where hotbags is npm run -s hotbags --, such as\n\n` +
+      // By way of npm: the Node in that terminal may be one that only the scripts can do with.
+      `  cd ${process.cwd()}\n  export BRIDGE_STATE_DIR=${shop.stateDir}\n  npm run -s hotbags -- status\n`,
   );
   const terminal = createInterface({ input: process.stdin });
   // One line at a time: what a command prints is not to be mixed with another's.

@@ -1,7 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { makeProgram } from "../../sidecar/src/cli/main.ts";
-import { COMMAND_STATES, MESSAGE_STATES } from "../../sidecar/src/operator/schemas.ts";
 import { ROOT } from "./runbook-pages.ts";
 import { commandsIn, type SimpleCommand } from "./shell-lines.ts";
 
@@ -86,13 +85,10 @@ function withoutSudo(args: string[]): string[] {
 /** Ends the command line's work once it was understood, before anything is done. */
 class Understood extends Error {}
 
-/** By our own definition of the command line: names, options, arguments, states. */
+/** By our own definition of the command line: names, options, arguments, values. */
 export async function hotbagsMistake(args: string[]): Promise<string | null> {
-  const program = makeProgram(args, {}, () => {}).middleware((argv) => {
-    const known: readonly string[] = argv._.includes("commands") ? COMMAND_STATES : MESSAGE_STATES;
-    const states = typeof argv["state"] === "string" ? argv["state"].split(",") : [];
-    const unknown = states.find((state) => !known.includes(state));
-    throw unknown === undefined ? new Understood() : new Error(`no state is named ${unknown}`);
+  const program = makeProgram(args, {}, () => {}).middleware(() => {
+    throw new Understood();
   });
   try {
     await program.parseAsync(args);
@@ -137,10 +133,12 @@ function journalMistake(args: string[]): string | null {
   return unknownUnit(units);
 }
 
-function npmMistake([verb, script = ""]: string[]): string | null {
+async function npmMistake([verb, ...args]: string[]): Promise<string | null> {
   if (verb !== "run") return `npm ${verb} is not known here`;
   const { scripts } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
-  return Object.hasOwn(scripts, script) ? null : `there is no npm run ${script}`;
+  const [script = "", , ...rest] = args.filter((arg) => arg !== "-s");
+  if (!Object.hasOwn(scripts, script)) return `there is no npm run ${script}`;
+  return script === "hotbags" && rest.join() !== "--help" ? hotbagsMistake(rest) : null;
 }
 
 // ---------------------------------------------------------------------------------------------------------------------

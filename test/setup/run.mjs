@@ -13,6 +13,7 @@ const CACHE = join(ROOT, "node_modules", ".cache", "hotbags");
 const STAMP = join(CACHE, "installed");
 /** Where the test runs leave what their files took: test/setup/time-report.ts. */
 const TIMES = join(CACHE, "times");
+const HOTBAGS = join(ROOT, "sidecar", "dist", "cli.js");
 
 const step = (title, program, ...args) => ({ title, program, args });
 /** A step whose failure does not keep the others from being run. */
@@ -92,9 +93,24 @@ function findNode() {
   );
 }
 
+/**
+ * The `hotbags` command as it was built here, on a fit Node, in the folder where it was called. It says and ends as it
+ * does by itself, for scripts too: so nothing is installed or built before, and no word is added.
+ */
+async function hotbags(args) {
+  if (!existsSync(HOTBAGS)) throw new Error("the hotbags command is not built yet: npm run build");
+  const cwd = process.env.INIT_CWD ?? process.cwd();
+  await run(findNode(), ["--", HOTBAGS, ...args], { cwd }).catch((error) => {
+    if (error.exitCode === undefined) throw error;
+    process.exitCode = error.exitCode;
+  });
+}
+
 async function main([task, ...args]) {
+  if (task === "hotbags") return hotbags(args);
   const steps = TASKS[task];
-  if (!steps) throw new Error(`there is no task ${JSON.stringify(task)}; there are ${Object.keys(TASKS).join(", ")}`);
+  if (!steps)
+    throw new Error(`there is no task ${JSON.stringify(task)}; there are hotbags, ${Object.keys(TASKS).join(", ")}`);
   const startedAt = performance.now();
   await install();
   const installed = { title: "install packages", seconds: (performance.now() - startedAt) / 1_000 };

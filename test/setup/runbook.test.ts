@@ -67,7 +67,7 @@ describe("a mistake in the runbook", () => {
   it.each([
     ["sudo hotbags mesages list", "mesages"],
     ["sudo hotbags messages list --stat dead", "stat"],
-    ["sudo hotbags messages list --state died", "no state is named died"],
+    ["sudo hotbags messages list --state died", "--state: must be some of"],
     ["sudo hotbags messages show", "an argument is missing"],
     ["hotbags status --json | jqq .messages", "jqq is no program"],
     ["sudo systemctl restart hotbags-sidcar", "no unit hotbags-sidcar"],
@@ -80,6 +80,7 @@ describe("a mistake in the runbook", () => {
     ["sudo cat /opt/hotbags/systemd/instal.sh", "nothing makes"],
     ['sudo sh -c "cat x >>/etc/hotbags/sidecar.evn"', "nothing makes"],
     ["npm run pakage", "no npm run pakage"],
+    ["npm run -s hotbags -- statu", "Did you mean status"],
     ["apt-get updat", "apt-get has no updat"],
   ])("is found: %s", async (line, what) => {
     expect((await mistakes(line)).join()).toContain(what);

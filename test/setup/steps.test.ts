@@ -1,6 +1,11 @@
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
+import { realpathSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
+import { CLI } from "../shop/hotbags-command.ts";
 
 const STEPS = new URL("./steps.mjs", import.meta.url).href;
 
@@ -36,4 +41,24 @@ test("after a step that fails and is no check nothing is run", async () => {
 test("who is told to end begins no further step, not even after a check", async () => {
   const waits = `${says("stop me")}; setTimeout(() => {}, 60_000)`;
   expect(await run([waits, says("the next")], true, "SIGTERM")).toBe("stop me\nended\n");
+});
+
+test("npm run hotbags is the command itself: its words alone, its exit code, in the folder where it is called", () => {
+  const runner = fileURLToPath(new URL("run.mjs", import.meta.url));
+  const env = { ...process.env, INIT_CWD: tmpdir() };
+  const ran = spawnSync(process.execPath, [runner, "hotbags", "restore", "none.tar", "--check"], {
+    env,
+    encoding: "utf8",
+  });
+  const stderr = `hotbags: there is no file ${join(realpathSync(tmpdir()), "none.tar")}\n`;
+  expect(ran).toMatchObject({ status: 1, stdout: "", stderr });
+});
+
+test("a Node that is too old is told, and where a fit one is", () => {
+  const old = "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.19.0' } })";
+  const ran = spawnSync(process.execPath, ["--import", `data:text/javascript,${old}`, CLI], { encoding: "utf8" });
+  expect(ran).toMatchObject({
+    status: 78,
+    stderr: expect.stringMatching(/needs Node 24.*npm run -s hotbags -- <command>\n$/),
+  });
 });

@@ -92,6 +92,15 @@ describe("beside a running sidecar", () => {
     const wrong = await run();
     expect(wrong).toMatchObject({ code: 78, stderr: expect.stringContaining("- BRIDGE_TOKEN: must be at least 16") });
     expect((await ask()).of("BRIDGE_TOKEN")).toMatchObject({ value: "(secret)", written: { value: "(secret)" } });
+    expect(await askOperator(sidecar.dir, "POST", "/api/v1/doctor", {})).toMatchObject({
+      findings: expect.arrayContaining([
+        expect.objectContaining({
+          check: "settings",
+          level: "fail",
+          seen: expect.stringMatching(/not start again: BRIDGE_TOKEN/),
+        }),
+      ]),
+    });
   });
 
   it("has that read them again, and says what came of it", async () => {

@@ -134,7 +134,7 @@ describe("beside a running sidecar", () => {
     shop.plugin.socket.terminate();
     await shop.gateway.stop();
     const problems = async () => JSON.stringify((await shop.sidecar.health()).body.problems);
-    await until("it is known", async () => /plugin is not connected.*no gateway listens/.test(await problems()));
+    await until("it is known", async () => /no gateway listens.*plugin is not connected/.test(await problems()));
     const ran = await look("--json");
     await shop.gateway.start();
     shop.plugin = await shop.sidecar.connect();

@@ -75,7 +75,7 @@ it("has each check with its value, since when, and what to do", async () => {
   const plugin = await check("plugin");
   expect(plugin).toEqual({
     ...{ name: "plugin", ok: false, value: null, since: at },
-    advice: expect.stringContaining("`openclaw hotbags status` says why"),
+    advice: expect.stringContaining("it is a part of the gateway"),
   });
   expect(await check("plugin")).toEqual(plugin);
   expect(await check("ledger")).toEqual({ name: "ledger", ok: true, value: 0, since: at, advice: null });

@@ -119,7 +119,7 @@ The questions of an operator, and the command that answers each, with what it sa
 
     $ sudo hotbags status
 
-It asks for sudo itself, so that can be left out. Elsewhere it is \`node -- sidecar/dist/cli.js\`, as the user that the sidecar runs as, with the same \`BRIDGE_STATE_DIR\`. \`--help\` behind any part of a command says more. For scripts: \`--json\` gives every answer as JSON, and the exit code is 0 when it was done, 1 when the answer is no (unhealthy, not found, refused), 2 when the command line is wrong, 3 when nobody can be asked, 78 when the settings won't do (and, of \`serve\`, for all that a restart does not help against). \`hotbags completion >> ~/.bashrc\` completes commands (zsh and fish: \`hotbags completion --help\`).
+It asks for sudo itself, so that can be left out. From a clone it is \`npm run -s hotbags -- status\` after \`npm run build\`, which brings a fit Node along, or with one of your own \`node -- sidecar/dist/cli.js status\`: as the user that the sidecar runs as, with the same \`BRIDGE_STATE_DIR\`. \`--help\` behind any part of a command says more. For scripts: \`--json\` gives every answer as JSON, and the exit code is 0 when it was done, 1 when the answer is no (unhealthy, not found, refused), 2 when the command line is wrong, 3 when nobody can be asked, 78 when the settings won't do (and, of \`serve\`, for all that a restart does not help against). \`hotbags completion bash >> ~/.bashrc\` completes commands (\`hotbags completion --help\` for zsh and fish, too).
 
 <!-- Made by test/sidecar/operations-doc.test.ts: vitest run --project unit operations-doc -u -->`;
 const BEGIN = `## Something is red. Where do I begin?

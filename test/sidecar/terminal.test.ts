@@ -5,7 +5,7 @@ import { openStore } from "../../sidecar/src/store/index.ts";
 import { onTerminal } from "../shop/terminal.ts";
 import { until } from "../until.ts";
 import { BuiltSidecar } from "./built-sidecar.ts";
-import { messageOf } from "./message.ts";
+import { ANNA, messageOf } from "./message.ts";
 
 // What somebody sees who sits at a terminal: a real one, of the system, and not a stream that says it is one.
 
@@ -15,12 +15,21 @@ async function prepare(): Promise<BuiltSidecar> {
   return sidecar;
 }
 
-it("serve writes lines for people there; everywhere else it is JSON, as the other tests read it", async () => {
+const CTRL_C = "\x03";
+const CTRL_D = "\x04";
+
+it("serve writes lines for people there (everywhere else it is JSON); and a question that is not answered is a no", async () => {
   const { env } = await prepare();
   const terminal = onTerminal(200, { BRIDGE_LOW_DISK_BYTES: "0", NO_COLOR: "1", ...env }, "serve");
   await until("it has started", () => terminal.shown.includes("sidecar started"), 20_000);
-  // Ctrl-C.
-  terminal.type("\x03");
+  for (const key of [CTRL_C, CTRL_D]) {
+    const asking = onTerminal(200, env, "forget", ANNA);
+    await until("it asks", () => asking.shown.includes("Do it? [y/N]"), 20_000);
+    asking.type(key);
+    expect(await asking.ended).toBe(1);
+    expect(stripVTControlCharacters(asking.shown)).toMatch(/Do it\? \[y\/N\] \r?\nhotbags: nothing was done\r?\n$/);
+  }
+  terminal.type(CTRL_C);
   await terminal.ended;
   expect(terminal.shown).toMatch(/^\[\d\d:\d\d:\d\d\.\d{3}\] INFO: sidecar started .*"listen"/m);
   expect(terminal.shown).not.toMatch(/^\{/m);

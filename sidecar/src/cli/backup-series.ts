@@ -5,7 +5,7 @@ import { backUp } from "../backup/backup.ts";
 import { type Keeping, nameFor, rotate, upload } from "../backup/series.ts";
 import { noteBackup, readLastBackup } from "../checks/last-backup.ts";
 import { systemClock } from "../clock.ts";
-import { refused, reporter, showBackup } from "./backup.ts";
+import { notMade, reporter, showBackup } from "./backup.ts";
 import { CliError, EXIT } from "./exit-code.ts";
 import { count, type Output, say } from "./output.ts";
 
@@ -29,7 +29,7 @@ export async function continueSeries(options: SeriesOptions, output: Output): Pr
   const before = readLastBackup(stateDir) ?? { made_at: null, file: null, uploaded: null };
   const file = join(folder, nameFor(now()));
   const backup = await backUp({ stateDir, file, force: false, now, report: reporter(output) })
-    .catch(refused)
+    .catch(notMade)
     .catch((error: unknown) => {
       const problem = error instanceof CliError ? error.message : "it failed: see its log";
       noteBackup(stateDir, { ...before, problem });

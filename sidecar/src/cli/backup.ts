@@ -21,7 +21,7 @@ export async function makeBackup(
   output: Output,
 ): Promise<number> {
   const parts = { stateDir, file: fileFor(file), force, now: systemClock.now, report: reporter(output) };
-  await showBackup(stateDir, await backUp(parts).catch(refused), output);
+  await showBackup(stateDir, await backUp(parts).catch(notMade), output);
   return EXIT.ok;
 }
 
@@ -117,8 +117,14 @@ export function reporter(output: Output): Report {
   };
 }
 
+/** What there is no database of has no answer either, as with every other command. Throws a CliError, or what it was given. */
+export function notMade(error: unknown): never {
+  if (error instanceof StoreUnusableError) throw new CliError(EXIT.unreachable, error.message);
+  return refused(error);
+}
+
 /** Throws a CliError for what was refused with a sentence for the operator. */
-export function refused(error: unknown): never {
+function refused(error: unknown): never {
   const isForOperator = [BackupRefusedError, ArchiveDamagedError, StoreUnusableError].some(
     (kind) => error instanceof kind,
   );

@@ -34,9 +34,7 @@ export async function pauseChat(
   { account, chat, for: lasting, skip }: Chat & { for: string; skip: boolean },
   output: Output,
 ): Promise<number> {
-  const ms = readDuration(lasting);
-  if (ms === null) throw new CliError(EXIT.usage, `${JSON.stringify(lasting)} is no time: write 30m, 2h or 7d`);
-  if (ms > MAX_PAUSE_SECONDS * 1_000) throw new CliError(EXIT.usage, "a chat is paused for 7d at most");
+  const ms = pauseIsFine(lasting);
   const paused = await operator.ask("pause", {
     ...{ account_id: account, chat_id: chat },
     ...{ for_seconds: ms / 1_000, replies: skip ? "skip" : "hold" },
@@ -46,6 +44,13 @@ export async function pauseChat(
   if (output.json) writeJson(output, paused);
   else say(output, `No reply goes out to ${chat} until ${until}; ${skip ? "they are skipped" : "then they do"}.`);
   return EXIT.ok;
+}
+
+/** In ms. Throws CliError. */
+export function pauseIsFine(lasting: string): number {
+  const ms = readDuration(lasting);
+  if (ms > MAX_PAUSE_SECONDS * 1_000) throw new CliError(EXIT.usage, "a chat is paused for 7d at most");
+  return ms;
 }
 
 /** `hotbags chats resume`. */

@@ -88,8 +88,15 @@ export async function showCommand(operator: Operator, id: string, content: boole
   if (found.state === "in_doubt")
     for (const [as, risk] of Object.entries(RISKS))
       writeText(output, `\nhotbags commands resolve "#${found.id}" --${as}\n  ${risk}`);
-  if (content) output.out.write(`\n${(found.text ?? "its text is forgotten").split("\n").map(plain).join("\n")}\n`);
+  if (!content) writeText(output, "\nIts text is shown with --content, which is noted in the audit.");
+  else if (found.text == null) writeText(output, `\n${noText(found)}`);
+  else output.out.write(`\n${found.text.split("\n").map(plain).join("\n")}\n`);
   return EXIT.ok;
+}
+
+function noText({ state, message }: { state: string; message: number }): string {
+  if (state !== "refused") return "Its text is forgotten.";
+  return `It has none that could be read. What Hot Bags answered: hotbags messages show ${message} --content`;
 }
 
 /** Which commands in doubt. */

@@ -23,9 +23,27 @@ describe("a command line that won't do", () => {
       "hotbags status\n\nAre customers being answered?",
       "--state-dir wants a value; see hotbags status --help",
     ],
-    ["anything else", "Unknown argument:\nx", "hotbags <command>\n", "Unknown argument: x; see hotbags --help"],
+    ["anything else", "Did you\nmean x?", "hotbags <command>\n", "Did you mean x?; see hotbags --help"],
+    [
+      "a command that there is not",
+      "Unknown argument: x",
+      "hotbags <command>\n\nCommands:\n  hotbags status",
+      "there is no command x; see hotbags --help",
+    ],
+    [
+      "an argument too many",
+      "Unknown argument: x",
+      HELP,
+      "x is an argument too many; see hotbags messages show --help",
+    ],
+    [
+      "an option that there is not",
+      "Unknown arguments: dry-rum, dryRum",
+      HELP,
+      "there is no option --dry-rum; see hotbags messages show --help",
+    ],
   ])("names the usage of its command: %s", (_what, message, help, complaint) => {
-    expect(complaintOf(message, help)).toBe(complaint);
+    expect(complaintOf(message, help, ["messages", "show", "x", "--dry-rum=1"])).toBe(complaint);
   });
 
   it.each([

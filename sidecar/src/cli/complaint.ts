@@ -1,15 +1,27 @@
-/** What is said of a command line that yargs does not take. `help`: the help of the command that it is about. */
-export function complaintOf(message: string, help: string): string {
+/** What is said of a command line that yargs does not take. `help`: the help of the command that `args` are about. */
+export function complaintOf(message: string, help: string, args: readonly string[] = []): string {
   const [usage = ""] = help.split("\n");
   // Of "hotbags messages show <id>" the words.
   const command = usage.split(/ [<[]/)[0]?.trim() || "hotbags";
   const more = `see ${command} --help`;
   const option = /^Not enough arguments following: (\S+)/.exec(message)?.[1];
   if (option !== undefined) return `--${option} wants a value; ${more}`;
+  const unknown = /^Unknown (?:argument|command)s?: ?\n?(.*)$/s.exec(message)?.[1];
+  if (unknown !== undefined) return `${whatIsUnknown(unknown.split(/, */), help, args)}; ${more}`;
   if (!message.startsWith("Not enough non-option arguments")) return `${message.replace(/\n/g, " ")}; ${more}`;
   const example = /^Examples:\n +(.+?)(?: {2,}|$)/m.exec(help)?.[1];
   const such = example === undefined ? "" : `, such as ${example}`;
   return `an argument is missing: ${usage.trim()}${such}; ${more}`;
+}
+
+/** yargs gives options without their dashes, and those with one inside twice. */
+function whatIsUnknown(names: string[], help: string, args: readonly string[]): string {
+  const options = args
+    .map((arg) => arg.split("=")[0] ?? "")
+    .filter((arg) => arg.startsWith("-") && names.includes(arg.replace(/^-+/, "")));
+  if (options.length > 0) return `there is no option ${options.join(", ")}`;
+  const isCommand = /^Commands:$/m.test(help);
+  return isCommand ? `there is no command ${names.join(" ")}` : `${names.join(" ")} is an argument too many`;
 }
 
 /** Names that the command line does not have: they are of every command. */

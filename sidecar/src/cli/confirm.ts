@@ -9,9 +9,16 @@ export async function confirm(plan: string, yes: boolean, output: Output): Promi
   if (!process.stdin.isTTY) throw new CliError(EXIT.usage, "nothing was done: say --yes where nobody can be asked");
   const prompt = createInterface({ input: process.stdin, output: output.err });
   try {
-    const answer = await prompt.question("Do it? [y/N] ");
+    const answer = await prompt.question("Do it? [y/N] ").catch((error: Error) => ended(error, output));
     if (!/^y(es)?$/i.test(answer.trim())) throw new CliError(EXIT.no, "nothing was done");
   } finally {
     prompt.close();
   }
+}
+
+/** Ctrl-C or Ctrl-D in place of an answer. */
+function ended(error: Error, { err }: Output): string {
+  if (error.name !== "AbortError") throw error;
+  err.write("\n");
+  return "";
 }

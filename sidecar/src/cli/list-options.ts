@@ -59,16 +59,24 @@ const UNITS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86
 
 /** `2h`, `30m`, `7d` ago, or a time such as 2026-03-01T08:00: as an ISO time. Throws CliError. */
 export function readSince(text: string, now: number): string {
-  const ago = readDuration(text);
-  const isDate = /^\d{4}-\d\d-\d\d/.test(text);
-  const at = ago === null ? Date.parse(isDate ? text : "") : now - ago;
+  const ago = durationIn(text);
+  const isTime = /^\d{4}-\d\d-\d\d/.test(text);
+  // A date alone would be one of UTC, unlike all other times here.
+  const isDate = text.length === "2026-03-01".length;
+  const at = ago === null ? Date.parse(isTime ? `${text}${isDate ? "T00:00" : ""}` : "") : now - ago;
   if (Number.isNaN(at))
     throw new CliError(EXIT.usage, `${JSON.stringify(text)} is no time: write 2h, 30m, 7d, or 2026-03-01T08:00`);
   return new Date(at).toISOString();
 }
 
-/** `30m`, `2h`, `7d`, in ms; null: it is none. */
-export function readDuration(text: string): number | null {
+/** `30m`, `2h`, `7d`, in ms. Throws CliError. */
+export function readDuration(text: string): number {
+  const ms = durationIn(text);
+  if (ms === null) throw new CliError(EXIT.usage, `${JSON.stringify(text)} is no time: write 30m, 2h or 7d`);
+  return ms;
+}
+
+function durationIn(text: string): number | null {
   const match = /^(\d{1,6})([smhd])$/.exec(text);
   return match ? Number(match[1]) * (UNITS[match[2] ?? ""] ?? 0) : null;
 }

@@ -1,8 +1,8 @@
 import { codeOf, VERSION } from "@hotbags/shared";
 import yargs, { type Argv } from "yargs";
-import { COMMAND_STATES, MESSAGE_STATES } from "../operator/schemas.ts";
 import { SettingsError } from "../settings.ts";
 import { complaintOf, mistakeIn } from "./complaint.ts";
+import { COMPLETION_HELP, shellFor } from "./completion.ts";
 import { showConfig } from "./config.ts";
 import { contractCommands } from "./contract.ts";
 import { ENVIRONMENT } from "./environment.ts";
@@ -18,6 +18,7 @@ import { withEnvFile } from "./lines/options.ts";
 import { stateLines } from "./lines/state.ts";
 import { watchLines } from "./lines/watching.ts";
 import { plain, say } from "./output.ts";
+import { STATES, valuesAreFine } from "./values.ts";
 
 const EXIT_CODES = `Exit codes, of every command:
   0   done
@@ -40,8 +41,8 @@ export async function main(args: string[], environment: NodeJS.ProcessEnv): Prom
     code = result;
   });
   try {
-    if (args[0] === "completion") shellIsKnown(environment["SHELL"]);
-    await program.parseAsync(args);
+    if (args[0] !== "completion") await program.parseAsync(args);
+    else await complete(program, shellFor(args.slice(1), environment["SHELL"]));
     return code;
   } catch (error) {
     const isKnown = error instanceof CliError || error instanceof SettingsError;
@@ -80,17 +81,17 @@ export function makeProgram(args: string[], environment: NodeJS.ProcessEnv, end:
       configLines(context),
       async ({ json, stateDir, envFile }) => end(await showConfig({ environment, stateDir, envFile }, outputFor(json))),
     );
-  return stateLines(checkLines(watching, context), context)
+  const whole = stateLines(checkLines(watching, context), context)
     .command("contract", "For those who write Hot Bags: a stand-in, and checks", contractCommands(environment, end))
     .command(
       "version",
       "The version",
-      () => {},
-      () => void process.stdout.write(`${VERSION}\n`),
+      (options) => options.option("json", { type: "boolean", default: false, describe: "As JSON, for scripts" }),
+      ({ json }) => void process.stdout.write(`${json ? JSON.stringify({ version: VERSION }) : VERSION}\n`),
     )
     .completion(
       "completion",
-      "Print what the shell in $SHELL (bash, zsh or fish) needs to complete commands",
+      "Print what a shell (bash, zsh or fish) needs to complete commands: --help says where to put it",
       (current: string, _argv: unknown, others: (done?: () => void) => void, done: (words: string[]) => void) => {
         const states = statesFor(args);
         if (states) done(completed(current, states));
@@ -110,6 +111,7 @@ export function makeProgram(args: string[], environment: NodeJS.ProcessEnv, end:
     .check((given) => {
       const mistake = mistakeIn(given, SEVERAL);
       if (mistake !== null) throw new CliError(EXIT.usage, mistake);
+      valuesAreFine(given);
       return true;
     }, true)
     .fail((message, error, command) => {
@@ -118,24 +120,24 @@ export function makeProgram(args: string[], environment: NodeJS.ProcessEnv, end:
       const complaint = message ?? error?.message ?? "the command line is wrong";
       // yargs' types have it otherwise; its documentation has it so (docs/api.md, fail).
       const help = (command as unknown as { help(): string }).help();
-      throw new CliError(EXIT.usage, complaintOf(complaint, help));
+      throw new CliError(EXIT.usage, complaintOf(complaint, help, args));
     });
+  // Beside a command's own options it would say nothing of the command. yargs' types lack the second parameter.
+  return (whole as unknown as { global(option: string, isGlobal: boolean): Argv }).global("version", false);
 }
 
-/** yargs gives every other shell the script of bash, which it can't read. Throws CliError. */
-function shellIsKnown(shell = "bash"): void {
-  if (/(^|\/)(bash|zsh|fish)$/.test(shell)) return;
-  throw new CliError(
-    EXIT.usage,
-    `there is no completion for ${shell}, only for bash, zsh and fish: SHELL=bash hotbags completion prints that of bash`,
-  );
+/** `shell`: null prints the help. yargs looks for the shell in the environment of this process. */
+async function complete(program: Argv, shell: string | null): Promise<void> {
+  if (shell === null) return void process.stdout.write(COMPLETION_HELP);
+  process.env["SHELL"] = shell;
+  await program.parseAsync(["completion"]);
 }
 
 /** What can stand behind `--state`, when that is what is to be completed. */
 function statesFor(args: string[]): readonly string[] | undefined {
   if (args.at(-2) !== "--state") return undefined;
-  if (args.includes("messages")) return MESSAGE_STATES;
-  return args.includes("commands") ? COMMAND_STATES : undefined;
+  const command = args.find((arg) => Object.hasOwn(STATES, arg));
+  return command === undefined ? undefined : STATES[command];
 }
 
 /** Of a list with commas, the last word. */

@@ -47,12 +47,6 @@ const COLUMNS: Column<Message>[] = [
 
 /** `hotbags messages list`. */
 export async function listMessages(operator: Operator, options: ListOptions, output: Output): Promise<number> {
-  if (options.state?.split(",").includes("parked"))
-    throw new CliError(
-      EXIT.usage,
-      "parked messages are in the plugin's outbox, which only the gateway's user can read: as that user, openclaw hotbags parked list " +
-        "(on a machine of install.sh: sudo hotbags-openclaw hotbags parked list)",
-    );
   const found = await allOf(operator, filterOf(options), options.limit);
   const { rows: messages } = found;
   if (output.json) writeJson(output, messages);
@@ -82,7 +76,8 @@ export async function repairMessages(
 ): Promise<number> {
   const ids = await idsOf(operator, choice, output);
   if (ids.length === 0) {
-    say(output, "There is no such dead letter.");
+    if (output.json) writeJson(output, []);
+    else say(output, "There is no such dead letter.");
     return EXIT.ok;
   }
   const toBeDone = choice.ids.length === 0 ? ids.length : await countDead(operator, ids);
@@ -132,6 +127,8 @@ function unlessRefused(error: unknown): null {
 /** Oldest first, as they will go. */
 async function idsOf(operator: Operator, { ids, deadSince, allDead }: Choice, output: Output): Promise<number[]> {
   if (ids.length > 0) {
+    if (deadSince !== undefined || allDead)
+      throw new CliError(EXIT.usage, "ids, --dead-since or --all-dead: say one of them");
     const numbers: number[] = [];
     for (const id of ids) numbers.push(await numberOfMessage(operator, id));
     return numbers;

@@ -1,7 +1,7 @@
 import { setTimeout as after } from "node:timers/promises";
 import type { Command, Message, WholeMessage } from "../operator/schemas.ts";
 import type { Operator } from "./connect.ts";
-import { CliError, EXIT } from "./exit-code.ts";
+import { EXIT } from "./exit-code.ts";
 import { readDuration } from "./list-options.ts";
 import { count, duration, green, type Output, plain, red, say, shortTime, writeJson, writeText } from "./output.ts";
 
@@ -34,7 +34,6 @@ interface Verdict {
 /** `hotbags pair-check`: one message from a phone is followed to Hot Bags, and what comes back to WhatsApp. */
 export async function pairCheck(operator: Operator, options: PairCheckOptions, output: Output): Promise<number> {
   const ms = readDuration(options.for);
-  if (ms === null) throw new CliError(EXIT.usage, `${JSON.stringify(options.for)} is no time: write 5m, or 1h`);
   // Before anybody is asked to write: whoever is quick would be missed.
   const since = new Date().toISOString();
   const who = options.from ?? "a number that is let in (allowFrom)";

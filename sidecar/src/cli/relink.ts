@@ -28,7 +28,6 @@ interface RelinkOptions {
 /** `hotbags relink`: has a WhatsApp account linked again, and waits until it is connected. */
 export async function relink(operator: Operator, options: RelinkOptions, output: Output): Promise<number> {
   const ms = readDuration(options.for);
-  if (ms === null) throw new CliError(EXIT.usage, `${JSON.stringify(options.for)} is no time: write 10m, or 1h`);
   const account = chosen(await knownAccounts(operator), options.account);
   if (account === null) {
     say(output, "No account needs it: each is linked to a phone.");

@@ -7,7 +7,7 @@ import type { Finding } from "./finding.ts";
 export interface Subject {
   readonly environment: NodeJS.ProcessEnv;
   readonly stateDir: string;
-  /** Null: they won't do, for these mistakes. */
+  /** Null: they won't do, for these mistakes. Beside a sidecar that runs: what it uses, and the mistakes that it would start with now. */
   readonly settings: Settings | null;
   readonly mistakes: readonly string[];
   /** Null where the settings won't do. */

@@ -34,15 +34,15 @@ export async function diagnose(subject: Subject): Promise<NamedFinding[]> {
   return found.flat();
 }
 
-/** From within a sidecar that runs: with its own environment and connection to the gateway. */
+/** From within a sidecar that runs: with its own environment and connection to the gateway. `mistakes`: in what it would read now. */
 export async function diagnoseFrom(
-  settings: Settings,
+  { settings, mistakes }: { settings: Settings; mistakes: readonly string[] },
   gateway: Gateway,
   running: Running,
   testsAlert: boolean,
 ): Promise<NamedFinding[]> {
   const { stateDir } = settings;
-  const common = { environment: process.env, stateDir, settings, mistakes: [], running, testsAlert };
+  const common = { environment: process.env, stateDir, settings, mistakes, running, testsAlert };
   const { subject, close } = openSubject({ ...common, gateway: () => gateway });
   try {
     return await diagnose(subject);

@@ -1,3 +1,4 @@
+import { howToAskPlugin } from "../gateway/index.ts";
 import type { Check } from "./check.ts";
 import { fail, ok, skipped, warn } from "./finding.ts";
 
@@ -5,11 +6,7 @@ export const plugin: Check = {
   name: "plugin",
   look: ({ running }) => {
     if (running === null) return [skipped("it connects when the sidecar runs")];
-    if (!running.plugin.connected) {
-      const advice =
-        "`openclaw hotbags status` says why; if there is no such command, OpenClaw has not loaded the plugin, and its log says why";
-      return [fail("it is not connected to this sidecar", advice)];
-    }
+    if (!running.plugin.connected) return [fail("it is not connected to this sidecar", howToAskPlugin())];
     const { warnings } = running.versions;
     if (warnings.length === 0) return [ok("connected, and all parts are of the versions that were tested together")];
     return warnings.map((warning) => {

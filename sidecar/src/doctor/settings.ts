@@ -5,7 +5,14 @@ import { fail, ok } from "./finding.ts";
 export const settings: Check = {
   name: "settings",
   look: ({ settings, mistakes }) => {
-    if (settings !== null) return [ok("complete and valid")];
+    if (settings !== null && mistakes.length === 0) return [ok("complete and valid")];
+    if (settings !== null)
+      return mistakes.map((mistake) =>
+        fail(
+          `the sidecar runs with those that it began with, and would not start again: ${mistake}`,
+          "mend it where it gets its environment, and then hotbags config reload",
+        ),
+      );
     const advice =
       "set it where the sidecar gets its environment, and give doctor the same: --env-file /etc/hotbags/sidecar.env; hotbags config shows each setting";
     return mistakes.map((mistake) => fail(mistake, advice));

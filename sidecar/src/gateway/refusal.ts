@@ -1,4 +1,5 @@
 import { codeOf, safeReason } from "@hotbags/shared";
+import { howToStart } from "./commands-of-openclaw.ts";
 /** Why there is no link, for a human: what is the case and what to do. */
 export interface LinkTrouble {
   readonly link: "down" | "refused";
@@ -55,10 +56,4 @@ export function troubleOf(
   if (codeOf(error) === "ECONNREFUSED")
     return { link: "down", reason: `no gateway listens at ${url}: start it with ${howToStart()}` };
   return { link: "down", reason: `no connection to the gateway at ${url}${said === "" ? "" : `: ${said}`}` };
-}
-
-/** Where systemd runs this sidecar it runs the gateway too; one that is started by hand would take its port. */
-function howToStart(): string {
-  if (!process.env["NOTIFY_SOCKET"]) return "openclaw gateway";
-  return "systemctl start openclaw-gateway.service; why it ended is in journalctl -u openclaw-gateway";
 }

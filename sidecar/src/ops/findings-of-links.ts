@@ -1,25 +1,26 @@
 import { shownId } from "@hotbags/shared";
-import type { AccountCode, AccountState } from "../gateway/index.ts";
+import { type AccountCode, type AccountState, howToAskPlugin } from "../gateway/index.ts";
 import { bad, condition, type Finding, good } from "./finding.ts";
 import type { HealthParts } from "./health-parts.ts";
 import { readVersions } from "./versions.ts";
 
 /** The plugin, the gateway and its WhatsApp accounts. */
 export function readFindings(parts: HealthParts): Finding[] {
-  return [ofPlugin(parts), ofGateway(parts), ...ofAccounts(parts), ofVersions(parts), ofOutbox(parts)];
+  return [ofGateway(parts), ofPlugin(parts), ...ofAccounts(parts), ofVersions(parts), ofOutbox(parts)];
 }
 
-function ofPlugin({ plugin, isOtherWireAround, downMs }: HealthParts): Finding {
+function ofPlugin({ gateway, plugin, isOtherWireAround, downMs }: HealthParts): Finding {
   const versions = plugin();
   if (versions) return good("plugin", versions.plugin);
-  const problem = isOtherWireAround() ? OTHER_WIRE : NO_PLUGIN;
+  const isGatewayAway = gateway.state.link === "down";
+  const problem = isOtherWireAround() ? OTHER_WIRE : isGatewayAway ? NO_GATEWAY_EITHER : noPlugin();
   return bad("plugin", null, problem, [condition("plugin", sentence(problem), { afterMs: downMs })]);
 }
 
 const OTHER_WIRE =
   "the OpenClaw plugin is of another version, which this sidecar does not understand, and is refused: install the plugin and the sidecar of one release, and restart the gateway; messages wait in the plugin's outbox meanwhile";
-const NO_PLUGIN =
-  "the OpenClaw plugin is not connected: `openclaw hotbags status` says why; if there is no such command, OpenClaw has not loaded the plugin, and its log says why";
+const NO_GATEWAY_EITHER = "the OpenClaw plugin is not connected: it is a part of the gateway, and comes back with it";
+const noPlugin = () => `the OpenClaw plugin is not connected: ${howToAskPlugin()}`;
 
 function ofGateway({ gateway, downMs }: HealthParts): Finding {
   const { link, reason } = gateway.state;

@@ -1,5 +1,5 @@
 import type { Argv } from "yargs";
-import { listPausedChats, pauseChat, resumeChat } from "../chats.ts";
+import { listPausedChats, pauseChat, pauseIsFine, resumeChat } from "../chats.ts";
 import type { Context } from "./context.ts";
 import { common } from "./options.ts";
 
@@ -29,7 +29,8 @@ export const chatLines =
               default: "2h",
               describe: "How long: 30m, 2h, 7d at most",
             })
-            .option("skip", { type: "boolean", default: false, describe: "Replies are skipped instead of held" }),
+            .option("skip", { type: "boolean", default: false, describe: "Replies are skipped instead of held" })
+            .check((args) => pauseIsFine(args.for) > 0 || "--for is longer than nothing"),
         changing((operator, args, output) => pauseChat(operator, args, output)),
       )
       .command(
