@@ -159,6 +159,7 @@ describe("dead letters", () => {
   });
 
   it("are seen while the sidecar is stopped, too, and nothing is changed then", async () => {
+    const { body: running } = await sidecar.health<{ messages: Record<string, unknown> & { last_dead: unknown } }>();
     await sidecar.process.stop();
     const { code, stdout, stderr } = await run("messages", "list", "--state", "dead");
     expect(code).toBe(0);
@@ -170,7 +171,19 @@ describe("dead letters", () => {
     ];
     const needsOne = expect.stringMatching(/^hotbags: no sidecar runs on \S+, and this needs one: start it/);
     for (const args of refused) expect(await run(...args)).toEqual({ code: 3, stdout: "", stderr: needsOne });
-    expect(await run("status")).toMatchObject({ code: 1, stdout: expect.stringContaining("the sidecar does not run") });
+    const stopped = await run("status", "--json");
+    expect(stopped.code).toBe(1);
+    const { messages, disk } = JSON.parse(stopped.stdout);
+    expect(messages.last_dead).toEqual(running.messages.last_dead);
+    for (const field of ["oldest_wait_ms", "last_accepted_at"]) delete running.messages[field];
+    expect(Object.keys(messages).sort()).toEqual(Object.keys(running.messages).sort());
+    expect(disk.free_bytes).toBeGreaterThan(0);
+    expect(await run("status")).toMatchObject({
+      code: 1,
+      stdout: expect.stringMatching(
+        /the sidecar does not run[\s\S]*disk +[\d.]+ GiB free\n[\s\S]*none was made by the nightly/,
+      ),
+    });
     expect(await dead()).toHaveLength(3);
     await night(async (store) => void (await store.messages.accept(messageOf("E", BEN))));
     expect((await run("messages", "list", "--state", "pending")).stdout).toContain("the sidecar, which does not run");

@@ -2,12 +2,14 @@ import { existsSync, statSync } from "node:fs";
 import { request } from "node:http";
 import { userInfo } from "node:os";
 import { text } from "node:stream/consumers";
-import { codeOf, VERSION } from "@hotbags/shared";
+import { codeOf, freeBytesAt, VERSION } from "@hotbags/shared";
 import { listAlerts } from "../alerts/list.ts";
+import { readLastBackup } from "../checks/last-backup.ts";
 import { systemClock } from "../clock.ts";
 import { OperatorApi, OperatorError } from "../operator/api.ts";
 import { API_PREFIX, type Output, type RawInput, ROUTES, type RouteName, refusal } from "../operator/schemas.ts";
 import { operatorSocketOf, USER_HEADER } from "../operator/server.ts";
+import { countCommands, countMessages } from "../ops/stored-counts.ts";
 import { StoreUnusableError, type StoreView, viewStore } from "../store/index.ts";
 import { inOptions } from "./complaint.ts";
 import { CliError, EXIT } from "./exit-code.ts";
@@ -105,7 +107,7 @@ function offline(stateDir: string): Operator {
     reads: view.operator,
     running: null,
     alerts: (past) => alertsOf(view, past),
-    status: () => statusOf(view),
+    status: () => statusOf(view, stateDir),
     pausedChats: () => view.pausedChats(),
   });
   return {
@@ -127,17 +129,16 @@ function alertsOf({ alerts }: StoreView, past: number): Output<"alerts"> {
   return listAlerts({ open: alerts.open(), past: alerts.past(past) });
 }
 
-/** What can be said of a sidecar that does not run. */
-function statusOf({ counters, failures }: StoreView): Output<"status"> {
-  const counts = counters.read();
-  const { pending, detached, dead, delivered, discarded } = counts;
-  const { commands_pending, commands_in_doubt, commands_failed, commands_sent } = counts;
+/** What can be said of a sidecar that does not run: `messages` and `commands` as it would, but for what only it knows. */
+async function statusOf(view: StoreView, stateDir: string): Promise<Output<"status">> {
   return {
     version: VERSION,
     ok: false,
     problems: ["the sidecar does not run: start it (systemctl start hotbags-sidecar)"],
-    messages: { pending, detached, dead, delivered, discarded, last_dead: failures.latest("dead") },
-    commands: { pending: commands_pending, in_doubt: commands_in_doubt, failed: commands_failed, sent: commands_sent },
+    messages: countMessages(view),
+    commands: { ...countCommands(view), paused_chats: view.pausedChats().length },
+    disk: { free_bytes: await freeBytesAt(stateDir) },
+    last_backup: readLastBackup(stateDir),
   };
 }
 

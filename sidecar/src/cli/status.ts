@@ -113,7 +113,7 @@ function draw(found: Status, output: Output): void {
     ["in doubt", commands.in_doubt > 0 ? `${commands.in_doubt}: hotbags commands list --state in_doubt` : 0],
     ["failed", commands.failed > 0 ? `${commands.failed}: hotbags commands list --state failed` : 0],
     ["disk", disk?.free_bytes ? `${shownSize(disk.free_bytes)} free` : null],
-    ["backup", last_backup ? describeBackup(last_backup) : null],
+    ["backup", last_backup ? describeBackup(last_backup) : "none was made by the nightly timer"],
     ["releases", releases ? describeReleases(releases) : null],
     ...Object.entries(rotation).map(([name, { accepted }]): [string, Cell] => [name, describeRotation(name, accepted)]),
   ];

@@ -60,7 +60,7 @@ interface ApiParts {
   alerts(past: number): Output<"alerts">;
   /** Null: there is a database, but no sidecar runs on it. */
   running: Running | null;
-  status(): Output<"status">;
+  status(): Output<"status"> | Promise<Output<"status">>;
   pausedChats(): PausedChat[];
 }
 

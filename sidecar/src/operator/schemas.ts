@@ -239,6 +239,22 @@ interface Route {
   output: z.ZodType;
 }
 
+const lastFailure = z.object({ at: time, message_id: z.string(), reason: z.string() }).nullable();
+
+/** Of the database: the same whether a sidecar runs or not. What else there is, only one that runs knows. */
+const statusCounts = {
+  messages: z.looseObject({
+    ...{ accepted: z.int(), delivered: z.int(), pending: z.int(), detached: z.int(), dead: z.int() },
+    ...{ discarded: z.int(), last_detached: lastFailure, last_dead: lastFailure },
+    oldest_wait_ms: z.number().optional(),
+  }),
+  commands: z.looseObject({
+    ...{ pending: z.int(), sending: z.int(), sent: z.int(), in_doubt: z.int(), failed: z.int(), skipped: z.int() },
+    ...{ done: z.int(), paused_chats: z.int(), last_failed: lastFailure },
+    oldest_wait_ms: z.number().optional(),
+  }),
+};
+
 /** All that can be asked. */
 export const ROUTES = {
   status: {
@@ -247,7 +263,7 @@ export const ROUTES = {
     about: "The version, and what `GET /health` says",
     changes: false,
     input: z.object({}),
-    output: z.looseObject({ version: z.string(), ok: z.boolean(), problems: z.array(z.string()) }),
+    output: z.looseObject({ version: z.string(), ok: z.boolean(), problems: z.array(z.string()), ...statusCounts }),
   },
   messages: {
     method: "GET",

@@ -1,11 +1,11 @@
 import { shownId } from "@hotbags/shared";
 import type { Alerts } from "../alerts/alerts.ts";
 import type { RotationStatus } from "../rotation.ts";
-import type { Failure } from "../store/index.ts";
 import type { Finding } from "./finding.ts";
 import { readFindings } from "./findings.ts";
 import { describeAccount, versionsOf } from "./findings-of-links.ts";
 import type { HealthParts } from "./health-parts.ts";
+import { countCommands, countMessages } from "./stored-counts.ts";
 
 /** How many of the last downtimes are shown. */
 const SHOWN_DOWNTIMES = 5;
@@ -19,7 +19,6 @@ export type Health = ReturnType<typeof readHealth>;
  */
 export function readHealth(parts: HealthParts, since: (finding: Finding) => number, open: Alerts["open"]) {
   const { store, relay, replies, gateway, disk, plugin, outbox, rotations, lastBackup, releases } = parts;
-  const counts = store.counters.read();
   const accounts = Object.fromEntries(
     [...gateway.state.accounts].map(([id, state]) => [shownId(id), describeAccount(state)]),
   );
@@ -50,34 +49,16 @@ export function readHealth(parts: HealthParts, since: (finding: Finding) => numb
       last_failure: lastFailure?.error ?? null,
     },
     messages: {
-      accepted: counts.accepted,
+      ...countMessages(store),
       last_accepted_at: iso(store.messages.lastAccepted()?.at ?? null),
-      delivered: counts.delivered,
-      pending: counts.pending,
-      detached: counts.detached,
-      last_detached: describeFailure(store.failures.latest("detached")),
-      dead: counts.dead,
-      last_dead: describeFailure(store.failures.latest("dead")),
-      discarded: counts.discarded,
       oldest_wait_ms: store.messages.longestWaitMs(),
     },
     disk: { free_bytes: disk.status.freeBytes, low_disk_bytes: disk.status.lowBytes },
     files: { stored: files.count, bytes: files.bytes, limit_bytes: files.limitBytes },
     commands: {
-      pending: counts.commands_pending,
-      sending: counts.commands_sending,
+      ...countCommands(store),
       held_chats: heldChats,
       paused_chats: store.pauses.chats,
-      sent: counts.commands_sent,
-      queued_by_gateway: counts.commands_queued_by_gateway,
-      sent_from_gateway_queue: counts.replies_sent_from_queue,
-      dropped_by_gateway: counts.replies_dropped,
-      last_dropped_by_gateway: describeFailure(store.failures.latest("reply_dropped")),
-      in_doubt: counts.commands_in_doubt,
-      failed: counts.commands_failed,
-      last_failed: describeFailure(store.failures.latest("command_failed")),
-      skipped: counts.commands_skipped,
-      done: counts.commands_done,
       oldest_wait_ms: store.commands.longestWaitMs(),
     },
   };
@@ -101,10 +82,6 @@ function describeRotations(rotations: Readonly<Record<string, RotationStatus | n
       { accepted, new_at: iso(newAt), previous_at: iso(previousAt) },
     ]),
   );
-}
-
-function describeFailure(failure: Failure | null) {
-  return failure && { at: iso(failure.at), message_id: shownId(failure.message_id), reason: failure.reason };
 }
 
 function iso(at: number | null): string | null {
