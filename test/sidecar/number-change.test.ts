@@ -48,7 +48,7 @@ it("keeps replies from leaving by another number, says what to do, and lets them
   await relinked(NEW);
   await until("the problem is in /health", async () => (await problems()).length === 1);
   expect(await problems()).toEqual([
-    expect.stringMatching(/^replies of 1 chat\(s\) wait: account default .*BRIDGE_FORMER_NUMBERS/),
+    expect.stringMatching(/^replies of 1 chat wait: account default .*BRIDGE_FORMER_NUMBERS/),
   ]);
   await until("the alert has come", () => alerts().length > 0);
   const numbers = { account: "default", written_to: "+1555…00", linked: "+1555…77" };

@@ -35,7 +35,7 @@ it("two bots that answer each other are held, with one alert and a red /health, 
   const { ok, problems, commands } = await health();
   expect(ok).toBe(false);
   expect(commands.pending).toBe(1);
-  expect(problems).toContainEqual(expect.stringMatching(/^replies of 1 chat\(s\) are held back.*another bot/));
+  expect(problems).toContainEqual(expect.stringMatching(/^replies of 1 chat are held back.*another bot/));
 
   await until("the alert has come", () => shop.hook.alerts.length > 0);
   const text = expect.stringMatching(/^Replies are held back: the chat \+1555…01 \(account default\) got 5 replies/);

@@ -4,6 +4,7 @@ import { get, type IncomingMessage, request } from "node:http";
 import { connect, type Socket } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { MAX_CONNECTIONS } from "../../sidecar/src/intake/listener.ts";
+import { operatorSocketOf } from "../../sidecar/src/operator/server.ts";
 import { until } from "../until.ts";
 import { BRIDGE_TOKEN, BuiltSidecar } from "./built-sidecar.ts";
 import { messageOf } from "./message.ts";
@@ -120,4 +121,24 @@ it("who comes again and again without a token does not fill the log", async () =
   await sidecar.process.stop();
   await until("the log has come to its end", () => sidecar.lines.some(({ msg }) => msg === "sidecar stopped"));
   expect(refused()).toEqual([expect.objectContaining({ level: "warn", status: 401, refused: 1 })]);
+});
+
+it("a request to the operator's socket that is none, or only the half of one, is no fault of the sidecar", async () => {
+  const says = async (text: string) => {
+    const client = connect({ path: operatorSocketOf(sidecar.dir) });
+    client.write(text);
+    const answer = await once(client, "data").then(String);
+    client.destroy();
+    return answer;
+  };
+  expect(await says("GET //x:99999999/ HTTP/1.1\r\nHost: x\r\n\r\n")).toMatch(/^HTTP\/1.1 400 /);
+  const half = connect({ path: operatorSocketOf(sidecar.dir) });
+  // Its answer says that the sidecar waits for the rest.
+  half.write("POST /api/v1/doctor HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\nExpect: 100-continue\r\n\r\n{");
+  await once(half, "data");
+  half.destroy();
+  expect(await says("GET /api/v1/nothing HTTP/1.1\r\nHost: x\r\n\r\n")).toMatch(/^HTTP\/1.1 404 /);
+  await sidecar.process.stop();
+  await until("the log has come to its end", () => sidecar.lines.some(({ msg }) => msg === "sidecar stopped"));
+  expect(sidecar.lines.filter(({ level }) => level === "error")).toEqual([]);
 });

@@ -93,7 +93,8 @@ export class OperatorServer {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
-      const url = new URL(request.url ?? "/", "http://operator");
+      const url = URL.parse(request.url ?? "/", "http://operator");
+      if (url === null) throw new OperatorError(400, "the request's target is no path");
       if (url.pathname === `${API_PREFIX}${EVENTS.path}` && request.method === EVENTS.method)
         return this.#follow(url, response);
       const { name, id } = routeOf(request.method ?? "GET", url.pathname);
@@ -107,6 +108,8 @@ export class OperatorServer {
     } catch (error) {
       if (error instanceof OperatorError) return reply(response, error.status, { error: error.message });
       if (response.headersSent) return void response.destroy();
+      // Whoever asked has gone before the question was whole.
+      if (request.destroyed && !request.complete) return;
       this.#parts.log.error({ err: error }, "an operator's request failed");
       reply(response, 500, { error: `this could not be answered (${codeOf(error) || "see the sidecar's log"})` });
     }

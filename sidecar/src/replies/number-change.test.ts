@@ -17,7 +17,7 @@ it("holds what was written to another number, tells once, and shows the chats wi
   for (const chat of [1, 2, 1]) expect(held.holds(chat, "outlet", { writtenTo: OLD, linked: NEW })).toBe(true);
   expect(told).toEqual([{ account: "outlet", writtenTo: "+1555…00", linked: "+1555…77" }]);
   expect(held.problems).toEqual([
-    expect.stringMatching(/^replies of 2 chat\(s\) wait: account outlet .*BRIDGE_FORMER_NUMBERS.*--account outlet/),
+    expect.stringMatching(/^replies of 2 chats wait: account outlet .*BRIDGE_FORMER_NUMBERS.*--account outlet/),
   ]);
   expect(`${held.problems} ${told.map(sentenceOn)}`).not.toContain("999");
 });

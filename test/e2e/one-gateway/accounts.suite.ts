@@ -167,7 +167,7 @@ describe("one account is away", () => {
       ((await shop.health()).body["problems"] as string[]).find((problem) => problem.includes("another phone number"));
     await until("its reply is held", async () => (await held()) !== undefined, 30_000);
     expect(await held()).toMatch(
-      /^replies of 1 chat\(s\) wait: account default .*\(\+1555…88\).*\(\+1555…00\).*BRIDGE_FORMER_NUMBERS/,
+      /^replies of 1 chat wait: account default .*\(\+1555…88\).*\(\+1555…00\).*BRIDGE_FORMER_NUMBERS/,
     );
     expect(sidecar.lines.slice(from).filter((line) => line["alert"] === "number")).toEqual([
       expect.objectContaining({ account: "default", written_to: "+1555…00", linked: "+1555…88" }),
