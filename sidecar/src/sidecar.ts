@@ -232,6 +232,7 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
       running: {
         store: store.operator,
         onRetry: (chat) => relay.retry(chat),
+        resolving: (id, resolve) => replies.resolving(id, resolve),
         onResolved: (id, chat) => replies.resolved(id, chat),
         pause: (chat, pause) => replies.pause(chat, pause),
         resume: (chat) => replies.resume(chat),

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
+import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { listCommands } from "../../sidecar/src/cli/commands.ts";
 import { connectOperator } from "../../sidecar/src/cli/connect.ts";
@@ -309,6 +310,17 @@ describe("what an operator sees", () => {
     }
     // One whose page is whole is no concern of whoever asks for it.
     expect(await listed(listMessages, { limit: 1, chat: BEN })).toMatchObject({ code: 1, shown: "" });
+  });
+
+  it("a row that can be read and can't be true costs no other", async () => {
+    for (const id of ["A", "B", "C"]) await store.messages.accept(message(id, ANNA, "x"));
+    const raw = new Database(join(dir, "bridge.sqlite"));
+    raw.pragma("ignore_check_constraints = 1");
+    raw.exec("UPDATE messages SET state = 'pendinf' WHERE message_id = 'B'");
+    raw.close();
+    const { code, shown, said } = await listed(listMessages, {});
+    expect({ code, rows: shown.trimEnd().split("\n").length - 1 }).toEqual({ code: 1, rows: 2 });
+    expect(said).toMatch(/^1 message can't be read .*\(message 2\)/m);
   });
 
   it("a list of commands too", async () => {

@@ -390,6 +390,7 @@ describe("a reply that OpenClaw has put into its own queue", () => {
     peer.history = () => [];
     const [key = ""] = await reply(ANNA, "one");
     await queued();
+    await until("it waits to be looked for", () => running.replies.status.underWay === 0);
     peer.history = () => [key];
     clock.advance(30_000);
     await until("it counts as sent", () => counts().commands_sent === 1);
@@ -661,6 +662,25 @@ describe("a doubt", () => {
     });
     await until("the operator is told", () => alarms("in doubt") === 1);
     expect([peer.sends, counts().commands_in_doubt]).toEqual([[], 1]);
+  });
+
+  it("is not resolved by the operator while it is asked for again, which may send it", async () => {
+    peer.history = () => [];
+    peer.send = () => "hang up";
+    await reply(ANNA, "one");
+    await until("it was tried", () => peer.sends.length === 1);
+    const answer = Promise.withResolvers<Answer>();
+    peer.send = () => answer.promise;
+    await until("it is asked for again", () => peer.sends.length === 2);
+    const [again] = peer.sends.slice(-1);
+    const resolved: string[] = [];
+    const resolve = () => running.replies.resolving(1, async () => resolved.push("by the operator"));
+    expect(await resolve()).toBeNull();
+    expect(resolved).toEqual([]);
+    answer.resolve(ok(again as Sent));
+    await until("it is sent", () => counts().commands_sent === 1);
+    await resolve();
+    expect(resolved).toEqual(["by the operator"]);
   });
 
   it("that could still be sent by asking again comes before what follows in its chat", async () => {

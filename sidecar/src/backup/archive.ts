@@ -94,6 +94,9 @@ export async function readArchive(file: string, take: Take = drain): Promise<Man
       for await (const piece of entry as AsyncIterable<Buffer>) {
         hash.update(piece);
         bytes += piece.length;
+        // Before it fills a disk whose room was judged by the list.
+        if (bytes > wanted.bytes)
+          throw new ArchiveDamagedError(`${file} is damaged: ${name} is larger than its list says`);
         yield piece;
       }
     };

@@ -6,12 +6,13 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { gzipSync } from "node:zlib";
 import { VERSION } from "@hotbags/shared";
 import Database from "better-sqlite3";
@@ -100,8 +101,31 @@ describe("a backup", () => {
     writeFileSync(join(dir, "backup.tar"), "somebody's");
     await expect(backup()).rejects.toThrow(BackupRefusedError);
     expect(readFileSync(join(dir, "backup.tar"), "utf8")).toBe("somebody's");
+    await backup("older.tar");
+    renameSync(join(dir, "older.tar"), join(dir, "backup.tar"));
+    await takeIn("A");
     await backup("backup.tar", true);
     expect(await checkBackup(join(dir, "backup.tar"))).toMatchObject({ format: 1 });
+  });
+
+  it("takes no other file's place, and none among the state's own, also where that is said", async () => {
+    const database = join(stateDir, "bridge.sqlite");
+    const over = (file: string) => backUp({ stateDir, file, force: true, now, report });
+    await expect(over(database)).rejects.toThrow(/is no backup/);
+    await expect(over(join(stateDir, "bridge.sqlite-journal"))).rejects.toThrow(/ends in \.tar/);
+    const secrets = join(dir, "sidecar.env");
+    writeFileSync(secrets, "BRIDGE_TOKEN=x");
+    await expect(over(secrets)).rejects.toThrow(/is no backup/);
+    expect(readFileSync(secrets, "utf8")).toBe("BRIDGE_TOKEN=x");
+    expect((await over(join(stateDir, "here.tar"))).bytes).toBeGreaterThan(0);
+    expect((await over(join(stateDir, "here.tar"))).bytes).toBeGreaterThan(0);
+  });
+
+  it("of a folder that is named from here has its attachments", async () => {
+    await takeIn("A", ANNA, [randomBytes(100)]);
+    const file = join(dir, "relative.tar");
+    const { manifest } = await backUp({ stateDir: relative(process.cwd(), stateDir), file, force: false, now, report });
+    expect(manifest.files).toHaveLength(1);
   });
 
   it("says which attachments the disk has lost before", async () => {
@@ -226,6 +250,13 @@ describe("a restore", () => {
     store.close();
     await expect(restoreTo(stateDir)).rejects.toThrow(/there is a state in .* already/);
     expect(reopen(stateDir).counters.read()).toMatchObject({ accepted: 2 });
+  });
+
+  it("is refused where what is lost would end before the backup was made", async () => {
+    await backup();
+    const lostUntil = clock.now() - 86_400_000;
+    await expect(restoreTo(join(dir, "other"), { lostUntil })).rejects.toThrow(/nothing of before is lost/);
+    expect(existsSync(join(dir, "other", "bridge.sqlite"))).toBe(false);
   });
 
   it("keeps what was there, with all of it", async () => {

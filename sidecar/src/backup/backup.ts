@@ -10,11 +10,11 @@ import {
   statSync,
   symlinkSync,
 } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { codeOf, freeBytesAt, shownSize, syncFolder, VERSION } from "@hotbags/shared";
 import { type Progress, storeBytes, takeSnapshot } from "../store/index.ts";
-import { DATABASE, type Manifest, MEDIA, readArchive, writeArchive } from "./archive.ts";
+import { DATABASE, type Manifest, MEDIA, readArchive, readManifest, writeArchive } from "./archive.ts";
 
 /** Folders in the state folder in which attachments are kept from being swept; behind it is the process. */
 const LINKS = ".backup-";
@@ -52,6 +52,7 @@ export async function backUp({ stateDir, file, force, now, report }: BackupParts
   const there = statSync(file, { throwIfNoEntry: false });
   if (there && !there.isFile()) throw new BackupRefusedError(`${file} is there, and is no regular file: name another`);
   if (!force && there) throw new BackupRefusedError(`${file} is there already: name another, or say --force`);
+  await mustBeNothingElse(stateDir, file);
   await mustHaveRoom(stateDir, dirname(file));
   sweepLinks(stateDir);
   const links = join(stateDir, `${LINKS}${process.pid}`);
@@ -90,7 +91,7 @@ async function pack({ stateDir, scratch, links, archive, now, report }: PackPart
   const database = join(scratch, DATABASE);
   const progress: Progress = (part) => report("copying the database", part);
   const { takenAt, schema, files, lost } = await takeSnapshot({ stateDir, database, media: links, now, progress });
-  symlinkSync(links, join(scratch, MEDIA));
+  symlinkSync(resolve(links), join(scratch, MEDIA));
   const contents: Manifest = {
     format: 1,
     version: VERSION,
@@ -116,6 +117,18 @@ function keep(archive: string, file: string, force: boolean): void {
     throw error;
   }
   syncFolder(dirname(file));
+}
+
+/** --force replaces an older backup alone: a mistyped path may be that of the database, or of a file with secrets. */
+async function mustBeNothingElse(stateDir: string, file: string): Promise<void> {
+  if (existsSync(file)) {
+    const isBackup = await readManifest(file).then(
+      () => true,
+      () => false,
+    );
+    if (!isBackup) throw new BackupRefusedError(`${file} is there, and is no backup: name another, or remove it`);
+  } else if (resolve(dirname(file)) === resolve(stateDir) && !file.endsWith(".tar"))
+    throw new BackupRefusedError(`${file} would be among the files of the state itself: name one that ends in .tar`);
 }
 
 /** The database is there twice for a while. A disk that a backup fills up would stop a sidecar on it. */

@@ -44,6 +44,10 @@ export async function restore({ stateDir, file, force, lostUntil, who, now }: Re
     throw new BackupRefusedError(
       `${file} was made at ${contents.made_at}, which is yet to come: set this machine's clock`,
     );
+  if (lostUntil !== null && lostUntil < madeAt)
+    throw new BackupRefusedError(
+      `${file} was made at ${contents.made_at}, and nothing of before is lost with it: --lost-until is a later time`,
+    );
   const state = holdState(stateDir);
   const unpacked = join(stateDir, UNPACKED);
   try {

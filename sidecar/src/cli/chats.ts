@@ -49,6 +49,7 @@ export async function pauseChat(
 /** In ms. Throws CliError. */
 export function pauseIsFine(lasting: string): number {
   const ms = readDuration(lasting);
+  if (ms === 0) throw new CliError(EXIT.usage, "--for: must be longer than nothing, such as 30m");
   if (ms > MAX_PAUSE_SECONDS * 1_000) throw new CliError(EXIT.usage, "a chat is paused for 7d at most");
   return ms;
 }

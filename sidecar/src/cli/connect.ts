@@ -8,7 +8,7 @@ import { readLastBackup } from "../checks/last-backup.ts";
 import { systemClock } from "../clock.ts";
 import { OperatorApi, OperatorError } from "../operator/api.ts";
 import { API_PREFIX, type Output, type RawInput, ROUTES, type RouteName, refusal } from "../operator/schemas.ts";
-import { operatorSocketOf, USER_HEADER } from "../operator/server.ts";
+import { asHeader, operatorSocketOf, USER_HEADER } from "../operator/server.ts";
 import { countCommands, countMessages } from "../ops/stored-counts.ts";
 import { StoreUnusableError, type StoreView, viewStore } from "../store/index.ts";
 import { inOptions } from "./complaint.ts";
@@ -83,7 +83,10 @@ function refusedBy(status: number, said: string): CliError {
 
 async function send(socketPath: string, method: string, path: string, body: string | undefined, answerMs: number) {
   const { promise, resolve, reject } = Promise.withResolvers<{ status: number; body: string }>();
-  const headers = { [USER_HEADER]: whoAmI(), ...(body === undefined ? {} : { "content-type": "application/json" }) };
+  const headers = {
+    [USER_HEADER]: asHeader(whoAmI()),
+    ...(body === undefined ? {} : { "content-type": "application/json" }),
+  };
   const call = request({ socketPath, method, path, headers, timeout: answerMs }, (response) => {
     text(response).then((read) => resolve({ status: response.statusCode ?? 0, body: read }), reject);
   });

@@ -1,4 +1,4 @@
-import { maskAddress } from "@hotbags/shared";
+import { maskAddress, otherForm } from "@hotbags/shared";
 import { keptStates } from "../backup/kept.ts";
 import type { Output as Answer } from "../operator/schemas.ts";
 import { confirm } from "./confirm.ts";
@@ -23,6 +23,8 @@ export async function forgetCustomer(operator: Operator, options: ForgetOptions,
   const who = maskAddress(number);
   const { found } = await run(operator, { number, dry_run: true }, "counted", output);
   if (dryRun || !output.json) show(found, output);
+  const other = otherForm(number);
+  if (other) say(output, `WhatsApp may know this phone as ${other.number}, too: hotbags forget ${other.number}`);
   const waits = found.waiting + found.replies_waiting + found.replies_in_doubt;
   if (found.replies_being_sent > 0)
     say(

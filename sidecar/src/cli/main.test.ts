@@ -30,6 +30,7 @@ it.each([
   [["pair-check", "--from", "12"], /^hotbags: --from: must be a phone number in E.164/],
   [["pair-check", "--for", "long"], /^hotbags: "long" is no time: write 30m/],
   [["chats", "pause", "Anna"], /^hotbags: the chat: /],
+  [["chats", "pause", "+15550001001", "--for", "0s"], /^hotbags: --for: must be longer than nothing/],
   [["chats", "pause", "+15550001001", "--for", "8d"], /^hotbags: a chat is paused for 7d at most/],
   [["forget", "Anna"], /^hotbags: the number: /],
   [["bogus"], /^hotbags: there is no command bogus; see hotbags --help/],

@@ -1,4 +1,5 @@
 import { chatId, codeOf, describeIssues, maskAddress, shownId, shownName } from "@hotbags/shared";
+import type { z } from "zod";
 import {
   type ChatAddress,
   type CommandLife,
@@ -35,6 +36,8 @@ export interface Running {
   store: OperatorStore;
   /** Told of a chat with a message that waits again. */
   onRetry(chat: number): void;
+  /** Runs what resolves a doubt; null: not now, since OpenClaw is being asked for it again, and may send it. */
+  resolving<Result>(id: number, resolve: () => Promise<Result>): Promise<Result | null>;
   /** Told of a command that is in doubt no more, and of its chat. */
   onResolved(id: number, chat: number): void;
   pause(chat: ChatAddress, pause: Pause): Promise<void>;
@@ -107,8 +110,9 @@ export class OperatorApi {
       if (message_id !== undefined)
         return { messages: await this.#messages(await reads.messagesWithId(message_id)), next: null, unreadable: [] };
       const filter = { states: state, chatId: chat, since: since === undefined ? undefined : Date.parse(since) };
-      const { rows, ...rest } = await reads.messages(filter, before ?? null, limit);
-      return { messages: await this.#messages(rows), ...rest };
+      const { rows, next, unreadable } = await reads.messages(filter, before ?? null, limit);
+      const { sound, unsound } = sift(ROUTES.messages.output.shape.messages.element, await this.#messages(rows));
+      return { messages: sound, next, unreadable: [...unreadable, ...unsound] };
     },
 
     message: async ({ content }, id, who) => {
@@ -149,8 +153,9 @@ export class OperatorApi {
         return { commands: row ? [showCommand(row)] : [], next: null, unreadable: [] };
       }
       const filter = { states: state, chatId: chat, since: since === undefined ? undefined : Date.parse(since) };
-      const { rows, ...rest } = await reads.commands(filter, before ?? null, limit);
-      return { commands: rows.map(showCommand), ...rest };
+      const { rows, next, unreadable } = await reads.commands(filter, before ?? null, limit);
+      const { sound, unsound } = sift(ROUTES.commands.output.shape.commands.element, rows.map(showCommand));
+      return { commands: sound, next, unreadable: [...unreadable, ...unsound] };
     },
 
     command: async ({ content }, id, who) => {
@@ -165,8 +170,9 @@ export class OperatorApi {
     },
 
     resolve: async ({ as }, id, who) => {
-      const { store, onResolved } = this.#running;
-      const repaired = await store.resolve(id, as, who);
+      const { store, onResolved, resolving } = this.#running;
+      const repaired = await resolving(id, () => store.resolve(id, as, who));
+      if (repaired === null) return { id, done: false, reason: BEING_ASKED };
       if (repaired.done) onResolved(id, repaired.chat);
       else if (!repaired.found) throw new OperatorError(404, `there is no command ${id}`);
       return showRepaired(id, repaired);
@@ -325,6 +331,8 @@ function notRepaired(error: unknown): Repaired {
   return { done: false, found: true, reason: `it could not be written (${why})` };
 }
 
+const BEING_ASKED = "OpenClaw is being asked about it at this moment, and may send it: look again in a minute";
+
 function showRepaired(id: number, repaired: Repaired) {
   return { id, done: repaired.done, reason: repaired.done ? null : repaired.reason };
 }
@@ -337,6 +345,12 @@ function showMessage<Row extends MessageRow>(row: Row) {
     settled_at: isoOrNull(settled_at),
     next_attempt_at: isoOrNull(next_attempt_at),
   };
+}
+
+/** What a page of the database says can be read and be wrong all the same: such a row is named, and costs no other. */
+function sift<Row extends { id: number }>(form: z.ZodType, rows: Row[]): { sound: Row[]; unsound: number[] } {
+  const isSound = (row: Row) => form.safeParse(row).success;
+  return { sound: rows.filter(isSound), unsound: rows.filter((row) => !isSound(row)).map(({ id }) => id) };
 }
 
 function showCommand(row: CommandRow) {

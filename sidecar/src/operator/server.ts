@@ -15,6 +15,12 @@ const SOCKET_NAME = "operator.sock";
 /** Who asks, as the client says: whoever may open the socket may read the whole database anyway. */
 export const USER_HEADER = "hotbags-user";
 
+/** A user's name as a header takes it: its bytes in UTF-8, without what would end a line. */
+export function asHeader(name: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not get through.
+  return Buffer.from(name.replace(/[\u0000-\u001f\u007f]/g, " ")).toString("latin1");
+}
+
 /** The largest body that is read: 100 ids. */
 const MAX_BODY_BYTES = 64 * 1024;
 
@@ -100,7 +106,8 @@ export class OperatorServer {
       const { name, id } = routeOf(request.method ?? "GET", url.pathname);
       const input = request.method === "POST" ? await readBody(request) : Object.fromEntries(url.searchParams);
       const user = request.headers[USER_HEADER];
-      const who = typeof user === "string" && user !== "" ? user.slice(0, 128) : "unknown";
+      const isNamed = typeof user === "string" && user !== "";
+      const who = isNamed ? Buffer.from(user, "latin1").toString().slice(0, 128) : "unknown";
       const { changes } = ROUTES[name];
       const answer = await this.#parts.api.answer(name, input, id, who);
       if (changes) this.#parts.log.info({ who, action: name, ...(id > 0 ? { id } : {}) }, "an operator's request");

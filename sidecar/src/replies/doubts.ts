@@ -44,6 +44,8 @@ interface DoubtsParts extends ProofSearchParts {
 export class Doubts {
   readonly #parts: DoubtsParts;
   readonly #open = new OpenDoubts();
+  /** Those that are asked for again, or resolved by the operator, at this moment: never both at once. */
+  readonly #claimed = new Set<number>();
   readonly #search: ProofSearch;
   readonly #faults: StoreFaults;
   /** By chat. */
@@ -121,6 +123,20 @@ export class Doubts {
     return this.#open.of(chat).some((doubt) => this.#search.mayBeSent(doubt));
   }
 
+  /**
+   * Has the operator resolve a doubt while nobody asks for it again, which could send it. Resolves with null, and does
+   * nothing, where that is being done.
+   */
+  async resolving<Result>(id: number, resolve: () => Promise<Result>): Promise<Result | null> {
+    if (this.#claimed.has(id)) return null;
+    this.#claimed.add(id);
+    try {
+      return await resolve();
+    } finally {
+      this.#claimed.delete(id);
+    }
+  }
+
   /** The operator has resolved a command that was in doubt: nobody is asked about it any more. */
   forget(id: number): void {
     const doubt = this.#open.get(id);
@@ -146,8 +162,14 @@ export class Doubts {
     const first = mine.find(({ proof }) => proof === null);
     const transcript = first ? await this.#search.readTranscript(first) : null;
     for (const doubt of mine) {
-      if (doubt.proof === null && transcript) await this.#search.ask(doubt, transcript);
-      if (doubt.proof) await this.#settle(doubt, doubt.proof);
+      if (!this.#open.has(doubt) || this.#claimed.has(doubt.id)) continue;
+      this.#claimed.add(doubt.id);
+      try {
+        if (doubt.proof === null && transcript) await this.#search.ask(doubt, transcript);
+        if (doubt.proof) await this.#settle(doubt, doubt.proof);
+      } finally {
+        this.#claimed.delete(doubt.id);
+      }
     }
     onSettled(chat);
     this.#faults.passed(urgent ? chat : -chat);

@@ -153,6 +153,11 @@ export class Replies {
     this.#doubts.add(id);
   }
 
+  /** Has the operator resolve a doubt; null: not now, since OpenClaw is being asked for it again, and may send it. */
+  resolving<Result>(id: number, resolve: () => Promise<Result>): Promise<Result | null> {
+    return this.#doubts.resolving(id, resolve);
+  }
+
   /** The operator has resolved a command in doubt of this chat: it may wait to be sent again, or others may have waited for it. */
   resolved(id: number, chat: number): void {
     this.#doubts.forget(id);

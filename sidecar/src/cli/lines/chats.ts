@@ -30,7 +30,7 @@ export const chatLines =
               describe: "How long: 30m, 2h, 7d at most",
             })
             .option("skip", { type: "boolean", default: false, describe: "Replies are skipped instead of held" })
-            .check((args) => pauseIsFine(args.for) > 0 || "--for is longer than nothing"),
+            .check((args) => pauseIsFine(args.for) > 0),
         changing((operator, args, output) => pauseChat(operator, args, output)),
       )
       .command(
