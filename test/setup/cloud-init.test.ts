@@ -27,8 +27,8 @@ interface UserData {
 const text = readFileSync(join(ROOT, "docs/cloud-init.yaml"), "utf8");
 const data = parse(text) as UserData;
 const file = (path: string) => data.write_files.find((it) => it.path === path)?.content ?? "";
-const answers = file("/root/hotbags-install/answers");
-const script = file("/root/hotbags-install/run");
+const answers = file("/var/lib/hotbags-install/answers");
+const script = file("/var/lib/hotbags-install/run");
 
 it("it is user data, and has only what cloud-init knows", () => {
   expect(text).toMatch(/^#cloud-config\n/);
@@ -37,7 +37,7 @@ it("it is user data, and has only what cloud-init knows", () => {
 });
 
 it("what it runs the shell can read, and install.sh has the options that it is given", async () => {
-  expect(data.runcmd).toEqual([["/root/hotbags-install/run"]]);
+  expect(data.runcmd).toEqual([["/var/lib/hotbags-install/run"]]);
   expect(execFileSync("sh", ["-n"], { input: script, encoding: "utf8" })).toBe("");
   const [install = "", ...more] = script.match(/^ *\.\/install\.sh.*$/gm) ?? [];
   expect(more).toEqual([]);
