@@ -163,6 +163,8 @@ const MADE = [
   /^\/var\/lib\/openclaw\/\.openclaw\/hotbags\/outbox\.sqlite$/, // plugin/src/bridge.ts
   /^\/var\/lib\/openclaw\/\.openclaw\/credentials(\/whatsapp\/\w+)?$/, // OpenClaw
   /^\/var\/backups\/hotbags(\/hotbags-\d{8}T\d{6}Z\.tar)?$/, // the backup's timer, or the operator; sidecar/src/cli/backup.ts
+  /^\/var\/backups\/(hotbags-ledger|openclaw(\/openclaw\.tar\.gz)?)$/, // the operator, by the runbook
+  /^\/var\/lib\/hotbags-install(\/(answers|run))?$/, // docs/cloud-init.yaml
   /^\/opt\/hotbags-releases\/\d+\.\d+\.\d+-[\da-f]{8}$/, // install.sh
   /^\/var\/lib\/hotbags\/before-restore-[\dT:.-]+Z$/, // sidecar/src/backup
   /^\/var\/run\/reboot-required$/, // Ubuntu's update-notifier
