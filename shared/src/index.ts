@@ -1,4 +1,5 @@
 export { accountId, chatId, e164, groupId, maskAddress, transportSessionId } from "./address.ts";
+export { isAlive } from "./alive.ts";
 export { type Backoff, backoffMs, steadyBackoffMs } from "./backoff.ts";
 export {
   type Command,

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { codeOf, count, reasonOf } from "@hotbags/shared";
+import { count, isAlive, reasonOf } from "@hotbags/shared";
 
 import { type OutboxReport, reportOutbox } from "../outbox/report.ts";
 import { lowDisk } from "./disk.ts";
@@ -78,16 +78,6 @@ export async function reportStatus(stateDir: string, nowMs: number): Promise<Sta
 /** The link of a gateway that is gone; after a kill the file still says that it is up. */
 function asLeft({ link, written_at }: Status): Status["link"] {
   return link.up ? { ...link, up: false, since: written_at, why: "the gateway is gone" } : link;
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // It runs, under another user.
-    return codeOf(error) === "EPERM";
-  }
 }
 
 function readOutbox(stateDir: string, problems: string[]): OutboxReport | null {

@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { codeOf, freeBytesAt, shownSize, syncFolder, VERSION } from "@hotbags/shared";
+import { codeOf, freeBytesAt, isAlive, shownSize, syncFolder, VERSION } from "@hotbags/shared";
 import { type Progress, storeBytes, takeSnapshot } from "../store/index.ts";
 import { DATABASE, type Manifest, MEDIA, readArchive, readManifest, writeArchive } from "./archive.ts";
 
@@ -151,15 +151,6 @@ function sweepLinks(stateDir: string): void {
   for (const name of readdirSync(stateDir)) {
     const pid = Number(name.startsWith(LINKS) ? name.slice(LINKS.length) : Number.NaN);
     if (!Number.isNaN(pid) && !isAlive(pid)) rmSync(join(stateDir, name), { recursive: true, force: true });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return codeOf(error) === "EPERM";
   }
 }
 

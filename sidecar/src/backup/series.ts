@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { codeOf, syncFolder } from "@hotbags/shared";
+import { codeOf, isAlive, syncFolder } from "@hotbags/shared";
 
 // Backups that are made by themselves: all in one folder, each named by its time.
 
@@ -59,14 +59,5 @@ export async function upload(command: string, file: string): Promise<string | nu
     return code === 0 ? null : `BACKUP_UPLOAD_COMMAND ended with ${signal ?? `code ${code}`}`;
   } catch (error) {
     return `BACKUP_UPLOAD_COMMAND can't be run (${codeOf(error)})`;
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return codeOf(error) === "EPERM";
   }
 }
