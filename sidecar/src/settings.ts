@@ -31,6 +31,9 @@ export interface Settings {
     /** Null: nothing is signed. */
     hmacSecret: string | null;
     hmacSecretPrevious: string | null;
+    /** Null: nothing is signed as Standard Webhooks does. */
+    webhookSecret: string | null;
+    webhookSecretPrevious: string | null;
     /** Secret. */
     extraHeaders: Readonly<Record<string, string>>;
     timeoutMs: number;
@@ -149,6 +152,8 @@ function toSettings(values: Values): Settings {
       bearerTokenPrevious: values.HOTBAGS_BEARER_TOKEN_PREVIOUS ?? null,
       hmacSecret: (isSigned && values.HOTBAGS_HMAC_SECRET) || null,
       hmacSecretPrevious: (isSigned && values.HOTBAGS_HMAC_SECRET_PREVIOUS) || null,
+      webhookSecret: values.HOTBAGS_WEBHOOK_SECRET ?? null,
+      webhookSecretPrevious: values.HOTBAGS_WEBHOOK_SECRET_PREVIOUS ?? null,
       extraHeaders: values.HOTBAGS_EXTRA_HEADERS ?? {},
       timeoutMs: values.HOTBAGS_TIMEOUT * 1_000,
     },

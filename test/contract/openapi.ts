@@ -6,7 +6,7 @@ import { ofAnswer } from "../../sidecar/src/relay/symptom.ts";
 import { answerSchema, type JsonSchema, requestSchema } from "./schemas.ts";
 
 /** Of the contract, not of the bridge: contract/CHANGELOG.md has an entry for each. */
-const DOCUMENT_VERSION = `${CONTRACT_VERSION}.1.0`;
+const DOCUMENT_VERSION = `${CONTRACT_VERSION}.2.0`;
 
 const SHOP = new URL(`https://shop.example${INBOUND_PATH}`);
 
@@ -82,6 +82,24 @@ export function openApi(examples: Readonly<Record<string, unknown>>) {
               "X-HotBags-Signature",
               "`sha256=` and the HMAC-SHA256 of the raw body in hex; only where signatures are switched on.",
               { type: "string", pattern: "^sha256=[0-9a-f]{64}$" },
+              false,
+            ),
+            header(
+              "webhook-id",
+              "The `message_id`, as Standard Webhooks has it; only where HOTBAGS_WEBHOOK_SECRET is set.",
+              { type: "string" },
+              false,
+            ),
+            header(
+              "webhook-timestamp",
+              "When this attempt began, Unix seconds; with `webhook-id`.",
+              { type: "string", pattern: "^[0-9]+$" },
+              false,
+            ),
+            header(
+              "webhook-signature",
+              "`v1,` and the HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<raw body>` in base64; two of them, a space between, while the secret is replaced.",
+              { type: "string" },
               false,
             ),
             header(
