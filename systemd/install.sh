@@ -286,7 +286,7 @@ install_openclaw() {
   [[ $(openclaw --version 2>/dev/null) != *"$1"* ]] || return 0
   note_change
   # Nothing of it needs its install scripts here.
-  act npm install --global --ignore-scripts --no-fund --no-audit --no-update-notifier --loglevel=error "openclaw@$1"
+  act npm install --global --ignore-scripts --no-fund --no-audit --no-update-notifier --loglevel=error "openclaw@$1" || return
   # Its first run completes its installation, in its own folder: as root, or the gateway's user can't run it.
   act openclaw --version >/dev/null
 }
@@ -303,7 +303,7 @@ install_whatsapp() {
   echo '{ "gateway": { "mode": "local" } }' | put 600 openclaw:openclaw $scratch
   act runuser -u openclaw -- env -C /var/lib/openclaw HOME=/var/lib/openclaw \
     OPENCLAW_STATE_DIR=/var/lib/openclaw/.openclaw OPENCLAW_CONFIG_PATH=$scratch OPENCLAW_NO_AUTO_UPDATE=1 \
-    openclaw plugins install "npm:@openclaw/whatsapp@$1" --force
+    openclaw plugins install "npm:@openclaw/whatsapp@$1" --force || return
   act rm -f "$scratch" "$scratch.bak"
 }
 
@@ -471,6 +471,42 @@ main_pids() { systemctl show --value -p MainPID hotbags-sidecar openclaw-gateway
 state=/var/lib/hotbags
 kept=$state.before-upgrade
 
+# While it is not known whether a release stays: the one that ran before it, and how well it was. What is cut off then (the power, kill -9)
+# is gone on with by the next run. Once /opt/hotbags points to the former one again, there is nothing to go on with.
+unjudged=/opt/hotbags-releases/.unjudged
+cut_off=false was=''
+former=$(head -n 1 "$unjudged" 2>/dev/null || true)
+if [ -n "$former" ] && [ "$former" != "$before" ] && [ -e "$former" ]; then
+  cut_off=true before=$former was=$(tail -n +2 "$unjudged")
+fi
+
+# Gives the former release the database that it can read: 1 where that would lose messages, 2 where there is no room for it.
+put_back() {
+  local way file
+  way=$(may_go_back) || true
+  case $way in
+    as-it-is) return 0 ;;
+    with-the-copy) ;;
+    *) return 1 ;;
+  esac
+  # Beside the one that is there first: were it gone when this is cut off, the sidecar would begin an empty one.
+  rm -rf "$state/back"
+  mkdir "$state/back"
+  if ! cp -a "$kept"/bridge.sqlite* "$state/back"; then
+    rm -rf "$state/back"
+    return 2
+  fi
+  rm -f "$state/bridge.sqlite-wal" "$state/bridge.sqlite-shm"
+  for file in "$state"/back/*; do mv "$file" "$state"; done
+  rmdir "$state/back"
+}
+
+may_go_back() {
+  # It has not come so far as to let the new release have it.
+  [ "$(readlink /opt/hotbags)" != "$before" ] || { echo as-it-is; return; }
+  node --disable-warning=ExperimentalWarning "$before/systemd/may-go-back.mjs" "$state/bridge.sqlite" "$kept/bridge.sqlite"
+}
+
 # Back to the release that ran before; ends this run.
 go_back() {
   unfinished=false
@@ -479,61 +515,56 @@ go_back() {
   systemctl stop hotbags-sidecar.service
   # A database that the new release has changed can't be read by the old one. Taking the copy back is right only if nothing has come
   # in since, or that would be lost.
-  case $(may_go_back) in
-    as-it-is) ;;
-    with-the-copy)
-      rm -f $state/bridge.sqlite $state/bridge.sqlite-wal $state/bridge.sqlite-shm
-      cp -a "$kept"/. $state/
-      ;;
-    *)
-      systemctl start --no-block hotbags-sidecar.service
-      refuse "the database is the new release's, and has taken messages that the copy of before has not: going back would lose them, so the new release stays. The copy is in $kept"
-      ;;
-  esac
+  local why=0
+  put_back || why=$?
+  if [ $why != 0 ]; then
+    rm -f "$unjudged"
+    systemctl start --no-block hotbags-sidecar.service
+    [ $why = 1 ] || refuse "there is no room to take the database of before back, so the new release stays. The copy is in $kept"
+    refuse "the database is the new release's, and has taken messages that the copy of before has not: going back would lose them, so the new release stays. The copy is in $kept"
+  fi
   point /opt/hotbags "$before"
   units_of "$before"
   systemctl daemon-reload
-  install_openclaw "$(sed -n 's/^OPENCLAW_VERSION=//p' "$before/systemd/install.sh")"
-  install_whatsapp "$(sed -n 's/^WHATSAPP_VERSION=//p' "$before/systemd/install.sh")"
+  rm -f "$unjudged"
+  # Before what may need the network: customers wait for it.
   systemctl start --no-block hotbags-sidecar.service
+  local openclaw whatsapp
+  openclaw=$(sed -n 's/^OPENCLAW_VERSION=//p' "$before/systemd/install.sh")
+  whatsapp=$(sed -n 's/^WHATSAPP_VERSION=//p' "$before/systemd/install.sh")
+  if ! { install_openclaw "$openclaw" && install_whatsapp "$whatsapp"; }; then
+    say "  OpenClaw $openclaw and its WhatsApp plugin $whatsapp can't be had now: run install.sh of ${before##*/} when npm's registry can be reached"
+  fi
   systemctl restart --no-block openclaw-gateway.service
   rm -f "$changed"
   refuse "the upgrade to $version was taken back; ${before##*/} runs again"
 }
 
-may_go_back() {
-  # It has not come so far as to let the new release have it.
-  [ "$(readlink /opt/hotbags)" = "$release" ] || { echo as-it-is; return; }
-  node --disable-warning=ExperimentalWarning "$before/systemd/may-go-back.mjs" "$state/bridge.sqlite" "$kept/bridge.sqlite"
-}
-
-if [ "$before" = "$release" ] || [ -z "$before" ] || [ ! -e "$before" ]; then
-  step "start"
-  point /opt/hotbags "$release"
-  # Not waited for: it may wait for a disk or a network itself. A restart costs customers' messages where it takes OpenClaw too long.
-  if [ -e "$changed" ]; then act systemctl restart --no-block hotbags-sidecar.service openclaw-gateway.service; fi
-  act systemctl start --no-block hotbags.target
-elif $dry_run; then
-  step "upgrade from ${before##*/}"
-  say "  would stop the sidecar, copy its database to $kept, start $release, and go back if it is not well in $health_timeout s"
-else
-  step "upgrade from ${before##*/}"
-  was=$(checks)
-  # Whatever ends it from here on: a copy that finds no room, an impatient Ctrl-C. A connection that was lost ends nothing.
+# From $before to $release; goes back where that is not as well as before.
+upgrade() {
+  $cut_off || was=$(checks)
+  # Whatever ends it from here on: a copy that finds no room, an impatient Ctrl-C. A connection that was lost ends nothing, nor does a
+  # reader of what it says (`| tee`) that has gone away with it.
   unfinished=true
   trap 'if $unfinished; then go_back; fi' EXIT
   trap 'exit 130' INT TERM
-  trap '' HUP
+  trap '' HUP PIPE
   systemctl stop hotbags-sidecar.service
-  # The sidecar stands still: its database is whole. The plugin keeps what comes meanwhile.
-  rm -rf "$kept"
-  mkdir -m 700 "$kept"
-  find $state -maxdepth 1 -name 'bridge.sqlite*' -exec cp -a -t "$kept" '{}' +
+  # What was cut off has made the copy; the database may be the new release's since.
+  if ! $cut_off; then
+    # The sidecar stands still: its database is whole. The plugin keeps what comes meanwhile.
+    rm -rf "$kept"
+    mkdir -m 700 "$kept"
+    find "$state" -maxdepth 1 -name 'bridge.sqlite*' -exec cp -a -t "$kept" '{}' +
+    printf '%s\n' "$before" "$was" >"$unjudged.new"
+    sync "$unjudged.new"
+    mv "$unjudged.new" "$unjudged"
+  fi
   point /opt/hotbags "$release"
   systemctl start --no-block hotbags-sidecar.service
   systemctl restart --no-block openclaw-gateway.service
   say "  wait until it is as well as before, $health_timeout s at most"
-  end=$((SECONDS + health_timeout))
+  local end=$((SECONDS + health_timeout)) old
   until is_well; do
     if [ $SECONDS -ge $end ]; then
       say "  it is not:"
@@ -544,10 +575,32 @@ else
     sleep 2
   done
   unfinished=false
+  rm -f "$unjudged"
   # The two that count are kept: the one that runs, and the one before.
   for old in /opt/hotbags-releases/*; do
     [ "$old" = "$release" ] || [ "$old" = "$before" ] || rm -rf "$old"
   done
+}
+
+if $cut_off && [ "$before" = "$release" ] && ! $dry_run; then
+  step "go back to $version, from an upgrade that was cut off"
+  systemctl stop hotbags-sidecar.service
+  put_back || say "  the database is the later release's, and $version can't have it without losing messages: the copy of before is in $kept"
+  note_change
+fi
+if [ "$before" = "$release" ] || [ -z "$before" ] || [ ! -e "$before" ]; then
+  step "start"
+  point /opt/hotbags "$release"
+  if ! $dry_run; then rm -f "$unjudged"; fi
+  # Not waited for: it may wait for a disk or a network itself. A restart costs customers' messages where it takes OpenClaw too long.
+  if [ -e "$changed" ]; then act systemctl restart --no-block hotbags-sidecar.service openclaw-gateway.service; fi
+  act systemctl start --no-block hotbags.target
+elif $dry_run; then
+  step "upgrade from ${before##*/}"
+  say "  would stop the sidecar, copy its database to $kept, start $release, and go back if it is not well in $health_timeout s"
+else
+  step "upgrade from ${before##*/}$(if $cut_off; then echo ', which was cut off'; fi)"
+  upgrade
 fi
 
 # Not before the release is the one that stays: they run its code.

@@ -204,10 +204,65 @@ it.each([
   expect(code === 0).toBe(stays);
 });
 
+describe("an upgrade that goes wrong", () => {
+  /** Runs these functions of install.sh, and then `script`, on a state folder with a database that the new release has changed. */
+  function onState(functions: string[], script: string) {
+    for (const folder of ["state", "kept", "old/systemd", "new"]) mkdirSync(on(folder), { recursive: true });
+    writeFileSync(on("state/bridge.sqlite"), "new");
+    writeFileSync(on("state/bridge.sqlite-wal"), "new");
+    writeFileSync(on("kept/bridge.sqlite"), "old");
+    writeFileSync(on("old/systemd/install.sh"), "OPENCLAW_VERSION=1\nWHATSAPP_VERSION=2\n");
+    const given = `cd ${machine}
+      state=$PWD/state kept=$PWD/kept before=$PWD/old release=$PWD/new unjudged=$PWD/unjudged changed=$PWD/changed
+      version=3 health_timeout=0 cut_off=true was=
+      may_go_back() { echo with-the-copy; }
+      systemctl() { echo "$*" >>told; }
+      point() { echo "point $2" >>told; }
+      hotbags() { :; }; journalctl() { :; }; units_of() { :; }; is_well() { false; }
+      install_openclaw() { false; }`;
+    const lines = [given, ...["say", "step", "refuse"].map(functionOf), ...functions.map(functionOf), script];
+    return run("bash", ["-euo", "pipefail", "-c", lines.join("\n")]);
+  }
+
+  it("takes the database of before back", async () => {
+    expect(await onState(["put_back"], "put_back")).toEqual({ code: 0, stdout: "", stderr: "" });
+    expect([readdirSync(on("state")), text("state/bridge.sqlite")]).toEqual([["bridge.sqlite"], "old"]);
+  });
+
+  it.each(["cp", "rm", "mv", "rmdir"])("has a database at each instant of that: cut off at its %s", async (program) => {
+    await onState(["put_back"], `${program}() { kill -9 $$; }; put_back`);
+    expect(text("state/bridge.sqlite")).toMatch(/^(new|old)$/);
+    // And the next run goes on with it.
+    await onState(["put_back"], "put_back");
+    expect([readdirSync(on("state")), text("state/bridge.sqlite")]).toEqual([["bridge.sqlite"], "old"]);
+  });
+
+  it("leaves the database as it is where there is no room for the one of before", async () => {
+    expect(await onState(["put_back"], "cp() { false; }; put_back")).toMatchObject({ code: 2 });
+    expect(readdirSync(on("state")).map((name) => text(`state/${name}`))).toEqual(["new", "new"]);
+  });
+
+  it("starts the sidecar of before also where its OpenClaw can't be had, and says so", async () => {
+    const { code, stdout, stderr } = await onState(["put_back", "go_back"], "go_back");
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/was taken back; old runs again/)]);
+    expect(stdout).toMatch(/OpenClaw 1 .* 2 can't be had now: run install\.sh of old/);
+    const told = text("told").trim().split("\n");
+    expect(told.slice(-2)).toEqual([
+      "start --no-block hotbags-sidecar.service",
+      "restart --no-block openclaw-gateway.service",
+    ]);
+  });
+
+  it("goes back also where nobody reads what it says any more", async () => {
+    await onState(["put_back", "go_back", "upgrade"], "(step upgrade; sleep 0.1; upgrade) | head -n 1");
+    expect([text("told"), text("state/bridge.sqlite")]).toEqual([expect.stringMatching(/point .*old\n/), "old"]);
+  });
+});
+
 /** A function of install.sh, for itself. */
 function functionOf(name: string): string {
   const script = readFileSync(join(SYSTEMD, "install.sh"), "utf8");
-  return new RegExp(`^${name}\\(\\) \\{\\n.*?^\\}`, "ms").exec(script)?.[0] ?? "";
+  return new RegExp(`^${name}\\(\\) \\{(.*\\}$|\\n[^]*?^\\})`, "m").exec(script)?.[0] ?? "";
 }
 
 it.runIf(has("shellcheck"))("shellcheck finds nothing in the scripts", async () => {
