@@ -72,7 +72,9 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-[[ $health_timeout =~ ^[0-9]+$ ]] || refuse "--health-timeout is a number of seconds"
+# Not 08, which is no number to the shell, nor one that it can't hold: it would find out in the midst of an upgrade.
+[[ $health_timeout =~ ^(0|[1-9][0-9]{0,5})$ ]] || refuse "--health-timeout is a number of seconds, such as 300"
+if $purge && ! $uninstall; then refuse "--purge goes with --uninstall: nothing was done"; fi
 # Whether this is the machine that it will run on.
 live() { [ -z "$root" ]; }
 # As the units have it: a Node that only root's own PATH has is of no use to them.
@@ -114,7 +116,7 @@ put() {
     return
   fi
   chmod "$mode" "$new"
-  if live; then chown "$owner" "$new"; fi
+  if live; then chown "$owner" "$new" && sync "$new"; fi
   note_change
   mv "$new" "$path"
   say "  wrote $path"
@@ -134,8 +136,29 @@ timers=(hotbags-backup.timer hotbags-release-check.timer)
 units=(hotbags-sidecar.service openclaw-gateway.service hotbags.target 'hotbags-alert@.service')
 units+=(hotbags-backup.service hotbags-release-check.service "${timers[@]}")
 
+# Two of them at once, such as cloud-init's and yours, would take each other's files away.
+lock() {
+  if $dry_run; then return; fi
+  exec 9>/run/hotbags-install.lock
+  flock --nonblock 9 || refuse "another install.sh runs on this machine: wait until it has ended"
+}
+
+# A person or another OpenClaw of these names would have the bridge's secrets in reach, and lose what is theirs to --purge.
+refuse_others() {
+  local user home
+  for user in hotbags openclaw; do
+    home=$(getent passwd "$user" | cut -d: -f6) || continue
+    [ "$home" = "/var/lib/$user" ] ||
+      refuse "there is a user $user already, with the home $home, whom this script did not make: use a machine of its own for the bridge, or rename that user (usermod --login …)"
+  done
+}
+
 if $uninstall; then
-  [ "$(id -u)" = 0 ] || live || $dry_run || refuse "run it as root: sudo $0 --uninstall"
+  if live && ! $dry_run; then
+    [ "$(id -u)" = 0 ] || refuse "run it as root: sudo $0 --uninstall"
+    lock
+  fi
+  if live && $purge; then refuse_others; fi
   if $purge && ! $yes && ! $dry_run; then
     read -r -p "Delete the queue, the settings and the WhatsApp session? They can't be had back. Type: delete > " answer
     [ "$answer" = delete ] || refuse "nothing was removed"
@@ -144,6 +167,8 @@ if $uninstall; then
   if live; then
     act systemctl disable --now hotbags.target "${units[@]:0:2}" 2>/dev/null || true
     act systemctl disable --now "${timers[@]}" 2>/dev/null || true
+    # What a timer has started runs on without it.
+    act systemctl stop "${timers[@]/%timer/service}" 2>/dev/null || true
   fi
   for unit in "${units[@]}"; do act rm -rf "$root/etc/systemd/system/$unit" "$root/etc/systemd/system/$unit.d"; done
   act rm -f "$root/etc/systemd/system/multi-user.target.wants/hotbags.target"
@@ -198,11 +223,8 @@ if live; then
   [ "${systemd:-0}" -ge $LEAST_SYSTEMD ] || refuse "systemd $systemd is too old: $LEAST_SYSTEMD (Ubuntu 22.04) is the oldest that can hand over secrets"
   command -v systemd-notify >/dev/null || refuse "systemd-notify is missing; it is part of systemd"
   command -v setpriv >/dev/null || refuse "setpriv is missing: install util-linux"
-  if ! $dry_run; then
-    # Two of them at once, such as cloud-init's and yours, would take each other's files away.
-    exec 9>/run/hotbags-install.lock
-    flock --nonblock 9 || refuse "another install.sh runs on this machine: wait until it has ended"
-  fi
+  lock
+  refuse_others
   # Two gateways can't share a port, nor a WhatsApp session.
   if [ ! -e /opt/hotbags ] && (exec 3<>/dev/tcp/127.0.0.1/18789) 2>/dev/null; then
     refuse "something listens on 127.0.0.1:18789 already, which is the OpenClaw gateway's port: stop the one that runs (openclaw gateway stop, as its user) and have nothing start it again"
@@ -227,6 +249,10 @@ fi
 etc=$root/etc/hotbags
 openclaw_state=$root/var/lib/openclaw/.openclaw
 openclaw_config=$openclaw_state/openclaw.json
+# Kept as it is, another one's would start its agents on the shop's phone.
+if [ -e "$openclaw_config" ] && [ ! -e "$etc/sidecar.env" ] && ! grep -q hotbags "$openclaw_config"; then
+  refuse "$openclaw_config is there, of an OpenClaw without the bridge: use a machine of its own, or move that folder away (mv ${openclaw_state%/*} ${openclaw_state%/*}.old)"
+fi
 
 ask() {
   local variable=$1 question=$2 hidden=${3:-}
@@ -283,7 +309,8 @@ install_node() {
 }
 
 install_openclaw() {
-  [[ $(openclaw --version 2>/dev/null) != *"$1"* ]] || return 0
+  # Between blanks: 2026.9.6 is in 2026.9.60 and 2026.9.6-beta.1 too.
+  [[ " $(openclaw --version 2>/dev/null) " != *" $1 "* ]] || return 0
   note_change
   # Nothing of it needs its install scripts here.
   act npm install --global --ignore-scripts --no-fund --no-audit --no-update-notifier --loglevel=error "openclaw@$1" || return
@@ -291,8 +318,9 @@ install_openclaw() {
   act openclaw --version >/dev/null
 }
 
+# Not by the copies that gateways make of their plugins, and leave when they are killed, nor by an installation that was cut off.
 has_whatsapp() {
-  find "$openclaw_state" -path '*/@openclaw/whatsapp/package.json' -exec grep -l "\"version\": \"$1\"" {} + 2>/dev/null | grep -q .
+  find "$openclaw_state/npm" -path '*/.openclaw-install-stage-*' -prune -o -path '*/@openclaw/whatsapp/package.json' -exec grep -l "\"version\": \"$1\"" {} + 2>/dev/null | grep -q .
 }
 
 install_whatsapp() {
@@ -328,6 +356,8 @@ if [ ! -e "$root$release" ]; then
   act tar -xzf "$plugin_tarball" -C "$root$release.new/plugin" --strip-components=1 --no-same-owner
   # OpenClaw loads no plugin that others can write.
   act chmod -R u+rwX,go+rX,go-w "$root$release.new"
+  # Under its name it is taken for whole, also after a cut of the power.
+  if live; then act sync --file-system "$root$release.new"; fi
   act mv "$root$release.new" "$root$release"
 fi
 # What is installed from: the release itself, but for a dry run, which has not unpacked it.

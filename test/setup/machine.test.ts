@@ -103,6 +103,9 @@ describe("install.sh", () => {
     ["a token among the arguments", ["--token", "x"], /every user.*--token-file/],
     ["an address without https", ["--hotbags-url", "http://shop.example"], /no https:/],
     ["an option that it does not know", ["--speed"], /--speed is no option/],
+    ["to purge what it is not to remove", ["--purge"], /goes with --uninstall/],
+    ["a time that the shell can't hold", ["--health-timeout", "9".repeat(20)], /number of seconds/],
+    ["a time that is no number to the shell", ["--health-timeout", "08"], /number of seconds/],
   ])("refuses %s, and does nothing", async (_, options, reason) => {
     const { code, stderr } = await install(...options);
     expect([code, stderr]).toEqual([1, expect.stringMatching(reason)]);
@@ -176,6 +179,43 @@ describe("install.sh", () => {
     expect(await install("--uninstall", "--purge")).toMatchObject({ code: 0 });
     expect(existsSync(on("etc/hotbags"))).toBe(false);
     expect(existsSync(on("var/lib/openclaw"))).toBe(false);
+  });
+
+  it("refuses an OpenClaw that is another's", async () => {
+    mkdirSync(on("var/lib/openclaw/.openclaw"), { recursive: true });
+    writeFileSync(on("var/lib/openclaw/.openclaw/openclaw.json"), '{ "agents": {} }');
+    expect(await setUp()).toMatchObject({ code: 1, stderr: expect.stringMatching(/without the bridge.*mv/) });
+    expect(text("var/lib/openclaw/.openclaw/openclaw.json")).toBe('{ "agents": {} }');
+  });
+
+  it.each([
+    ["nobody is there", "", 0],
+    ["they are its own", "hotbags:x:996:997::/var/lib/hotbags:/usr/sbin/nologin", 0],
+    ["a person has the name", "hotbags:x:1000:1000::/home/hotbags:/bin/bash", 1],
+  ])("takes users only where %s", async (_, entry, code) => {
+    const script = `getent() { [ "$2" = hotbags ] && [ -n "${entry}" ] && echo "${entry}"; }; refuse_others`;
+    expect((await runFunctions(["refuse", "refuse_others"], script)).code).toBe(code);
+  });
+
+  it("installs the release of OpenClaw that it is to, not one whose name begins alike", async () => {
+    const script = `note_change() { :; }; act() { echo "$@"; }
+      openclaw() { echo "OpenClaw 2026.9.60 (abc)"; }; install_openclaw 2026.9.6
+      openclaw() { echo "OpenClaw 2026.9.6 (abc)"; }; install_openclaw 2026.9.6`;
+    const { stdout } = await runFunctions(["install_openclaw"], script);
+    expect(stdout.match(/npm install .*/g)).toEqual([expect.stringMatching(/ openclaw@2026\.9\.6$/)]);
+  });
+
+  it.each([
+    ["npm/projects/whatsapp-1", 0],
+    ["npm/projects/.openclaw-install-stage-1", 1],
+    ["tmp/plugin-captures/1/captures/build-1", 1],
+  ])("takes WhatsApp's plugin in %s for installed or not", async (folder, code) => {
+    mkdirSync(on("npm"));
+    const path = `${folder}/node_modules/@openclaw/whatsapp`;
+    mkdirSync(on(path), { recursive: true });
+    writeFileSync(on(`${path}/package.json`), '{\n  "version": "2026.9.6"\n}\n');
+    const script = `openclaw_state=${machine}; has_whatsapp 2026.9.6`;
+    expect((await runFunctions(["has_whatsapp"], script)).code).toBe(code);
   });
 
   it("refuses an /opt/hotbags that it did not make", async () => {
@@ -257,6 +297,25 @@ describe("an upgrade that goes wrong", () => {
     await onState(["put_back", "go_back", "upgrade"], "(step upgrade; sleep 0.1; upgrade) | head -n 1");
     expect([text("told"), text("state/bridge.sqlite")]).toEqual([expect.stringMatching(/point .*old\n/), "old"]);
   });
+});
+
+/** Runs functions of install.sh, for themselves, and then `script`. */
+function runFunctions(names: string[], script: string) {
+  return run("bash", ["-euo", "pipefail", "-c", [...names.map(functionOf), script].join("\n")]);
+}
+
+it("the hotbags command passes over what is no secret among them", async () => {
+  mkdirSync(on("secrets"));
+  mkdirSync(on("bin"));
+  for (const name of ["BRIDGE_TOKEN", "BRIDGE_TOKEN~", "BRIDGE_TOKEN.old"]) writeFileSync(on(`secrets/${name}`), name);
+  for (const [name, does] of [
+    ["id", "echo 0"],
+    ["setpriv", 'echo "$BRIDGE_TOKEN"'],
+  ] as const)
+    writeFileSync(on(`bin/${name}`), `#!/bin/sh\n${does}\n`, { mode: 0o755 });
+  const script = readFileSync(join(SYSTEMD, "hotbags"), "utf8").replace("/etc/hotbags", machine);
+  const env = { PATH: `${on("bin")}:/usr/bin:/bin` };
+  expect(await run("sh", ["-c", script], env)).toEqual({ code: 0, stdout: "BRIDGE_TOKEN\n", stderr: "" });
 });
 
 /** A function of install.sh, for itself. */
