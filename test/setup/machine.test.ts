@@ -1,4 +1,4 @@
-import { execFile, execFileSync } from "node:child_process";
+import { execFile, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import {
   cpSync,
@@ -361,6 +361,19 @@ describe.runIf(has("systemd-analyze"))("systemd", () => {
       code: 0,
     });
   });
+});
+
+it("the gateway's unit waits while another gateway has its port, and says so", async () => {
+  const other = createServer().listen(0, "127.0.0.1");
+  await once(other, "listening");
+  const { port } = other.address() as AddressInfo;
+  const env = { ...process.env, OPENCLAW_GATEWAY_PORT: String(port) };
+  const waiting = spawn(process.execPath, [join(SYSTEMD, "wait-for-port.mjs")], { env });
+  const [said] = await once(waiting.stderr, "data");
+  expect(String(said)).toMatch(`127.0.0.1:${port} is already in use`);
+  other.close();
+  other.closeAllConnections();
+  expect(await once(waiting, "close")).toEqual([0, null]);
 });
 
 describe("the alert of a unit", () => {
