@@ -1,6 +1,7 @@
 import { failpoint } from "@hotbags/shared";
 import type { Logger } from "pino";
 import type { Clock, Timers } from "../clock.ts";
+import { callOf } from "../commands/index.ts";
 import type { Gateway, SendOutcome } from "../gateway/index.ts";
 import { type Admission, LaneRunner } from "../lane-runner.ts";
 import type { Rest, Verdict } from "../lanes.ts";
@@ -327,14 +328,14 @@ export class Replies {
   /** Sends one command, and writes down what came of it. */
   async #send(command: WaitingCommand, restMs: number): Promise<Verdict<Cause>> {
     const { store, gateway } = this.#parts;
-    const { id, chat, account_id: accountId, chat_id: to, text, command_id: commandId } = command;
+    const { id, chat, account_id: accountId, chat_id: to, type, command_id: commandId } = command;
     const begunAt = this.#parts.clock.uptimeMs();
     this.#sending.add(chat);
     try {
       if (!(await store.commands.sending(id, gateway.process?.id ?? null))) return "more";
       failpoint("send:before");
       const askedAt = this.#parts.clock.uptimeMs();
-      const outcome = await gateway.send({ accountId, to, text, commandId });
+      const outcome = await gateway.send({ accountId, to, call: callOf(type, command), commandId });
       failpoint("send:after");
       this.#parts.onAnswered?.(command, outcome, this.#parts.clock.uptimeMs() - askedAt);
       if (outcome.kind === "sent") {

@@ -15,6 +15,7 @@ export interface WaitingCommand {
   message_id: string;
   account_id: string;
   chat_id: string;
+  type: string;
   text: string;
   /** When it was handed to the gateway: wall-clock ms, and ms since that machine started. */
   sending_at: number | null;
@@ -39,6 +40,7 @@ const waitingCommand: z.ZodType<WaitingCommand> = z.object({
   message_id: z.string(),
   account_id: z.string(),
   chat_id: z.string(),
+  type: z.string(),
   text: z.string(),
   sending_at: z.int().nullable(),
   sending_boot_ms: z.int().nullable(),
@@ -210,7 +212,7 @@ export class Commands {
 }
 
 function prepare(db: Database.Database) {
-  const waiting = `SELECT k.id, k.seq, k.chat, k.command_id, m.message_id, c.account_id, c.chat_id, k.text, k.sending_at, k.sending_boot_ms, k.gateway_process
+  const waiting = `SELECT k.id, k.seq, k.chat, k.command_id, m.message_id, c.account_id, c.chat_id, k.type, k.text, k.sending_at, k.sending_boot_ms, k.gateway_process
     FROM commands k JOIN messages m USING (seq) JOIN chats c ON c.chat = k.chat`;
   const notPassedOver = "NOT EXISTS (SELECT 1 FROM passed_over_commands o WHERE o.id = commands.id)";
   // By an index alone, so that it tells of a row that can't be read. `+?`: see messages.ts.
