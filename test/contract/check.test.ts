@@ -1,6 +1,7 @@
 import { createHmac, randomUUID } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { NO_EXTRAS } from "../../sidecar/src/commands/index.ts";
 import type { BackendUnderTest } from "../../sidecar/src/contract/backend.ts";
 import { CHECKS, checkContract } from "../../sidecar/src/contract/check/run.ts";
 import { type AnswerScript, type HotBags, INBOUND_PATH, startHotBags } from "../hotbags/index.ts";
@@ -25,6 +26,7 @@ afterAll(() => hotbags.close());
 
 const target = (url: string, more: Partial<BackendUnderTest> = {}): BackendUnderTest => ({
   ...{ url: new URL(url + INBOUND_PATH), token: TOKEN, hmacSecret: SECRET, extraHeaders: {}, timeoutMs: 60_000 },
+  accepts: NO_EXTRAS,
   ...more,
 });
 

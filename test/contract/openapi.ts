@@ -6,7 +6,7 @@ import { ofAnswer } from "../../sidecar/src/relay/symptom.ts";
 import { answerSchema, type JsonSchema, requestSchema } from "./schemas.ts";
 
 /** Of the contract, not of the bridge: contract/CHANGELOG.md has an entry for each. */
-const DOCUMENT_VERSION = `${CONTRACT_VERSION}.1.0`;
+const DOCUMENT_VERSION = `${CONTRACT_VERSION}.2.0`;
 
 const SHOP = new URL(`https://shop.example${INBOUND_PATH}`);
 
@@ -75,6 +75,11 @@ export function openApi(examples: Readonly<Record<string, unknown>>) {
           summary: "A customer has written",
           parameters: [
             header("X-HotBags-Contract", "The version of this contract.", { const: String(CONTRACT_VERSION) }),
+            header(
+              "X-HotBags-Accept",
+              "What the answer may use, separated by commas: `send_text`, `pause_chat` and `resume_chat` always; others where the operator has switched them on. What is not named is skipped or ignored.",
+              { type: "string" },
+            ),
             header("Idempotency-Key", "The `message_id`: the same for every attempt.", { type: "string" }),
             header("X-Idempotency-Key", "The same.", { type: "string" }),
             header("X-Transport-Session-Id", "The `transport_session_id`.", { type: "string" }),

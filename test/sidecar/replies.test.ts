@@ -97,13 +97,14 @@ async function flap() {
 let ids = 0;
 
 /** Hot Bags answers a message of the chat with these texts. Resolves with the ids of the commands. */
-async function answered(store: Store, chatId: string, texts: string[]) {
+async function answered(store: Store, chatId: string, texts: string[], details: string | null = null) {
   const id = `m${++ids}`;
   const { seq, chat } = await store.messages.accept(messageOf(id, chatId));
   const commands = texts.map((text, n) => ({
     commandId: `${id}-${n}`,
     type: "send_text",
     text,
+    details,
     payload: text,
     refusal: null,
   }));
@@ -719,4 +720,26 @@ it("keeps a reply's outcome that can't be written, and sends nothing twice", asy
     return counts().commands_sent === 3;
   });
   expect(keysTo(ANNA).slice(1)).toEqual(keys);
+});
+
+describe("a reply that says more than its text", () => {
+  const paramsTo = (chatId: string) =>
+    peer.asked.filter(({ method, params }) => method === "send" && params["to"] === chatId).map(({ params }) => params);
+
+  it("has the gateway quote a message", async () => {
+    const { chat } = await answered(running.store, ANNA, ["this one"], '{"reply_to":"A1"}');
+    running.replies.offer(chat);
+    await until("it is sent", () => counts().commands_sent === 1);
+    expect(paramsTo(ANNA)).toMatchObject([{ replyToId: "A1" }]);
+  });
+
+  it("is not sent where that can't be read, and its chat goes on", async () => {
+    await answered(running.store, ANNA, ["this one"], '{"reply_to":7}');
+    await reply(ANNA, "the next");
+    await until("it was tried", async () => (await whyWaits(ANNA)) !== null);
+    await pass(MINUTE_MS);
+    await until("the next is sent", () => counts().commands_sent === 1);
+    expect(paramsTo(ANNA)).toMatchObject([{ message: literal("the next") }]);
+    expect(counts()).toMatchObject({ commands_failed: 1, commands_pending: 0, commands_sending: 0 });
+  });
 });

@@ -192,6 +192,12 @@ export const schemas = {
                   "maxLength": 65536,
                   "pattern": "\\S",
                   "description": "What the customer gets, character for character."
+                },
+                "reply_to": {
+                  "description": "The `message_id` of the message in the same chat that the phone shows above it as quoted. One that OpenClaw does not remember (it keeps 500 for 10 minutes, in memory) is not quoted, and the reply goes out all the same. Only where `X-HotBags-Accept` has `reply_to`; else it is ignored.",
+                  "type": "string",
+                  "minLength": 1,
+                  "maxLength": 256
                 }
               },
               "required": [

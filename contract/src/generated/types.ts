@@ -99,6 +99,10 @@ export interface SendText {
    * What the customer gets, character for character.
    */
   text: string;
+  /**
+   * The `message_id` of the message in the same chat that the phone shows above it as quoted. One that OpenClaw does not remember (it keeps 500 for 10 minutes, in memory) is not quoted, and the reply goes out all the same. Only where `X-HotBags-Accept` has `reply_to`; else it is ignored.
+   */
+  reply_to?: string;
 }
 /**
  * Let no reply out in this chat for a while, because somebody else answers there.

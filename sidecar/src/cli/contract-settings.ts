@@ -20,6 +20,7 @@ const OF_BACKEND = [
   "HOTBAGS_HMAC_DISABLED",
   "HOTBAGS_HMAC_SECRET",
   "HOTBAGS_EXTRA_HEADERS",
+  "HOTBAGS_COMMANDS",
   "HOTBAGS_TIMEOUT",
 ] as const satisfies SettingName[];
 type OfBackend = Pick<Values, (typeof OF_BACKEND)[number]>;
@@ -39,6 +40,7 @@ export function readBackend(sources: Sources): BackendUnderTest {
     token,
     hmacSecret,
     extraHeaders: extraHeaders ?? {},
+    accepts: new Set(values.HOTBAGS_COMMANDS),
     timeoutMs: Number(seconds) * 1_000,
   };
 }

@@ -1,10 +1,13 @@
 import { describeIssues, keyOfId, shownName } from "@hotbags/shared";
 import * as z from "zod";
 import type { GatewayCall } from "../gateway/index.ts";
-import type { CommandFromResponse } from "../store/index.ts";
+import { type CommandFromResponse, RowUnreadableError } from "../store/index.ts";
 import { pauseChat, resumeChat } from "./chat-orders.ts";
+import { EXTRAS, type Extras } from "./extras.ts";
 import type { Kind, StoredReply } from "./kind.ts";
 import { sendText } from "./send-text.ts";
+
+export { EXTRAS, type Extras, NO_EXTRAS } from "./extras.ts";
 
 /** The commands of contract v1, by their `type`. */
 export const KINDS = { send_text: sendText, pause_chat: pauseChat, resume_chat: resumeChat } as const satisfies Record<
@@ -15,17 +18,29 @@ export const KINDS = { send_text: sendText, pause_chat: pauseChat, resume_chat: 
 /** So much is kept of what a command calls its type, characters. */
 const MAX_TYPE_LENGTH = 256;
 
+/** `X-HotBags-Accept`: what of the contract may be used, in the order of the documentation. */
+export function acceptHeader(extras: Extras): string {
+  const types = Object.keys(KINDS).filter((type) => kindOf(type)?.extra === undefined);
+  return [...types, ...EXTRAS.filter((extra) => extras.has(extra))].join(", ");
+}
+
 function kindOf(type: string): Kind | undefined {
   return Object.hasOwn(KINDS, type) ? KINDS[type as keyof typeof KINDS] : undefined;
 }
 
-/** One entry of `commands[]`. Whatever it is, it becomes a row: executable, or refused with the reason. */
-export function readCommand(entry: unknown): CommandFromResponse {
+/**
+ * One entry of `commands[]`. Whatever it is, it becomes a row: executable, or refused with the reason. What is not among
+ * the `extras` is as unknown as what no contract names.
+ */
+export function readCommand(entry: unknown, extras: Extras): CommandFromResponse {
   const fields: Record<string, unknown> = typeof entry === "object" && entry !== null ? { ...entry } : {};
+  if (!extras.has("reply_to")) delete fields["reply_to"];
   const { command_id: id, type: given } = fields;
   const type = typeof given === "string" ? given.slice(0, MAX_TYPE_LENGTH) : null;
-  const kind = kindOf(type ?? "");
-  const read = (kind ?? sendText).read(entry);
+  const found = kindOf(type ?? "");
+  const kind = found?.extra === undefined || extras.has(found.extra) ? found : undefined;
+  // What is no object is judged as it is.
+  const read = (kind ?? sendText).read(typeof entry === "object" && entry !== null ? fields : entry);
   if (!(read instanceof z.ZodError)) return { type, refusal: null, ...read };
   const refusal =
     kind || type === null
@@ -35,9 +50,13 @@ export function readCommand(entry: unknown): CommandFromResponse {
   return { commandId, type, text: null, payload: JSON.stringify(entry) ?? "null", refusal };
 }
 
-/** What the gateway is asked for to send a reply. Earlier releases knew texts alone. */
-export function callOf(type: string, reply: StoredReply): GatewayCall {
-  const { call = sendText.call } = kindOf(type) ?? sendText;
-  if (!call) throw new Error(`${type} is no reply`);
-  return call(reply);
+/** What the gateway is asked for to send a reply. Throws RowUnreadableError where what was kept of it is none. */
+export function callOf({ id, type, ...reply }: StoredReply & { id: number; type: string }): GatewayCall {
+  try {
+    const { call } = kindOf(type) ?? {};
+    if (!call) throw new Error("the type is no reply's");
+    return call(reply);
+  } catch (error) {
+    throw new RowUnreadableError("command", id, error);
+  }
 }

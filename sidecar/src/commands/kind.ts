@@ -1,19 +1,24 @@
 import type * as z from "zod";
 import type { GatewayCall } from "../gateway/index.ts";
 import type { CommandFromResponse } from "../store/index.ts";
+import type { Extra } from "./extras.ts";
 
 /** What is kept of a valid command. */
-export type Recorded = Pick<CommandFromResponse, "commandId" | "text" | "payload" | "order">;
+export type Recorded = Pick<CommandFromResponse, "commandId" | "text" | "details" | "payload" | "order">;
 
 /** A reply as it was kept, on its way out. */
 export interface StoredReply {
   text: string;
+  /** JSON. */
+  details: string | null;
 }
 
 /** One kind of command: what it may say, and what is kept of it. */
 export interface Kind {
   /** What a developer of Hot Bags calls it. */
   readonly title: string;
+  /** Taken only where the operator lets Hot Bags use it. */
+  readonly extra?: Extra;
   /** As `parseAnswer` gives it. Fields that the contract does not name are ignored. */
   readonly schema: z.ZodType;
   /** A valid command, or what is wrong with it. */
@@ -24,6 +29,7 @@ export interface Kind {
 
 interface KindParts<Command> {
   title: string;
+  extra?: Extra;
   schema: z.ZodType<Command>;
   record(command: Command): Omit<Recorded, "commandId">;
   call?(reply: StoredReply): GatewayCall;

@@ -1,5 +1,5 @@
 import { describeIssues, parseAnswer, responseEnvelope } from "@hotbags/shared";
-import { readCommand } from "../commands/index.ts";
+import { type Extras, readCommand } from "../commands/index.ts";
 import type { CommandFromResponse } from "../store/index.ts";
 import type { Symptom, Trouble } from "./symptom.ts";
 
@@ -13,8 +13,8 @@ export type Reading =
   | { ok: true; response: string; commands: CommandFromResponse[] }
   | { ok: false; trouble: Trouble; what: string };
 
-/** Reads the whole text of a 2xx. */
-export function readCommands(status: number, body: string, contentType: string): Reading {
+/** Reads the whole text of a 2xx. `extras`: what the operator lets Hot Bags use. */
+export function readCommands(status: number, body: string, contentType: string, extras: Extras): Reading {
   const refused = (what: string, trouble: Trouble = "contract"): Reading => ({ ok: false, trouble, what });
   if (body === "") {
     if (status === 204) return { ok: true, response: body, commands: [] };
@@ -28,7 +28,7 @@ export function readCommands(status: number, body: string, contentType: string):
     if (!envelope.success) return refused(`JSON that breaks the contract: ${describeIssues(envelope.error)}`);
     const { data } = envelope;
     if (data.commands === undefined && saysFailure(data)) return refused("JSON that says it failed", "failure");
-    return { ok: true, response: body, commands: (data.commands ?? []).map(readCommand) };
+    return { ok: true, response: body, commands: (data.commands ?? []).map((entry) => readCommand(entry, extras)) };
   } catch (error) {
     if (error instanceof SyntaxError) return refused("something that is not JSON");
     if (error instanceof RangeError) return refused("JSON that is nested too deep");

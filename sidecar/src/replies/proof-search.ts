@@ -111,8 +111,7 @@ export class ProofSearch {
   /** Null where it can't be read: nothing can be asked for again then. */
   #callOf(id: number): GatewayCall | null {
     try {
-      const command = this.#parts.store.commands.get(id);
-      return callOf(command.type, command);
+      return callOf(this.#parts.store.commands.get(id));
     } catch (error) {
       if (isDamage(error)) return null;
       throw error;

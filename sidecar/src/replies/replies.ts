@@ -328,14 +328,15 @@ export class Replies {
   /** Sends one command, and writes down what came of it. */
   async #send(command: WaitingCommand, restMs: number): Promise<Verdict<Cause>> {
     const { store, gateway } = this.#parts;
-    const { id, chat, account_id: accountId, chat_id: to, type, command_id: commandId } = command;
+    const { id, chat, account_id: accountId, chat_id: to, command_id: commandId } = command;
     const begunAt = this.#parts.clock.uptimeMs();
     this.#sending.add(chat);
     try {
+      const call = callOf(command);
       if (!(await store.commands.sending(id, gateway.process?.id ?? null))) return "more";
       failpoint("send:before");
       const askedAt = this.#parts.clock.uptimeMs();
-      const outcome = await gateway.send({ accountId, to, call: callOf(type, command), commandId });
+      const outcome = await gateway.send({ accountId, to, call, commandId });
       failpoint("send:after");
       this.#parts.onAnswered?.(command, outcome, this.#parts.clock.uptimeMs() - askedAt);
       if (outcome.kind === "sent") {
@@ -345,7 +346,7 @@ export class Replies {
       if (outcome.kind === "queued_by_gateway" && outcome.timeLock) this.#locks.refused(accountId, outcome.timeLock);
       this.#results.add({ command, outcome, ...this.#judge(chat, outcome, restMs) });
     } catch (error) {
-      // The intent could not be written, so nothing was sent.
+      // It could not be read, or the intent not be written, so nothing was sent.
       if (!isDamage(error)) throw error;
       return (await this.#results.giveUp(id, "pending", "failed", error)) ?? "more";
     } finally {

@@ -12,6 +12,10 @@ export interface CommandFromResponse {
   commandId: string | null;
   type: string | null;
   text: string | null;
+  /** What it says besides its text, as JSON. */
+  details?: string | null;
+  /** The bytes of its file. */
+  file?: Buffer | null;
   /** The command as it came, for telling a repeat from a reuse of its id. */
   payload: string;
   /** Why it won't be executed; null when it will. */
@@ -138,6 +142,8 @@ export class CommandWrites {
       command_id: command.commandId,
       type: command.type,
       text: command.text,
+      details: command.details ?? null,
+      file: command.file ?? null,
       hash,
       // Nothing of it is sent.
       state: isDone ? "skipped" : (refusal?.state ?? toSend),
@@ -238,8 +244,8 @@ function prepare(db: Database.Database) {
       "SELECT payload_sha256, chat FROM commands WHERE command_id = ? AND owns_id = 1",
     ),
     insert: db.prepare(
-      `INSERT INTO commands (seq, chat, position, command_id, type, text, payload_sha256, state, owns_id, created_at, settled_at, last_error)
-       VALUES (@seq, @chat, @position, @command_id, @type, @text, @hash, @state, @owns_id, @now, @settled_at, @error)`,
+      `INSERT INTO commands (seq, chat, position, command_id, type, text, details, file, payload_sha256, state, owns_id, created_at, settled_at, last_error)
+       VALUES (@seq, @chat, @position, @command_id, @type, @text, @details, @file, @hash, @state, @owns_id, @now, @settled_at, @error)`,
     ),
     askedInVain: db.prepare<[string | null, number, number]>(
       "UPDATE commands SET asked_process = ?, alarmed_at = coalesce(alarmed_at, ?) WHERE id = ? AND state = 'in_doubt'",

@@ -17,6 +17,8 @@ export interface WaitingCommand {
   chat_id: string;
   type: string;
   text: string;
+  /** What it says besides, as JSON. */
+  details: string | null;
   /** When it was handed to the gateway: wall-clock ms, and ms since that machine started. */
   sending_at: number | null;
   sending_boot_ms: number | null;
@@ -42,6 +44,7 @@ const waitingCommand: z.ZodType<WaitingCommand> = z.object({
   chat_id: z.string(),
   type: z.string(),
   text: z.string(),
+  details: z.string().nullable(),
   sending_at: z.int().nullable(),
   sending_boot_ms: z.int().nullable(),
   gateway_process: z.string().nullable(),
@@ -212,7 +215,7 @@ export class Commands {
 }
 
 function prepare(db: Database.Database) {
-  const waiting = `SELECT k.id, k.seq, k.chat, k.command_id, m.message_id, c.account_id, c.chat_id, k.type, k.text, k.sending_at, k.sending_boot_ms, k.gateway_process
+  const waiting = `SELECT k.id, k.seq, k.chat, k.command_id, m.message_id, c.account_id, c.chat_id, k.type, k.text, k.details, k.sending_at, k.sending_boot_ms, k.gateway_process
     FROM commands k JOIN messages m USING (seq) JOIN chats c ON c.chat = k.chat`;
   const notPassedOver = "NOT EXISTS (SELECT 1 FROM passed_over_commands o WHERE o.id = commands.id)";
   // By an index alone, so that it tells of a row that can't be read. `+?`: see messages.ts.

@@ -8,6 +8,8 @@ import { CONTRACT_VERSION, MAX_BODY_BYTES, type RequestBody, requestBody } from 
 const USER_AGENT = /^hotbags-bridge\/\d+\.\d+\.\d+(-[\w.]+)?$/;
 /** Recorded, but no reason to refuse: a backend without HMAC doesn't look at the header. */
 const UNASKED_SIGNATURE = "X-HotBags-Signature was sent although HMAC is disabled";
+/** Every bridge takes these three; what else it takes follows. */
+const ACCEPT = /^send_text, pause_chat, resume_chat(, [a-z_]+)*$/;
 const JSON_TYPE = /^application\/json(; ?charset=utf-8)?$/i;
 
 /** The body as the contract has it, and each file is what is said of it. */
@@ -92,6 +94,8 @@ function headerBreaches(headers: IncomingHttpHeaders, body: Message | undefined)
   expectEqual("X-Transport-Session-Id", body?.transport_session_id);
   const version = headers["x-hotbags-contract"];
   if (version !== String(CONTRACT_VERSION)) breaches.push(`X-HotBags-Contract is ${version ?? "missing"}`);
+  const accept = headers["x-hotbags-accept"];
+  if (typeof accept !== "string" || !ACCEPT.test(accept)) breaches.push(`X-HotBags-Accept is ${accept ?? "missing"}`);
   if (!JSON_TYPE.test(headers["content-type"] ?? "")) breaches.push(`Content-Type is ${headers["content-type"]}`);
   if (!USER_AGENT.test(headers["user-agent"] ?? "")) breaches.push(`User-Agent is ${headers["user-agent"]}`);
   if (headers["content-encoding"] !== undefined) breaches.push(`Content-Encoding is ${headers["content-encoding"]}`);
