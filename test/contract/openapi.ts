@@ -148,5 +148,13 @@ const ANSWERS = {
       ],
     },
   },
+  file: {
+    summary: "A file by its URL, where X-HotBags-Accept has send_media",
+    value: {
+      commands: [
+        { command_id: "9f30", type: "send_media", url: "https://shop.example/bags/12.jpg", caption: "Two left." },
+      ],
+    },
+  },
   end: { summary: "The colleague is done", value: { commands: [{ command_id: "9f22", type: "resume_chat" }] } },
 } as const;

@@ -3,14 +3,16 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type Gateway, literal, openGateway } from "../../sidecar/src/gateway/index.ts";
 import { openLog } from "../../sidecar/src/log.ts";
 import { DEFAULT_BRAKE } from "../../sidecar/src/replies/brake.ts";
+import type { Reach } from "../../sidecar/src/replies/fetch-file.ts";
 import { Replies } from "../../sidecar/src/replies/replies.ts";
 import type { LockedAccount } from "../../sidecar/src/replies/time-locks.ts";
 import { openStore, type Store } from "../../sidecar/src/store/index.ts";
 import { type Answer, CONNECTED, GATEWAY_TOKEN, ScriptedGateway, type Sent } from "../gateway/scripted-gateway.ts";
+import { type HttpsServer, startHttpsServer } from "../https-server.ts";
 import { SimulatedClock } from "../simulated-clock.ts";
 import { until } from "../until.ts";
 import { ANNA, BEN, messageOf } from "./message.ts";
@@ -42,7 +44,11 @@ afterEach(async () => {
 });
 
 /** `prepare` finds the store as the last run left it. */
-async function start(pace = { chatIntervalMs: 0, perMinute: 0 }, prepare = async (_store: Store) => {}) {
+async function start(
+  pace = { chatIntervalMs: 0, perMinute: 0 },
+  prepare = async (_store: Store) => {},
+  reach: Reach | undefined = undefined,
+) {
   const lines: Record<string, unknown>[] = [];
   const log = openLog("info", { write: (line: string) => void lines.push(JSON.parse(line)) });
   const store = openStore(dir, clock);
@@ -58,7 +64,8 @@ async function start(pace = { chatIntervalMs: 0, perMinute: 0 }, prepare = async
   const locks: LockedAccount[] = [];
   const onLock = (lock: LockedAccount) => void locks.push(lock);
   const held = { ...NOTHING_HELD, onLock };
-  const replies = new Replies({ store, gateway, clock, timers: clock, log, pace, ...held, random: () => 0.5 });
+  const parts = { store, gateway, clock, timers: clock, log, pace, ...held, ...(reach && { reach }) };
+  const replies = new Replies({ ...parts, random: () => 0.5 });
   await replies.start();
   await connected(gateway);
   return { store, gateway, replies, lines, locks };
@@ -741,5 +748,80 @@ describe("a reply that says more than its text", () => {
     await until("the next is sent", () => counts().commands_sent === 1);
     expect(paramsTo(ANNA)).toMatchObject([{ message: literal("the next") }]);
     expect(counts()).toMatchObject({ commands_failed: 1, commands_pending: 0, commands_sending: 0 });
+  });
+});
+
+describe("a file at a URL", () => {
+  let shop: HttpsServer;
+  beforeAll(async () => {
+    shop = await startHttpsServer();
+  });
+  afterAll(() => shop.close());
+  beforeEach(async () => {
+    shop.asked = [];
+    shop.answer = (_, response) => response.writeHead(200, { "content-type": "application/pdf" }).end("prices");
+    await restart(undefined, undefined, { isAllowed: () => true, ca: shop.ca });
+  });
+
+  /** Hot Bags answers with the file at this path of the shop's, and then a text. */
+  async function sendFile(chatId: string, path: string) {
+    const id = `f${++ids}`;
+    const { seq, chat } = await running.store.messages.accept(messageOf(id, chatId));
+    const details = JSON.stringify({ url: `${shop.origin}${path}` });
+    const common = { payload: id, refusal: null };
+    await running.store.messages.delivered(seq, 200, "{}", [
+      { ...common, commandId: `${id}-0`, type: "send_media", text: "the prices", details },
+      { ...common, commandId: `${id}-1`, type: "send_text", text: "as you see" },
+    ]);
+    running.replies.offer(chat);
+  }
+  const isSettled = () => counts().commands_pending + counts().commands_sending === 0;
+
+  it("is fetched when it is its turn, then sent; its chat waits for it, and no other chat", async () => {
+    const { promise: asked, resolve: ask } = Promise.withResolvers<() => void>();
+    const serve = shop.answer;
+    shop.answer = (request, response) => ask(() => serve(request, response));
+    await sendFile(ANNA, "/prices.pdf");
+    const deliver = await asked;
+    await reply(BEN, "no file");
+    await until("the other is sent", () => keysTo(BEN).length === 1);
+    expect([keysTo(ANNA), await whyWaits(ANNA)]).toEqual([[], "its file is being fetched"]);
+    // Not before it is here: a crash now leaves no doubt.
+    expect(counts()).toMatchObject({ commands_pending: 2, commands_sending: 0 });
+    deliver();
+    await until("both are sent", () => counts().commands_sent === 3);
+    const [file, text] = peer.asked.filter(({ params }) => params["to"] === ANNA).map(({ params }) => params);
+    const buffer = Buffer.from("prices").toString("base64");
+    expect(file).toMatchObject({ message: literal("the prices"), buffer, contentType: "application/pdf" });
+    expect(text).toMatchObject({ message: literal("as you see") });
+  });
+
+  it("that can't be had is a failure with an alarm, no doubt, and its chat goes on; the log does not name it", async () => {
+    shop.answer = (_, response) => response.writeHead(404).end();
+    await sendFile(ANNA, "/secret-path");
+    await until("the text is sent", () => counts().commands_sent === 1);
+    expect(counts()).toMatchObject({ commands_failed: 1, commands_in_doubt: 0, commands_pending: 0 });
+    expect(alarms("its file could not be fetched: it was answered with 404")).toBe(1);
+    expect(JSON.stringify(running.lines)).not.toContain("secret-path");
+  });
+
+  it("is asked for again where it may be had a moment later", async () => {
+    const serve = shop.answer;
+    shop.answer = (request, response) =>
+      shop.asked.length < 3 ? response.writeHead(503).end() : serve(request, response);
+    await sendFile(ANNA, "/prices.pdf");
+    await until("all is sent", () => {
+      clock.advance(SECOND_MS);
+      return isSettled();
+    });
+    expect([shop.asked.length, counts().commands_sent]).toEqual([3, 2]);
+  });
+
+  it("of a type that can't be sent is refused, which is known only then", async () => {
+    shop.answer = (_, response) => response.writeHead(200, { "content-type": "audio/mpeg" }).end("a song");
+    await sendFile(ANNA, "/song.mp3");
+    await until("the text is sent", () => counts().commands_sent === 1);
+    expect(counts()).toMatchObject({ commands_failed: 1, commands_in_doubt: 0, commands_pending: 0 });
+    expect(keysTo(ANNA)).toHaveLength(1);
   });
 });

@@ -4,16 +4,23 @@ import type { GatewayCall } from "../gateway/index.ts";
 import { type CommandFromResponse, RowUnreadableError } from "../store/index.ts";
 import { pauseChat, resumeChat } from "./chat-orders.ts";
 import { EXTRAS, type Extras } from "./extras.ts";
-import type { Kind, StoredReply } from "./kind.ts";
+import { type Kind, type ReplyFile, type StoredReply, UnsendableError } from "./kind.ts";
+import { react } from "./react.ts";
+import { sendMedia } from "./send-media.ts";
 import { sendText } from "./send-text.ts";
 
 export { EXTRAS, type Extras, NO_EXTRAS } from "./extras.ts";
+export { type ReplyFile, UnsendableError } from "./kind.ts";
+export { MAX_MEDIA_BYTES } from "./send-media.ts";
 
 /** The commands of contract v1, by their `type`. */
-export const KINDS = { send_text: sendText, pause_chat: pauseChat, resume_chat: resumeChat } as const satisfies Record<
-  string,
-  Kind
->;
+export const KINDS = {
+  send_text: sendText,
+  pause_chat: pauseChat,
+  resume_chat: resumeChat,
+  send_media: sendMedia,
+  react,
+} as const satisfies Record<string, Kind>;
 
 /** So much is kept of what a command calls its type, characters. */
 const MAX_TYPE_LENGTH = 256;
@@ -50,13 +57,33 @@ export function readCommand(entry: unknown, extras: Extras): CommandFromResponse
   return { commandId, type, text: null, payload: JSON.stringify(entry) ?? "null", refusal };
 }
 
-/** What the gateway is asked for to send a reply. Throws RowUnreadableError where what was kept of it is none. */
-export function callOf({ id, type, ...reply }: StoredReply & { id: number; type: string }): GatewayCall {
+type Reply = StoredReply & { id: number; type: string };
+
+/**
+ * What the gateway is asked for to send a reply. Throws UnsendableError, and RowUnreadableError where what was kept of it
+ * is none.
+ */
+export function callOf({ id, type, ...reply }: Reply, file: ReplyFile | null): GatewayCall {
   try {
     const { call } = kindOf(type) ?? {};
     if (!call) throw new Error("the type is no reply's");
-    return call(reply);
+    return call(reply, file);
+  } catch (error) {
+    if (error instanceof UnsendableError) throw error;
+    throw new RowUnreadableError("command", id, error);
+  }
+}
+
+/** Where the file of a reply has to be fetched from before it is sent; null: nowhere. Throws RowUnreadableError. */
+export function sourceOf({ id, type, ...reply }: Reply): URL | null {
+  try {
+    return kindOf(type)?.sourceOf?.(reply) ?? null;
   } catch (error) {
     throw new RowUnreadableError("command", id, error);
   }
+}
+
+/** Whether OpenClaw tells that such a reply has gone out, with its text. */
+export function isObserved(type: string): boolean {
+  return kindOf(type)?.isObserved ?? false;
 }

@@ -10,6 +10,7 @@ const stored = z.object({ reply_to: replyTo });
 
 export const sendText = defineKind({
   title: "SendText",
+  isObserved: true,
   schema: z
     .looseObject({ command_id: commandId, type: z.literal("send_text"), text: replyText, reply_to: replyTo })
     .describe("Send a text into the chat that the message came from."),

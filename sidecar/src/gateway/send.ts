@@ -23,7 +23,9 @@ function refusalOf(request: SendRequest): string | null {
 function paramsOf({ accountId, to, call, commandId }: SendRequest): Record<string, unknown> {
   const common = { channel: "whatsapp", accountId, idempotencyKey: commandId };
   if (call.method === "send") return { ...common, to, ...call.params };
-  return { ...common, action: call.action, params: { ...call.params, chatJid: to } };
+  // As somebody with the gateway's token, not on behalf of an agent that a customer talks to.
+  const asOperator = { conversationReadOrigin: "direct-operator" };
+  return { ...common, ...asOperator, action: call.action, params: { ...call.params, chatJid: to } };
 }
 
 /**

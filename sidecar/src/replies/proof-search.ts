@@ -7,6 +7,7 @@ import { commandLog } from "./command-log.ts";
 import { idsOf } from "./followed-command.ts";
 import type { Observations } from "./observations.ts";
 import type { Doubt } from "./open-doubts.ts";
+import { storedFile } from "./stored-file.ts";
 
 /** A gateway that can't say what it knows is asked this often before its silence counts as an answer. */
 const MAX_QUESTIONS = 3;
@@ -108,10 +109,12 @@ export class ProofSearch {
     }
   }
 
-  /** Null where it can't be read: nothing can be asked for again then. */
+  /** Null where it can't be read, or its file was somewhere else: nothing can be asked for again then. */
   #callOf(id: number): GatewayCall | null {
     try {
-      return callOf(this.#parts.store.commands.get(id));
+      const { commands } = this.#parts.store;
+      const command = commands.get(id);
+      return callOf(command, storedFile(command, commands));
     } catch (error) {
       if (isDamage(error)) return null;
       throw error;

@@ -173,6 +173,13 @@ export class CommandWrites {
     return true;
   }
 
+  refused(id: number, reason: string): void {
+    const moved = this.#sql.refuse.get(this.#clock.now(), reason, id);
+    if (!moved) return this.#hasState(id);
+    this.#move("commands_pending", "commands_failed");
+    this.#failures.note("command_failed", this.#sql.messageId.get(moved.seq)?.message_id ?? null, reason);
+  }
+
   settled(id: number, state: SettledState, { reason, said = null, whatsappMessageId, partial }: Settlement): void {
     const now = this.#clock.now();
     const moved = this.#sql.settle.get(state, now, reason, said, whatsappMessageId, partial ? 1 : 0, id);
@@ -263,6 +270,9 @@ function prepare(db: Database.Database) {
     ),
     sending: db.prepare<[number, number, string | null, number]>(
       "UPDATE commands SET state = 'sending', sending_at = ?, sending_boot_ms = ?, gateway_process = ? WHERE id = ? AND state = 'pending'",
+    ),
+    refuse: db.prepare<[number, string, number], { seq: number }>(
+      "UPDATE commands SET state = 'failed', settled_at = ?, last_error = ? WHERE id = ? AND state = 'pending' RETURNING seq",
     ),
     settle: db.prepare<[string, number, string | null, string | null, string | null, number, number], { seq: number }>(
       "UPDATE commands SET state = ?, settled_at = ?, last_error = ?, said = ?, whatsapp_message_id = ?, partial = ? WHERE id = ? AND state = 'sending' RETURNING seq",

@@ -58,7 +58,7 @@ interface CommandsParts {
   time: ProvenTime;
 }
 
-/** The commands' side of the store. States: `pending → sending → sent | queued_by_gateway | in_doubt | failed`, `sending → pending` only where it is proven that nothing was sent; on from `queued_by_gateway` by Handovers. */
+/** The commands' side of the store. States: `pending → sending → sent | queued_by_gateway | in_doubt | failed`, `pending → failed` where nobody was asked, `sending → pending` only where it is proven that nothing was sent; on from `queued_by_gateway` by Handovers. */
 export class Commands {
   readonly #commit: GroupCommit;
   readonly #writes: CommandWrites;
@@ -139,6 +139,11 @@ export class Commands {
     return command;
   }
 
+  /** The bytes of the file that came with a command; null: none did, or they are forgotten. */
+  fileOf(id: number): Buffer | null {
+    return this.#sql.file.get(id)?.file ?? null;
+  }
+
   /** How many commands this gateway process was handed since, ms since the machine started; counts to 1,000, no further. */
   sendsSince(gatewayProcess: string, bootMs: number): number {
     return this.#sql.sendsSince.get(gatewayProcess, bootMs)?.n ?? 0;
@@ -161,6 +166,11 @@ export class Commands {
    */
   sending(id: number, gatewayProcess: string | null): Promise<boolean> {
     return this.#commit.run("sending", () => this.#writes.sending(id, gatewayProcess));
+  }
+
+  /** It can't be sent, and that was known before the gateway was asked. */
+  refused(id: number, reason: string): Promise<void> {
+    return this.#commit.run("refused", () => this.#writes.refused(id, reason));
   }
 
   /** How the sending ended. */
@@ -238,6 +248,7 @@ function prepare(db: Database.Database) {
     inDoubt: db.prepare<[number], { id: number }>(
       `SELECT id FROM commands WHERE state = 'in_doubt' AND ${notPassedOver} ORDER BY id DESC LIMIT ?`,
     ),
+    file: db.prepare<[number], { file: Buffer | null }>("SELECT file FROM commands WHERE id = ?"),
     get: db.prepare<[number]>(`${waiting} WHERE k.id = +?`),
     // In doubt, or in no state at all: an index has named it.
     doubt: db.prepare<[number], DoubtfulCommand>(

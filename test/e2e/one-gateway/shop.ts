@@ -20,6 +20,12 @@ export async function open(): Promise<void> {
     pluginConfig: { maxFileBytes: MAX_FILE_BYTES },
     sidecarPreload: crash.sidecar,
     gatewayPreload: crash.gateway,
+    sidecarEnv: { HOTBAGS_COMMANDS: "reply_to,send_media,react" },
+    configPatch(config) {
+      // The example has none of it: Hot Bags may react only where the operator has switched it on here, too.
+      Object.assign(config.channels.whatsapp, { actions: { reactions: true, polls: false }, reactionLevel: "minimal" });
+      return undefined;
+    },
   });
 }
 
