@@ -796,6 +796,19 @@ describe("a file at a URL", () => {
     expect(text).toMatchObject({ message: literal("as you see") });
   });
 
+  it("waits for two others at the most, and then for its turn", async () => {
+    const { promise: done, resolve: deliver } = Promise.withResolvers<void>();
+    const serve = shop.answer;
+    shop.answer = (request, response) => void done.then(() => serve(request, response));
+    for (const chat of [ANNA, BEN, "+15550001003"]) await sendFile(chat, "/prices.pdf");
+    await until("two are asked for", () => shop.asked.length === 2);
+    await until("all wait for it", async () => (await whyWaits("+15550001003")) === "its file is being fetched");
+    expect(shop.asked).toHaveLength(2);
+    deliver();
+    await until("all are sent", () => counts().commands_sent === 6);
+    expect(shop.asked).toHaveLength(3);
+  });
+
   it("that can't be had is a failure with an alarm, no doubt, and its chat goes on; the log does not name it", async () => {
     shop.answer = (_, response) => response.writeHead(404).end();
     await sendFile(ANNA, "/secret-path");

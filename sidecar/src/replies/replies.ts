@@ -288,13 +288,13 @@ export class Replies {
     if (!gateway.canSend(account)) return { cause: `account ${account}`, until: now + ASK_AGAIN_MS };
     if (this.#numbers.holds(chat, account, this.#numbersOf(command)))
       return { cause: "number", until: now + ASK_AGAIN_MS };
+    const heldMs = this.#brake.hold(chat, now);
+    if (heldMs > 0) return { cause: "brake", until: now + heldMs };
     const attached = this.#files.of(command);
     if (attached instanceof RowUnreadableError)
       return (await this.#results.giveUp(command.id, "pending", "failed", attached)) ?? "more";
     if (attached.state === "waits") return { cause: "file", until: now + ASK_AGAIN_MS };
     if (attached.state === "failed") return await this.#results.refuse(command, attached.reason);
-    const heldMs = this.#brake.hold(chat, now);
-    if (heldMs > 0) return { cause: "brake", until: now + heldMs };
     const lockedMs = this.#locks.hold(chat, account, command.chat_id);
     if (lockedMs > 0) return { cause: "lock", until: now + lockedMs };
     return await this.#send(command, attached.file, this.#pace.spend(now));

@@ -23,7 +23,9 @@ export async function open(): Promise<void> {
     sidecarEnv: { HOTBAGS_COMMANDS: "reply_to,send_media,react" },
     configPatch(config) {
       // The example has none of it: Hot Bags may react only where the operator has switched it on here, too.
-      Object.assign(config.channels.whatsapp, { actions: { reactions: true, polls: false }, reactionLevel: "minimal" });
+      const { whatsapp } = config.channels;
+      whatsapp["actions"] = { ...(whatsapp["actions"] as object), reactions: true };
+      whatsapp["reactionLevel"] = "minimal";
       return undefined;
     },
   });
