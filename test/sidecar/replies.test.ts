@@ -751,6 +751,51 @@ describe("a reply that says more than its text", () => {
   });
 });
 
+describe("a reaction", () => {
+  const actions = () => peer.asked.filter(({ method }) => method === "message.action").map(({ params }) => params);
+
+  /** Hot Bags reacts to the last message of the chat. */
+  async function react(store: Store, chatId: string) {
+    const id = `r${++ids}`;
+    const { seq, chat } = await store.messages.accept(messageOf(id, chatId));
+    const command = { commandId: `${id}-0`, type: "react", text: "👍", details: "{}", payload: id, refusal: null };
+    await store.messages.delivered(seq, 200, "{}", [command]);
+    return { id, chat };
+  }
+
+  it("whose answer was lost is asked for again with its key, where that can't react twice", async () => {
+    const answers: Answer[] = ["hang up"];
+    peer.send = (params) => answers.shift() ?? ok(params);
+    const { id, chat } = await react(running.store, ANNA);
+    running.replies.offer(chat);
+    await until("it is known that it was sent", () => counts().commands_sent === 1);
+    const asked = {
+      ...{ channel: "whatsapp", accountId: "default", idempotencyKey: `${id}-0` },
+      ...{ action: "react", conversationReadOrigin: "direct-operator" },
+      params: { messageId: id, emoji: "👍", chatJid: ANNA },
+    };
+    expect(actions()).toEqual([asked, asked]);
+  });
+
+  it("is proven by no text of the same words", async () => {
+    let id = 0;
+    peer.history = () => [];
+    await restart(undefined, async (store) => {
+      const { chat } = await react(store, ANNA);
+      id = store.commands.nextOf(chat)?.id ?? 0;
+      await store.commands.sending(id, "boot-0");
+      await store.commands.settled(id, "in_doubt", { reason: "the link broke", whatsappMessageId: null });
+    });
+    const textSha256 = createHash("sha256").update(literal("👍")).digest("hex");
+    const observed = { accountId: "default", chatId: ANNA, textSha256, at: clock.now(), whatsappMessageId: "WA-1" };
+    running.replies.observe(observed);
+    await reply(ANNA, "a text");
+    await until("that is sent", () => counts().commands_sent === 1);
+    await until("the alarm", () => alarms("in doubt") === 1);
+    expect(counts()).toMatchObject({ commands_in_doubt: 1, commands_sent: 1 });
+  });
+});
+
 describe("a file at a URL", () => {
   let shop: HttpsServer;
   beforeAll(async () => {
