@@ -93,6 +93,7 @@ export async function showCommand(operator: Operator, id: string, content: boole
   else {
     output.out.write(`\n${found.text.split("\n").map(plain).join("\n")}\n`);
     if (found.details != null) writeText(output, `\nwith ${plain(JSON.stringify(found.details))}`);
+    if (found.file_bytes != null) writeText(output, `and a file of ${count(found.file_bytes, "byte")}`);
   }
   return EXIT.ok;
 }

@@ -117,6 +117,6 @@ it("knows none of it where the operator has not switched it on", () => {
   for (const type of ["send_media", "react"])
     expect(readCommand({ command_id: "a", type }, NO_EXTRAS).refusal).toMatchObject({
       state: "skipped",
-      reason: `the type "${type}" is not known here`,
+      reason: `the type "${type}" is switched off here (HOTBAGS_COMMANDS, X-HotBags-Accept)`,
     });
 });

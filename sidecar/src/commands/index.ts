@@ -52,9 +52,14 @@ export function readCommand(entry: unknown, extras: Extras): CommandFromResponse
   const refusal =
     kind || type === null
       ? { state: "failed" as const, reason: `not a valid command: ${describeIssues(read)}` }
-      : { state: "skipped" as const, reason: `the type "${shownName(type)}" is not known here` };
+      : { state: "skipped" as const, reason: whyUnknown(type, found) };
   const commandId = typeof id === "string" && id !== "" ? keyOfId(id) : null;
   return { commandId, type, text: null, payload: JSON.stringify(entry) ?? "null", refusal };
+}
+
+function whyUnknown(type: string, found: Kind | undefined): string {
+  if (found) return `the type "${type}" is switched off here (HOTBAGS_COMMANDS, X-HotBags-Accept)`;
+  return `the type "${shownName(type)}" is not known here`;
 }
 
 type Reply = StoredReply & { id: number; type: string };
