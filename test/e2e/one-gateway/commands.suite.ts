@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { expect, it } from "vitest";
 import type { Command } from "../../hotbags/index.ts";
 import { until } from "../../until.ts";
-import { shop } from "./shop.ts";
+import { crash, shop } from "./shop.ts";
 
 // What Hot Bags can command besides texts, where the operator lets it: the phone says what came of it.
 
@@ -117,4 +117,27 @@ it("an emoji comes and goes on the customer's message", async () => {
   expect(reactions.map((reaction) => reaction?.key?.id)).toEqual([sent.id, sent.id]);
   const { sent: all } = await commandCounts();
   expect(all).toBeGreaterThan(0);
+});
+
+const PRICES = { type: "send_media", mime_type: "application/pdf" };
+
+it.each([
+  ["a file", PRICES, "send:before", "documentMessage"],
+  ["a file", PRICES, "send:after", "documentMessage"],
+  ["a reaction", { type: "react", emoji: "👍" }, "send:before", "reactionMessage"],
+  ["a reaction", { type: "react", emoji: "👍" }, "send:after", "reactionMessage"],
+])("%s of a sidecar that is killed in the midst of it comes once: %j at %s", async (_what, command, point, kind) => {
+  const anna = shop.newCustomer();
+  const { in_doubt } = await commandCounts();
+  const data_base64 = (await fileOf("price-list.pdf")).toString("base64");
+  crash.sidecar.arm(point);
+  const killed = shop.sidecar.ended();
+  await answered(anna, command.type === "send_media" ? { ...command, data_base64 } : command);
+  expect(await killed).toBe("SIGKILL");
+  await shop.sidecar.start();
+  await anna.hears((heard) => heard.kind === kind, { timeoutMs: 60_000 });
+  // The same gateway still knows the key, and is asked by it again.
+  await until("nobody doubts it", async () => (await commandCounts())["in_doubt"] === in_doubt, 60_000);
+  await shop.healthy();
+  expect(anna.heard.map((heard) => heard.kind)).toEqual([kind]);
 });
