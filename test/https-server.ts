@@ -9,7 +9,7 @@ import { join } from "node:path";
 
 /** A server on loopback that stands for one on the internet. */
 export interface HttpsServer {
-  /** `https://localhost:<port>` */
+  /** `https://localhost:<port>`, or with the name that was asked for. */
   readonly origin: string;
   /** Its own certificate. */
   readonly ca: string;
@@ -19,8 +19,8 @@ export interface HttpsServer {
   close(): Promise<void>;
 }
 
-export async function startHttpsServer(): Promise<HttpsServer> {
-  const { key, cert } = makeCertificate();
+export async function startHttpsServer(name = "localhost"): Promise<HttpsServer> {
+  const { key, cert } = makeCertificate(name);
   const server = createServer({ key, cert }, (request, response) => {
     self.asked.push({ path: request.url ?? "", headers: request.headers });
     self.answer(request, response);
@@ -28,7 +28,7 @@ export async function startHttpsServer(): Promise<HttpsServer> {
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const self: HttpsServer = {
-    origin: `https://localhost:${(server.address() as AddressInfo).port}`,
+    origin: `https://${name}:${(server.address() as AddressInfo).port}`,
     ca: cert,
     answer: (_, response) => response.writeHead(404).end(),
     asked: [],
@@ -40,11 +40,11 @@ export async function startHttpsServer(): Promise<HttpsServer> {
   return self;
 }
 
-/** A self-signed one for loopback, with its key. */
-function makeCertificate(): { key: string; cert: string } {
+/** A self-signed one, with its key. */
+function makeCertificate(name: string): { key: string; cert: string } {
   const folder = mkdtempSync(join(tmpdir(), "hotbags-https-"));
   const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
-  const names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"];
+  const names = ["-subj", `/CN=${name}`, "-addext", `subjectAltName=DNS:${name},IP:127.0.0.1`];
   const made = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"];
   try {
     execFileSync("openssl", ["req", "-x509", ...made, "-keyout", key, "-out", cert, ...names], { stdio: "pipe" });

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { expect, it } from "vitest";
 import type { Command } from "../../hotbags/index.ts";
 import { until } from "../../until.ts";
-import { crash, shop } from "./shop.ts";
+import { crash, farAway, shop } from "./shop.ts";
 
 // What Hot Bags can command besides texts, where the operator lets it: the phone says what came of it.
 
@@ -66,6 +66,27 @@ it("files arrive byte for byte, each as what it is, in order, with its caption a
   expect(files).toEqual([photo, list, voice]);
   expect(anna.heard[1]?.message.documentMessage?.fileName).toBe("price_list.pdf");
   expect(anna.heard[2]?.message.audioMessage?.ptt).toBe(true);
+});
+
+it("a file at a URL is fetched, over a redirect too, and arrives byte for byte; one that is not there is not sent", async () => {
+  const anna = shop.newCustomer();
+  const { failed = 0, in_doubt } = await commandCounts();
+  const photo = await fileOf("photo.jpg");
+  farAway.answer = ({ url }, response) => {
+    if (url === "/moved") response.writeHead(302, { location: "/bags/12.jpg?signed=1" }).end();
+    else if (url === "/bags/12.jpg?signed=1") response.writeHead(200, { "content-type": "image/jpeg" }).end(photo);
+    else response.writeHead(404).end();
+  };
+  const at = (path: string) => ({ type: "send_media", url: `${farAway.origin}${path}`, caption: "Two left." });
+  await answered(anna, at("/moved"), at("/gone"), { type: "send_text", text: "One of two." });
+  await anna.hears("One of two.");
+  expect(anna.heard.map(({ kind, text }) => [kind, text])).toEqual([
+    ["imageMessage", "Two left."],
+    ["extendedTextMessage", "One of two."],
+  ]);
+  expect(anna.heard[0] && shop.whatsapp.fileOf(anna.heard[0])).toEqual(photo);
+  expect(await commandCounts()).toMatchObject({ failed: failed + 1, in_doubt });
+  expect(JSON.stringify(shop.sidecar.lines)).not.toContain("signed=1");
 });
 
 it("a picture that is none is refused, and what follows goes out", async () => {
