@@ -25,10 +25,12 @@ export const KINDS = {
 /** So much is kept of what a command calls its type, characters. */
 const MAX_TYPE_LENGTH = 256;
 
+/** What every bridge takes. */
+const ALWAYS = Object.keys(KINDS).filter((type) => kindOf(type)?.extra === undefined);
+
 /** `X-HotBags-Accept`: what of the contract may be used, in the order of the documentation. */
 export function acceptHeader(extras: Extras): string {
-  const types = Object.keys(KINDS).filter((type) => kindOf(type)?.extra === undefined);
-  return [...types, ...EXTRAS.filter((extra) => extras.has(extra))].join(", ");
+  return [...ALWAYS, ...EXTRAS.filter((extra) => extras.has(extra))].join(", ");
 }
 
 function kindOf(type: string): Kind | undefined {

@@ -233,8 +233,8 @@ export class Replies {
    */
   async stop(): Promise<void> {
     this.#unsubscribe();
-    this.#files.stop();
     await Promise.all([this.#doubts.stop(), this.#handovers.stop(), this.#chats.stop()]);
+    this.#files.stop();
     await Promise.allSettled(this.#results.unwritten.map((chat) => this.#results.write(chat)));
   }
 
