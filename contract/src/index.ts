@@ -10,3 +10,4 @@ export type {
   SendText,
 } from "./generated/types.ts";
 export { sign, verifySignature } from "./signature.ts";
+export { signWebhook, verifyWebhook, WEBHOOK_TOLERANCE_SECONDS, type WebhookHeaders } from "./webhook.ts";

@@ -32,6 +32,9 @@ export interface Settings {
     /** Null: nothing is signed. */
     hmacSecret: string | null;
     hmacSecretPrevious: string | null;
+    /** Null: nothing is signed as Standard Webhooks does. */
+    webhookSecret: string | null;
+    webhookSecretPrevious: string | null;
     /** Secret. */
     extraHeaders: Readonly<Record<string, string>>;
     /** What it may use besides what every bridge takes. */
@@ -152,6 +155,8 @@ function toSettings(values: Values): Settings {
       bearerTokenPrevious: values.HOTBAGS_BEARER_TOKEN_PREVIOUS ?? null,
       hmacSecret: (isSigned && values.HOTBAGS_HMAC_SECRET) || null,
       hmacSecretPrevious: (isSigned && values.HOTBAGS_HMAC_SECRET_PREVIOUS) || null,
+      webhookSecret: values.HOTBAGS_WEBHOOK_SECRET ?? null,
+      webhookSecretPrevious: values.HOTBAGS_WEBHOOK_SECRET_PREVIOUS ?? null,
       extraHeaders: values.HOTBAGS_EXTRA_HEADERS ?? {},
       accepts: new Set(values.HOTBAGS_COMMANDS),
       timeoutMs: values.HOTBAGS_TIMEOUT * 1_000,

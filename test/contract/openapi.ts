@@ -90,6 +90,24 @@ export function openApi(examples: Readonly<Record<string, unknown>>) {
               false,
             ),
             header(
+              "webhook-id",
+              "The `message_id`, as Standard Webhooks has it; only where HOTBAGS_WEBHOOK_SECRET is set.",
+              { type: "string" },
+              false,
+            ),
+            header(
+              "webhook-timestamp",
+              "When this attempt began, Unix seconds; with `webhook-id`.",
+              { type: "string", pattern: "^[0-9]+$" },
+              false,
+            ),
+            header(
+              "webhook-signature",
+              "`v1,` and the HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<raw body>` in base64; two of them, a space between, while the secret is replaced.",
+              { type: "string" },
+              false,
+            ),
+            header(
               "Accept-Encoding",
               "`identity`; what comes compressed all the same is read.",
               { type: "string" },

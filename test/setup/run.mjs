@@ -56,8 +56,7 @@ const TASKS = {
     ],
   ],
   "test:repeat": (args) => [...BUILD, step("", "node", "test/setup/repeat.ts", ...args)],
-  // It packs itself, once it has seen that it can run.
-  "vm-test": (args) => [step("", "node", "test/vm/vm-test.ts", ...args)],
+  "vm-test": (args) => [...BUILD, step("", "node", "test/vm/vm-test.ts", ...args)],
   soak: (args) => [...BUILD, step("", "node", "test/soak/soak.ts", ...args)],
   bench: (args) => [...BUILD, step("", "node", "test/bench/bench.ts", ...args)],
   "bench:memory": (args) => [...BUILD, step("", "node", "test/bench/memory.ts", ...args)],

@@ -16,12 +16,16 @@ const LOOK_MS = 300;
 
 /** `hotbags contract mock`: a Hot Bags on this machine, until SIGINT or SIGTERM. */
 export async function runMock(sources: Sources, options: { port: number; rules?: string | undefined }, output: Output) {
-  const { token, hmacSecret } = readMockSecrets(sources);
+  const { token, hmacSecret, webhookSecret } = readMockSecrets(sources);
   const { rules: path } = options;
   const rules = path === undefined ? ECHO : readRulesFile(path);
   const told = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => told.abort());
-  const mock = await start({ port: options.port, keep: KEPT, token, ...(hmacSecret === null ? {} : { hmacSecret }) });
+  const signed = {
+    ...(hmacSecret === null ? {} : { hmacSecret }),
+    ...(webhookSecret === null ? {} : { webhookSecret }),
+  };
+  const mock = await start({ port: options.port, keep: KEPT, token, ...signed });
   try {
     applyRules(mock, rules);
     if (path !== undefined) watchFile(path, { interval: LOOK_MS }, () => readAnew(mock, path, output));
@@ -30,7 +34,7 @@ export async function runMock(sources: Sources, options: { port: number; rules?:
     say(output, `A stand-in for Hot Bags: HOTBAGS_BASE_URL=${mock.url} (messages at ${INBOUND_PATH}).`);
     say(
       output,
-      `It takes ${token === null ? "any token" : "HOTBAGS_BEARER_TOKEN"}${hmacSecret === null ? "" : ", and signed bodies only"}.`,
+      `It takes ${token === null ? "any token" : "HOTBAGS_BEARER_TOKEN"}${Object.keys(signed).length === 0 ? "" : ", and signed bodies only"}.`,
     );
     say(output, `What came is shown at ${mock.url}/ and forgotten when it ends.`);
     if (!told.signal.aborted) await once(told.signal, "abort");

@@ -17,8 +17,12 @@ const OF_BACKEND = [
   "HOTBAGS_BASE_URL",
   "HOTBAGS_INBOUND_PATH",
   "HOTBAGS_BEARER_TOKEN",
+  "HOTBAGS_BEARER_TOKEN_PREVIOUS",
   "HOTBAGS_HMAC_DISABLED",
   "HOTBAGS_HMAC_SECRET",
+  "HOTBAGS_HMAC_SECRET_PREVIOUS",
+  "HOTBAGS_WEBHOOK_SECRET",
+  "HOTBAGS_WEBHOOK_SECRET_PREVIOUS",
   "HOTBAGS_EXTRA_HEADERS",
   "HOTBAGS_COMMANDS",
   "HOTBAGS_TIMEOUT",
@@ -39,6 +43,12 @@ export function readBackend(sources: Sources): BackendUnderTest {
     url: new URL(base.pathname.replace(/\/+$/, "") + path, base.origin),
     token,
     hmacSecret,
+    webhookSecret: values.HOTBAGS_WEBHOOK_SECRET ?? null,
+    previous: {
+      token: values.HOTBAGS_BEARER_TOKEN_PREVIOUS ?? null,
+      hmacSecret: values.HOTBAGS_HMAC_SECRET_PREVIOUS ?? null,
+      webhookSecret: values.HOTBAGS_WEBHOOK_SECRET_PREVIOUS ?? null,
+    },
     extraHeaders: extraHeaders ?? {},
     accepts: new Set(values.HOTBAGS_COMMANDS),
     timeoutMs: Number(seconds) * 1_000,
@@ -46,11 +56,16 @@ export function readBackend(sources: Sources): BackendUnderTest {
 }
 
 /** What a stand-in for the backend must know. Null: any token will do, nothing is signed. Throws SettingsError. */
-export function readMockSecrets(sources: Sources): { token: string | null; hmacSecret: string | null } {
+export function readMockSecrets(sources: Sources): {
+  token: string | null;
+  hmacSecret: string | null;
+  webhookSecret: string | null;
+} {
   const { values, hmacSecret, mistakes } = read({ ...sources, url: undefined });
-  const own = mistakes.filter((mistake) => /^HOTBAGS_(BEARER|HMAC)/.test(mistake));
+  const own = mistakes.filter((mistake) => /^HOTBAGS_(BEARER|HMAC|WEBHOOK)/.test(mistake));
   if (own.length > 0) throw new SettingsError(own);
-  return { token: values.HOTBAGS_BEARER_TOKEN ?? null, hmacSecret };
+  const { HOTBAGS_BEARER_TOKEN: token = null, HOTBAGS_WEBHOOK_SECRET: webhookSecret = null } = values;
+  return { token, hmacSecret, webhookSecret };
 }
 
 function read({ environment, envFile: path, url }: Sources) {

@@ -1,4 +1,4 @@
-import { createHmac } from "node:crypto";
+import { createHmac, randomUUID } from "node:crypto";
 import diagnostics from "node:diagnostics_channel";
 import { isIP } from "node:net";
 import { connect, TLSSocket } from "node:tls";
@@ -13,6 +13,7 @@ import { MAX_HEADERS_BYTES, ofError } from "./network-error.ts";
 import type { Outcome } from "./outcome.ts";
 import { dropRest, outcomeOf } from "./response.ts";
 import { ofAnswer, type Symptom } from "./symptom.ts";
+import { WebhookSignature } from "./webhook-signature.ts";
 
 export interface HotBagsOptions extends HotBagsSecrets {
   baseUrl: URL;
@@ -154,6 +155,7 @@ export class HotBags {
           ...(pass && { authorization: `Bearer ${pass.bearerToken}` }),
           // Of a body that is not there.
           ...(pass?.key && { "x-hotbags-signature": `sha256=${createHmac("sha256", pass.key).digest("hex")}` }),
+          ...(pass && this.#webhookSignature(`ping-${randomUUID()}`).headers()),
         },
         headersTimeout: timeoutMs,
         signal: AbortSignal.timeout(connectTimeoutMs + timeoutMs),
@@ -242,12 +244,20 @@ export class HotBags {
       "x-hotbags-contract": String(CONTRACT_VERSION),
       "x-hotbags-accept": acceptHeader(accepts),
     };
-    if (key) {
-      const hmac = createHmac("sha256", key);
-      for await (const piece of body.pieces()) hmac.update(piece);
-      headers["x-hotbags-signature"] = `sha256=${hmac.digest("hex")}`;
-    }
-    return headers;
+    const webhook = this.#webhookSignature(message.message_id);
+    const hmac = key && createHmac("sha256", key);
+    if (hmac || this.#credentials.webhookKeys.length > 0)
+      for await (const piece of body.pieces()) {
+        hmac?.update(piece);
+        webhook.update(piece);
+      }
+    if (hmac) headers["x-hotbags-signature"] = `sha256=${hmac.digest("hex")}`;
+    return { ...headers, ...webhook.headers() };
+  }
+
+  /** Of an attempt that begins now. */
+  #webhookSignature(id: string): WebhookSignature {
+    return new WebhookSignature(this.#credentials.webhookKeys, id, Date.now());
   }
 
   /** Those of every request. */

@@ -28,9 +28,7 @@ import { Pace, type PaceLimits } from "./pace.ts";
 import { Refusals } from "./refusals.ts";
 import { SendResults } from "./send-results.ts";
 import { type LockedAccount, TimeLocks } from "./time-locks.ts";
-
-/** Chats that are answered side by side. The gateway itself passes 20 to 25 sends a second. */
-const CONCURRENCY = 8;
+import { Width } from "./width.ts";
 
 /** A chat that waits for a change of which it is told asks again after this time all the same, ms. */
 const ASK_AGAIN_MS = 30_000;
@@ -83,6 +81,7 @@ export class Replies {
   readonly #refusals: Refusals;
   readonly #results: SendResults;
   readonly #files: FileFetches;
+  readonly #width = new Width();
   /** Chats with a send under way: until it has answered, an observation may be its own, and proves no other reply. */
   readonly #sending = new Set<number>();
   #gatewayProcess: string | undefined;
@@ -92,6 +91,7 @@ export class Replies {
 
   constructor(parts: RepliesParts) {
     const { store, clock, timers } = parts;
+    const width = this.#width;
     this.#parts = parts;
     this.#pace = new Pace(parts.pace);
     this.#brake = new Brake({ limits: parts.brake, onHeld: (chat) => this.#runaway(chat) });
@@ -121,7 +121,9 @@ export class Replies {
     this.#chats = new LaneRunner<Cause>({
       clock,
       timers,
-      concurrency: CONCURRENCY,
+      get concurrency() {
+        return width.chats;
+      },
       gate: (now) => this.#admit(now),
       run: async (chat) => {
         const verdict = await this.#run(chat);
@@ -272,10 +274,7 @@ export class Replies {
     const command = this.#next(chat);
     if (command instanceof RowUnreadableError)
       return (await this.#results.giveUp(command.row, "pending", "failed", command)) ?? "more";
-    if (!command) {
-      this.#nothingWaits(chat);
-      return "empty";
-    }
+    if (!command) return this.#empty(chat);
     const now = clock.uptimeMs();
     const pausedMs = store.pauses.leftMs(chat, command.id);
     if (pausedMs > 0) {
@@ -297,7 +296,13 @@ export class Replies {
     if (attached.state === "failed") return await this.#results.refuse(command, attached.reason);
     const lockedMs = this.#locks.hold(chat, account, command.chat_id);
     if (lockedMs > 0) return { cause: "lock", until: now + lockedMs };
-    return await this.#send(command, attached.file, this.#pace.spend(now));
+    const verdict = await this.#send(command, attached.file, this.#pace.spend(now));
+    return verdict === "more" && !store.commands.hasNext(chat) ? this.#empty(chat) : verdict;
+  }
+
+  #empty(chat: number): "empty" {
+    this.#nothingWaits(chat);
+    return "empty";
   }
 
   /** No reply of the chat waits for what the operator could change. */
@@ -350,7 +355,9 @@ export class Replies {
       const askedAt = this.#parts.clock.uptimeMs();
       const outcome = await gateway.send({ accountId, to, call, commandId });
       failpoint("send:after");
-      this.#parts.onAnswered?.(command, outcome, this.#parts.clock.uptimeMs() - askedAt);
+      const durationMs = this.#parts.clock.uptimeMs() - askedAt;
+      this.#width.answered(outcome.kind === "sent" ? durationMs : Number.POSITIVE_INFINITY);
+      this.#parts.onAnswered?.(command, outcome, durationMs);
       if (outcome.kind === "sent") {
         this.#observations.account(outcome.whatsappMessageId);
         this.#unlockedBy(accountId, to, begunAt);

@@ -21,6 +21,7 @@ import {
   secret,
   shellCommand,
   token,
+  webhookSecret,
   webhookUrl,
   wholeNumber,
 } from "./forms.ts";
@@ -82,6 +83,19 @@ export const SETTINGS = {
     about:
       "While the key is replaced: the former one, with which a request is signed that Hot Bags refused with the new",
     form: secret,
+    secret: true,
+    reloadable: true,
+  },
+  HOTBAGS_WEBHOOK_SECRET: {
+    about:
+      "The key to sign every request with as Standard Webhooks does, with its time, also beside the other signature",
+    form: webhookSecret,
+    secret: true,
+    reloadable: true,
+  },
+  HOTBAGS_WEBHOOK_SECRET_PREVIOUS: {
+    about: "While that key is replaced: the former one, which signs every request as well",
+    form: webhookSecret,
     secret: true,
     reloadable: true,
   },

@@ -93,6 +93,14 @@ export class Commands {
     );
   }
 
+  /** Whether a command is next in a chat, or may be, where that can't be read: `nextOf` without reading it, a tenth of the cost. */
+  hasNext(chat: number): boolean {
+    return unlessDamaged(
+      () => this.#sql.nextId.get(chat) !== undefined,
+      () => true,
+    );
+  }
+
   /** Commands that were being sent when the process ended, by id. Read once at start. */
   interrupted(): number[] {
     return this.#sql.interrupted.all().map(({ id }) => id);

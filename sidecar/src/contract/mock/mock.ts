@@ -78,7 +78,7 @@ export interface MockOptions extends Secrets {
 
 /**
  * A Hot Bags backend on loopback. It checks each request as the real one would, answers by script, and fails by script.
- * With `hmacSecret` a valid signature is required; without it, sending one is a violation.
+ * With `hmacSecret` or `webhookSecret` a valid signature is required; without it, sending one is a violation.
  */
 export async function startMock({ port, keep = Infinity, ...firstSecrets }: MockOptions): Promise<Mock> {
   let secrets: Secrets = firstSecrets;

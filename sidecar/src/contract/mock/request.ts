@@ -8,6 +8,10 @@ import { CONTRACT_VERSION, MAX_BODY_BYTES, type RequestBody, requestBody } from 
 const USER_AGENT = /^hotbags-bridge\/\d+\.\d+\.\d+(-[\w.]+)?$/;
 /** Recorded, but no reason to refuse: a backend without HMAC doesn't look at the header. */
 const UNASKED_SIGNATURE = "X-HotBags-Signature was sent although HMAC is disabled";
+const UNASKED_WEBHOOK = "webhook-signature was sent although there is no HOTBAGS_WEBHOOK_SECRET";
+const UNASKED: ReadonlySet<string> = new Set([UNASKED_SIGNATURE, UNASKED_WEBHOOK]);
+/** How far the time of a request may be from ours, seconds (Standard Webhooks). */
+const TOLERANCE_SECONDS = 300;
 /** Every bridge takes these three; what else it takes follows. */
 const ACCEPT = /^send_text, pause_chat, resume_chat(, [a-z_]+)*$/;
 const JSON_TYPE = /^application\/json(; ?charset=utf-8)?$/i;
@@ -33,15 +37,15 @@ function itemBreaches({ data_base64, omitted, size_bytes, sha256 }: RequestBody[
 /** The body of a request to Hot Bags. */
 export type Message = RequestBody;
 
-/** `token` null: any bearer will do. */
-export type Secrets = { token: string | null; hmacSecret?: string };
+/** `token` null: any bearer will do. `webhookSecret`: as Standard Webhooks writes it. */
+export type Secrets = { token: string | null; hmacSecret?: string; webhookSecret?: string };
 
 /** What the checks found. With `refusal` Hot Bags answers that status and does nothing; `violations` are kept in any case. */
 export type Verdict = { violations: string[]; refusal: number | undefined; message: Message | undefined };
 
 /** Checks one request as the backend would: bearer, signature, headers, then the body. Never throws. */
 export function checkRequest(headers: IncomingHttpHeaders, rawBody: Buffer, secrets: Secrets): Verdict {
-  const unauthorized = [...bearerBreaches(headers, secrets.token), ...signatureBreaches(headers, rawBody, secrets)];
+  const unauthorized = credentialBreaches(headers, rawBody, secrets);
   const parsed = parseMessage(rawBody);
   const violations = [...unauthorized, ...headerBreaches(headers, parsed.message), ...parsed.violations];
   if (rawBody.length > MAX_BODY_BYTES)
@@ -56,14 +60,22 @@ export function checkPing(headers: IncomingHttpHeaders, rawBody: Buffer, secrets
   for (const name of ["idempotency-key", "x-idempotency-key", "x-transport-session-id", "content-type"])
     if (headers[name] !== undefined) violations.push(`${name} was sent`);
   if (headers.authorization === undefined) return { status: 401, violations };
-  const breaches = [...bearerBreaches(headers, secrets.token), ...signatureBreaches(headers, rawBody, secrets)];
+  const breaches = credentialBreaches(headers, rawBody, secrets);
   return { status: breaches.length > 0 ? 401 : 204, violations };
 }
 
 function refusalFor(unauthorized: string[], violations: string[], rawBody: Buffer): number | undefined {
   if (rawBody.length > MAX_BODY_BYTES) return 413;
-  if (unauthorized.some((breach) => breach !== UNASKED_SIGNATURE)) return 401;
-  return violations.some((breach) => breach !== UNASKED_SIGNATURE) ? 422 : undefined;
+  if (unauthorized.some((breach) => !UNASKED.has(breach))) return 401;
+  return violations.some((breach) => !UNASKED.has(breach)) ? 422 : undefined;
+}
+
+function credentialBreaches(headers: IncomingHttpHeaders, rawBody: Buffer, secrets: Secrets): string[] {
+  return [
+    ...bearerBreaches(headers, secrets.token),
+    ...signatureBreaches(headers, rawBody, secrets),
+    ...webhookBreaches(headers, rawBody, secrets),
+  ];
 }
 
 function bearerBreaches(headers: IncomingHttpHeaders, token: string | null): string[] {
@@ -81,6 +93,21 @@ function signatureBreaches(headers: IncomingHttpHeaders, rawBody: Buffer, { hmac
   return equalInConstantTime(given, expected) ? [] : ["X-HotBags-Signature is not the body's"];
 }
 
+function webhookBreaches(headers: IncomingHttpHeaders, rawBody: Buffer, { webhookSecret }: Secrets): string[] {
+  const [id, timestamp, given] = ["id", "timestamp", "signature"].map((name) => headers[`webhook-${name}`]);
+  if (webhookSecret === undefined) return given === undefined ? [] : [UNASKED_WEBHOOK];
+  if (typeof id !== "string" || typeof timestamp !== "string" || typeof given !== "string")
+    return ["webhook-id, webhook-timestamp or webhook-signature is missing"];
+  const breaches: string[] = [];
+  if (!/^\d+$/.test(timestamp) || Math.abs(Date.now() / 1_000 - Number(timestamp)) > TOLERANCE_SECONDS)
+    breaches.push(`webhook-timestamp is not of the last ${TOLERANCE_SECONDS} seconds`);
+  const key = Buffer.from(webhookSecret.replace("whsec_", ""), "base64");
+  const digest = createHmac("sha256", key).update(`${id}.${timestamp}.`).update(rawBody).digest("base64");
+  if (!given.split(" ").some((one) => equalInConstantTime(one, `v1,${digest}`)))
+    breaches.push("webhook-signature is not the request's");
+  return breaches;
+}
+
 function headerBreaches(headers: IncomingHttpHeaders, body: Message | undefined): string[] {
   const breaches: string[] = [];
   const expectEqual = (name: string, expected: string | undefined): void => {
@@ -92,6 +119,7 @@ function headerBreaches(headers: IncomingHttpHeaders, body: Message | undefined)
   expectEqual("Idempotency-Key", body?.message_id);
   expectEqual("X-Idempotency-Key", body?.message_id);
   expectEqual("X-Transport-Session-Id", body?.transport_session_id);
+  if (headers["webhook-id"] !== undefined) expectEqual("webhook-id", body?.message_id);
   const version = headers["x-hotbags-contract"];
   if (version !== String(CONTRACT_VERSION)) breaches.push(`X-HotBags-Contract is ${version ?? "missing"}`);
   const accept = headers["x-hotbags-accept"];
