@@ -2,9 +2,10 @@ import { createHmac, randomUUID } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { Webhook } from "standardwebhooks";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { NO_EXTRAS } from "../../sidecar/src/commands/index.ts";
 import type { BackendUnderTest } from "../../sidecar/src/contract/backend.ts";
 import { CHECKS, checkContract } from "../../sidecar/src/contract/check/run.ts";
-import { type AnswerScript, type HotBags, INBOUND_PATH, startHotBags } from "../hotbags/index.ts";
+import { type AnswerScript, type Command, type HotBags, INBOUND_PATH, startHotBags } from "../hotbags/index.ts";
 import { freePort } from "../hotbags/port.ts";
 import { startFront, type Wrong } from "./front.ts";
 
@@ -28,6 +29,7 @@ afterAll(() => hotbags.close());
 
 const target = (url: string, more: Partial<BackendUnderTest> = {}): BackendUnderTest => ({
   ...{ url: new URL(url + INBOUND_PATH), token: TOKEN, hmacSecret: SECRET, extraHeaders: {}, timeoutMs: 60_000 },
+  accepts: NO_EXTRAS,
   ...{ webhookSecret: WEBHOOK_SECRET, previous: { ...NOTHING, token: "the former token" } },
   ...more,
 });
@@ -209,4 +211,18 @@ describe("one thing that is wrong is found, and nothing else:", () => {
     expect(skipped).toHaveLength(CHECKS.length - 1);
     expect(report.checks.filter(({ isBlocked }) => isBlocked)).toHaveLength(CHECKS.length - 1);
   });
+});
+
+it("an answer may use what the bridge that asks takes, and nothing else", async () => {
+  hotbags.answers(({ message_id }) => [{ command_id: `on-${message_id}`, type: "react", emoji: "👍" } as Command]);
+  try {
+    const { report, failed } = await check(hotbags.url);
+    expect([failed, report.checks.find(({ name }) => name === "answer")?.seen]).toEqual([
+      ["answer"],
+      expect.stringContaining('the type "react" is switched off here'),
+    ]);
+    expect((await check(hotbags.url, 60_000, { accepts: new Set(["react"]) })).failed).toEqual([]);
+  } finally {
+    hotbags.answers(answerOf);
+  }
 });

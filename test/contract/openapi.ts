@@ -75,6 +75,11 @@ export function openApi(examples: Readonly<Record<string, unknown>>) {
           summary: "A customer has written",
           parameters: [
             header("X-HotBags-Contract", "The version of this contract.", { const: String(CONTRACT_VERSION) }),
+            header(
+              "X-HotBags-Accept",
+              "What the answer may use, separated by commas: `send_text`, `pause_chat` and `resume_chat` always; others where the operator has switched them on. What is not named is skipped or ignored.",
+              { type: "string" },
+            ),
             header("Idempotency-Key", "The `message_id`: the same for every attempt.", { type: "string" }),
             header("X-Idempotency-Key", "The same.", { type: "string" }),
             header("X-Transport-Session-Id", "The `transport_session_id`.", { type: "string" }),
@@ -158,6 +163,14 @@ const ANSWERS = {
       commands: [
         { command_id: "9f20", type: "send_text", text: "A colleague will answer you." },
         { command_id: "9f21", type: "pause_chat", for_seconds: 7_200, replies: "hold" },
+      ],
+    },
+  },
+  file: {
+    summary: "A file by its URL, where X-HotBags-Accept has send_media",
+    value: {
+      commands: [
+        { command_id: "9f30", type: "send_media", url: "https://shop.example/bags/12.jpg", caption: "Two left." },
       ],
     },
   },

@@ -1,6 +1,7 @@
 import { createHmac } from "node:crypto";
 import { CONTRACT_VERSION, VERSION } from "@hotbags/shared";
 import { type Dispatcher, Pool } from "undici";
+import { acceptHeader, type Extras } from "../commands/index.ts";
 import { MAX_HEADERS_BYTES, ofError } from "../relay/network-error.ts";
 import type { Outcome } from "../relay/outcome.ts";
 import { outcomeOf } from "../relay/response.ts";
@@ -25,6 +26,8 @@ export interface BackendUnderTest {
   previous: { token: string | null; hmacSecret: string | null; webhookSecret: string | null };
   /** Secret. */
   extraHeaders: Readonly<Record<string, string>>;
+  /** What it may use besides what each bridge takes. */
+  accepts: Extras;
   timeoutMs: number;
 }
 
@@ -84,7 +87,7 @@ export class Backend {
   }
 
   async post(post: Post): Promise<Posted> {
-    const { url, timeoutMs } = this.#backend;
+    const { url, timeoutMs, accepts } = this.#backend;
     const begun = performance.now();
     let response: Dispatcher.ResponseData | undefined;
     const ended = (outcome: Outcome): Posted => ({
@@ -98,7 +101,7 @@ export class Backend {
         ...{ method: "POST", path: url.pathname, headers: this.#headers(post), body: post.body },
         ...{ headersTimeout: timeoutMs, signal: AbortSignal.timeout(CONNECT_TIMEOUT_MS + timeoutMs) },
       });
-      return ended(await outcomeOf(response, url, MAX_RETRY_AFTER_MS));
+      return ended(await outcomeOf(response, url, { maxRetryAfterMs: MAX_RETRY_AFTER_MS, accepts }));
     } catch (error) {
       return ended({ kind: "failed", symptom: ofError(error, { hasBegun: response !== undefined, timeoutMs, url }) });
     }
@@ -133,6 +136,7 @@ export class Backend {
       ...{ "idempotency-key": key, "x-idempotency-key": key, "x-transport-session-id": session },
       ...{ "content-type": "application/json", "content-length": String(body.length) },
       ...{ "accept-encoding": acceptEncoding, "x-hotbags-contract": String(CONTRACT_VERSION) },
+      "x-hotbags-accept": acceptHeader(this.#backend.accepts),
       "user-agent": `hotbags-bridge/${VERSION}`,
     };
   }

@@ -5,6 +5,7 @@ import { connect, TLSSocket } from "node:tls";
 import { CONTRACT_VERSION, transportSessionId, VERSION } from "@hotbags/shared";
 import type { Logger } from "pino";
 import { type Dispatcher, Pool } from "undici";
+import { acceptHeader, type Extras, NO_EXTRAS } from "../commands/index.ts";
 import type { PendingMessage } from "../store/index.ts";
 import type { Body } from "./body.ts";
 import { Credentials, type HotBagsSecrets, type Pass } from "./credentials.ts";
@@ -20,6 +21,8 @@ export interface HotBagsOptions extends HotBagsSecrets {
   inboundPath: string;
   /** Go along with each request, such as one that gets it past a firewall. Secret. */
   extraHeaders: Readonly<Record<string, string>>;
+  /** What Hot Bags may use besides what each bridge takes; told with each message. Default: nothing. */
+  accepts?: Extras;
   /** Until a connection is there, ms; 0: no limit of its own. */
   connectTimeoutMs: number;
   /** And from then on to the last byte of the answer, ms. */
@@ -67,7 +70,7 @@ export class HotBags {
   }
 
   /** Goes on with other secrets and times; what is under way ends as it began. */
-  adopt(changes: HotBagsSecrets & Pick<HotBagsOptions, "extraHeaders" | "timeoutMs">): void {
+  adopt(changes: HotBagsSecrets & Pick<HotBagsOptions, "extraHeaders" | "accepts" | "timeoutMs">): void {
     this.#options = { ...this.#options, ...changes };
     this.#credentials.adopt(changes);
   }
@@ -101,18 +104,18 @@ export class HotBags {
   }
 
   async #postAs(pass: Pass, message: PendingMessage, body: Body): Promise<Outcome> {
-    const { connectTimeoutMs, timeoutMs, maxRetryAfterMs } = this.#options;
+    const { connectTimeoutMs, timeoutMs, maxRetryAfterMs, accepts = NO_EXTRAS } = this.#options;
     let response: Dispatcher.ResponseData | undefined;
     try {
       response = await this.#pool.request({
         method: "POST",
         path: this.#url.pathname,
-        headers: await this.#headers(pass, message, body),
+        headers: await this.#headers(pass, message, body, accepts),
         body: body.open(),
         headersTimeout: timeoutMs,
         signal: AbortSignal.timeout(connectTimeoutMs + timeoutMs),
       });
-      const outcome = await outcomeOf(response, this.#url, maxRetryAfterMs);
+      const outcome = await outcomeOf(response, this.#url, { maxRetryAfterMs, accepts });
       if (outcome.kind === "answered") this.#credentials.accepted(pass);
       return outcome;
     } catch (error) {
@@ -224,7 +227,12 @@ export class HotBags {
     return true;
   }
 
-  async #headers({ bearerToken, key }: Pass, message: PendingMessage, body: Body): Promise<Record<string, string>> {
+  async #headers(
+    { bearerToken, key }: Pass,
+    message: PendingMessage,
+    body: Body,
+    accepts: Extras,
+  ): Promise<Record<string, string>> {
     const headers: Record<string, string> = {
       ...this.#ownHeaders(),
       authorization: `Bearer ${bearerToken}`,
@@ -234,6 +242,7 @@ export class HotBags {
       "content-type": "application/json",
       "content-length": String(body.byteLength),
       "x-hotbags-contract": String(CONTRACT_VERSION),
+      "x-hotbags-accept": acceptHeader(accepts),
     };
     const webhook = this.#webhookSignature(message.message_id);
     const hmac = key && createHmac("sha256", key);

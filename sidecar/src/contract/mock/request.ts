@@ -12,6 +12,8 @@ const UNASKED_WEBHOOK = "webhook-signature was sent although there is no HOTBAGS
 const UNASKED: ReadonlySet<string> = new Set([UNASKED_SIGNATURE, UNASKED_WEBHOOK]);
 /** How far the time of a request may be from ours, seconds (Standard Webhooks). */
 const TOLERANCE_SECONDS = 300;
+/** Every bridge takes these three; what else it takes follows. */
+const ACCEPT = /^send_text, pause_chat, resume_chat(, [a-z_]+)*$/;
 const JSON_TYPE = /^application\/json(; ?charset=utf-8)?$/i;
 
 /** The body as the contract has it, and each file is what is said of it. */
@@ -120,6 +122,8 @@ function headerBreaches(headers: IncomingHttpHeaders, body: Message | undefined)
   if (headers["webhook-id"] !== undefined) expectEqual("webhook-id", body?.message_id);
   const version = headers["x-hotbags-contract"];
   if (version !== String(CONTRACT_VERSION)) breaches.push(`X-HotBags-Contract is ${version ?? "missing"}`);
+  const accept = headers["x-hotbags-accept"];
+  if (typeof accept !== "string" || !ACCEPT.test(accept)) breaches.push(`X-HotBags-Accept is ${accept ?? "missing"}`);
   if (!JSON_TYPE.test(headers["content-type"] ?? "")) breaches.push(`Content-Type is ${headers["content-type"]}`);
   if (!USER_AGENT.test(headers["user-agent"] ?? "")) breaches.push(`User-Agent is ${headers["user-agent"]}`);
   if (headers["content-encoding"] !== undefined) breaches.push(`Content-Encoding is ${headers["content-encoding"]}`);
