@@ -25,6 +25,8 @@ import { Repairs } from "./operator/repairs.ts";
 import { type PausedChat, PauseList, Pauses } from "./pauses.ts";
 import { ProvenTime } from "./proven-time.ts";
 import { Rehearsal } from "./rehearsal.ts";
+import { ReportRecorder } from "./report-recorder.ts";
+import { Reports } from "./reports.ts";
 import { Retention } from "./retention.ts";
 import { Room } from "./room.ts";
 import { type Outage, Writability } from "./writability.ts";
@@ -64,6 +66,7 @@ export type { Page } from "./operator/page.ts";
 export type { Repaired, Resolution } from "./operator/repairs.ts";
 export type { ChatAddress, ChatOrder, Pause, PausedChat } from "./pauses.ts";
 export { FileLostError } from "./read-file.ts";
+export type { WaitingReport } from "./reports.ts";
 export { type Doubted, makeRestored, type RestoreTimes } from "./restored.ts";
 export type { Keep } from "./retention.ts";
 export { type Progress, type Snapshot, storeBytes, takeSnapshot } from "./snapshot.ts";
@@ -80,6 +83,7 @@ export interface Store {
   handovers: Handovers;
   downtimes: Downtimes;
   alerts: AlertRecords;
+  reports: Reports;
   retention: Retention;
   files: Files;
   operator: OperatorStore;
@@ -155,11 +159,12 @@ export function openStore(
   const damage = new DamageRecord(clock);
   const writability = new Writability({ db, clock, damage, rehearse: () => rehearsal.run() });
   const feed = new Feed(db);
-  const commit = new GroupCommit(db, writability, feed, onCommit);
   const counters = new Counters(db);
+  const forgotten = new ForgottenKeys(db);
+  const recorder = new ReportRecorder({ db, counters, forgotten, damage, clock, time });
+  const commit = new GroupCommit(db, writability, feed, { reports: recorder, onCommit });
   const failures = new Failures(db, clock);
   const pauses = new Pauses(db, commit, counters, clock, time);
-  const forgotten = new ForgottenKeys(db);
   const commandWrites = new CommandWrites({ db, counters, failures, pauses, forgotten, clock });
   const media = new Media(db, files, limits.inlineBytes);
   const room = new Room(files, media, commit);
@@ -182,6 +187,7 @@ export function openStore(
     handovers: new Handovers({ db, commit, counters, failures, pauses, clock }),
     downtimes: new Downtimes(db, commit, clock),
     alerts: new AlertRecords(db, commit),
+    reports: new Reports({ db, commit, counters, recorder, time }),
     files,
     operator: {
       ...operatorReads(

@@ -1,0 +1,158 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type DeliveryReport, deliveryReport } from "@hotbags/shared";
+import Database from "better-sqlite3";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { damage } from "../../../test/sidecar/damage.ts";
+import { ANNA, messageOf } from "../../../test/sidecar/message.ts";
+import { SimulatedClock } from "../../../test/simulated-clock.ts";
+import { openStore, type Store } from "./index.ts";
+
+let dir: string;
+let clock: SimulatedClock;
+let store: Store;
+
+beforeEach(async () => {
+  dir = mkdtempSync(join(tmpdir(), "hotbags-reports-"));
+  clock = new SimulatedClock();
+  store = openStore(dir, clock);
+  await store.reports.turn(true);
+});
+afterEach(() => {
+  store.close();
+  rmSync(dir, { recursive: true });
+});
+
+const text = (id: string) => ({ commandId: id, type: "send_text", text: id, payload: id, refusal: null });
+
+/** Anna's message is answered with these commands. */
+async function answered(...commands: Parameters<Store["messages"]["delivered"]>[3]) {
+  const { seq } = await store.messages.accept(messageOf("A"));
+  return store.messages.delivered(seq, 200, "{}", commands);
+}
+
+async function sending(id: string) {
+  const [recorded] = await answered(text(id));
+  await store.commands.sending(recorded?.id ?? 0, "boot");
+  return recorded?.id ?? 0;
+}
+
+/** All that wait, in the order of their lanes. */
+function waiting(): DeliveryReport[] {
+  const reports: DeliveryReport[] = [];
+  const db = new Database(join(dir, "bridge.sqlite"), { readonly: true });
+  for (const body of db.prepare<[], string>("SELECT body FROM reports ORDER BY lane, id").pluck().all())
+    reports.push(deliveryReport.parse(JSON.parse(body)));
+  db.close();
+  expect(reports).toHaveLength(store.reports.waiting);
+  return reports;
+}
+
+const states = () => waiting().map(({ command_id, state, outcome }) => [command_id, state, outcome].filter(Boolean));
+const NOTHING = { reason: null, whatsappMessageId: null };
+
+it("says whose command has become what, and when", async () => {
+  const id = await sending("x");
+  expect(waiting()).toEqual([]);
+  clock.advance(1_000);
+  await store.commands.settled(id, "sent", { reason: null, whatsappMessageId: "3EB0" });
+  expect(waiting()).toEqual([
+    {
+      report_id: expect.any(String),
+      ...{ command_id: "x", message_id: "A", chat_id: ANNA, transport_session_id: "whatsapp:default" },
+      ...{ state: "sent", outcome: null, is_partial: false, whatsapp_message_id: "3EB0", reason: null },
+      timestamp: new Date(clock.now()).toISOString(),
+    },
+  ]);
+});
+
+it("tells in its order what was in doubt, and what became of that", async () => {
+  const id = await sending("x");
+  await store.commands.settled(id, "in_doubt", { reason: "the link broke", whatsappMessageId: null });
+  await store.operator.resolve(id, "resend", "anna");
+  await store.commands.sending(id, "boot");
+  await store.commands.settled(id, "in_doubt", { ...NOTHING, partial: true });
+  await store.operator.resolve(id, "sent", "anna");
+  expect(waiting().map(({ state, outcome, is_partial, reason }) => ({ state, outcome, is_partial, reason }))).toEqual([
+    { state: "in_doubt", outcome: null, is_partial: false, reason: "the link broke" },
+    { state: "resolved", outcome: "pending", is_partial: false, reason: "the link broke" },
+    { state: "in_doubt", outcome: null, is_partial: true, reason: null },
+    { state: "resolved", outcome: "sent", is_partial: false, reason: null },
+  ]);
+});
+
+it("tells of what is refused or skipped at once, and of nothing that is done with its answer or has no name", async () => {
+  const order = { kind: "pause", forMs: 1_000, replies: "skip" } as const;
+  const no = { state: "failed", reason: "no" } as const;
+  await answered(
+    { ...text("bad"), refusal: no },
+    { ...text("odd"), refusal: { state: "skipped", reason: "its type is not known here" } },
+    { ...text("first") },
+    { ...text("first"), payload: "another one under its id" },
+    { ...text("nameless"), commandId: null, refusal: no },
+    { ...text("pause"), order },
+    { ...text("late") },
+  );
+  expect(states()).toEqual([
+    ["bad", "failed"],
+    ["odd", "skipped"],
+    ["late", "skipped"],
+  ]);
+});
+
+it("a report is there if and only if its change is: of a write that is taken back there is neither", async () => {
+  const id = await sending("x");
+  const db = new Database(join(dir, "bridge.sqlite"));
+  db.exec("CREATE TRIGGER no BEFORE INSERT ON reports BEGIN SELECT RAISE(ABORT, 'no'); END");
+  await expect(store.commands.settled(id, "sent", NOTHING)).rejects.toThrow("no");
+  expect(store.counters.read()).toMatchObject({ commands_sending: 1, commands_sent: 0, reports_waiting: 0 });
+  db.exec("DROP TRIGGER no");
+  db.close();
+  await store.commands.settled(id, "sent", NOTHING);
+  expect(states()).toEqual([["x", "sent"]]);
+});
+
+it("outlives the process, with its key and its bytes, until Hot Bags has it", async () => {
+  const id = await sending("x");
+  await store.commands.settled(id, "sent", NOTHING);
+  const before = store.reports.headOf(id);
+  store.close();
+  store = openStore(dir, clock);
+  await store.reports.turn(true);
+  expect(store.reports.lanes()).toEqual([{ lane: id, next_attempt_at: 0 }]);
+  expect(store.reports.headOf(id)).toEqual(before);
+  await store.reports.delivered(before?.id ?? 0);
+  await store.reports.delivered(before?.id ?? 0);
+  expect(waiting()).toEqual([]);
+  expect(store.counters.read()).toMatchObject({ reports_waiting: 0, reports_delivered: 1, reports_dropped: 0 });
+});
+
+it("is made for nobody while it is switched off, and what waits then is dropped and counted", async () => {
+  const id = await sending("x");
+  await store.commands.settled(id, "in_doubt", NOTHING);
+  expect(await store.reports.turn(false)).toBe(1);
+  await store.commands.proven(id, "sent", null);
+  expect(waiting()).toEqual([]);
+  expect(store.counters.read()).toMatchObject({ reports_waiting: 0, reports_delivered: 0, reports_dropped: 1 });
+});
+
+it("damage of the reports holds no reply: none is made any more, and it is told", async () => {
+  const id = await sending("x");
+  store.close();
+  damage(join(dir, "bridge.sqlite"), "reports");
+  store = openStore(dir, clock);
+  await store.reports.turn(true);
+  await store.commands.settled(id, "sent", NOTHING);
+  expect(store.counters.read()).toMatchObject({ commands_sent: 1, reports_waiting: 0 });
+  expect(store.damage?.failure).toMatch(/^reports: /);
+});
+
+it("of whoever is forgotten nothing is told any more, nor kept", async () => {
+  const id = await sending("x");
+  await store.commands.settled(id, "in_doubt", NOTHING);
+  const request = { number: ANNA, after: 0, left: 0, forgotten: 0, includingWaiting: true };
+  await store.operator.forget(request, "eve");
+  expect(waiting()).toEqual([]);
+  expect(store.counters.read()).toMatchObject({ commands_failed: 1, reports_waiting: 0, reports_dropped: 1 });
+});

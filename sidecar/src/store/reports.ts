@@ -1,0 +1,127 @@
+import type Database from "better-sqlite3";
+import type { Counters } from "./counters.ts";
+import { unlessDamaged } from "./errors.ts";
+import type { GroupCommit } from "./group-commit.ts";
+import type { ProvenTime } from "./proven-time.ts";
+import type { ReportKind, ReportRecorder } from "./report-recorder.ts";
+
+/** A report that waits. Times are proven ones, ms. */
+export interface WaitingReport {
+  id: number;
+  lane: number;
+  /** The idempotency key. */
+  key: string;
+  account_id: string;
+  /** The same bytes in each attempt. */
+  body: string;
+  made_at: number;
+  attempts: number;
+  next_attempt_at: number;
+}
+
+interface ReportsParts {
+  db: Database.Database;
+  commit: GroupCommit;
+  counters: Counters;
+  recorder: ReportRecorder;
+  time: ProvenTime;
+}
+
+/** What Hot Bags is still to be told of its commands. Reports of one command are told in their order. */
+export class Reports {
+  readonly #parts: ReportsParts;
+  readonly #sql: ReturnType<typeof prepare>;
+
+  constructor(parts: ReportsParts) {
+    this.#parts = parts;
+    this.#sql = prepare(parts.db);
+  }
+
+  /**
+   * Whether somebody wants reports. Of what changes while nobody does none is made, and those that wait are dropped.
+   * Resolves with how many; rejects when the store can't be written.
+   */
+  async turn(on: boolean): Promise<number> {
+    this.#parts.recorder.turn(on);
+    if (on || this.waiting === 0) return 0;
+    return await this.#parts.commit.run("reports-off", () => {
+      const { changes } = this.#sql.dropAll.run("command");
+      this.#count(changes, "reports_dropped");
+      return changes;
+    });
+  }
+
+  /** Told of the lanes that have new reports, once they are on disk. Returns how to stop that. */
+  onNew(listener: (lanes: number[]) => void): () => void {
+    return this.#parts.recorder.onNew(listener);
+  }
+
+  /** Lanes with a report, the oldest first, and when their first one is due. Read once at start. */
+  lanes(): { lane: number; next_attempt_at: number }[] {
+    return this.#sql.lanes.all("command");
+  }
+
+  /** The report that is next in a lane. */
+  headOf(lane: number): WaitingReport | undefined {
+    return this.#sql.head.get("command", lane);
+  }
+
+  /** Hot Bags has it. */
+  delivered(id: number): Promise<void> {
+    return this.#parts.commit.run("report-delivered", () => this.#done(id, "reports_delivered"));
+  }
+
+  /** It is given up. */
+  drop(id: number): Promise<void> {
+    return this.#parts.commit.run("report-dropped", () => this.#done(id, "reports_dropped"));
+  }
+
+  /** Hot Bags refused it: it is tried again at this proven time, ms. */
+  refused(id: number, nextAttemptAt: number): Promise<void> {
+    return this.#parts.commit.run("report-refused", () => void this.#sql.refused.run(nextAttemptAt, id));
+  }
+
+  /** How many wait. */
+  get waiting(): number {
+    return this.#parts.counters.of("reports_waiting");
+  }
+
+  /** How long the oldest has waited, ms; 0 when none waits, or that can't be read. */
+  longestWaitMs(): number {
+    const oldest = unlessDamaged(
+      () => this.#sql.oldest.get("command")?.made_at,
+      () => undefined,
+    );
+    return oldest === undefined ? 0 : Math.max(0, this.#parts.time.now() - oldest);
+  }
+
+  #done(id: number, as: "reports_delivered" | "reports_dropped"): void {
+    this.#count(this.#sql.remove.run(id).changes, as);
+  }
+
+  #count(changes: number, as: "reports_delivered" | "reports_dropped"): void {
+    this.#parts.counters.add("reports_waiting", -changes);
+    this.#parts.counters.add(as, changes);
+  }
+}
+
+function prepare(db: Database.Database) {
+  return {
+    lanes: db.prepare<[ReportKind], { lane: number; next_attempt_at: number }>(
+      `SELECT lane, next_attempt_at FROM reports r WHERE kind = ? AND id =
+         (SELECT min(id) FROM reports f WHERE f.kind = r.kind AND f.lane = r.lane) ORDER BY id`,
+    ),
+    head: db.prepare<[ReportKind, number], WaitingReport>(
+      `SELECT id, lane, key, account_id, body, made_at, attempts, next_attempt_at FROM reports
+       WHERE kind = ? AND lane = ? ORDER BY id LIMIT 1`,
+    ),
+    remove: db.prepare<[number]>("DELETE FROM reports WHERE id = ?"),
+    dropAll: db.prepare<[ReportKind]>("DELETE FROM reports WHERE kind = ?"),
+    refused: db.prepare<[number, number]>(
+      "UPDATE reports SET attempts = attempts + 1, next_attempt_at = ? WHERE id = ?",
+    ),
+    oldest: db.prepare<[ReportKind], { made_at: number }>(
+      "SELECT made_at FROM reports WHERE kind = ? ORDER BY id LIMIT 1",
+    ),
+  };
+}
