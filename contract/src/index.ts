@@ -1,9 +1,10 @@
-export { examples } from "./generated/examples.ts";
+export { examples, reportExamples } from "./generated/examples.ts";
 export { schemas } from "./generated/schemas.ts";
 export type {
   Answer,
   Attachment,
   Command,
+  DeliveryReport,
   InboundRequest,
   PauseChat,
   ResumeChat,

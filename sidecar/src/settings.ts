@@ -38,6 +38,8 @@ export interface Settings {
     extraHeaders: Readonly<Record<string, string>>;
     timeoutMs: number;
   };
+  /** Where Hot Bags takes delivery reports, below its base URL; null: it wants none. */
+  reportsPath: string | null;
   /** How long a message is tried again before it is a dead letter. */
   maxRetryingMs: number;
   gateway: { url: string; token: string };
@@ -137,9 +139,13 @@ function reasonsOf({ issues }: z.ZodError): string {
 
 /** What no setting says by itself. */
 function contradictions(values: Partial<Record<SettingName, unknown>>, entries: readonly Entry[]): string[] {
+  const mistakes: string[] = [];
   const secret = entries.find(({ name }) => name === "HOTBAGS_HMAC_SECRET");
-  if (values["HOTBAGS_HMAC_DISABLED"] !== "false" || secret?.source) return [];
-  return ["HOTBAGS_HMAC_SECRET: is not set, but HOTBAGS_HMAC_DISABLED=false asks for signatures"];
+  if (values["HOTBAGS_HMAC_DISABLED"] === "false" && !secret?.source)
+    mistakes.push("HOTBAGS_HMAC_SECRET: is not set, but HOTBAGS_HMAC_DISABLED=false asks for signatures");
+  if (values["HOTBAGS_REPORTS_PATH"] !== undefined && values["HOTBAGS_REPORTS_PATH"] === values["HOTBAGS_INBOUND_PATH"])
+    mistakes.push("HOTBAGS_REPORTS_PATH: is where messages are taken (HOTBAGS_INBOUND_PATH): a report is no message");
+  return mistakes;
 }
 
 function toSettings(values: Values): Settings {
@@ -157,6 +163,7 @@ function toSettings(values: Values): Settings {
       extraHeaders: values.HOTBAGS_EXTRA_HEADERS ?? {},
       timeoutMs: values.HOTBAGS_TIMEOUT * 1_000,
     },
+    reportsPath: values.HOTBAGS_REPORTS_PATH ?? null,
     maxRetryingMs: values.BRIDGE_RETRY_HOURS * 3_600_000,
     gateway: { url: values.OPENCLAW_GATEWAY_URL.href, token: values.OPENCLAW_GATEWAY_TOKEN },
     listen: values.BRIDGE_LISTEN,

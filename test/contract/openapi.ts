@@ -1,9 +1,10 @@
 import { INBOUND_PATH } from "../../shared/src/contract.ts";
 import { MAX_BODY_BYTES } from "../../shared/src/limits.ts";
+import { REPORTS_PATH } from "../../shared/src/report.ts";
 import { CONTRACT_VERSION } from "../../shared/src/request.ts";
 import { ruleFor } from "../../sidecar/src/relay/rules.ts";
 import { ofAnswer } from "../../sidecar/src/relay/symptom.ts";
-import { answerSchema, type JsonSchema, requestSchema } from "./schemas.ts";
+import { answerSchema, type JsonSchema, reportSchema, requestSchema } from "./schemas.ts";
 
 /** Of the contract, not of the bridge: contract/CHANGELOG.md has an entry for each. */
 const DOCUMENT_VERSION = `${CONTRACT_VERSION}.2.0`;
@@ -54,8 +55,45 @@ const header = (name: string, description: string, schema: JsonSchema, required 
   schema,
 });
 
-/** The OpenAPI 3.1 document, with `examples` as the bodies of requests, by name. */
-export function openApi(examples: Readonly<Record<string, unknown>>) {
+const named = (examples: Readonly<Record<string, unknown>>) =>
+  Object.fromEntries(Object.entries(examples).map(([name, value]) => [name, { value }]));
+
+/** Those of every request. `key`: what its key is. */
+const headers = (key: string, session: string) => [
+  header("X-HotBags-Contract", "The version of this contract.", { const: String(CONTRACT_VERSION) }),
+  header("Idempotency-Key", `${key}: the same for every attempt.`, { type: "string" }),
+  header("X-Idempotency-Key", "The same.", { type: "string" }),
+  header("X-Transport-Session-Id", session, { type: "string" }),
+  header(
+    "X-HotBags-Signature",
+    "`sha256=` and the HMAC-SHA256 of the raw body in hex; only where signatures are switched on.",
+    { type: "string", pattern: "^sha256=[0-9a-f]{64}$" },
+    false,
+  ),
+  header(
+    "webhook-id",
+    `${key}, as Standard Webhooks has it; only where HOTBAGS_WEBHOOK_SECRET is set.`,
+    { type: "string" },
+    false,
+  ),
+  header(
+    "webhook-timestamp",
+    "When this attempt began, Unix seconds; with `webhook-id`.",
+    { type: "string", pattern: "^[0-9]+$" },
+    false,
+  ),
+  header(
+    "webhook-signature",
+    "`v1,` and the HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<raw body>` in base64; two of them, a space between, while the secret is replaced.",
+    { type: "string" },
+    false,
+  ),
+  header("Accept-Encoding", "`identity`; what comes compressed all the same is read.", { type: "string" }, false),
+  header("User-Agent", "`hotbags-bridge/<version>`.", { type: "string" }),
+];
+
+/** The OpenAPI 3.1 document, with `examples` as the bodies of requests and `reports` as those of reports, by name. */
+export function openApi(examples: Readonly<Record<string, unknown>>, reports: Readonly<Record<string, unknown>>) {
   return {
     openapi: "3.1.0",
     jsonSchemaDialect: "https://json-schema.org/draft/2020-12/schema",
@@ -73,50 +111,14 @@ export function openApi(examples: Readonly<Record<string, unknown>>) {
         post: {
           operationId: "receiveMessage",
           summary: "A customer has written",
-          parameters: [
-            header("X-HotBags-Contract", "The version of this contract.", { const: String(CONTRACT_VERSION) }),
-            header("Idempotency-Key", "The `message_id`: the same for every attempt.", { type: "string" }),
-            header("X-Idempotency-Key", "The same.", { type: "string" }),
-            header("X-Transport-Session-Id", "The `transport_session_id`.", { type: "string" }),
-            header(
-              "X-HotBags-Signature",
-              "`sha256=` and the HMAC-SHA256 of the raw body in hex; only where signatures are switched on.",
-              { type: "string", pattern: "^sha256=[0-9a-f]{64}$" },
-              false,
-            ),
-            header(
-              "webhook-id",
-              "The `message_id`, as Standard Webhooks has it; only where HOTBAGS_WEBHOOK_SECRET is set.",
-              { type: "string" },
-              false,
-            ),
-            header(
-              "webhook-timestamp",
-              "When this attempt began, Unix seconds; with `webhook-id`.",
-              { type: "string", pattern: "^[0-9]+$" },
-              false,
-            ),
-            header(
-              "webhook-signature",
-              "`v1,` and the HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<raw body>` in base64; two of them, a space between, while the secret is replaced.",
-              { type: "string" },
-              false,
-            ),
-            header(
-              "Accept-Encoding",
-              "`identity`; what comes compressed all the same is read.",
-              { type: "string" },
-              false,
-            ),
-            header("User-Agent", "`hotbags-bridge/<version>`.", { type: "string" }),
-          ],
+          parameters: [...headers("The `message_id`", "The `transport_session_id`.")],
           requestBody: {
             required: true,
             description: `At most ${MAX_BODY_BYTES} bytes. The same bytes for every attempt of a key, but for a file that was lost, and after a 413.`,
             content: {
               "application/json": {
                 schema: { $ref: "#/components/schemas/InboundRequest" },
-                examples: Object.fromEntries(Object.entries(examples).map(([name, value]) => [name, { value }])),
+                examples: named(examples),
               },
             },
           },
@@ -130,10 +132,31 @@ export function openApi(examples: Readonly<Record<string, unknown>>) {
           },
         },
       },
+      [REPORTS_PATH]: {
+        post: {
+          operationId: "receiveReport",
+          summary: "What has become of a command; only where HOTBAGS_REPORTS_PATH asks for it",
+          parameters: headers("The `report_id`", "The `transport_session_id`."),
+          requestBody: {
+            required: true,
+            description: "The same bytes for every attempt.",
+            content: {
+              "application/json": {
+                schema: { $ref: "#/components/schemas/DeliveryReport" },
+                examples: named(reports),
+              },
+            },
+          },
+          responses: {
+            "2XX": { description: "The report is taken. Its body is not read; only a web page is no such answer." },
+            default: { description: "It is tried again, with the same key and the same bytes." },
+          },
+        },
+      },
     },
     components: {
       securitySchemes: { bearer: { type: "http", scheme: "bearer", description: "HOTBAGS_BEARER_TOKEN" } },
-      schemas: { InboundRequest: requestSchema(), Answer: answerSchema() },
+      schemas: { InboundRequest: requestSchema(), Answer: answerSchema(), DeliveryReport: reportSchema() },
     },
   };
 }

@@ -128,3 +128,53 @@ export interface ResumeChat {
   command_id: string | number;
   type: "resume_chat";
 }
+
+/**
+ * What has become of a command.
+ */
+export interface DeliveryReport {
+  /**
+   * The report's own id, and the idempotency key.
+   */
+  report_id: string;
+  /**
+   * Which command.
+   */
+  command_id: string;
+  /**
+   * The message in whose answer it was; null: that can't be read.
+   */
+  message_id: string | null;
+  /**
+   * The chat of that message: E.164 for a direct chat, `...@g.us` for a group.
+   */
+  chat_id: string;
+  /**
+   * sent: WhatsApp has it. failed: it was not sent, and never will be. skipped: the same, as it was asked for. in_doubt: nobody knows whether it was sent. resolved: what was in doubt is known; see outcome.
+   */
+  state: "sent" | "failed" | "skipped" | "in_doubt" | "resolved";
+  /**
+   * Of resolved: how it ended; pending: it is still to be sent, and another report follows. Else null.
+   */
+  outcome: ("sent" | "failed" | "pending") | null;
+  /**
+   * Of in_doubt: a part of the text is on the phone, and no more of it comes.
+   */
+  is_partial: boolean;
+  /**
+   * WhatsApp's id of what was sent; null where it is not known.
+   */
+  whatsapp_message_id: string | null;
+  /**
+   * Why it is not sent, or in doubt: a sentence for people.
+   */
+  reason: string | null;
+  /**
+   * When it became so, ISO 8601 in UTC.
+   */
+  timestamp: string;
+  /**
+   * The WhatsApp account that it came by: `whatsapp:<account>`.
+   */
+  transport_session_id: string;
+}

@@ -19,7 +19,7 @@ export function readFindings(parts: HealthParts): Finding[] {
   return [
     ...[ofQuiet(parts), ofHotBags(parts), ofCertificate(parts), ...ofReplies(parts), ofRunaways(parts)],
     ...[ofMessageWait(parts), ofReplyWait(parts), ofHandovers(parts)],
-    ...[ofDeadLetters(store), ofDoubts(store), ofRefused(store, parts.clock.now())],
+    ...[ofDeadLetters(store), ofDoubts(store), ofRefused(store, parts.clock.now()), ofReports(parts)],
   ];
 }
 
@@ -144,6 +144,19 @@ function ofRefused({ failures }: Store, now: number): Finding {
   if (last === null || Math.abs(now - last.at) > REFUSED_MS) return value;
   const text = `A reply was refused, and its customer hears nothing. ${lastOf(last)}See hotbags commands list --state failed: mend what Hot Bags answers, and answer on the shop's phone.`;
   return { ...value, alerts: [condition("refused_command", text, counted(last.count))] };
+}
+
+/** The value: minutes that the oldest one waits. No customer waits for it, so it is healthy. */
+function ofReports({ store, reporting, maxWaitMs }: HealthParts): Finding {
+  const { waiting, longestWaitMs, problem, isBroken } = reporting.status;
+  const value = good("report_waits_minutes", Math.round(longestWaitMs / MINUTE_MS));
+  if (!isBroken && longestWaitMs <= maxWaitMs) return value;
+  const dropped = store.counters.read().reports_dropped;
+  const lost = dropped === 0 ? "" : ` ${count(dropped, "report")} ${dropped === 1 ? "was" : "were"} given up so far.`;
+  const why = problem === null ? "" : ` The last failure: ${problem}.`;
+  const text = `Hot Bags is not told what has become of its commands: ${count(waiting, "report waits", "reports wait")}.${why}${lost} Messages and replies go on.`;
+  const alert = condition("reports", text, { amount: dropped, details: { waiting, dropped } });
+  return { ...value, alerts: [alert] };
 }
 
 function counted(amount: number) {

@@ -5,7 +5,7 @@ import type { Finding } from "./finding.ts";
 import { readFindings } from "./findings.ts";
 import { describeAccount, versionsOf } from "./findings-of-links.ts";
 import type { HealthParts } from "./health-parts.ts";
-import { countCommands, countMessages } from "./stored-counts.ts";
+import { countCommands, countMessages, countReports } from "./stored-counts.ts";
 
 /** How many of the last downtimes are shown. */
 const SHOWN_DOWNTIMES = 5;
@@ -18,12 +18,13 @@ export type Health = ReturnType<typeof readHealth>;
  * `since`: when each of the findings became as it is, wall-clock ms.
  */
 export function readHealth(parts: HealthParts, since: (finding: Finding) => number, open: Alerts["open"]) {
-  const { store, relay, replies, gateway, disk, plugin, outbox, rotations, lastBackup, releases } = parts;
+  const { store, relay, reporting, replies, gateway, disk, plugin, outbox, rotations, lastBackup, releases } = parts;
   const accounts = Object.fromEntries(
     [...gateway.state.accounts].map(([id, state]) => [shownId(id), describeAccount(state)]),
   );
   const { reachable, lastSuccessAt, lastFailure } = relay.status;
   const { heldChats } = replies.status;
+  const { isOn, longestWaitMs, problem } = reporting.status;
   const files = store.files.status;
   const findings = readFindings(parts);
   const problems = findings.flatMap(({ problem }) => problem ?? []);
@@ -61,6 +62,7 @@ export function readHealth(parts: HealthParts, since: (finding: Finding) => numb
       paused_chats: store.pauses.chats,
       oldest_wait_ms: store.commands.longestWaitMs(),
     },
+    reports: { on: isOn, ...countReports(store), oldest_wait_ms: longestWaitMs, last_failure: problem },
   };
 }
 

@@ -34,6 +34,12 @@ export function countCommands({ counters, failures }: Stored) {
   };
 }
 
+/** What the database says of delivery reports: the same whether a sidecar runs on it or not. */
+export function countReports({ counters }: Stored) {
+  const { reports_waiting: waiting, reports_delivered: delivered, reports_dropped: dropped } = counters.read();
+  return { waiting, delivered, dropped };
+}
+
 function describeFailure(failure: Failure | null) {
   if (!failure) return null;
   const { at, message_id, reason } = failure;

@@ -30,6 +30,13 @@ export function ofLone(symptom: Symptom, rule: Rule, failures: number): string {
   return `${symptom.seen} at ${shown(symptom.url)} ${times}: ${rule.advice(symptom)}. ${doubt}`;
 }
 
+/** Of a delivery report. What is wrong with its address is none of the messages'. */
+export function ofReport(symptom: Symptom, rule: Rule): string {
+  const isAddress = rule.fault === "address" && symptom.status !== null && symptom.status >= 400;
+  const own = "correct HOTBAGS_REPORTS_PATH, or take it out to have no reports";
+  return `${symptom.seen} at ${shown(symptom.url)}: ${isAddress ? own : rule.advice(symptom)}`;
+}
+
 function shown({ origin, pathname }: URL): string {
   return `${origin}${pathname}`;
 }

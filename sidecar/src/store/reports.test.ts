@@ -8,6 +8,7 @@ import { damage } from "../../../test/sidecar/damage.ts";
 import { ANNA, messageOf } from "../../../test/sidecar/message.ts";
 import { SimulatedClock } from "../../../test/simulated-clock.ts";
 import { openStore, type Store } from "./index.ts";
+import { MAX_REPORTS } from "./report-recorder.ts";
 
 let dir: string;
 let clock: SimulatedClock;
@@ -135,6 +136,21 @@ it("is made for nobody while it is switched off, and what waits then is dropped 
   await store.commands.proven(id, "sent", null);
   expect(waiting()).toEqual([]);
   expect(store.counters.read()).toMatchObject({ reports_waiting: 0, reports_delivered: 0, reports_dropped: 1 });
+});
+
+it("where there are too many the oldest makes room, and is counted", async () => {
+  const id = await sending("x");
+  const db = new Database(join(dir, "bridge.sqlite"));
+  db.exec(`INSERT INTO reports (kind, lane, key, account_id, body, made_at)
+    SELECT 'command', 1000 + value, value, 'default', '{}', 0 FROM json_each('[' || substr(replace(hex(zeroblob(${MAX_REPORTS})), '00', ',0'), 2) || ']')`);
+  db.exec(`INSERT INTO counters VALUES ('reports_waiting', ${MAX_REPORTS})`);
+  const ids = db.prepare<[], number>("SELECT min(id) FROM reports").pluck();
+  const before = ids.get() ?? 0;
+  await store.commands.settled(id, "sent", NOTHING);
+  expect(store.counters.read()).toMatchObject({ reports_waiting: MAX_REPORTS, reports_dropped: 1 });
+  expect(ids.get()).toBe(before + 1);
+  expect(store.reports.headOf(id)).toMatchObject({ lane: id });
+  db.close();
 });
 
 it("damage of the reports holds no reply: none is made any more, and it is told", async () => {

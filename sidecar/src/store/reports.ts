@@ -76,9 +76,23 @@ export class Reports {
     return this.#parts.commit.run("report-dropped", () => this.#done(id, "reports_dropped"));
   }
 
+  /** Gives all up that were made by this proven time, ms. Resolves with how many. */
+  dropOld(by: number): Promise<number> {
+    return this.#parts.commit.run("reports-dropped", () => {
+      const { changes } = this.#sql.dropOld.run("command", by);
+      this.#count(changes, "reports_dropped");
+      return changes;
+    });
+  }
+
   /** Hot Bags refused it: it is tried again at this proven time, ms. */
   refused(id: number, nextAttemptAt: number): Promise<void> {
     return this.#parts.commit.run("report-refused", () => void this.#sql.refused.run(nextAttemptAt, id));
+  }
+
+  /** They can't be written: none is made until the next start. */
+  get isBroken(): boolean {
+    return this.#parts.recorder.isBroken;
   }
 
   /** How many wait. */
@@ -117,6 +131,7 @@ function prepare(db: Database.Database) {
     ),
     remove: db.prepare<[number]>("DELETE FROM reports WHERE id = ?"),
     dropAll: db.prepare<[ReportKind]>("DELETE FROM reports WHERE kind = ?"),
+    dropOld: db.prepare<[ReportKind, number]>("DELETE FROM reports WHERE kind = ? AND made_at <= ?"),
     refused: db.prepare<[number, number]>(
       "UPDATE reports SET attempts = attempts + 1, next_attempt_at = ? WHERE id = ?",
     ),
