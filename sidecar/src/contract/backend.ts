@@ -16,6 +16,8 @@ const MAX_RETRY_AFTER_MS = 0;
 export interface BackendUnderTest {
   /** Where it takes messages. */
   url: URL;
+  /** And delivery reports; null: it wants none. */
+  reportsUrl: URL | null;
   token: string;
   /** Null: nothing is signed. */
   hmacSecret: string | null;
@@ -33,6 +35,8 @@ export interface Post {
   key: string;
   session: string;
   body: Buffer;
+  /** Default: where it takes messages. */
+  to?: URL;
   /** Null: none. Default: the right one. */
   token?: string | null;
   /** Null: none. Default: that of the body, where the backend has a secret. */
@@ -69,6 +73,10 @@ export class Backend {
     return this.#backend.hmacSecret !== null;
   }
 
+  get reportsUrl(): URL | null {
+    return this.#backend.reportsUrl;
+  }
+
   get isWebhook(): boolean {
     return this.#backend.webhookSecret !== null;
   }
@@ -84,7 +92,8 @@ export class Backend {
   }
 
   async post(post: Post): Promise<Posted> {
-    const { url, timeoutMs } = this.#backend;
+    const { timeoutMs } = this.#backend;
+    const { to: url = this.#backend.url } = post;
     const begun = performance.now();
     let response: Dispatcher.ResponseData | undefined;
     const ended = (outcome: Outcome): Posted => ({

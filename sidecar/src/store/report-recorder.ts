@@ -90,6 +90,16 @@ export class ReportRecorder {
     return () => this.#listeners.delete(listener);
   }
 
+  /**
+   * Notes what a restore has put in doubt, for it was no connection of ours; `tell` false: that nobody wants to know.
+   * Belongs inside a commit.
+   */
+  noteRestores(tell: boolean): void {
+    if (this.#sql.unreported.get() === undefined) return;
+    if (tell) for (const row of this.#sql.doubted.all()) this.#note(Object.values(row));
+    this.#sql.reported.run();
+  }
+
   /** A transaction begins: what one before it has noted was taken back, or is written. */
   begin(): void {
     this.#noted = [];
@@ -199,6 +209,14 @@ function prepare(db: Database.Database) {
     ),
     messageId: db.prepare<[number], { message_id: string }>("SELECT message_id FROM messages WHERE seq = ?"),
     commandId: db.prepare<[number], { command_id: string | null }>("SELECT command_id FROM commands WHERE id = ?"),
+    unreported: db.prepare<[], { id: number }>("SELECT id FROM restores WHERE reported = 0 LIMIT 1"),
+    reported: db.prepare<[]>("UPDATE restores SET reported = 1 WHERE reported = 0"),
+    // As `note_report` has them.
+    doubted: db.prepare<[], object>(
+      `SELECT k.id, NULL AS was, k.state, k.command_id, k.seq, k.chat, k.whatsapp_message_id, k.partial, k.last_error
+       FROM commands k INDEXED BY commands_in_doubt WHERE k.state = 'in_doubt' AND k.command_id IS NOT NULL AND k.owns_id = 1
+         AND k.settled_at IN (SELECT restored_at FROM restores WHERE reported = 0) ORDER BY k.id`,
+    ),
     insert: db.prepare<
       [{ kind: ReportKind; lane: number; key: string; account_id: string; body: string; now: number }]
     >(

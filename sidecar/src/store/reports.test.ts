@@ -7,7 +7,7 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import { damage } from "../../../test/sidecar/damage.ts";
 import { ANNA, messageOf } from "../../../test/sidecar/message.ts";
 import { SimulatedClock } from "../../../test/simulated-clock.ts";
-import { openStore, type Store } from "./index.ts";
+import { makeRestored, openStore, type Store } from "./index.ts";
 import { MAX_REPORTS } from "./report-recorder.ts";
 
 let dir: string;
@@ -136,6 +136,29 @@ it("is made for nobody while it is switched off, and what waits then is dropped 
   await store.commands.proven(id, "sent", null);
   expect(waiting()).toEqual([]);
   expect(store.counters.read()).toMatchObject({ reports_waiting: 0, reports_delivered: 0, reports_dropped: 1 });
+});
+
+it("what a restored backup has put in doubt is told once, and not where nobody wants to know", async () => {
+  const id = await sending("x");
+  await store.commands.settled(id, "queued_by_gateway", NOTHING);
+  const restore = async (wanted: boolean) => {
+    store.close();
+    const at = clock.now();
+    makeRestored(join(dir, "bridge.sqlite"), { madeAt: at, restoredAt: at, lostUntil: at }, "anna", () => true);
+    store = openStore(dir, clock);
+    await store.reports.turn(wanted);
+    await store.reports.turn(true);
+    await store.reports.turn(true);
+  };
+  await restore(true);
+  expect(waiting()).toMatchObject([
+    { command_id: "x", state: "in_doubt", reason: expect.stringContaining("a backup was restored") },
+  ]);
+  await store.operator.resolve(id, "resend", "anna");
+  clock.advance(1);
+  await restore(false);
+  expect(store.commands.nextOf(1)).toBeUndefined();
+  expect(waiting()).toEqual([]);
 });
 
 it("where there are too many the oldest makes room, and is counted", async () => {

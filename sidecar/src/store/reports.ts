@@ -42,9 +42,11 @@ export class Reports {
    * Resolves with how many; rejects when the store can't be written.
    */
   async turn(on: boolean): Promise<number> {
-    this.#parts.recorder.turn(on);
-    if (on || this.waiting === 0) return 0;
-    return await this.#parts.commit.run("reports-off", () => {
+    const { recorder, commit } = this.#parts;
+    recorder.turn(on);
+    return await commit.run("reports-turned", () => {
+      recorder.noteRestores(on);
+      if (on) return 0;
       const { changes } = this.#sql.dropAll.run("command");
       this.#count(changes, "reports_dropped");
       return changes;

@@ -18,4 +18,9 @@ CREATE TABLE reports (
 ) STRICT;
 CREATE INDEX reports_lane ON reports (kind, lane, id);
 CREATE INDEX reports_oldest ON reports (kind, id);
+
+-- 1: what is in doubt since then was reported, or nobody wanted to know.
+ALTER TABLE restores ADD COLUMN reported INTEGER NOT NULL DEFAULT 0;
+UPDATE restores SET reported = 1;
+CREATE INDEX restores_unreported ON restores (restored_at) WHERE reported = 0;
 `;
