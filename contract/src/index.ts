@@ -1,8 +1,9 @@
-export { examples, reportExamples } from "./generated/examples.ts";
+export { eventExamples, examples, reportExamples } from "./generated/examples.ts";
 export { schemas } from "./generated/schemas.ts";
 export type {
   Answer,
   Attachment,
+  BridgeEvent,
   Command,
   DeliveryReport,
   InboundRequest,

@@ -42,7 +42,14 @@ export {
 } from "./message.ts";
 export { otherForm } from "./number-forms.ts";
 export { maskedLine, reasonOf, safeReason } from "./reason.ts";
-export { type DeliveryReport, deliveryReport, REPORTS_PATH } from "./report.ts";
+export {
+  type BridgeEvent,
+  bridgeEvent,
+  type DeliveryReport,
+  deliveryReport,
+  EVENTS_PATH,
+  REPORTS_PATH,
+} from "./report.ts";
 export { CONTRACT_VERSION, type RequestBody, requestBody } from "./request.ts";
 export { shownId, shownName, shownVersion } from "./shown.ts";
 export { DatabaseRefusedError, readPragma, setUpDatabase } from "./sqlite.ts";

@@ -5,6 +5,9 @@ import { transportSession } from "./request.ts";
 /** Where Hot Bags mostly takes delivery reports, below `HOTBAGS_BASE_URL`. */
 export const REPORTS_PATH = "/api/integrations/whatsapp/reports";
 
+/** And events. */
+export const EVENTS_PATH = "/api/integrations/whatsapp/events";
+
 /** The body of a delivery report: what has become of one command. */
 export const deliveryReport = z
   .strictObject({
@@ -29,3 +32,27 @@ export const deliveryReport = z
   })
   .describe("What has become of a command.");
 export type DeliveryReport = z.infer<typeof deliveryReport>;
+
+/** The body of an event: something has happened to the bridge. */
+export const bridgeEvent = z
+  .strictObject({
+    event_id: z.uuid().describe("The event's own id, and the idempotency key."),
+    type: z
+      .enum(["downtime", "relink_needed", "relinked"])
+      .describe(
+        "downtime: WhatsApp was away for so long that messages may be missing. relink_needed: the account is logged out or taken over, and nothing goes in or out until somebody links it again. relinked: somebody has.",
+      ),
+    from: z.iso
+      .datetime({ precision: 3 })
+      .nullable()
+      .describe("Since when, ISO 8601 in UTC; null: that is not known, for the machine's clock was set back."),
+    to: z.iso.datetime({ precision: 3 }).nullable().describe("Until when; null: it lasts."),
+    cause: z
+      .enum(["logged_out", "replaced"])
+      .nullable()
+      .describe("Of relink_needed and relinked: logged out, or taken over by another session. Else null."),
+    timestamp: z.iso.datetime({ precision: 3 }).describe("When it was noticed, ISO 8601 in UTC."),
+    transport_session_id: transportSession,
+  })
+  .describe("Something has happened to the bridge.");
+export type BridgeEvent = z.infer<typeof bridgeEvent>;

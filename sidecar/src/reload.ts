@@ -26,7 +26,7 @@ export interface ReloadableParts {
   hotbags: HotBags;
   replies: Replies;
   relay: Relay;
-  reporting: Reporting;
+  reporting: Readonly<Record<"reports" | "events", Reporting>>;
   log: Logger;
 }
 
@@ -44,7 +44,9 @@ export function adoptSettings(settings: Settings, parts: ReloadableParts): void 
   hotbags.adopt(settings.hotbags);
   replies.adopt(settings);
   relay.adopt(relayOptions(settings.maxRetryingMs));
-  reporting.adopt(reportingOptions(settings));
+  const paths = reportingOptions(settings);
+  reporting.reports.adopt(paths.reports);
+  reporting.events.adopt(paths.events);
   // Hot Bags may have refused the former ones.
   relay.probe();
 }

@@ -149,7 +149,7 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
     ...settings.hotbags,
     connectTimeoutMs: CONNECT_TIMEOUT_MS,
     maxRetryAfterMs: MAX_RETRY_AFTER_MS,
-    connections: options.concurrency + DETACHED_CONCURRENCY + REPORT_CONCURRENCY,
+    connections: options.concurrency + DETACHED_CONCURRENCY + 2 * REPORT_CONCURRENCY,
     log,
   });
   const certificate = new CertificateWatch(() => hotbags.lookAtCertificate(), systemTimers);
@@ -170,7 +170,12 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
     },
     options,
   );
-  const reporting = new Reporting({ store, hotbags, clock, log, random: Math.random }, reportingOptions(settings));
+  const told = { store, hotbags, clock, log, random: Math.random };
+  const paths = reportingOptions(settings);
+  const reporting = {
+    reports: new Reporting({ ...told, kind: "reports" }, paths.reports),
+    events: new Reporting({ ...told, kind: "events" }, paths.events),
+  };
   const intake: IntakeParts = {
     store,
     onAccepted: ({ chat }, message) => {
@@ -296,7 +301,8 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
     const finished = Promise.all([
       relay.stop(),
       replies.stop(),
-      reporting.stop(),
+      reporting.reports.stop(),
+      reporting.events.stop(),
       alerts.close(),
       downtimes.stop(),
       heartbeat.stop(),
@@ -314,7 +320,8 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
   };
   try {
     // First: what becomes of commands from here on is to be told.
-    reporting.start();
+    reporting.reports.start();
+    reporting.events.start();
     await replies.start();
     relay.start();
     void sweep();

@@ -2,7 +2,7 @@ import { createHmac, randomUUID } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { Webhook } from "standardwebhooks";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { REPORTS_PATH } from "../../shared/src/report.ts";
+import { EVENTS_PATH, REPORTS_PATH } from "../../shared/src/report.ts";
 import type { BackendUnderTest } from "../../sidecar/src/contract/backend.ts";
 import { CHECKS, checkContract } from "../../sidecar/src/contract/check/run.ts";
 import { type AnswerScript, type HotBags, INBOUND_PATH, startHotBags } from "../hotbags/index.ts";
@@ -31,6 +31,7 @@ const target = (url: string, more: Partial<BackendUnderTest> = {}): BackendUnder
   ...{
     url: new URL(url + INBOUND_PATH),
     reportsUrl: new URL(url + REPORTS_PATH),
+    eventsUrl: new URL(url + EVENTS_PATH),
     token: TOKEN,
     hmacSecret: SECRET,
     extraHeaders: {},
@@ -92,9 +93,12 @@ describe("a backend that does all right", () => {
 
   it("may do without signatures, former secrets and reports: those checks are skipped, and say why", async () => {
     await using plain = await startHotBags({ token: TOKEN });
-    const none = { reportsUrl: null, hmacSecret: null, webhookSecret: null, previous: NOTHING };
+    const none = { reportsUrl: null, eventsUrl: null, hmacSecret: null, webhookSecret: null, previous: NOTHING };
     const { report, failed, skipped } = await check(plain.url, 60_000, none);
-    expect({ failed, skipped }).toEqual({ failed: [], skipped: ["signature", "webhook", "former-secret", "reports"] });
+    expect({ failed, skipped }).toEqual({
+      failed: [],
+      skipped: ["signature", "webhook", "former-secret", "reports", "events"],
+    });
     const seenOf = (name: string) => report.checks.find((one) => one.name === name)?.seen;
     expect(seenOf("signature")).toContain("HOTBAGS_HMAC_DISABLED");
     expect(seenOf("webhook")).toContain("HOTBAGS_WEBHOOK_SECRET");
@@ -145,6 +149,13 @@ describe("one thing that is wrong is found, and nothing else:", () => {
       ({ name }) => (name === "webhook-several" ? { status: 401 } : undefined),
     ],
     ["former-secret", "a former token that it fails by", on("former-1", 500)],
+    [
+      "events",
+      "events that anybody may send",
+      ({ headers, body }) => {
+        if (body.includes('"event_id"')) headers.authorization = `Bearer ${TOKEN}`;
+      },
+    ],
     [
       "reports",
       "reports that anybody may send",

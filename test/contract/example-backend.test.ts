@@ -65,6 +65,7 @@ it("passes every check of the contract", async ({ skip }) => {
   const target = {
     url,
     reportsUrl: null,
+    eventsUrl: null,
     token: TOKEN,
     hmacSecret: SECRET,
     webhookSecret: WEBHOOK_SECRET,
@@ -74,7 +75,7 @@ it("passes every check of the contract", async ({ skip }) => {
   };
   const { checks } = await checkContract(target, { slowMs: 60_000 });
   // It wants none.
-  expect(checks.filter(({ name, status }) => status !== "passed" && name !== "reports")).toEqual([]);
+  expect(checks.filter(({ name, status }) => status !== "passed" && !/^(reports|events)$/.test(name))).toEqual([]);
 }, 60_000);
 
 const message = { ...examples.text, message_id: "RETRIED" };

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { examples } from "../../contract/src/index.ts";
-import { REPORTS_PATH } from "../../shared/src/report.ts";
+import { EVENTS_PATH, REPORTS_PATH } from "../../shared/src/report.ts";
 import { readRules } from "../../sidecar/src/contract/mock/rules.ts";
 import { INBOUND_PATH } from "../hotbags/index.ts";
 import { freePort } from "../hotbags/port.ts";
@@ -137,7 +137,11 @@ describe("the mock", () => {
 describe("the check", () => {
   it("passes on the mock, for people, for scripts and for CI", async () => {
     const junit = join(folder, "report.xml");
-    const env = { HOTBAGS_BEARER_TOKEN_FILE: fileOf("token", TOKEN), HOTBAGS_REPORTS_PATH: REPORTS_PATH };
+    const env = {
+      HOTBAGS_BEARER_TOKEN_FILE: fileOf("token", TOKEN),
+      HOTBAGS_REPORTS_PATH: REPORTS_PATH,
+      HOTBAGS_EVENTS_PATH: EVENTS_PATH,
+    };
     const ran = await runContract(env, "check", "--url", mock.url, "--slow-ms", "60000", "--json", "--junit", junit);
     expect(ran).toMatchObject({ code: 0 });
     const report = JSON.parse(ran.stdout);

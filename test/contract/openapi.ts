@@ -1,10 +1,10 @@
 import { INBOUND_PATH } from "../../shared/src/contract.ts";
 import { MAX_BODY_BYTES } from "../../shared/src/limits.ts";
-import { REPORTS_PATH } from "../../shared/src/report.ts";
+import { EVENTS_PATH, REPORTS_PATH } from "../../shared/src/report.ts";
 import { CONTRACT_VERSION } from "../../shared/src/request.ts";
 import { ruleFor } from "../../sidecar/src/relay/rules.ts";
 import { ofAnswer } from "../../sidecar/src/relay/symptom.ts";
-import { answerSchema, type JsonSchema, reportSchema, requestSchema } from "./schemas.ts";
+import { answerSchema, eventSchema, type JsonSchema, reportSchema, requestSchema } from "./schemas.ts";
 
 /** Of the contract, not of the bridge: contract/CHANGELOG.md has an entry for each. */
 const DOCUMENT_VERSION = `${CONTRACT_VERSION}.2.0`;
@@ -92,8 +92,39 @@ const headers = (key: string, session: string) => [
   header("User-Agent", "`hotbags-bridge/<version>`.", { type: "string" }),
 ];
 
-/** The OpenAPI 3.1 document, with `examples` as the bodies of requests and `reports` as those of reports, by name. */
-export function openApi(examples: Readonly<Record<string, unknown>>, reports: Readonly<Record<string, unknown>>) {
+interface Told {
+  operationId: string;
+  summary: string;
+  /** What its key is. */
+  key: string;
+  schema: string;
+  examples: Readonly<Record<string, unknown>>;
+}
+
+/** What Hot Bags is told, and need not answer. */
+const told = ({ operationId, summary, key, schema, examples }: Told) => ({
+  post: {
+    ...{ operationId, summary, parameters: headers(key, "The `transport_session_id`.") },
+    requestBody: {
+      required: true,
+      description: "The same bytes for every attempt.",
+      content: {
+        "application/json": { schema: { $ref: `#/components/schemas/${schema}` }, examples: named(examples) },
+      },
+    },
+    responses: {
+      "2XX": { description: "It is taken. The body is not read; only a web page is no such answer." },
+      default: { description: "It is tried again, with the same key and the same bytes." },
+    },
+  },
+});
+
+/** The OpenAPI 3.1 document, with `examples` as the bodies of requests, `reports` and `events` as theirs, by name. */
+export function openApi(
+  examples: Readonly<Record<string, unknown>>,
+  reports: Readonly<Record<string, unknown>>,
+  events: Readonly<Record<string, unknown>>,
+) {
   return {
     openapi: "3.1.0",
     jsonSchemaDialect: "https://json-schema.org/draft/2020-12/schema",
@@ -132,31 +163,29 @@ export function openApi(examples: Readonly<Record<string, unknown>>, reports: Re
           },
         },
       },
-      [REPORTS_PATH]: {
-        post: {
-          operationId: "receiveReport",
-          summary: "What has become of a command; only where HOTBAGS_REPORTS_PATH asks for it",
-          parameters: headers("The `report_id`", "The `transport_session_id`."),
-          requestBody: {
-            required: true,
-            description: "The same bytes for every attempt.",
-            content: {
-              "application/json": {
-                schema: { $ref: "#/components/schemas/DeliveryReport" },
-                examples: named(reports),
-              },
-            },
-          },
-          responses: {
-            "2XX": { description: "The report is taken. Its body is not read; only a web page is no such answer." },
-            default: { description: "It is tried again, with the same key and the same bytes." },
-          },
-        },
-      },
+      [REPORTS_PATH]: told({
+        operationId: "receiveReport",
+        summary: "What has become of a command; only where HOTBAGS_REPORTS_PATH asks for it",
+        key: "The `report_id`",
+        schema: "DeliveryReport",
+        examples: reports,
+      }),
+      [EVENTS_PATH]: told({
+        operationId: "receiveEvent",
+        summary: "Something has happened to the bridge; only where HOTBAGS_EVENTS_PATH asks for it",
+        key: "The `event_id`",
+        schema: "BridgeEvent",
+        examples: events,
+      }),
     },
     components: {
       securitySchemes: { bearer: { type: "http", scheme: "bearer", description: "HOTBAGS_BEARER_TOKEN" } },
-      schemas: { InboundRequest: requestSchema(), Answer: answerSchema(), DeliveryReport: reportSchema() },
+      schemas: {
+        InboundRequest: requestSchema(),
+        Answer: answerSchema(),
+        DeliveryReport: reportSchema(),
+        BridgeEvent: eventSchema(),
+      },
     },
   };
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { commands } from "../../shared/src/contract.ts";
 import { MAX_COMMANDS } from "../../shared/src/limits.ts";
-import { deliveryReport } from "../../shared/src/report.ts";
+import { bridgeEvent, deliveryReport } from "../../shared/src/report.ts";
 import { requestBody } from "../../shared/src/request.ts";
 
 /** A JSON Schema (2020-12), as far as it is looked into here. */
@@ -51,6 +51,11 @@ export function requestSchema(): JsonSchema {
 /** The body of a delivery report. */
 export function reportSchema(): JsonSchema {
   return { title: "DeliveryReport", ...fromZod(deliveryReport) };
+}
+
+/** The body of an event. */
+export function eventSchema(): JsonSchema {
+  return { title: "BridgeEvent", ...fromZod(bridgeEvent) };
 }
 
 /** The body of a 2xx. */

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { EVENTS_PATH, REPORTS_PATH } from "../../shared/src/report.ts";
 import { openLog } from "../../sidecar/src/log.ts";
 import { REPORT_CONCURRENCY, Reporting } from "../../sidecar/src/relay/reporting.ts";
 import { type HotBags, startHotBags } from "../hotbags/index.ts";
@@ -12,7 +13,6 @@ import { type RealRelay, startRelay } from "./real-relay.ts";
 
 // What Hot Bags is told of its commands: by the real store and HTTP client, on a clock that the test moves.
 
-const PATH = "/api/integrations/whatsapp/reports";
 const HOUR_MS = 3_600_000;
 
 let dir: string;
@@ -37,12 +37,12 @@ afterEach(async () => {
   rmSync(dir, { recursive: true });
 });
 
-function start(path: string | null = PATH) {
+function start(path: string | null = REPORTS_PATH) {
   relay = startRelay({ dir, url: hotbags.url, clock, timers: clock });
   lines = [];
   const log = openLog("info", { write: (line: string) => void lines.push(JSON.parse(line)) });
   const { store, client } = relay;
-  const parts = { store, hotbags: client, clock, timers: clock, log, random: Math.random };
+  const parts = { kind: "reports" as const, store, hotbags: client, clock, timers: clock, log, random: Math.random };
   reporting = new Reporting(parts, { path, maxAgeMs: 24 * HOUR_MS });
   reporting.start();
 }
@@ -93,7 +93,7 @@ it("an end that hangs holds neither messages nor replies", async () => {
 it("one that is refused holds no other, and is tried again for as long as a message", async () => {
   hotbags.reports.faultFor(({ command_id }) => command_id === "for-A", { status: 422 }, Number.POSITIVE_INFINITY);
   await replied("A");
-  await says(/a report was refused, and is tried again: Hot Bags answered 422/);
+  await says(/report refused, and is tried again: Hot Bags answered 422/);
   await replied("B");
   await tells("for-B sent");
   expect(told()).toEqual(["for-B sent"]);
@@ -128,8 +128,31 @@ it("can be switched on and off: what is not wanted any more is dropped, and told
   await says(/HOTBAGS_REPORTS_PATH is not set any more: 1 report dropped/);
   await replied("B");
   expect(reporting.status).toMatchObject({ isOn: false, waiting: 0, problem: null });
-  reporting.adopt({ path: PATH, maxAgeMs: HOUR_MS });
+  reporting.adopt({ path: REPORTS_PATH, maxAgeMs: HOUR_MS });
   await replied("C");
   await tells("for-C sent");
   expect(told()).toEqual(["for-C sent"]);
+});
+
+it("events go to a path of their own, also while reports have a dead end", async () => {
+  hotbags.reports.faultFor(() => true, { status: 503 }, Number.POSITIVE_INFINITY);
+  await replied("A");
+  await says(/reports wait/);
+  const { store, client } = relay;
+  const parts = { store, hotbags: client, clock, timers: clock, log: openLog("silent"), random: Math.random };
+  const path = EVENTS_PATH;
+  const events = new Reporting({ ...parts, kind: "events" }, { path, maxAgeMs: HOUR_MS });
+  events.start();
+  hotbags.happenings.next({ status: 422 });
+  const up = { processId: null, startedAt: null, connectedAt: null, lastInboundAt: null, state: "up" } as const;
+  const connection = { ...up, aliveAt: clock.now(), aliveUptimeMs: null };
+  await store.downtimes.record("default", connection, { from: null, to: clock.now(), clockJumpMs: 0 });
+  await until("it was refused", () => events.status.problem !== null && hotbags.happenings.attempts.length === 1);
+  await until("it waits", () => store.events.headOf(1)?.attempts === 1);
+  clock.advance(1_000);
+  await until("it is told", () => hotbags.happenings.taken.length === 1);
+  expect(hotbags.happenings.taken).toMatchObject([{ type: "downtime", from: null }]);
+  await until("none waits", () => events.status.waiting === 0);
+  expect(reporting.status.waiting).toBe(1);
+  await events.stop();
 });

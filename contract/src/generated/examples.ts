@@ -1,6 +1,6 @@
 // Made from the zod schemas by test/contract/generated.test.ts: do not edit.
 
-import type { DeliveryReport, InboundRequest } from "./types.ts";
+import type { BridgeEvent, DeliveryReport, InboundRequest } from "./types.ts";
 
 /** The body of a request for each kind of message, by its name in docs/contract. */
 export const examples = {
@@ -983,3 +983,34 @@ export const reportExamples = {
     "transport_session_id": "whatsapp:default"
   }
 } as const satisfies Record<string, DeliveryReport>;
+
+/** The body of an event of each type, by its name in docs/contract/events. */
+export const eventExamples = {
+  "downtime": {
+    "event_id": "a3c1e5d0-77b4-4f0e-8d52-6b1f9c2e4a01",
+    "type": "downtime",
+    "from": "2026-01-05T09:12:40.000Z",
+    "to": "2026-01-05T10:00:00.000Z",
+    "cause": null,
+    "timestamp": "2026-01-05T10:00:01.250Z",
+    "transport_session_id": "whatsapp:default"
+  },
+  "relink-needed": {
+    "event_id": "a3c1e5d0-77b4-4f0e-8d52-6b1f9c2e4a02",
+    "type": "relink_needed",
+    "from": "2026-01-05T09:12:40.000Z",
+    "to": null,
+    "cause": "logged_out",
+    "timestamp": "2026-01-05T09:12:41.000Z",
+    "transport_session_id": "whatsapp:default"
+  },
+  "relinked": {
+    "event_id": "a3c1e5d0-77b4-4f0e-8d52-6b1f9c2e4a03",
+    "type": "relinked",
+    "from": "2026-01-05T09:12:40.000Z",
+    "to": "2026-01-05T10:01:10.000Z",
+    "cause": "logged_out",
+    "timestamp": "2026-01-05T10:01:10.100Z",
+    "transport_session_id": "whatsapp:default"
+  }
+} as const satisfies Record<string, BridgeEvent>;

@@ -396,5 +396,89 @@ export const schemas = {
       "transport_session_id"
     ],
     "description": "What has become of a command."
+  },
+  "event": {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "title": "BridgeEvent",
+    "type": "object",
+    "properties": {
+      "event_id": {
+        "type": "string",
+        "format": "uuid",
+        "pattern": "^([0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[1-8][0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}|00000000-0000-0000-0000-000000000000|ffffffff-ffff-ffff-ffff-ffffffffffff)$",
+        "description": "The event's own id, and the idempotency key."
+      },
+      "type": {
+        "type": "string",
+        "enum": [
+          "downtime",
+          "relink_needed",
+          "relinked"
+        ],
+        "description": "downtime: WhatsApp was away for so long that messages may be missing. relink_needed: the account is logged out or taken over, and nothing goes in or out until somebody links it again. relinked: somebody has."
+      },
+      "from": {
+        "anyOf": [
+          {
+            "type": "string",
+            "format": "date-time",
+            "pattern": "^(?:(?:\\d\\d[2468][048]|\\d\\d[13579][26]|\\d\\d0[48]|[02468][048]00|[13579][26]00)-02-29|\\d{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\\d|30)|(?:02)-(?:0[1-9]|1\\d|2[0-8])))T(?:(?:[01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d\\.\\d{3}(?:Z))$"
+          },
+          {
+            "type": "null"
+          }
+        ],
+        "description": "Since when, ISO 8601 in UTC; null: that is not known, for the machine's clock was set back."
+      },
+      "to": {
+        "anyOf": [
+          {
+            "type": "string",
+            "format": "date-time",
+            "pattern": "^(?:(?:\\d\\d[2468][048]|\\d\\d[13579][26]|\\d\\d0[48]|[02468][048]00|[13579][26]00)-02-29|\\d{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\\d|30)|(?:02)-(?:0[1-9]|1\\d|2[0-8])))T(?:(?:[01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d\\.\\d{3}(?:Z))$"
+          },
+          {
+            "type": "null"
+          }
+        ],
+        "description": "Until when; null: it lasts."
+      },
+      "cause": {
+        "anyOf": [
+          {
+            "type": "string",
+            "enum": [
+              "logged_out",
+              "replaced"
+            ]
+          },
+          {
+            "type": "null"
+          }
+        ],
+        "description": "Of relink_needed and relinked: logged out, or taken over by another session. Else null."
+      },
+      "timestamp": {
+        "type": "string",
+        "format": "date-time",
+        "pattern": "^(?:(?:\\d\\d[2468][048]|\\d\\d[13579][26]|\\d\\d0[48]|[02468][048]00|[13579][26]00)-02-29|\\d{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\\d|30)|(?:02)-(?:0[1-9]|1\\d|2[0-8])))T(?:(?:[01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d\\.\\d{3}(?:Z))$",
+        "description": "When it was noticed, ISO 8601 in UTC."
+      },
+      "transport_session_id": {
+        "type": "string",
+        "pattern": "^whatsapp:[\\w.-]{1,64}$",
+        "description": "The WhatsApp account that it came by: `whatsapp:<account>`."
+      }
+    },
+    "required": [
+      "event_id",
+      "type",
+      "from",
+      "to",
+      "cause",
+      "timestamp",
+      "transport_session_id"
+    ],
+    "description": "Something has happened to the bridge."
   }
 } as const;

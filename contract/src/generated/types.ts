@@ -178,3 +178,37 @@ export interface DeliveryReport {
    */
   transport_session_id: string;
 }
+
+/**
+ * Something has happened to the bridge.
+ */
+export interface BridgeEvent {
+  /**
+   * The event's own id, and the idempotency key.
+   */
+  event_id: string;
+  /**
+   * downtime: WhatsApp was away for so long that messages may be missing. relink_needed: the account is logged out or taken over, and nothing goes in or out until somebody links it again. relinked: somebody has.
+   */
+  type: "downtime" | "relink_needed" | "relinked";
+  /**
+   * Since when, ISO 8601 in UTC; null: that is not known, for the machine's clock was set back.
+   */
+  from: string | null;
+  /**
+   * Until when; null: it lasts.
+   */
+  to: string | null;
+  /**
+   * Of relink_needed and relinked: logged out, or taken over by another session. Else null.
+   */
+  cause: ("logged_out" | "replaced") | null;
+  /**
+   * When it was noticed, ISO 8601 in UTC.
+   */
+  timestamp: string;
+  /**
+   * The WhatsApp account that it came by: `whatsapp:<account>`.
+   */
+  transport_session_id: string;
+}

@@ -132,9 +132,9 @@ export const ALERTS = {
     calmMs: HOUR_MS,
   },
   reports: {
-    ...{ severity: "warning", title: "Hot Bags takes no delivery reports" },
+    ...{ severity: "warning", title: "Hot Bags takes no reports" },
     starts:
-      "with `HOTBAGS_REPORTS_PATH`: a report has waited for `HEALTH_MAX_WAIT` minutes (5), or none can be written any more; said again when more are given up, every 15 min at most",
+      "with `HOTBAGS_REPORTS_PATH`, or (subject `events`) `HOTBAGS_EVENTS_PATH`: a report or an event has waited for `HEALTH_MAX_WAIT` minutes (5), or none can be written any more; said again when more are given up, every 15 min at most",
     ends: "none has",
     advice: "what the alert says: it names the status and the URL. Messages and replies go on meanwhile",
   },

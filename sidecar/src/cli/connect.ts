@@ -140,7 +140,8 @@ async function statusOf(view: StoreView, stateDir: string): Promise<Output<"stat
     problems: ["the sidecar does not run: start it (systemctl start hotbags-sidecar)"],
     messages: countMessages(view),
     commands: { ...countCommands(view), paused_chats: view.pausedChats().length },
-    reports: countReports(view),
+    reports: countReports(view, "reports"),
+    events: countReports(view, "events"),
     disk: { free_bytes: await freeBytesAt(stateDir) },
     last_backup: readLastBackup(stateDir),
   };

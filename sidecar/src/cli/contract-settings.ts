@@ -17,6 +17,7 @@ const OF_BACKEND = [
   "HOTBAGS_BASE_URL",
   "HOTBAGS_INBOUND_PATH",
   "HOTBAGS_REPORTS_PATH",
+  "HOTBAGS_EVENTS_PATH",
   "HOTBAGS_BEARER_TOKEN",
   "HOTBAGS_BEARER_TOKEN_PREVIOUS",
   "HOTBAGS_HMAC_DISABLED",
@@ -42,6 +43,7 @@ export function readBackend(sources: Sources): BackendUnderTest {
   const at = (below: string) => new URL(base.pathname.replace(/\/+$/, "") + below, base.origin);
   return {
     url: at(`${path}`),
+    eventsUrl: values.HOTBAGS_EVENTS_PATH === undefined ? null : at(values.HOTBAGS_EVENTS_PATH),
     reportsUrl: values.HOTBAGS_REPORTS_PATH === undefined ? null : at(values.HOTBAGS_REPORTS_PATH),
     token,
     hmacSecret,

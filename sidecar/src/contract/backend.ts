@@ -16,8 +16,9 @@ const MAX_RETRY_AFTER_MS = 0;
 export interface BackendUnderTest {
   /** Where it takes messages. */
   url: URL;
-  /** And delivery reports; null: it wants none. */
+  /** And delivery reports, and events; null: it wants none. */
   reportsUrl: URL | null;
+  eventsUrl: URL | null;
   token: string;
   /** Null: nothing is signed. */
   hmacSecret: string | null;
@@ -73,8 +74,9 @@ export class Backend {
     return this.#backend.hmacSecret !== null;
   }
 
-  get reportsUrl(): URL | null {
-    return this.#backend.reportsUrl;
+  /** Where it takes each kind of report; null: it wants none. */
+  get reportUrls(): Pick<BackendUnderTest, "reportsUrl" | "eventsUrl"> {
+    return this.#backend;
   }
 
   get isWebhook(): boolean {

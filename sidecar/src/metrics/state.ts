@@ -85,6 +85,11 @@ const GAUGES: readonly Metric<State>[] = [
     read: ({ health }) => health.reports.waiting,
   },
   {
+    name: "hotbags_events_waiting",
+    help: "Events of the bridge that wait for Hot Bags",
+    read: ({ health }) => health.events.waiting,
+  },
+  {
     name: "hotbags_oldest_report_wait_seconds",
     help: "How long the oldest delivery report has waited for Hot Bags; 0: none waits",
     read: ({ health }) => health.reports.oldest_wait_ms / 1_000,
@@ -232,6 +237,12 @@ const COUNTERS: readonly Metric<Counted>[] = [
     help: "Delivery reports that have ended, by how: Hot Bags has them, or they were given up",
     label: "end",
     read: ({ counts }) => ({ delivered: counts.reports_delivered, dropped: counts.reports_dropped }),
+  },
+  {
+    name: "hotbags_events_total",
+    help: "Events of the bridge that have ended, by how: Hot Bags has them, or they were given up",
+    label: "end",
+    read: ({ counts }) => ({ delivered: counts.events_delivered, dropped: counts.events_dropped }),
   },
   {
     name: "hotbags_breaker_openings_total",

@@ -19,7 +19,13 @@ export function readFindings(parts: HealthParts): Finding[] {
   return [
     ...[ofQuiet(parts), ofHotBags(parts), ofCertificate(parts), ...ofReplies(parts), ofRunaways(parts)],
     ...[ofMessageWait(parts), ofReplyWait(parts), ofHandovers(parts)],
-    ...[ofDeadLetters(store), ofDoubts(store), ofRefused(store, parts.clock.now()), ofReports(parts)],
+    ...[
+      ofDeadLetters(store),
+      ofDoubts(store),
+      ofRefused(store, parts.clock.now()),
+      ofReporting(parts, "reports"),
+      ofReporting(parts, "events"),
+    ],
   ];
 }
 
@@ -147,16 +153,21 @@ function ofRefused({ failures }: Store, now: number): Finding {
 }
 
 /** The value: minutes that the oldest one waits. No customer waits for it, so it is healthy. */
-function ofReports({ store, reporting, maxWaitMs }: HealthParts): Finding {
-  const { waiting, longestWaitMs, problem, isBroken } = reporting.status;
-  const value = good("report_waits_minutes", Math.round(longestWaitMs / MINUTE_MS));
+function ofReporting({ store, reporting, maxWaitMs }: HealthParts, kind: "reports" | "events"): Finding {
+  const one = { reports: "report", events: "event" }[kind];
+  const { waiting, longestWaitMs, problem, isBroken } = reporting[kind].status;
+  const value = good(`${one}_waits_minutes`, Math.round(longestWaitMs / MINUTE_MS));
   if (!isBroken && longestWaitMs <= maxWaitMs) return value;
-  const dropped = store.counters.read().reports_dropped;
-  const lost = dropped === 0 ? "" : ` ${count(dropped, "report")} ${dropped === 1 ? "was" : "were"} given up so far.`;
+  const dropped = store.counters.read()[`${kind}_dropped`];
+  const lost = dropped === 0 ? "" : ` ${count(dropped, one)} ${dropped === 1 ? "was" : "were"} given up so far.`;
   const why = problem === null ? "" : ` The last failure: ${problem}.`;
-  const text = `Hot Bags is not told what has become of its commands: ${count(waiting, "report waits", "reports wait")}.${why}${lost} Messages and replies go on.`;
-  const alert = condition("reports", text, { amount: dropped, details: { waiting, dropped } });
-  return { ...value, alerts: [alert] };
+  const what = { reports: "what has become of its commands", events: "what has happened to the bridge" }[kind];
+  const text = `Hot Bags is not told ${what}: ${count(waiting, `${one} waits`, `${one}s wait`)}.${why}${lost} Messages and replies go on.`;
+  const subject = kind === "events" ? kind : "";
+  return {
+    ...value,
+    alerts: [condition("reports", text, { subject, amount: dropped, details: { waiting, dropped } })],
+  };
 }
 
 function counted(amount: number) {

@@ -17,7 +17,7 @@ import type { DiskWatch } from "./disk-watch.ts";
 export interface HealthParts {
   store: Store;
   relay: Relay;
-  reporting: Reporting;
+  reporting: Readonly<Record<"reports" | "events", Reporting>>;
   hotbags: Pick<HotBags, "certificateEndsAt">;
   replies: Replies;
   brake: BrakeLimits;

@@ -18,13 +18,12 @@ export type Health = ReturnType<typeof readHealth>;
  * `since`: when each of the findings became as it is, wall-clock ms.
  */
 export function readHealth(parts: HealthParts, since: (finding: Finding) => number, open: Alerts["open"]) {
-  const { store, relay, reporting, replies, gateway, disk, plugin, outbox, rotations, lastBackup, releases } = parts;
+  const { store, relay, replies, gateway, disk, plugin, outbox, rotations, lastBackup, releases } = parts;
   const accounts = Object.fromEntries(
     [...gateway.state.accounts].map(([id, state]) => [shownId(id), describeAccount(state)]),
   );
   const { reachable, lastSuccessAt, lastFailure } = relay.status;
   const { heldChats } = replies.status;
-  const { isOn, longestWaitMs, problem } = reporting.status;
   const files = store.files.status;
   const findings = readFindings(parts);
   const problems = findings.flatMap(({ problem }) => problem ?? []);
@@ -62,8 +61,14 @@ export function readHealth(parts: HealthParts, since: (finding: Finding) => numb
       paused_chats: store.pauses.chats,
       oldest_wait_ms: store.commands.longestWaitMs(),
     },
-    reports: { on: isOn, ...countReports(store), oldest_wait_ms: longestWaitMs, last_failure: problem },
+    reports: describeReporting(parts, "reports"),
+    events: describeReporting(parts, "events"),
   };
+}
+
+function describeReporting({ store, reporting }: HealthParts, kind: "reports" | "events") {
+  const { isOn, longestWaitMs, problem } = reporting[kind].status;
+  return { on: isOn, ...countReports(store, kind), oldest_wait_ms: longestWaitMs, last_failure: problem };
 }
 
 function describeFinding({ name, account, ok, value, problem }: Finding, since: number) {

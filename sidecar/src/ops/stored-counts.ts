@@ -34,10 +34,14 @@ export function countCommands({ counters, failures }: Stored) {
   };
 }
 
-/** What the database says of delivery reports: the same whether a sidecar runs on it or not. */
-export function countReports({ counters }: Stored) {
-  const { reports_waiting: waiting, reports_delivered: delivered, reports_dropped: dropped } = counters.read();
-  return { waiting, delivered, dropped };
+/** What the database says of delivery reports, or of events: the same whether a sidecar runs on it or not. */
+export function countReports({ counters }: Pick<Stored, "counters">, kind: "reports" | "events") {
+  const counts = counters.read();
+  return {
+    waiting: counts[`${kind}_waiting`],
+    delivered: counts[`${kind}_delivered`],
+    dropped: counts[`${kind}_dropped`],
+  };
 }
 
 function describeFailure(failure: Failure | null) {

@@ -3,7 +3,7 @@ import type { Logger } from "pino";
 import type { Clock, Timers } from "../clock.ts";
 import { LaneRunner } from "../lane-runner.ts";
 import type { Verdict } from "../lanes.ts";
-import type { Store, WaitingReport } from "../store/index.ts";
+import type { Reports, Store, WaitingReport } from "../store/index.ts";
 import { StoreFaults } from "../store-faults.ts";
 import type { HotBags } from "./hotbags.ts";
 import { type Rule, ruleFor } from "./rules.ts";
@@ -21,18 +21,34 @@ const REFUSED_BACKOFF: Backoff = { baseMs: 1_000, maxMs: 20 * 60_000 };
 const LOG_EVERY_MS = 10 * 60_000;
 
 export interface ReportingOptions {
-  /** Where Hot Bags takes reports, below its base URL; null: it wants none. */
+  /** Where Hot Bags takes them, below its base URL; null: it wants none. */
   path: string | null;
   /** A report that was not taken for so long, ms, is given up. */
   maxAgeMs: number;
 }
 
-/** `maxRetryingMs`: as long as a message is tried again. */
-export function reportingOptions(settings: { reportsPath: string | null; maxRetryingMs: number }): ReportingOptions {
-  return { path: settings.reportsPath, maxAgeMs: settings.maxRetryingMs };
+/** Of delivery reports, and of events. `maxRetryingMs`: as long as a message is tried again. */
+export function reportingOptions({ reportsPath, eventsPath, maxRetryingMs }: PathsOfReports) {
+  return {
+    reports: { path: reportsPath, maxAgeMs: maxRetryingMs },
+    events: { path: eventsPath, maxAgeMs: maxRetryingMs },
+  };
 }
 
+interface PathsOfReports {
+  reportsPath: string | null;
+  eventsPath: string | null;
+  maxRetryingMs: number;
+}
+
+/** What each kind is called, and the setting that switches it on. */
+const KINDS = {
+  reports: { one: "report", setting: "HOTBAGS_REPORTS_PATH" },
+  events: { one: "event", setting: "HOTBAGS_EVENTS_PATH" },
+} as const;
+
 interface ReportingParts {
+  kind: keyof typeof KINDS;
   store: Store;
   hotbags: Pick<HotBags, "report">;
   clock: Clock;
@@ -50,12 +66,14 @@ interface ReportingParts {
 type Cause = "away" | "backoff" | "store";
 
 /**
- * Tells Hot Bags what has become of its commands: those of one command in order, again until it works or it is of no
+ * Tells Hot Bags what has become of its commands, or what has happened to the bridge: those of one lane in order, again until it works or it is of no
  * use any more. One that is refused holds no other; neither messages nor replies ever wait for any of it.
  */
 export class Reporting {
   readonly #parts: ReportingParts;
   #options: ReportingOptions;
+  readonly #reports: Reports;
+  readonly #words: (typeof KINDS)[keyof typeof KINDS];
   readonly #faults: StoreFaults;
   readonly #lanes: LaneRunner<Cause>;
   readonly #throttle: LogThrottle;
@@ -65,8 +83,10 @@ export class Reporting {
   #problem: string | null = null;
 
   constructor(parts: ReportingParts, options: ReportingOptions) {
-    const { store, clock, timers } = parts;
+    const { kind, store, clock, timers } = parts;
     this.#parts = parts;
+    this.#reports = store[kind];
+    this.#words = KINDS[kind];
     this.#options = options;
     this.#throttle = new LogThrottle({ everyMs: LOG_EVERY_MS, clock });
     this.#faults = new StoreFaults(parts);
@@ -80,7 +100,7 @@ export class Reporting {
       failed: (lane, error) => this.#faults.failed(lane, error),
     });
     this.#unsubscribe = [
-      store.reports.onNew((lanes) => {
+      this.#reports.onNew((lanes) => {
         for (const lane of lanes) this.#lanes.offer(lane);
       }),
       this.#faults.onRecovery(() => this.#lanes.release("store")),
@@ -92,7 +112,7 @@ export class Reporting {
     const { store, clock } = this.#parts;
     this.#turn();
     if (this.#options.path === null) return;
-    for (const { lane, next_attempt_at } of store.reports.lanes()) {
+    for (const { lane, next_attempt_at } of this.#reports.lanes()) {
       const waitMs = Math.min(Math.max(0, next_attempt_at - store.provenNow()), REFUSED_BACKOFF.maxMs);
       this.#lanes.schedule(lane, "backoff", clock.uptimeMs() + waitMs);
     }
@@ -111,8 +131,8 @@ export class Reporting {
 
   /** What an operator wants to know of it. `problem`: why Hot Bags takes none; null where it does, or wants none. */
   get status() {
-    const { reports } = this.#parts.store;
-    const broken = "reports can't be written: a page of the database is damaged. None is made until the next start";
+    const reports = this.#reports;
+    const broken = `${this.#words.one}s can't be written: a page of the database is damaged. None is made until the next start`;
     return {
       isOn: this.#options.path !== null,
       waiting: reports.waiting,
@@ -129,31 +149,32 @@ export class Reporting {
   }
 
   #turn(): void {
-    const { store, log } = this.#parts;
-    store.reports.turn(this.#options.path !== null).then(
+    const { log } = this.#parts;
+    const { one, setting } = this.#words;
+    this.#reports.turn(this.#options.path !== null).then(
       (dropped) => {
-        if (dropped > 0) log.warn(`HOTBAGS_REPORTS_PATH is not set any more: ${count(dropped, "report")} dropped`);
+        if (dropped > 0) log.warn(`${setting} is not set any more: ${count(dropped, one)} dropped`);
       },
-      (error: unknown) => log.error({ err: error }, "reports that nobody wants any more can't be dropped"),
+      (error: unknown) => log.error({ err: error }, `${one}s that nobody wants any more can't be dropped`),
     );
   }
 
   /** Throws when the store fails. */
   async #run(lane: number): Promise<Verdict<Cause>> {
-    const { store, hotbags } = this.#parts;
+    const { hotbags } = this.#parts;
     const { path } = this.#options;
-    const report = path === null ? undefined : store.reports.headOf(lane);
+    const report = path === null ? undefined : this.#reports.headOf(lane);
     if (path === null || !report) return "empty";
     const outcome = await hotbags.report(path, report);
     if (outcome.kind === "failed") return await this.#failed(report, outcome.symptom);
-    await store.reports.delivered(report.id);
+    await this.#reports.delivered(report.id);
     this.#faults.passed(lane);
     this.#taken();
     return "more";
   }
 
   #taken(): void {
-    if (this.#problem !== null) this.#parts.log.info("Hot Bags takes reports again");
+    if (this.#problem !== null) this.#parts.log.info(`Hot Bags takes ${this.#words.one}s again`);
     this.#throttle.over();
     this.#problem = null;
     this.#failures = 0;
@@ -164,12 +185,12 @@ export class Reporting {
   async #failed(report: WaitingReport, symptom: Symptom): Promise<Verdict<Cause>> {
     const { store } = this.#parts;
     const rule = ruleFor(symptom);
-    const text = ofReport(symptom, rule);
+    const text = ofReport(symptom, rule, this.#words.setting);
     this.#problem = text;
-    const dropped = await store.reports.dropOld(store.provenNow() - this.#options.maxAgeMs);
+    const dropped = await this.#reports.dropOld(store.provenNow() - this.#options.maxAgeMs);
     if (dropped > 0) {
       const about = { dropped, alarm: true };
-      this.#parts.log.error(about, `${count(dropped, "report")} to Hot Bags given up: too old. ${text}`);
+      this.#parts.log.error(about, `${count(dropped, this.#words.one)} to Hot Bags given up: too old. ${text}`);
     }
     return isAboutOne(rule) ? await this.#refused(report, symptom, text) : this.#away(symptom, rule, text);
   }
@@ -182,7 +203,7 @@ export class Reporting {
       this.#failures += 1;
       this.#awayUntil = now + Math.max(retryAfterMs, steadyBackoffMs(AWAY_BACKOFF, this.#failures, random));
     }
-    this.#throttle.log(() => log.warn({ status, rule: name }, `reports wait: ${text}`), name);
+    this.#throttle.log(() => log.warn({ status, rule: name }, `${this.#words.one}s wait: ${text}`), name);
     return { cause: "away", until: this.#awayUntil };
   }
 
@@ -190,9 +211,9 @@ export class Reporting {
   async #refused(report: WaitingReport, { status, retryAfterMs = 0 }: Symptom, text: string): Promise<Verdict<Cause>> {
     const { store, clock, random, log } = this.#parts;
     const waitMs = Math.max(retryAfterMs, steadyBackoffMs(REFUSED_BACKOFF, report.attempts + 1, random));
-    await store.reports.refused(report.id, store.provenNow() + waitMs);
+    await this.#reports.refused(report.id, store.provenNow() + waitMs);
     const about = { report_id: report.key, status, wait_ms: Math.round(waitMs) };
-    this.#throttle.log(() => log.warn(about, `a report was refused, and is tried again: ${text}`), "refused");
+    this.#throttle.log(() => log.warn(about, `${this.#words.one} refused, and is tried again: ${text}`), "refused");
     return { cause: "backoff", until: clock.uptimeMs() + waitMs };
   }
 }

@@ -5,7 +5,7 @@ import type Database from "better-sqlite3";
  * `pending` and `dead` what is there now; `detached` those of the pending ones that are out of their chats' lanes.
  * Commands: those that are pending, being sent, in OpenClaw's queue or in doubt now, and how many ever ended in each other
  * state. `replies_sent_from_queue` and `replies_dropped`: how many OpenClaw ever sent from its queue, or dropped.
- * Reports: those that wait now, and how many ever were delivered or dropped.
+ * Reports, and events: those that wait now, and how many ever were delivered or dropped.
  */
 export type CounterName =
   | "accepted"
@@ -26,7 +26,10 @@ export type CounterName =
   | "replies_dropped"
   | "reports_waiting"
   | "reports_delivered"
-  | "reports_dropped";
+  | "reports_dropped"
+  | "events_waiting"
+  | "events_delivered"
+  | "events_dropped";
 
 /** Counts kept in the same transactions as what they count. `add` belongs inside a commit. */
 export class Counters {
@@ -73,6 +76,9 @@ export class Counters {
       reports_waiting: 0,
       reports_delivered: 0,
       reports_dropped: 0,
+      events_waiting: 0,
+      events_delivered: 0,
+      events_dropped: 0,
     };
     for (const { name, value } of this.#all.all()) if (name in counts) counts[name as CounterName] = value;
     return counts;

@@ -14,7 +14,7 @@ interface Job {
 
 export interface GroupCommitOptions {
   /** Writes into each transaction what follows from its jobs. */
-  reports?: Pick<ReportRecorder, "begin" | "write" | "committed" | "giveUp">;
+  reports?: readonly Pick<ReportRecorder, "begin" | "write" | "committed" | "giveUp">[];
   /** Told how long each transaction took, its jobs' work included, ms. */
   onCommit?: ((durationMs: number) => void) | undefined;
 }
@@ -28,7 +28,7 @@ export class GroupCommit {
   readonly #db: Database.Database;
   readonly #writability: Writability;
   readonly #feed: Feed;
-  readonly #reports: GroupCommitOptions["reports"];
+  readonly #reports: NonNullable<GroupCommitOptions["reports"]>;
   readonly #begin: Database.Statement;
   readonly #commit: Database.Statement;
   readonly #rollback: Database.Statement;
@@ -40,7 +40,7 @@ export class GroupCommit {
     db: Database.Database,
     writability: Writability,
     feed: Feed,
-    { reports, onCommit = () => {} }: GroupCommitOptions = {},
+    { reports = [], onCommit = () => {} }: GroupCommitOptions = {},
   ) {
     this.#onCommit = onCommit;
     this.#db = db;
@@ -117,18 +117,18 @@ export class GroupCommit {
     const results: unknown[] = [];
     const begun = performance.now();
     this.#feed.begin();
-    this.#reports?.begin();
+    for (const recorder of this.#reports) recorder.begin();
     try {
       this.#begin.run();
       for (const job of jobs) results.push(job.work());
-      this.#reports?.write();
+      for (const recorder of this.#reports) recorder.write();
       for (const job of jobs) failpoint(`${job.name}:before-commit`);
       this.#commit.run();
     } catch (error) {
       if (this.#db.inTransaction) this.#rollback.run();
       if (!(error instanceof ReportsDamagedError)) return error;
       // What has happened is not kept back by what can't be told of it.
-      this.#reports?.giveUp(error);
+      for (const recorder of this.#reports) recorder.giveUp(error);
       return this.#write(jobs);
     }
     this.#onCommit(performance.now() - begun);
@@ -137,7 +137,7 @@ export class GroupCommit {
       job.settle.resolve(results[index]);
     }
     this.#feed.committed();
-    this.#reports?.committed();
+    for (const recorder of this.#reports) recorder.committed();
     return undefined;
   }
 }

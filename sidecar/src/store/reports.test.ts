@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type DeliveryReport, deliveryReport } from "@hotbags/shared";
+import { bridgeEvent, type DeliveryReport, deliveryReport } from "@hotbags/shared";
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { damage } from "../../../test/sidecar/damage.ts";
@@ -136,6 +136,51 @@ it("is made for nobody while it is switched off, and what waits then is dropped 
   await store.commands.proven(id, "sent", null);
   expect(waiting()).toEqual([]);
   expect(store.counters.read()).toMatchObject({ reports_waiting: 0, reports_delivered: 0, reports_dropped: 1 });
+});
+
+it("events are told of downtimes, and of accounts that must be linked again: once each, with what they are of", async () => {
+  await store.events.turn(true);
+  const told = () => {
+    const db = new Database(join(dir, "bridge.sqlite"), { readonly: true });
+    const bodies = db.prepare<[], string>("SELECT body FROM reports WHERE kind = 'event' ORDER BY id").pluck().all();
+    db.close();
+    return bodies.map((body) => bridgeEvent.parse(JSON.parse(body)));
+  };
+  const at = clock.now();
+  const connection = {
+    ...{ processId: null, startedAt: null, connectedAt: null, lastInboundAt: null },
+    aliveUptimeMs: null,
+  };
+  const up = { ...connection, state: "up", aliveAt: at } as const;
+  await store.downtimes.record("default", up, null);
+  await store.downtimes.record("default", up, { from: at - 60_000, to: at, clockJumpMs: 0 });
+  const alert = {
+    ...{ id: "a1", kind: "logged_out", subject: "default", text: "", details: "{}", since_at: at, since: at },
+    ...{
+      away_since: null,
+      told_at: at,
+      told_amount: 0,
+      returns: 0,
+      is_reopened: 0 as const,
+      ended_at: null,
+      ended: null,
+    },
+  };
+  const over = { ...alert, ended_at: at + 5_000, ended: at + 5_000 };
+  await store.alerts.write([{ ...alert, id: "a0", kind: "disk" }], []);
+  for (const written of [alert, { ...alert, told_at: at + 1 }, over, over, { ...alert, returns: 1 }])
+    await store.alerts.write([written], []);
+  const [from, to] = [new Date(at - 60_000).toISOString(), new Date(at).toISOString()];
+  const relink = { cause: "logged_out", from: to, transport_session_id: "whatsapp:default" };
+  expect(told()).toMatchObject([
+    { type: "downtime", from, to, cause: null, transport_session_id: "whatsapp:default" },
+    { ...relink, type: "relink_needed", to: null },
+    { ...relink, type: "relinked", to: new Date(at + 5_000).toISOString() },
+    { ...relink, type: "relink_needed", to: null },
+  ]);
+  expect(store.counters.read()).toMatchObject({ events_waiting: 4, reports_waiting: 0 });
+  expect(store.events.lanes()).toHaveLength(2);
+  expect(await store.events.turn(false)).toBe(4);
 });
 
 it("what a restored backup has put in doubt is told once, and not where nobody wants to know", async () => {

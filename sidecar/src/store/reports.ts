@@ -3,7 +3,7 @@ import type { Counters } from "./counters.ts";
 import { unlessDamaged } from "./errors.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import type { ProvenTime } from "./proven-time.ts";
-import type { ReportKind, ReportRecorder } from "./report-recorder.ts";
+import { COUNTED, type ReportKind, type ReportRecorder } from "./report-recorder.ts";
 
 /** A report that waits. Times are proven ones, ms. */
 export interface WaitingReport {
@@ -23,17 +23,20 @@ interface ReportsParts {
   db: Database.Database;
   commit: GroupCommit;
   counters: Counters;
+  kind: ReportKind;
   recorder: ReportRecorder;
   time: ProvenTime;
 }
 
-/** What Hot Bags is still to be told of its commands. Reports of one command are told in their order. */
+/** What Hot Bags is still to be told, of one kind. Those of one lane are told in their order. */
 export class Reports {
   readonly #parts: ReportsParts;
+  readonly #kind: ReportKind;
   readonly #sql: ReturnType<typeof prepare>;
 
   constructor(parts: ReportsParts) {
     this.#parts = parts;
+    this.#kind = parts.kind;
     this.#sql = prepare(parts.db);
   }
 
@@ -45,10 +48,10 @@ export class Reports {
     const { recorder, commit } = this.#parts;
     recorder.turn(on);
     return await commit.run("reports-turned", () => {
-      recorder.noteRestores(on);
+      recorder.catchUp(on);
       if (on) return 0;
-      const { changes } = this.#sql.dropAll.run("command");
-      this.#count(changes, "reports_dropped");
+      const { changes } = this.#sql.dropAll.run(this.#kind);
+      this.#count(changes, "dropped");
       return changes;
     });
   }
@@ -60,29 +63,29 @@ export class Reports {
 
   /** Lanes with a report, the oldest first, and when their first one is due. Read once at start. */
   lanes(): { lane: number; next_attempt_at: number }[] {
-    return this.#sql.lanes.all("command");
+    return this.#sql.lanes.all(this.#kind);
   }
 
   /** The report that is next in a lane. */
   headOf(lane: number): WaitingReport | undefined {
-    return this.#sql.head.get("command", lane);
+    return this.#sql.head.get(this.#kind, lane);
   }
 
   /** Hot Bags has it. */
   delivered(id: number): Promise<void> {
-    return this.#parts.commit.run("report-delivered", () => this.#done(id, "reports_delivered"));
+    return this.#parts.commit.run("report-delivered", () => this.#done(id, "delivered"));
   }
 
   /** It is given up. */
   drop(id: number): Promise<void> {
-    return this.#parts.commit.run("report-dropped", () => this.#done(id, "reports_dropped"));
+    return this.#parts.commit.run("report-dropped", () => this.#done(id, "dropped"));
   }
 
   /** Gives all up that were made by this proven time, ms. Resolves with how many. */
   dropOld(by: number): Promise<number> {
     return this.#parts.commit.run("reports-dropped", () => {
-      const { changes } = this.#sql.dropOld.run("command", by);
-      this.#count(changes, "reports_dropped");
+      const { changes } = this.#sql.dropOld.run(this.#kind, by);
+      this.#count(changes, "dropped");
       return changes;
     });
   }
@@ -99,25 +102,26 @@ export class Reports {
 
   /** How many wait. */
   get waiting(): number {
-    return this.#parts.counters.of("reports_waiting");
+    return this.#parts.counters.of(COUNTED[this.#kind].waiting);
   }
 
   /** How long the oldest has waited, ms; 0 when none waits, or that can't be read. */
   longestWaitMs(): number {
     const oldest = unlessDamaged(
-      () => this.#sql.oldest.get("command")?.made_at,
+      () => this.#sql.oldest.get(this.#kind)?.made_at,
       () => undefined,
     );
     return oldest === undefined ? 0 : Math.max(0, this.#parts.time.now() - oldest);
   }
 
-  #done(id: number, as: "reports_delivered" | "reports_dropped"): void {
+  #done(id: number, as: "delivered" | "dropped"): void {
     this.#count(this.#sql.remove.run(id).changes, as);
   }
 
-  #count(changes: number, as: "reports_delivered" | "reports_dropped"): void {
-    this.#parts.counters.add("reports_waiting", -changes);
-    this.#parts.counters.add(as, changes);
+  #count(changes: number, as: "delivered" | "dropped"): void {
+    const { counters } = this.#parts;
+    counters.add(COUNTED[this.#kind].waiting, -changes);
+    counters.add(COUNTED[this.#kind][as], changes);
   }
 }
 

@@ -1,10 +1,10 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { type DeliveryReport, INBOUND_PATH, REPORTS_PATH } from "@hotbags/shared";
+import { type BridgeEvent, type DeliveryReport, EVENTS_PATH, INBOUND_PATH, REPORTS_PATH } from "@hotbags/shared";
 import { writeAnswer } from "./answer.ts";
 import { createFaultScript, type Fault, type FaultScript, isAfterProcessing } from "./faults.ts";
 import { type AnswerScript, createLedger, type Issued } from "./ledger.ts";
 import { createReports, type MockReports } from "./reports.ts";
-import { checkPing, checkRequest, type Message, type Secrets } from "./request.ts";
+import { checkEvent, checkPing, checkReport, checkRequest, type Message, type Secrets } from "./request.ts";
 
 /** Most that is read of a body, bytes: more than the contract allows, so that this can be said of it. */
 const MAX_READ_BYTES = 64 * 1024 * 1024;
@@ -38,6 +38,7 @@ export type MockEvent =
   | { type: "accepted"; at: number; message: Message }
   | { type: "issued"; at: number; issued: Issued }
   | { type: "reported"; at: number; report: DeliveryReport }
+  | { type: "happened"; at: number; event: BridgeEvent }
   | { type: "violation"; at: number; violation: string };
 
 export type Mock = Pick<FaultScript, "next" | "faultFor"> & {
@@ -59,7 +60,9 @@ export type Mock = Pick<FaultScript, "next" | "faultFor"> & {
   /** Accepted messages, once per key, in order. */
   readonly accepted: readonly Message[];
   /** Where it takes delivery reports. */
-  readonly reports: MockReports;
+  readonly reports: MockReports<DeliveryReport>;
+  /** And events of the bridge. */
+  readonly happenings: MockReports<BridgeEvent>;
   /** Every breach of the contract. A test takes out those it provoked, and asserts that none is left. */
   readonly violations: string[];
   /** Commands issued, once each, with their message's key. */
@@ -106,11 +109,19 @@ export async function startMock({ port, keep = Infinity, ...firstSecrets }: Mock
     emit({ type: "violation", at: Date.now(), violation });
   };
 
-  const { reports, answer: answerReport } = createReports({
-    secrets: () => secrets,
-    violate: (breach) => violate(undefined, breach),
+  const common = {
+    violate: (breach: string) => violate(undefined, breach),
+    keep: <Item>(list: Item[], item: Item) => keepLast(list, keep, item),
+  };
+  const { reports, answer: answerReport } = createReports<DeliveryReport>({
+    ...common,
+    check: (headers, rawBody) => checkReport(headers, rawBody, secrets),
     onTaken: (report) => emit({ type: "reported", at: Date.now(), report }),
-    keep: (list, item) => keepLast(list, keep, item),
+  });
+  const { reports: happenings, answer: answerHappening } = createReports<BridgeEvent>({
+    ...common,
+    check: (headers, rawBody) => checkEvent(headers, rawBody, secrets),
+    onTaken: (event) => emit({ type: "happened", at: Date.now(), event }),
   });
 
   const accept = async (key: string, message: Message): Promise<string> => {
@@ -157,6 +168,8 @@ export async function startMock({ port, keep = Infinity, ...firstSecrets }: Mock
     }
     if (request.method === "POST" && request.url === REPORTS_PATH)
       return answerReport(request.headers, rawBody, response);
+    if (request.method === "POST" && request.url === EVENTS_PATH)
+      return answerHappening(request.headers, rawBody, response);
     const key = request.headers["idempotency-key"];
     const attempt: Attempt = {
       at: Date.now(),
@@ -232,6 +245,7 @@ export async function startMock({ port, keep = Infinity, ...firstSecrets }: Mock
     pings,
     accepted,
     reports,
+    happenings,
     violations,
     issued: ledger.issued,
     onEvent(listener) {

@@ -1,46 +1,47 @@
 import type { IncomingHttpHeaders, ServerResponse } from "node:http";
-import type { DeliveryReport } from "@hotbags/shared";
 import { writeAnswer } from "./answer.ts";
 import { createFaultScript, type FaultScript, isAfterProcessing } from "./faults.ts";
 import { createLedger } from "./ledger.ts";
-import { checkReport, type Secrets } from "./request.ts";
+import type { Checked } from "./request.ts";
 
-/** Where the mock takes delivery reports: it checks them, keeps each once, and fails by a script of its own. */
-export interface MockReports extends Pick<FaultScript<DeliveryReport>, "next" | "faultFor"> {
+/** Where the mock takes delivery reports, or events: it checks them, keeps each once, and fails by a script of its own. */
+export interface MockReports<Report> extends Pick<FaultScript<Report>, "next" | "faultFor"> {
   /** Once each, in the order in which they were taken. */
-  readonly taken: readonly DeliveryReport[];
+  readonly taken: readonly Report[];
   /** The keys of all attempts, in order. */
   readonly attempts: readonly string[];
 }
 
-interface ReportsParts {
-  secrets(): Secrets;
+interface ReportsParts<Report> {
+  check(headers: IncomingHttpHeaders, rawBody: Buffer): Checked<Report>;
   violate(breach: string): void;
-  onTaken(report: DeliveryReport): void;
+  onTaken(report: Report): void;
   /** Adds to a list, and forgets what is beyond its length. */
   keep<Item>(list: Item[], item: Item): void;
 }
 
-export function createReports({ secrets, violate, onTaken, keep }: ReportsParts) {
-  const faults = createFaultScript<DeliveryReport>();
+export function createReports<Report>({ check, violate, onTaken, keep }: ReportsParts<Report>) {
+  const faults = createFaultScript<Report>();
   const keys = createLedger(() => {});
-  const taken: DeliveryReport[] = [];
+  const known = new Set<string>();
+  const taken: Report[] = [];
   const attempts: string[] = [];
-  const reports: MockReports = { taken, attempts, next: faults.next, faultFor: faults.faultFor };
+  const reports: MockReports<Report> = { taken, attempts, next: faults.next, faultFor: faults.faultFor };
 
   const answer = (headers: IncomingHttpHeaders, rawBody: Buffer, response: ServerResponse): void => {
-    const { violations, refusal, body: report } = checkReport(headers, rawBody, secrets());
-    for (const breach of violations) violate(`report ${report?.report_id ?? ""}: ${breach}`);
-    keep(attempts, String(headers["idempotency-key"]));
-    if (refusal !== undefined || !report) return void writeAnswer(response, refusal ?? 422, "{}");
-    const { otherBody } = keys.note(report.report_id, rawBody);
-    if (otherBody) {
-      violate(`report ${report.report_id}: the same key came with another body`);
+    const { violations, refusal, body: report } = check(headers, rawBody);
+    const key = String(headers["idempotency-key"]);
+    for (const breach of violations) violate(`report ${key}: ${breach}`);
+    keep(attempts, key);
+    if (refusal !== undefined || report === undefined) return void writeAnswer(response, refusal ?? 422, "{}");
+    if (keys.note(key, rawBody).otherBody) {
+      violate(`report ${key}: the same key came with another body`);
       return void writeAnswer(response, 422, "{}");
     }
     const fault = faults.take(report);
     if (fault !== undefined && !isAfterProcessing(fault)) return void writeAnswer(response, 500, "", fault);
-    if (!taken.some(({ report_id }) => report_id === report.report_id)) {
+    if (!known.has(key)) {
+      known.add(key);
       keep(taken, report);
       onTaken(report);
     }

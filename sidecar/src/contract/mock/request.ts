@@ -1,6 +1,8 @@
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import {
+  type BridgeEvent,
+  bridgeEvent,
   CONTRACT_VERSION,
   type DeliveryReport,
   deliveryReport,
@@ -56,9 +58,17 @@ export function checkRequest(headers: IncomingHttpHeaders, rawBody: Buffer, secr
 }
 
 /** The same of a delivery report. */
-export function checkReport(headers: IncomingHttpHeaders, rawBody: Buffer, secrets: Secrets) {
-  return checkPost(deliveryReport, ({ report_id }: DeliveryReport) => report_id, headers, rawBody, secrets);
+export function checkReport(headers: IncomingHttpHeaders, rawBody: Buffer, secrets: Secrets): Checked<DeliveryReport> {
+  return checkPost(deliveryReport, ({ report_id }) => report_id, headers, rawBody, secrets);
 }
+
+/** And of an event. */
+export function checkEvent(headers: IncomingHttpHeaders, rawBody: Buffer, secrets: Secrets): Checked<BridgeEvent> {
+  return checkPost(bridgeEvent, ({ event_id }) => event_id, headers, rawBody, secrets);
+}
+
+/** As a verdict is. */
+export type Checked<Body> = Omit<Verdict, "message"> & { body: Body | undefined };
 
 function checkPost<Body extends { transport_session_id: string }>(
   schema: z.ZodType<Body>,
@@ -66,7 +76,7 @@ function checkPost<Body extends { transport_session_id: string }>(
   headers: IncomingHttpHeaders,
   rawBody: Buffer,
   secrets: Secrets,
-) {
+): Checked<Body> {
   const unauthorized = credentialBreaches(headers, rawBody, secrets);
   const { body, violations: wrong } = parse(schema, rawBody);
   const violations = [
