@@ -1,9 +1,11 @@
-export { examples } from "./generated/examples.ts";
+export { eventExamples, examples, reportExamples } from "./generated/examples.ts";
 export { schemas } from "./generated/schemas.ts";
 export type {
   Answer,
   Attachment,
+  BridgeEvent,
   Command,
+  DeliveryReport,
   InboundRequest,
   PauseChat,
   ResumeChat,

@@ -41,10 +41,18 @@ export {
 } from "./message.ts";
 export { otherForm } from "./number-forms.ts";
 export { maskedLine, reasonOf, safeReason } from "./reason.ts";
+export {
+  type BridgeEvent,
+  bridgeEvent,
+  type DeliveryReport,
+  deliveryReport,
+  EVENTS_PATH,
+  REPORTS_PATH,
+} from "./report.ts";
 export { CONTRACT_VERSION, type RequestBody, requestBody } from "./request.ts";
 export { shownId, shownName, shownVersion } from "./shown.ts";
 export { DatabaseRefusedError, readPragma, setUpDatabase } from "./sqlite.ts";
-export { storableText } from "./storable.ts";
+export { storableJson, storableText } from "./storable.ts";
 export { syncFolder } from "./sync-folder.ts";
 export { TESTED, VERSION } from "./version.ts";
 export {

@@ -41,6 +41,10 @@ export interface Settings {
     accepts: Extras;
     timeoutMs: number;
   };
+  /** Where Hot Bags takes delivery reports, below its base URL; null: it wants none. */
+  reportsPath: string | null;
+  /** And events. */
+  eventsPath: string | null;
   /** How long a message is tried again before it is a dead letter. */
   maxRetryingMs: number;
   gateway: { url: string; token: string };
@@ -140,9 +144,18 @@ function reasonsOf({ issues }: z.ZodError): string {
 
 /** What no setting says by itself. */
 function contradictions(values: Partial<Record<SettingName, unknown>>, entries: readonly Entry[]): string[] {
+  const mistakes: string[] = [];
   const secret = entries.find(({ name }) => name === "HOTBAGS_HMAC_SECRET");
-  if (values["HOTBAGS_HMAC_DISABLED"] !== "false" || secret?.source) return [];
-  return ["HOTBAGS_HMAC_SECRET: is not set, but HOTBAGS_HMAC_DISABLED=false asks for signatures"];
+  if (values["HOTBAGS_HMAC_DISABLED"] === "false" && !secret?.source)
+    mistakes.push("HOTBAGS_HMAC_SECRET: is not set, but HOTBAGS_HMAC_DISABLED=false asks for signatures");
+  const taken = new Map([[values["HOTBAGS_INBOUND_PATH"], "HOTBAGS_INBOUND_PATH"]]);
+  for (const name of ["HOTBAGS_REPORTS_PATH", "HOTBAGS_EVENTS_PATH"] as const) {
+    const path = values[name];
+    const other = path === undefined ? undefined : taken.get(path);
+    if (other !== undefined) mistakes.push(`${name}: is the same as ${other}: each needs a path of its own`);
+    taken.set(path, name);
+  }
+  return mistakes;
 }
 
 function toSettings(values: Values): Settings {
@@ -161,6 +174,8 @@ function toSettings(values: Values): Settings {
       accepts: new Set(values.HOTBAGS_COMMANDS),
       timeoutMs: values.HOTBAGS_TIMEOUT * 1_000,
     },
+    reportsPath: values.HOTBAGS_REPORTS_PATH ?? null,
+    eventsPath: values.HOTBAGS_EVENTS_PATH ?? null,
     maxRetryingMs: values.BRIDGE_RETRY_HOURS * 3_600_000,
     gateway: { url: values.OPENCLAW_GATEWAY_URL.href, token: values.OPENCLAW_GATEWAY_TOKEN },
     listen: values.BRIDGE_LISTEN,

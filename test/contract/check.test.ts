@@ -2,6 +2,7 @@ import { createHmac, randomUUID } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { Webhook } from "standardwebhooks";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { EVENTS_PATH, REPORTS_PATH } from "../../shared/src/report.ts";
 import { NO_EXTRAS } from "../../sidecar/src/commands/index.ts";
 import type { BackendUnderTest } from "../../sidecar/src/contract/backend.ts";
 import { CHECKS, checkContract } from "../../sidecar/src/contract/check/run.ts";
@@ -28,7 +29,15 @@ beforeAll(async () => {
 afterAll(() => hotbags.close());
 
 const target = (url: string, more: Partial<BackendUnderTest> = {}): BackendUnderTest => ({
-  ...{ url: new URL(url + INBOUND_PATH), token: TOKEN, hmacSecret: SECRET, extraHeaders: {}, timeoutMs: 60_000 },
+  ...{
+    url: new URL(url + INBOUND_PATH),
+    reportsUrl: new URL(url + REPORTS_PATH),
+    eventsUrl: new URL(url + EVENTS_PATH),
+    token: TOKEN,
+    hmacSecret: SECRET,
+    extraHeaders: {},
+    timeoutMs: 60_000,
+  },
   accepts: NO_EXTRAS,
   ...{ webhookSecret: WEBHOOK_SECRET, previous: { ...NOTHING, token: "the former token" } },
   ...more,
@@ -59,7 +68,10 @@ describe("a backend that does all right", () => {
     const breaches = right.violations.splice(0).map((breach) => breach.replace(/^CHECK-[0-9a-f]+-/, ""));
     expect(
       breaches.filter(
-        (breach) => !/^(bearer-[01]|unsigned|forged-[012]|webhook-[0-6]|former-1|other-body): /.test(breach),
+        (breach) =>
+          !/^(bearer-[01]|unsigned|forged-[012]|webhook-[0-6]|former-1|other-body): |^report [^:]*: Authorization is missing/.test(
+            breach,
+          ),
       ),
     ).toEqual([]);
     expect(report.leftBehind).toMatchObject({ messages: right.accepted.length });
@@ -81,11 +93,14 @@ describe("a backend that does all right", () => {
     expect({ failed, skipped }).toEqual({ failed: [], skipped: [] });
   });
 
-  it("may do without signatures and former secrets: those checks are skipped, and say why", async () => {
+  it("may do without signatures, former secrets and reports: those checks are skipped, and say why", async () => {
     await using plain = await startHotBags({ token: TOKEN });
-    const none = { hmacSecret: null, webhookSecret: null, previous: NOTHING };
+    const none = { reportsUrl: null, eventsUrl: null, hmacSecret: null, webhookSecret: null, previous: NOTHING };
     const { report, failed, skipped } = await check(plain.url, 60_000, none);
-    expect({ failed, skipped }).toEqual({ failed: [], skipped: ["signature", "webhook", "former-secret"] });
+    expect({ failed, skipped }).toEqual({
+      failed: [],
+      skipped: ["signature", "webhook", "former-secret", "reports", "events"],
+    });
     const seenOf = (name: string) => report.checks.find((one) => one.name === name)?.seen;
     expect(seenOf("signature")).toContain("HOTBAGS_HMAC_DISABLED");
     expect(seenOf("webhook")).toContain("HOTBAGS_WEBHOOK_SECRET");
@@ -136,6 +151,20 @@ describe("one thing that is wrong is found, and nothing else:", () => {
       ({ name }) => (name === "webhook-several" ? { status: 401 } : undefined),
     ],
     ["former-secret", "a former token that it fails by", on("former-1", 500)],
+    [
+      "events",
+      "events that anybody may send",
+      ({ headers, body }) => {
+        if (body.includes('"event_id"')) headers.authorization = `Bearer ${TOKEN}`;
+      },
+    ],
+    [
+      "reports",
+      "reports that anybody may send",
+      ({ headers, body }) => {
+        if (body.includes('"report_id"')) headers.authorization = `Bearer ${TOKEN}`;
+      },
+    ],
     ["key-again", "a key that is forgotten", again("again", () => commands(randomUUID()))],
     ["key-at-once", "a race for a key", again("at-once", () => commands(randomUUID()))],
     ["answer", "a key that is answered with half of its JSON when it comes twice at once", again("at-once", () => "{")],

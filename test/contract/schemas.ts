@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { MAX_COMMANDS } from "../../shared/src/limits.ts";
+import { bridgeEvent, deliveryReport } from "../../shared/src/report.ts";
 import { requestBody } from "../../shared/src/request.ts";
 import { KINDS } from "../../sidecar/src/commands/index.ts";
 
@@ -42,6 +43,16 @@ export function requestSchema(): JsonSchema {
   const items = schema.properties?.["media"]?.items;
   if (items) items.title = "Attachment";
   return { title: "InboundRequest", ...schema };
+}
+
+/** The body of a delivery report. */
+export function reportSchema(): JsonSchema {
+  return { title: "DeliveryReport", ...fromZod(deliveryReport) };
+}
+
+/** The body of an event. */
+export function eventSchema(): JsonSchema {
+  return { title: "BridgeEvent", ...fromZod(bridgeEvent) };
 }
 
 /** The body of a 2xx. */

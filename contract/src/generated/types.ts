@@ -184,3 +184,87 @@ export interface React {
    */
   message_id?: string;
 }
+
+/**
+ * What has become of a command.
+ */
+export interface DeliveryReport {
+  /**
+   * The report's own id, and the idempotency key.
+   */
+  report_id: string;
+  /**
+   * Which command.
+   */
+  command_id: string;
+  /**
+   * The message in whose answer it was; null: that can't be read.
+   */
+  message_id: string | null;
+  /**
+   * The chat of that message: E.164 for a direct chat, `...@g.us` for a group.
+   */
+  chat_id: string;
+  /**
+   * sent: WhatsApp has it. failed: it was not sent, and never will be. skipped: the same, as it was asked for. in_doubt: nobody knows whether it was sent. resolved: what was in doubt is known; see outcome.
+   */
+  state: "sent" | "failed" | "skipped" | "in_doubt" | "resolved";
+  /**
+   * Of resolved: how it ended; pending: it is still to be sent, and another report follows. Else null.
+   */
+  outcome: ("sent" | "failed" | "pending") | null;
+  /**
+   * Of in_doubt: a part of the text is on the phone, and no more of it comes.
+   */
+  is_partial: boolean;
+  /**
+   * WhatsApp's id of what was sent; null where it is not known.
+   */
+  whatsapp_message_id: string | null;
+  /**
+   * Why it is not sent, or in doubt: a sentence for people.
+   */
+  reason: string | null;
+  /**
+   * When it became so, ISO 8601 in UTC.
+   */
+  timestamp: string;
+  /**
+   * The WhatsApp account that it came by: `whatsapp:<account>`.
+   */
+  transport_session_id: string;
+}
+
+/**
+ * Something has happened to the bridge.
+ */
+export interface BridgeEvent {
+  /**
+   * The event's own id, and the idempotency key.
+   */
+  event_id: string;
+  /**
+   * downtime: WhatsApp was away for so long that messages may be missing. relink_needed: the account is logged out or taken over, and nothing goes in or out until somebody links it again. relinked: somebody has.
+   */
+  type: "downtime" | "relink_needed" | "relinked";
+  /**
+   * Since when, ISO 8601 in UTC; null: that is not known, for the machine's clock was set back.
+   */
+  from: string | null;
+  /**
+   * Until when; null: it lasts.
+   */
+  to: string | null;
+  /**
+   * Of relink_needed and relinked: logged out, or taken over by another session. Else null.
+   */
+  cause: ("logged_out" | "replaced") | null;
+  /**
+   * When it was noticed, ISO 8601 in UTC.
+   */
+  timestamp: string;
+  /**
+   * The WhatsApp account that it came by: `whatsapp:<account>`.
+   */
+  transport_session_id: string;
+}

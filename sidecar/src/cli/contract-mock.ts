@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { readFileSync, statSync, unwatchFile, watchFile } from "node:fs";
-import { codeOf, INBOUND_PATH, shownId } from "@hotbags/shared";
+import { codeOf, EVENTS_PATH, INBOUND_PATH, REPORTS_PATH, shownId } from "@hotbags/shared";
 import { type Mock, type MockEvent, startMock } from "../contract/mock/mock.ts";
 import { servePage } from "../contract/mock/page.ts";
 import { applyRules, ECHO, MAX_RULES_BYTES, RulesError } from "../contract/mock/rules.ts";
@@ -31,7 +31,10 @@ export async function runMock(sources: Sources, options: { port: number; rules?:
     if (path !== undefined) watchFile(path, { interval: LOOK_MS }, () => readAnew(mock, path, output));
     mock.answersOthers((request, response) => servePage(mock, request, response));
     mock.onEvent((event) => tell(event, output));
-    say(output, `A stand-in for Hot Bags: HOTBAGS_BASE_URL=${mock.url} (messages at ${INBOUND_PATH}).`);
+    say(
+      output,
+      `A stand-in for Hot Bags: HOTBAGS_BASE_URL=${mock.url} (messages at ${INBOUND_PATH}, reports and events at ${REPORTS_PATH} and ${EVENTS_PATH}).`,
+    );
     say(
       output,
       `It takes ${token === null ? "any token" : "HOTBAGS_BEARER_TOKEN"}${Object.keys(signed).length === 0 ? "" : ", and signed bodies only"}.`,
@@ -81,8 +84,26 @@ function readRulesFile(path: string): string {
   }
 }
 
+/** A line for each delivery report, when it comes first. */
+function tellReport({ at, report }: Extract<MockEvent, { type: "reported" }>, output: Output): void {
+  const { report_id, command_id, state, outcome } = report;
+  const line = { at: new Date(at).toISOString(), report_id, command_id: shownId(command_id), state, outcome };
+  if (output.json) output.out.write(`${JSON.stringify(line)}\n`);
+  else output.out.write(`${line.at}  report  ${line.command_id}  ${state}${outcome === null ? "" : `: ${outcome}`}\n`);
+}
+
+/** And for each event of the bridge. */
+function tellHappening({ at, event }: Extract<MockEvent, { type: "happened" }>, output: Output): void {
+  const { event_id, type, transport_session_id } = event;
+  const line = { at: new Date(at).toISOString(), event_id, event: type, transport_session_id };
+  if (output.json) output.out.write(`${JSON.stringify(line)}\n`);
+  else output.out.write(`${line.at}  event  ${type}  ${transport_session_id}\n`);
+}
+
 /** A line for each request: no text, nor a number; those are on the page. */
 function tell(event: MockEvent, output: Output): void {
+  if (event.type === "reported") return tellReport(event, output);
+  if (event.type === "happened") return tellHappening(event, output);
   if (event.type !== "answered") return;
   const { attempt } = event;
   const { key, status, duplicate, fault, violations, at } = attempt;

@@ -16,6 +16,8 @@ export interface Sources {
 const OF_BACKEND = [
   "HOTBAGS_BASE_URL",
   "HOTBAGS_INBOUND_PATH",
+  "HOTBAGS_REPORTS_PATH",
+  "HOTBAGS_EVENTS_PATH",
   "HOTBAGS_BEARER_TOKEN",
   "HOTBAGS_BEARER_TOKEN_PREVIOUS",
   "HOTBAGS_HMAC_DISABLED",
@@ -39,8 +41,11 @@ export function readBackend(sources: Sources): BackendUnderTest {
     mistakes.push("HOTBAGS_BEARER_TOKEN: is not set; HOTBAGS_BEARER_TOKEN_FILE can name a file that holds it");
   if (!base || !token || mistakes.length > 0) throw new SettingsError(mistakes);
   const { HOTBAGS_INBOUND_PATH: path, HOTBAGS_EXTRA_HEADERS: extraHeaders, HOTBAGS_TIMEOUT: seconds } = values;
+  const at = (below: string) => new URL(base.pathname.replace(/\/+$/, "") + below, base.origin);
   return {
-    url: new URL(base.pathname.replace(/\/+$/, "") + path, base.origin),
+    url: at(`${path}`),
+    eventsUrl: values.HOTBAGS_EVENTS_PATH === undefined ? null : at(values.HOTBAGS_EVENTS_PATH),
+    reportsUrl: values.HOTBAGS_REPORTS_PATH === undefined ? null : at(values.HOTBAGS_REPORTS_PATH),
     token,
     hmacSecret,
     webhookSecret: values.HOTBAGS_WEBHOOK_SECRET ?? null,

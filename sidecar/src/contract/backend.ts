@@ -17,6 +17,9 @@ const MAX_RETRY_AFTER_MS = 0;
 export interface BackendUnderTest {
   /** Where it takes messages. */
   url: URL;
+  /** And delivery reports, and events; null: it wants none. */
+  reportsUrl: URL | null;
+  eventsUrl: URL | null;
   token: string;
   /** Null: nothing is signed. */
   hmacSecret: string | null;
@@ -36,6 +39,8 @@ export interface Post {
   key: string;
   session: string;
   body: Buffer;
+  /** Default: where it takes messages. */
+  to?: URL;
   /** Null: none. Default: the right one. */
   token?: string | null;
   /** Null: none. Default: that of the body, where the backend has a secret. */
@@ -72,6 +77,11 @@ export class Backend {
     return this.#backend.hmacSecret !== null;
   }
 
+  /** Where it takes each kind of report; null: it wants none. */
+  get reportUrls(): Pick<BackendUnderTest, "reportsUrl" | "eventsUrl"> {
+    return this.#backend;
+  }
+
   get isWebhook(): boolean {
     return this.#backend.webhookSecret !== null;
   }
@@ -87,7 +97,8 @@ export class Backend {
   }
 
   async post(post: Post): Promise<Posted> {
-    const { url, timeoutMs, accepts } = this.#backend;
+    const { timeoutMs, accepts } = this.#backend;
+    const { to: url = this.#backend.url } = post;
     const begun = performance.now();
     let response: Dispatcher.ResponseData | undefined;
     const ended = (outcome: Outcome): Posted => ({

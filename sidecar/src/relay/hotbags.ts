@@ -11,7 +11,7 @@ import type { Body } from "./body.ts";
 import { Credentials, type HotBagsSecrets, type Pass } from "./credentials.ts";
 import { MAX_HEADERS_BYTES, ofError } from "./network-error.ts";
 import type { Outcome } from "./outcome.ts";
-import { dropRest, outcomeOf } from "./response.ts";
+import { dropRest, outcomeOf, takenOf } from "./response.ts";
 import { ofAnswer, type Symptom } from "./symptom.ts";
 import { WebhookSignature } from "./webhook-signature.ts";
 
@@ -32,6 +32,30 @@ export interface HotBagsOptions extends HotBagsSecrets {
   connections: number;
   log: Logger;
 }
+
+/** A report of what has become of a command. `text`: its body. */
+export interface Report {
+  key: string;
+  account_id: string;
+  body: string;
+}
+
+/** One POST. */
+interface Post {
+  url: URL;
+  /** The idempotency key. */
+  key: string;
+  accountId: string;
+  body: Pick<Body, "byteLength" | "open" | "pieces">;
+  /** From the connection to the last byte of the answer, ms. */
+  timeoutMs: number;
+  read(response: Dispatcher.ResponseData): Promise<Outcome>;
+  /** What the answer may use; undefined where it is no answer. */
+  accepts?: Extras;
+}
+
+/** Nobody thinks about a report for longer, ms. */
+const REPORT_TIMEOUT_MS = 30_000;
 
 /** What a HEAD was answered with, and what it is a symptom of, if it were a POST's. */
 export interface Pinged {
@@ -58,7 +82,7 @@ export class HotBags {
   constructor(options: HotBagsOptions) {
     this.#options = options;
     const { baseUrl, inboundPath, connections, connectTimeoutMs } = options;
-    this.#url = new URL(baseUrl.pathname.replace(/\/+$/, "") + inboundPath, baseUrl.origin);
+    this.#url = this.#at(inboundPath);
     this.#pool = new Pool(baseUrl.origin, {
       ...{ connections, pipelining: 1, connect: { timeout: connectTimeoutMs } },
       maxHeaderSize: MAX_HEADERS_BYTES,
@@ -85,17 +109,39 @@ export class HotBags {
    * are refused, each is shown once more: while it changes over, none may be known at the moment at which it is shown.
    */
   async post(message: PendingMessage, body: Body): Promise<Outcome> {
-    const first = await this.#postAsAny(message, body);
-    return first.refused > 1 ? (await this.#postAsAny(message, body)).outcome : first.outcome;
+    const { timeoutMs, maxRetryAfterMs, accepts = NO_EXTRAS } = this.#options;
+    const { message_id: key, account_id: accountId } = message;
+    const read = (response: Dispatcher.ResponseData) => outcomeOf(response, this.#url, { maxRetryAfterMs, accepts });
+    return await this.#post({ url: this.#url, key, accountId, body, timeoutMs, read, accepts });
+  }
+
+  /** The same for a report. `path`: below the base URL. Any 2xx will do, but for a web page. */
+  async report(path: string, { key, account_id: accountId, body: text }: Report): Promise<Outcome> {
+    const url = this.#at(path);
+    const bytes = Buffer.from(text);
+    const body = { byteLength: bytes.length, open: () => bytes, pieces: () => inOnePiece(bytes) };
+    const timeoutMs = Math.min(REPORT_TIMEOUT_MS, this.#options.timeoutMs);
+    const read = (response: Dispatcher.ResponseData) => takenOf(response, url, this.#options.maxRetryAfterMs);
+    return await this.#post({ url, key, accountId, body, timeoutMs, read });
+  }
+
+  async #post(post: Post): Promise<Outcome> {
+    const first = await this.#postAsAny(post);
+    return first.refused > 1 ? (await this.#postAsAny(post)).outcome : first.outcome;
+  }
+
+  #at(path: string): URL {
+    const { baseUrl } = this.#options;
+    return new URL(baseUrl.pathname.replace(/\/+$/, "") + path, baseUrl.origin);
   }
 
   /** Shows one secret after the other that is valid, also one that has become so meanwhile. */
-  async #postAsAny(message: PendingMessage, body: Body): Promise<{ outcome: Outcome; refused: number }> {
+  async #postAsAny(post: Post): Promise<{ outcome: Outcome; refused: number }> {
     const refused: Pass[] = [];
     let outcome: Outcome;
     let pass: Pass | undefined = this.#credentials.first;
     do {
-      outcome = await this.#postAs(pass, message, body);
+      outcome = await this.#postAs(pass, post);
       if (!isRefusal(outcome)) return { outcome, refused: 0 };
       refused.push(pass);
       pass = this.#credentials.after(refused);
@@ -103,23 +149,24 @@ export class HotBags {
     return { outcome, refused: refused.length };
   }
 
-  async #postAs(pass: Pass, message: PendingMessage, body: Body): Promise<Outcome> {
-    const { connectTimeoutMs, timeoutMs, maxRetryAfterMs, accepts = NO_EXTRAS } = this.#options;
+  async #postAs(pass: Pass, post: Post): Promise<Outcome> {
+    const { connectTimeoutMs } = this.#options;
+    const { url, body, timeoutMs, read } = post;
     let response: Dispatcher.ResponseData | undefined;
     try {
       response = await this.#pool.request({
         method: "POST",
-        path: this.#url.pathname,
-        headers: await this.#headers(pass, message, body, accepts),
+        path: url.pathname,
+        headers: await this.#headers(pass, post),
         body: body.open(),
         headersTimeout: timeoutMs,
         signal: AbortSignal.timeout(connectTimeoutMs + timeoutMs),
       });
-      const outcome = await outcomeOf(response, this.#url, { maxRetryAfterMs, accepts });
+      const outcome = await read(response);
       if (outcome.kind === "answered") this.#credentials.accepted(pass);
       return outcome;
     } catch (error) {
-      const symptom = ofError(error, { hasBegun: response !== undefined, timeoutMs, url: this.#url });
+      const symptom = ofError(error, { hasBegun: response !== undefined, timeoutMs, url });
       return { kind: "failed", symptom };
     }
   }
@@ -227,25 +274,21 @@ export class HotBags {
     return true;
   }
 
-  async #headers(
-    { bearerToken, key }: Pass,
-    message: PendingMessage,
-    body: Body,
-    accepts: Extras,
-  ): Promise<Record<string, string>> {
+  async #headers({ bearerToken, key: hmacKey }: Pass, post: Post): Promise<Record<string, string>> {
+    const { key, accountId, body, accepts } = post;
     const headers: Record<string, string> = {
       ...this.#ownHeaders(),
       authorization: `Bearer ${bearerToken}`,
-      "idempotency-key": message.message_id,
-      "x-idempotency-key": message.message_id,
-      "x-transport-session-id": transportSessionId(message.account_id),
+      "idempotency-key": key,
+      "x-idempotency-key": key,
+      "x-transport-session-id": transportSessionId(accountId),
       "content-type": "application/json",
       "content-length": String(body.byteLength),
       "x-hotbags-contract": String(CONTRACT_VERSION),
-      "x-hotbags-accept": acceptHeader(accepts),
+      ...(accepts && { "x-hotbags-accept": acceptHeader(accepts) }),
     };
-    const webhook = this.#webhookSignature(message.message_id);
-    const hmac = key && createHmac("sha256", key);
+    const webhook = this.#webhookSignature(key);
+    const hmac = hmacKey && createHmac("sha256", hmacKey);
     if (hmac || this.#credentials.webhookKeys.length > 0)
       for await (const piece of body.pieces()) {
         hmac?.update(piece);
@@ -269,6 +312,10 @@ export class HotBags {
       "user-agent": `hotbags-bridge/${VERSION}`,
     };
   }
+}
+
+async function* inOnePiece(bytes: Buffer) {
+  yield bytes;
 }
 
 /** Hot Bags itself does not know who asks, or what signs: another secret may do. */

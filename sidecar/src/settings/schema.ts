@@ -1,4 +1,4 @@
-import { DEFAULT_LOW_DISK_BYTES, INBOUND_PATH, MAX_BODY_BYTES } from "@hotbags/shared";
+import { DEFAULT_LOW_DISK_BYTES, EVENTS_PATH, INBOUND_PATH, MAX_BODY_BYTES, REPORTS_PATH } from "@hotbags/shared";
 import type { z } from "zod";
 import { FORMATS } from "../alerts/webhook-formats.ts";
 import { EXTRAS } from "../commands/index.ts";
@@ -53,6 +53,16 @@ export const SETTINGS = {
     about: "Where it takes messages, below its base URL",
     form: inboundPath,
     default: INBOUND_PATH,
+  },
+  HOTBAGS_REPORTS_PATH: {
+    about: `Where it takes delivery reports, below its base URL, such as \`${REPORTS_PATH}\`. Not set: none are made`,
+    form: inboundPath,
+    reloadable: true,
+  },
+  HOTBAGS_EVENTS_PATH: {
+    about: `Where it takes events, such as a downtime, below its base URL, such as \`${EVENTS_PATH}\`. Not set: none are made`,
+    form: inboundPath,
+    reloadable: true,
   },
   HOTBAGS_BEARER_TOKEN: {
     about: "The token that Hot Bags is shown",

@@ -1,6 +1,16 @@
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
-import { CONTRACT_VERSION, MAX_BODY_BYTES, type RequestBody, requestBody } from "@hotbags/shared";
+import {
+  type BridgeEvent,
+  bridgeEvent,
+  CONTRACT_VERSION,
+  type DeliveryReport,
+  deliveryReport,
+  MAX_BODY_BYTES,
+  type RequestBody,
+  requestBody,
+} from "@hotbags/shared";
+import type { z } from "zod";
 
 // The Hot Bags contract as its backend reads it: what it sees of a request is judged by the contract's schema, never by
 // how the sidecar makes one.
@@ -45,12 +55,40 @@ export type Verdict = { violations: string[]; refusal: number | undefined; messa
 
 /** Checks one request as the backend would: bearer, signature, headers, then the body. Never throws. */
 export function checkRequest(headers: IncomingHttpHeaders, rawBody: Buffer, secrets: Secrets): Verdict {
+  const { body, ...verdict } = checkPost(message, ({ message_id }) => message_id, headers, rawBody, secrets);
+  return { ...verdict, message: body };
+}
+
+/** The same of a delivery report. */
+export function checkReport(headers: IncomingHttpHeaders, rawBody: Buffer, secrets: Secrets): Checked<DeliveryReport> {
+  return checkPost(deliveryReport, ({ report_id }) => report_id, headers, rawBody, secrets);
+}
+
+/** And of an event. */
+export function checkEvent(headers: IncomingHttpHeaders, rawBody: Buffer, secrets: Secrets): Checked<BridgeEvent> {
+  return checkPost(bridgeEvent, ({ event_id }) => event_id, headers, rawBody, secrets);
+}
+
+/** As a verdict is. */
+export type Checked<Body> = Omit<Verdict, "message"> & { body: Body | undefined };
+
+function checkPost<Body extends { transport_session_id: string }>(
+  schema: z.ZodType<Body>,
+  keyOf: (body: Body) => string,
+  headers: IncomingHttpHeaders,
+  rawBody: Buffer,
+  secrets: Secrets,
+): Checked<Body> {
   const unauthorized = credentialBreaches(headers, rawBody, secrets);
-  const parsed = parseMessage(rawBody);
-  const violations = [...unauthorized, ...headerBreaches(headers, parsed.message), ...parsed.violations];
+  const { body, violations: wrong } = parse(schema, rawBody);
+  const violations = [
+    ...unauthorized,
+    ...headerBreaches(headers, body && keyOf(body), body?.transport_session_id),
+    ...wrong,
+  ];
   if (rawBody.length > MAX_BODY_BYTES)
     violations.push(`body has ${rawBody.length} bytes, at most ${MAX_BODY_BYTES} go`);
-  return { violations, refusal: refusalFor(unauthorized, violations, rawBody), message: parsed.message };
+  return { violations, refusal: refusalFor(unauthorized, violations, rawBody), body };
 }
 
 /** What a HEAD is answered with, and how it breaks the contract. One without a token is none of these. */
@@ -108,7 +146,7 @@ function webhookBreaches(headers: IncomingHttpHeaders, rawBody: Buffer, { webhoo
   return breaches;
 }
 
-function headerBreaches(headers: IncomingHttpHeaders, body: Message | undefined): string[] {
+function headerBreaches(headers: IncomingHttpHeaders, key: string | undefined, session: string | undefined): string[] {
   const breaches: string[] = [];
   const expectEqual = (name: string, expected: string | undefined): void => {
     const given = headers[name.toLowerCase()];
@@ -116,10 +154,10 @@ function headerBreaches(headers: IncomingHttpHeaders, body: Message | undefined)
     else if (expected !== undefined && given !== expected)
       breaches.push(`${name} is ${given}, the body says ${expected}`);
   };
-  expectEqual("Idempotency-Key", body?.message_id);
-  expectEqual("X-Idempotency-Key", body?.message_id);
-  expectEqual("X-Transport-Session-Id", body?.transport_session_id);
-  if (headers["webhook-id"] !== undefined) expectEqual("webhook-id", body?.message_id);
+  expectEqual("Idempotency-Key", key);
+  expectEqual("X-Idempotency-Key", key);
+  expectEqual("X-Transport-Session-Id", session);
+  if (headers["webhook-id"] !== undefined) expectEqual("webhook-id", key);
   const version = headers["x-hotbags-contract"];
   if (version !== String(CONTRACT_VERSION)) breaches.push(`X-HotBags-Contract is ${version ?? "missing"}`);
   const accept = headers["x-hotbags-accept"];
@@ -130,17 +168,17 @@ function headerBreaches(headers: IncomingHttpHeaders, body: Message | undefined)
   return breaches;
 }
 
-function parseMessage(rawBody: Buffer): { violations: string[]; message: Message | undefined } {
+function parse<Body>(schema: z.ZodType<Body>, rawBody: Buffer): { violations: string[]; body: Body | undefined } {
   let value: unknown;
   try {
     value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(rawBody));
   } catch (error) {
-    return { violations: [`body is not JSON in UTF-8: ${String(error)}`], message: undefined };
+    return { violations: [`body is not JSON in UTF-8: ${String(error)}`], body: undefined };
   }
-  const result = message.safeParse(value);
-  if (result.success) return { violations: [], message: result.data };
+  const result = schema.safeParse(value);
+  if (result.success) return { violations: [], body: result.data };
   const violations = result.error.issues.map((issue) => `body ${issue.path.join(".")}: ${issue.message}`);
-  return { violations, message: undefined };
+  return { violations, body: undefined };
 }
 
 function equalInConstantTime(given: string, expected: string): boolean {

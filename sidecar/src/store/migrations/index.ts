@@ -16,6 +16,7 @@ import { erasure } from "./0015-erasure.ts";
 import { restores } from "./0016-restores.ts";
 import { said } from "./0017-said.ts";
 import { commandDetails } from "./0018-command-details.ts";
+import { reports } from "./0019-reports.ts";
 
 /** In order; the number of a migration is its place, and `PRAGMA user_version` says how many a database has had. Never edit one that was released. */
 export const migrations: readonly string[] = [
@@ -37,6 +38,7 @@ export const migrations: readonly string[] = [
   restores,
   said,
   commandDetails,
+  reports,
 ];
 
 /** How many of them a database has had that this release works on. */
