@@ -24,8 +24,12 @@ export type CounterName =
   | "replies_sent_from_queue"
   | "replies_dropped";
 
-/** Counts kept in the same transactions as what they count. `add` belongs inside a commit. */
+/**
+ * Counts kept in the same transactions as what they count: `add` belongs inside a commit, and what was added is written
+ * before its end, once a counter however many messages it is of.
+ */
 export class Counters {
+  readonly #added = new Map<string, number>();
   readonly #add: Database.Statement<[string, number]>;
   readonly #all: Database.Statement<[], { name: string; value: number }>;
 
@@ -37,7 +41,17 @@ export class Counters {
   }
 
   add(name: CounterName, by: number): void {
-    this.#add.run(name, by);
+    this.#added.set(name, (this.#added.get(name) ?? 0) + by);
+  }
+
+  /** A transaction begins: what was added in one before it is written, or was taken back. */
+  begin(): void {
+    this.#added.clear();
+  }
+
+  /** Writes what was added since `begin`: the last that is done in a transaction. */
+  write(): void {
+    for (const [name, by] of this.#added) if (by !== 0) this.#add.run(name, by);
   }
 
   /** All counters; one that never moved is 0. */

@@ -1,5 +1,6 @@
 import { failpoint } from "@hotbags/shared";
 import type Database from "better-sqlite3";
+import type { Counters } from "./counters.ts";
 import { StoreUnwritableError, wordsOf } from "./errors.ts";
 import type { Feed } from "./feed.ts";
 import type { Writability } from "./writability.ts";
@@ -20,6 +21,7 @@ export class GroupCommit {
   readonly #db: Database.Database;
   readonly #writability: Writability;
   readonly #feed: Feed;
+  readonly #counters: Counters;
   readonly #begin: Database.Statement;
   readonly #commit: Database.Statement;
   readonly #rollback: Database.Statement;
@@ -32,12 +34,14 @@ export class GroupCommit {
     db: Database.Database,
     writability: Writability,
     feed: Feed,
+    counters: Counters,
     onCommit: (durationMs: number) => void = () => {},
   ) {
     this.#onCommit = onCommit;
     this.#db = db;
     this.#writability = writability;
     this.#feed = feed;
+    this.#counters = counters;
     this.#begin = db.prepare("BEGIN IMMEDIATE");
     this.#commit = db.prepare("COMMIT");
     this.#rollback = db.prepare("ROLLBACK");
@@ -108,9 +112,11 @@ export class GroupCommit {
     const results: unknown[] = [];
     const begun = performance.now();
     this.#feed.begin();
+    this.#counters.begin();
     try {
       this.#begin.run();
       for (const job of jobs) results.push(job.work());
+      this.#counters.write();
       for (const job of jobs) failpoint(`${job.name}:before-commit`);
       this.#commit.run();
     } catch (error) {

@@ -155,8 +155,8 @@ export function openStore(
   const damage = new DamageRecord(clock);
   const writability = new Writability({ db, clock, damage, rehearse: () => rehearsal.run() });
   const feed = new Feed(db);
-  const commit = new GroupCommit(db, writability, feed, onCommit);
   const counters = new Counters(db);
+  const commit = new GroupCommit(db, writability, feed, counters, onCommit);
   const failures = new Failures(db, clock);
   const pauses = new Pauses(db, commit, counters, clock, time);
   const forgotten = new ForgottenKeys(db);
@@ -169,7 +169,7 @@ export function openStore(
   });
   const messages = new Messages({ db, commit, writes: messageWrites, media, time });
   const commands = new Commands({ db, commit, writes: commandWrites, pauses, time });
-  const rehearsal = new Rehearsal({ db, messages, messageWrites, commands, commandWrites, media });
+  const rehearsal = new Rehearsal({ db, counters, messages, messageWrites, commands, commandWrites, media });
   const audit = new Audit(db, clock);
   const repairs = new Repairs({ db, commit, counters, media, clock, time, audit });
   const erasure = new Erasure({ db, commit, counters, media, files, clock, time, audit, forgotten });
