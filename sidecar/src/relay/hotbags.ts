@@ -102,6 +102,9 @@ export class HotBags {
   async #postAs(pass: Pass, message: PendingMessage, body: Body): Promise<Outcome> {
     const { connectTimeoutMs, timeoutMs, maxRetryAfterMs } = this.#options;
     let response: Dispatcher.ResponseData | undefined;
+    // Called off with the answer: one of AbortSignal.timeout stays until its time is over, and so for each message of the last minutes.
+    const deadline = new AbortController();
+    const timer = setTimeout(() => deadline.abort(timeUp()), connectTimeoutMs + timeoutMs);
     try {
       response = await this.#pool.request({
         method: "POST",
@@ -109,7 +112,7 @@ export class HotBags {
         headers: await this.#headers(pass, message, body),
         body: body.open(),
         headersTimeout: timeoutMs,
-        signal: AbortSignal.timeout(connectTimeoutMs + timeoutMs),
+        signal: deadline.signal,
       });
       const outcome = await outcomeOf(response, this.#url, maxRetryAfterMs);
       if (outcome.kind === "answered") this.#credentials.accepted(pass);
@@ -117,6 +120,8 @@ export class HotBags {
     } catch (error) {
       const symptom = ofError(error, { hasBegun: response !== undefined, timeoutMs, url: this.#url });
       return { kind: "failed", symptom };
+    } finally {
+      clearTimeout(timer);
     }
   }
 
@@ -250,6 +255,11 @@ export class HotBags {
       "user-agent": `hotbags-bridge/${VERSION}`,
     };
   }
+}
+
+/** As AbortSignal.timeout says it. */
+function timeUp(): DOMException {
+  return new DOMException("the time is up", "TimeoutError");
 }
 
 /** Hot Bags itself does not know who asks, or what signs: another secret may do. */
