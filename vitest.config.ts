@@ -26,7 +26,7 @@ export default defineConfig({
           ],
           globalSetup: "test/setup/prepare-unit-tests.ts",
           // Half of the time they wait: for a disk, a process, a timer. vitest would leave a core of two without work.
-          maxWorkers: availableParallelism(),
+          maxWorkers: availableParallelism() + 1,
           testTimeout: 20_000,
           // A hook that starts a sidecar waits for it as long as SidecarProcess does, and stops another before.
           hookTimeout: 45_000,

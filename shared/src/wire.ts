@@ -87,6 +87,9 @@ export type Parsed<Frame> =
   | { ok: true; frame: Frame }
   | { ok: false; code: RefusalCode; reason: string; ref: number | null };
 
+/** What can be made out of a frame that is no other way to be read. Made once: zod compiles a schema at its first use. */
+const frameHead = z.looseObject({ v: z.unknown().optional(), ref: ref.optional().catch(undefined) });
+
 /**
  * Reads one text frame. Never throws: what cannot be read comes back as a refusal with the sentence to send and to log,
  * and with the `ref` it concerns where one can still be made out. The sentence never quotes the frame's content.
@@ -98,7 +101,7 @@ export function parseFrame<Frame>(schema: z.ZodType<Frame>, text: string): Parse
   } catch {
     return { ok: false, code: "bad_json", reason: "the frame is not JSON", ref: null };
   }
-  const head = z.looseObject({ v: z.unknown().optional(), ref: ref.optional().catch(undefined) }).safeParse(json);
+  const head = frameHead.safeParse(json);
   const about = head.success ? (head.data.ref ?? null) : null;
   if (head.success && head.data.v !== WIRE_VERSION) {
     const { v } = head.data;

@@ -17,8 +17,8 @@ export interface LaneRunnerParts<Cause extends string> {
   clock: Clock;
   /** The system's, unless a test moves the time. */
   timers?: Timers | undefined;
-  /** Lanes that are out at once. */
-  concurrency: number;
+  /** Lanes that are out at once. Read each time before one is taken. */
+  readonly concurrency: number;
   /**
    * Does the next piece of work of a lane. Resolves with what becomes of the lane. `admission` is what the gate said.
    */

@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import type { z } from "zod";
 import type { AlertLimits } from "./alerts/alerts.ts";
 import type { ChannelSettings } from "./alerts/channels.ts";
+import type { Extras } from "./commands/index.ts";
 import type { QuietLimits } from "./downtime/quiet-watch.ts";
 import type { ListenAddress } from "./intake/listen-address.ts";
 import type { BrakeLimits } from "./replies/brake.ts";
@@ -36,6 +37,8 @@ export interface Settings {
     webhookSecretPrevious: string | null;
     /** Secret. */
     extraHeaders: Readonly<Record<string, string>>;
+    /** What it may use besides what every bridge takes. */
+    accepts: Extras;
     timeoutMs: number;
   };
   /** Where Hot Bags takes delivery reports, below its base URL; null: it wants none. */
@@ -168,6 +171,7 @@ function toSettings(values: Values): Settings {
       webhookSecret: values.HOTBAGS_WEBHOOK_SECRET ?? null,
       webhookSecretPrevious: values.HOTBAGS_WEBHOOK_SECRET_PREVIOUS ?? null,
       extraHeaders: values.HOTBAGS_EXTRA_HEADERS ?? {},
+      accepts: new Set(values.HOTBAGS_COMMANDS),
       timeoutMs: values.HOTBAGS_TIMEOUT * 1_000,
     },
     reportsPath: values.HOTBAGS_REPORTS_PATH ?? null,

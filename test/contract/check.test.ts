@@ -3,9 +3,10 @@ import { gzipSync } from "node:zlib";
 import { Webhook } from "standardwebhooks";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { EVENTS_PATH, REPORTS_PATH } from "../../shared/src/report.ts";
+import { NO_EXTRAS } from "../../sidecar/src/commands/index.ts";
 import type { BackendUnderTest } from "../../sidecar/src/contract/backend.ts";
 import { CHECKS, checkContract } from "../../sidecar/src/contract/check/run.ts";
-import { type AnswerScript, type HotBags, INBOUND_PATH, startHotBags } from "../hotbags/index.ts";
+import { type AnswerScript, type Command, type HotBags, INBOUND_PATH, startHotBags } from "../hotbags/index.ts";
 import { freePort } from "../hotbags/port.ts";
 import { startFront, type Wrong } from "./front.ts";
 
@@ -37,6 +38,7 @@ const target = (url: string, more: Partial<BackendUnderTest> = {}): BackendUnder
     extraHeaders: {},
     timeoutMs: 60_000,
   },
+  accepts: NO_EXTRAS,
   ...{ webhookSecret: WEBHOOK_SECRET, previous: { ...NOTHING, token: "the former token" } },
   ...more,
 });
@@ -238,4 +240,18 @@ describe("one thing that is wrong is found, and nothing else:", () => {
     expect(skipped).toHaveLength(CHECKS.length - 1);
     expect(report.checks.filter(({ isBlocked }) => isBlocked)).toHaveLength(CHECKS.length - 1);
   });
+});
+
+it("an answer may use what the bridge that asks takes, and nothing else", async () => {
+  hotbags.answers(({ message_id }) => [{ command_id: `on-${message_id}`, type: "react", emoji: "👍" } as Command]);
+  try {
+    const { report, failed } = await check(hotbags.url);
+    expect([failed, report.checks.find(({ name }) => name === "answer")?.seen]).toEqual([
+      ["answer"],
+      expect.stringContaining('the type "react" is switched off here'),
+    ]);
+    expect((await check(hotbags.url, 60_000, { accepts: new Set(["react"]) })).failed).toEqual([]);
+  } finally {
+    hotbags.answers(answerOf);
+  }
 });

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { examples, sign } from "../../contract/src/index.ts";
 import { decide } from "../../examples/nextjs-supabase/lib/decide.ts";
 import { receive } from "../../examples/nextjs-supabase/lib/receive.ts";
+import { NO_EXTRAS } from "../../sidecar/src/commands/index.ts";
 import { checkContract } from "../../sidecar/src/contract/check/run.ts";
 import { INBOUND_PATH } from "../hotbags/index.ts";
 import { type Postgres, startPostgres } from "../setup/postgres.ts";
@@ -71,6 +72,7 @@ it("passes every check of the contract", async ({ skip }) => {
     webhookSecret: WEBHOOK_SECRET,
     previous,
     extraHeaders: {},
+    accepts: NO_EXTRAS,
     timeoutMs: 60_000,
   };
   const { checks } = await checkContract(target, { slowMs: 60_000 });

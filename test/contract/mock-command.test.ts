@@ -46,7 +46,11 @@ function post(id: string, fields: object, token = TOKEN): Promise<Response> {
     method: "POST",
     headers: {
       ...{ authorization: `Bearer ${token}`, "idempotency-key": id, "x-idempotency-key": id },
-      ...{ "x-transport-session-id": "whatsapp:default", "x-hotbags-contract": "1" },
+      ...{
+        "x-transport-session-id": "whatsapp:default",
+        "x-hotbags-contract": "1",
+        "x-hotbags-accept": "send_text, pause_chat, resume_chat",
+      },
       ...{ "content-type": "application/json", "user-agent": "hotbags-bridge/0.1.0" },
     },
     body: JSON.stringify({ ...examples.text, message_id: id, ...fields }),

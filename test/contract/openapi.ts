@@ -142,7 +142,14 @@ export function openApi(
         post: {
           operationId: "receiveMessage",
           summary: "A customer has written",
-          parameters: [...headers("The `message_id`", "The `transport_session_id`.")],
+          parameters: [
+            header(
+              "X-HotBags-Accept",
+              "What the answer may use, separated by commas: `send_text`, `pause_chat` and `resume_chat` always; others where the operator has switched them on. What is not named is skipped or ignored.",
+              { type: "string" },
+            ),
+            ...headers("The `message_id`", "The `transport_session_id`."),
+          ],
           requestBody: {
             required: true,
             description: `At most ${MAX_BODY_BYTES} bytes. The same bytes for every attempt of a key, but for a file that was lost, and after a 413.`,
@@ -210,6 +217,14 @@ const ANSWERS = {
       commands: [
         { command_id: "9f20", type: "send_text", text: "A colleague will answer you." },
         { command_id: "9f21", type: "pause_chat", for_seconds: 7_200, replies: "hold" },
+      ],
+    },
+  },
+  file: {
+    summary: "A file by its URL, where X-HotBags-Accept has send_media",
+    value: {
+      commands: [
+        { command_id: "9f30", type: "send_media", url: "https://shop.example/bags/12.jpg", caption: "Two left." },
       ],
     },
   },

@@ -192,6 +192,12 @@ export const schemas = {
                   "maxLength": 65536,
                   "pattern": "\\S",
                   "description": "What the customer gets, character for character."
+                },
+                "reply_to": {
+                  "description": "The `message_id` of the message in the same chat that the phone shows above it as quoted. One that OpenClaw does not remember (it keeps 500 for 10 minutes, in memory) is not quoted, and the reply goes out all the same. Only where `X-HotBags-Accept` has `reply_to`; else it is ignored.",
+                  "type": "string",
+                  "minLength": 1,
+                  "maxLength": 256
                 }
               },
               "required": [
@@ -278,6 +284,117 @@ export const schemas = {
                 "type"
               ],
               "description": "End what `pause_chat` began."
+            },
+            {
+              "title": "SendMedia",
+              "type": "object",
+              "properties": {
+                "command_id": {
+                  "description": "The command's own id: what has one that was seen before is not done again.",
+                  "anyOf": [
+                    {
+                      "type": "string",
+                      "minLength": 1,
+                      "maxLength": 256
+                    },
+                    {
+                      "description": "Or a whole number in digits alone, such as a Postgres bigint: 7 and \"7\" are one id.",
+                      "type": "integer",
+                      "minimum": 1,
+                      "maximum": 9007199254740991
+                    }
+                  ]
+                },
+                "type": {
+                  "type": "string",
+                  "const": "send_media"
+                },
+                "url": {
+                  "type": "string",
+                  "maxLength": 2048,
+                  "description": "Where the bridge gets the file: https, at most 16000000 bytes within 30 s. No address of a private network, also after up to 3 redirects."
+                },
+                "data_base64": {
+                  "description": "The file itself, instead of `url`. The whole answer has at most 1 MiB.",
+                  "type": "string",
+                  "minLength": 1,
+                  "contentEncoding": "base64",
+                  "pattern": "^$|^(?:[0-9a-zA-Z+/]{4})*(?:(?:[0-9a-zA-Z+/]{2}==)|(?:[0-9a-zA-Z+/]{3}=))?$"
+                },
+                "mime_type": {
+                  "type": "string",
+                  "maxLength": 160,
+                  "pattern": "^[^;]+$",
+                  "description": "image/jpeg, image/png, image/webp, video/mp4, audio/ogg (Opus), or what is none of image, video and audio."
+                },
+                "file_name": {
+                  "type": "string",
+                  "minLength": 1,
+                  "maxLength": 255,
+                  "pattern": "^[^/\\\\\\p{Cc}]+$",
+                  "description": "What a document is called on the phone. OpenClaw turns blanks into underscores."
+                },
+                "caption": {
+                  "type": "string",
+                  "maxLength": 1024,
+                  "pattern": "\\S",
+                  "description": "What stands below the file, character for character."
+                },
+                "reply_to": {
+                  "description": "The `message_id` of the message in the same chat that the phone shows above it as quoted. One that OpenClaw does not remember (it keeps 500 for 10 minutes, in memory) is not quoted, and the reply goes out all the same. Only where `X-HotBags-Accept` has `reply_to`; else it is ignored.",
+                  "type": "string",
+                  "minLength": 1,
+                  "maxLength": 256
+                }
+              },
+              "required": [
+                "command_id",
+                "type"
+              ],
+              "description": "Send a file into the chat that the message came from."
+            },
+            {
+              "title": "React",
+              "type": "object",
+              "properties": {
+                "command_id": {
+                  "description": "The command's own id: what has one that was seen before is not done again.",
+                  "anyOf": [
+                    {
+                      "type": "string",
+                      "minLength": 1,
+                      "maxLength": 256
+                    },
+                    {
+                      "description": "Or a whole number in digits alone, such as a Postgres bigint: 7 and \"7\" are one id.",
+                      "type": "integer",
+                      "minimum": 1,
+                      "maximum": 9007199254740991
+                    }
+                  ]
+                },
+                "type": {
+                  "type": "string",
+                  "const": "react"
+                },
+                "emoji": {
+                  "type": "string",
+                  "maxLength": 64,
+                  "description": "One emoji, in place of an earlier one; `\"\"` takes it back."
+                },
+                "message_id": {
+                  "description": "Which message of the customer's in the same chat. Default: the one that is answered.",
+                  "type": "string",
+                  "minLength": 1,
+                  "maxLength": 256
+                }
+              },
+              "required": [
+                "command_id",
+                "type",
+                "emoji"
+              ],
+              "description": "Put an emoji on a message of the customer. In direct chats only."
             }
           ]
         }

@@ -73,7 +73,7 @@ export interface Attachment {
   omitted?: string;
 }
 
-export type Command = SendText | PauseChat | ResumeChat;
+export type Command = SendText | PauseChat | ResumeChat | SendMedia | React;
 
 /**
  * What Hot Bags answers with a 2xx. No commands: there is nothing to do.
@@ -99,6 +99,10 @@ export interface SendText {
    * What the customer gets, character for character.
    */
   text: string;
+  /**
+   * The `message_id` of the message in the same chat that the phone shows above it as quoted. One that OpenClaw does not remember (it keeps 500 for 10 minutes, in memory) is not quoted, and the reply goes out all the same. Only where `X-HotBags-Accept` has `reply_to`; else it is ignored.
+   */
+  reply_to?: string;
 }
 /**
  * Let no reply out in this chat for a while, because somebody else answers there.
@@ -127,6 +131,58 @@ export interface ResumeChat {
    */
   command_id: string | number;
   type: "resume_chat";
+}
+/**
+ * Send a file into the chat that the message came from.
+ */
+export interface SendMedia {
+  /**
+   * The command's own id: what has one that was seen before is not done again.
+   */
+  command_id: string | number;
+  type: "send_media";
+  /**
+   * Where the bridge gets the file: https, at most 16000000 bytes within 30 s. No address of a private network, also after up to 3 redirects.
+   */
+  url?: string;
+  /**
+   * The file itself, instead of `url`. The whole answer has at most 1 MiB.
+   */
+  data_base64?: string;
+  /**
+   * image/jpeg, image/png, image/webp, video/mp4, audio/ogg (Opus), or what is none of image, video and audio.
+   */
+  mime_type?: string;
+  /**
+   * What a document is called on the phone. OpenClaw turns blanks into underscores.
+   */
+  file_name?: string;
+  /**
+   * What stands below the file, character for character.
+   */
+  caption?: string;
+  /**
+   * The `message_id` of the message in the same chat that the phone shows above it as quoted. One that OpenClaw does not remember (it keeps 500 for 10 minutes, in memory) is not quoted, and the reply goes out all the same. Only where `X-HotBags-Accept` has `reply_to`; else it is ignored.
+   */
+  reply_to?: string;
+}
+/**
+ * Put an emoji on a message of the customer. In direct chats only.
+ */
+export interface React {
+  /**
+   * The command's own id: what has one that was seen before is not done again.
+   */
+  command_id: string | number;
+  type: "react";
+  /**
+   * One emoji, in place of an earlier one; `""` takes it back.
+   */
+  emoji: string;
+  /**
+   * Which message of the customer's in the same chat. Default: the one that is answered.
+   */
+  message_id?: string;
 }
 
 /**

@@ -26,6 +26,7 @@ const OF_BACKEND = [
   "HOTBAGS_WEBHOOK_SECRET",
   "HOTBAGS_WEBHOOK_SECRET_PREVIOUS",
   "HOTBAGS_EXTRA_HEADERS",
+  "HOTBAGS_COMMANDS",
   "HOTBAGS_TIMEOUT",
 ] as const satisfies SettingName[];
 type OfBackend = Pick<Values, (typeof OF_BACKEND)[number]>;
@@ -54,6 +55,7 @@ export function readBackend(sources: Sources): BackendUnderTest {
       webhookSecret: values.HOTBAGS_WEBHOOK_SECRET_PREVIOUS ?? null,
     },
     extraHeaders: extraHeaders ?? {},
+    accepts: new Set(values.HOTBAGS_COMMANDS),
     timeoutMs: Number(seconds) * 1_000,
   };
 }

@@ -1,6 +1,7 @@
 import { createHmac } from "node:crypto";
 import { CONTRACT_VERSION, VERSION } from "@hotbags/shared";
 import { type Dispatcher, Pool } from "undici";
+import { acceptHeader, type Extras } from "../commands/index.ts";
 import { MAX_HEADERS_BYTES, ofError } from "../relay/network-error.ts";
 import type { Outcome } from "../relay/outcome.ts";
 import { outcomeOf } from "../relay/response.ts";
@@ -28,6 +29,8 @@ export interface BackendUnderTest {
   previous: { token: string | null; hmacSecret: string | null; webhookSecret: string | null };
   /** Secret. */
   extraHeaders: Readonly<Record<string, string>>;
+  /** What it may use besides what each bridge takes. */
+  accepts: Extras;
   timeoutMs: number;
 }
 
@@ -94,7 +97,7 @@ export class Backend {
   }
 
   async post(post: Post): Promise<Posted> {
-    const { timeoutMs } = this.#backend;
+    const { timeoutMs, accepts } = this.#backend;
     const { to: url = this.#backend.url } = post;
     const begun = performance.now();
     let response: Dispatcher.ResponseData | undefined;
@@ -109,7 +112,7 @@ export class Backend {
         ...{ method: "POST", path: url.pathname, headers: this.#headers(post), body: post.body },
         ...{ headersTimeout: timeoutMs, signal: AbortSignal.timeout(CONNECT_TIMEOUT_MS + timeoutMs) },
       });
-      return ended(await outcomeOf(response, url, MAX_RETRY_AFTER_MS));
+      return ended(await outcomeOf(response, url, { maxRetryAfterMs: MAX_RETRY_AFTER_MS, accepts }));
     } catch (error) {
       return ended({ kind: "failed", symptom: ofError(error, { hasBegun: response !== undefined, timeoutMs, url }) });
     }
@@ -133,7 +136,7 @@ export class Backend {
     await this.#pool.destroy();
   }
 
-  #headers({ key, session, body, acceptEncoding = "identity", ...other }: Post): Record<string, string> {
+  #headers({ key, session, body, to, acceptEncoding = "identity", ...other }: Post): Record<string, string> {
     const token = other.token === undefined ? this.#backend.token : other.token;
     const signature = other.signature === undefined ? this.signatureOf(body) : other.signature;
     return {
@@ -144,6 +147,7 @@ export class Backend {
       ...{ "idempotency-key": key, "x-idempotency-key": key, "x-transport-session-id": session },
       ...{ "content-type": "application/json", "content-length": String(body.length) },
       ...{ "accept-encoding": acceptEncoding, "x-hotbags-contract": String(CONTRACT_VERSION) },
+      ...(to === undefined ? { "x-hotbags-accept": acceptHeader(this.#backend.accepts) } : {}),
       "user-agent": `hotbags-bridge/${VERSION}`,
     };
   }

@@ -5,6 +5,7 @@ import { connect, TLSSocket } from "node:tls";
 import { CONTRACT_VERSION, transportSessionId, VERSION } from "@hotbags/shared";
 import type { Logger } from "pino";
 import { type Dispatcher, Pool } from "undici";
+import { acceptHeader, type Extras, NO_EXTRAS } from "../commands/index.ts";
 import type { PendingMessage } from "../store/index.ts";
 import type { Body } from "./body.ts";
 import { Credentials, type HotBagsSecrets, type Pass } from "./credentials.ts";
@@ -20,6 +21,8 @@ export interface HotBagsOptions extends HotBagsSecrets {
   inboundPath: string;
   /** Go along with each request, such as one that gets it past a firewall. Secret. */
   extraHeaders: Readonly<Record<string, string>>;
+  /** What Hot Bags may use besides what each bridge takes; told with each message. Default: nothing. */
+  accepts?: Extras;
   /** Until a connection is there, ms; 0: no limit of its own. */
   connectTimeoutMs: number;
   /** And from then on to the last byte of the answer, ms. */
@@ -44,6 +47,8 @@ interface Post {
   key: string;
   accountId: string;
   body: Pick<Body, "byteLength" | "open" | "pieces">;
+  /** Headers of this kind of request alone. */
+  own?: Readonly<Record<string, string>>;
   /** From the connection to the last byte of the answer, ms. */
   timeoutMs: number;
   read(response: Dispatcher.ResponseData): Promise<Outcome>;
@@ -89,7 +94,7 @@ export class HotBags {
   }
 
   /** Goes on with other secrets and times; what is under way ends as it began. */
-  adopt(changes: HotBagsSecrets & Pick<HotBagsOptions, "extraHeaders" | "timeoutMs">): void {
+  adopt(changes: HotBagsSecrets & Pick<HotBagsOptions, "extraHeaders" | "accepts" | "timeoutMs">): void {
     this.#options = { ...this.#options, ...changes };
     this.#credentials.adopt(changes);
   }
@@ -104,10 +109,11 @@ export class HotBags {
    * are refused, each is shown once more: while it changes over, none may be known at the moment at which it is shown.
    */
   async post(message: PendingMessage, body: Body): Promise<Outcome> {
-    const { timeoutMs, maxRetryAfterMs } = this.#options;
+    const { timeoutMs, maxRetryAfterMs, accepts = NO_EXTRAS } = this.#options;
+    const own = { "x-hotbags-accept": acceptHeader(accepts) };
     const { message_id: key, account_id: accountId } = message;
-    const read = (response: Dispatcher.ResponseData) => outcomeOf(response, this.#url, maxRetryAfterMs);
-    return await this.#post({ url: this.#url, key, accountId, body, timeoutMs, read });
+    const read = (response: Dispatcher.ResponseData) => outcomeOf(response, this.#url, { maxRetryAfterMs, accepts });
+    return await this.#post({ url: this.#url, key, accountId, body, own, timeoutMs, read });
   }
 
   /** The same for a report. `path`: below the base URL. Any 2xx will do, but for a web page. */
@@ -269,7 +275,10 @@ export class HotBags {
     return true;
   }
 
-  async #headers({ bearerToken, key: hmacKey }: Pass, { key, accountId, body }: Post): Promise<Record<string, string>> {
+  async #headers(
+    { bearerToken, key: hmacKey }: Pass,
+    { key, accountId, body, own }: Post,
+  ): Promise<Record<string, string>> {
     const headers: Record<string, string> = {
       ...this.#ownHeaders(),
       authorization: `Bearer ${bearerToken}`,
@@ -279,6 +288,7 @@ export class HotBags {
       "content-type": "application/json",
       "content-length": String(body.byteLength),
       "x-hotbags-contract": String(CONTRACT_VERSION),
+      ...own,
     };
     const webhook = this.#webhookSignature(key);
     const hmac = hmacKey && createHmac("sha256", hmacKey);

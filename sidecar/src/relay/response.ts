@@ -1,4 +1,5 @@
 import type { Dispatcher } from "undici";
+import type { Extras } from "../commands/index.ts";
 import { AnswerError, readAnswer } from "./answer.ts";
 import { type Outcome, readCommands } from "./outcome.ts";
 import { retryAfterMs } from "./retry-after.ts";
@@ -13,12 +14,12 @@ const MAX_REST_MS = 1_000;
 
 /**
  * What an answer from `url` means, with its body read. Throws what the body does where the connection breaks.
- * `maxRetryAfterMs`: the longest wait that a `Retry-After` can ask for.
+ * `maxRetryAfterMs`: the longest wait that a `Retry-After` can ask for. `accepts`: what Hot Bags may use.
  */
 export async function outcomeOf(
   { statusCode: status, headers, body }: Dispatcher.ResponseData,
   url: URL,
-  maxRetryAfterMs: number,
+  { maxRetryAfterMs, accepts }: { maxRetryAfterMs: number; accepts: Extras },
 ): Promise<Outcome> {
   const wait = waitIn(headers, maxRetryAfterMs);
   const failed = (what?: Parameters<typeof ofAnswer>[4]): Outcome => ({
@@ -32,7 +33,7 @@ export async function outcomeOf(
   }
   try {
     const text = await readAnswer(body, headers["content-encoding"]);
-    const reading = readCommands(status, text, String(headers["content-type"] ?? ""));
+    const reading = readCommands(status, text, String(headers["content-type"] ?? ""), accepts);
     return reading.ok ? { kind: "answered", status, ...reading } : failed(reading);
   } catch (error) {
     if (!(error instanceof AnswerError)) throw error;

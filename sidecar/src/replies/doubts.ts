@@ -16,8 +16,8 @@ import { recoverDoubts } from "./recover-doubts.ts";
 const UNANSWERED_BACKOFF: Backoff = { baseMs: 1_000, maxMs: 10_000 };
 
 /**
- * Chats whose doubts are looked into at once: of urgent ones, as many as can have been sending when the last run
- * ended, and of all others. Reading a transcript can take the gateway half a minute.
+ * Chats whose doubts are looked into at once: of urgent ones, as many as the gateway of a shop can have been sending
+ * when the last run ended, and of all others. Reading a transcript can take the gateway half a minute.
  */
 const URGENT_CONCURRENCY = 8;
 const OTHER_CONCURRENCY = 1;

@@ -1,6 +1,7 @@
 import { failpoint } from "@hotbags/shared";
 import type { Logger } from "pino";
 import type { Clock, Timers } from "../clock.ts";
+import { callOf, type ReplyFile, UnsendableError } from "../commands/index.ts";
 import type { Gateway, SendOutcome } from "../gateway/index.ts";
 import { type Admission, LaneRunner } from "../lane-runner.ts";
 import type { Rest, Verdict } from "../lanes.ts";
@@ -17,6 +18,8 @@ import { StoreFaults } from "../store-faults.ts";
 import { Brake, type BrakeLimits } from "./brake.ts";
 import { type Cause, type CauseOfAll, sentenceOf, sentenceOfAll } from "./cause.ts";
 import { Doubts } from "./doubts.ts";
+import type { Reach } from "./fetch-file.ts";
+import { FileFetches } from "./file-fetches.ts";
 import { type Drop, Handovers } from "./handovers.ts";
 import { type NumberChange, NumberChanges, type Numbers } from "./number-change.ts";
 import { type Observation, Observations } from "./observations.ts";
@@ -25,9 +28,7 @@ import { Pace, type PaceLimits } from "./pace.ts";
 import { Refusals } from "./refusals.ts";
 import { SendResults } from "./send-results.ts";
 import { type LockedAccount, TimeLocks } from "./time-locks.ts";
-
-/** Chats that are answered side by side. The gateway itself passes 20 to 25 sends a second. */
-const CONCURRENCY = 8;
+import { Width } from "./width.ts";
 
 /** A chat that waits for a change of which it is told asks again after this time all the same, ms. */
 const ASK_AGAIN_MS = 30_000;
@@ -59,6 +60,8 @@ interface RepliesParts extends RepliesLimits {
   onNumberChange(change: NumberChange): void;
   /** Told of each send that the gateway has answered, or not; ms. What is asked about later is none. */
   onAnswered?(command: WaitingCommand, outcome: SendOutcome, durationMs: number): void;
+  /** What may be reached for files. Default: the internet. */
+  reach?: Reach;
   /** Told of an account that WhatsApp has locked for direct chats; see TimeLocks. */
   onLock(lock: LockedAccount): void;
 }
@@ -77,6 +80,8 @@ export class Replies {
   readonly #faults: StoreFaults;
   readonly #refusals: Refusals;
   readonly #results: SendResults;
+  readonly #files: FileFetches;
+  readonly #width = new Width();
   /** Chats with a send under way: until it has answered, an observation may be its own, and proves no other reply. */
   readonly #sending = new Set<number>();
   #gatewayProcess: string | undefined;
@@ -86,6 +91,7 @@ export class Replies {
 
   constructor(parts: RepliesParts) {
     const { store, clock, timers } = parts;
+    const width = this.#width;
     this.#parts = parts;
     this.#pace = new Pace(parts.pace);
     this.#brake = new Brake({ limits: parts.brake, onHeld: (chat) => this.#runaway(chat) });
@@ -111,10 +117,13 @@ export class Replies {
       ...{ store, log: parts.log, faults: this.#faults },
       onWritten: (command, outcome) => this.#written(command, outcome),
     });
+    this.#files = new FileFetches({ ...parts, onChange: (chat) => this.#chats.release("file", chat ?? undefined) });
     this.#chats = new LaneRunner<Cause>({
       clock,
       timers,
-      concurrency: CONCURRENCY,
+      get concurrency() {
+        return width.chats;
+      },
       gate: (now) => this.#admit(now),
       run: async (chat) => {
         const verdict = await this.#run(chat);
@@ -227,6 +236,7 @@ export class Replies {
   async stop(): Promise<void> {
     this.#unsubscribe();
     await Promise.all([this.#doubts.stop(), this.#handovers.stop(), this.#chats.stop()]);
+    this.#files.stop();
     await Promise.allSettled(this.#results.unwritten.map((chat) => this.#results.write(chat)));
   }
 
@@ -264,10 +274,7 @@ export class Replies {
     const command = this.#next(chat);
     if (command instanceof RowUnreadableError)
       return (await this.#results.giveUp(command.row, "pending", "failed", command)) ?? "more";
-    if (!command) {
-      this.#nothingWaits(chat);
-      return "empty";
-    }
+    if (!command) return this.#empty(chat);
     const now = clock.uptimeMs();
     const pausedMs = store.pauses.leftMs(chat, command.id);
     if (pausedMs > 0) {
@@ -282,9 +289,20 @@ export class Replies {
       return { cause: "number", until: now + ASK_AGAIN_MS };
     const heldMs = this.#brake.hold(chat, now);
     if (heldMs > 0) return { cause: "brake", until: now + heldMs };
+    const attached = this.#files.of(command);
+    if (attached instanceof RowUnreadableError)
+      return (await this.#results.giveUp(command.id, "pending", "failed", attached)) ?? "more";
+    if (attached.state === "waits") return { cause: "file", until: now + ASK_AGAIN_MS };
+    if (attached.state === "failed") return await this.#results.refuse(command, attached.reason);
     const lockedMs = this.#locks.hold(chat, account, command.chat_id);
     if (lockedMs > 0) return { cause: "lock", until: now + lockedMs };
-    return await this.#send(command, this.#pace.spend(now));
+    const verdict = await this.#send(command, attached.file, this.#pace.spend(now));
+    return verdict === "more" && !store.commands.hasNext(chat) ? this.#empty(chat) : verdict;
+  }
+
+  #empty(chat: number): "empty" {
+    this.#nothingWaits(chat);
+    return "empty";
   }
 
   /** No reply of the chat waits for what the operator could change. */
@@ -325,18 +343,21 @@ export class Replies {
   }
 
   /** Sends one command, and writes down what came of it. */
-  async #send(command: WaitingCommand, restMs: number): Promise<Verdict<Cause>> {
+  async #send(command: WaitingCommand, file: ReplyFile | null, restMs: number): Promise<Verdict<Cause>> {
     const { store, gateway } = this.#parts;
-    const { id, chat, account_id: accountId, chat_id: to, text, command_id: commandId } = command;
+    const { id, chat, account_id: accountId, chat_id: to, command_id: commandId } = command;
     const begunAt = this.#parts.clock.uptimeMs();
     this.#sending.add(chat);
     try {
+      const call = callOf(command, file);
       if (!(await store.commands.sending(id, gateway.process?.id ?? null))) return "more";
       failpoint("send:before");
       const askedAt = this.#parts.clock.uptimeMs();
-      const outcome = await gateway.send({ accountId, to, text, commandId });
+      const outcome = await gateway.send({ accountId, to, call, commandId });
       failpoint("send:after");
-      this.#parts.onAnswered?.(command, outcome, this.#parts.clock.uptimeMs() - askedAt);
+      const durationMs = this.#parts.clock.uptimeMs() - askedAt;
+      this.#width.answered(outcome.kind === "sent" ? durationMs : Number.POSITIVE_INFINITY);
+      this.#parts.onAnswered?.(command, outcome, durationMs);
       if (outcome.kind === "sent") {
         this.#observations.account(outcome.whatsappMessageId);
         this.#unlockedBy(accountId, to, begunAt);
@@ -344,11 +365,13 @@ export class Replies {
       if (outcome.kind === "queued_by_gateway" && outcome.timeLock) this.#locks.refused(accountId, outcome.timeLock);
       this.#results.add({ command, outcome, ...this.#judge(chat, outcome, restMs) });
     } catch (error) {
-      // The intent could not be written, so nothing was sent.
+      if (error instanceof UnsendableError) return await this.#results.refuse(command, error.message);
+      // It could not be read, or the intent not be written, so nothing was sent.
       if (!isDamage(error)) throw error;
       return (await this.#results.giveUp(id, "pending", "failed", error)) ?? "more";
     } finally {
       this.#sending.delete(chat);
+      this.#files.over(id);
     }
     return await this.#results.write(chat);
   }

@@ -157,6 +157,14 @@ export const shellCommand = z
 export const oneOf = <const Words extends readonly [string, ...string[]]>(...words: Words) =>
   z.enum(words, `must be ${inWords(words)}`).describe(inWords(words.map((word) => `\`${word}\``)));
 
+/** Some of these words, separated by commas. */
+export const listOf = <const Words extends readonly [string, ...string[]]>(words: Words) =>
+  z
+    .string()
+    .transform((text) => text.split(",").map((word) => word.trim()))
+    .pipe(z.array(z.enum(words, `must be of ${inWords(words)}, separated by commas`)))
+    .describe(`of ${inWords(words.map((word) => `\`${word}\``))}, separated by commas`);
+
 function inWords(words: readonly string[]): string {
   return [words.slice(0, -1).join(", "), words.at(-1)].filter(Boolean).join(" or ");
 }

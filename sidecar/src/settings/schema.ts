@@ -1,6 +1,7 @@
 import { DEFAULT_LOW_DISK_BYTES, EVENTS_PATH, INBOUND_PATH, MAX_BODY_BYTES, REPORTS_PATH } from "@hotbags/shared";
 import type { z } from "zod";
 import { FORMATS } from "../alerts/webhook-formats.ts";
+import { EXTRAS } from "../commands/index.ts";
 import { DEFAULT_BRAKE } from "../replies/brake.ts";
 import { DEFAULT_MEDIA_LIMITS } from "../store/index.ts";
 import {
@@ -11,6 +12,7 @@ import {
   hotBagsUrl,
   inboundPath,
   listenAddress,
+  listOf,
   numbers,
   oneOf,
   openingHours,
@@ -111,6 +113,11 @@ export const SETTINGS = {
     about: "Headers to send along with every request, such as `x-vercel-protection-bypass`",
     form: extraHeaders,
     secret: true,
+    reloadable: true,
+  },
+  HOTBAGS_COMMANDS: {
+    about: "What Hot Bags may use besides the commands that every bridge takes; the header `X-HotBags-Accept` tells it",
+    form: listOf(EXTRAS),
     reloadable: true,
   },
   HOTBAGS_TIMEOUT: {

@@ -184,7 +184,8 @@ function prepare(db: Database.Database) {
       "SELECT by FROM pauses WHERE chat = ? AND until_at > ? AND replies = 'skip' LIMIT 1",
     ),
     until: db.prepare<[number, number], { until_at: number | null }>(
-      "SELECT max(until_at) AS until_at FROM pauses WHERE chat = ? AND after_command < ?",
+      // `+?`: see messages.ts.
+      "SELECT max(until_at) AS until_at FROM pauses WHERE chat = +? AND after_command < +?",
     ),
     skipHeld: db.prepare<[number, string, number, number]>(
       `UPDATE commands SET state = 'skipped', settled_at = ?, last_error = ? WHERE chat = ? AND state = 'pending'

@@ -22,6 +22,8 @@ const UNASKED_WEBHOOK = "webhook-signature was sent although there is no HOTBAGS
 const UNASKED: ReadonlySet<string> = new Set([UNASKED_SIGNATURE, UNASKED_WEBHOOK]);
 /** How far the time of a request may be from ours, seconds (Standard Webhooks). */
 const TOLERANCE_SECONDS = 300;
+/** Every bridge takes these three; what else it takes follows. */
+const ACCEPT = /^send_text, pause_chat, resume_chat(, [a-z_]+)*$/;
 const JSON_TYPE = /^application\/json(; ?charset=utf-8)?$/i;
 
 /** The body as the contract has it, and each file is what is said of it. */
@@ -54,7 +56,10 @@ export type Verdict = { violations: string[]; refusal: number | undefined; messa
 /** Checks one request as the backend would: bearer, signature, headers, then the body. Never throws. */
 export function checkRequest(headers: IncomingHttpHeaders, rawBody: Buffer, secrets: Secrets): Verdict {
   const { body, ...verdict } = checkPost(message, ({ message_id }) => message_id, headers, rawBody, secrets);
-  return { ...verdict, message: body };
+  const accept = headers["x-hotbags-accept"];
+  if (typeof accept === "string" && ACCEPT.test(accept)) return { ...verdict, message: body };
+  const breach = `X-HotBags-Accept is ${accept ?? "missing"}`;
+  return { violations: [...verdict.violations, breach], refusal: verdict.refusal ?? 422, message: body };
 }
 
 /** The same of a delivery report. */

@@ -234,7 +234,7 @@ function prepare(db: Database.Database) {
     ),
     // Without the hash of its text: of a short one that would tell what it was.
     scrubCommand: db.prepare<[string | null, number]>(
-      `UPDATE commands SET command_id = ?, text = NULL, said = NULL, payload_sha256 = '', whatsapp_message_id = NULL,
+      `UPDATE commands SET command_id = ?, text = NULL, details = NULL, file = NULL, said = NULL, payload_sha256 = '', whatsapp_message_id = NULL,
          last_error = ${SCRUBBED("last_error")} WHERE id = ?`,
     ),
     // What Hot Bags was still to be told of it has the number in it.
