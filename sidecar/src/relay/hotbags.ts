@@ -52,6 +52,8 @@ interface Post {
   /** From the connection to the last byte of the answer, ms. */
   timeoutMs: number;
   read(response: Dispatcher.ResponseData): Promise<Outcome>;
+  /** What the answer may use; undefined where it is no answer. */
+  accepts?: Extras;
 }
 
 /** Nobody thinks about a report for longer, ms. */
