@@ -47,8 +47,6 @@ interface Post {
   key: string;
   accountId: string;
   body: Pick<Body, "byteLength" | "open" | "pieces">;
-  /** Headers of this kind of request alone. */
-  own?: Readonly<Record<string, string>>;
   /** From the connection to the last byte of the answer, ms. */
   timeoutMs: number;
   read(response: Dispatcher.ResponseData): Promise<Outcome>;
@@ -112,10 +110,9 @@ export class HotBags {
    */
   async post(message: PendingMessage, body: Body): Promise<Outcome> {
     const { timeoutMs, maxRetryAfterMs, accepts = NO_EXTRAS } = this.#options;
-    const own = { "x-hotbags-accept": acceptHeader(accepts) };
     const { message_id: key, account_id: accountId } = message;
     const read = (response: Dispatcher.ResponseData) => outcomeOf(response, this.#url, { maxRetryAfterMs, accepts });
-    return await this.#post({ url: this.#url, key, accountId, body, own, timeoutMs, read });
+    return await this.#post({ url: this.#url, key, accountId, body, timeoutMs, read, accepts });
   }
 
   /** The same for a report. `path`: below the base URL. Any 2xx will do, but for a web page. */
@@ -277,10 +274,8 @@ export class HotBags {
     return true;
   }
 
-  async #headers(
-    { bearerToken, key: hmacKey }: Pass,
-    { key, accountId, body, own }: Post,
-  ): Promise<Record<string, string>> {
+  async #headers({ bearerToken, key: hmacKey }: Pass, post: Post): Promise<Record<string, string>> {
+    const { key, accountId, body, accepts } = post;
     const headers: Record<string, string> = {
       ...this.#ownHeaders(),
       authorization: `Bearer ${bearerToken}`,
@@ -290,7 +285,7 @@ export class HotBags {
       "content-type": "application/json",
       "content-length": String(body.byteLength),
       "x-hotbags-contract": String(CONTRACT_VERSION),
-      ...own,
+      ...(accepts && { "x-hotbags-accept": acceptHeader(accepts) }),
     };
     const webhook = this.#webhookSignature(key);
     const hmac = hmacKey && createHmac("sha256", hmacKey);
