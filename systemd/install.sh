@@ -72,7 +72,9 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-[[ $health_timeout =~ ^[0-9]+$ ]] || refuse "--health-timeout is a number of seconds"
+# Not 08, which is no number to the shell, nor one that it can't hold: it would find out in the midst of an upgrade.
+[[ $health_timeout =~ ^(0|[1-9][0-9]{0,5})$ ]] || refuse "--health-timeout is a number of seconds, such as 300"
+if $purge && ! $uninstall; then refuse "--purge goes with --uninstall: nothing was done"; fi
 # Whether this is the machine that it will run on.
 live() { [ -z "$root" ]; }
 # As the units have it: a Node that only root's own PATH has is of no use to them.
@@ -114,7 +116,7 @@ put() {
     return
   fi
   chmod "$mode" "$new"
-  if live; then chown "$owner" "$new"; fi
+  if live; then chown "$owner" "$new" && sync "$new"; fi
   note_change
   mv "$new" "$path"
   say "  wrote $path"
@@ -134,8 +136,29 @@ timers=(hotbags-backup.timer hotbags-release-check.timer)
 units=(hotbags-sidecar.service openclaw-gateway.service hotbags.target 'hotbags-alert@.service')
 units+=(hotbags-backup.service hotbags-release-check.service "${timers[@]}")
 
+# Two of them at once, such as cloud-init's and yours, would take each other's files away.
+lock() {
+  if $dry_run; then return; fi
+  exec 9>/run/hotbags-install.lock
+  flock --nonblock 9 || refuse "another install.sh runs on this machine: wait until it has ended"
+}
+
+# A person or another OpenClaw of these names would have the bridge's secrets in reach, and lose what is theirs to --purge.
+refuse_others() {
+  local user home
+  for user in hotbags openclaw; do
+    home=$(getent passwd "$user" | cut -d: -f6) || continue
+    [ "$home" = "/var/lib/$user" ] ||
+      refuse "there is a user $user already, with the home $home, whom this script did not make: use a machine of its own for the bridge, or rename that user (usermod --login …)"
+  done
+}
+
 if $uninstall; then
-  [ "$(id -u)" = 0 ] || live || $dry_run || refuse "run it as root: sudo $0 --uninstall"
+  if live && ! $dry_run; then
+    [ "$(id -u)" = 0 ] || refuse "run it as root: sudo $0 --uninstall"
+    lock
+  fi
+  if live && $purge; then refuse_others; fi
   if $purge && ! $yes && ! $dry_run; then
     read -r -p "Delete the queue, the settings and the WhatsApp session? They can't be had back. Type: delete > " answer
     [ "$answer" = delete ] || refuse "nothing was removed"
@@ -144,6 +167,8 @@ if $uninstall; then
   if live; then
     act systemctl disable --now hotbags.target "${units[@]:0:2}" 2>/dev/null || true
     act systemctl disable --now "${timers[@]}" 2>/dev/null || true
+    # What a timer has started runs on without it.
+    act systemctl stop "${timers[@]/%timer/service}" 2>/dev/null || true
   fi
   for unit in "${units[@]}"; do act rm -rf "$root/etc/systemd/system/$unit" "$root/etc/systemd/system/$unit.d"; done
   act rm -f "$root/etc/systemd/system/multi-user.target.wants/hotbags.target"
@@ -198,11 +223,8 @@ if live; then
   [ "${systemd:-0}" -ge $LEAST_SYSTEMD ] || refuse "systemd $systemd is too old: $LEAST_SYSTEMD (Ubuntu 22.04) is the oldest that can hand over secrets"
   command -v systemd-notify >/dev/null || refuse "systemd-notify is missing; it is part of systemd"
   command -v setpriv >/dev/null || refuse "setpriv is missing: install util-linux"
-  if ! $dry_run; then
-    # Two of them at once, such as cloud-init's and yours, would take each other's files away.
-    exec 9>/run/hotbags-install.lock
-    flock --nonblock 9 || refuse "another install.sh runs on this machine: wait until it has ended"
-  fi
+  lock
+  refuse_others
   # Two gateways can't share a port, nor a WhatsApp session.
   if [ ! -e /opt/hotbags ] && (exec 3<>/dev/tcp/127.0.0.1/18789) 2>/dev/null; then
     refuse "something listens on 127.0.0.1:18789 already, which is the OpenClaw gateway's port: stop the one that runs (openclaw gateway stop, as its user) and have nothing start it again"
@@ -227,6 +249,10 @@ fi
 etc=$root/etc/hotbags
 openclaw_state=$root/var/lib/openclaw/.openclaw
 openclaw_config=$openclaw_state/openclaw.json
+# Kept as it is, another one's would start its agents on the shop's phone.
+if [ -e "$openclaw_config" ] && [ ! -e "$etc/sidecar.env" ] && ! grep -q hotbags "$openclaw_config"; then
+  refuse "$openclaw_config is there, of an OpenClaw without the bridge: use a machine of its own, or move that folder away (mv ${openclaw_state%/*} ${openclaw_state%/*}.old)"
+fi
 
 ask() {
   local variable=$1 question=$2 hidden=${3:-}
@@ -283,16 +309,18 @@ install_node() {
 }
 
 install_openclaw() {
-  [[ $(openclaw --version 2>/dev/null) != *"$1"* ]] || return 0
+  # Between blanks: 2026.9.6 is in 2026.9.60 and 2026.9.6-beta.1 too.
+  [[ " $(openclaw --version 2>/dev/null) " != *" $1 "* ]] || return 0
   note_change
   # Nothing of it needs its install scripts here.
-  act npm install --global --ignore-scripts --no-fund --no-audit --no-update-notifier --loglevel=error "openclaw@$1"
+  act npm install --global --ignore-scripts --no-fund --no-audit --no-update-notifier --loglevel=error "openclaw@$1" || return
   # Its first run completes its installation, in its own folder: as root, or the gateway's user can't run it.
   act openclaw --version >/dev/null
 }
 
+# Not by the copies that gateways make of their plugins, and leave when they are killed, nor by an installation that was cut off.
 has_whatsapp() {
-  find "$openclaw_state" -path '*/@openclaw/whatsapp/package.json' -exec grep -l "\"version\": \"$1\"" {} + 2>/dev/null | grep -q .
+  find "$openclaw_state/npm" -path '*/.openclaw-install-stage-*' -prune -o -path '*/@openclaw/whatsapp/package.json' -exec grep -l "\"version\": \"$1\"" {} + 2>/dev/null | grep -q .
 }
 
 install_whatsapp() {
@@ -303,7 +331,7 @@ install_whatsapp() {
   echo '{ "gateway": { "mode": "local" } }' | put 600 openclaw:openclaw $scratch
   act runuser -u openclaw -- env -C /var/lib/openclaw HOME=/var/lib/openclaw \
     OPENCLAW_STATE_DIR=/var/lib/openclaw/.openclaw OPENCLAW_CONFIG_PATH=$scratch OPENCLAW_NO_AUTO_UPDATE=1 \
-    openclaw plugins install "npm:@openclaw/whatsapp@$1" --force
+    openclaw plugins install "npm:@openclaw/whatsapp@$1" --force || return
   act rm -f "$scratch" "$scratch.bak"
 }
 
@@ -328,6 +356,8 @@ if [ ! -e "$root$release" ]; then
   act tar -xzf "$plugin_tarball" -C "$root$release.new/plugin" --strip-components=1 --no-same-owner
   # OpenClaw loads no plugin that others can write.
   act chmod -R u+rwX,go+rX,go-w "$root$release.new"
+  # Under its name it is taken for whole, also after a cut of the power.
+  if live; then act sync --file-system "$root$release.new"; fi
   act mv "$root$release.new" "$root$release"
 fi
 # What is installed from: the release itself, but for a dry run, which has not unpacked it.
@@ -471,6 +501,42 @@ main_pids() { systemctl show --value -p MainPID hotbags-sidecar openclaw-gateway
 state=/var/lib/hotbags
 kept=$state.before-upgrade
 
+# While it is not known whether a release stays: the one that ran before it, and how well it was. What is cut off then (the power, kill -9)
+# is gone on with by the next run. Once /opt/hotbags points to the former one again, there is nothing to go on with.
+unjudged=/opt/hotbags-releases/.unjudged
+cut_off=false was=''
+former=$(head -n 1 "$unjudged" 2>/dev/null || true)
+if [ -n "$former" ] && [ "$former" != "$before" ] && [ -e "$former" ]; then
+  cut_off=true before=$former was=$(tail -n +2 "$unjudged")
+fi
+
+# Gives the former release the database that it can read: 1 where that would lose messages, 2 where there is no room for it.
+put_back() {
+  local way file
+  way=$(may_go_back) || true
+  case $way in
+    as-it-is) return 0 ;;
+    with-the-copy) ;;
+    *) return 1 ;;
+  esac
+  # Beside the one that is there first: were it gone when this is cut off, the sidecar would begin an empty one.
+  rm -rf "$state/back"
+  mkdir "$state/back"
+  if ! cp -a "$kept"/bridge.sqlite* "$state/back"; then
+    rm -rf "$state/back"
+    return 2
+  fi
+  rm -f "$state/bridge.sqlite-wal" "$state/bridge.sqlite-shm"
+  for file in "$state"/back/*; do mv "$file" "$state"; done
+  rmdir "$state/back"
+}
+
+may_go_back() {
+  # It has not come so far as to let the new release have it.
+  [ "$(readlink /opt/hotbags)" != "$before" ] || { echo as-it-is; return; }
+  node --disable-warning=ExperimentalWarning "$before/systemd/may-go-back.mjs" "$state/bridge.sqlite" "$kept/bridge.sqlite"
+}
+
 # Back to the release that ran before; ends this run.
 go_back() {
   unfinished=false
@@ -479,61 +545,56 @@ go_back() {
   systemctl stop hotbags-sidecar.service
   # A database that the new release has changed can't be read by the old one. Taking the copy back is right only if nothing has come
   # in since, or that would be lost.
-  case $(may_go_back) in
-    as-it-is) ;;
-    with-the-copy)
-      rm -f $state/bridge.sqlite $state/bridge.sqlite-wal $state/bridge.sqlite-shm
-      cp -a "$kept"/. $state/
-      ;;
-    *)
-      systemctl start --no-block hotbags-sidecar.service
-      refuse "the database is the new release's, and has taken messages that the copy of before has not: going back would lose them, so the new release stays. The copy is in $kept"
-      ;;
-  esac
+  local why=0
+  put_back || why=$?
+  if [ $why != 0 ]; then
+    rm -f "$unjudged"
+    systemctl start --no-block hotbags-sidecar.service
+    [ $why = 1 ] || refuse "there is no room to take the database of before back, so the new release stays. The copy is in $kept"
+    refuse "the database is the new release's, and has taken messages that the copy of before has not: going back would lose them, so the new release stays. The copy is in $kept"
+  fi
   point /opt/hotbags "$before"
   units_of "$before"
   systemctl daemon-reload
-  install_openclaw "$(sed -n 's/^OPENCLAW_VERSION=//p' "$before/systemd/install.sh")"
-  install_whatsapp "$(sed -n 's/^WHATSAPP_VERSION=//p' "$before/systemd/install.sh")"
+  rm -f "$unjudged"
+  # Before what may need the network: customers wait for it.
   systemctl start --no-block hotbags-sidecar.service
+  local openclaw whatsapp
+  openclaw=$(sed -n 's/^OPENCLAW_VERSION=//p' "$before/systemd/install.sh")
+  whatsapp=$(sed -n 's/^WHATSAPP_VERSION=//p' "$before/systemd/install.sh")
+  if ! { install_openclaw "$openclaw" && install_whatsapp "$whatsapp"; }; then
+    say "  OpenClaw $openclaw and its WhatsApp plugin $whatsapp can't be had now: run install.sh of ${before##*/} when npm's registry can be reached"
+  fi
   systemctl restart --no-block openclaw-gateway.service
   rm -f "$changed"
   refuse "the upgrade to $version was taken back; ${before##*/} runs again"
 }
 
-may_go_back() {
-  # It has not come so far as to let the new release have it.
-  [ "$(readlink /opt/hotbags)" = "$release" ] || { echo as-it-is; return; }
-  node --disable-warning=ExperimentalWarning "$before/systemd/may-go-back.mjs" "$state/bridge.sqlite" "$kept/bridge.sqlite"
-}
-
-if [ "$before" = "$release" ] || [ -z "$before" ] || [ ! -e "$before" ]; then
-  step "start"
-  point /opt/hotbags "$release"
-  # Not waited for: it may wait for a disk or a network itself. A restart costs customers' messages where it takes OpenClaw too long.
-  if [ -e "$changed" ]; then act systemctl restart --no-block hotbags-sidecar.service openclaw-gateway.service; fi
-  act systemctl start --no-block hotbags.target
-elif $dry_run; then
-  step "upgrade from ${before##*/}"
-  say "  would stop the sidecar, copy its database to $kept, start $release, and go back if it is not well in $health_timeout s"
-else
-  step "upgrade from ${before##*/}"
-  was=$(checks)
-  # Whatever ends it from here on: a copy that finds no room, an impatient Ctrl-C. A connection that was lost ends nothing.
+# From $before to $release; goes back where that is not as well as before.
+upgrade() {
+  $cut_off || was=$(checks)
+  # Whatever ends it from here on: a copy that finds no room, an impatient Ctrl-C. A connection that was lost ends nothing, nor does a
+  # reader of what it says (`| tee`) that has gone away with it.
   unfinished=true
   trap 'if $unfinished; then go_back; fi' EXIT
   trap 'exit 130' INT TERM
-  trap '' HUP
+  trap '' HUP PIPE
   systemctl stop hotbags-sidecar.service
-  # The sidecar stands still: its database is whole. The plugin keeps what comes meanwhile.
-  rm -rf "$kept"
-  mkdir -m 700 "$kept"
-  find $state -maxdepth 1 -name 'bridge.sqlite*' -exec cp -a -t "$kept" '{}' +
+  # What was cut off has made the copy; the database may be the new release's since.
+  if ! $cut_off; then
+    # The sidecar stands still: its database is whole. The plugin keeps what comes meanwhile.
+    rm -rf "$kept"
+    mkdir -m 700 "$kept"
+    find "$state" -maxdepth 1 -name 'bridge.sqlite*' -exec cp -a -t "$kept" '{}' +
+    printf '%s\n' "$before" "$was" >"$unjudged.new"
+    sync "$unjudged.new"
+    mv "$unjudged.new" "$unjudged"
+  fi
   point /opt/hotbags "$release"
   systemctl start --no-block hotbags-sidecar.service
   systemctl restart --no-block openclaw-gateway.service
   say "  wait until it is as well as before, $health_timeout s at most"
-  end=$((SECONDS + health_timeout))
+  local end=$((SECONDS + health_timeout)) old
   until is_well; do
     if [ $SECONDS -ge $end ]; then
       say "  it is not:"
@@ -544,10 +605,32 @@ else
     sleep 2
   done
   unfinished=false
+  rm -f "$unjudged"
   # The two that count are kept: the one that runs, and the one before.
   for old in /opt/hotbags-releases/*; do
     [ "$old" = "$release" ] || [ "$old" = "$before" ] || rm -rf "$old"
   done
+}
+
+if $cut_off && [ "$before" = "$release" ] && ! $dry_run; then
+  step "go back to $version, from an upgrade that was cut off"
+  systemctl stop hotbags-sidecar.service
+  put_back || say "  the database is the later release's, and $version can't have it without losing messages: the copy of before is in $kept"
+  note_change
+fi
+if [ "$before" = "$release" ] || [ -z "$before" ] || [ ! -e "$before" ]; then
+  step "start"
+  point /opt/hotbags "$release"
+  if ! $dry_run; then rm -f "$unjudged"; fi
+  # Not waited for: it may wait for a disk or a network itself. A restart costs customers' messages where it takes OpenClaw too long.
+  if [ -e "$changed" ]; then act systemctl restart --no-block hotbags-sidecar.service openclaw-gateway.service; fi
+  act systemctl start --no-block hotbags.target
+elif $dry_run; then
+  step "upgrade from ${before##*/}"
+  say "  would stop the sidecar, copy its database to $kept, start $release, and go back if it is not well in $health_timeout s"
+else
+  step "upgrade from ${before##*/}$(if $cut_off; then echo ', which was cut off'; fi)"
+  upgrade
 fi
 
 # Not before the release is the one that stays: they run its code.

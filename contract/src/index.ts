@@ -1,12 +1,15 @@
-export { examples } from "./generated/examples.ts";
+export { eventExamples, examples, reportExamples } from "./generated/examples.ts";
 export { schemas } from "./generated/schemas.ts";
 export type {
   Answer,
   Attachment,
+  BridgeEvent,
   Command,
+  DeliveryReport,
   InboundRequest,
   PauseChat,
   ResumeChat,
   SendText,
 } from "./generated/types.ts";
 export { sign, verifySignature } from "./signature.ts";
+export { signWebhook, verifyWebhook, WEBHOOK_TOLERANCE_SECONDS, type WebhookHeaders } from "./webhook.ts";

@@ -1,8 +1,7 @@
 import * as z from "zod";
 import { transportSessionId } from "./address.ts";
 import { shallow } from "./depth.ts";
-import { keyOfId, MAX_ID_LENGTH } from "./key.ts";
-import { MAX_COMMANDS, MAX_PAUSE_SECONDS } from "./limits.ts";
+import { MAX_COMMANDS } from "./limits.ts";
 import type { InboundMessage, MediaItem } from "./message.ts";
 import { storableJson } from "./storable.ts";
 
@@ -61,65 +60,6 @@ export const responseEnvelope = shallow.pipe(
   }),
 );
 
-/** The longest text that WhatsApp takes, in UTF-16 units. OpenClaw cuts it into 17 messages; a longer one is a mistake, and would be many more. */
-const MAX_REPLY_CHARACTERS = 65_536;
-
-const TOO_LONG = `text must not be longer than ${MAX_REPLY_CHARACTERS} characters`;
-
-const NUMERIC_ID =
-  `as a number it must be a whole one from 1 to ${Number.MAX_SAFE_INTEGER}, in digits alone; ` +
-  "send any other id as a string";
-
-const commandId = z
-  .string({ error: ({ input }) => (typeof input === "number" ? NUMERIC_ID : undefined) })
-  .min(1, "command_id must not be empty")
-  .max(MAX_ID_LENGTH)
-  .describe("The command's own id: what has one that was seen before is not done again.")
-  .transform(keyOfId);
-
-const sendText = z
-  .looseObject({
-    command_id: commandId,
-    type: z.literal("send_text"),
-    text: z
-      .string()
-      .max(MAX_REPLY_CHARACTERS, { error: TOO_LONG, abort: true })
-      // zod counts code points, as JSON Schema does: a text of emoji alone would be twice as many messages.
-      .refine((text) => text.length <= MAX_REPLY_CHARACTERS, TOO_LONG)
-      .regex(/\S/, "text must not be empty")
-      .describe("What the customer gets, character for character."),
-  })
-  .describe("Send a text into the chat that the message came from.");
-
 /** What becomes of a chat's replies while it is paused: kept until its end, or never sent. */
-const pauseReplies = z.enum(["hold", "skip"], 'must be "hold" or "skip"');
+export const pauseReplies = z.enum(["hold", "skip"], 'must be "hold" or "skip"');
 export type PauseReplies = z.infer<typeof pauseReplies>;
-
-const PAUSE_SECONDS = `for_seconds must be a whole number from 1 to ${MAX_PAUSE_SECONDS}`;
-
-/**
- * Somebody else answers in this chat for a while. A duration and no time of day: the clocks of two machines differ, and
- * one of them may be wrong.
- */
-const pauseChat = z
-  .looseObject({
-    command_id: commandId,
-    type: z.literal("pause_chat"),
-    for_seconds: z
-      .int(PAUSE_SECONDS)
-      .min(1, PAUSE_SECONDS)
-      .max(MAX_PAUSE_SECONDS, PAUSE_SECONDS)
-      .describe("How long, from when the bridge has the answer on."),
-    replies: pauseReplies
-      .default("hold")
-      .describe("What becomes of the replies that are given meanwhile: they wait, or are never sent."),
-  })
-  .describe("Let no reply out in this chat for a while, because somebody else answers there.");
-
-const resumeChat = z
-  .looseObject({ command_id: commandId, type: z.literal("resume_chat") })
-  .describe("End what `pause_chat` began.");
-
-/** The commands of contract v1, as `parseAnswer` gives them. Fields that the contract does not name are ignored. */
-export const commands = { send_text: sendText, pause_chat: pauseChat, resume_chat: resumeChat } as const;
-export type Command = z.infer<(typeof commands)[keyof typeof commands]>;

@@ -2,12 +2,11 @@ export { accountId, chatId, e164, groupId, maskAddress, transportSessionId } fro
 export { isAlive } from "./alive.ts";
 export { type Backoff, backoffMs, steadyBackoffMs } from "./backoff.ts";
 export {
-  type Command,
-  commands,
   INBOUND_PATH,
   type OutgoingItem,
   type PauseReplies,
   parseAnswer,
+  pauseReplies,
   renderBody,
   responseEnvelope,
 } from "./contract.ts";
@@ -16,7 +15,7 @@ export { DEFAULT_LOW_DISK_BYTES, freeBytesAt, shownSize } from "./disk.ts";
 export { codeOf, isShortage } from "./errors.ts";
 export { failpoint } from "./failpoint.ts";
 export { missingSettings } from "./gateway-settings.ts";
-export { keyOfId } from "./key.ts";
+export { keyOfId, MAX_ID_LENGTH } from "./key.ts";
 export {
   MAX_BODY_BYTES,
   MAX_COMMANDS,
@@ -42,10 +41,18 @@ export {
 } from "./message.ts";
 export { otherForm } from "./number-forms.ts";
 export { maskedLine, reasonOf, safeReason } from "./reason.ts";
+export {
+  type BridgeEvent,
+  bridgeEvent,
+  type DeliveryReport,
+  deliveryReport,
+  EVENTS_PATH,
+  REPORTS_PATH,
+} from "./report.ts";
 export { CONTRACT_VERSION, type RequestBody, requestBody } from "./request.ts";
 export { shownId, shownName, shownVersion } from "./shown.ts";
 export { DatabaseRefusedError, readPragma, setUpDatabase } from "./sqlite.ts";
-export { storableText } from "./storable.ts";
+export { storableJson, storableText } from "./storable.ts";
 export { syncFolder } from "./sync-folder.ts";
 export { TESTED, VERSION } from "./version.ts";
 export {

@@ -8,6 +8,12 @@ import { sha256 } from "./message.ts";
  */
 export const CONTRACT_VERSION = 1;
 
+/** As every body to Hot Bags has it. */
+export const transportSession = z
+  .string()
+  .regex(/^whatsapp:[\w.-]{1,64}$/, "must be whatsapp:<account>")
+  .describe("The WhatsApp account that it came by: `whatsapp:<account>`.");
+
 /** An attachment as Hot Bags gets it. */
 const requestItem = z
   .strictObject({
@@ -34,10 +40,7 @@ export const requestBody = z
     media: z.array(requestItem).describe("Attachments, in order."),
     timestamp: z.iso.datetime({ precision: 3 }).describe("When WhatsApp got it, ISO 8601 in UTC."),
     raw: z.record(z.string(), z.unknown()).describe("What else OpenClaw knows of the message, in OpenClaw's words."),
-    transport_session_id: z
-      .string()
-      .regex(/^whatsapp:[\w.-]{1,64}$/, "must be whatsapp:<account>")
-      .describe("The WhatsApp account that it came by: `whatsapp:<account>`."),
+    transport_session_id: transportSession,
   })
   .describe("A customer's message.");
 export type RequestBody = z.infer<typeof requestBody>;

@@ -8,6 +8,7 @@ import type { Listener } from "./intake/listener.ts";
 import type { DiskWatch } from "./ops/disk-watch.ts";
 import type { HotBags } from "./relay/hotbags.ts";
 import { type Relay, relayOptions } from "./relay/relay.ts";
+import { type Reporting, reportingOptions } from "./relay/reporting.ts";
 import type { Replies } from "./replies/replies.ts";
 import type { Reloaded } from "./settings/in-use.ts";
 import type { Settings } from "./settings.ts";
@@ -25,12 +26,13 @@ export interface ReloadableParts {
   hotbags: HotBags;
   replies: Replies;
   relay: Relay;
+  reporting: Readonly<Record<"reports" | "events", Reporting>>;
   log: Logger;
 }
 
 /** Hands each part what may change while messages flow. What is under way ends as it began. */
 export function adoptSettings(settings: Settings, parts: ReloadableParts): void {
-  const { listener, store, gateway, alerts, heartbeat, disk, quiet, hotbags, replies, relay, log } = parts;
+  const { listener, store, gateway, alerts, heartbeat, disk, quiet, hotbags, replies, relay, reporting, log } = parts;
   log.level = settings.logLevel;
   listener.adopt({ token: settings.bridgeToken, tokenPrevious: settings.bridgeTokenPrevious });
   store.adopt(settings.media);
@@ -42,6 +44,9 @@ export function adoptSettings(settings: Settings, parts: ReloadableParts): void 
   hotbags.adopt(settings.hotbags);
   replies.adopt(settings);
   relay.adopt(relayOptions(settings.maxRetryingMs));
+  const paths = reportingOptions(settings);
+  reporting.reports.adopt(paths.reports);
+  reporting.events.adopt(paths.events);
   // Hot Bags may have refused the former ones.
   relay.probe();
 }

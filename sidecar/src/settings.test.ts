@@ -111,6 +111,23 @@ describe("settings", () => {
     },
   );
 
+  it("signs as Standard Webhooks does where there is a secret for it, and says what is wrong with one", () => {
+    const set = (HOTBAGS_WEBHOOK_SECRET: string) => readSettings({ ...complete, HOTBAGS_WEBHOOK_SECRET }).hotbags;
+    expect(readSettings(complete).hotbags.webhookSecret).toBeNull();
+    const good = `whsec_${btoa("x".repeat(24))}`;
+    expect(set(good).webhookSecret).toBe(good);
+    for (const bad of [
+      "secret",
+      btoa("x".repeat(24)),
+      `whsec_${btoa("x".repeat(23))}`,
+      `${good}!`,
+      `whsec_${btoa("x".repeat(65))}`,
+    ]) {
+      expect(() => set(bad)).toThrow(/HOTBAGS_WEBHOOK_SECRET: must be whsec_/);
+      expect(() => set(bad)).not.toThrow(bad);
+    }
+  });
+
   it("signs only when HOTBAGS_HMAC_DISABLED is false, and then needs the secret", () => {
     expect(readSettings({ ...complete, HOTBAGS_HMAC_SECRET: "s" }).hotbags.hmacSecret).toBeNull();
     expect(

@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import type { z } from "zod";
 import type { AlertLimits } from "./alerts/alerts.ts";
 import type { ChannelSettings } from "./alerts/channels.ts";
+import type { Extras } from "./commands/index.ts";
 import type { QuietLimits } from "./downtime/quiet-watch.ts";
 import type { ListenAddress } from "./intake/listen-address.ts";
 import type { BrakeLimits } from "./replies/brake.ts";
@@ -31,10 +32,19 @@ export interface Settings {
     /** Null: nothing is signed. */
     hmacSecret: string | null;
     hmacSecretPrevious: string | null;
+    /** Null: nothing is signed as Standard Webhooks does. */
+    webhookSecret: string | null;
+    webhookSecretPrevious: string | null;
     /** Secret. */
     extraHeaders: Readonly<Record<string, string>>;
+    /** What it may use besides what every bridge takes. */
+    accepts: Extras;
     timeoutMs: number;
   };
+  /** Where Hot Bags takes delivery reports, below its base URL; null: it wants none. */
+  reportsPath: string | null;
+  /** And events. */
+  eventsPath: string | null;
   /** How long a message is tried again before it is a dead letter. */
   maxRetryingMs: number;
   gateway: { url: string; token: string };
@@ -134,9 +144,18 @@ function reasonsOf({ issues }: z.ZodError): string {
 
 /** What no setting says by itself. */
 function contradictions(values: Partial<Record<SettingName, unknown>>, entries: readonly Entry[]): string[] {
+  const mistakes: string[] = [];
   const secret = entries.find(({ name }) => name === "HOTBAGS_HMAC_SECRET");
-  if (values["HOTBAGS_HMAC_DISABLED"] !== "false" || secret?.source) return [];
-  return ["HOTBAGS_HMAC_SECRET: is not set, but HOTBAGS_HMAC_DISABLED=false asks for signatures"];
+  if (values["HOTBAGS_HMAC_DISABLED"] === "false" && !secret?.source)
+    mistakes.push("HOTBAGS_HMAC_SECRET: is not set, but HOTBAGS_HMAC_DISABLED=false asks for signatures");
+  const taken = new Map([[values["HOTBAGS_INBOUND_PATH"], "HOTBAGS_INBOUND_PATH"]]);
+  for (const name of ["HOTBAGS_REPORTS_PATH", "HOTBAGS_EVENTS_PATH"] as const) {
+    const path = values[name];
+    const other = path === undefined ? undefined : taken.get(path);
+    if (other !== undefined) mistakes.push(`${name}: is the same as ${other}: each needs a path of its own`);
+    taken.set(path, name);
+  }
+  return mistakes;
 }
 
 function toSettings(values: Values): Settings {
@@ -149,9 +168,14 @@ function toSettings(values: Values): Settings {
       bearerTokenPrevious: values.HOTBAGS_BEARER_TOKEN_PREVIOUS ?? null,
       hmacSecret: (isSigned && values.HOTBAGS_HMAC_SECRET) || null,
       hmacSecretPrevious: (isSigned && values.HOTBAGS_HMAC_SECRET_PREVIOUS) || null,
+      webhookSecret: values.HOTBAGS_WEBHOOK_SECRET ?? null,
+      webhookSecretPrevious: values.HOTBAGS_WEBHOOK_SECRET_PREVIOUS ?? null,
       extraHeaders: values.HOTBAGS_EXTRA_HEADERS ?? {},
+      accepts: new Set(values.HOTBAGS_COMMANDS),
       timeoutMs: values.HOTBAGS_TIMEOUT * 1_000,
     },
+    reportsPath: values.HOTBAGS_REPORTS_PATH ?? null,
+    eventsPath: values.HOTBAGS_EVENTS_PATH ?? null,
     maxRetryingMs: values.BRIDGE_RETRY_HOURS * 3_600_000,
     gateway: { url: values.OPENCLAW_GATEWAY_URL.href, token: values.OPENCLAW_GATEWAY_TOKEN },
     listen: values.BRIDGE_LISTEN,

@@ -31,6 +31,7 @@ import { CertificateWatch } from "./relay/certificate-watch.ts";
 import { HotBags } from "./relay/hotbags.ts";
 import { DETACHED_CONCURRENCY } from "./relay/message-lanes.ts";
 import { MAX_RETRY_AFTER_MS, Relay, relayOptions } from "./relay/relay.ts";
+import { REPORT_CONCURRENCY, Reporting, reportingOptions } from "./relay/reporting.ts";
 import { adoptSettings, type ReloadableParts, reportReload } from "./reload.ts";
 import { Replies } from "./replies/replies.ts";
 import type { SettingsInUse } from "./settings/in-use.ts";
@@ -148,7 +149,7 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
     ...settings.hotbags,
     connectTimeoutMs: CONNECT_TIMEOUT_MS,
     maxRetryAfterMs: MAX_RETRY_AFTER_MS,
-    connections: options.concurrency.most + DETACHED_CONCURRENCY,
+    connections: options.concurrency.most + DETACHED_CONCURRENCY + 2 * REPORT_CONCURRENCY,
     log,
   });
   const certificate = new CertificateWatch(() => hotbags.lookAtCertificate(), systemTimers);
@@ -169,6 +170,12 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
     },
     options,
   );
+  const told = { store, hotbags, clock, log, random: Math.random };
+  const paths = reportingOptions(settings);
+  const reporting = {
+    reports: new Reporting({ ...told, kind: "reports" }, paths.reports),
+    events: new Reporting({ ...told, kind: "events" }, paths.events),
+  };
   const intake: IntakeParts = {
     store,
     onAccepted: ({ chat }, message) => {
@@ -185,7 +192,7 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
     },
   };
   const healthParts: HealthParts = {
-    ...{ store, relay, hotbags, replies, gateway, clock, disk, quiet },
+    ...{ store, relay, reporting, hotbags, replies, gateway, clock, disk, quiet },
     plugin: () => listener.plugin,
     outbox: () => listener.outbox,
     rotations: () => ({ ...hotbags.rotations, BRIDGE_TOKEN: listener.rotation }),
@@ -210,7 +217,7 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
   const heartbeat = new Heartbeat({ url: settings.alerts.heartbeatUrl, log, isHealthy: isWell });
 
   const parts: ReloadableParts = {
-    ...{ listener, store, gateway, alerts, heartbeat, disk, quiet, hotbags, replies, relay, log },
+    ...{ listener, store, gateway, alerts, heartbeat, disk, quiet, hotbags, replies, relay, reporting, log },
   };
   const reload = async (who: string) => {
     const reloaded = inUse.reload((changed) => adoptSettings(changed, parts));
@@ -291,7 +298,15 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
     certificate.stop();
     metrics.stop();
     starter.stop();
-    const finished = Promise.all([relay.stop(), replies.stop(), alerts.close(), downtimes.stop(), heartbeat.stop()]);
+    const finished = Promise.all([
+      relay.stop(),
+      replies.stop(),
+      reporting.reports.stop(),
+      reporting.events.stop(),
+      alerts.close(),
+      downtimes.stop(),
+      heartbeat.stop(),
+    ]);
     let impatient: NodeJS.Timeout | undefined;
     const patience = new Promise<void>((resolve) => {
       impatient = setTimeout(resolve, STOP_PATIENCE_MS);
@@ -304,6 +319,9 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
     store.close();
   };
   try {
+    // First: what becomes of commands from here on is to be told.
+    reporting.reports.start();
+    reporting.events.start();
     await replies.start();
     relay.start();
     void sweep();

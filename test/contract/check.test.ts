@@ -1,9 +1,12 @@
 import { createHmac, randomUUID } from "node:crypto";
 import { gzipSync } from "node:zlib";
+import { Webhook } from "standardwebhooks";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { EVENTS_PATH, REPORTS_PATH } from "../../shared/src/report.ts";
+import { NO_EXTRAS } from "../../sidecar/src/commands/index.ts";
 import type { BackendUnderTest } from "../../sidecar/src/contract/backend.ts";
 import { CHECKS, checkContract } from "../../sidecar/src/contract/check/run.ts";
-import { type AnswerScript, type HotBags, INBOUND_PATH, startHotBags } from "../hotbags/index.ts";
+import { type AnswerScript, type Command, type HotBags, INBOUND_PATH, startHotBags } from "../hotbags/index.ts";
 import { freePort } from "../hotbags/port.ts";
 import { startFront, type Wrong } from "./front.ts";
 
@@ -11,6 +14,8 @@ import { startFront, type Wrong } from "./front.ts";
 
 const TOKEN = "bearer-of-the-test";
 const SECRET = "secret-of-the-test";
+const WEBHOOK_SECRET = `whsec_${btoa("webhook-secret-of-the-test")}`;
+const NOTHING = { token: null, hmacSecret: null, webhookSecret: null };
 
 const answerOf: AnswerScript = ({ message_id }) => [
   { command_id: `for-${message_id}`, type: "send_text", text: "Hello" },
@@ -18,13 +23,23 @@ const answerOf: AnswerScript = ({ message_id }) => [
 
 let hotbags: HotBags;
 beforeAll(async () => {
-  hotbags = await startHotBags({ token: TOKEN, hmacSecret: SECRET });
+  hotbags = await startHotBags({ token: TOKEN, hmacSecret: SECRET, webhookSecret: WEBHOOK_SECRET });
   hotbags.answers(answerOf);
 });
 afterAll(() => hotbags.close());
 
 const target = (url: string, more: Partial<BackendUnderTest> = {}): BackendUnderTest => ({
-  ...{ url: new URL(url + INBOUND_PATH), token: TOKEN, hmacSecret: SECRET, extraHeaders: {}, timeoutMs: 60_000 },
+  ...{
+    url: new URL(url + INBOUND_PATH),
+    reportsUrl: new URL(url + REPORTS_PATH),
+    eventsUrl: new URL(url + EVENTS_PATH),
+    token: TOKEN,
+    hmacSecret: SECRET,
+    extraHeaders: {},
+    timeoutMs: 60_000,
+  },
+  accepts: NO_EXTRAS,
+  ...{ webhookSecret: WEBHOOK_SECRET, previous: { ...NOTHING, token: "the former token" } },
   ...more,
 });
 
@@ -44,14 +59,21 @@ const commands = (...ids: string[]) =>
 
 describe("a backend that does all right", () => {
   it("passes every check, and is asked for nothing that breaks the contract but what a check is about", async () => {
-    await using right = await startHotBags({ token: TOKEN, hmacSecret: SECRET });
+    await using right = await startHotBags({ token: TOKEN, hmacSecret: SECRET, webhookSecret: WEBHOOK_SECRET });
     right.answers(answerOf);
     const { report, failed, skipped } = await check(right.url);
     expect({ failed, skipped }).toEqual({ failed: [], skipped: [] });
     expect(report.checks.map(({ name }) => name)).toEqual(CHECKS.map(({ name }) => name));
     expect(report.checks.filter(({ name }) => name.startsWith("kind-"))).toHaveLength(33);
     const breaches = right.violations.splice(0).map((breach) => breach.replace(/^CHECK-[0-9a-f]+-/, ""));
-    expect(breaches.filter((breach) => !/^(bearer-[01]|unsigned|forged-[012]|other-body): /.test(breach))).toEqual([]);
+    expect(
+      breaches.filter(
+        (breach) =>
+          !/^(bearer-[01]|unsigned|forged-[012]|webhook-[0-6]|former-1|other-body): |^report [^:]*: Authorization is missing/.test(
+            breach,
+          ),
+      ),
+    ).toEqual([]);
     expect(report.leftBehind).toMatchObject({ messages: right.accepted.length });
     const strangers = right.accepted.filter(
       ({ message_id, chat_id }) =>
@@ -59,7 +81,7 @@ describe("a backend that does all right", () => {
     );
     expect(strangers).toEqual([]);
     for (const { text } of right.accepted) expect(text).toMatch(/^$|^\[contract check: a test/);
-    expect(JSON.stringify(report)).not.toMatch(new RegExp(`${TOKEN}|${SECRET}`));
+    expect(JSON.stringify(report)).not.toMatch(new RegExp(`${TOKEN}|${SECRET}|${WEBHOOK_SECRET}|the former token`));
   });
 
   it("may compress its answers, and answer 409 while it works on a key", async () => {
@@ -71,17 +93,35 @@ describe("a backend that does all right", () => {
     expect({ failed, skipped }).toEqual({ failed: [], skipped: [] });
   });
 
-  it("may do without signatures: that check is skipped, and says why", async () => {
+  it("may do without signatures, former secrets and reports: those checks are skipped, and say why", async () => {
     await using plain = await startHotBags({ token: TOKEN });
-    const { report, failed, skipped } = await check(plain.url, 60_000, { hmacSecret: null });
-    expect({ failed, skipped }).toEqual({ failed: [], skipped: ["signature"] });
-    expect(report.checks.find(({ name }) => name === "signature")?.seen).toContain("HOTBAGS_HMAC_DISABLED");
+    const none = { reportsUrl: null, eventsUrl: null, hmacSecret: null, webhookSecret: null, previous: NOTHING };
+    const { report, failed, skipped } = await check(plain.url, 60_000, none);
+    expect({ failed, skipped }).toEqual({
+      failed: [],
+      skipped: ["signature", "webhook", "former-secret", "reports", "events"],
+    });
+    const seenOf = (name: string) => report.checks.find((one) => one.name === name)?.seen;
+    expect(seenOf("signature")).toContain("HOTBAGS_HMAC_DISABLED");
+    expect(seenOf("webhook")).toContain("HOTBAGS_WEBHOOK_SECRET");
+    expect(seenOf("former-secret")).toContain("HOTBAGS_BEARER_TOKEN_PREVIOUS");
   });
 });
 
 describe("one thing that is wrong is found, and nothing else:", () => {
   const on = (name: string, status: number, body = "", headers = {}): Wrong => {
     return (incoming) => (incoming.name === name ? { status, body, headers } : undefined);
+  };
+  /** Takes what has this name, whatever it was signed by. */
+  const signedAnew = (name: string): Wrong => {
+    return (incoming) => {
+      if (incoming.name !== name) return;
+      const at = new Date();
+      const [id, body] = [String(incoming.headers["idempotency-key"]), incoming.body.toString()];
+      incoming.headers["webhook-id"] = id;
+      incoming.headers["webhook-timestamp"] = String(Math.floor(at.getTime() / 1_000));
+      incoming.headers["webhook-signature"] = new Webhook(WEBHOOK_SECRET).sign(id, at, body);
+    };
   };
   const again = (name: string, body: () => string): Wrong => {
     return (incoming) => (incoming.name === name && incoming.before > 0 ? { status: 200, body: body() } : undefined);
@@ -103,6 +143,28 @@ describe("one thing that is wrong is found, and nothing else:", () => {
       },
     ],
     ["signature", "a body of 4 MB that it fails by", on("forged-2", 500)],
+    ["webhook", "a time that nobody looks at", signedAnew("webhook-1")],
+    ["webhook", "a signature of another body that nobody looks at", signedAnew("webhook-4")],
+    [
+      "webhook",
+      "a second signature that nobody looks at",
+      ({ name }) => (name === "webhook-several" ? { status: 401 } : undefined),
+    ],
+    ["former-secret", "a former token that it fails by", on("former-1", 500)],
+    [
+      "events",
+      "events that anybody may send",
+      ({ headers, body }) => {
+        if (body.includes('"event_id"')) headers.authorization = `Bearer ${TOKEN}`;
+      },
+    ],
+    [
+      "reports",
+      "reports that anybody may send",
+      ({ headers, body }) => {
+        if (body.includes('"report_id"')) headers.authorization = `Bearer ${TOKEN}`;
+      },
+    ],
     ["key-again", "a key that is forgotten", again("again", () => commands(randomUUID()))],
     ["key-at-once", "a race for a key", again("at-once", () => commands(randomUUID()))],
     ["answer", "a key that is answered with half of its JSON when it comes twice at once", again("at-once", () => "{")],
@@ -178,4 +240,18 @@ describe("one thing that is wrong is found, and nothing else:", () => {
     expect(skipped).toHaveLength(CHECKS.length - 1);
     expect(report.checks.filter(({ isBlocked }) => isBlocked)).toHaveLength(CHECKS.length - 1);
   });
+});
+
+it("an answer may use what the bridge that asks takes, and nothing else", async () => {
+  hotbags.answers(({ message_id }) => [{ command_id: `on-${message_id}`, type: "react", emoji: "👍" } as Command]);
+  try {
+    const { report, failed } = await check(hotbags.url);
+    expect([failed, report.checks.find(({ name }) => name === "answer")?.seen]).toEqual([
+      ["answer"],
+      expect.stringContaining('the type "react" is switched off here'),
+    ]);
+    expect((await check(hotbags.url, 60_000, { accepts: new Set(["react"]) })).failed).toEqual([]);
+  } finally {
+    hotbags.answers(answerOf);
+  }
 });

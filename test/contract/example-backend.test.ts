@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { examples, sign } from "../../contract/src/index.ts";
 import { decide } from "../../examples/nextjs-supabase/lib/decide.ts";
 import { receive } from "../../examples/nextjs-supabase/lib/receive.ts";
+import { NO_EXTRAS } from "../../sidecar/src/commands/index.ts";
 import { checkContract } from "../../sidecar/src/contract/check/run.ts";
 import { INBOUND_PATH } from "../hotbags/index.ts";
 import { type Postgres, startPostgres } from "../setup/postgres.ts";
@@ -15,6 +16,7 @@ import { type Postgres, startPostgres } from "../setup/postgres.ts";
 
 const TOKEN = "bearer-of-the-test";
 const SECRET = "secret-of-the-test";
+const WEBHOOK_SECRET = `whsec_${btoa("webhook-secret-of-the-test")}`;
 const RETRIES = 1_000;
 const MIGRATIONS = fileURLToPath(new URL("../../examples/nextjs-supabase/supabase/migrations/", import.meta.url));
 
@@ -33,9 +35,13 @@ beforeAll(async () => {
     const headers = new Headers(incoming.headers as Record<string, string>);
     const body = await buffer(incoming);
     const request = new Request(`http://127.0.0.1${incoming.url}`, { method: "POST", headers, body });
-    const answer = await receive(request, { pool, token: TOKEN, hmacSecret: SECRET, decide }).catch(() =>
-      Response.json({ error: "internal" }, { status: 500 }),
-    );
+    const answer = await receive(request, {
+      pool,
+      token: TOKEN,
+      hmacSecret: SECRET,
+      webhookSecret: WEBHOOK_SECRET,
+      decide,
+    }).catch(() => Response.json({ error: "internal" }, { status: 500 }));
     response.writeHead(answer.status, Object.fromEntries(answer.headers));
     response.end(Buffer.from(await answer.arrayBuffer()));
   });
@@ -56,9 +62,22 @@ afterAll(async () => {
 
 it("passes every check of the contract", async ({ skip }) => {
   if (typeof postgres === "string") return skip(postgres);
-  const target = { url, token: TOKEN, hmacSecret: SECRET, extraHeaders: {}, timeoutMs: 60_000 };
+  const previous = { token: "the former token", hmacSecret: null, webhookSecret: null };
+  const target = {
+    url,
+    reportsUrl: null,
+    eventsUrl: null,
+    token: TOKEN,
+    hmacSecret: SECRET,
+    webhookSecret: WEBHOOK_SECRET,
+    previous,
+    extraHeaders: {},
+    accepts: NO_EXTRAS,
+    timeoutMs: 60_000,
+  };
   const { checks } = await checkContract(target, { slowMs: 60_000 });
-  expect(checks.filter(({ status }) => status !== "passed")).toEqual([]);
+  // It wants none.
+  expect(checks.filter(({ name, status }) => status !== "passed" && !/^(reports|events)$/.test(name))).toEqual([]);
 }, 60_000);
 
 const message = { ...examples.text, message_id: "RETRIED" };
@@ -69,7 +88,7 @@ async function post(body: string): Promise<Response> {
     ...{ "idempotency-key": "RETRIED", "x-hotbags-signature": await sign(body, SECRET) },
   };
   const request = new Request(url, { method: "POST", headers, body });
-  return receive(request, { pool, token: TOKEN, hmacSecret: SECRET, decide: decideAndCount });
+  return receive(request, { pool, token: TOKEN, hmacSecret: SECRET, webhookSecret: null, decide: decideAndCount });
 }
 
 let decided = 0;
@@ -104,7 +123,7 @@ it("stores nothing of a message that it fails by: the next attempt decides anew"
       body,
     });
   const fails = () => Promise.reject(new Error("the model is away"));
-  const backend = { pool, token: TOKEN, hmacSecret: SECRET };
+  const backend = { pool, token: TOKEN, hmacSecret: SECRET, webhookSecret: null };
   await expect(receive(await request(), { ...backend, decide: fails })).rejects.toThrow("the model is away");
   expect((await receive(await request(), { ...backend, decide })).status).toBe(200);
 });
@@ -120,7 +139,7 @@ it("takes a message again whose file was lost meanwhile", async ({ skip }) => {
       "x-hotbags-signature": await sign(body, SECRET),
     };
     const request = new Request(url, { method: "POST", headers, body });
-    const answer = await receive(request, { pool, token: TOKEN, hmacSecret: SECRET, decide });
+    const answer = await receive(request, { pool, token: TOKEN, hmacSecret: SECRET, webhookSecret: null, decide });
     answers.push([answer.status, await answer.json()]);
   }
   expect(answers[0]).toEqual([200, expect.anything()]);

@@ -1,12 +1,13 @@
 import { INBOUND_PATH } from "../../shared/src/contract.ts";
 import { MAX_BODY_BYTES } from "../../shared/src/limits.ts";
+import { EVENTS_PATH, REPORTS_PATH } from "../../shared/src/report.ts";
 import { CONTRACT_VERSION } from "../../shared/src/request.ts";
 import { ruleFor } from "../../sidecar/src/relay/rules.ts";
 import { ofAnswer } from "../../sidecar/src/relay/symptom.ts";
-import { answerSchema, type JsonSchema, requestSchema } from "./schemas.ts";
+import { answerSchema, eventSchema, type JsonSchema, reportSchema, requestSchema } from "./schemas.ts";
 
 /** Of the contract, not of the bridge: contract/CHANGELOG.md has an entry for each. */
-const DOCUMENT_VERSION = `${CONTRACT_VERSION}.1.0`;
+const DOCUMENT_VERSION = `${CONTRACT_VERSION}.2.0`;
 
 const SHOP = new URL(`https://shop.example${INBOUND_PATH}`);
 
@@ -54,8 +55,76 @@ const header = (name: string, description: string, schema: JsonSchema, required 
   schema,
 });
 
-/** The OpenAPI 3.1 document, with `examples` as the bodies of requests, by name. */
-export function openApi(examples: Readonly<Record<string, unknown>>) {
+const named = (examples: Readonly<Record<string, unknown>>) =>
+  Object.fromEntries(Object.entries(examples).map(([name, value]) => [name, { value }]));
+
+/** Those of every request. `key`: what its key is. */
+const headers = (key: string, session: string) => [
+  header("X-HotBags-Contract", "The version of this contract.", { const: String(CONTRACT_VERSION) }),
+  header("Idempotency-Key", `${key}: the same for every attempt.`, { type: "string" }),
+  header("X-Idempotency-Key", "The same.", { type: "string" }),
+  header("X-Transport-Session-Id", session, { type: "string" }),
+  header(
+    "X-HotBags-Signature",
+    "`sha256=` and the HMAC-SHA256 of the raw body in hex; only where signatures are switched on.",
+    { type: "string", pattern: "^sha256=[0-9a-f]{64}$" },
+    false,
+  ),
+  header(
+    "webhook-id",
+    `${key}, as Standard Webhooks has it; only where HOTBAGS_WEBHOOK_SECRET is set.`,
+    { type: "string" },
+    false,
+  ),
+  header(
+    "webhook-timestamp",
+    "When this attempt began, Unix seconds; with `webhook-id`.",
+    { type: "string", pattern: "^[0-9]+$" },
+    false,
+  ),
+  header(
+    "webhook-signature",
+    "`v1,` and the HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<raw body>` in base64; two of them, a space between, while the secret is replaced.",
+    { type: "string" },
+    false,
+  ),
+  header("Accept-Encoding", "`identity`; what comes compressed all the same is read.", { type: "string" }, false),
+  header("User-Agent", "`hotbags-bridge/<version>`.", { type: "string" }),
+];
+
+interface Told {
+  operationId: string;
+  summary: string;
+  /** What its key is. */
+  key: string;
+  schema: string;
+  examples: Readonly<Record<string, unknown>>;
+}
+
+/** What Hot Bags is told, and need not answer. */
+const told = ({ operationId, summary, key, schema, examples }: Told) => ({
+  post: {
+    ...{ operationId, summary, parameters: headers(key, "The `transport_session_id`.") },
+    requestBody: {
+      required: true,
+      description: "The same bytes for every attempt.",
+      content: {
+        "application/json": { schema: { $ref: `#/components/schemas/${schema}` }, examples: named(examples) },
+      },
+    },
+    responses: {
+      "2XX": { description: "It is taken. The body is not read; only a web page is no such answer." },
+      default: { description: "It is tried again, with the same key and the same bytes." },
+    },
+  },
+});
+
+/** The OpenAPI 3.1 document, with `examples` as the bodies of requests, `reports` and `events` as theirs, by name. */
+export function openApi(
+  examples: Readonly<Record<string, unknown>>,
+  reports: Readonly<Record<string, unknown>>,
+  events: Readonly<Record<string, unknown>>,
+) {
   return {
     openapi: "3.1.0",
     jsonSchemaDialect: "https://json-schema.org/draft/2020-12/schema",
@@ -74,23 +143,12 @@ export function openApi(examples: Readonly<Record<string, unknown>>) {
           operationId: "receiveMessage",
           summary: "A customer has written",
           parameters: [
-            header("X-HotBags-Contract", "The version of this contract.", { const: String(CONTRACT_VERSION) }),
-            header("Idempotency-Key", "The `message_id`: the same for every attempt.", { type: "string" }),
-            header("X-Idempotency-Key", "The same.", { type: "string" }),
-            header("X-Transport-Session-Id", "The `transport_session_id`.", { type: "string" }),
             header(
-              "X-HotBags-Signature",
-              "`sha256=` and the HMAC-SHA256 of the raw body in hex; only where signatures are switched on.",
-              { type: "string", pattern: "^sha256=[0-9a-f]{64}$" },
-              false,
-            ),
-            header(
-              "Accept-Encoding",
-              "`identity`; what comes compressed all the same is read.",
+              "X-HotBags-Accept",
+              "What the answer may use, separated by commas: `send_text`, `pause_chat` and `resume_chat` always; others where the operator has switched them on. What is not named is skipped or ignored.",
               { type: "string" },
-              false,
             ),
-            header("User-Agent", "`hotbags-bridge/<version>`.", { type: "string" }),
+            ...headers("The `message_id`", "The `transport_session_id`."),
           ],
           requestBody: {
             required: true,
@@ -98,7 +156,7 @@ export function openApi(examples: Readonly<Record<string, unknown>>) {
             content: {
               "application/json": {
                 schema: { $ref: "#/components/schemas/InboundRequest" },
-                examples: Object.fromEntries(Object.entries(examples).map(([name, value]) => [name, { value }])),
+                examples: named(examples),
               },
             },
           },
@@ -112,10 +170,29 @@ export function openApi(examples: Readonly<Record<string, unknown>>) {
           },
         },
       },
+      [REPORTS_PATH]: told({
+        operationId: "receiveReport",
+        summary: "What has become of a command; only where HOTBAGS_REPORTS_PATH asks for it",
+        key: "The `report_id`",
+        schema: "DeliveryReport",
+        examples: reports,
+      }),
+      [EVENTS_PATH]: told({
+        operationId: "receiveEvent",
+        summary: "Something has happened to the bridge; only where HOTBAGS_EVENTS_PATH asks for it",
+        key: "The `event_id`",
+        schema: "BridgeEvent",
+        examples: events,
+      }),
     },
     components: {
       securitySchemes: { bearer: { type: "http", scheme: "bearer", description: "HOTBAGS_BEARER_TOKEN" } },
-      schemas: { InboundRequest: requestSchema(), Answer: answerSchema() },
+      schemas: {
+        InboundRequest: requestSchema(),
+        Answer: answerSchema(),
+        DeliveryReport: reportSchema(),
+        BridgeEvent: eventSchema(),
+      },
     },
   };
 }
@@ -140,6 +217,14 @@ const ANSWERS = {
       commands: [
         { command_id: "9f20", type: "send_text", text: "A colleague will answer you." },
         { command_id: "9f21", type: "pause_chat", for_seconds: 7_200, replies: "hold" },
+      ],
+    },
+  },
+  file: {
+    summary: "A file by its URL, where X-HotBags-Accept has send_media",
+    value: {
+      commands: [
+        { command_id: "9f30", type: "send_media", url: "https://shop.example/bags/12.jpg", caption: "Two left." },
       ],
     },
   },

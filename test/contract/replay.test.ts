@@ -18,6 +18,7 @@ import { runContract } from "./command.ts";
 const PICTURE = Buffer.from("the picture of Anna");
 const SHA256 = createHash("sha256").update(PICTURE).digest("hex");
 const SECRET = "secret-of-the-test";
+const WEBHOOK_SECRET = `whsec_${btoa("webhook-secret-of-the-test")}`;
 
 let sidecar: BuiltSidecar;
 /** Another backend than the sidecar's own. */
@@ -26,7 +27,7 @@ let env: Record<string, string>;
 const folder = mkdtempSync(join(tmpdir(), "hotbags-replay-"));
 
 beforeAll(async () => {
-  hotbags = await startHotBags({ token: BEARER_TOKEN, hmacSecret: SECRET });
+  hotbags = await startHotBags({ token: BEARER_TOKEN, hmacSecret: SECRET, webhookSecret: WEBHOOK_SECRET });
   hotbags.answers(() => [
     { command_id: "c1", type: "send_text", text: "Thank you" },
     { command_id: "c2", type: "send_image" },
@@ -42,7 +43,11 @@ beforeAll(async () => {
   await store.messages.accept(messageOf("RECORDED", ANNA, { text: "the words of Anna", media }));
   store.close();
   await sidecar.process.start();
-  const signed = { HOTBAGS_HMAC_DISABLED: "false", HOTBAGS_HMAC_SECRET: SECRET };
+  const signed = {
+    HOTBAGS_HMAC_DISABLED: "false",
+    HOTBAGS_HMAC_SECRET: SECRET,
+    HOTBAGS_WEBHOOK_SECRET: WEBHOOK_SECRET,
+  };
   env = { BRIDGE_STATE_DIR: sidecar.dir, HOTBAGS_BEARER_TOKEN: BEARER_TOKEN, HOTBAGS_BASE_URL: hotbags.url, ...signed };
 });
 afterAll(async () => {

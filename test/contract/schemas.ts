@@ -1,7 +1,8 @@
 import { z } from "zod";
-import { commands } from "../../shared/src/contract.ts";
 import { MAX_COMMANDS } from "../../shared/src/limits.ts";
+import { bridgeEvent, deliveryReport } from "../../shared/src/report.ts";
 import { requestBody } from "../../shared/src/request.ts";
+import { KINDS } from "../../sidecar/src/commands/index.ts";
 
 /** A JSON Schema (2020-12), as far as it is looked into here. */
 export interface JsonSchema {
@@ -14,9 +15,6 @@ export interface JsonSchema {
   additionalProperties?: unknown;
   [keyword: string]: unknown;
 }
-
-/** What a developer of Hot Bags calls each. */
-const COMMAND_TITLES = { send_text: "SendText", pause_chat: "PauseChat", resume_chat: "ResumeChat" } as const;
 
 /** As zod takes it: before `parseAnswer`, an id may be a number. */
 const NUMERIC_ID: JsonSchema = {
@@ -47,10 +45,20 @@ export function requestSchema(): JsonSchema {
   return { title: "InboundRequest", ...schema };
 }
 
+/** The body of a delivery report. */
+export function reportSchema(): JsonSchema {
+  return { title: "DeliveryReport", ...fromZod(deliveryReport) };
+}
+
+/** The body of an event. */
+export function eventSchema(): JsonSchema {
+  return { title: "BridgeEvent", ...fromZod(bridgeEvent) };
+}
+
 /** The body of a 2xx. */
 export function answerSchema(): JsonSchema {
-  const each = Object.entries(COMMAND_TITLES).map(([type, title]): JsonSchema => {
-    const { title: _, ...schema } = fromZod(commands[type as keyof typeof COMMAND_TITLES]);
+  const each = Object.entries(KINDS).map(([type, kind]): JsonSchema => {
+    const { title: _, ...schema } = fromZod(kind.schema);
     const { command_id } = schema.properties ?? {};
     if (!command_id) throw new Error(`${type} has no command_id`);
     const { description, ...text } = command_id;
@@ -58,7 +66,7 @@ export function answerSchema(): JsonSchema {
       ...schema.properties,
       command_id: { description: String(description), anyOf: [text, NUMERIC_ID] },
     };
-    return { title, ...schema };
+    return { title: kind.title, ...schema };
   });
   return {
     title: "Answer",

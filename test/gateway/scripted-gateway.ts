@@ -35,6 +35,7 @@ export class ScriptedGateway {
   accounts: unknown = [CONNECTED];
   /** The phone number of the account `default`; null when it isn't told. */
   number: string | null = null;
+  /** Its answers to `send`, and to `message.action`. */
   send: (params: Sent) => Answer | Promise<Answer> = () => ({
     ok: true,
     payload: { runId: "c1", messageId: "WA1", channel: "whatsapp" },
@@ -109,7 +110,7 @@ export class ScriptedGateway {
       const { whatsapp: version } = this.versions;
       return { ok: true, payload: { plugins: [{ id: "telegram" }, { id: "whatsapp", version }], diagnostics: [] } };
     }
-    if (method === "send") return await this.send(params);
+    if (method === "send" || method === "message.action") return await this.send(params);
     if (method === "config.get" && this.config !== null)
       return { ok: true, payload: { path: "/home/shop/.openclaw/openclaw.json", parsed: this.config, valid: true } };
     if (method.startsWith("web.login.")) return { ok: true, payload: await this.login(method, { ...params }) };

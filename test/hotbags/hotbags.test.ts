@@ -39,6 +39,7 @@ function post(body: Message, headers: Record<string, string> = {}, signal?: Abor
       "content-type": "application/json",
       "user-agent": "hotbags-bridge/0.1.0",
       "x-hotbags-contract": "1",
+      "x-hotbags-accept": "send_text, pause_chat, resume_chat",
       ...headers,
     },
     body: JSON.stringify(body),

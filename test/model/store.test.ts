@@ -4,6 +4,7 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import fc from "fast-check";
 import { expect, it } from "vitest";
+import { deliveryReport } from "../../shared/src/index.ts";
 import type { Clock } from "../../sidecar/src/clock.ts";
 import { type CommandFromResponse, openStore, type SettledState, type Store } from "../../sidecar/src/store/index.ts";
 
@@ -54,7 +55,7 @@ interface Model {
 class World implements Clock {
   readonly dir = mkdtempSync(join(tmpdir(), "hotbags-model-"));
   wallMs = START_MS;
-  store: Store = openStore(this.dir, this);
+  store: Store = this.open();
   readonly tables: Database.Database = new Database(join(this.dir, "bridge.sqlite"), { readonly: true });
   readonly look = {
     messages: this.tables.prepare<[], MessageRow>(
@@ -63,10 +64,16 @@ class World implements Clock {
     commands: this.tables.prepare<[], CommandRow>(
       "SELECT k.command_id AS id, c.chat_id AS chat, k.text, k.state FROM commands k JOIN chats c USING (chat) WHERE k.owns_id = 1 AND k.text IS NOT NULL ORDER BY k.id",
     ),
+    reports: this.tables.prepare<[], string>("SELECT body FROM reports ORDER BY id").pluck(),
     request: this.tables.prepare<[number], string>("SELECT request FROM payloads WHERE seq = ?").pluck(),
     chatKey: this.tables.prepare<[string], number>("SELECT chat FROM chats WHERE chat_id = ?").pluck(),
   };
 
+  open(): Store {
+    const store = openStore(this.dir, this);
+    void store.reports.turn(true);
+    return store;
+  }
   now() {
     return this.wallMs;
   }
@@ -78,7 +85,7 @@ class World implements Clock {
   }
   async restart() {
     this.store.close();
-    this.store = openStore(this.dir, this);
+    this.store = this.open();
     for (const id of this.store.commands.interrupted())
       await this.store.commands.settled(id, "in_doubt", { reason: "restart", whatsappMessageId: null });
   }
@@ -282,6 +289,15 @@ function verify(model: Model, world: World): void {
   expect(world.look.commands.all()).toEqual(
     keptCommands.map(({ id, chat, text, state }) => ({ id, chat, text, state })),
   );
+  // What Hot Bags is told last of a command is what it is; of one that nothing was told of, nothing is known yet.
+  const told = new Map<string, string>();
+  for (const body of world.look.reports.all()) {
+    const { command_id, state, outcome } = deliveryReport.parse(JSON.parse(body));
+    told.set(command_id, outcome ?? state);
+  }
+  expect(told.size).toBeLessThanOrEqual(keptCommands.length);
+  for (const { id, state } of keptCommands)
+    expect(told.get(id) ?? "pending").toBe(state === "queued_by_gateway" ? "pending" : state);
   for (const command of model.commands) expect(command.unprovenSends).toBeLessThanOrEqual(1);
 
   const counts = world.store.counters.read();

@@ -47,7 +47,7 @@ export type GatewayOptions = {
   groups?: readonly string[];
   /** A state folder to start with and to leave in place; made from the template if it is empty. Default: one of its own. */
   stateDir?: string;
-  configPatch?: ConfigPatch;
+  configPatch?: ConfigPatch | undefined;
   /** On top of the environment that all gateways get. */
   env?: Record<string, string>;
   /** Gets a line when something takes long. */

@@ -1,4 +1,4 @@
-import { execFile, execFileSync } from "node:child_process";
+import { execFile, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import {
   cpSync,
@@ -103,6 +103,9 @@ describe("install.sh", () => {
     ["a token among the arguments", ["--token", "x"], /every user.*--token-file/],
     ["an address without https", ["--hotbags-url", "http://shop.example"], /no https:/],
     ["an option that it does not know", ["--speed"], /--speed is no option/],
+    ["to purge what it is not to remove", ["--purge"], /goes with --uninstall/],
+    ["a time that the shell can't hold", ["--health-timeout", "9".repeat(20)], /number of seconds/],
+    ["a time that is no number to the shell", ["--health-timeout", "08"], /number of seconds/],
   ])("refuses %s, and does nothing", async (_, options, reason) => {
     const { code, stderr } = await install(...options);
     expect([code, stderr]).toEqual([1, expect.stringMatching(reason)]);
@@ -178,6 +181,43 @@ describe("install.sh", () => {
     expect(existsSync(on("var/lib/openclaw"))).toBe(false);
   });
 
+  it("refuses an OpenClaw that is another's", async () => {
+    mkdirSync(on("var/lib/openclaw/.openclaw"), { recursive: true });
+    writeFileSync(on("var/lib/openclaw/.openclaw/openclaw.json"), '{ "agents": {} }');
+    expect(await setUp()).toMatchObject({ code: 1, stderr: expect.stringMatching(/without the bridge.*mv/) });
+    expect(text("var/lib/openclaw/.openclaw/openclaw.json")).toBe('{ "agents": {} }');
+  });
+
+  it.each([
+    ["nobody is there", "", 0],
+    ["they are its own", "hotbags:x:996:997::/var/lib/hotbags:/usr/sbin/nologin", 0],
+    ["a person has the name", "hotbags:x:1000:1000::/home/hotbags:/bin/bash", 1],
+  ])("takes users only where %s", async (_, entry, code) => {
+    const script = `getent() { [ "$2" = hotbags ] && [ -n "${entry}" ] && echo "${entry}"; }; refuse_others`;
+    expect((await runFunctions(["refuse", "refuse_others"], script)).code).toBe(code);
+  });
+
+  it("installs the release of OpenClaw that it is to, not one whose name begins alike", async () => {
+    const script = `note_change() { :; }; act() { echo "$@"; }
+      openclaw() { echo "OpenClaw 2026.9.60 (abc)"; }; install_openclaw 2026.9.6
+      openclaw() { echo "OpenClaw 2026.9.6 (abc)"; }; install_openclaw 2026.9.6`;
+    const { stdout } = await runFunctions(["install_openclaw"], script);
+    expect(stdout.match(/npm install .*/g)).toEqual([expect.stringMatching(/ openclaw@2026\.9\.6$/)]);
+  });
+
+  it.each([
+    ["npm/projects/whatsapp-1", 0],
+    ["npm/projects/.openclaw-install-stage-1", 1],
+    ["tmp/plugin-captures/1/captures/build-1", 1],
+  ])("takes WhatsApp's plugin in %s for installed or not", async (folder, code) => {
+    mkdirSync(on("npm"));
+    const path = `${folder}/node_modules/@openclaw/whatsapp`;
+    mkdirSync(on(path), { recursive: true });
+    writeFileSync(on(`${path}/package.json`), '{\n  "version": "2026.9.6"\n}\n');
+    const script = `openclaw_state=${machine}; has_whatsapp 2026.9.6`;
+    expect((await runFunctions(["has_whatsapp"], script)).code).toBe(code);
+  });
+
   it("refuses an /opt/hotbags that it did not make", async () => {
     mkdirSync(on("opt/hotbags"), { recursive: true });
     expect(await setUp()).toMatchObject({ code: 1, stderr: expect.stringMatching(/did not make it.*mv/) });
@@ -204,10 +244,84 @@ it.each([
   expect(code === 0).toBe(stays);
 });
 
+describe("an upgrade that goes wrong", () => {
+  /** Runs these functions of install.sh, and then `script`, on a state folder with a database that the new release has changed. */
+  function onState(functions: string[], script: string) {
+    for (const folder of ["state", "kept", "old/systemd", "new"]) mkdirSync(on(folder), { recursive: true });
+    writeFileSync(on("state/bridge.sqlite"), "new");
+    writeFileSync(on("state/bridge.sqlite-wal"), "new");
+    writeFileSync(on("kept/bridge.sqlite"), "old");
+    writeFileSync(on("old/systemd/install.sh"), "OPENCLAW_VERSION=1\nWHATSAPP_VERSION=2\n");
+    const given = `cd ${machine}
+      state=$PWD/state kept=$PWD/kept before=$PWD/old release=$PWD/new unjudged=$PWD/unjudged changed=$PWD/changed
+      version=3 health_timeout=0 cut_off=true was=
+      may_go_back() { echo with-the-copy; }
+      systemctl() { echo "$*" >>told; }
+      point() { echo "point $2" >>told; }
+      hotbags() { :; }; journalctl() { :; }; units_of() { :; }; is_well() { false; }
+      install_openclaw() { false; }`;
+    const lines = [given, ...["say", "step", "refuse"].map(functionOf), ...functions.map(functionOf), script];
+    return run("bash", ["-euo", "pipefail", "-c", lines.join("\n")]);
+  }
+
+  it("takes the database of before back", async () => {
+    expect(await onState(["put_back"], "put_back")).toEqual({ code: 0, stdout: "", stderr: "" });
+    expect([readdirSync(on("state")), text("state/bridge.sqlite")]).toEqual([["bridge.sqlite"], "old"]);
+  });
+
+  it.each(["cp", "rm", "mv", "rmdir"])("has a database at each instant of that: cut off at its %s", async (program) => {
+    await onState(["put_back"], `${program}() { kill -9 $$; }; put_back`);
+    expect(text("state/bridge.sqlite")).toMatch(/^(new|old)$/);
+    // And the next run goes on with it.
+    await onState(["put_back"], "put_back");
+    expect([readdirSync(on("state")), text("state/bridge.sqlite")]).toEqual([["bridge.sqlite"], "old"]);
+  });
+
+  it("leaves the database as it is where there is no room for the one of before", async () => {
+    expect(await onState(["put_back"], "cp() { false; }; put_back")).toMatchObject({ code: 2 });
+    expect(readdirSync(on("state")).map((name) => text(`state/${name}`))).toEqual(["new", "new"]);
+  });
+
+  it("starts the sidecar of before also where its OpenClaw can't be had, and says so", async () => {
+    const { code, stdout, stderr } = await onState(["put_back", "go_back"], "go_back");
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/was taken back; old runs again/)]);
+    expect(stdout).toMatch(/OpenClaw 1 .* 2 can't be had now: run install\.sh of old/);
+    const told = text("told").trim().split("\n");
+    expect(told.slice(-2)).toEqual([
+      "start --no-block hotbags-sidecar.service",
+      "restart --no-block openclaw-gateway.service",
+    ]);
+  });
+
+  it("goes back also where nobody reads what it says any more", async () => {
+    await onState(["put_back", "go_back", "upgrade"], "(step upgrade; sleep 0.1; upgrade) | head -n 1");
+    expect([text("told"), text("state/bridge.sqlite")]).toEqual([expect.stringMatching(/point .*old\n/), "old"]);
+  });
+});
+
+/** Runs functions of install.sh, for themselves, and then `script`. */
+function runFunctions(names: string[], script: string) {
+  return run("bash", ["-euo", "pipefail", "-c", [...names.map(functionOf), script].join("\n")]);
+}
+
+it("the hotbags command passes over what is no secret among them", async () => {
+  mkdirSync(on("secrets"));
+  mkdirSync(on("bin"));
+  for (const name of ["BRIDGE_TOKEN", "BRIDGE_TOKEN~", "BRIDGE_TOKEN.old"]) writeFileSync(on(`secrets/${name}`), name);
+  for (const [name, does] of [
+    ["id", "echo 0"],
+    ["setpriv", 'echo "$BRIDGE_TOKEN"'],
+  ] as const)
+    writeFileSync(on(`bin/${name}`), `#!/bin/sh\n${does}\n`, { mode: 0o755 });
+  const script = readFileSync(join(SYSTEMD, "hotbags"), "utf8").replace("/etc/hotbags", machine);
+  const env = { PATH: `${on("bin")}:/usr/bin:/bin` };
+  expect(await run("sh", ["-c", script], env)).toEqual({ code: 0, stdout: "BRIDGE_TOKEN\n", stderr: "" });
+});
+
 /** A function of install.sh, for itself. */
 function functionOf(name: string): string {
   const script = readFileSync(join(SYSTEMD, "install.sh"), "utf8");
-  return new RegExp(`^${name}\\(\\) \\{\\n.*?^\\}`, "ms").exec(script)?.[0] ?? "";
+  return new RegExp(`^${name}\\(\\) \\{(.*\\}$|\\n[^]*?^\\})`, "m").exec(script)?.[0] ?? "";
 }
 
 it.runIf(has("shellcheck"))("shellcheck finds nothing in the scripts", async () => {
@@ -247,6 +361,19 @@ describe.runIf(has("systemd-analyze"))("systemd", () => {
       code: 0,
     });
   });
+});
+
+it("the gateway's unit waits while another gateway has its port, and says so", async () => {
+  const other = createServer().listen(0, "127.0.0.1");
+  await once(other, "listening");
+  const { port } = other.address() as AddressInfo;
+  const env = { ...process.env, OPENCLAW_GATEWAY_PORT: String(port) };
+  const waiting = spawn(process.execPath, [join(SYSTEMD, "wait-for-port.mjs")], { env });
+  const [said] = await once(waiting.stderr, "data");
+  expect(String(said)).toMatch(`127.0.0.1:${port} is already in use`);
+  other.close();
+  other.closeAllConnections();
+  expect(await once(waiting, "close")).toEqual([0, null]);
 });
 
 describe("the alert of a unit", () => {

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type HotBags, startHotBags } from "../hotbags/index.ts";
 import { freePort } from "../hotbags/port.ts";
+import type { ConfigPatch } from "../openclaw/config.ts";
 import { type BotAccount, type Gateway, startGateway } from "../openclaw/index.ts";
 import { until } from "../until.ts";
 import {
@@ -71,6 +72,8 @@ export interface ShopOptions {
   sidecarEnv?: Record<string, string>;
   /** What the plugin's configuration has besides the example's. Not with `installedIn`. */
   pluginConfig?: Record<string, unknown>;
+  /** A change to OpenClaw's configuration, which is that of the example. */
+  configPatch?: ConfigPatch;
   /** The folder of a plugin that goes by our plugin's id, in place of ours. */
   pluginPath?: string;
   /** On top of what the gateway needs. */
@@ -107,6 +110,7 @@ export async function openShop(options: ShopOptions = {}): Promise<Shop> {
       bridgeToken: BRIDGE_TOKEN,
       allowFrom: CUSTOMERS,
       groups: GROUPS,
+      configPatch: options.configPatch,
       log,
       plugin: { config: pluginConfig, ...(pluginPath !== undefined && { path: pluginPath }) },
       ...(installedIn !== undefined && { stateDir: installedIn, plugin: "installed" }),

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import Database from "better-sqlite3";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
+import { REPORTS_PATH } from "../../shared/src/report.ts";
 import { noteBackup } from "../../sidecar/src/checks/last-backup.ts";
 import { CONNECTED } from "../gateway/scripted-gateway.ts";
 import { runHotbags } from "../shop/hotbags-command.ts";
@@ -357,11 +358,34 @@ it("certificate", async () => {
   server.closeAllConnections();
 });
 
-it("message_waits, reply_waits and store, after their time", async () => {
+it("reports, message_waits, reply_waits and store, after their time", async () => {
   // Two hours pass at a signal. What it writes down is of the future from then on.
-  await shop.restart({ ALERT_CALM_SECONDS: "0", NODE_OPTIONS: `${AT_ONCE.NODE_OPTIONS} --import=${LEAPING_CLOCK}` });
+  const HOTBAGS_REPORTS_PATH = REPORTS_PATH;
+  await shop.restart({
+    HOTBAGS_REPORTS_PATH,
+    ALERT_CALM_SECONDS: "0",
+    NODE_OPTIONS: `${AT_ONCE.NODE_OPTIONS} --import=${LEAPING_CLOCK}`,
+  });
   await healthy();
   const leap = () => process.kill(shop.sidecar.process.pid ?? 0, "SIGUSR2");
+  const mend = shop.hotbags.reports.faultFor(() => true, { status: 503 }, Number.POSITIVE_INFINITY);
+  const report = await alertOf(
+    "reports",
+    async () => {
+      await shop.plugin.handIn(messageOf("W0", BEN));
+      await until("it was told", () => shop.hotbags.reports.attempts.length > 0);
+      leap();
+    },
+    () => mend(),
+  );
+  expect(report["text"]).toMatch(
+    /^Hot Bags is not told what .*: 1 report waits\. The last failure: Hot Bags answered 503/,
+  );
+  expect(shop.hotbags.reports.taken).toMatchObject([
+    { command_id: "to-W0", state: "sent", whatsapp_message_id: "WA-to-W0", chat_id: BEN },
+  ]);
+  expect((await shop.health<{ reports: object }>()).reports).toMatchObject({ on: true, waiting: 0, delivered: 1 });
+
   const lift = shop.hotbags.faultFor(({ text }) => text === "W1", { status: 503 }, Number.POSITIVE_INFINITY);
   const message = await alertOf(
     "message_waits",

@@ -44,6 +44,7 @@ beforeEach(async () => {
   const secrets = {
     HOTBAGS_BEARER_TOKEN: "canary-of-the-bearer-token",
     ...{ HOTBAGS_HMAC_DISABLED: "false", HOTBAGS_HMAC_SECRET: "canary-of-the-hmac-secret" },
+    HOTBAGS_WEBHOOK_SECRET: `whsec_${btoa("canary-of-the-webhook-secret")}`,
     HOTBAGS_EXTRA_HEADERS: "x-canary: canary-of-a-header",
   };
   sidecar = await BuiltSidecar.start({ gateway, env: { ...env, ...secrets, HOTBAGS_TIMEOUT: "2" } });

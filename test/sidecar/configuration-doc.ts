@@ -54,7 +54,7 @@ No secret is in a log, an error, \`/health\` or an alert.
 
 const REPLACING = `## Replacing a secret
 
-Of the bearer token, the key to sign with and the plugin's token two can be valid at once, so that no message waits while one is replaced:
+Of the bearer token, the keys to sign with and the plugin's token two can be valid at once, so that no message waits while one is replaced:
 
 1. Make the former one \`<NAME>_PREVIOUS\`, the new one \`<NAME>\`, and [reload](#a-reload). It does not matter whether the other side knows the new one by then.
 2. Let the other side go over to the new one: Hot Bags, or for \`BRIDGE_TOKEN\` the plugin ([its setting](plugin.md#settings)).
@@ -64,6 +64,7 @@ Of the bearer token, the key to sign with and the plugin's token two can be vali
 |---|---|
 | \`HOTBAGS_BEARER_TOKEN\` | the new one is shown first; where Hot Bags answers 401 or 403, the former one at once. That costs a request more, and is no failed attempt |
 | \`HOTBAGS_HMAC_SECRET\` | the same: a request has one signature, by the new key, then by the former one |
+| \`HOTBAGS_WEBHOOK_SECRET\` | each request has two signatures, so nobody has to ask which one Hot Bags goes by, and nothing here can tell: take \`HOTBAGS_WEBHOOK_SECRET_PREVIOUS\` out when Hot Bags has the new one |
 | \`BRIDGE_TOKEN\` | the plugin may show either. When one is removed, connections that were opened with it are closed |
 
 Of \`OPENCLAW_GATEWAY_TOKEN\` there is one: write the new one down, reload, then give it to the gateway and restart that. The open connection goes on, and the next one shows the new token.

@@ -3,14 +3,16 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type Gateway, literal, openGateway } from "../../sidecar/src/gateway/index.ts";
 import { openLog } from "../../sidecar/src/log.ts";
 import { DEFAULT_BRAKE } from "../../sidecar/src/replies/brake.ts";
+import type { Reach } from "../../sidecar/src/replies/fetch-file.ts";
 import { Replies } from "../../sidecar/src/replies/replies.ts";
 import type { LockedAccount } from "../../sidecar/src/replies/time-locks.ts";
 import { openStore, type Store } from "../../sidecar/src/store/index.ts";
 import { type Answer, CONNECTED, GATEWAY_TOKEN, ScriptedGateway, type Sent } from "../gateway/scripted-gateway.ts";
+import { type HttpsServer, startHttpsServer } from "../https-server.ts";
 import { SimulatedClock } from "../simulated-clock.ts";
 import { until } from "../until.ts";
 import { ANNA, BEN, messageOf } from "./message.ts";
@@ -42,7 +44,11 @@ afterEach(async () => {
 });
 
 /** `prepare` finds the store as the last run left it. */
-async function start(pace = { chatIntervalMs: 0, perMinute: 0 }, prepare = async (_store: Store) => {}) {
+async function start(
+  pace = { chatIntervalMs: 0, perMinute: 0 },
+  prepare = async (_store: Store) => {},
+  reach: Reach | undefined = undefined,
+) {
   const lines: Record<string, unknown>[] = [];
   const log = openLog("info", { write: (line: string) => void lines.push(JSON.parse(line)) });
   const store = openStore(dir, clock);
@@ -58,7 +64,8 @@ async function start(pace = { chatIntervalMs: 0, perMinute: 0 }, prepare = async
   const locks: LockedAccount[] = [];
   const onLock = (lock: LockedAccount) => void locks.push(lock);
   const held = { ...NOTHING_HELD, onLock };
-  const replies = new Replies({ store, gateway, clock, timers: clock, log, pace, ...held, random: () => 0.5 });
+  const parts = { store, gateway, clock, timers: clock, log, pace, ...held, ...(reach && { reach }) };
+  const replies = new Replies({ ...parts, random: () => 0.5 });
   await replies.start();
   await connected(gateway);
   return { store, gateway, replies, lines, locks };
@@ -97,13 +104,14 @@ async function flap() {
 let ids = 0;
 
 /** Hot Bags answers a message of the chat with these texts. Resolves with the ids of the commands. */
-async function answered(store: Store, chatId: string, texts: string[]) {
+async function answered(store: Store, chatId: string, texts: string[], details: string | null = null) {
   const id = `m${++ids}`;
   const { seq, chat } = await store.messages.accept(messageOf(id, chatId));
   const commands = texts.map((text, n) => ({
     commandId: `${id}-${n}`,
     type: "send_text",
     text,
+    details,
     payload: text,
     refusal: null,
   }));
@@ -719,4 +727,159 @@ it("keeps a reply's outcome that can't be written, and sends nothing twice", asy
     return counts().commands_sent === 3;
   });
   expect(keysTo(ANNA).slice(1)).toEqual(keys);
+});
+
+describe("a reply that says more than its text", () => {
+  const paramsTo = (chatId: string) =>
+    peer.asked.filter(({ method, params }) => method === "send" && params["to"] === chatId).map(({ params }) => params);
+
+  it("has the gateway quote a message", async () => {
+    const { chat } = await answered(running.store, ANNA, ["this one"], '{"reply_to":"A1"}');
+    running.replies.offer(chat);
+    await until("it is sent", () => counts().commands_sent === 1);
+    expect(paramsTo(ANNA)).toMatchObject([{ replyToId: "A1" }]);
+  });
+
+  it("is not sent where that can't be read, and its chat goes on", async () => {
+    await answered(running.store, ANNA, ["this one"], '{"reply_to":7}');
+    await reply(ANNA, "the next");
+    await until("it was tried", async () => (await whyWaits(ANNA)) !== null);
+    await pass(MINUTE_MS);
+    await until("the next is sent", () => counts().commands_sent === 1);
+    expect(paramsTo(ANNA)).toMatchObject([{ message: literal("the next") }]);
+    expect(counts()).toMatchObject({ commands_failed: 1, commands_pending: 0, commands_sending: 0 });
+  });
+});
+
+describe("a reaction", () => {
+  const actions = () => peer.asked.filter(({ method }) => method === "message.action").map(({ params }) => params);
+
+  /** Hot Bags reacts to the last message of the chat. */
+  async function react(store: Store, chatId: string) {
+    const id = `r${++ids}`;
+    const { seq, chat } = await store.messages.accept(messageOf(id, chatId));
+    const command = { commandId: `${id}-0`, type: "react", text: "👍", details: "{}", payload: id, refusal: null };
+    await store.messages.delivered(seq, 200, "{}", [command]);
+    return { id, chat };
+  }
+
+  it("whose answer was lost is asked for again with its key, where that can't react twice", async () => {
+    const answers: Answer[] = ["hang up"];
+    peer.send = (params) => answers.shift() ?? ok(params);
+    const { id, chat } = await react(running.store, ANNA);
+    running.replies.offer(chat);
+    await until("it is known that it was sent", () => counts().commands_sent === 1);
+    const asked = {
+      ...{ channel: "whatsapp", accountId: "default", idempotencyKey: `${id}-0` },
+      ...{ action: "react", conversationReadOrigin: "direct-operator" },
+      params: { messageId: id, emoji: "👍", chatJid: ANNA },
+    };
+    expect(actions()).toEqual([asked, asked]);
+  });
+
+  it("is proven by no text of the same words", async () => {
+    let id = 0;
+    peer.history = () => [];
+    await restart(undefined, async (store) => {
+      const { chat } = await react(store, ANNA);
+      id = store.commands.nextOf(chat)?.id ?? 0;
+      await store.commands.sending(id, "boot-0");
+      await store.commands.settled(id, "in_doubt", { reason: "the link broke", whatsappMessageId: null });
+    });
+    const textSha256 = createHash("sha256").update(literal("👍")).digest("hex");
+    const observed = { accountId: "default", chatId: ANNA, textSha256, at: clock.now(), whatsappMessageId: "WA-1" };
+    running.replies.observe(observed);
+    await reply(ANNA, "a text");
+    await until("that is sent", () => counts().commands_sent === 1);
+    await until("the alarm", () => alarms("in doubt") === 1);
+    expect(counts()).toMatchObject({ commands_in_doubt: 1, commands_sent: 1 });
+  });
+});
+
+describe("a file at a URL", () => {
+  let shop: HttpsServer;
+  beforeAll(async () => {
+    shop = await startHttpsServer();
+  });
+  afterAll(() => shop.close());
+  beforeEach(async () => {
+    shop.asked = [];
+    shop.answer = (_, response) => response.writeHead(200, { "content-type": "application/pdf" }).end("prices");
+    await restart(undefined, undefined, { isAllowed: () => true, ca: shop.ca });
+  });
+
+  /** Hot Bags answers with the file at this path of the shop's, and then a text. */
+  async function sendFile(chatId: string, path: string) {
+    const id = `f${++ids}`;
+    const { seq, chat } = await running.store.messages.accept(messageOf(id, chatId));
+    const details = JSON.stringify({ url: `${shop.origin}${path}` });
+    const common = { payload: id, refusal: null };
+    await running.store.messages.delivered(seq, 200, "{}", [
+      { ...common, commandId: `${id}-0`, type: "send_media", text: "the prices", details },
+      { ...common, commandId: `${id}-1`, type: "send_text", text: "as you see" },
+    ]);
+    running.replies.offer(chat);
+  }
+  const isSettled = () => counts().commands_pending + counts().commands_sending === 0;
+
+  it("is fetched when it is its turn, then sent; its chat waits for it, and no other chat", async () => {
+    const { promise: asked, resolve: ask } = Promise.withResolvers<() => void>();
+    const serve = shop.answer;
+    shop.answer = (request, response) => ask(() => serve(request, response));
+    await sendFile(ANNA, "/prices.pdf");
+    const deliver = await asked;
+    await reply(BEN, "no file");
+    await until("the other is sent", () => keysTo(BEN).length === 1);
+    expect([keysTo(ANNA), await whyWaits(ANNA)]).toEqual([[], "its file is being fetched"]);
+    // Not before it is here: a crash now leaves no doubt.
+    expect(counts()).toMatchObject({ commands_pending: 2, commands_sending: 0 });
+    deliver();
+    await until("both are sent", () => counts().commands_sent === 3);
+    const [file, text] = peer.asked.filter(({ params }) => params["to"] === ANNA).map(({ params }) => params);
+    const buffer = Buffer.from("prices").toString("base64");
+    expect(file).toMatchObject({ message: literal("the prices"), buffer, contentType: "application/pdf" });
+    expect(text).toMatchObject({ message: literal("as you see") });
+  });
+
+  it("waits for two others at the most, and then for its turn", async () => {
+    const { promise: done, resolve: deliver } = Promise.withResolvers<void>();
+    const serve = shop.answer;
+    shop.answer = (request, response) => void done.then(() => serve(request, response));
+    for (const chat of [ANNA, BEN, "+15550001003"]) await sendFile(chat, "/prices.pdf");
+    await until("two are asked for", () => shop.asked.length === 2);
+    await until("all wait for it", async () => (await whyWaits("+15550001003")) === "its file is being fetched");
+    expect(shop.asked).toHaveLength(2);
+    deliver();
+    await until("all are sent", () => counts().commands_sent === 6);
+    expect(shop.asked).toHaveLength(3);
+  });
+
+  it("that can't be had is a failure with an alarm, no doubt, and its chat goes on; the log does not name it", async () => {
+    shop.answer = (_, response) => response.writeHead(404).end();
+    await sendFile(ANNA, "/secret-path");
+    await until("the text is sent", () => counts().commands_sent === 1);
+    expect(counts()).toMatchObject({ commands_failed: 1, commands_in_doubt: 0, commands_pending: 0 });
+    expect(alarms("its file could not be fetched: it was answered with 404")).toBe(1);
+    expect(JSON.stringify(running.lines)).not.toContain("secret-path");
+  });
+
+  it("is asked for again where it may be had a moment later", async () => {
+    const serve = shop.answer;
+    shop.answer = (request, response) =>
+      shop.asked.length < 3 ? response.writeHead(503).end() : serve(request, response);
+    await sendFile(ANNA, "/prices.pdf");
+    await until("all is sent", () => {
+      clock.advance(SECOND_MS);
+      return isSettled();
+    });
+    expect([shop.asked.length, counts().commands_sent]).toEqual([3, 2]);
+  });
+
+  it("of a type that can't be sent is refused, which is known only then", async () => {
+    shop.answer = (_, response) => response.writeHead(200, { "content-type": "audio/mpeg" }).end("a song");
+    await sendFile(ANNA, "/song.mp3");
+    await until("the text is sent", () => counts().commands_sent === 1);
+    expect(counts()).toMatchObject({ commands_failed: 1, commands_in_doubt: 0, commands_pending: 0 });
+    expect(keysTo(ANNA)).toHaveLength(1);
+  });
 });

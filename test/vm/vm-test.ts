@@ -54,7 +54,7 @@ async function main(): Promise<number> {
   const why = await whyNotHere(say);
   if (why !== undefined) throw new Error(`vm-test can't run here: ${why}`);
   say("· pack what is to be installed");
-  await must(process.execPath, [join(REPOSITORY, "test", "setup", "run.mjs"), "package"]);
+  await must(process.execPath, [join(REPOSITORY, "test", "setup", "pack.mjs")]);
   const registry = (await must("npm", ["config", "get", "registry"])).trim();
   const cache = resolve(values.cache);
   await mkdir(cache, { recursive: true });

@@ -1,6 +1,7 @@
 import { once } from "node:events";
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { buffer } from "node:stream/consumers";
 import type { BinaryNode } from "baileys";
 import { WebSocketServer } from "ws";
 import { type Client, loginFailure } from "./client.ts";
@@ -29,7 +30,9 @@ export class WhatsAppServer {
   /** The media files that contacts have uploaded, by path. */
   readonly #media = new Map<string, Buffer>();
   readonly #http: Server = createServer((request, response) => {
-    const file = this.#media.get(request.url?.replace(MEDIA_PREFIX, "") ?? "");
+    const path = request.url?.replace(MEDIA_PREFIX, "") ?? "";
+    if (request.method === "POST") return void this.#takeUpload(path, request, response);
+    const file = this.#media.get(path);
     if (request.method === "GET" && file) response.writeHead(200, { "content-length": file.byteLength }).end(file);
     else response.writeHead(404).end();
   });
@@ -59,6 +62,19 @@ export class WhatsAppServer {
 
   upload({ path, body }: Upload): void {
     this.#media.set(path, body);
+  }
+
+  /** A file as it was uploaded, by its path. */
+  file(path: string): Buffer | undefined {
+    return this.#media.get(path);
+  }
+
+  /** What a bot uploads: Baileys names the file by its hash, with a token behind it. */
+  async #takeUpload(target: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const path = target.replace(/\?.*/, "");
+    this.#media.set(path, await buffer(request));
+    const answer = JSON.stringify({ url: `https://mmg.whatsapp.net${path}`, direct_path: path });
+    response.writeHead(200, { "content-type": "application/json" }).end(answer);
   }
 
   get port(): number {

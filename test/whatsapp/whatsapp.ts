@@ -3,6 +3,7 @@ import { Curve, type KeyPair } from "baileys";
 import { Account, type AccountOptions, type LinkedDevice } from "./account.ts";
 import { Client } from "./client.ts";
 import { Contact, type ContactOptions, type Post } from "./contact.ts";
+import { decryptFile } from "./content/file.ts";
 import { Directory } from "./directory.ts";
 import type {
   BotMessage,
@@ -147,6 +148,11 @@ export class WhatsApp {
       this.#directory.groups.set(id, group);
     }
     return group;
+  }
+
+  /** The file of a bot's message, as the phone shows it. @throws Error where it has none, or none that can be decrypted. */
+  fileOf({ message }: BotMessage): Buffer {
+    return decryptFile(message, (path) => this.#server.file(path));
   }
 
   /** Delivers a message once more under its id, as a resend by the server; returns the new delivery. */

@@ -1,6 +1,6 @@
 // Made from the zod schemas by test/contract/generated.test.ts: do not edit.
 
-import type { InboundRequest } from "./types.ts";
+import type { BridgeEvent, DeliveryReport, InboundRequest } from "./types.ts";
 
 /** The body of a request for each kind of message, by its name in docs/contract. */
 export const examples = {
@@ -914,3 +914,103 @@ export const examples = {
     "transport_session_id": "whatsapp:default"
   }
 } as const satisfies Record<string, InboundRequest>;
+
+/** The body of a delivery report for each state, by its name in docs/contract/reports. */
+export const reportExamples = {
+  "failed": {
+    "report_id": "5f0c7a52-1d3e-4b8a-9c64-0e2b7f1a3d02",
+    "command_id": "9f1c",
+    "message_id": "3EB0B430B6F8F1D0E053",
+    "chat_id": "+15550001001",
+    "state": "failed",
+    "outcome": null,
+    "is_partial": false,
+    "whatsapp_message_id": null,
+    "reason": "not a valid command: text must not be empty",
+    "timestamp": "2026-01-05T10:00:02.500Z",
+    "transport_session_id": "whatsapp:default"
+  },
+  "in-doubt": {
+    "report_id": "5f0c7a52-1d3e-4b8a-9c64-0e2b7f1a3d04",
+    "command_id": "9f1c",
+    "message_id": "3EB0B430B6F8F1D0E053",
+    "chat_id": "+15550001001",
+    "state": "in_doubt",
+    "outcome": null,
+    "is_partial": false,
+    "whatsapp_message_id": null,
+    "reason": "the gateway did not answer in time",
+    "timestamp": "2026-01-05T10:00:02.500Z",
+    "transport_session_id": "whatsapp:default"
+  },
+  "resolved": {
+    "report_id": "5f0c7a52-1d3e-4b8a-9c64-0e2b7f1a3d05",
+    "command_id": "9f1c",
+    "message_id": "3EB0B430B6F8F1D0E053",
+    "chat_id": "+15550001001",
+    "state": "resolved",
+    "outcome": "sent",
+    "is_partial": false,
+    "whatsapp_message_id": null,
+    "reason": null,
+    "timestamp": "2026-01-05T10:07:31.000Z",
+    "transport_session_id": "whatsapp:default"
+  },
+  "sent": {
+    "report_id": "5f0c7a52-1d3e-4b8a-9c64-0e2b7f1a3d01",
+    "command_id": "9f1c",
+    "message_id": "3EB0B430B6F8F1D0E053",
+    "chat_id": "+15550001001",
+    "state": "sent",
+    "outcome": null,
+    "is_partial": false,
+    "whatsapp_message_id": "3EB0C767D26A1D8E5F0A",
+    "reason": null,
+    "timestamp": "2026-01-05T10:00:02.500Z",
+    "transport_session_id": "whatsapp:default"
+  },
+  "skipped": {
+    "report_id": "5f0c7a52-1d3e-4b8a-9c64-0e2b7f1a3d03",
+    "command_id": "9f1c",
+    "message_id": "3EB0B430B6F8F1D0E053",
+    "chat_id": "+15550001001",
+    "state": "skipped",
+    "outcome": null,
+    "is_partial": false,
+    "whatsapp_message_id": null,
+    "reason": "the type \"send_image\" is not known here",
+    "timestamp": "2026-01-05T10:00:02.500Z",
+    "transport_session_id": "whatsapp:default"
+  }
+} as const satisfies Record<string, DeliveryReport>;
+
+/** The body of an event of each type, by its name in docs/contract/events. */
+export const eventExamples = {
+  "downtime": {
+    "event_id": "a3c1e5d0-77b4-4f0e-8d52-6b1f9c2e4a01",
+    "type": "downtime",
+    "from": "2026-01-05T09:12:40.000Z",
+    "to": "2026-01-05T10:00:00.000Z",
+    "cause": null,
+    "timestamp": "2026-01-05T10:00:01.250Z",
+    "transport_session_id": "whatsapp:default"
+  },
+  "relink-needed": {
+    "event_id": "a3c1e5d0-77b4-4f0e-8d52-6b1f9c2e4a02",
+    "type": "relink_needed",
+    "from": "2026-01-05T09:12:40.000Z",
+    "to": null,
+    "cause": "logged_out",
+    "timestamp": "2026-01-05T09:12:41.000Z",
+    "transport_session_id": "whatsapp:default"
+  },
+  "relinked": {
+    "event_id": "a3c1e5d0-77b4-4f0e-8d52-6b1f9c2e4a03",
+    "type": "relinked",
+    "from": "2026-01-05T09:12:40.000Z",
+    "to": "2026-01-05T10:01:10.000Z",
+    "cause": "logged_out",
+    "timestamp": "2026-01-05T10:01:10.100Z",
+    "transport_session_id": "whatsapp:default"
+  }
+} as const satisfies Record<string, BridgeEvent>;

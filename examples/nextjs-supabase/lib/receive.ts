@@ -1,5 +1,5 @@
 import { createHash, randomUUID, timingSafeEqual } from "node:crypto";
-import { type Answer, type InboundRequest, verifySignature } from "@hotbags/contract";
+import { type Answer, type InboundRequest, verifySignature, verifyWebhook } from "@hotbags/contract";
 import type { Pool, PoolClient } from "pg";
 import type { Decision } from "./decide.ts";
 
@@ -9,6 +9,8 @@ export interface Backend {
   token: string;
   /** HOTBAGS_HMAC_SECRET; null: requests are not signed. */
   hmacSecret: string | null;
+  /** HOTBAGS_WEBHOOK_SECRET; null: requests are not signed as Standard Webhooks does. */
+  webhookSecret: string | null;
   decide(message: InboundRequest): Promise<Decision[]>;
 }
 
@@ -19,13 +21,17 @@ const LOCK_TIMEOUT = "20s";
 const LOCK_NOT_AVAILABLE = "55P03";
 
 /** Answers one request of the bridge. What it throws is a 500 of Next.js, after which the bridge tries again. */
-export async function receive(request: Request, { pool, token, hmacSecret, decide }: Backend): Promise<Response> {
+export async function receive(request: Request, backend: Backend): Promise<Response> {
+  const { pool, token, hmacSecret, webhookSecret, decide } = backend;
   if (!isEqual(request.headers.get("authorization") ?? "", `Bearer ${token}`)) return refuse(401, "wrong token");
   // The bytes as they came: the signature is theirs, and JSON.parse keeps no blank.
   const body = new Uint8Array(await request.arrayBuffer());
   const signature = request.headers.get("x-hotbags-signature");
   if (hmacSecret !== null && !(await verifySignature(body, signature, hmacSecret)))
     return refuse(401, "wrong signature");
+  // Its time as well: what somebody has recorded is of no use later.
+  if (webhookSecret !== null && !(await verifyWebhook(body, request.headers, webhookSecret)))
+    return refuse(401, "wrong or old webhook-signature");
   const message = read(body);
   if (!message || message.message_id !== request.headers.get("idempotency-key")) return refuse(422, "no message");
   const client = await pool.connect();

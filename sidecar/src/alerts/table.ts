@@ -131,6 +131,13 @@ export const ALERTS = {
       "`hotbags commands list --state failed` has the reasons: mend what Hot Bags answers, and answer on the phone",
     calmMs: HOUR_MS,
   },
+  reports: {
+    ...{ severity: "warning", title: "Hot Bags takes no reports" },
+    starts:
+      "with `HOTBAGS_REPORTS_PATH`, or (subject `events`) `HOTBAGS_EVENTS_PATH`: a report or an event has waited for `HEALTH_MAX_WAIT` minutes (5), or none can be written any more; said again when more are given up, every 15 min at most",
+    ends: "none has",
+    advice: "what the alert says: it names the status and the URL. Messages and replies go on meanwhile",
+  },
   in_doubt: {
     ...{ severity: "warning", title: "Replies are in doubt" },
     starts: "nobody can say whether a reply was sent; said again when there are more, every 15 min at most",

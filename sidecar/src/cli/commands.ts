@@ -90,7 +90,11 @@ export async function showCommand(operator: Operator, id: string, content: boole
       writeText(output, `\nhotbags commands resolve "#${found.id}" --${as}\n  ${risk}`);
   if (!content) writeText(output, "\nIts text is shown with --content, which is noted in the audit.");
   else if (found.text == null) writeText(output, `\n${noText(found)}`);
-  else output.out.write(`\n${found.text.split("\n").map(plain).join("\n")}\n`);
+  else {
+    output.out.write(`\n${found.text.split("\n").map(plain).join("\n")}\n`);
+    if (found.details != null) writeText(output, `\nwith ${plain(JSON.stringify(found.details))}`);
+    if (found.file_bytes != null) writeText(output, `and a file of ${count(found.file_bytes, "byte")}`);
+  }
   return EXIT.ok;
 }
 

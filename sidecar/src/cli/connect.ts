@@ -9,7 +9,7 @@ import { systemClock } from "../clock.ts";
 import { OperatorApi, OperatorError } from "../operator/api.ts";
 import { API_PREFIX, type Output, type RawInput, ROUTES, type RouteName, refusal } from "../operator/schemas.ts";
 import { asHeader, operatorSocketOf, USER_HEADER } from "../operator/server.ts";
-import { countCommands, countMessages } from "../ops/stored-counts.ts";
+import { countCommands, countMessages, countReports } from "../ops/stored-counts.ts";
 import { StoreUnusableError, type StoreView, viewStore } from "../store/index.ts";
 import { inOptions } from "./complaint.ts";
 import { CliError, EXIT } from "./exit-code.ts";
@@ -140,6 +140,8 @@ async function statusOf(view: StoreView, stateDir: string): Promise<Output<"stat
     problems: ["the sidecar does not run: start it (systemctl start hotbags-sidecar)"],
     messages: countMessages(view),
     commands: { ...countCommands(view), paused_chats: view.pausedChats().length },
+    reports: countReports(view, "reports"),
+    events: countReports(view, "events"),
     disk: { free_bytes: await freeBytesAt(stateDir) },
     last_backup: readLastBackup(stateDir),
   };

@@ -16,10 +16,17 @@ export interface Sources {
 const OF_BACKEND = [
   "HOTBAGS_BASE_URL",
   "HOTBAGS_INBOUND_PATH",
+  "HOTBAGS_REPORTS_PATH",
+  "HOTBAGS_EVENTS_PATH",
   "HOTBAGS_BEARER_TOKEN",
+  "HOTBAGS_BEARER_TOKEN_PREVIOUS",
   "HOTBAGS_HMAC_DISABLED",
   "HOTBAGS_HMAC_SECRET",
+  "HOTBAGS_HMAC_SECRET_PREVIOUS",
+  "HOTBAGS_WEBHOOK_SECRET",
+  "HOTBAGS_WEBHOOK_SECRET_PREVIOUS",
   "HOTBAGS_EXTRA_HEADERS",
+  "HOTBAGS_COMMANDS",
   "HOTBAGS_TIMEOUT",
 ] as const satisfies SettingName[];
 type OfBackend = Pick<Values, (typeof OF_BACKEND)[number]>;
@@ -34,21 +41,36 @@ export function readBackend(sources: Sources): BackendUnderTest {
     mistakes.push("HOTBAGS_BEARER_TOKEN: is not set; HOTBAGS_BEARER_TOKEN_FILE can name a file that holds it");
   if (!base || !token || mistakes.length > 0) throw new SettingsError(mistakes);
   const { HOTBAGS_INBOUND_PATH: path, HOTBAGS_EXTRA_HEADERS: extraHeaders, HOTBAGS_TIMEOUT: seconds } = values;
+  const at = (below: string) => new URL(base.pathname.replace(/\/+$/, "") + below, base.origin);
   return {
-    url: new URL(base.pathname.replace(/\/+$/, "") + path, base.origin),
+    url: at(`${path}`),
+    eventsUrl: values.HOTBAGS_EVENTS_PATH === undefined ? null : at(values.HOTBAGS_EVENTS_PATH),
+    reportsUrl: values.HOTBAGS_REPORTS_PATH === undefined ? null : at(values.HOTBAGS_REPORTS_PATH),
     token,
     hmacSecret,
+    webhookSecret: values.HOTBAGS_WEBHOOK_SECRET ?? null,
+    previous: {
+      token: values.HOTBAGS_BEARER_TOKEN_PREVIOUS ?? null,
+      hmacSecret: values.HOTBAGS_HMAC_SECRET_PREVIOUS ?? null,
+      webhookSecret: values.HOTBAGS_WEBHOOK_SECRET_PREVIOUS ?? null,
+    },
     extraHeaders: extraHeaders ?? {},
+    accepts: new Set(values.HOTBAGS_COMMANDS),
     timeoutMs: Number(seconds) * 1_000,
   };
 }
 
 /** What a stand-in for the backend must know. Null: any token will do, nothing is signed. Throws SettingsError. */
-export function readMockSecrets(sources: Sources): { token: string | null; hmacSecret: string | null } {
+export function readMockSecrets(sources: Sources): {
+  token: string | null;
+  hmacSecret: string | null;
+  webhookSecret: string | null;
+} {
   const { values, hmacSecret, mistakes } = read({ ...sources, url: undefined });
-  const own = mistakes.filter((mistake) => /^HOTBAGS_(BEARER|HMAC)/.test(mistake));
+  const own = mistakes.filter((mistake) => /^HOTBAGS_(BEARER|HMAC|WEBHOOK)/.test(mistake));
   if (own.length > 0) throw new SettingsError(own);
-  return { token: values.HOTBAGS_BEARER_TOKEN ?? null, hmacSecret };
+  const { HOTBAGS_BEARER_TOKEN: token = null, HOTBAGS_WEBHOOK_SECRET: webhookSecret = null } = values;
+  return { token, hmacSecret, webhookSecret };
 }
 
 function read({ environment, envFile: path, url }: Sources) {

@@ -133,8 +133,8 @@ function slowIsFine(slowMs: number): void {
 const CHECK =
   "It sends messages of a made-up chat (+12025550143), marked as a test, and says at its end what it left behind. What the " +
   "backend answers is judged as the sidecar would, and sent to nobody. The settings are the sidecar's: HOTBAGS_BEARER_TOKEN, " +
-  "HOTBAGS_INBOUND_PATH, HOTBAGS_HMAC_DISABLED, HOTBAGS_HMAC_SECRET, HOTBAGS_EXTRA_HEADERS and HOTBAGS_TIMEOUT; the secrets " +
-  "also as NAME_FILE, never on the command line. Exit code 1: something does not hold.";
+  "HOTBAGS_INBOUND_PATH, HOTBAGS_REPORTS_PATH, HOTBAGS_EVENTS_PATH, HOTBAGS_HMAC_DISABLED, HOTBAGS_HMAC_SECRET, HOTBAGS_WEBHOOK_SECRET, the _PREVIOUS of each secret, " +
+  "HOTBAGS_EXTRA_HEADERS and HOTBAGS_TIMEOUT; the secrets also as NAME_FILE, never on the command line. Exit code 1: something does not hold.";
 
 const RULES = `Rules are a JSON list; the first that matches answers, and each one with a fault adds it:
   [{ "when": { "text": "price|cost" }, "reply": "It is 30 euros." },

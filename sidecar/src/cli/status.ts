@@ -15,6 +15,11 @@ import {
   writeText,
 } from "./output.ts";
 
+const reporting = z.looseObject({
+  ...{ on: z.boolean().optional(), waiting: z.int(), dropped: z.int() },
+  oldest_wait_ms: z.number().optional(),
+});
+
 /** What is read here of `/health`. */
 const status = z.looseObject({
   version: z.string(),
@@ -49,6 +54,8 @@ const status = z.looseObject({
     paused_chats: z.int().optional(),
     oldest_wait_ms: z.number().optional(),
   }),
+  reports: reporting.optional(),
+  events: reporting.optional(),
   checks: z
     .array(z.looseObject({ name: z.string(), account: z.string().optional(), since: z.string().nullable() }))
     .optional(),
@@ -77,7 +84,7 @@ export async function showStatus(operator: Operator, output: Output): Promise<nu
 
 function draw(found: Status, output: Output): void {
   const { ok, problems, plugin, gateway, hotbags, messages, commands, disk, rotation = {}, checks = [] } = found;
-  const { last_backup, releases } = found;
+  const { last_backup, releases, reports, events } = found;
   const { out } = output;
   /** As far as this run of the sidecar knows. */
   const since = (name: string, account?: string) => {
@@ -112,6 +119,8 @@ function draw(found: Status, output: Output): void {
     ["paused chats", commands.paused_chats ? `${commands.paused_chats}: hotbags chats list` : 0],
     ["in doubt", commands.in_doubt > 0 ? `${commands.in_doubt}: hotbags commands list --state in_doubt` : 0],
     ["failed", commands.failed > 0 ? `${commands.failed}: hotbags commands list --state failed` : 0],
+    ["reports", reports ? describeReports(reports) : null],
+    ["events", events ? describeReports(events) : null],
     ["disk", disk?.free_bytes ? `${shownSize(disk.free_bytes)} free` : null],
     ["backup", last_backup ? describeBackup(last_backup) : "none was made by the nightly timer"],
     ["releases", releases ? describeReleases(releases) : null],
@@ -137,6 +146,12 @@ function describeHotBags(hotbags: { reachable: boolean; last_success_at: string 
     ? `, took a message last at ${shortTime(last_success_at)}`
     : ", has taken no message since the sidecar started";
   return `${reachable ? "reachable" : "not reachable"}${last}${reachable || !last_failure ? "" : `; ${last_failure}`}`;
+}
+
+/** Null where nobody wants any. */
+function describeReports({ on, waiting, dropped, oldest_wait_ms }: NonNullable<Status["reports"]>): string | null {
+  if (on !== true && waiting + dropped === 0) return null;
+  return `${waiting} waiting for Hot Bags${waited(oldest_wait_ms)}${dropped > 0 ? `, ${dropped} given up` : ""}`;
 }
 
 function describeBackup({ made_at, uploaded, problem }: NonNullable<Status["last_backup"]>): string {

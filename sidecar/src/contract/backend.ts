@@ -1,9 +1,11 @@
 import { createHmac } from "node:crypto";
 import { CONTRACT_VERSION, VERSION } from "@hotbags/shared";
 import { type Dispatcher, Pool } from "undici";
+import { acceptHeader, type Extras } from "../commands/index.ts";
 import { MAX_HEADERS_BYTES, ofError } from "../relay/network-error.ts";
 import type { Outcome } from "../relay/outcome.ts";
 import { outcomeOf } from "../relay/response.ts";
+import { WebhookSignature, webhookKeyOf } from "../relay/webhook-signature.ts";
 
 /** Until a connection is there, ms: as the sidecar waits. */
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -15,11 +17,20 @@ const MAX_RETRY_AFTER_MS = 0;
 export interface BackendUnderTest {
   /** Where it takes messages. */
   url: URL;
+  /** And delivery reports, and events; null: it wants none. */
+  reportsUrl: URL | null;
+  eventsUrl: URL | null;
   token: string;
   /** Null: nothing is signed. */
   hmacSecret: string | null;
+  /** Null: nothing is signed as Standard Webhooks does. */
+  webhookSecret: string | null;
+  /** Those that are valid as well, while others take their place. Null: there is none. */
+  previous: { token: string | null; hmacSecret: string | null; webhookSecret: string | null };
   /** Secret. */
   extraHeaders: Readonly<Record<string, string>>;
+  /** What it may use besides what each bridge takes. */
+  accepts: Extras;
   timeoutMs: number;
 }
 
@@ -28,10 +39,14 @@ export interface Post {
   key: string;
   session: string;
   body: Buffer;
+  /** Default: where it takes messages. */
+  to?: URL;
   /** Null: none. Default: the right one. */
   token?: string | null;
   /** Null: none. Default: that of the body, where the backend has a secret. */
   signature?: string | null;
+  /** The headers of Standard Webhooks. Default: those of the body and of now, where the backend has a secret for them. */
+  webhook?: Record<string, string>;
   /** Default: `identity`. */
   acceptEncoding?: string;
 }
@@ -62,8 +77,28 @@ export class Backend {
     return this.#backend.hmacSecret !== null;
   }
 
+  /** Where it takes each kind of report; null: it wants none. */
+  get reportUrls(): Pick<BackendUnderTest, "reportsUrl" | "eventsUrl"> {
+    return this.#backend;
+  }
+
+  get isWebhook(): boolean {
+    return this.#backend.webhookSecret !== null;
+  }
+
+  /** Each token with each key, the new ones first, as the sidecar shows them while one is replaced. */
+  get passes(): { token: string; hmacSecret: string | null; isFormer: { token: boolean; hmacSecret: boolean } }[] {
+    const { token, hmacSecret, previous } = this.#backend;
+    const tokens = [token, ...(previous.token === null ? [] : [previous.token])];
+    const keys = [hmacSecret, ...(hmacSecret === null || previous.hmacSecret === null ? [] : [previous.hmacSecret])];
+    return keys.flatMap((key, k) =>
+      tokens.map((one, t) => ({ token: one, hmacSecret: key, isFormer: { token: t > 0, hmacSecret: k > 0 } })),
+    );
+  }
+
   async post(post: Post): Promise<Posted> {
-    const { url, timeoutMs } = this.#backend;
+    const { timeoutMs, accepts } = this.#backend;
+    const { to: url = this.#backend.url } = post;
     const begun = performance.now();
     let response: Dispatcher.ResponseData | undefined;
     const ended = (outcome: Outcome): Posted => ({
@@ -77,16 +112,24 @@ export class Backend {
         ...{ method: "POST", path: url.pathname, headers: this.#headers(post), body: post.body },
         ...{ headersTimeout: timeoutMs, signal: AbortSignal.timeout(CONNECT_TIMEOUT_MS + timeoutMs) },
       });
-      return ended(await outcomeOf(response, url, MAX_RETRY_AFTER_MS));
+      return ended(await outcomeOf(response, url, { maxRetryAfterMs: MAX_RETRY_AFTER_MS, accepts }));
     } catch (error) {
       return ended({ kind: "failed", symptom: ofError(error, { hasBegun: response !== undefined, timeoutMs, url }) });
     }
   }
 
   /** The signature of these bytes. Null where nothing is signed. */
-  signatureOf(body: Buffer): string | null {
-    const { hmacSecret } = this.#backend;
+  signatureOf(body: Buffer, hmacSecret = this.#backend.hmacSecret): string | null {
     return hmacSecret === null ? null : `sha256=${createHmac("sha256", hmacSecret).update(body).digest("hex")}`;
+  }
+
+  /** The headers of Standard Webhooks for these bytes. `at`: wall-clock ms. Nothing where the backend has no secret for them. */
+  webhookOf(id: string, body: Buffer, at = Date.now()): Record<string, string> {
+    const { webhookSecret, previous } = this.#backend;
+    const secrets = webhookSecret === null ? [] : [webhookSecret, previous.webhookSecret ?? []].flat();
+    const signature = new WebhookSignature(secrets.map(webhookKeyOf), id, at);
+    signature.update(body);
+    return signature.headers();
   }
 
   async close(): Promise<void> {
@@ -100,9 +143,11 @@ export class Backend {
       ...this.#backend.extraHeaders,
       ...(token === null ? {} : { authorization: `Bearer ${token}` }),
       ...(signature === null ? {} : { "x-hotbags-signature": signature }),
+      ...(other.webhook ?? this.webhookOf(key, body)),
       ...{ "idempotency-key": key, "x-idempotency-key": key, "x-transport-session-id": session },
       ...{ "content-type": "application/json", "content-length": String(body.length) },
       ...{ "accept-encoding": acceptEncoding, "x-hotbags-contract": String(CONTRACT_VERSION) },
+      "x-hotbags-accept": acceptHeader(this.#backend.accepts),
       "user-agent": `hotbags-bridge/${VERSION}`,
     };
   }

@@ -25,9 +25,16 @@ const OWN = [
   "channels.whatsapp.pluginHooks",
 ];
 
-/** Lines of the example that a configuration lacks or has otherwise, as they stand in it: `cron.enabled: false`. */
-export function differences(config: object, example: string): string[] {
-  return linesOf(JSON5.parse(example), "").flatMap(([path, value]) => {
+/** What the example switches off, and Hot Bags' `react` needs. */
+const REACTIONS = { "channels.whatsapp.actions.reactions": true, "channels.whatsapp.reactionLevel": "minimal" };
+
+/**
+ * Lines of the example that a configuration lacks or has otherwise, as they stand in it: `cron.enabled: false`. Where Hot
+ * Bags `mayReact`, in those about reactions what that needs counts.
+ */
+export function differences(config: object, example: string, mayReact: boolean): string[] {
+  return linesOf(JSON5.parse(example), "").flatMap(([path, usual]) => {
+    const value = (mayReact && REACTIONS[path as keyof typeof REACTIONS]) || usual;
     const isOwn = OWN.some((own) => path === own || path.startsWith(`${own}.`));
     return isOwn || isSame(at(config, path), value) ? [] : [`${path}: ${JSON.stringify(value)}`];
   });

@@ -20,8 +20,9 @@ export const gatewayConfig: Check = {
     if (found.kind === "broken")
       return [fail(`${found.path} can't be read (${found.why})`, "`openclaw config validate` says what is wrong")];
     const { config, from } = found;
+    const mayReact = subject.settings?.hotbags.accepts.has("react") ?? false;
     const findings = missingSettings(config).map(split);
-    const lines = differences(config, readFileSync(EXAMPLE, "utf8"));
+    const lines = differences(config, readFileSync(EXAMPLE, "utf8"), mayReact);
     if (lines.length > 0) {
       const more = lines.length > SHOWN ? `; and ${lines.length - SHOWN} more` : "";
       const seen = `${from} has other lines than openclaw.json.example: ${lines.slice(0, SHOWN).join("; ")}${more}`;

@@ -9,6 +9,7 @@ export { type FirstAsked, type GatewayProcess, stillRemembers } from "./process.
 export type { TimeLock } from "./time-lock.ts";
 export type {
   Gateway,
+  GatewayCall,
   GatewayConfig,
   GatewayDeath,
   GatewayOptions,

@@ -54,6 +54,25 @@ const ANSWERS: readonly [what: string, error: GatewayError, kind: SendOutcome["k
   ],
   ["it is shutting down", { code: "UNAVAILABLE", message: "Error: Gateway request entry is closed" }, "not_sent"],
   [
+    "a picture is none",
+    { code: "UNAVAILABLE", message: "RastermillError: Unable to determine image dimensions; refusing to process" },
+    "failed",
+  ],
+  [
+    "a reaction while WhatsApp is not connected",
+    {
+      code: "UNAVAILABLE",
+      message:
+        "PlatformMessageNotDispatchedError: No active WhatsApp Web listener (account: default). Start the gateway",
+    },
+    "not_sent",
+  ],
+  [
+    "reactions are switched off",
+    { code: "UNAVAILABLE", message: 'Error: WhatsApp agent reactions disabled (reactionLevel="off"). Set channels' },
+    "failed",
+  ],
+  [
     "a scope is missing",
     { code: "FORBIDDEN", message: "missing scope: operator.write", details: { code: "MISSING_SCOPE" } },
     "not_sent",

@@ -80,6 +80,12 @@ const ENTRY_CLOSED = "Error: Gateway request entry is closed";
 /** INVALID_REQUEST that speaks of the gateway's configuration and not of this request: it may pass once the operator has acted. */
 const MISCONFIGURED = ["unauthorized role:", "unknown method:", "unsupported channel:"];
 
+/** A picture that is none, a file larger than `mediaMaxMb`, and an OpenClaw without its native part for files. */
+const FILE_REFUSED = /^(RastermillError: |FsSafeError: |Error: Media too large: )/;
+
+const REACTION_REFUSED =
+  /^(Error: WhatsApp (reactions are disabled|agent reactions disabled)|ToolAuthorizationError: WhatsApp reaction blocked)/;
+
 /**
  * The errors that OpenClaw 2026.9.6 answers `send` with, as far as they were found in its code (dist: message-handler, server-methods, send).
  * Seen on the real gateway: partial, queued, restarting, busy, entry closed, and the last row with an unknown account; the others are only read.
@@ -124,6 +130,25 @@ export const ERROR_TABLE: readonly Row[] = [
     matches: (error) => error.code === "UNAVAILABLE" && error.message === ENTRY_CLOSED,
     verdict: "not_sent",
     means: "the gateway is shutting down",
+  },
+  {
+    when: "UNAVAILABLE, a file that OpenClaw can't take: before it has anything to deliver (dist hydrateSendBufferMediaParams)",
+    matches: (error) => error.code === "UNAVAILABLE" && FILE_REFUSED.test(error.message),
+    verdict: "failed",
+    means: "OpenClaw can't take the file",
+  },
+  {
+    when: "UNAVAILABLE, no listener: an action, which OpenClaw never queues, while WhatsApp was not connected",
+    matches: (error) =>
+      error.code === "UNAVAILABLE" && error.message.startsWith("PlatformMessageNotDispatchedError: No active WhatsApp"),
+    verdict: "not_sent",
+    means: "WhatsApp was not connected",
+  },
+  {
+    when: "UNAVAILABLE, OpenClaw's configuration allows no reactions, or none to this customer: looked at before WhatsApp is",
+    matches: (error) => error.code === "UNAVAILABLE" && REACTION_REFUSED.test(error.message),
+    verdict: "failed",
+    means: 'OpenClaw allows it not: channels.whatsapp needs actions: {reactions: true} and reactionLevel: "minimal"',
   },
   {
     when: "FORBIDDEN: scope, role or session right is missing; checked before delivery",

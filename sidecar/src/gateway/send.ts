@@ -2,7 +2,6 @@ import { accountId as accountIdSchema, chatId, maskAddress, reasonOf } from "@ho
 import { GatewayClientRequestTimeoutError, isGatewayProtocolResponseError } from "@openclaw/gateway-client";
 import { sendAnswer } from "./answers.ts";
 import type { Link } from "./link.ts";
-import { literal } from "./literal.ts";
 import { outcomeOfFailure, type SendFailure, type SendOutcome } from "./outcome.ts";
 import type { GatewayProcess } from "./process.ts";
 import type { SendRequest } from "./types.ts";
@@ -17,12 +16,20 @@ function refusalOf(request: SendRequest): string | null {
   }
   if (!accountIdSchema.safeParse(request.accountId).success) return "the account id is not valid";
   if (request.commandId.trim() === "") return "the command has no id";
-  if (request.text.trim() === "") return "the text is empty";
   return null;
 }
 
+/** The chat is given where each method takes it: a call has none of its own. */
+function paramsOf({ accountId, to, call, commandId }: SendRequest): Record<string, unknown> {
+  const common = { channel: "whatsapp", accountId, idempotencyKey: commandId };
+  if (call.method === "send") return { ...common, to, ...call.params };
+  // As somebody with the gateway's token, not on behalf of an agent that a customer talks to.
+  const asOperator = { conversationReadOrigin: "direct-operator" };
+  return { ...common, ...asOperator, action: call.action, params: { ...call.params, chatJid: to } };
+}
+
 /**
- * One `send` over the link, judged. Never throws.
+ * One call over the link, judged. Never throws.
  *
  * The gateway remembers the key: asked twice at once it sends once, and for 300 s after the answer it gives that answer again, whatever
  * the text (dist inflight, server-constants; in memory, so per process). Its answer ok means that the message was written to WhatsApp's
@@ -38,22 +45,12 @@ export async function sendOver(
   if (refusal !== null) return { kind: "failed", reason: refusal };
   let written = false;
   try {
-    const answer = await link.request(
-      "send",
-      {
-        channel: "whatsapp",
-        accountId: request.accountId,
-        to: request.to,
-        message: literal(request.text),
-        idempotencyKey: request.commandId,
+    const answer = await link.request(request.call.method, paramsOf(request), {
+      timeoutMs,
+      onWritten: () => {
+        written = true;
       },
-      {
-        timeoutMs,
-        onWritten: () => {
-          written = true;
-        },
-      },
-    );
+    });
     // An ok is an ok, even if the message id cannot be read.
     const parsed = sendAnswer.safeParse(answer);
     return { kind: "sent", whatsappMessageId: parsed.success ? (parsed.data.messageId ?? null) : null };

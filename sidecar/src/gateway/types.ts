@@ -41,12 +41,17 @@ export interface GatewayVersions {
   readonly whatsapp: string | null;
 }
 
+/** What the gateway is to do in a chat: a method of it, with what that takes besides the chat, the account and the key. */
+export type GatewayCall =
+  | { readonly method: "send"; readonly params: Readonly<Record<string, unknown>> }
+  | { readonly method: "message.action"; readonly action: string; readonly params: Readonly<Record<string, unknown>> };
+
 export interface SendRequest {
   readonly accountId: string;
   /** E.164 or `...@g.us`; anything else is refused here, because OpenClaw would turn it into a wrong number. */
   readonly to: string;
-  readonly text: string;
-  /** Used as the idempotency key. The same key within 300 s in the same gateway process gets the first answer, whatever the text. */
+  readonly call: GatewayCall;
+  /** Used as the idempotency key. The same key within 300 s in the same gateway process gets the first answer, whatever else it asks for. */
   readonly commandId: string;
 }
 
@@ -80,7 +85,7 @@ export interface Gateway {
   onStatus(listener: (report: StatusReport) => void): () => void;
   /** Called when another process answers after one that has died. Returns the unsubscribe. */
   onDied(listener: (death: GatewayDeath) => void): () => void;
-  /** Hands one text to WhatsApp. Never throws; every doubt is `in_doubt`. Write the intent down before calling. */
+  /** Hands one reply to WhatsApp. Never throws; every doubt is `in_doubt`. Write the intent down before calling. */
   send(request: SendRequest): Promise<SendOutcome>;
   /**
    * `send` again with the same key, to learn the lost answer of the first time. Does nothing unless `stillRemembers` says that it

@@ -80,6 +80,21 @@ const GAUGES: readonly Metric<State>[] = [
     read: ({ health }) => health.commands.oldest_wait_ms / 1_000,
   },
   {
+    name: "hotbags_reports_waiting",
+    help: "Delivery reports that wait for Hot Bags",
+    read: ({ health }) => health.reports.waiting,
+  },
+  {
+    name: "hotbags_events_waiting",
+    help: "Events of the bridge that wait for Hot Bags",
+    read: ({ health }) => health.events.waiting,
+  },
+  {
+    name: "hotbags_oldest_report_wait_seconds",
+    help: "How long the oldest delivery report has waited for Hot Bags; 0: none waits",
+    read: ({ health }) => health.reports.oldest_wait_ms / 1_000,
+  },
+  {
     name: "hotbags_chats",
     help: "Chats whose replies wait: held for they got too many, or paused",
     label: "state",
@@ -216,6 +231,18 @@ const COUNTERS: readonly Metric<Counted>[] = [
     help: "Replies that OpenClaw had in its own queue, by what it did with them",
     label: "end",
     read: ({ counts }) => ({ sent: counts.replies_sent_from_queue, dropped: counts.replies_dropped }),
+  },
+  {
+    name: "hotbags_reports_total",
+    help: "Delivery reports that have ended, by how: Hot Bags has them, or they were given up",
+    label: "end",
+    read: ({ counts }) => ({ delivered: counts.reports_delivered, dropped: counts.reports_dropped }),
+  },
+  {
+    name: "hotbags_events_total",
+    help: "Events of the bridge that have ended, by how: Hot Bags has them, or they were given up",
+    label: "end",
+    read: ({ counts }) => ({ delivered: counts.events_delivered, dropped: counts.events_dropped }),
   },
   {
     name: "hotbags_breaker_openings_total",

@@ -161,12 +161,12 @@ export class OperatorApi {
     command: async ({ content }, id, who) => {
       const found = await this.#parts.reads.command(id);
       if (!found) throw new OperatorError(404, `there is no command ${id}`);
-      const { text, said: heard, ...rest } = found;
+      const { text, details, file_bytes, said: heard, ...rest } = found;
       const waits_for = found.state === "pending" ? await this.#whyReplyWaits(found) : undefined;
       const shown = { ...showCommand(rest), waits_for };
       if (content !== "true") return { ...shown, said: heard && (await this.#withoutQuotes(heard, found)) };
       await this.#noteLook("command", id, who);
-      return { ...shown, said: heard, text };
+      return { ...shown, said: heard, text, details: readJson(details), file_bytes };
     },
 
     resolve: async ({ as }, id, who) => {

@@ -324,6 +324,10 @@ export const ROUTES = {
     output: command.extend({
       /** With `content=true` only. */
       text: z.string().nullable().optional(),
+      /** What it says besides, such as the message that it quotes. */
+      details: z.unknown().optional(),
+      /** How large the file is that came with it. */
+      file_bytes: z.int().nullable().optional(),
       /** How OpenClaw put why it was not sent; without `content=true`, without what it quotes of what was said. */
       said: z.string().nullable(),
       /** Why it waits just now, of one that does; null: it is about to go. */

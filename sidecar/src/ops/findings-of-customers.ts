@@ -19,7 +19,13 @@ export function readFindings(parts: HealthParts): Finding[] {
   return [
     ...[ofQuiet(parts), ofHotBags(parts), ofCertificate(parts), ...ofReplies(parts), ofRunaways(parts)],
     ...[ofMessageWait(parts), ofReplyWait(parts), ofHandovers(parts)],
-    ...[ofDeadLetters(store), ofDoubts(store), ofRefused(store, parts.clock.now())],
+    ...[
+      ofDeadLetters(store),
+      ofDoubts(store),
+      ofRefused(store, parts.clock.now()),
+      ofReporting(parts, "reports"),
+      ofReporting(parts, "events"),
+    ],
   ];
 }
 
@@ -144,6 +150,24 @@ function ofRefused({ failures }: Store, now: number): Finding {
   if (last === null || Math.abs(now - last.at) > REFUSED_MS) return value;
   const text = `A reply was refused, and its customer hears nothing. ${lastOf(last)}See hotbags commands list --state failed: mend what Hot Bags answers, and answer on the shop's phone.`;
   return { ...value, alerts: [condition("refused_command", text, counted(last.count))] };
+}
+
+/** The value: minutes that the oldest one waits. No customer waits for it, so it is healthy. */
+function ofReporting({ store, reporting, maxWaitMs }: HealthParts, kind: "reports" | "events"): Finding {
+  const one = { reports: "report", events: "event" }[kind];
+  const { waiting, longestWaitMs, problem, isBroken } = reporting[kind].status;
+  const value = good(`${one}_waits_minutes`, Math.round(longestWaitMs / MINUTE_MS));
+  if (!isBroken && longestWaitMs <= maxWaitMs) return value;
+  const dropped = store.counters.read()[`${kind}_dropped`];
+  const lost = dropped === 0 ? "" : ` ${count(dropped, one)} ${dropped === 1 ? "was" : "were"} given up so far.`;
+  const why = problem === null ? "" : ` The last failure: ${problem}.`;
+  const what = { reports: "what has become of its commands", events: "what has happened to the bridge" }[kind];
+  const text = `Hot Bags is not told ${what}: ${count(waiting, `${one} waits`, `${one}s wait`)}.${why}${lost} Messages and replies go on.`;
+  const subject = kind === "events" ? kind : "";
+  return {
+    ...value,
+    alerts: [condition("reports", text, { subject, amount: dropped, details: { waiting, dropped } })],
+  };
 }
 
 function counted(amount: number) {

@@ -6,6 +6,7 @@ import type { Gateway } from "../gateway/index.ts";
 import type { OutboxStatus, PluginVersions } from "../intake/plugin-connection.ts";
 import type { HotBags } from "../relay/hotbags.ts";
 import type { Relay } from "../relay/relay.ts";
+import type { Reporting } from "../relay/reporting.ts";
 import type { BrakeLimits } from "../replies/brake.ts";
 import type { Replies } from "../replies/replies.ts";
 import type { RotationStatus } from "../rotation.ts";
@@ -16,6 +17,7 @@ import type { DiskWatch } from "./disk-watch.ts";
 export interface HealthParts {
   store: Store;
   relay: Relay;
+  reporting: Readonly<Record<"reports" | "events", Reporting>>;
   hotbags: Pick<HotBags, "certificateEndsAt">;
   replies: Replies;
   brake: BrakeLimits;

@@ -34,6 +34,16 @@ export function countCommands({ counters, failures }: Stored) {
   };
 }
 
+/** What the database says of delivery reports, or of events: the same whether a sidecar runs on it or not. */
+export function countReports({ counters }: Pick<Stored, "counters">, kind: "reports" | "events") {
+  const counts = counters.read();
+  return {
+    waiting: counts[`${kind}_waiting`],
+    delivered: counts[`${kind}_delivered`],
+    dropped: counts[`${kind}_dropped`],
+  };
+}
+
 function describeFailure(failure: Failure | null) {
   if (!failure) return null;
   const { at, message_id, reason } = failure;

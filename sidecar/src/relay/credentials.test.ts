@@ -1,8 +1,9 @@
 import { createHmac } from "node:crypto";
 import { once } from "node:events";
-import { createServer, type Server, type ServerResponse } from "node:http";
+import { createServer, type IncomingHttpHeaders, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { Webhook } from "standardwebhooks";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { openLog } from "../log.ts";
 import type { Files, PendingMessage } from "../store/index.ts";
 import { Body } from "./body.ts";
@@ -13,12 +14,15 @@ const message = { message_id: "A", account_id: "default", request: "{}", inlined
 
 /** What was shown, one word a request: `new`, or `new/old-key` where it was signed. */
 let shown: string[];
+/** And the headers of each. */
+let headers: IncomingHttpHeaders[];
 let answer: (response: ServerResponse, shown: string) => void;
 let server: Server;
 let hotbags: HotBags;
 
 beforeEach(async () => {
   shown = [];
+  headers = [];
   server = createServer((request, response) => {
     const signature = String(request.headers["x-hotbags-signature"] ?? "");
     const key = ["new-key", "old-key"].find((one) =>
@@ -26,11 +30,13 @@ beforeEach(async () => {
     );
     const what = [request.headers.authorization?.replace("Bearer ", ""), key].filter(Boolean).join("/");
     shown.push(what);
+    headers.push(request.headers);
     request.resume().on("end", () => answer(response, what));
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
 });
 afterEach(async () => {
+  vi.useRealTimers();
   await hotbags.close();
   server.close();
   server.closeAllConnections();
@@ -131,4 +137,57 @@ it("what was accepted before is of no account for other secrets, and goes on to 
   expect(accepted()).toBe("new");
   hotbags.adopt({ ...BOTH, bearerToken: "newest", bearerTokenPrevious: "new", extraHeaders: {}, timeoutMs: 5_000 });
   expect(accepted()).toBeNull();
+});
+
+describe("Standard Webhooks", () => {
+  const [NOW, FORMER] = ["new", "old"].map((one) => `whsec_${btoa(one.repeat(12))}`) as [string, string];
+  const headersOf = (signed: IncomingHttpHeaders) =>
+    Object.fromEntries(Object.entries(signed).filter(([name]) => name.startsWith("webhook-"))) as Record<
+      string,
+      string
+    >;
+  const takeAll = () => {
+    answer = (response) => take(response);
+  };
+
+  it("the official package takes the signature of either secret, and refuses it for any other body", async () => {
+    takeAll();
+    knowing({ ...BOTH, webhookSecret: NOW, webhookSecretPrevious: FORMER });
+    await post();
+    const [signed] = headers.map(headersOf);
+    for (const secret of [NOW, FORMER]) expect(new Webhook(secret).verify("{}", signed ?? {})).toEqual({});
+    expect(() => new Webhook(NOW).verify("{ }", signed ?? {})).toThrow("No matching signature");
+    expect(signed?.["webhook-id"]).toBe("A");
+    hotbags.adopt({ ...BOTH, extraHeaders: {}, timeoutMs: 10_000, webhookSecret: NOW });
+    await post();
+    expect(() => new Webhook(FORMER).verify("{}", headersOf(headers[1] ?? {}))).toThrow("No matching signature");
+  });
+
+  it("the time is that of the attempt, the body and the key are those of all", async () => {
+    takeAll();
+    vi.useFakeTimers({ toFake: ["Date"], now: 1_000_000_000_000 });
+    knowing({ ...BOTH, webhookSecret: NOW });
+    await post();
+    vi.setSystemTime(1_000_000_007_900);
+    await post();
+    expect(headers.map((each) => each["webhook-timestamp"])).toEqual(["1000000000", "1000000007"]);
+    expect(headers.map((each) => each["idempotency-key"])).toEqual(["A", "A"]);
+  });
+
+  it("a ping is signed as well, of no bytes", async () => {
+    takeAll();
+    knowing({ ...BOTH, webhookSecret: NOW });
+    await hotbags.ping(true);
+    await hotbags.ping(false);
+    const [signed, stranger] = headers.map(headersOf);
+    expect(() => new Webhook(NOW).verify("", signed ?? {})).not.toThrow();
+    expect(stranger).toEqual({});
+  });
+
+  it("without a secret there is none of it", async () => {
+    takeAll();
+    knowing(BOTH);
+    await post();
+    expect(headersOf(headers[0] ?? {})).toEqual({});
+  });
 });

@@ -1,6 +1,7 @@
 import { createSecretKey, type KeyObject } from "node:crypto";
 import type { Logger } from "pino";
 import { Rotation, type Which } from "../rotation.ts";
+import { webhookKeyOf } from "./webhook-signature.ts";
 
 /** What Hot Bags knows the bridge by. Of each the previous one is there while it is replaced. */
 export interface HotBagsSecrets {
@@ -9,6 +10,9 @@ export interface HotBagsSecrets {
   /** Signs every body; null: nothing is signed. */
   hmacSecret: string | null;
   hmacSecretPrevious?: string | null;
+  /** Signs each attempt as Standard Webhooks does; null: none is. */
+  webhookSecret?: string | null;
+  webhookSecretPrevious?: string | null;
 }
 
 /** One bearer token with one key to sign with. */
@@ -22,6 +26,7 @@ export interface Pass {
 /** Two secrets at once, so that they can be replaced while messages flow: the new one is always shown first. */
 export class Credentials {
   #passes: readonly Pass[] = [];
+  #webhookKeys: readonly KeyObject[] = [];
   readonly #bearer: Rotation;
   readonly #hmac: Rotation;
 
@@ -32,7 +37,11 @@ export class Credentials {
   }
 
   /** Goes on with others. */
-  adopt({ bearerToken, bearerTokenPrevious, hmacSecret, hmacSecretPrevious }: HotBagsSecrets): void {
+  adopt({ bearerToken, bearerTokenPrevious, hmacSecret, hmacSecretPrevious, ...webhook }: HotBagsSecrets): void {
+    const { webhookSecret, webhookSecretPrevious = null } = webhook;
+    this.#webhookKeys = webhookSecret
+      ? eachOf(webhookSecret, webhookSecretPrevious).map(({ secret }) => webhookKeyOf(secret))
+      : [];
     const bearers = eachOf(bearerToken, bearerTokenPrevious ?? null);
     // Made once: a key object signs six times faster than a raw secret.
     const keys = eachOf(hmacSecret, hmacSecretPrevious ?? null).map(({ which, secret }) => ({
@@ -46,6 +55,11 @@ export class Credentials {
     this.#passes = passes;
     this.#bearer.begin(bearers.length > 1);
     this.#hmac.begin(keys.length > 1);
+  }
+
+  /** All that sign at once as Standard Webhooks does, the new one first: no other side has to be asked which it knows. */
+  get webhookKeys(): readonly KeyObject[] {
+    return this.#webhookKeys;
   }
 
   /** What to show first. */

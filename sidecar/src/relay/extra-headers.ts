@@ -11,7 +11,7 @@ const VALUE = /^[\x21-\x7e](?:[\t\x20-\x7e]{0,8190}[\x21-\x7e])?$/;
 
 /** The contract's own, and those by which a connection would be read otherwise. */
 const TAKEN =
-  /^(authorization|(x-)?idempotency-key|x-transport-session-id|x-hotbags-.*|content-.*|accept-encoding|user-agent|host|connection|keep-alive|te|trailer|transfer-encoding|upgrade|expect|proxy-.*)$/;
+  /^(authorization|(x-)?idempotency-key|x-transport-session-id|x-hotbags-.*|webhook-(id|timestamp|signature)|content-.*|accept-encoding|user-agent|host|connection|keep-alive|te|trailer|transfer-encoding|upgrade|expect|proxy-.*)$/;
 
 /**
  * Headers to send along with each request, one `Name: value` a line; empty lines and those that begin with # are left

@@ -1,17 +1,19 @@
-import { createHmac } from "node:crypto";
+import { createHmac, randomUUID } from "node:crypto";
 import diagnostics from "node:diagnostics_channel";
 import { isIP } from "node:net";
 import { connect, TLSSocket } from "node:tls";
 import { CONTRACT_VERSION, transportSessionId, VERSION } from "@hotbags/shared";
 import type { Logger } from "pino";
 import { type Dispatcher, Pool } from "undici";
+import { acceptHeader, type Extras, NO_EXTRAS } from "../commands/index.ts";
 import type { PendingMessage } from "../store/index.ts";
 import type { Body } from "./body.ts";
 import { Credentials, type HotBagsSecrets, type Pass } from "./credentials.ts";
 import { MAX_HEADERS_BYTES, ofError } from "./network-error.ts";
 import type { Outcome } from "./outcome.ts";
-import { dropRest, outcomeOf } from "./response.ts";
+import { dropRest, outcomeOf, takenOf } from "./response.ts";
 import { ofAnswer, type Symptom } from "./symptom.ts";
+import { WebhookSignature } from "./webhook-signature.ts";
 
 export interface HotBagsOptions extends HotBagsSecrets {
   baseUrl: URL;
@@ -19,6 +21,8 @@ export interface HotBagsOptions extends HotBagsSecrets {
   inboundPath: string;
   /** Go along with each request, such as one that gets it past a firewall. Secret. */
   extraHeaders: Readonly<Record<string, string>>;
+  /** What Hot Bags may use besides what each bridge takes; told with each message. Default: nothing. */
+  accepts?: Extras;
   /** Until a connection is there, ms; 0: no limit of its own. */
   connectTimeoutMs: number;
   /** And from then on to the last byte of the answer, ms. */
@@ -28,6 +32,30 @@ export interface HotBagsOptions extends HotBagsSecrets {
   connections: number;
   log: Logger;
 }
+
+/** A report of what has become of a command. `text`: its body. */
+export interface Report {
+  key: string;
+  account_id: string;
+  body: string;
+}
+
+/** One POST. */
+interface Post {
+  url: URL;
+  /** The idempotency key. */
+  key: string;
+  accountId: string;
+  body: Pick<Body, "byteLength" | "open" | "pieces">;
+  /** From the connection to the last byte of the answer, ms. */
+  timeoutMs: number;
+  read(response: Dispatcher.ResponseData): Promise<Outcome>;
+  /** What the answer may use; undefined where it is no answer. */
+  accepts?: Extras;
+}
+
+/** Nobody thinks about a report for longer, ms. */
+const REPORT_TIMEOUT_MS = 30_000;
 
 /** What a HEAD was answered with, and what it is a symptom of, if it were a POST's. */
 export interface Pinged {
@@ -54,7 +82,7 @@ export class HotBags {
   constructor(options: HotBagsOptions) {
     this.#options = options;
     const { baseUrl, inboundPath, connections, connectTimeoutMs } = options;
-    this.#url = new URL(baseUrl.pathname.replace(/\/+$/, "") + inboundPath, baseUrl.origin);
+    this.#url = this.#at(inboundPath);
     this.#pool = new Pool(baseUrl.origin, {
       ...{ connections, pipelining: 1, connect: { timeout: connectTimeoutMs } },
       maxHeaderSize: MAX_HEADERS_BYTES,
@@ -66,7 +94,7 @@ export class HotBags {
   }
 
   /** Goes on with other secrets and times; what is under way ends as it began. */
-  adopt(changes: HotBagsSecrets & Pick<HotBagsOptions, "extraHeaders" | "timeoutMs">): void {
+  adopt(changes: HotBagsSecrets & Pick<HotBagsOptions, "extraHeaders" | "accepts" | "timeoutMs">): void {
     this.#options = { ...this.#options, ...changes };
     this.#credentials.adopt(changes);
   }
@@ -81,17 +109,39 @@ export class HotBags {
    * are refused, each is shown once more: while it changes over, none may be known at the moment at which it is shown.
    */
   async post(message: PendingMessage, body: Body): Promise<Outcome> {
-    const first = await this.#postAsAny(message, body);
-    return first.refused > 1 ? (await this.#postAsAny(message, body)).outcome : first.outcome;
+    const { timeoutMs, maxRetryAfterMs, accepts = NO_EXTRAS } = this.#options;
+    const { message_id: key, account_id: accountId } = message;
+    const read = (response: Dispatcher.ResponseData) => outcomeOf(response, this.#url, { maxRetryAfterMs, accepts });
+    return await this.#post({ url: this.#url, key, accountId, body, timeoutMs, read, accepts });
+  }
+
+  /** The same for a report. `path`: below the base URL. Any 2xx will do, but for a web page. */
+  async report(path: string, { key, account_id: accountId, body: text }: Report): Promise<Outcome> {
+    const url = this.#at(path);
+    const bytes = Buffer.from(text);
+    const body = { byteLength: bytes.length, open: () => bytes, pieces: () => inOnePiece(bytes) };
+    const timeoutMs = Math.min(REPORT_TIMEOUT_MS, this.#options.timeoutMs);
+    const read = (response: Dispatcher.ResponseData) => takenOf(response, url, this.#options.maxRetryAfterMs);
+    return await this.#post({ url, key, accountId, body, timeoutMs, read });
+  }
+
+  async #post(post: Post): Promise<Outcome> {
+    const first = await this.#postAsAny(post);
+    return first.refused > 1 ? (await this.#postAsAny(post)).outcome : first.outcome;
+  }
+
+  #at(path: string): URL {
+    const { baseUrl } = this.#options;
+    return new URL(baseUrl.pathname.replace(/\/+$/, "") + path, baseUrl.origin);
   }
 
   /** Shows one secret after the other that is valid, also one that has become so meanwhile. */
-  async #postAsAny(message: PendingMessage, body: Body): Promise<{ outcome: Outcome; refused: number }> {
+  async #postAsAny(post: Post): Promise<{ outcome: Outcome; refused: number }> {
     const refused: Pass[] = [];
     let outcome: Outcome;
     let pass: Pass | undefined = this.#credentials.first;
     do {
-      outcome = await this.#postAs(pass, message, body);
+      outcome = await this.#postAs(pass, post);
       if (!isRefusal(outcome)) return { outcome, refused: 0 };
       refused.push(pass);
       pass = this.#credentials.after(refused);
@@ -99,8 +149,9 @@ export class HotBags {
     return { outcome, refused: refused.length };
   }
 
-  async #postAs(pass: Pass, message: PendingMessage, body: Body): Promise<Outcome> {
-    const { connectTimeoutMs, timeoutMs, maxRetryAfterMs } = this.#options;
+  async #postAs(pass: Pass, post: Post): Promise<Outcome> {
+    const { connectTimeoutMs } = this.#options;
+    const { url, body, timeoutMs, read } = post;
     let response: Dispatcher.ResponseData | undefined;
     // Called off with the answer: one of AbortSignal.timeout stays until its time is over, and so for each message of the last minutes.
     const deadline = new AbortController();
@@ -108,17 +159,17 @@ export class HotBags {
     try {
       response = await this.#pool.request({
         method: "POST",
-        path: this.#url.pathname,
-        headers: await this.#headers(pass, message, body),
+        path: url.pathname,
+        headers: await this.#headers(pass, post),
         body: body.open(),
         headersTimeout: timeoutMs,
         signal: deadline.signal,
       });
-      const outcome = await outcomeOf(response, this.#url, maxRetryAfterMs);
+      const outcome = await read(response);
       if (outcome.kind === "answered") this.#credentials.accepted(pass);
       return outcome;
     } catch (error) {
-      const symptom = ofError(error, { hasBegun: response !== undefined, timeoutMs, url: this.#url });
+      const symptom = ofError(error, { hasBegun: response !== undefined, timeoutMs, url });
       return { kind: "failed", symptom };
     } finally {
       clearTimeout(timer);
@@ -156,6 +207,7 @@ export class HotBags {
           ...(pass && { authorization: `Bearer ${pass.bearerToken}` }),
           // Of a body that is not there.
           ...(pass?.key && { "x-hotbags-signature": `sha256=${createHmac("sha256", pass.key).digest("hex")}` }),
+          ...(pass && this.#webhookSignature(`ping-${randomUUID()}`).headers()),
         },
         headersTimeout: timeoutMs,
         signal: AbortSignal.timeout(connectTimeoutMs + timeoutMs),
@@ -227,23 +279,33 @@ export class HotBags {
     return true;
   }
 
-  async #headers({ bearerToken, key }: Pass, message: PendingMessage, body: Body): Promise<Record<string, string>> {
+  async #headers({ bearerToken, key: hmacKey }: Pass, post: Post): Promise<Record<string, string>> {
+    const { key, accountId, body, accepts } = post;
     const headers: Record<string, string> = {
       ...this.#ownHeaders(),
       authorization: `Bearer ${bearerToken}`,
-      "idempotency-key": message.message_id,
-      "x-idempotency-key": message.message_id,
-      "x-transport-session-id": transportSessionId(message.account_id),
+      "idempotency-key": key,
+      "x-idempotency-key": key,
+      "x-transport-session-id": transportSessionId(accountId),
       "content-type": "application/json",
       "content-length": String(body.byteLength),
       "x-hotbags-contract": String(CONTRACT_VERSION),
+      ...(accepts && { "x-hotbags-accept": acceptHeader(accepts) }),
     };
-    if (key) {
-      const hmac = createHmac("sha256", key);
-      for await (const piece of body.pieces()) hmac.update(piece);
-      headers["x-hotbags-signature"] = `sha256=${hmac.digest("hex")}`;
-    }
-    return headers;
+    const webhook = this.#webhookSignature(key);
+    const hmac = hmacKey && createHmac("sha256", hmacKey);
+    if (hmac || this.#credentials.webhookKeys.length > 0)
+      for await (const piece of body.pieces()) {
+        hmac?.update(piece);
+        webhook.update(piece);
+      }
+    if (hmac) headers["x-hotbags-signature"] = `sha256=${hmac.digest("hex")}`;
+    return { ...headers, ...webhook.headers() };
+  }
+
+  /** Of an attempt that begins now. */
+  #webhookSignature(id: string): WebhookSignature {
+    return new WebhookSignature(this.#credentials.webhookKeys, id, Date.now());
   }
 
   /** Those of every request. */
@@ -255,6 +317,10 @@ export class HotBags {
       "user-agent": `hotbags-bridge/${VERSION}`,
     };
   }
+}
+
+async function* inOnePiece(bytes: Buffer) {
+  yield bytes;
 }
 
 /** As AbortSignal.timeout says it. */

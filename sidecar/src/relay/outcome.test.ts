@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
+import { type Extras, NO_EXTRAS } from "../commands/index.ts";
 import { readCommands } from "./outcome.ts";
 
-const read = (status: number, body: string, type = "application/json") => readCommands(status, body, type);
+const read = (status: number, body: string, type = "application/json", extras = NO_EXTRAS) =>
+  readCommands(status, body, type, extras);
 
 describe("the body of a 2xx", () => {
   it.each([
@@ -94,6 +96,34 @@ describe("the body of a 2xx", () => {
   it("is never quoted in a reason", () => {
     expect(JSON.stringify(read(200, '{"commands":"the customer said hello"}'))).not.toContain("hello");
     expect(JSON.stringify(read(200, '{"error":"the customer said hello"}'))).not.toContain("hello");
+  });
+});
+
+describe("what only some bridges take", () => {
+  /** The one command of an answer, as a bridge with these extras reads it. */
+  const readOne = (command: object, ...extras: Parameters<Extras["has"]>[0][]) => {
+    const commands = [{ command_id: "a", ...command }];
+    const reading = read(200, JSON.stringify({ commands }), undefined, new Set(extras));
+    if (!reading.ok || !reading.commands[0]) throw new Error("no command");
+    return reading.commands[0];
+  };
+
+  it("is ignored by the others: a field as if it were not there, whatever it holds", () => {
+    const plain = readOne({ type: "send_text", text: "one" });
+    for (const reply_to of ["A1", 7, ""]) expect(readOne({ type: "send_text", text: "one", reply_to })).toEqual(plain);
+    expect(readOne({ type: "send_text", text: "one" }, "reply_to")).toEqual(plain);
+  });
+
+  it("may have a text quote a message; that is another command than the text alone", () => {
+    const plain = readOne({ type: "send_text", text: "one" }, "reply_to");
+    const quoting = readOne({ type: "send_text", text: "one", reply_to: "A1" }, "reply_to");
+    expect(quoting).toMatchObject({ text: "one", details: '{"reply_to":"A1"}', refusal: null });
+    expect(quoting.payload).not.toBe(plain.payload);
+    const refused = readOne({ type: "send_text", text: "one", reply_to: 7 }, "reply_to").refusal;
+    expect(refused).toMatchObject({
+      state: "failed",
+      reason: expect.stringContaining("reply_to must be a message_id"),
+    });
   });
 });
 

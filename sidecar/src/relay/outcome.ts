@@ -1,17 +1,7 @@
-import {
-  type Command,
-  commands,
-  describeIssues,
-  keyOfId,
-  parseAnswer,
-  responseEnvelope,
-  shownName,
-} from "@hotbags/shared";
+import { describeIssues, parseAnswer, responseEnvelope } from "@hotbags/shared";
+import { type Extras, readCommand } from "../commands/index.ts";
 import type { CommandFromResponse } from "../store/index.ts";
 import type { Symptom, Trouble } from "./symptom.ts";
-
-/** So much is kept of what a command calls its type, characters. */
-const MAX_TYPE_LENGTH = 256;
 
 /** How one POST ended. */
 export type Outcome =
@@ -23,8 +13,8 @@ export type Reading =
   | { ok: true; response: string; commands: CommandFromResponse[] }
   | { ok: false; trouble: Trouble; what: string };
 
-/** Reads the whole text of a 2xx. */
-export function readCommands(status: number, body: string, contentType: string): Reading {
+/** Reads the whole text of a 2xx. `extras`: what the operator lets Hot Bags use. */
+export function readCommands(status: number, body: string, contentType: string, extras: Extras): Reading {
   const refused = (what: string, trouble: Trouble = "contract"): Reading => ({ ok: false, trouble, what });
   if (body === "") {
     if (status === 204) return { ok: true, response: body, commands: [] };
@@ -38,7 +28,7 @@ export function readCommands(status: number, body: string, contentType: string):
     if (!envelope.success) return refused(`JSON that breaks the contract: ${describeIssues(envelope.error)}`);
     const { data } = envelope;
     if (data.commands === undefined && saysFailure(data)) return refused("JSON that says it failed", "failure");
-    return { ok: true, response: body, commands: (data.commands ?? []).map(readCommand) };
+    return { ok: true, response: body, commands: (data.commands ?? []).map((entry) => readCommand(entry, extras)) };
   } catch (error) {
     if (error instanceof SyntaxError) return refused("something that is not JSON");
     if (error instanceof RangeError) return refused("JSON that is nested too deep");
@@ -56,35 +46,4 @@ function saysFailure(answer: Record<string, unknown>): boolean {
     Boolean(value) && (typeof value !== "object" || value === null || Object.keys(value).length > 0);
   const { success, ok, error, errors } = answer;
   return success === false || ok === false || isSet(error) || isSet(errors);
-}
-
-/** One entry of `commands[]`. Whatever it is, it becomes a row: executable, or refused with the reason. */
-function readCommand(entry: unknown): CommandFromResponse {
-  const fields: Record<string, unknown> = typeof entry === "object" && entry !== null ? { ...entry } : {};
-  const { command_id: id, type: given } = fields;
-  const commandId = typeof id === "string" && id !== "" ? keyOfId(id) : null;
-  const type = typeof given === "string" ? given.slice(0, MAX_TYPE_LENGTH) : null;
-  const isKnown = type === null || Object.hasOwn(commands, type);
-  const parsed = commands[isKnown && type !== null ? (type as Command["type"]) : "send_text"].safeParse(entry);
-  if (parsed.success) return executable(parsed.data);
-  const refusal = isKnown
-    ? { state: "failed" as const, reason: `not a valid command: ${describeIssues(parsed.error)}` }
-    : { state: "skipped" as const, reason: `the type "${shownName(type ?? "")}" is not known here` };
-  return { commandId, type, text: null, payload: JSON.stringify(entry) ?? "null", refusal };
-}
-
-function executable(command: Command): CommandFromResponse {
-  const { command_id: commandId, type } = command;
-  const common = { commandId, type, refusal: null };
-  switch (command.type) {
-    case "send_text":
-      return { ...common, text: command.text, payload: JSON.stringify([type, command.text]) };
-    case "pause_chat": {
-      const { for_seconds, replies } = command;
-      const order = { kind: "pause", forMs: for_seconds * 1_000, replies } as const;
-      return { ...common, text: null, payload: JSON.stringify([type, for_seconds, replies]), order };
-    }
-    case "resume_chat":
-      return { ...common, text: null, payload: JSON.stringify([type]), order: { kind: "resume" } };
-  }
 }

@@ -1,4 +1,5 @@
 import type { Dispatcher } from "undici";
+import type { Extras } from "../commands/index.ts";
 import { AnswerError, readAnswer } from "./answer.ts";
 import { type Outcome, readCommands } from "./outcome.ts";
 import { retryAfterMs } from "./retry-after.ts";
@@ -13,15 +14,14 @@ const MAX_REST_MS = 1_000;
 
 /**
  * What an answer from `url` means, with its body read. Throws what the body does where the connection breaks.
- * `maxRetryAfterMs`: the longest wait that a `Retry-After` can ask for.
+ * `maxRetryAfterMs`: the longest wait that a `Retry-After` can ask for. `accepts`: what Hot Bags may use.
  */
 export async function outcomeOf(
   { statusCode: status, headers, body }: Dispatcher.ResponseData,
   url: URL,
-  maxRetryAfterMs: number,
+  { maxRetryAfterMs, accepts }: { maxRetryAfterMs: number; accepts: Extras },
 ): Promise<Outcome> {
-  const header = headers["retry-after"];
-  const wait = retryAfterMs(Array.isArray(header) ? header[0] : header, Date.now(), maxRetryAfterMs);
+  const wait = waitIn(headers, maxRetryAfterMs);
   const failed = (what?: Parameters<typeof ofAnswer>[4]): Outcome => ({
     kind: "failed",
     symptom: ofAnswer(status, headers, url, wait, what),
@@ -33,12 +33,31 @@ export async function outcomeOf(
   }
   try {
     const text = await readAnswer(body, headers["content-encoding"]);
-    const reading = readCommands(status, text, String(headers["content-type"] ?? ""));
+    const reading = readCommands(status, text, String(headers["content-type"] ?? ""), accepts);
     return reading.ok ? { kind: "answered", status, ...reading } : failed(reading);
   } catch (error) {
     if (!(error instanceof AnswerError)) throw error;
     return failed({ trouble: "contract", what: error.message });
   }
+}
+
+/** What an answer means of which the status says it all. A web page is mostly a login, and nobody there has read anything. */
+export async function takenOf(
+  { statusCode: status, headers, body }: Dispatcher.ResponseData,
+  url: URL,
+  maxRetryAfterMs: number,
+): Promise<Outcome> {
+  const wait = waitIn(headers, maxRetryAfterMs);
+  await dropRest(body);
+  const isPage = status < 300 && /^\s*text\/html\b/i.test(String(headers["content-type"] ?? ""));
+  if (status >= 200 && status < 300 && !isPage) return { kind: "answered", status, response: "", commands: [] };
+  const page = isPage ? ({ trouble: "page", what: "a web page" } as const) : undefined;
+  return { kind: "failed", symptom: ofAnswer(status, headers, url, wait, page) };
+}
+
+function waitIn(headers: Dispatcher.ResponseData["headers"], maxMs: number): number | undefined {
+  const header = headers["retry-after"];
+  return retryAfterMs(Array.isArray(header) ? header[0] : header, Date.now(), maxMs);
 }
 
 /** Reads what follows a status that says it all, as far as that is worth it. Never rejects. */

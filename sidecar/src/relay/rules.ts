@@ -32,7 +32,8 @@ export interface Rule {
   readonly advice: (symptom: Symptom) => string;
 }
 
-const TOKEN = "check HOTBAGS_BEARER_TOKEN and, if it is on, HOTBAGS_HMAC_SECRET";
+const TOKEN =
+  "check HOTBAGS_BEARER_TOKEN and, if they are on, HOTBAGS_HMAC_SECRET and HOTBAGS_WEBHOOK_SECRET (that one with this machine's clock)";
 const BYPASS = "or send its bypass header (HOTBAGS_EXTRA_HEADERS)";
 const ANSWER = 'answer {} or {"commands": [...]} as JSON';
 const MINUTE_MS = 60_000;

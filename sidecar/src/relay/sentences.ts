@@ -30,6 +30,13 @@ export function ofLone(symptom: Symptom, rule: Rule, failures: number): string {
   return `${symptom.seen} at ${shown(symptom.url)} ${times}: ${rule.advice(symptom)}. ${doubt}`;
 }
 
+/** Of a report, whose path `setting` names. What is wrong with its address is none of the messages'. */
+export function ofReport(symptom: Symptom, rule: Rule, setting: string): string {
+  const isAddress = rule.fault === "address" && symptom.status !== null && symptom.status >= 400;
+  const own = `correct ${setting}, or take it out to be told nothing there`;
+  return `${symptom.seen} at ${shown(symptom.url)}: ${isAddress ? own : rule.advice(symptom)}`;
+}
+
 function shown({ origin, pathname }: URL): string {
   return `${origin}${pathname}`;
 }

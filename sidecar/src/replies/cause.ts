@@ -8,6 +8,7 @@
  * - `pacing`: BRIDGE_CHAT_INTERVAL_MS after a reply. Nothing shortens it.
  * - `pause`: somebody else answers in the chat. Over when the pause is ended.
  * - `brake`: it got more replies than people exchange. Nothing shortens it.
+ * - `file`: its file is being fetched. Over when it is here, or can't be had.
  * - `backoff`: its reply was not sent. Nothing shortens it.
  * - `operator`: the same, for a reason that only the operator can change. Over when another gateway process answers.
  * - `store`: the store could not be read or written.
@@ -21,6 +22,7 @@ export type Cause =
   | "pacing"
   | "pause"
   | "brake"
+  | "file"
   | "backoff"
   | "operator"
   | "store";
@@ -55,6 +57,7 @@ export function sentenceOf(cause: Cause, leftMs: number): string {
     pacing: `BRIDGE_CHAT_INTERVAL_MS after the reply before it; ${left} more`,
     pause: `its chat is paused for ${left} more (hotbags chats list)`,
     brake: `the brake: its chat got too many replies lately; ${left} more`,
+    file: "its file is being fetched",
     backoff: `the gateway did not take it; it is tried again in ${left}`,
     operator: "the gateway refuses it for a reason that only you can change: /health says which",
     store: "the database could not be read or written",

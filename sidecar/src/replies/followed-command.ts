@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { isObserved } from "../commands/index.ts";
 import { literal } from "../gateway/index.ts";
 import type { WaitingCommand } from "../store/index.ts";
 
@@ -10,7 +11,7 @@ export interface FollowedCommand {
   readonly chatId: string;
   readonly commandId: string;
   readonly messageId: string;
-  /** The gateway tells of the text as it was given to it. */
+  /** The gateway tells of the text as it was given to it. Empty: it tells nothing of such a reply. */
   readonly textSha256: string;
 }
 
@@ -22,7 +23,7 @@ export function followed(command: WaitingCommand): FollowedCommand {
     chatId: command.chat_id,
     commandId: command.command_id,
     messageId: command.message_id,
-    textSha256: createHash("sha256").update(literal(command.text)).digest("hex"),
+    textSha256: isObserved(command.type) ? createHash("sha256").update(literal(command.text)).digest("hex") : "",
   };
 }
 

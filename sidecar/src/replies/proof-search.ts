@@ -1,11 +1,13 @@
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
-import { type Gateway, type SendOutcome, stillRemembers } from "../gateway/index.ts";
+import { callOf } from "../commands/index.ts";
+import { type Gateway, type GatewayCall, type SendOutcome, stillRemembers } from "../gateway/index.ts";
 import { isDamage, type Store } from "../store/index.ts";
 import { commandLog } from "./command-log.ts";
 import { idsOf } from "./followed-command.ts";
 import type { Observations } from "./observations.ts";
 import type { Doubt } from "./open-doubts.ts";
+import { storedFile } from "./stored-file.ts";
 
 /** A gateway that can't say what it knows is asked this often before its silence counts as an answer. */
 const MAX_QUESTIONS = 3;
@@ -96,21 +98,23 @@ export class ProofSearch {
     if (bootMs === null || processId === null) return "in_doubt";
     const first = { processId, bootMs, sendsSince: store.commands.sendsSince(processId, bootMs) };
     if (!stillRemembers(gateway.process, first, clock.bootMs())) return "in_doubt";
-    const text = this.#textOf(doubt.id);
-    if (text === null) return "in_doubt";
+    const call = this.#callOf(doubt.id);
+    if (call === null) return "in_doubt";
     doubt.isAskedAgain = true;
     try {
       const { accountId, chatId: to, commandId } = doubt;
-      return (await gateway.askAgain({ accountId, to, text, commandId }, first)).kind;
+      return (await gateway.askAgain({ accountId, to, call, commandId }, first)).kind;
     } finally {
       doubt.isAskedAgain = false;
     }
   }
 
-  /** Null where it can't be read: nothing can be asked for again then. */
-  #textOf(id: number): string | null {
+  /** Null where it can't be read, or its file was somewhere else: nothing can be asked for again then. */
+  #callOf(id: number): GatewayCall | null {
     try {
-      return this.#parts.store.commands.get(id).text;
+      const { commands } = this.#parts.store;
+      const command = commands.get(id);
+      return callOf(command, storedFile(command, commands));
     } catch (error) {
       if (isDamage(error)) return null;
       throw error;

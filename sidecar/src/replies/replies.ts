@@ -1,6 +1,7 @@
 import { failpoint } from "@hotbags/shared";
 import type { Logger } from "pino";
 import type { Clock, Timers } from "../clock.ts";
+import { callOf, type ReplyFile, UnsendableError } from "../commands/index.ts";
 import type { Gateway, SendOutcome } from "../gateway/index.ts";
 import { type Admission, LaneRunner } from "../lane-runner.ts";
 import type { Rest, Verdict } from "../lanes.ts";
@@ -18,6 +19,8 @@ import { Width } from "../width.ts";
 import { Brake, type BrakeLimits } from "./brake.ts";
 import { type Cause, type CauseOfAll, sentenceOf, sentenceOfAll } from "./cause.ts";
 import { Doubts } from "./doubts.ts";
+import type { Reach } from "./fetch-file.ts";
+import { FileFetches } from "./file-fetches.ts";
 import { type Drop, Handovers } from "./handovers.ts";
 import { type NumberChange, NumberChanges, type Numbers } from "./number-change.ts";
 import { type Observation, Observations } from "./observations.ts";
@@ -63,6 +66,8 @@ interface RepliesParts extends RepliesLimits {
   onNumberChange(change: NumberChange): void;
   /** Told of each send that the gateway has answered, or not; ms. What is asked about later is none. */
   onAnswered?(command: WaitingCommand, outcome: SendOutcome, durationMs: number): void;
+  /** What may be reached for files. Default: the internet. */
+  reach?: Reach;
   /** Told of an account that WhatsApp has locked for direct chats; see TimeLocks. */
   onLock(lock: LockedAccount): void;
 }
@@ -81,6 +86,7 @@ export class Replies {
   readonly #faults: StoreFaults;
   readonly #refusals: Refusals;
   readonly #results: SendResults;
+  readonly #files: FileFetches;
   readonly #width = new Width(WIDTH);
   /** Chats with a send under way: until it has answered, an observation may be its own, and proves no other reply. */
   readonly #sending = new Set<number>();
@@ -117,6 +123,7 @@ export class Replies {
       ...{ store, log: parts.log, faults: this.#faults },
       onWritten: (command, outcome) => this.#written(command, outcome),
     });
+    this.#files = new FileFetches({ ...parts, onChange: (chat) => this.#chats.release("file", chat ?? undefined) });
     this.#chats = new LaneRunner<Cause>({
       clock,
       timers,
@@ -235,6 +242,7 @@ export class Replies {
   async stop(): Promise<void> {
     this.#unsubscribe();
     await Promise.all([this.#doubts.stop(), this.#handovers.stop(), this.#chats.stop()]);
+    this.#files.stop();
     await Promise.allSettled(this.#results.unwritten.map((chat) => this.#results.write(chat)));
   }
 
@@ -287,9 +295,14 @@ export class Replies {
       return { cause: "number", until: now + ASK_AGAIN_MS };
     const heldMs = this.#brake.hold(chat, now);
     if (heldMs > 0) return { cause: "brake", until: now + heldMs };
+    const attached = this.#files.of(command);
+    if (attached instanceof RowUnreadableError)
+      return (await this.#results.giveUp(command.id, "pending", "failed", attached)) ?? "more";
+    if (attached.state === "waits") return { cause: "file", until: now + ASK_AGAIN_MS };
+    if (attached.state === "failed") return await this.#results.refuse(command, attached.reason);
     const lockedMs = this.#locks.hold(chat, account, command.chat_id);
     if (lockedMs > 0) return { cause: "lock", until: now + lockedMs };
-    const verdict = await this.#send(command, this.#pace.spend(now));
+    const verdict = await this.#send(command, attached.file, this.#pace.spend(now));
     return verdict === "more" && !store.commands.hasNext(chat) ? this.#empty(chat) : verdict;
   }
 
@@ -336,16 +349,17 @@ export class Replies {
   }
 
   /** Sends one command, and writes down what came of it. */
-  async #send(command: WaitingCommand, restMs: number): Promise<Verdict<Cause>> {
+  async #send(command: WaitingCommand, file: ReplyFile | null, restMs: number): Promise<Verdict<Cause>> {
     const { store, gateway } = this.#parts;
-    const { id, chat, account_id: accountId, chat_id: to, text, command_id: commandId } = command;
+    const { id, chat, account_id: accountId, chat_id: to, command_id: commandId } = command;
     const begunAt = this.#parts.clock.uptimeMs();
     this.#sending.add(chat);
     try {
+      const call = callOf(command, file);
       if (!(await store.commands.sending(id, gateway.process?.id ?? null))) return "more";
       failpoint("send:before");
       const askedAt = this.#parts.clock.uptimeMs();
-      const outcome = await gateway.send({ accountId, to, text, commandId });
+      const outcome = await gateway.send({ accountId, to, call, commandId });
       failpoint("send:after");
       const durationMs = this.#parts.clock.uptimeMs() - askedAt;
       this.#width.answered(outcome.kind === "sent" ? durationMs : Number.POSITIVE_INFINITY);
@@ -357,11 +371,13 @@ export class Replies {
       if (outcome.kind === "queued_by_gateway" && outcome.timeLock) this.#locks.refused(accountId, outcome.timeLock);
       this.#results.add({ command, outcome, ...this.#judge(chat, outcome, restMs) });
     } catch (error) {
-      // The intent could not be written, so nothing was sent.
+      if (error instanceof UnsendableError) return await this.#results.refuse(command, error.message);
+      // It could not be read, or the intent not be written, so nothing was sent.
       if (!isDamage(error)) throw error;
       return (await this.#results.giveUp(id, "pending", "failed", error)) ?? "more";
     } finally {
       this.#sending.delete(chat);
+      this.#files.over(id);
     }
     return await this.#results.write(chat);
   }

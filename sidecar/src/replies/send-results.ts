@@ -66,6 +66,20 @@ export class SendResults {
     return verdict;
   }
 
+  /** Nothing of it was sent, and nothing will be: the gateway was not asked. */
+  async refuse(command: WaitingCommand, reason: string): Promise<Verdict<Cause>> {
+    const { store, log, faults } = this.#parts;
+    try {
+      await store.commands.refused(command.id, reason);
+      faults.forget(command.id);
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      return (await this.giveUp(command.id, "pending", "failed", error)) ?? "more";
+    }
+    commandLog(log, command).error({ alarm: true }, `reply not sent: ${reason}`);
+    return "more";
+  }
+
   /**
    * A damaged page keeps a command from being read or its state from being written: for what its chat rests, or null
    * once it is given up. It counts as `to` then, and the chat goes on behind it.

@@ -5,6 +5,7 @@ import { MAX_SECRET_BYTES } from "../checks/secret-files.ts";
 import { readOpeningHours } from "../downtime/opening-hours.ts";
 import type { ListenAddress } from "../intake/listen-address.ts";
 import { ExtraHeadersError, parseExtraHeaders } from "../relay/extra-headers.ts";
+import { bytesOfWebhookSecret } from "../relay/webhook-signature.ts";
 
 // How the text of a setting must look, what it becomes, and the words for it (`description`), which the docs show.
 
@@ -25,6 +26,14 @@ export const token = secret
     "must be visible ASCII characters without a space or a line break in them, as an HTTP header can carry",
   )
   .describe("visible ASCII characters without a space");
+
+/** As Standard Webhooks writes it down. */
+export const webhookSecret = secret
+  .refine(
+    (text) => text.trim() !== text || bytesOfWebhookSecret(text) !== undefined,
+    "must be whsec_ and the base64 of 24 to 64 bytes; `echo whsec_$(openssl rand -base64 32)` makes one",
+  )
+  .describe("`whsec_` and the base64 of 24 to 64 bytes");
 
 /** A token that can be guessed protects nothing. */
 export const guardToken = token
@@ -147,6 +156,14 @@ export const shellCommand = z
 
 export const oneOf = <const Words extends readonly [string, ...string[]]>(...words: Words) =>
   z.enum(words, `must be ${inWords(words)}`).describe(inWords(words.map((word) => `\`${word}\``)));
+
+/** Some of these words, separated by commas. */
+export const listOf = <const Words extends readonly [string, ...string[]]>(words: Words) =>
+  z
+    .string()
+    .transform((text) => text.split(",").map((word) => word.trim()))
+    .pipe(z.array(z.enum(words, `must be of ${inWords(words)}, separated by commas`)))
+    .describe(`of ${inWords(words.map((word) => `\`${word}\``))}, separated by commas`);
 
 function inWords(words: readonly string[]): string {
   return [words.slice(0, -1).join(", "), words.at(-1)].filter(Boolean).join(" or ");

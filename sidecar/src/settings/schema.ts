@@ -1,6 +1,7 @@
-import { DEFAULT_LOW_DISK_BYTES, INBOUND_PATH, MAX_BODY_BYTES } from "@hotbags/shared";
+import { DEFAULT_LOW_DISK_BYTES, EVENTS_PATH, INBOUND_PATH, MAX_BODY_BYTES, REPORTS_PATH } from "@hotbags/shared";
 import type { z } from "zod";
 import { FORMATS } from "../alerts/webhook-formats.ts";
+import { EXTRAS } from "../commands/index.ts";
 import { DEFAULT_BRAKE } from "../replies/brake.ts";
 import { DEFAULT_MEDIA_LIMITS } from "../store/index.ts";
 import {
@@ -11,6 +12,7 @@ import {
   hotBagsUrl,
   inboundPath,
   listenAddress,
+  listOf,
   numbers,
   oneOf,
   openingHours,
@@ -19,6 +21,7 @@ import {
   secret,
   shellCommand,
   token,
+  webhookSecret,
   webhookUrl,
   wholeNumber,
 } from "./forms.ts";
@@ -50,6 +53,16 @@ export const SETTINGS = {
     about: "Where it takes messages, below its base URL",
     form: inboundPath,
     default: INBOUND_PATH,
+  },
+  HOTBAGS_REPORTS_PATH: {
+    about: `Where it takes delivery reports, below its base URL, such as \`${REPORTS_PATH}\`. Not set: none are made`,
+    form: inboundPath,
+    reloadable: true,
+  },
+  HOTBAGS_EVENTS_PATH: {
+    about: `Where it takes events, such as a downtime, below its base URL, such as \`${EVENTS_PATH}\`. Not set: none are made`,
+    form: inboundPath,
+    reloadable: true,
   },
   HOTBAGS_BEARER_TOKEN: {
     about: "The token that Hot Bags is shown",
@@ -83,10 +96,28 @@ export const SETTINGS = {
     secret: true,
     reloadable: true,
   },
+  HOTBAGS_WEBHOOK_SECRET: {
+    about:
+      "The key to sign every request with as Standard Webhooks does, with its time, also beside the other signature",
+    form: webhookSecret,
+    secret: true,
+    reloadable: true,
+  },
+  HOTBAGS_WEBHOOK_SECRET_PREVIOUS: {
+    about: "While that key is replaced: the former one, which signs every request as well",
+    form: webhookSecret,
+    secret: true,
+    reloadable: true,
+  },
   HOTBAGS_EXTRA_HEADERS: {
     about: "Headers to send along with every request, such as `x-vercel-protection-bypass`",
     form: extraHeaders,
     secret: true,
+    reloadable: true,
+  },
+  HOTBAGS_COMMANDS: {
+    about: "What Hot Bags may use besides the commands that every bridge takes; the header `X-HotBags-Accept` tells it",
+    form: listOf(EXTRAS),
     reloadable: true,
   },
   HOTBAGS_TIMEOUT: {

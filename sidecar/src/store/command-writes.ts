@@ -12,6 +12,10 @@ export interface CommandFromResponse {
   commandId: string | null;
   type: string | null;
   text: string | null;
+  /** What it says besides its text, as JSON. */
+  details?: string | null;
+  /** The bytes of its file. */
+  file?: Buffer | null;
   /** The command as it came, for telling a repeat from a reuse of its id. */
   payload: string;
   /** Why it won't be executed; null when it will. */
@@ -138,6 +142,8 @@ export class CommandWrites {
       command_id: command.commandId,
       type: command.type,
       text: command.text,
+      details: command.details ?? null,
+      file: command.file ?? null,
       hash,
       // Nothing of it is sent.
       state: isDone ? "skipped" : (refusal?.state ?? toSend),
@@ -165,6 +171,13 @@ export class CommandWrites {
     }
     this.#move("commands_pending", "commands_sending");
     return true;
+  }
+
+  refused(id: number, reason: string): void {
+    const moved = this.#sql.refuse.get(this.#clock.now(), reason, id);
+    if (!moved) return this.#hasState(id);
+    this.#move("commands_pending", "commands_failed");
+    this.#failures.note("command_failed", this.#sql.messageId.get(moved.seq)?.message_id ?? null, reason);
   }
 
   settled(id: number, state: SettledState, { reason, said = null, whatsappMessageId, partial }: Settlement): void {
@@ -238,8 +251,8 @@ function prepare(db: Database.Database) {
       "SELECT payload_sha256, chat FROM commands WHERE command_id = ? AND owns_id = 1",
     ),
     insert: db.prepare(
-      `INSERT INTO commands (seq, chat, position, command_id, type, text, payload_sha256, state, owns_id, created_at, settled_at, last_error)
-       VALUES (@seq, @chat, @position, @command_id, @type, @text, @hash, @state, @owns_id, @now, @settled_at, @error)`,
+      `INSERT INTO commands (seq, chat, position, command_id, type, text, details, file, payload_sha256, state, owns_id, created_at, settled_at, last_error)
+       VALUES (@seq, @chat, @position, @command_id, @type, @text, @details, @file, @hash, @state, @owns_id, @now, @settled_at, @error)`,
     ),
     askedInVain: db.prepare<[string | null, number, number]>(
       "UPDATE commands SET asked_process = ?, alarmed_at = coalesce(alarmed_at, ?) WHERE id = ? AND state = 'in_doubt'",
@@ -257,6 +270,9 @@ function prepare(db: Database.Database) {
     ),
     sending: db.prepare<[number, number, string | null, number]>(
       "UPDATE commands SET state = 'sending', sending_at = ?, sending_boot_ms = ?, gateway_process = ? WHERE id = ? AND state = 'pending'",
+    ),
+    refuse: db.prepare<[number, string, number], { seq: number }>(
+      "UPDATE commands SET state = 'failed', settled_at = ?, last_error = ? WHERE id = ? AND state = 'pending' RETURNING seq",
     ),
     settle: db.prepare<[string, number, string | null, string | null, string | null, number, number], { seq: number }>(
       "UPDATE commands SET state = ?, settled_at = ?, last_error = ?, said = ?, whatsapp_message_id = ?, partial = ? WHERE id = ? AND state = 'sending' RETURNING seq",

@@ -15,7 +15,10 @@ export interface WaitingCommand {
   message_id: string;
   account_id: string;
   chat_id: string;
+  type: string;
   text: string;
+  /** What it says besides, as JSON. */
+  details: string | null;
   /** When it was handed to the gateway: wall-clock ms, and ms since that machine started. */
   sending_at: number | null;
   sending_boot_ms: number | null;
@@ -39,7 +42,9 @@ const waitingCommand: z.ZodType<WaitingCommand> = z.object({
   message_id: z.string(),
   account_id: z.string(),
   chat_id: z.string(),
+  type: z.string(),
   text: z.string(),
+  details: z.string().nullable(),
   sending_at: z.int().nullable(),
   sending_boot_ms: z.int().nullable(),
   gateway_process: z.string().nullable(),
@@ -53,7 +58,7 @@ interface CommandsParts {
   time: ProvenTime;
 }
 
-/** The commands' side of the store. States: `pending → sending → sent | queued_by_gateway | in_doubt | failed`, `sending → pending` only where it is proven that nothing was sent; on from `queued_by_gateway` by Handovers. */
+/** The commands' side of the store. States: `pending → sending → sent | queued_by_gateway | in_doubt | failed`, `pending → failed` where nobody was asked, `sending → pending` only where it is proven that nothing was sent; on from `queued_by_gateway` by Handovers. */
 export class Commands {
   readonly #commit: GroupCommit;
   readonly #writes: CommandWrites;
@@ -142,6 +147,11 @@ export class Commands {
     return command;
   }
 
+  /** The bytes of the file that came with a command; null: none did, or they are forgotten. */
+  fileOf(id: number): Buffer | null {
+    return this.#sql.file.get(id)?.file ?? null;
+  }
+
   /** How many commands this gateway process was handed since, ms since the machine started; counts to 1,000, no further. */
   sendsSince(gatewayProcess: string, bootMs: number): number {
     return this.#sql.sendsSince.get(gatewayProcess, bootMs)?.n ?? 0;
@@ -164,6 +174,11 @@ export class Commands {
    */
   sending(id: number, gatewayProcess: string | null): Promise<boolean> {
     return this.#commit.run("sending", () => this.#writes.sending(id, gatewayProcess));
+  }
+
+  /** It can't be sent, and that was known before the gateway was asked. */
+  refused(id: number, reason: string): Promise<void> {
+    return this.#commit.run("refused", () => this.#writes.refused(id, reason));
   }
 
   /** How the sending ended. */
@@ -218,7 +233,7 @@ export class Commands {
 }
 
 function prepare(db: Database.Database) {
-  const waiting = `SELECT k.id, k.seq, k.chat, k.command_id, m.message_id, c.account_id, c.chat_id, k.text, k.sending_at, k.sending_boot_ms, k.gateway_process
+  const waiting = `SELECT k.id, k.seq, k.chat, k.command_id, m.message_id, c.account_id, c.chat_id, k.type, k.text, k.details, k.sending_at, k.sending_boot_ms, k.gateway_process
     FROM commands k JOIN messages m USING (seq) JOIN chats c ON c.chat = k.chat`;
   const notPassedOver = "NOT EXISTS (SELECT 1 FROM passed_over_commands o WHERE o.id = commands.id)";
   // By an index alone, so that it tells of a row that can't be read. `+?`: see messages.ts.
@@ -241,6 +256,7 @@ function prepare(db: Database.Database) {
     inDoubt: db.prepare<[number], { id: number }>(
       `SELECT id FROM commands WHERE state = 'in_doubt' AND ${notPassedOver} ORDER BY id DESC LIMIT ?`,
     ),
+    file: db.prepare<[number], { file: Buffer | null }>("SELECT file FROM commands WHERE id = ?"),
     get: db.prepare<[number]>(`${waiting} WHERE k.id = +?`),
     // In doubt, or in no state at all: an index has named it.
     doubt: db.prepare<[number], DoubtfulCommand>(

@@ -5,6 +5,7 @@ import type Database from "better-sqlite3";
  * `pending` and `dead` what is there now; `detached` those of the pending ones that are out of their chats' lanes.
  * Commands: those that are pending, being sent, in OpenClaw's queue or in doubt now, and how many ever ended in each other
  * state. `replies_sent_from_queue` and `replies_dropped`: how many OpenClaw ever sent from its queue, or dropped.
+ * Reports, and events: those that wait now, and how many ever were delivered or dropped.
  */
 export type CounterName =
   | "accepted"
@@ -22,7 +23,13 @@ export type CounterName =
   | "commands_skipped"
   | "commands_done"
   | "replies_sent_from_queue"
-  | "replies_dropped";
+  | "replies_dropped"
+  | "reports_waiting"
+  | "reports_delivered"
+  | "reports_dropped"
+  | "events_waiting"
+  | "events_delivered"
+  | "events_dropped";
 
 /**
  * Counts kept in the same transactions as what they count: `add` belongs inside a commit, and what was added is written
@@ -31,12 +38,14 @@ export type CounterName =
 export class Counters {
   readonly #added = new Map<string, number>();
   readonly #add: Database.Statement<[string, number]>;
+  readonly #one: Database.Statement<[string], { value: number }>;
   readonly #all: Database.Statement<[], { name: string; value: number }>;
 
   constructor(db: Database.Database) {
     this.#add = db.prepare(
       "INSERT INTO counters (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
     );
+    this.#one = db.prepare("SELECT value FROM counters WHERE name = ?");
     this.#all = db.prepare("SELECT name, value FROM counters");
   }
 
@@ -44,7 +53,7 @@ export class Counters {
     this.#added.set(name, (this.#added.get(name) ?? 0) + by);
   }
 
-  /** A transaction begins: what was added in one before it is written, or was taken back. */
+  /** A transaction begins, or was taken back: nothing is added. */
   begin(): void {
     this.#added.clear();
   }
@@ -52,6 +61,12 @@ export class Counters {
   /** Writes what was added since `begin`: the last that is done in a transaction. */
   write(): void {
     for (const [name, by] of this.#added) if (by !== 0) this.#add.run(name, by);
+    this.#added.clear();
+  }
+
+  /** One of them, in a transaction with what was added there. */
+  of(name: CounterName): number {
+    return (this.#one.get(name)?.value ?? 0) + (this.#added.get(name) ?? 0);
   }
 
   /** All counters; one that never moved is 0. */
@@ -73,6 +88,12 @@ export class Counters {
       commands_done: 0,
       replies_sent_from_queue: 0,
       replies_dropped: 0,
+      reports_waiting: 0,
+      reports_delivered: 0,
+      reports_dropped: 0,
+      events_waiting: 0,
+      events_delivered: 0,
+      events_dropped: 0,
     };
     for (const { name, value } of this.#all.all()) if (name in counts) counts[name as CounterName] = value;
     return counts;

@@ -3,6 +3,7 @@ import type Database from "better-sqlite3";
 import type { Counters } from "./counters.ts";
 import { StoreUnwritableError, wordsOf } from "./errors.ts";
 import type { Feed } from "./feed.ts";
+import { type ReportRecorder, ReportsDamagedError } from "./report-recorder.ts";
 import type { Writability } from "./writability.ts";
 
 interface Job {
@@ -10,6 +11,13 @@ interface Job {
   work: () => unknown;
   order: string | undefined;
   settle: { resolve(value: unknown): void; reject(error: unknown): void };
+}
+
+export interface GroupCommitOptions {
+  /** Writes into each transaction what follows from its jobs. */
+  reports?: readonly Pick<ReportRecorder, "begin" | "write" | "committed" | "giveUp">[];
+  /** Told how long each transaction took, its jobs' work included, ms. */
+  onCommit?: ((durationMs: number) => void) | undefined;
 }
 
 /**
@@ -22,6 +30,7 @@ export class GroupCommit {
   readonly #writability: Writability;
   readonly #feed: Feed;
   readonly #counters: Counters;
+  readonly #reports: NonNullable<GroupCommitOptions["reports"]>;
   readonly #begin: Database.Statement;
   readonly #commit: Database.Statement;
   readonly #rollback: Database.Statement;
@@ -29,19 +38,19 @@ export class GroupCommit {
   #waiting: Job[] = [];
   #closed = false;
 
-  /** `onCommit`: told how long each transaction took, its jobs' work included, ms. */
   constructor(
     db: Database.Database,
     writability: Writability,
     feed: Feed,
     counters: Counters,
-    onCommit: (durationMs: number) => void = () => {},
+    { reports = [], onCommit = () => {} }: GroupCommitOptions = {},
   ) {
     this.#onCommit = onCommit;
     this.#db = db;
     this.#writability = writability;
     this.#feed = feed;
     this.#counters = counters;
+    this.#reports = reports;
     this.#begin = db.prepare("BEGIN IMMEDIATE");
     this.#commit = db.prepare("COMMIT");
     this.#rollback = db.prepare("ROLLBACK");
@@ -113,15 +122,22 @@ export class GroupCommit {
     const begun = performance.now();
     this.#feed.begin();
     this.#counters.begin();
+    for (const recorder of this.#reports) recorder.begin();
     try {
       this.#begin.run();
       for (const job of jobs) results.push(job.work());
+      for (const recorder of this.#reports) recorder.write();
+      // They count reports, too.
       this.#counters.write();
       for (const job of jobs) failpoint(`${job.name}:before-commit`);
       this.#commit.run();
     } catch (error) {
       if (this.#db.inTransaction) this.#rollback.run();
-      return error;
+      this.#counters.begin();
+      if (!(error instanceof ReportsDamagedError)) return error;
+      // What has happened is not kept back by what can't be told of it.
+      for (const recorder of this.#reports) recorder.giveUp(error);
+      return this.#write(jobs);
     }
     this.#onCommit(performance.now() - begun);
     for (const [index, job] of jobs.entries()) {
@@ -129,6 +145,7 @@ export class GroupCommit {
       job.settle.resolve(results[index]);
     }
     this.#feed.committed();
+    for (const recorder of this.#reports) recorder.committed();
     return undefined;
   }
 }

@@ -1,11 +1,13 @@
 import type { Clock } from "../clock.ts";
 import { AlertReads, AlertRecords } from "./alert-records.ts";
+import { CommandReports } from "./command-reports.ts";
 import { CommandWrites } from "./command-writes.ts";
 import { Commands } from "./commands.ts";
 import { Counters } from "./counters.ts";
 import { type Damage, DamageRecord } from "./damage.ts";
 import { openDatabase, openForReading } from "./database.ts";
 import { Downtimes } from "./downtimes.ts";
+import { EventReports } from "./event-reports.ts";
 import { Failures } from "./failures.ts";
 import { type Change, Feed } from "./feed.ts";
 import { Files } from "./files.ts";
@@ -25,6 +27,8 @@ import { Repairs } from "./operator/repairs.ts";
 import { type PausedChat, PauseList, Pauses } from "./pauses.ts";
 import { ProvenTime } from "./proven-time.ts";
 import { Rehearsal } from "./rehearsal.ts";
+import { ReportRecorder, type ReportSource } from "./report-recorder.ts";
+import { Reports } from "./reports.ts";
 import { Retention } from "./retention.ts";
 import { Room } from "./room.ts";
 import { type Outage, Writability } from "./writability.ts";
@@ -64,6 +68,7 @@ export type { Page } from "./operator/page.ts";
 export type { Repaired, Resolution } from "./operator/repairs.ts";
 export type { ChatAddress, ChatOrder, Pause, PausedChat } from "./pauses.ts";
 export { FileLostError } from "./read-file.ts";
+export type { Reports, WaitingReport } from "./reports.ts";
 export { type Doubted, makeRestored, type RestoreTimes } from "./restored.ts";
 export type { Keep } from "./retention.ts";
 export { type Progress, type Snapshot, storeBytes, takeSnapshot } from "./snapshot.ts";
@@ -80,6 +85,9 @@ export interface Store {
   handovers: Handovers;
   downtimes: Downtimes;
   alerts: AlertRecords;
+  /** What Hot Bags is to be told: of its commands, and of the bridge. */
+  reports: Reports;
+  events: Reports;
   retention: Retention;
   files: Files;
   operator: OperatorStore;
@@ -156,10 +164,15 @@ export function openStore(
   const writability = new Writability({ db, clock, damage, rehearse: () => rehearsal.run() });
   const feed = new Feed(db);
   const counters = new Counters(db);
-  const commit = new GroupCommit(db, writability, feed, counters, onCommit);
+  const forgotten = new ForgottenKeys(db);
+  const ofSource = (source: ReportSource) => new ReportRecorder({ db, source, counters, damage, time });
+  const recorders = {
+    command: ofSource(new CommandReports(db, forgotten, clock)),
+    event: ofSource(new EventReports(clock)),
+  };
+  const commit = new GroupCommit(db, writability, feed, counters, { reports: Object.values(recorders), onCommit });
   const failures = new Failures(db, clock);
   const pauses = new Pauses(db, commit, counters, clock, time);
-  const forgotten = new ForgottenKeys(db);
   const commandWrites = new CommandWrites({ db, counters, failures, pauses, forgotten, clock });
   const media = new Media(db, files, limits.inlineBytes);
   const room = new Room(files, media, commit);
@@ -182,6 +195,8 @@ export function openStore(
     handovers: new Handovers({ db, commit, counters, failures, pauses, clock }),
     downtimes: new Downtimes(db, commit, clock),
     alerts: new AlertRecords(db, commit),
+    reports: new Reports({ db, commit, counters, kind: "command", recorder: recorders.command, time }),
+    events: new Reports({ db, commit, counters, kind: "event", recorder: recorders.event, time }),
     files,
     operator: {
       ...operatorReads(

@@ -24,7 +24,8 @@ const MAY_WALK = [
 ];
 
 /** A walk along an index that holds nothing else than what is asked for, and mostly stops at its first row. */
-const IS_WALK = /USING (COVERING )?INDEX (commands_sending|commands_in_doubt|commands_handed_over)$/;
+const IS_WALK =
+  /USING (COVERING )?INDEX (commands_sending|commands_in_doubt|commands_handed_over|restores_unreported)$/;
 
 /** Every row of a table, a sort of all that was found, or an index made for the occasion: the work grows with what is there, not with what is wanted. */
 const GROWS = /^SCAN |TEMP B-TREE|AUTOMATIC/;

@@ -72,6 +72,7 @@ export class Rehearsal {
       counters.write();
     } finally {
       if (db.inTransaction) this.#rollback.run();
+      counters.begin();
     }
   }
 }

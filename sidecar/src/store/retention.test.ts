@@ -65,7 +65,15 @@ async function put(text: string) {
 
 async function deliver(id: string, commandState: "pending" | "sent" | "in_doubt", files: string[] = []) {
   const { seq, chat } = await accept(id, files);
-  const command = { commandId: `c-${id}`, type: "send_text", text: `reply to ${id}`, payload: id, refusal: null };
+  const more = { details: `details of ${id}`, file: Buffer.from(`file of ${id}`) };
+  const command = {
+    commandId: `c-${id}`,
+    type: "send_text",
+    text: `reply to ${id}`,
+    payload: id,
+    refusal: null,
+    ...more,
+  };
   await store.messages.delivered(seq, 200, "{}", [command]);
   if (commandState === "pending") return;
   const { id: row } = store.commands.nextOf(chat) ?? { id: 0 };
@@ -77,7 +85,8 @@ const texts = () =>
   tables.prepare("SELECT message_id FROM messages JOIN payloads USING (seq) ORDER BY seq").pluck().all();
 const files = () => readdirSync(join(dir, "media")).length;
 const keys = () => tables.prepare("SELECT message_id FROM messages ORDER BY seq").pluck().all();
-const replies = () => tables.prepare("SELECT coalesce(text, said) FROM commands ORDER BY id").pluck().all();
+const replies = () =>
+  tables.prepare("SELECT coalesce(text, details, file, said) FROM commands ORDER BY id").pluck().all();
 
 it("forgets texts after their time and keys after 90 days, and no key before", async () => {
   await deliver("A", "sent");

@@ -189,7 +189,9 @@ function prepare(db: Database.Database) {
       `DELETE FROM payloads WHERE seq = ? RETURNING instr(request, '${HAS_FILE}') AS has_file`,
     ),
     hasNoText: db.prepare<[number]>("UPDATE messages SET has_text = 0 WHERE seq = ?"),
-    forgetCommandTexts: db.prepare<[number]>("UPDATE commands SET text = NULL, said = NULL WHERE seq = ?"),
+    forgetCommandTexts: db.prepare<[number]>(
+      "UPDATE commands SET text = NULL, details = NULL, file = NULL, said = NULL WHERE seq = ?",
+    ),
     discard: db.prepare<[number, number, number]>(
       "UPDATE messages SET discarded_at = ?, state_since = ? WHERE seq = ?",
     ),

@@ -14,6 +14,7 @@ afterEach(() => {
 // The examples in docs/contract are of the first customers and groups that the shop hands out.
 describe("kinds", async () => void (await import("./kinds.suite.ts")));
 describe("reply texts", async () => void (await import("./reply-texts.suite.ts")));
+describe("what only some bridges take", async () => void (await import("./commands.suite.ts")));
 describe("replies", async () => void (await import("./replies.suite.ts")));
 describe("a locked number", async () => void (await import("./time-lock.suite.ts")));
 describe("the whole way", async () => void (await import("./the-whole-way.suite.ts")));

@@ -6,6 +6,8 @@ import { Context } from "./context.ts";
 import { GATE_CHECKS } from "./gate-checks.ts";
 import { KEY_CHECKS, LATE_KEY_CHECKS } from "./key-checks.ts";
 import { LATE_MESSAGE_CHECKS, MESSAGE_CHECKS } from "./message-checks.ts";
+import { REPORT_CHECKS } from "./report-checks.ts";
+import { SECRET_CHECKS } from "./secret-checks.ts";
 
 /** As many as any check needs at once. */
 const CONNECTIONS = 20;
@@ -13,8 +15,10 @@ const CONNECTIONS = 20;
 /** All checks, in the order in which they are run. */
 export const CHECKS: readonly Check[] = [
   ...GATE_CHECKS,
+  ...SECRET_CHECKS,
   ...KEY_CHECKS,
   ...MESSAGE_CHECKS,
+  ...REPORT_CHECKS,
   ...LATE_KEY_CHECKS,
   ...LATE_MESSAGE_CHECKS,
 ];

@@ -34,22 +34,22 @@ export type FaultAfterProcessing =
   /** A 2xx whose body is this instead of the answer. */
   | { status: number; headers?: Record<string, string>; body?: string | Buffer };
 
-export type FaultScript = {
+export type FaultScript<Subject = Message> = {
   /** Appends faults for the next requests, one each, in order. */
   next(...faults: Fault[]): void;
   /** The next `times` requests that match get this fault, before those of `next` are looked at. Returns how to lift it. */
-  faultFor(predicate: (message: Message) => boolean, fault: Fault, times?: number): () => void;
+  faultFor(predicate: (subject: Subject) => boolean, fault: Fault, times?: number): () => void;
   /** Forgets every fault not yet used. */
   clear(): void;
   /** The fault for this request, used up by asking. */
-  take(message: Message): Fault | undefined;
+  take(subject: Subject): Fault | undefined;
 };
 
-type Aimed = { predicate: (message: Message) => boolean; fault: Fault; left: number };
+type Aimed<Subject> = { predicate: (subject: Subject) => boolean; fault: Fault; left: number };
 
-export function createFaultScript(): FaultScript {
+export function createFaultScript<Subject = Message>(): FaultScript<Subject> {
   const queue: Fault[] = [];
-  const aimed = new Set<Aimed>();
+  const aimed = new Set<Aimed<Subject>>();
   return {
     next: (...faults) => void queue.push(...faults),
     faultFor(predicate, fault, times = 1) {
@@ -61,9 +61,9 @@ export function createFaultScript(): FaultScript {
       queue.length = 0;
       aimed.clear();
     },
-    take(message) {
+    take(subject) {
       for (const entry of aimed) {
-        if (!entry.predicate(message)) continue;
+        if (!entry.predicate(subject)) continue;
         entry.left -= 1;
         if (entry.left <= 0) aimed.delete(entry);
         return entry.fault;

@@ -1,9 +1,10 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { INBOUND_PATH } from "@hotbags/shared";
+import { type BridgeEvent, type DeliveryReport, EVENTS_PATH, INBOUND_PATH, REPORTS_PATH } from "@hotbags/shared";
 import { writeAnswer } from "./answer.ts";
 import { createFaultScript, type Fault, type FaultScript, isAfterProcessing } from "./faults.ts";
 import { type AnswerScript, createLedger, type Issued } from "./ledger.ts";
-import { checkPing, checkRequest, type Message, type Secrets } from "./request.ts";
+import { createReports, type MockReports } from "./reports.ts";
+import { checkEvent, checkPing, checkReport, checkRequest, type Message, type Secrets } from "./request.ts";
 
 /** Most that is read of a body, bytes: more than the contract allows, so that this can be said of it. */
 const MAX_READ_BYTES = 64 * 1024 * 1024;
@@ -36,6 +37,8 @@ export type MockEvent =
   | { type: "attempt" | "answered"; at: number; attempt: Attempt }
   | { type: "accepted"; at: number; message: Message }
   | { type: "issued"; at: number; issued: Issued }
+  | { type: "reported"; at: number; report: DeliveryReport }
+  | { type: "happened"; at: number; event: BridgeEvent }
   | { type: "violation"; at: number; violation: string };
 
 export type Mock = Pick<FaultScript, "next" | "faultFor"> & {
@@ -56,6 +59,10 @@ export type Mock = Pick<FaultScript, "next" | "faultFor"> & {
   readonly pings: readonly number[];
   /** Accepted messages, once per key, in order. */
   readonly accepted: readonly Message[];
+  /** Where it takes delivery reports. */
+  readonly reports: MockReports<DeliveryReport>;
+  /** And events of the bridge. */
+  readonly happenings: MockReports<BridgeEvent>;
   /** Every breach of the contract. A test takes out those it provoked, and asserts that none is left. */
   readonly violations: string[];
   /** Commands issued, once each, with their message's key. */
@@ -78,7 +85,7 @@ export interface MockOptions extends Secrets {
 
 /**
  * A Hot Bags backend on loopback. It checks each request as the real one would, answers by script, and fails by script.
- * With `hmacSecret` a valid signature is required; without it, sending one is a violation.
+ * With `hmacSecret` or `webhookSecret` a valid signature is required; without it, sending one is a violation.
  */
 export async function startMock({ port, keep = Infinity, ...firstSecrets }: MockOptions): Promise<Mock> {
   let secrets: Secrets = firstSecrets;
@@ -101,6 +108,21 @@ export async function startMock({ port, keep = Infinity, ...firstSecrets }: Mock
     keepLast(violations, keep, violation);
     emit({ type: "violation", at: Date.now(), violation });
   };
+
+  const common = {
+    violate: (breach: string) => violate(undefined, breach),
+    keep: <Item>(list: Item[], item: Item) => keepLast(list, keep, item),
+  };
+  const { reports, answer: answerReport } = createReports<DeliveryReport>({
+    ...common,
+    check: (headers, rawBody) => checkReport(headers, rawBody, secrets),
+    onTaken: (report) => emit({ type: "reported", at: Date.now(), report }),
+  });
+  const { reports: happenings, answer: answerHappening } = createReports<BridgeEvent>({
+    ...common,
+    check: (headers, rawBody) => checkEvent(headers, rawBody, secrets),
+    onTaken: (event) => emit({ type: "happened", at: Date.now(), event }),
+  });
 
   const accept = async (key: string, message: Message): Promise<string> => {
     const { first, commands: workedOut } = ledger.process(key, message, script);
@@ -144,6 +166,10 @@ export async function startMock({ port, keep = Infinity, ...firstSecrets }: Mock
       response.writeHead(request.url === INBOUND_PATH ? ping.status : 404).end();
       return;
     }
+    if (request.method === "POST" && request.url === REPORTS_PATH)
+      return answerReport(request.headers, rawBody, response);
+    if (request.method === "POST" && request.url === EVENTS_PATH)
+      return answerHappening(request.headers, rawBody, response);
     const key = request.headers["idempotency-key"];
     const attempt: Attempt = {
       at: Date.now(),
@@ -218,6 +244,8 @@ export async function startMock({ port, keep = Infinity, ...firstSecrets }: Mock
     requests,
     pings,
     accepted,
+    reports,
+    happenings,
     violations,
     issued: ledger.issued,
     onEvent(listener) {

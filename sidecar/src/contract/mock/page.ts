@@ -30,7 +30,7 @@ export function servePage(mock: Mock, request: IncomingMessage, response: Server
   if (request.url === "/") response.writeHead(200, { ...HEADERS, "content-type": "text/html; charset=utf-8" });
   else response.writeHead(200, { ...HEADERS, "content-type": "application/json" });
   const rows = mock.requests.map((attempt) => rowOf(mock, attempt));
-  response.end(request.url === "/" ? page(rows) : JSON.stringify(rows));
+  response.end(request.url === "/" ? page(rows, mock) : JSON.stringify(rows));
   return true;
 }
 
@@ -53,7 +53,7 @@ function describeFault(fault: NonNullable<Attempt["fault"]>): string {
   return typeof fault === "string" ? fault : JSON.stringify(fault).slice(0, SHOWN_CHARACTERS);
 }
 
-function page(rows: ReturnType<typeof rowOf>[]): string {
+function page(rows: ReturnType<typeof rowOf>[], mock: Mock): string {
   const lines = rows.toReversed().map((row) => {
     const result = `${row.status ?? "no answer"}${row.duplicate ? ", a key that came before" : ""}`;
     const trouble = [row.fault === null ? [] : `fault: ${row.fault}`, row.violations].flat();
@@ -72,10 +72,18 @@ function page(rows: ReturnType<typeof rowOf>[]): string {
     return `<tr>${cells.map((cell) => `<td>${cell}</td>`).join("")}</tr>`;
   });
   const titles = ["when, message_id", "chat, text", "answered", "commands"].map((title) => `<th>${title}</th>`);
+  const reports = mock.reports.taken.toReversed().map(({ timestamp, command_id, state, outcome, reason }) => {
+    const cells = [timestamp, command_id, [state, outcome].filter(Boolean).join(": "), reason ?? ""];
+    return `<tr>${cells.map((cell) => `<td>${text(cell)}</td>`).join("")}</tr>`;
+  });
+  const told =
+    reports.length === 0
+      ? ""
+      : `<h1>What became of commands</h1><table><tr><th>when</th><th>command_id</th><th>state</th><th>reason</th></tr>${reports.join("")}</table>`;
   const table = `<table><tr>${titles.join("")}</tr>${lines.join("")}</table>`;
   const head = `<meta charset="utf-8"><meta http-equiv="refresh" content="2"><title>Hot Bags' stand-in</title><style>${STYLE}</style>`;
   const none = "<p>Nothing has come yet.</p>";
-  return `<!doctype html><html lang="en"><head>${head}</head><body><h1>What came</h1>${rows.length === 0 ? none : table}</body></html>`;
+  return `<!doctype html><html lang="en"><head>${head}</head><body><h1>What came</h1>${rows.length === 0 ? none : table}${told}</body></html>`;
 }
 
 function text(value: string): string {

@@ -15,6 +15,8 @@ import { alerts } from "./0014-alerts.ts";
 import { erasure } from "./0015-erasure.ts";
 import { restores } from "./0016-restores.ts";
 import { said } from "./0017-said.ts";
+import { commandDetails } from "./0018-command-details.ts";
+import { reports } from "./0019-reports.ts";
 
 /** In order; the number of a migration is its place, and `PRAGMA user_version` says how many a database has had. Never edit one that was released. */
 export const migrations: readonly string[] = [
@@ -35,6 +37,8 @@ export const migrations: readonly string[] = [
   erasure,
   restores,
   said,
+  commandDetails,
+  reports,
 ];
 
 /** How many of them a database has had that this release works on. */

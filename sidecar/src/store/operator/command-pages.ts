@@ -29,6 +29,10 @@ export interface CommandRow {
 export interface CommandLife extends CommandRow {
   /** Null: forgotten, or there was none. */
   text: string | null;
+  /** What it says besides, as JSON; null: nothing, or forgotten. */
+  details: string | null;
+  /** How large the file is that came with it. */
+  file_bytes: number | null;
   /** What the gateway said of it, which can quote the customer; null: nothing, or forgotten. */
   said: string | null;
 }
@@ -77,7 +81,12 @@ export class CommandPages {
 
   get(id: number): CommandLife | undefined {
     const raw = this.#sql.get.get(id);
-    return raw && { ...toRow(raw), ...(this.#sql.words.get(id) ?? { text: null, said: null }) };
+    return (
+      raw && {
+        ...toRow(raw),
+        ...(this.#sql.words.get(id) ?? { text: null, details: null, file_bytes: null, said: null }),
+      }
+    );
   }
 
   #source({ states = [] }: CommandFilter) {
@@ -120,8 +129,8 @@ function prepare(db: Database.Database) {
     ofMessage: db.prepare<[number], RawRow>(`${columns} ${joined} WHERE k.seq = ? ORDER BY k.id`),
     withCommandId: db.prepare<[string], RawRow>(`${columns} ${joined} WHERE k.command_id = ? AND k.owns_id = 1`),
     get: db.prepare<[number], RawRow>(`${columns} ${joined} WHERE k.id = ?`),
-    words: db.prepare<[number], { text: string | null; said: string | null }>(
-      "SELECT text, said FROM commands WHERE id = ?",
+    words: db.prepare<[number], Pick<CommandLife, "text" | "details" | "file_bytes" | "said">>(
+      "SELECT text, details, length(file) AS file_bytes, said FROM commands WHERE id = ?",
     ),
   };
 }

@@ -51,7 +51,8 @@ async function answer(
   const message = messageOf(id, chat, { text: WORDS, ...more });
   const accepted = await store.messages.accept(message);
   const text = message.from === BEN ? "reply to Ben" : `canary reply to ${ANNA}`;
-  const reply = { commandId: `to-${id}`, type: "send_text", text, payload: text, refusal: null };
+  const besides = message.from === BEN ? {} : { details: `canary of ${ANNA}`, file: Buffer.from("canary") };
+  const reply = { commandId: `to-${id}`, type: "send_text", text, payload: text, refusal: null, ...besides };
   await store.messages.delivered(accepted.seq, 200, JSON.stringify({ text }), [reply]);
   const command = store.commands.nextOf(accepted.chat);
   if (state === "pending" || !command) return accepted;

@@ -157,8 +157,12 @@ export class Erasure {
     const key = forgotten.make(messageId);
     this.#sql.scrubMessage.run(key, seq);
     this.#sql.scrubFailures.run(key, messageId);
-    for (const { id, command_id: commandId } of commands)
+    for (const { id, command_id: commandId } of commands) {
       this.#sql.scrubCommand.run(commandId === null ? null : forgotten.make(commandId), id);
+      const { changes } = this.#sql.forgetReports.run(id);
+      this.#parts.counters.add("reports_waiting", -changes);
+      this.#parts.counters.add("reports_dropped", changes);
+    }
   }
 
   /** Returns whether the number is no longer in the table of chats: where something of theirs waits, it must stay. */
@@ -230,9 +234,11 @@ function prepare(db: Database.Database) {
     ),
     // Without the hash of its text: of a short one that would tell what it was.
     scrubCommand: db.prepare<[string | null, number]>(
-      `UPDATE commands SET command_id = ?, text = NULL, said = NULL, payload_sha256 = '', whatsapp_message_id = NULL,
+      `UPDATE commands SET command_id = ?, text = NULL, details = NULL, file = NULL, said = NULL, payload_sha256 = '', whatsapp_message_id = NULL,
          last_error = ${SCRUBBED("last_error")} WHERE id = ?`,
     ),
+    // What Hot Bags was still to be told of it has the number in it.
+    forgetReports: db.prepare<[number]>("DELETE FROM reports WHERE kind = 'command' AND lane = ?"),
     chatsOf: db.prepare<[string], { chat: number }>("SELECT chat FROM chats INDEXED BY chats_number WHERE chat_id = ?"),
     waits: db.prepare<[{ chat: number }], { one: number }>(
       `SELECT 1 AS one FROM messages WHERE chat = @chat AND state = 'pending' AND detached = 0

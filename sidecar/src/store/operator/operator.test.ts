@@ -134,3 +134,19 @@ it("a list gives each message once, page by page, however few of many are wanted
   expect(await all({ chatId: BEN }, 500)).toEqual({ found: newestFirst(ben), pages: 3 });
   expect((await all({ states: ["pending", "dead"], since: clock.now() + 1 }, 500)).found).toEqual([]);
 });
+
+it("a command is shown with what it says besides its text", async () => {
+  const { seq } = await store.messages.accept(messageOf("A"));
+  const common = { type: "send_media", payload: "1", refusal: null };
+  const file = { commandId: "F", text: "", details: '{"mime_type":"application/pdf"}', file: Buffer.from("prices") };
+  const text = { commandId: "T", text: "hello" };
+  const recorded = await store.messages.delivered(seq, 200, "{}", [
+    { ...common, ...file },
+    { ...common, ...text },
+  ]);
+  const shown = await Promise.all(recorded.map(({ id }) => store.operator.command(id ?? 0)));
+  expect(shown).toMatchObject([
+    { text: "", details: file.details, file_bytes: 6 },
+    { text: "hello", details: null, file_bytes: null },
+  ]);
+});

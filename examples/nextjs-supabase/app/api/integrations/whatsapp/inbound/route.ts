@@ -14,5 +14,7 @@ pool.on("error", (error) => console.error("an idle connection to the database br
 export async function POST(request: Request): Promise<Response> {
   const token = process.env["HOTBAGS_BEARER_TOKEN"];
   if (!token) throw new Error("HOTBAGS_BEARER_TOKEN is not set");
-  return receive(request, { pool, token, hmacSecret: process.env["HOTBAGS_HMAC_SECRET"] || null, decide });
+  const hmacSecret = process.env["HOTBAGS_HMAC_SECRET"] || null;
+  const webhookSecret = process.env["HOTBAGS_WEBHOOK_SECRET"] || null;
+  return receive(request, { pool, token, hmacSecret, webhookSecret, decide });
 }
