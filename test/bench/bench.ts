@@ -2,21 +2,42 @@ import { parseArgs } from "node:util";
 import { CONTENDERS, Contender, type Name } from "./contender.ts";
 import { FarEnds } from "./far-ends.ts";
 import { backlog, checkLedger, flow, idle, singles } from "./flow.ts";
-import { type Figures, report, writeReport } from "./report.ts";
+import { type Figures, machine, report, writeReport } from "./report.ts";
+import { scaleTable } from "./scale.ts";
 
 const USAGE = `npm run bench -- [--rounds N] [--quick] [--write] [--only NAME]
+       npm run bench -- --scale [--quick] [--write]
 
 What the way through the sidecar takes, in a process of its own as it is deployed: the plugin's link over a unix socket, Hot Bags and
 the gateway in another process, which answer at once. Beside it, in turns, a prototype of some 150 straight lines with the same
 promises to the disk. Each run checks that every message and every reply came once and in order, and that the sidecar's ledger is right.
 
 --rounds (default 3): the contenders take turns so many times. --quick: one short round, to see that it runs. --only: one of
-${Object.keys(CONTENDERS).join(", ")}. --write: puts the tables into docs/performance.md.
+${Object.keys(CONTENDERS).join(", ")}. --scale: instead, the sidecar's store alone
+with 1,000 to 1,000,000 messages waiting; it takes some minutes, and 1.5 GB of disk. --write: puts the tables into docs/performance.md.
 `;
 
 /** Messages and chats of each part. */
-const WHOLE = { chats: 200, each: 50, warmUp: 10, oneChat: 5_000, singles: 300, backlog: 250, idleMs: 20_000 };
-const QUICK: typeof WHOLE = { chats: 20, each: 10, warmUp: 2, oneChat: 100, singles: 20, backlog: 20, idleMs: 1_000 };
+const WHOLE = {
+  chats: 200,
+  each: 50,
+  warmUp: 10,
+  oneChat: 5_000,
+  singles: 300,
+  backlog: 250,
+  idleMs: 20_000,
+  waiting: [1_000, 100_000, 1_000_000],
+};
+const QUICK: typeof WHOLE = {
+  chats: 20,
+  each: 10,
+  warmUp: 2,
+  oneChat: 100,
+  singles: 20,
+  backlog: 20,
+  idleMs: 1_000,
+  waiting: [1_000],
+};
 
 const say = (line: string) => void process.stderr.write(`${line}\n`);
 
@@ -50,6 +71,7 @@ async function main(): Promise<number> {
       quick: { type: "boolean", default: false },
       write: { type: "boolean", default: false },
       only: { type: "string" },
+      scale: { type: "boolean", default: false },
       help: { type: "boolean", short: "h" },
     },
   });
@@ -60,6 +82,12 @@ async function main(): Promise<number> {
     return 2;
   }
   const size = values.quick ? QUICK : WHOLE;
+  if (values.scale) {
+    const text = `${machine()}.\n\n${await scaleTable(size.waiting, say)}`;
+    process.stdout.write(text);
+    if (values.write) writeReport("scale", text, process.argv.slice(2));
+    return 0;
+  }
   const ends = await FarEnds.start();
   const results = new Map<Name, Figures[]>(names.map((name) => [name, []]));
   try {
@@ -73,7 +101,7 @@ async function main(): Promise<number> {
   }
   const text = report(results, { ...size, rounds });
   process.stdout.write(text);
-  if (values.write) writeReport(text, process.argv.slice(2));
+  if (values.write) writeReport("ways", text, process.argv.slice(2));
   return 0;
 }
 

@@ -8,7 +8,7 @@ import type { Arrival, FarEnds } from "./far-ends.ts";
 import { now } from "./plugin.ts";
 
 /** A customer's message of everyday size, with what OpenClaw says of it. */
-function messageOf(chat: number, n: string): InboundMessage {
+export function messageOf(chat: number, n: string): InboundMessage {
   const number = `+1555${String(1_000_000 + chat)}`;
   const raw = {
     Body: "",

@@ -5,7 +5,6 @@ import { CONTENDERS, type Name } from "./contender.ts";
 import type { Backlog, Flow } from "./flow.ts";
 
 const DOC = fileURLToPath(new URL("../../docs/performance.md", import.meta.url));
-const [BEGIN, END] = ["<!-- npm run bench -- --write -->", "<!-- end of npm run bench -->"];
 
 /** What one contender took in one round; null: it was not measured in that one. */
 export interface Figures {
@@ -110,15 +109,16 @@ function quantile(values: readonly number[], q: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? Number.NaN;
 }
 
-function machine(): string {
+export function machine(): string {
   return `${cpus().length} CPUs (${cpus()[0]?.model.trim()}), Linux ${release().split("-")[0]}, Node ${process.version}`;
 }
 
-/** Puts the tables in their place in docs/performance.md. */
-export function writeReport(text: string, args: readonly string[]): void {
+/** Puts the tables in their place in docs/performance.md: between two comments with this name. */
+export function writeReport(name: "ways" | "scale", text: string, args: readonly string[]): void {
   const doc = readFileSync(DOC, "utf8");
-  const [before, rest] = [doc.split(BEGIN)[0], doc.split(END)[1]];
+  const [begin, end] = [`<!-- bench: ${name} -->`, `<!-- end: ${name} -->`];
+  const [before, rest] = [doc.split(begin)[0], doc.split(end)[1]];
   if (before === undefined || rest === undefined) throw new Error(`there is no place for the tables in ${DOC}`);
   const command = `npm run bench -- ${args.join(" ")}`;
-  writeFileSync(DOC, `${before}${BEGIN}\n\n\`${command}\`: ${text}\n${END}${rest}`);
+  writeFileSync(DOC, `${before}${begin}\n\n\`${command}\`: ${text}\n${end}${rest}`);
 }

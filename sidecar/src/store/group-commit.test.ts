@@ -83,6 +83,8 @@ it("counts what it has written and nothing else, however a batch falls apart", a
   const jobs = ["first", null, "third", "fourth"].map((note) => commit.run("note", counted(note)));
   expect(await outcomes(jobs)).toEqual(["fulfilled", "rejected", "fulfilled", "fulfilled"]);
   expect(counters.read()).toMatchObject({ accepted: 3, pending: 0 });
+  await expect(commit.run("note", counted(null))).rejects.toThrow();
+  expect(counters.of("accepted")).toBe(3);
   await commit.run("note", counted("fifth"));
   expect(counters.read().accepted).toBe(4);
 });
