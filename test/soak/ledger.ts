@@ -3,6 +3,7 @@ import Database from "better-sqlite3";
 import type { Addressed } from "../openclaw/ingress.ts";
 import type { Shop } from "../shop/shop.ts";
 import type { Sent } from "../whatsapp/index.ts";
+import { disordered, type InChat, withoutWitnesses } from "./chat-order.ts";
 
 /** The end of a run, counted at the far ends alone: what customers sent and saw, and what Hot Bags received and ordered. */
 export interface Ledger {
@@ -16,7 +17,9 @@ export interface Ledger {
   disorderedBefore: string[];
   /** Messages that failed again and again while others passed: by the contract they leave their place. Faults at random do that now and then. */
   steppedAside: ReadonlySet<string>;
-  /** Chats whose messages, but for those that stepped aside, reached Hot Bags in another order than the plugin. There must be none. */
+  /** Messages that were asked as witnesses for one ahead of them that failed again and again, which then passed as well. */
+  witnesses: string[];
+  /** Chats whose messages, but for these two kinds, reached Hot Bags in another order than the plugin. There must be none. */
   disordered: string[];
   ordered: number;
   replies: number;
@@ -88,6 +91,13 @@ export function count(
   }
   const repliesUnreadable = shop.whatsapp.undecrypted.filter(({ resolved }) => !resolved).length;
   const aside = steppedAside(shop);
+  const inLanes = withoutWitnesses(
+    shop.hotbags.accepted
+      .filter(({ message_id }) => !aside.has(message_id))
+      .map(({ chat_id, message_id }) => ({ chat: chat_id, id: message_id })),
+    captured,
+    failedAgain(shop),
+  );
   const texts = shop.hotbags.issued.flatMap(({ command }) => command.text ?? []);
   return {
     sent: sent.length,
@@ -101,12 +111,8 @@ export function count(
       sent.map(({ id }) => id),
     ),
     steppedAside: aside,
-    disordered: disordered(
-      shop.hotbags.accepted
-        .filter(({ message_id }) => !aside.has(message_id))
-        .map(({ chat_id, message_id }) => ({ chat: chat_id, id: message_id })),
-      captured,
-    ),
+    witnesses: inLanes.witnesses,
+    disordered: disordered(inLanes.messages, captured),
     ordered: texts.length,
     replies: texts.filter((text) => heard.has(text)).length,
     repliesTwice: [...heard].filter(([, times]) => times > 1).map(([text]) => text),
@@ -117,38 +123,31 @@ export function count(
   };
 }
 
+function steppedAside(shop: Shop): ReadonlySet<string> {
+  return idsOf(shop, "SELECT message_id FROM messages WHERE detached = 1");
+}
+
+/** Messages that failed more than once before they passed. */
+function failedAgain(shop: Shop): ReadonlySet<string> {
+  return idsOf(
+    shop,
+    "SELECT message_id FROM messages WHERE (SELECT count(*) FROM attempts WHERE attempts.seq = messages.seq) > 1",
+  );
+}
+
 /** By the sidecar's own rows: a line of its log can be lost in a kill. */
-function steppedAside({ stateDir }: Shop): ReadonlySet<string> {
+function idsOf({ stateDir }: Shop, sql: string): ReadonlySet<string> {
   const db = new Database(join(stateDir, "bridge.sqlite"), { readonly: true });
   try {
-    return new Set(db.prepare<[], string>("SELECT message_id FROM messages WHERE detached = 1").pluck().all());
+    return new Set(db.prepare<[], string>(sql).pluck().all());
   } finally {
     db.close();
   }
 }
 
-interface InChat {
-  chat: string;
-  id: string;
-}
-
 function inOrder(ids: readonly string[], sent: readonly Sent[]): InChat[] {
   const chats = new Map(sent.map(({ id, chat }) => [id, chat]));
   return ids.map((id) => ({ id, chat: chats.get(id) ?? "" }));
-}
-
-/** Chats in which the messages don't come in the order of `ids`. One that isn't among them has no place: its line was lost in a kill. */
-function disordered(messages: readonly InChat[], ids: readonly string[]): string[] {
-  const place = new Map(ids.map((id, index) => [id, index]));
-  const last = new Map<string, number>();
-  const chats = new Set<string>();
-  for (const { chat, id } of messages) {
-    const index = place.get(id);
-    if (index === undefined) continue;
-    if (index < (last.get(chat) ?? -1)) chats.add(chat);
-    last.set(chat, index);
-  }
-  return [...chats];
 }
 
 /** What breaks a promise; empty if every promise was kept. */
@@ -177,6 +176,7 @@ export function drawLedger(ledger: Ledger): string {
     ["lost by the bridge", ledger.lost.length],
     ["chats put out of order by OpenClaw before any hook", ledger.disorderedBefore.length],
     ["stepped aside, as they failed while others passed", ledger.steppedAside.size],
+    ["passed before one that had failed again and again, as its witness", ledger.witnesses.length],
     ["chats put out of order by the bridge", ledger.disordered.length],
     ["replies ordered by Hot Bags", ledger.ordered],
     ["seen by customers", ledger.replies],
