@@ -30,7 +30,7 @@ import { has } from "./programs.ts";
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const SYSTEMD = join(ROOT, "systemd");
 const TOKEN = "token-of-hot-bags";
-const NUMBERS = "+15550001001, +15550001002";
+const NUMBERS = "+15550001001 , +15550001002";
 
 let dir: string;
 /** The folder in place of a machine's root. */
@@ -86,12 +86,10 @@ const text = (path: string) => readFileSync(on(path), "utf8");
 const mode = (path: string) => (statSync(on(path)).mode & 0o777).toString(8);
 
 describe("install.sh", () => {
-  it("does nothing where it is only to say what it would do", async () => {
-    const { code, stdout } = await run("bash", [
-      ...[join(dir, "install.sh"), "--root", machine, "--yes", "--dry-run", "--hotbags-url", "https://shop.example"],
-      ...["--token-file", join(dir, "token"), "--allow", NUMBERS],
-    ]);
+  it("does nothing where it is only to say what it would do, and asks nothing", async () => {
+    const { code, stdout } = await install("--dry-run", "--token-file", join(dir, "token"));
     expect(code).toBe(0);
+    expect(stdout).toMatch(/would ask: URL of Hot Bags[\s\S]*would write: .*gateway\.env/);
     expect(stdout).toMatch(/would write: .*hotbags-sidecar\.service/);
     expect(stdout).toMatch(/Nothing was done/);
     expect(existsSync(on("etc"))).toBe(false);
@@ -102,6 +100,7 @@ describe("install.sh", () => {
     ["a value that is missing", ["--hotbags-url", "https://shop.example"], /Token of Hot Bags.*not given/],
     ["a token among the arguments", ["--token", "x"], /every user.*--token-file/],
     ["an address without https", ["--hotbags-url", "http://shop.example"], /no https:/],
+    ["an address that sidecar.env can't hold", ["--hotbags-url", "https://shop.example/#a"], /can't have #/],
     ["an option that it does not know", ["--speed"], /--speed is no option/],
     ["to purge what it is not to remove", ["--purge"], /goes with --uninstall/],
     ["a time that the shell can't hold", ["--health-timeout", "9".repeat(20)], /number of seconds/],
@@ -133,6 +132,13 @@ describe("install.sh", () => {
     const again = await setUp();
     expect(again).toMatchObject({ code: 0, stdout: expect.not.stringContaining("wrote") });
     expect(secrets.slice(1).map((name) => text(`etc/hotbags/secrets/${name}`))).toEqual(made);
+
+    // A release that was damaged since is made anew.
+    const plugin = join(on("."), readlinkSync(on("opt/hotbags")), "plugin", "package.json");
+    writeFileSync(plugin, "{]");
+    expect(await setUp()).toMatchObject({ code: 0, stdout: expect.stringContaining("damaged, and is made anew") });
+    expect(readFileSync(plugin, "utf8")).toBe("{}");
+    expect(readdirSync(on("opt/hotbags-releases"))).toHaveLength(1);
   });
 
   it("writes a configuration that lets in these numbers, and no group", async () => {
@@ -198,10 +204,10 @@ describe("install.sh", () => {
   });
 
   it("installs the release of OpenClaw that it is to, not one whose name begins alike", async () => {
-    const script = `note_change() { :; }; act() { echo "$@"; }
+    const script = `note_change() { :; }; act() { echo "$@"; }; act_quietly() { act "$@"; }
       openclaw() { echo "OpenClaw 2026.9.60 (abc)"; }; install_openclaw 2026.9.6
       openclaw() { echo "OpenClaw 2026.9.6 (abc)"; }; install_openclaw 2026.9.6`;
-    const { stdout } = await runFunctions(["install_openclaw"], script);
+    const { stdout } = await runFunctions(["has_openclaw", "install_openclaw"], script);
     expect(stdout.match(/npm install .*/g)).toEqual([expect.stringMatching(/ openclaw@2026\.9\.6$/)]);
   });
 
@@ -245,58 +251,157 @@ it.each([
 });
 
 describe("an upgrade that goes wrong", () => {
-  /** Runs these functions of install.sh, and then `script`, on a state folder with a database that the new release has changed. */
-  function onState(functions: string[], script: string) {
-    for (const folder of ["state", "kept", "old/systemd", "new"]) mkdirSync(on(folder), { recursive: true });
-    writeFileSync(on("state/bridge.sqlite"), "new");
-    writeFileSync(on("state/bridge.sqlite-wal"), "new");
-    writeFileSync(on("kept/bridge.sqlite"), "old");
+  const FUNCTIONS = ["say", "step", "refuse", "act", "put", "note_change", "note_file", "restart_changed", "units_of"];
+  FUNCTIONS.push("surround", "copy_databases", "put_back", "take_copy", "becomes_well", "go_back", "upgrade");
+
+  /** Runs `script` with these functions, on databases that the new release has changed, which are not well. Time and systemd are doubles. */
+  function onState(script: string) {
+    for (const folder of ["state", "kept/outbox", "outbox", "old/systemd", "new/systemd", "etc"])
+      mkdirSync(on(folder), { recursive: true });
+    for (const path of ["state/bridge.sqlite", "state/bridge.sqlite-wal", "outbox/outbox.sqlite", "pointed"])
+      writeFileSync(on(path), "new");
+    for (const path of ["kept/bridge.sqlite", "kept/outbox/outbox.sqlite"]) writeFileSync(on(path), "old");
     writeFileSync(on("old/systemd/install.sh"), "OPENCLAW_VERSION=1\nWHATSAPP_VERSION=2\n");
+    for (const release of ["old", "new"]) {
+      writeFileSync(on(`${release}/systemd/hotbags-sidecar.service`), release);
+      writeFileSync(on(`${release}/systemd/hotbags.target`), "the same");
+    }
     const given = `cd ${machine}
-      state=$PWD/state kept=$PWD/kept before=$PWD/old release=$PWD/new unjudged=$PWD/unjudged changed=$PWD/changed
-      version=3 health_timeout=0 cut_off=true was=
+      root=$PWD state=$PWD/state outbox=$PWD/outbox kept=$PWD/kept before=$PWD/old release=$PWD/new from=$PWD/new
+      unjudged=$PWD/unjudged changed=$PWD/changed version=3 health_timeout=0 cut_off=false was= dry_run=false
+      OPENCLAW_VERSION=3 WHATSAPP_VERSION=3 units=(hotbags-sidecar.service hotbags.target) timers=()
+      both=(hotbags-sidecar.service openclaw-gateway.service)
+      live() { true; }; chown() { :; }
       may_go_back() { echo with-the-copy; }
       systemctl() { echo "$*" >>told; }
-      point() { echo "point $2" >>told; }
-      hotbags() { :; }; journalctl() { :; }; units_of() { :; }; is_well() { false; }
-      install_openclaw() { false; }`;
-    const lines = [given, ...["say", "step", "refuse"].map(functionOf), ...functions.map(functionOf), script];
+      readlink() { cat pointed; }; point() { echo "$2" >pointed; }
+      checks() { echo "+ plugin"; }; is_well() { false; }
+      hotbags() { :; }; journalctl() { :; }; install_openclaw() { echo "$1" >openclaw; }; install_whatsapp() { :; }`;
+    const lines = [...FUNCTIONS.map(functionOf), given, script];
     return run("bash", ["-euo", "pipefail", "-c", lines.join("\n")]);
   }
+  const told = () => text("told").trim().split("\n");
+  const START = "start --no-block hotbags-sidecar.service openclaw-gateway.service";
 
-  it("takes the database of before back", async () => {
-    expect(await onState(["put_back"], "put_back")).toEqual({ code: 0, stdout: "", stderr: "" });
+  it("takes the databases of before back", async () => {
+    expect(await onState("put_back")).toEqual({ code: 0, stdout: "", stderr: "" });
     expect([readdirSync(on("state")), text("state/bridge.sqlite")]).toEqual([["bridge.sqlite"], "old"]);
+    expect([readdirSync(on("outbox")), text("outbox/outbox.sqlite")]).toEqual([["outbox.sqlite"], "old"]);
   });
 
   it.each(["cp", "rm", "mv", "rmdir"])("has a database at each instant of that: cut off at its %s", async (program) => {
-    await onState(["put_back"], `${program}() { kill -9 $$; }; put_back`);
+    await onState(`${program}() { kill -9 $$; }; put_back`);
     expect(text("state/bridge.sqlite")).toMatch(/^(new|old)$/);
     // And the next run goes on with it.
-    await onState(["put_back"], "put_back");
+    await onState("put_back");
     expect([readdirSync(on("state")), text("state/bridge.sqlite")]).toEqual([["bridge.sqlite"], "old"]);
   });
 
-  it("leaves the database as it is where there is no room for the one of before", async () => {
-    expect(await onState(["put_back"], "cp() { false; }; put_back")).toMatchObject({ code: 2 });
+  it.each([
+    ["there is no room for the copy", "find() { false; }", 2],
+    [
+      "the outbox can't be gone back to",
+      'may_go_back() { [ "$1" = queue ] && echo with-the-copy || echo not-at-all; }',
+      1,
+    ],
+    ["a copy can't be read", "may_go_back() { false; }", 3],
+  ])("leaves the databases as they are where %s", async (_, why, code) => {
+    expect(await onState(`${why}; put_back`)).toMatchObject({ code });
     expect(readdirSync(on("state")).map((name) => text(`state/${name}`))).toEqual(["new", "new"]);
+    expect(text("outbox/outbox.sqlite")).toBe("new");
   });
 
-  it("starts the sidecar of before also where its OpenClaw can't be had, and says so", async () => {
-    const { code, stdout, stderr } = await onState(["put_back", "go_back"], "go_back");
-    expect([code, stderr]).toEqual([1, expect.stringMatching(/was taken back; old runs again/)]);
+  it("starts the release of before also where its OpenClaw can't be had, and says so, and that it is not well", async () => {
+    const { code, stdout, stderr } = await onState("install_openclaw() { false; }; go_back");
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/was taken back; old runs again, but is NOT as well/)]);
     expect(stdout).toMatch(/OpenClaw 1 .* 2 can't be had now: run install\.sh of old/);
-    const told = text("told").trim().split("\n");
-    expect(told.slice(-2)).toEqual([
-      "start --no-block hotbags-sidecar.service",
-      "restart --no-block openclaw-gateway.service",
-    ]);
+    expect(told().slice(-2)).toEqual(["daemon-reload", START]);
   });
 
   it("goes back also where nobody reads what it says any more", async () => {
-    await onState(["put_back", "go_back", "upgrade"], "(step upgrade; sleep 0.1; upgrade) | head -n 1");
-    expect([text("told"), text("state/bridge.sqlite")]).toEqual([expect.stringMatching(/point .*old\n/), "old"]);
+    await onState("(step upgrade; sleep 0.1; upgrade) | head -n 1");
+    expect([text("pointed"), text("state/bridge.sqlite")]).toEqual([on("old\n"), "new"]);
+    expect(told().at(-1)).toBe(START);
   });
+
+  /** Ctrl-C, when systemctl is first told this. */
+  const interrupted = (at: string) =>
+    `systemctl() { echo "$*" >>told; if [[ "$*" == "${at}"* ]] && [ ! -e hit ]; then : >hit; kill -INT $$; fi; }`;
+
+  it.each([
+    ["npm's registry is away", 'install_openclaw() { [ "$1" = 1 ] && echo 1 >openclaw; }'],
+    ["the disk has no room for the copies", "find() { false; }"],
+    ["the units are there: Ctrl-C", interrupted("daemon-reload")],
+    ["the sidecar is stopped: Ctrl-C", interrupted("stop hotbags-sidecar")],
+    ["the gateway is stopped: Ctrl-C", interrupted("stop openclaw-gateway")],
+    ["the new release is started: Ctrl-C", interrupted("start")],
+    ["the new release is not well", ":"],
+  ])("goes back whole when %s", async (_, what) => {
+    const { code, stderr } =
+      await onState(`echo ${on("old")} >pointed; was=; is_well() { [ "$(cat pointed)" = ${on("old")} ]; }
+      ${what}; upgrade`);
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/was taken back; old runs again, as well as before/)]);
+    expect([text("pointed").trim(), text("etc/systemd/system/hotbags-sidecar.service")]).toEqual([on("old"), "old"]);
+    expect([text("openclaw"), existsSync(on("unjudged"))]).toEqual(["1\n", false]);
+    expect(
+      told().some(
+        (line, n) =>
+          line === START &&
+          !told()
+            .slice(n)
+            .some((later) => later.startsWith("stop")),
+      ),
+    ).toBe(true);
+  });
+
+  it("has something run also where the disk is too full to go back, and says so", async () => {
+    const { code, stderr } = await onState(`mktemp() { false; }; systemctl() { echo "$*" >>told; false; }; go_back`);
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/not be taken back wholly.*make room/)]);
+    expect(told().at(-1)).toBe(START);
+  });
+
+  it.each([
+    ["the sidecar does not run since", "- sidecar", "+ plugin\n+ gateway"],
+    ["the sidecar runs", "+ plugin\n- gateway", "+ plugin\n- gateway"],
+  ])("after one that was cut off, when %s, it must be as well as before", async (_, now, before) => {
+    await onState(
+      `was=$'+ plugin\n+ gateway'; checks() { echo "${now}"; }; surround() { cp unjudged judged; }; upgrade`,
+    );
+    expect(text("judged")).toBe(`${on("old")}\n${before}\n`);
+  });
+});
+
+it.each([
+  ["an alert's secret for the units", "/etc/systemd/system/hotbags-alert@.service.d/secrets.conf", ""],
+  ["journald's limits", "/etc/systemd/journald.conf.d/hotbags.conf", ""],
+  ["a secret of the sidecar", "/etc/systemd/system/hotbags-sidecar.service.d/secrets.conf", "hotbags-sidecar.service"],
+  ["the gateway's unit", "/etc/systemd/system/openclaw-gateway.service", "openclaw-gateway.service"],
+  ["a token of both", "/etc/hotbags/gateway.env", "hotbags-sidecar.service openclaw-gateway.service"],
+])("a run starts anew what a changed file concerns: %s", async (_, path, concerned) => {
+  const script = `both=(hotbags-sidecar.service openclaw-gateway.service); note_change() { echo "$@"; }; note_file ${path}`;
+  expect((await runFunctions(["note_file"], script)).stdout.trim()).toBe(concerned);
+});
+
+it.each([
+  ["all is well", "+ plugin\n+ gateway", "ok  gateway", false, ""],
+  ["no phone is linked yet", "+ plugin", "fail     WhatsApp  account default\n  -> hotbags relink default", false, ""],
+  ["the sidecar does not answer", "- sidecar", "", true, "sidecar does not answer"],
+  ["the gateway starts still", "- plugin", "", true, "starting still: sudo hotbags doctor in a minute"],
+  ["Hot Bags refuses the token", "+ plugin", "fail     Hot Bags  401", false, "not all is well"],
+  ["Hot Bags is away, as before an upgrade", "+ plugin", "fail     Hot Bags  503", true, ""],
+])("what install.sh says at its end where %s", async (_, checks, doctor, upgraded, fault) => {
+  const { stdout, code } = await runFunctions(["fault_in"], `upgraded=${upgraded}; fault_in $'${checks}' $'${doctor}'`);
+  expect([code, stdout]).toEqual([0, fault === "" ? "" : expect.stringContaining(fault)]);
+});
+
+it.each([
+  ["asks again, and takes the right one", "shop.example\nhttps://shop.example\n", 0, "https://shop.example"],
+  ["asks three times", "a\nb\nc\nhttps://shop.example\n", 1, ""],
+])("after a wrong answer it %s", async (_, answers, code, value) => {
+  const script = `url= yes=false dry_run=false; [() { [[ "$*" == "-t 0 ]" ]] || builtin [ "$@"; }
+    ask url URL fault_of_url <<<$'${answers}' >/dev/null; echo "$url"`;
+  const ran = await runFunctions(["say", "refuse", "fault_of_url", "ask"], script);
+  expect([ran.code, ran.stdout.trim()]).toEqual([code, value]);
 });
 
 /** Runs functions of install.sh, for themselves, and then `script`. */

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -53,6 +53,47 @@ it.each([
   cpSync(join(folder, "bridge.sqlite"), copy);
   await what();
   if (form === "another form") change("PRAGMA user_version = 9999");
-  const args = ["--disable-warning=ExperimentalWarning", SCRIPT, join(folder, "bridge.sqlite"), copy];
-  expect(execFileSync(process.execPath, args, { encoding: "utf8" })).toBe(`${answer}\n`);
+  expect(ask("queue", join(folder, "bridge.sqlite"), copy)).toBe(`${answer}\n`);
+});
+
+function ask(kind: string, database: string, copy: string): string {
+  const args = ["--disable-warning=ExperimentalWarning", SCRIPT, kind, database, copy];
+  return execFileSync(process.execPath, args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+}
+
+const OUTBOX = (form: number) => `PRAGMA user_version = ${form};
+  CREATE TABLE waiting (account TEXT, chat TEXT, message_id TEXT, held INTEGER, body TEXT, files INTEGER);
+  CREATE TABLE parked (account TEXT, chat TEXT, message_id TEXT, reason TEXT, body TEXT);
+  INSERT INTO waiting VALUES ('a', 'c', 'ONE', 0, '{}', 0), ('a', 'c', 'FILE', 0, '{}', 1)`;
+
+it.each([
+  ["nothing was", "SELECT 1", "with-the-copy"],
+  ["the sidecar has taken one since", "DELETE FROM waiting WHERE message_id = 'ONE'", "with-the-copy"],
+  ["the sidecar has taken one with a file", "DELETE FROM waiting WHERE message_id = 'FILE'", "not-at-all"],
+  ["one has come in", "INSERT INTO waiting VALUES ('a', 'c', 'NEW', 0, '{}', 0)", "not-at-all"],
+  ["it is the form of before", "PRAGMA user_version = 3", "as-it-is"],
+])("the outbox has another form, and %s", (_what, sql, answer) => {
+  for (const [name, form] of [
+    ["now", 4],
+    ["copy", 3],
+  ] as const) {
+    const database = new DatabaseSync(join(folder, name));
+    database.exec(OUTBOX(form));
+    if (name === "now") database.exec(sql);
+    database.close();
+  }
+  expect(ask("outbox", join(folder, "now"), join(folder, "copy"))).toBe(`${answer}\n`);
+});
+
+it("there was no outbox, and now there is one with messages", () => {
+  const database = new DatabaseSync(join(folder, "now"));
+  database.exec(OUTBOX(4));
+  database.close();
+  expect(ask("outbox", join(folder, "now"), join(folder, "none"))).toBe("not-at-all\n");
+  expect(ask("outbox", join(folder, "none"), join(folder, "none"))).toBe("as-it-is\n");
+});
+
+it("a copy that can't be read is said to be so", () => {
+  writeFileSync(join(folder, "copy"), "no database, and longer than the header of one: ".repeat(40));
+  expect(() => ask("outbox", join(folder, "none"), join(folder, "copy"))).toThrow(/copy can't be read/);
 });

@@ -48,6 +48,20 @@ export class ShopMachine {
 
   /** Runs install.sh of a release, as from cloud-init: nobody can be asked. */
   async install(release: Release, ...options: string[]): Promise<Ran> {
+    return this.machine.run(await this.#installLine(release, options), this.far.registryEnvironment);
+  }
+
+  /** The same, with a Ctrl-C (SIGINT to all of its process group) once `when` resolves. */
+  async installUntil(release: Release, when: () => Promise<unknown>): Promise<Ran> {
+    const group = "/run/install-group";
+    const line = `setsid --wait sh -c 'echo $$ >${group}; exec ${await this.#installLine(release, [])}'`;
+    const ran = this.machine.run(line, this.far.registryEnvironment);
+    await when();
+    await this.machine.must(`kill -INT -- -$(cat ${group})`);
+    return ran;
+  }
+
+  async #installLine(release: Release, options: string[]): Promise<string> {
     await this.machine.write(TOKEN_FILE, `${BEARER_TOKEN}\n`, 0o600);
     const given = [
       // A busy machine is slow, and no worse for it.
@@ -56,7 +70,7 @@ export class ShopMachine {
       ...["--hotbags-url", this.far.hotbags.url, "--token-file", TOKEN_FILE, "--allow", CUSTOMERS.join(",")],
     ];
     const script = `${GIVEN}/${basename(release.folder)}/install.sh`;
-    return this.machine.run([script, ...given, ...options].join(" "), this.far.registryEnvironment);
+    return [script, ...given, ...options].join(" ");
   }
 
   async unit(name: Unit): Promise<UnitState> {
