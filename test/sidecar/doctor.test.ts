@@ -95,7 +95,7 @@ describe("beside a running sidecar", () => {
     rmSync(folder, { recursive: true });
     expect(ran.code).toBe(1);
     expect(about(ran, "WhatsApp")).toEqual([
-      "fail: account default: The phone has logged this device out of WhatsApp; no message comes or goes. -> hotbags relink default",
+      "fail: account default: The phone has logged this device out of WhatsApp; no message comes or goes. -> hotbags relink default --qr",
     ]);
     expect(about(ran, "sidecar")).toEqual([
       expect.stringMatching(/^warn: [\d.]+ runs, and says: account default: .* -> hotbags status$/),

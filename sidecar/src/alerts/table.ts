@@ -26,7 +26,7 @@ export const ALERTS = {
     starts: "at once: the phone has logged an account out, or none is linked to it",
     ends: "WhatsApp is connected",
     advice:
-      "link it again: `hotbags relink`, or on the gateway's machine `openclaw channels login --channel whatsapp --account <id>`, and scan the code with the phone",
+      "link it again: `hotbags relink --qr`, or on the gateway's machine `openclaw channels login --channel whatsapp --account <id>`, and scan the code with the phone",
   },
   replaced: {
     ...{ severity: "critical", title: "Another session has taken WhatsApp over" },
