@@ -161,7 +161,7 @@ export const ALERTS = {
     starts: "replies wait because their account is linked to another phone number than their messages were written to",
     ends: "none waits for that",
     advice:
-      "if the shop has a new number, add the former one to `BRIDGE_FORMER_NUMBERS` and restart the sidecar: they leave from the new number. If not, link the right phone again (the text has the command): they leave from it",
+      "if the shop has a new number, add the former one to `BRIDGE_FORMER_NUMBERS` and reload the settings (`hotbags config reload`): they leave from the new number. If not, link the right phone again (the text has the command): they leave from it",
   },
   runaway: {
     ...{ severity: "warning", title: "Replies are held back" },
