@@ -6,14 +6,22 @@ export interface Clock {
   now(): number;
   /** Monotonic ms. It never jumps, and means nothing in another process. */
   uptimeMs(): number;
-  /** Ms since the machine started, in whole seconds. It never jumps, and all processes until the next start share it. */
+  /** Ms since the machine started, in whole seconds, up to a second late. It never jumps, and all processes until the next start share it. */
   bootMs(): number;
 }
+
+/** The system is asked for what counts in whole seconds once a second: it reads a file for it. */
+const BOOT_READ_EVERY_MS = 1_000;
+let bootRead = { at: Number.NEGATIVE_INFINITY, ms: 0 };
 
 export const systemClock: Clock = {
   now: () => Date.now(),
   uptimeMs: () => performance.now(),
-  bootMs: () => Math.floor(uptime()) * 1_000,
+  bootMs() {
+    const at = performance.now();
+    if (at - bootRead.at >= BOOT_READ_EVERY_MS) bootRead = { at, ms: Math.floor(uptime()) * 1_000 };
+    return bootRead.ms;
+  },
 };
 
 /** Waiting as a parameter, for the same reason. */

@@ -111,6 +111,18 @@ describe("settings", () => {
     },
   );
 
+  it("tells of commands and events only where it is told a path, and takes no path twice", () => {
+    expect(readSettings(complete)).toMatchObject({ reportsPath: null, eventsPath: null });
+    const set = { ...complete, HOTBAGS_REPORTS_PATH: "/reports", HOTBAGS_EVENTS_PATH: "/events" };
+    expect(readSettings(set)).toMatchObject({ reportsPath: "/reports", eventsPath: "/events" });
+    expect(() => readSettings({ ...set, HOTBAGS_EVENTS_PATH: "/reports" })).toThrow(
+      "HOTBAGS_EVENTS_PATH: is the same as HOTBAGS_REPORTS_PATH",
+    );
+    expect(() => readSettings({ ...set, HOTBAGS_INBOUND_PATH: "/reports" })).toThrow(
+      "HOTBAGS_REPORTS_PATH: is the same as HOTBAGS_INBOUND_PATH",
+    );
+  });
+
   it("signs as Standard Webhooks does where there is a secret for it, and says what is wrong with one", () => {
     const set = (HOTBAGS_WEBHOOK_SECRET: string) => readSettings({ ...complete, HOTBAGS_WEBHOOK_SECRET }).hotbags;
     expect(readSettings(complete).hotbags.webhookSecret).toBeNull();

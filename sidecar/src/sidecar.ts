@@ -149,7 +149,7 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
     ...settings.hotbags,
     connectTimeoutMs: CONNECT_TIMEOUT_MS,
     maxRetryAfterMs: MAX_RETRY_AFTER_MS,
-    connections: options.concurrency + DETACHED_CONCURRENCY + 2 * REPORT_CONCURRENCY,
+    connections: options.concurrency.most + DETACHED_CONCURRENCY + 2 * REPORT_CONCURRENCY,
     log,
   });
   const certificate = new CertificateWatch(() => hotbags.lookAtCertificate(), systemTimers);

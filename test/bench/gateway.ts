@@ -5,7 +5,7 @@ import { CUSTOMERS } from "../shop/shop.ts";
 import { until } from "../until.ts";
 import { type Arena, type Contender, openArena } from "./arena.ts";
 
-const USAGE = `npm run bench -- [--rounds N] [--customers N] [--messages N] [--shared-cpus] [--json]
+const USAGE = `npm run bench:gateway -- [--rounds N] [--customers N] [--messages N] [--shared-cpus] [--json]
 
 How many messages a second the real gateway passes with our plugin (and the sidecar and Hot Bags behind it), against a hook in
 its place that claims each message and does nothing. It is one gateway for both, since two just like each other differ by a

@@ -12,7 +12,7 @@ const PATIENCE_MS = 20_000;
 
 /** As in production, only that nobody waits. */
 const OPTIONS: RelayOptions = {
-  concurrency: 8,
+  concurrency: { least: 8, most: 8 },
   backoff: { baseMs: 4, maxMs: 20 },
   probeBackoff: { baseMs: 4, maxMs: 20 },
   maxRetryingMs: 24 * 3_600_000,
@@ -58,7 +58,7 @@ export function clientOptions(url: string, bearerToken = BEARER_TOKEN): HotBagsO
     bearerToken,
     ...{ inboundPath: INBOUND_PATH, hmacSecret: null, extraHeaders: {} },
     ...{ connectTimeoutMs: 0, timeoutMs: PATIENCE_MS, maxRetryAfterMs: MAX_RETRY_AFTER_MS },
-    connections: RELAY_DEFAULTS.concurrency,
+    connections: RELAY_DEFAULTS.concurrency.most,
     log: openLog("error"),
   };
 }

@@ -136,7 +136,7 @@ export class Backend {
     await this.#pool.destroy();
   }
 
-  #headers({ key, session, body, acceptEncoding = "identity", ...other }: Post): Record<string, string> {
+  #headers({ key, session, body, to, acceptEncoding = "identity", ...other }: Post): Record<string, string> {
     const token = other.token === undefined ? this.#backend.token : other.token;
     const signature = other.signature === undefined ? this.signatureOf(body) : other.signature;
     return {
@@ -147,7 +147,7 @@ export class Backend {
       ...{ "idempotency-key": key, "x-idempotency-key": key, "x-transport-session-id": session },
       ...{ "content-type": "application/json", "content-length": String(body.length) },
       ...{ "accept-encoding": acceptEncoding, "x-hotbags-contract": String(CONTRACT_VERSION) },
-      "x-hotbags-accept": acceptHeader(this.#backend.accepts),
+      ...(to ? {} : { "x-hotbags-accept": acceptHeader(this.#backend.accepts) }),
       "user-agent": `hotbags-bridge/${VERSION}`,
     };
   }

@@ -6,13 +6,14 @@
  */
 export function literal(text: string): string {
   let begun = false;
-  return text.replace(NAMEABLE, (character, at: number) => {
+  return text.replace(NAMEABLE, (found, words: string | undefined, at: number) => {
     // The first one is always a reference: what OpenClaw takes out by its words, such as `No channel reply`, it knows by its beginning.
-    if (begun && isPlain(character, text[at - 1] ?? " ", text[at + 1] ?? " ")) return character;
+    if (begun && (words !== undefined || isPlain(found, text[at - 1] ?? " ", text[at + 1] ?? " "))) return found;
     begun = true;
-    const reference = `&#${character.codePointAt(0)};`;
+    const reference = `&#${found.codePointAt(0)};`;
+    if (words !== undefined) return reference + words.slice(1);
     // `||…||` would be a spoiler even out of references, and lose its bars; an empty link between two bars keeps them apart and is not shown.
-    return character === "|" && text[at - 1] === "|" ? `[]()${reference}` : reference;
+    return found === "|" && text[at - 1] === "|" ? `[]()${reference}` : reference;
   });
 }
 
@@ -26,9 +27,11 @@ export function asWritten(quoted: string): string {
 
 /**
  * All that a reference may name (CommonMark 2.5, markdown-it isValidEntityCode). The rest goes as it is: control characters, and private
- * ones too, since OpenClaw takes for placeholders the first of those that it does not see in the text.
+ * ones too, since OpenClaw takes for placeholders the first of those that it does not see in the text. Words of plain letters are found as one,
+ * which is four times as fast: `isPlain` is true of each of their characters.
  */
-const NAMEABLE = /[\t\n\f\r]|[^\p{Cc}\p{Noncharacter_Code_Point}\p{Co}\p{Cs}]/gu;
+const NAMEABLE =
+  /((?<![\ue000-\uf8ff])[\dA-Za-z]+(?: [\dA-Za-z]+)*)|[\t\n\f\r]|[^\p{Cc}\p{Noncharacter_Code_Point}\p{Co}\p{Cs}]/gu;
 
 /** Letters, digits, marks, and punctuation that means nothing inside of a line: most of a text stays legible where OpenClaw shows it. */
 const PLAIN = /[\p{L}\p{N}\p{M},.!?'()/@%-]/u;

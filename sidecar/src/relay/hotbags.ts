@@ -153,6 +153,9 @@ export class HotBags {
     const { connectTimeoutMs } = this.#options;
     const { url, body, timeoutMs, read } = post;
     let response: Dispatcher.ResponseData | undefined;
+    // Called off with the answer: one of AbortSignal.timeout stays until its time is over, and so for each message of the last minutes.
+    const deadline = new AbortController();
+    const timer = setTimeout(() => deadline.abort(timeUp()), connectTimeoutMs + timeoutMs);
     try {
       response = await this.#pool.request({
         method: "POST",
@@ -160,7 +163,7 @@ export class HotBags {
         headers: await this.#headers(pass, post),
         body: body.open(),
         headersTimeout: timeoutMs,
-        signal: AbortSignal.timeout(connectTimeoutMs + timeoutMs),
+        signal: deadline.signal,
       });
       const outcome = await read(response);
       if (outcome.kind === "answered") this.#credentials.accepted(pass);
@@ -168,6 +171,8 @@ export class HotBags {
     } catch (error) {
       const symptom = ofError(error, { hasBegun: response !== undefined, timeoutMs, url });
       return { kind: "failed", symptom };
+    } finally {
+      clearTimeout(timer);
     }
   }
 
@@ -316,6 +321,11 @@ export class HotBags {
 
 async function* inOnePiece(bytes: Buffer) {
   yield bytes;
+}
+
+/** As AbortSignal.timeout says it. */
+function timeUp(): DOMException {
+  return new DOMException("the time is up", "TimeoutError");
 }
 
 /** Hot Bags itself does not know who asks, or what signs: another secret may do. */

@@ -2,6 +2,7 @@ import type { Clock, Timers } from "../clock.ts";
 import { type Admission, LaneRunner } from "../lane-runner.ts";
 import type { Verdict } from "../lanes.ts";
 import type { StoreFaults } from "../store-faults.ts";
+import type { Width } from "../width.ts";
 import type { Judge } from "./judge.ts";
 
 /**
@@ -27,7 +28,7 @@ interface MessageLanesParts {
   clock: Clock;
   timers: Timers | undefined;
   /** POSTs under way at once, those of detached messages apart. */
-  concurrency: number;
+  width: Width;
   judge: Judge;
   faults: StoreFaults;
   runChat: Run;
@@ -46,13 +47,15 @@ export class MessageLanes {
   readonly #faults: StoreFaults;
   readonly #unsubscribe: () => void;
 
-  constructor({ clock, timers, concurrency, judge, faults, runChat, runDetached }: MessageLanesParts) {
+  constructor({ clock, timers, width, judge, faults, runChat, runDetached }: MessageLanesParts) {
     this.#judge = judge;
     this.#faults = faults;
     this.chats = new LaneRunner<Cause>({
       clock,
       timers,
-      concurrency,
+      get concurrency() {
+        return width.requests;
+      },
       gate: (now) => this.#admitChat(now),
       run: (chat, admission) => runChat(chat, admission === "next"),
       failed: (chat, error) => faults.failed(chat, error),

@@ -4,6 +4,7 @@ import type { Clock, Timers } from "../clock.ts";
 import type { Rest, Verdict } from "../lanes.ts";
 import { isDamage, type PendingMessage, RowUnreadableError, type Store } from "../store/index.ts";
 import { StoreFaults } from "../store-faults.ts";
+import { Width } from "../width.ts";
 import type { HotBags } from "./hotbags.ts";
 import { type Alarm, Judge, type Turn } from "./judge.ts";
 import { type Cause, MessageLanes } from "./message-lanes.ts";
@@ -14,8 +15,8 @@ import type { Symptom } from "./symptom.ts";
 import { type Wait, type Waiting, whyWaits } from "./why-waits.ts";
 
 export interface RelayOptions {
-  /** POSTs under way at once, over all chats. Those of detached messages come on top. */
-  concurrency: number;
+  /** POSTs under way at once, over all chats: at the least, and to a Hot Bags that answers at once. Those of detached messages come on top. */
+  concurrency: { least: number; most: number };
   /** Waits of one message between its attempts. */
   backoff: Backoff;
   /** Waits between the probes while all messages are held. */
@@ -35,7 +36,7 @@ const PARTS = 66;
 
 export function relayOptions(maxRetryingMs: number): RelayOptions {
   return {
-    concurrency: 32,
+    concurrency: { least: 32, most: 96 },
     backoff: { baseMs: 1_000, maxMs: maxRetryingMs / PARTS },
     probeBackoff: { baseMs: 1_000, maxMs: 60_000 },
     maxRetryingMs,
@@ -92,6 +93,7 @@ export class Relay {
   readonly #judge: Judge;
   readonly #poster: Poster;
   readonly #settlement: Settlement;
+  readonly #width: Width;
   readonly #lanes: MessageLanes;
   readonly #faults: StoreFaults;
   readonly #lone = new Map<number, Lone>();
@@ -105,10 +107,11 @@ export class Relay {
     this.#poster = new Poster({ ...parts, judge: this.#judge, onForgone: () => this.#lanes.look() });
     this.#settlement = new Settlement({ ...parts, ...options });
     this.#faults = new StoreFaults(parts);
+    this.#width = new Width(options.concurrency);
     this.#lanes = new MessageLanes({
       clock: parts.clock,
       timers: parts.timers,
-      concurrency: options.concurrency,
+      width: this.#width,
       judge: this.#judge,
       faults: this.#faults,
       runChat: (chat, probe) => this.#runChat(chat, probe),
@@ -247,6 +250,7 @@ export class Relay {
   /** Writes the outcome down, after the judge has heard of it. Returns for what the lane rests; else it goes on. */
   async #settle(posted: Posted): Promise<End> {
     const { message, outcome, attempt, log } = posted;
+    this.#width.answered(outcome.kind === "answered" ? posted.durationMs : Number.POSITIVE_INFINITY);
     this.#parts.onPosted?.(posted);
     if (outcome.kind === "answered") {
       if (this.#judge.passed(attempt)) {

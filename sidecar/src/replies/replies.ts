@@ -15,6 +15,7 @@ import {
   type WaitingCommand,
 } from "../store/index.ts";
 import { StoreFaults } from "../store-faults.ts";
+import { Width } from "../width.ts";
 import { Brake, type BrakeLimits } from "./brake.ts";
 import { type Cause, type CauseOfAll, sentenceOf, sentenceOfAll } from "./cause.ts";
 import { Doubts } from "./doubts.ts";
@@ -28,7 +29,12 @@ import { Pace, type PaceLimits } from "./pace.ts";
 import { Refusals } from "./refusals.ts";
 import { SendResults } from "./send-results.ts";
 import { type LockedAccount, TimeLocks } from "./time-locks.ts";
-import { Width } from "./width.ts";
+
+/**
+ * Chats that are answered side by side: OpenClaw passes 20 to 25 replies a second, each in 40 ms and more, however many it
+ * is asked for at once, and each that is under way when it dies is in doubt. More only for a gateway that waits for us.
+ */
+const WIDTH = { least: 8, most: 64 };
 
 /** A chat that waits for a change of which it is told asks again after this time all the same, ms. */
 const ASK_AGAIN_MS = 30_000;
@@ -81,7 +87,7 @@ export class Replies {
   readonly #refusals: Refusals;
   readonly #results: SendResults;
   readonly #files: FileFetches;
-  readonly #width = new Width();
+  readonly #width = new Width(WIDTH);
   /** Chats with a send under way: until it has answered, an observation may be its own, and proves no other reply. */
   readonly #sending = new Set<number>();
   #gatewayProcess: string | undefined;
@@ -122,7 +128,7 @@ export class Replies {
       clock,
       timers,
       get concurrency() {
-        return width.chats;
+        return width.requests;
       },
       gate: (now) => this.#admit(now),
       run: async (chat) => {

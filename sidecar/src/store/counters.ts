@@ -31,8 +31,12 @@ export type CounterName =
   | "events_delivered"
   | "events_dropped";
 
-/** Counts kept in the same transactions as what they count. `add` belongs inside a commit. */
+/**
+ * Counts kept in the same transactions as what they count: `add` belongs inside a commit, and what was added is written
+ * before its end, once a counter however many messages it is of.
+ */
 export class Counters {
+  readonly #added = new Map<string, number>();
   readonly #add: Database.Statement<[string, number]>;
   readonly #one: Database.Statement<[string], { value: number }>;
   readonly #all: Database.Statement<[], { name: string; value: number }>;
@@ -46,12 +50,23 @@ export class Counters {
   }
 
   add(name: CounterName, by: number): void {
-    this.#add.run(name, by);
+    this.#added.set(name, (this.#added.get(name) ?? 0) + by);
   }
 
-  /** One of them. */
+  /** Writes what was added: the last that is done in a transaction. */
+  write(): void {
+    for (const [name, by] of this.#added) if (by !== 0) this.#add.run(name, by);
+    this.#added.clear();
+  }
+
+  /** The transaction was taken back, and with it what was added. */
+  takeBack(): void {
+    this.#added.clear();
+  }
+
+  /** One of them, with what was added and is not written yet. */
   of(name: CounterName): number {
-    return this.#one.get(name)?.value ?? 0;
+    return (this.#one.get(name)?.value ?? 0) + (this.#added.get(name) ?? 0);
   }
 
   /** All counters; one that never moved is 0. */

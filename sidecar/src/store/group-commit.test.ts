@@ -7,6 +7,7 @@ import { damage as makeUnreadable } from "../../../test/sidecar/damage.ts";
 import { SimulatedClock } from "../../../test/simulated-clock.ts";
 import { until } from "../../../test/until.ts";
 import { systemClock } from "../clock.ts";
+import { Counters } from "./counters.ts";
 import { DamageRecord } from "./damage.ts";
 import { openDatabase } from "./database.ts";
 import { StoreUnwritableError } from "./errors.ts";
@@ -18,6 +19,7 @@ let dir: string;
 let db: Database.Database;
 let close: () => void;
 let writability: Writability;
+let counters: Counters;
 let commit: GroupCommit;
 let told: (Outage | null)[];
 let damage: DamageRecord;
@@ -40,7 +42,8 @@ function open() {
   damage = new DamageRecord(systemClock);
   const backoff = { baseMs: 2, maxMs: 10 };
   writability = new Writability({ db, clock: systemClock, damage, rehearse: () => rehearse(), backoff });
-  commit = new GroupCommit(db, writability, new Feed(db));
+  counters = new Counters(db);
+  commit = new GroupCommit(db, writability, new Feed(db), counters);
   told = [];
   rehearse = () => {};
   writability.onChange((outage) => told.push(outage));
@@ -69,6 +72,22 @@ const leaveRoomFor = (pages: number) => {
 /** What a write says while another program has the lock. */
 const busy = () => new Database.SqliteError("database is locked", "SQLITE_BUSY");
 const makeRoom = () => db.pragma("max_page_count = 100000");
+
+it("counts what it has written and nothing else, however a batch falls apart", async () => {
+  const counted = (note: string | null) => () => {
+    counters.add("accepted", 1);
+    counters.add("pending", 1);
+    counters.add("pending", -1);
+    return write(note)();
+  };
+  const jobs = ["first", null, "third", "fourth"].map((note) => commit.run("note", counted(note)));
+  expect(await outcomes(jobs)).toEqual(["fulfilled", "rejected", "fulfilled", "fulfilled"]);
+  expect(counters.read()).toMatchObject({ accepted: 3, pending: 0 });
+  await expect(commit.run("note", counted(null))).rejects.toThrow();
+  expect(counters.of("accepted")).toBe(3);
+  await commit.run("note", counted("fifth"));
+  expect(counters.read().accepted).toBe(4);
+});
 
 it("writes what comes in one turn in one transaction, in order", async () => {
   const seen: unknown[] = [];

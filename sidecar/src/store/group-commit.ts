@@ -1,5 +1,6 @@
 import { failpoint } from "@hotbags/shared";
 import type Database from "better-sqlite3";
+import type { Counters } from "./counters.ts";
 import { StoreUnwritableError, wordsOf } from "./errors.ts";
 import type { Feed } from "./feed.ts";
 import { type ReportRecorder, ReportsDamagedError } from "./report-recorder.ts";
@@ -29,6 +30,7 @@ export class GroupCommit {
   readonly #writability: Writability;
   readonly #feed: Feed;
   readonly #reports: NonNullable<GroupCommitOptions["reports"]>;
+  readonly #counters: Counters;
   readonly #begin: Database.Statement;
   readonly #commit: Database.Statement;
   readonly #rollback: Database.Statement;
@@ -40,6 +42,7 @@ export class GroupCommit {
     db: Database.Database,
     writability: Writability,
     feed: Feed,
+    counters: Counters,
     { reports = [], onCommit = () => {} }: GroupCommitOptions = {},
   ) {
     this.#onCommit = onCommit;
@@ -47,6 +50,7 @@ export class GroupCommit {
     this.#writability = writability;
     this.#feed = feed;
     this.#reports = reports;
+    this.#counters = counters;
     this.#begin = db.prepare("BEGIN IMMEDIATE");
     this.#commit = db.prepare("COMMIT");
     this.#rollback = db.prepare("ROLLBACK");
@@ -122,10 +126,13 @@ export class GroupCommit {
       this.#begin.run();
       for (const job of jobs) results.push(job.work());
       for (const recorder of this.#reports) recorder.write();
+      // After them: they count, too.
+      this.#counters.write();
       for (const job of jobs) failpoint(`${job.name}:before-commit`);
       this.#commit.run();
     } catch (error) {
       if (this.#db.inTransaction) this.#rollback.run();
+      this.#counters.takeBack();
       if (!(error instanceof ReportsDamagedError)) return error;
       // What has happened is not kept back by what can't be told of it.
       for (const recorder of this.#reports) recorder.giveUp(error);

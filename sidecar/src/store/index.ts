@@ -170,7 +170,7 @@ export function openStore(
     command: ofSource(new CommandReports(db, forgotten, clock)),
     event: ofSource(new EventReports(clock)),
   };
-  const commit = new GroupCommit(db, writability, feed, { reports: Object.values(recorders), onCommit });
+  const commit = new GroupCommit(db, writability, feed, counters, { reports: Object.values(recorders), onCommit });
   const failures = new Failures(db, clock);
   const pauses = new Pauses(db, commit, counters, clock, time);
   const commandWrites = new CommandWrites({ db, counters, failures, pauses, forgotten, clock });
@@ -182,7 +182,7 @@ export function openStore(
   });
   const messages = new Messages({ db, commit, writes: messageWrites, media, time });
   const commands = new Commands({ db, commit, writes: commandWrites, pauses, time });
-  const rehearsal = new Rehearsal({ db, messages, messageWrites, commands, commandWrites, media });
+  const rehearsal = new Rehearsal({ db, counters, messages, messageWrites, commands, commandWrites, media });
   const audit = new Audit(db, clock);
   const repairs = new Repairs({ db, commit, counters, media, clock, time, audit });
   const erasure = new Erasure({ db, commit, counters, media, files, clock, time, audit, forgotten });

@@ -3,6 +3,7 @@ import type { InboundMessage } from "@hotbags/shared";
 import type Database from "better-sqlite3";
 import type { CommandWrites } from "./command-writes.ts";
 import type { Commands } from "./commands.ts";
+import type { Counters } from "./counters.ts";
 import { isDamage } from "./errors.ts";
 import type { Media } from "./media.ts";
 import type { MessageWrites } from "./message-writes.ts";
@@ -16,6 +17,7 @@ const TRIES = 8;
 
 interface RehearsalParts {
   db: Database.Database;
+  counters: Counters;
   messages: Messages;
   messageWrites: MessageWrites;
   commands: Commands;
@@ -54,7 +56,7 @@ export class Rehearsal {
   }
 
   #try(message: InboundMessage): void {
-    const { db, messages, messageWrites, commands, commandWrites, media } = this.#parts;
+    const { db, counters, messages, messageWrites, commands, commandWrites, media } = this.#parts;
     const [id, text] = [message.message_id, message.text];
     const command = { commandId: id, type: "send_text", text, payload: id, refusal: null };
     this.#begin.run();
@@ -66,8 +68,10 @@ export class Rehearsal {
       if (!next) return;
       commandWrites.sending(next.id, id);
       commandWrites.settled(next.id, "sent", { reason: null, whatsappMessageId: id });
+      counters.write();
     } finally {
       if (db.inTransaction) this.#rollback.run();
+      counters.takeBack();
     }
   }
 }

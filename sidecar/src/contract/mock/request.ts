@@ -55,8 +55,10 @@ export type Verdict = { violations: string[]; refusal: number | undefined; messa
 
 /** Checks one request as the backend would: bearer, signature, headers, then the body. Never throws. */
 export function checkRequest(headers: IncomingHttpHeaders, rawBody: Buffer, secrets: Secrets): Verdict {
-  const { body, ...verdict } = checkPost(message, ({ message_id }) => message_id, headers, rawBody, secrets);
-  return { ...verdict, message: body };
+  const { body, ...of } = checkPost(message, ({ message_id }) => message_id, headers, rawBody, secrets);
+  const accept = acceptBreaches(headers);
+  const refusal = of.refusal ?? (accept.length > 0 ? 422 : undefined);
+  return { violations: [...of.violations, ...accept], refusal, message: body };
 }
 
 /** The same of a delivery report. */
@@ -146,6 +148,12 @@ function webhookBreaches(headers: IncomingHttpHeaders, rawBody: Buffer, { webhoo
   return breaches;
 }
 
+/** Only what is answered says what the answer may use. */
+function acceptBreaches(headers: IncomingHttpHeaders): string[] {
+  const accept = headers["x-hotbags-accept"];
+  return typeof accept === "string" && ACCEPT.test(accept) ? [] : [`X-HotBags-Accept is ${accept ?? "missing"}`];
+}
+
 function headerBreaches(headers: IncomingHttpHeaders, key: string | undefined, session: string | undefined): string[] {
   const breaches: string[] = [];
   const expectEqual = (name: string, expected: string | undefined): void => {
@@ -160,8 +168,6 @@ function headerBreaches(headers: IncomingHttpHeaders, key: string | undefined, s
   if (headers["webhook-id"] !== undefined) expectEqual("webhook-id", key);
   const version = headers["x-hotbags-contract"];
   if (version !== String(CONTRACT_VERSION)) breaches.push(`X-HotBags-Contract is ${version ?? "missing"}`);
-  const accept = headers["x-hotbags-accept"];
-  if (typeof accept !== "string" || !ACCEPT.test(accept)) breaches.push(`X-HotBags-Accept is ${accept ?? "missing"}`);
   if (!JSON_TYPE.test(headers["content-type"] ?? "")) breaches.push(`Content-Type is ${headers["content-type"]}`);
   if (!USER_AGENT.test(headers["user-agent"] ?? "")) breaches.push(`User-Agent is ${headers["user-agent"]}`);
   if (headers["content-encoding"] !== undefined) breaches.push(`Content-Encoding is ${headers["content-encoding"]}`);
