@@ -1,4 +1,4 @@
-// Run by hotbags-alert@.service: tells the operator that a unit has failed for good, by ALERT_WEBHOOK_URL and ALERT_COMMAND, as the
+// Run by hotbags-alert@.service: tells the operator that a unit has failed for good, or (<unit>:again) fails again and again, by ALERT_WEBHOOK_URL and ALERT_COMMAND, as the
 // sidecar would, with its code, but without its settings and its database: they may be what is wrong. Ends with 1 when nobody could be told.
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
@@ -13,10 +13,11 @@ const format = process.env.ALERT_WEBHOOK_FORMAT;
 const command = secret("ALERT_COMMAND") ?? null;
 const channels = openChannels({ webhookUrl, webhookFormat: FORMATS.includes(format) ? format : null, command });
 if (channels.length === 0) process.stderr.write("hotbags: neither ALERT_WEBHOOK_URL nor ALERT_COMMAND is set\n");
-const unit = process.argv[2] ?? "a unit";
+const [unit, again] = (process.argv[2] ?? "a unit").split(":");
 const stateDir = process.env.BRIDGE_STATE_DIR ?? "/var/lib/hotbags";
 const reason = unit === "hotbags-backup.service" ? (readLastBackup(stateDir)?.problem ?? null) : null;
-const told = await tellDirectly(unitFailure(unit, hostname(), Date.now(), reason), channels);
+const failure = { unit, host: hostname(), at: Date.now(), reason, isRestarted: again !== undefined };
+const told = await tellDirectly(unitFailure(failure), channels);
 for (const { channel, ok, reason } of told) if (!ok) process.stderr.write(`hotbags: ${channel} failed (${reason})\n`);
 process.exitCode = told.some(({ ok }) => ok) ? 0 : 1;
 

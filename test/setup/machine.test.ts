@@ -430,7 +430,7 @@ function functionOf(name: string): string {
 }
 
 it.runIf(has("shellcheck"))("shellcheck finds nothing in the scripts", async () => {
-  const scripts = ["install.sh", "hotbags", "hotbags-openclaw", "copy-state-from", "run"].map((name) =>
+  const scripts = ["install.sh", "hotbags", "hotbags-openclaw", "copy-state-from", "run", "note-failure"].map((name) =>
     join(SYSTEMD, name),
   );
   expect(await run("shellcheck", scripts)).toEqual({ code: 0, stdout: "", stderr: "" });
@@ -481,6 +481,52 @@ it("the gateway's unit waits while another gateway has its port, and says so", a
   expect(await once(waiting, "close")).toEqual([0, null]);
 });
 
+describe("a unit that has ended", () => {
+  /** Ends a unit at each of these instants, in seconds since the machine's start. @returns those at which an alert was started. */
+  async function ended(instants: number[], SERVICE_RESULT = "exit-code", EXIT_STATUS = "1") {
+    mkdirSync(on("bin"), { recursive: true });
+    writeFileSync(on("bin/systemctl"), `#!/bin/sh\necho "$now $*" >>${on("told")}\n`, { mode: 0o755 });
+    writeFileSync(on("told"), "");
+    const script = readFileSync(join(SYSTEMD, "note-failure"), "utf8")
+      .replace("/run/", `${machine}/run/`)
+      .replace(/^read -r now .*\n.*$/m, "");
+    const env = { PATH: `${on("bin")}:/usr/bin:/bin`, SERVICE_RESULT, EXIT_STATUS };
+    for (const now of instants) {
+      const { code, stderr } = await run("sh", ["-c", script, "sh", "x.service"], { ...env, now: String(now) });
+      expect([code, stderr]).toEqual([0, ""]);
+    }
+    const told = text("told").trim();
+    return told === "" ? [] : told.split("\n");
+  }
+  const alertAt = (now: number) => `${now} start --no-block hotbags-alert@x.service:again.service`;
+  const every = (seconds: number, from: number, to: number) =>
+    Array.from({ length: Math.ceil((to - from) / seconds) }, (_, index) => from + index * seconds);
+
+  it("again and again for three minutes is told of once, and after four hours of that again", async () => {
+    expect(await ended(every(60, 10, 200))).toEqual([]);
+    expect(await ended([250])).toEqual([alertAt(250)]);
+    expect(await ended(every(800, 300, 14_650))).toEqual([]);
+    expect(await ended([14_650])).toEqual([alertAt(14_650)]);
+  });
+
+  it.each([
+    ["often, and then no more", every(3, 10, 150)],
+    ["a few times a day", every(1_000, 10, 20_000)],
+    ["now and then, and often once", [10, 500, 2_000, 2_003, 2_006, 2_009, 2_012]],
+  ])("%s, is nobody's business", async (_, instants) => {
+    expect(await ended(instants)).toEqual([]);
+  });
+
+  it.each([
+    ["because it was asked to", "success", "0"],
+    ["for good, which OnFailure= tells,", "exit-code", "78"],
+  ])("%s is counted anew", async (_, result, status) => {
+    expect(await ended([10, 60, 110, 190])).toEqual([]);
+    expect(await ended([195], result, status)).toEqual([]);
+    expect(await ended([200])).toEqual([]);
+  });
+});
+
 describe("the alert of a unit", () => {
   it("reaches the operator's command on its standard input", async () => {
     const heard = join(dir, "heard");
@@ -488,6 +534,16 @@ describe("the alert of a unit", () => {
     const args = [join(SYSTEMD, "alert.mjs"), "openclaw-gateway.service"];
     expect(await run(process.execPath, args, env)).toEqual({ code: 0, stdout: "", stderr: "" });
     expect(readFileSync(heard, "utf8")).toMatch(/^openclaw-gateway\.service on .* has failed.*journalctl -u/);
+  });
+
+  it("says of one that systemd starts again and again that it does", async () => {
+    const heard = join(dir, "heard-again");
+    const env = { PATH: `${dirname(process.execPath)}:/usr/bin:/bin`, ALERT_COMMAND: `cat >'${heard}'` };
+    const args = [join(SYSTEMD, "alert.mjs"), "hotbags-sidecar.service:again"];
+    expect(await run(process.execPath, args, env)).toEqual({ code: 0, stdout: "", stderr: "" });
+    expect(readFileSync(heard, "utf8")).toMatch(
+      /^hotbags-sidecar\.service on .* again and again .*systemd goes on starting it.*journalctl -u hotbags-sidecar\.service -n/,
+    );
   });
 
   it("reaches the operator's webhook in the format that it takes, and says what the backup itself has said", async () => {

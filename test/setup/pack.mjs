@@ -1,7 +1,7 @@
 // `npm run package`: what an operator installs, in dist/. The plugin is one file, and the sidecar a few; with it goes the one package
 // that can't be bundled, so that a VM needs neither a registry nor a compiler for it. Run after the build.
 import { createHash } from "node:crypto";
-import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -44,12 +44,13 @@ try {
   await run("npm", ["pack", "./plugin", "--pack-destination", DIST], { cwd: ROOT, quiet: true });
   say("pack the sidecar");
   await packSidecar(join(work, name));
-  say("list what is in them");
+  say("write the list of the packages that are in it (CycloneDX)");
   const bom = join(DIST, `hotbags-bridge-${version}.cdx.json`);
   const format = ["--sbom-format", "cyclonedx", "--sbom-spec-version", "1.6", "--sbom-type", "application"];
   await pnpm("sbom", "--prod", ...format, "--out", bom);
   await cp(join(ROOT, "systemd", "install.sh"), join(DIST, "install.sh"));
   await writeFile(join(DIST, "SHA256SUMS"), await checksums());
+  process.stdout.write(`\n${await whatWasMade()}`);
 } finally {
   await rm(work, { recursive: true, force: true });
 }
@@ -91,6 +92,16 @@ async function packagesIn(nodeModules) {
     }
   }
   return folders.toSorted();
+}
+
+/** For whoever has run it: where the files are, and what to do with them. */
+async function whatWasMade() {
+  const rows = [];
+  for (const file of (await readdir(DIST)).toSorted()) {
+    const { size } = await stat(join(DIST, file));
+    rows.push(`${String(Math.ceil(size / 1024)).padStart(8)} KiB  ${file}\n`);
+  }
+  return `In ${DIST}:\n${rows.join("")}Next: bring the folder to the machine, and run install.sh there: docs/runbook/install.md, "Bring the release there".\n`;
 }
 
 /** As `sha256sum -c` reads them. */

@@ -45,7 +45,8 @@ const config = () =>
   exampleConfig({ port: 18_789, root: "/", accountIds: ["default"], plugin: {}, sidecarUrl: "ws://127.0.0.1:18790" });
 
 beforeAll(async () => {
-  shop = await ShopWithOperator.start();
+  // Nobody has to answer there.
+  shop = await ShopWithOperator.start({ ALERT_HEARTBEAT_URL: "http://127.0.0.1:9/" });
 });
 afterAll(() => shop.close());
 beforeEach(async () => {
@@ -62,7 +63,7 @@ describe("beside a running sidecar", () => {
     const [before, alerts] = [connects(), shop.hook.alerts.length];
     const { code, stdout, stderr } = await look();
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    expect(stdout.match(/^\w+/gm)).toEqual([...Array(14).fill("ok"), "All"]);
+    expect(stdout.match(/^\w+/gm)).toEqual([...Array(15).fill("ok"), "All"]);
     expect(stdout).toMatch(
       /^ok +OpenClaw +\/home\/shop\/\.openclaw\/openclaw\.json has all that openclaw\.json\.example/m,
     );
@@ -95,7 +96,7 @@ describe("beside a running sidecar", () => {
     rmSync(folder, { recursive: true });
     expect(ran.code).toBe(1);
     expect(about(ran, "WhatsApp")).toEqual([
-      "fail: account default: The phone has logged this device out of WhatsApp; no message comes or goes. -> hotbags relink default",
+      "fail: account default: The phone has logged this device out of WhatsApp; no message comes or goes. -> hotbags relink default --qr",
     ]);
     expect(about(ran, "sidecar")).toEqual([
       expect.stringMatching(/^warn: [\d.]+ runs, and says: account default: .* -> hotbags status$/),
@@ -125,6 +126,7 @@ describe("beside a running sidecar", () => {
     ]);
     expect(about(ran, "alerts")).toEqual([
       "ok: ALERT_WEBHOOK_URL has taken a test alert: see that it has reached you -> null",
+      "ok: ALERT_HEARTBEAT_URL is asked for while all is well -> null",
     ]);
     const text = expect.stringContaining("Nothing is wrong");
     expect(shop.hook.alerts).toContainEqual(expect.objectContaining({ alert: "test", text }));
@@ -194,7 +196,8 @@ describe("where no sidecar runs", () => {
     });
     expect(about(ran, "sidecar")).toEqual([expect.stringMatching(/systemctl start hotbags-sidecar$/)]);
     expect(about(ran, "alerts")).toEqual([
-      expect.stringMatching(/^warn: nobody is told.* -> set ALERT_WEBHOOK_URL or/),
+      expect.stringMatching(/^warn: nobody is told when something breaks -> set ALERT_WEBHOOK_URL or/),
+      expect.stringMatching(/^warn: nobody is told when the whole machine is gone -> set ALERT_HEARTBEAT_URL to /),
     ]);
     expect(existsSync(join(dir, "state"))).toBe(false);
   });
@@ -248,6 +251,7 @@ describe("where no sidecar runs", () => {
         /^fail: ALERT_WEBHOOK_URL has not taken a test alert: the answer was 404: .* -> docs\/alerts\.md/,
       ),
       expect.stringMatching(/^fail: ALERT_COMMAND has not taken a test alert: it ended with code 3 -> /),
+      expect.stringMatching(/^warn: nobody is told when the whole machine is gone -> set ALERT_HEARTBEAT_URL to /),
     ]);
     expect(about(ran, "database")).toEqual([
       expect.stringMatching(/^fail: a restore .* was cut off .*before-restore-then -> hotbags restore .* --force/),

@@ -26,7 +26,7 @@ export const ALERTS = {
     starts: "at once: the phone has logged an account out, or none is linked to it",
     ends: "WhatsApp is connected",
     advice:
-      "link it again: `hotbags relink`, or on the gateway's machine `openclaw channels login --channel whatsapp --account <id>`, and scan the code with the phone",
+      "link it again: `hotbags relink --qr`, or on the gateway's machine `openclaw channels login --channel whatsapp --account <id>`, and scan the code with the phone",
   },
   replaced: {
     ...{ severity: "critical", title: "Another session has taken WhatsApp over" },
@@ -161,7 +161,7 @@ export const ALERTS = {
     starts: "replies wait because their account is linked to another phone number than their messages were written to",
     ends: "none waits for that",
     advice:
-      "if the shop has a new number, add the former one to `BRIDGE_FORMER_NUMBERS` and restart the sidecar: they leave from the new number. If not, link the right phone again (the text has the command): they leave from it",
+      "if the shop has a new number, add the former one to `BRIDGE_FORMER_NUMBERS` and reload the settings (`hotbags config reload`): they leave from the new number. If not, link the right phone again (the text has the command): they leave from it",
   },
   runaway: {
     ...{ severity: "warning", title: "Replies are held back" },

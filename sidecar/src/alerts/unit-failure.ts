@@ -14,18 +14,32 @@ const UNITS: Readonly<Record<string, Pick<Notice, "severity"> & { text(host: str
   },
 };
 
-/**
- * That a unit has failed for good. `host`: this machine's name. `at`: wall-clock ms. `reason`: what the unit itself has
- * left, without a full stop; null where it has left none.
- */
-export function unitFailure(unit: string, host: string, at: number, reason: string | null): Notice {
+interface Failure {
+  unit: string;
+  /** This machine's name. */
+  host: string;
+  /** Wall-clock ms. */
+  at: number;
+  /** What the unit itself has left, without a full stop; null where it has left none. */
+  reason: string | null;
+  /** It has failed again and again, and systemd starts it each time; otherwise it has failed for good. */
+  isRestarted: boolean;
+}
+
+/** That a unit has failed. */
+export function unitFailure({ unit, host, at, reason, isRestarted }: Failure): Notice {
   const known = UNITS[unit];
-  const what =
-    known?.text(host) ??
-    `${unit} on ${host} has failed, and systemd does not start it again: only a human can change the reason. Until it is started again, customers get no answers.`;
+  const what = isRestarted ? again(unit, host) : (known?.text(host) ?? forGood(unit, host));
   return {
     ...{ id: `unit-${at}`, kind: "unit", state: "happened", severity: known?.severity ?? "critical" },
-    ...{ title: `${unit} has failed`, since: new Date(at).toISOString(), details: { unit, host } },
+    ...{ title: `${unit} ${isRestarted ? "fails again and again" : "has failed"}` },
+    ...{ since: new Date(at).toISOString(), details: { unit, host } },
     text: `${what} ${reason === null ? "" : `It said: ${reason}. `}The reason is in: journalctl -u ${unit} -n 50`,
   };
 }
+
+const forGood = (unit: string, host: string) =>
+  `${unit} on ${host} has failed, and systemd does not start it again: only a human can change the reason. Until it is started again, customers get no answers.`;
+
+const again = (unit: string, host: string) =>
+  `${unit} on ${host} has failed again and again for some minutes. systemd goes on starting it, but it does not stay; meanwhile customers get no answers, or late ones.`;

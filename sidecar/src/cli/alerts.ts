@@ -22,7 +22,11 @@ export async function listAlerts(operator: Operator, limit: number, output: Outp
   const { open, past } = await operator.ask("alerts", { limit: String(limit) });
   if (output.json) writeJson(output, { open, past });
   else if (open.length + past.length === 0) say(output, "There were none.");
-  else writeTable(output, COLUMNS, [...open, ...past]);
+  else {
+    writeTable(output, COLUMNS, [...open, ...past]);
+    // Whoever has just mended it looks here.
+    if (open.length > 0) say(output, "One that is mended counts as over after ALERT_CALM_SECONDS (60).");
+  }
   return EXIT.ok;
 }
 

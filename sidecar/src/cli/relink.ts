@@ -1,4 +1,5 @@
 import { setTimeout as after } from "node:timers/promises";
+import { howToLink } from "../gateway/index.ts";
 import type { Account } from "../operator/schemas.ts";
 import type { Operator } from "./connect.ts";
 import { CliError, EXIT } from "./exit-code.ts";
@@ -39,8 +40,9 @@ export async function relink(operator: Operator, options: RelinkOptions, output:
   const deadline = performance.now() + ms;
   if (options.qr) await scanHere(operator, account_id, deadline, output);
   else {
-    const command = `openclaw channels login --channel whatsapp --account ${account_id}`;
+    const command = howToLink(account_id);
     say(output, `As the gateway's user, on its machine:\n\n    ${command}\n\nand scan the code that it shows, ${HOW}.`);
+    say(output, "`hotbags relink --qr` shows it here.");
   }
   say(output, "Waiting until it is connected …");
   while (!(await isConnected(operator, account_id))) {

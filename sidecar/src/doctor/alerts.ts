@@ -1,6 +1,7 @@
 import { openChannels } from "../alerts/channels.ts";
 import type { Channel } from "../alerts/notice.ts";
 import { tested, testNotice } from "../alerts/telling.ts";
+import type { Settings } from "../settings.ts";
 import { type Check, NO_SETTINGS } from "./check.ts";
 import { type Finding, fail, ok, skipped, warn } from "./finding.ts";
 
@@ -9,19 +10,31 @@ export const alerts: Check = {
   name: "alerts",
   look: async ({ settings, testsAlert }) => {
     if (settings === null) return [skipped(NO_SETTINGS)];
-    const channels = openChannels(settings.alerts);
-    try {
-      if (channels.length === 0) {
-        const advice = "set ALERT_WEBHOOK_URL or ALERT_COMMAND (docs/alerts.md)";
-        return [warn("nobody is told when something breaks", advice)];
-      }
-      if (testsAlert) return await Promise.all(channels.map(test));
-      return [ok(`${channels.map(({ name }) => name).join(" and ")} set; --test-alert sends one`)];
-    } finally {
-      for (const channel of channels) await channel.close();
-    }
+    return [...(await waysOf(settings, testsAlert)), ...heartbeatOf(settings)];
   },
 };
+
+/** `ALERT_WEBHOOK_URL` and `ALERT_COMMAND`. */
+async function waysOf(settings: Settings, testsAlert: boolean): Promise<Finding[]> {
+  const channels = openChannels(settings.alerts);
+  try {
+    if (channels.length === 0) {
+      const advice = "set ALERT_WEBHOOK_URL or ALERT_COMMAND (docs/alerts.md)";
+      return [warn("nobody is told when something breaks", advice)];
+    }
+    if (testsAlert) return await Promise.all(channels.map(test));
+    return [ok(`${channels.map(({ name }) => name).join(" and ")} set; --test-alert sends one`)];
+  } finally {
+    for (const channel of channels) await channel.close();
+  }
+}
+
+/** All else is told by this machine itself. */
+function heartbeatOf({ alerts: { heartbeatUrl } }: Settings): Finding[] {
+  if (heartbeatUrl !== null) return [ok("ALERT_HEARTBEAT_URL is asked for while all is well")];
+  const advice = "set ALERT_HEARTBEAT_URL to a check of healthchecks.io or Uptime Kuma (docs/alerts.md#health)";
+  return [warn("nobody is told when the whole machine is gone", advice)];
+}
 
 async function test(channel: Channel): Promise<Finding> {
   const { name } = channel;

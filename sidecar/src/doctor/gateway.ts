@@ -1,5 +1,5 @@
 import { TESTED } from "@hotbags/shared";
-import type { Gateway, GatewayState } from "../gateway/index.ts";
+import { type Gateway, type GatewayState, gatewayUnit, isStarting } from "../gateway/index.ts";
 import { type Check, NO_SETTINGS } from "./check.ts";
 import { fail, ok, skipped, warn } from "./finding.ts";
 
@@ -12,8 +12,12 @@ export const gateway: Check = {
     if (gateway === null) return [skipped(NO_SETTINGS)];
     const { link, reason } = await settled(gateway);
     if (link !== "up") {
-      const advice = "start it (systemctl start openclaw-gateway), and see OPENCLAW_GATEWAY_URL and _TOKEN";
-      return [fail(reason ?? "the gateway does not answer", advice)];
+      const seen = reason ?? "the gateway does not answer";
+      const unit = await gatewayUnit();
+      if (link === "down" && isStarting(unit)) return [warn(seen, "look again in a minute")];
+      const isUp = unit !== null && unit.upMs !== null;
+      const first = isUp ? "see journalctl -u openclaw-gateway" : "start it (systemctl start openclaw-gateway)";
+      return [fail(seen, `${first}, and see OPENCLAW_GATEWAY_URL and _TOKEN`)];
     }
     const { openclaw } = gateway.versions;
     if (openclaw === null || openclaw === TESTED.openclaw) return [ok(`connected, OpenClaw ${openclaw ?? ""}`.trim())];

@@ -1,5 +1,8 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { codeOf } from "@hotbags/shared";
 import { pluginFolderProblems } from "../checks/plugin-folder.ts";
+import { gatewayUnit } from "../gateway/index.ts";
 import type { Check } from "./check.ts";
 import { type Finding, fail, ok, skipped } from "./finding.ts";
 import { findConfig } from "./openclaw-config.ts";
@@ -16,8 +19,12 @@ export const pluginFolder: Check = {
     const folders = pathsIn(found.config).filter((path) => path.startsWith("/") && /plugin\/?$/.test(path));
     if (folders.length === 0) return [skipped("no folder in plugins.load.paths: the plugin is installed in OpenClaw")];
     const { settings } = subject;
-    const user = settings === null ? null : listenerAt(Number(new URL(settings.gateway.url).port));
+    const listener = settings === null ? null : listenerAt(Number(new URL(settings.gateway.url).port));
+    // The sidecar's unit hides /proc/net from it.
+    const user = listener ?? (await gatewayUnit())?.uid ?? null;
     if (user === null) return [skipped("nobody can say as which user the gateway runs")];
+    const hidden = folders.find((folder) => !canLookInto(folder));
+    if (hidden !== undefined) return [skipped(`${hidden}: only the gateway's user can look into it`)];
     const findings = folders.flatMap((folder) => pluginFolderProblems(folder, user).map(split));
     return findings.length > 0 ? findings : [ok(`${folders.join(", ")}: OpenClaw may load it`)];
   },
@@ -27,6 +34,16 @@ function pathsIn(config: Readonly<Record<string, unknown>>): string[] {
   const { plugins } = config as { plugins?: { load?: { paths?: unknown } } };
   const paths = plugins?.load?.paths;
   return Array.isArray(paths) ? paths.filter((path) => typeof path === "string") : [];
+}
+
+/** False where another user's folder is in the way; one that is not there can be looked into as far as it goes. */
+function canLookInto(folder: string): boolean {
+  try {
+    statSync(join(folder, "dist", "index.js"));
+  } catch (error) {
+    return codeOf(error) !== "EACCES";
+  }
+  return true;
 }
 
 /** The user whose process listens at this port; null where nobody does, or it can't be told. */

@@ -22,7 +22,7 @@ export const whatsapp: Check = {
       const seen = `account ${shownId(id)}: ${sentence}`;
       if (code === "connected") return ok(seen);
       if (code === "disabled") return skipped(seen);
-      if (RELINK.has(code)) return fail(seen, `hotbags relink ${shownId(id)}`);
+      if (RELINK.has(code)) return fail(seen, `hotbags relink ${shownId(id)} --qr`);
       const advice = action || "look again in a minute";
       return PASSING.has(code) ? warn(seen, advice) : fail(seen, advice);
     });

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { ACCOUNT_STATES, type AccountCode, accountStatus, readAccount } from "./account.ts";
 
 const linked = { accountId: "default", enabled: true, configured: true, linked: true, running: true };
@@ -67,6 +67,15 @@ describe("the state of a WhatsApp account", () => {
       expect(readAccount(accountStatus.parse(status)).action).toContain(
         `hotbags relink ${accountId} --qr, or as the gateway's user openclaw channels login --channel whatsapp --account ${accountId} `,
       );
+  });
+
+  it("names the command of an installed machine where systemd runs the sidecar", () => {
+    vi.stubEnv("NOTIFY_SOCKET", "/run/systemd/notify");
+    const { action } = readAccount(accountStatus.parse({ ...linked, linked: false }));
+    vi.unstubAllEnvs();
+    expect(action).toMatch(
+      /^Relink it: hotbags relink \S+ --qr, or as .* sudo hotbags-openclaw channels login --channel/,
+    );
   });
 
   it("does not stumble over fields of another shape that decide nothing", () => {

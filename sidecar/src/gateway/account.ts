@@ -1,5 +1,6 @@
 import { shownId } from "@hotbags/shared";
 import { z } from "zod";
+import { howToLink } from "./commands-of-openclaw.ts";
 
 /** The states of one WhatsApp account. A closed list; `ACCOUNT_STATES` says of each what it means and what helps. */
 export type AccountCode =
@@ -35,8 +36,11 @@ export interface AccountState {
 /** Stands for the account's id in an action. */
 const ACCOUNT = "<account>";
 
+/** Stands for the command by which OpenClaw shows a code. */
+const LOGIN = "<login>";
+
 /** Without `--account` it relinks OpenClaw's default account, which may be the healthy one (docs/cli/channels.md of OpenClaw). */
-const RELINK = `Relink it: hotbags relink ${ACCOUNT} --qr, or as the gateway's user openclaw channels login --channel whatsapp --account ${ACCOUNT} (scan the code with the phone).`;
+const RELINK = `Relink it: hotbags relink ${ACCOUNT} --qr, or as the gateway's user ${LOGIN} (scan the code with the phone).`;
 
 export const ACCOUNT_STATES: Readonly<Record<AccountCode, { readonly sentence: string; readonly action: string }>> = {
   connected: { sentence: "WhatsApp is connected.", action: "" },
@@ -121,10 +125,11 @@ function accountCodeOf(status: AccountStatus): AccountCode {
 export function accountState(code: AccountCode, status?: AccountStatus, number: string | null = null): AccountState {
   const { at, status: reason } = status?.lastDisconnect ?? {};
   const { sentence, action } = ACCOUNT_STATES[code];
+  const account = status ? shownId(status.accountId) : ACCOUNT;
   return {
     code,
     sentence,
-    action: action.replaceAll(ACCOUNT, () => (status ? shownId(status.accountId) : ACCOUNT)),
+    action: action.replaceAll(ACCOUNT, () => account).replaceAll(LOGIN, () => howToLink(account)),
     lastInboundAt: status?.lastInboundAt ?? null,
     number,
     reconnectAttempts: status?.reconnectAttempts ?? 0,

@@ -1,6 +1,6 @@
 export { ACCOUNT_STATES, type AccountCode, type AccountState } from "./account.ts";
 export { ChannelStarter } from "./channel-starter.ts";
-export { howToAskPlugin } from "./commands-of-openclaw.ts";
+export { howToAskPlugin, howToLink, openclaw } from "./commands-of-openclaw.ts";
 export { type DropVerdict, verdictOnDrop } from "./drop.ts";
 export { openGateway } from "./gateway.ts";
 export { asWritten, literal } from "./literal.ts";
@@ -22,3 +22,4 @@ export type {
   StartOutcome,
   StatusReport,
 } from "./types.ts";
+export { gatewayUnit, isStarting } from "./unit.ts";

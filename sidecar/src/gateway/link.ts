@@ -2,8 +2,9 @@ import { backoffMs, safeReason, VERSION } from "@hotbags/shared";
 import { GatewayClient } from "@openclaw/gateway-client";
 import type { Logger } from "pino";
 import { type HelloOk, helloOk } from "./answers.ts";
-import { type LinkTrouble, troubleOf } from "./refusal.ts";
+import { isNobodyThere, type LinkTrouble, troubleOf } from "./refusal.ts";
 import type { GatewayTiming } from "./types.ts";
+import { type GatewayUnit, gatewayUnit } from "./unit.ts";
 
 /** What we ask for: read for status and history, write for `send`, admin for `channels.start` and nothing else. */
 const SCOPES = ["operator.read", "operator.write", "operator.admin"];
@@ -85,7 +86,11 @@ export function openLink(
       },
       onClose: (code, reason, info) => {
         const reported = info?.connectError ?? (info?.phase === "pre-hello" ? error : null);
-        end(current, troubleOf(url, reported, { code, reason }), !POLITE_CODES.has(code));
+        const tell = (unit: GatewayUnit | null) =>
+          end(current, troubleOf(url, reported, { code, reason }, unit), !POLITE_CODES.has(code));
+        // There was no link that could be lost while systemd is asked.
+        if (isNobodyThere(reported)) void gatewayUnit().then(tell);
+        else tell(null);
       },
     });
     client = current;

@@ -35,6 +35,19 @@ describe("why there is no link", () => {
     expect(troubleOf(URL, cause, close)).toEqual({ link: "down", reason: expect.stringContaining(sentence) });
   });
 
+  it.each([
+    ["was just started", { uid: 1, upMs: 25_400 }, /^the gateway is starting \(for 25 s now\).*longer than 2 min see/],
+    [
+      "runs, and does not listen",
+      { uid: 1, upMs: 430_000 },
+      /has been running for 7 min, and no gateway listens at ws:/,
+    ],
+    ["does not run", { uid: null, upMs: null }, /^no gateway listens at ws:.*: start it with /],
+  ])("down: nobody listens, and its unit %s", (_, unit, sentence) => {
+    const { reason } = troubleOf(URL, error("connect ECONNREFUSED", { code: "ECONNREFUSED" }), null, unit);
+    expect(reason).toMatch(sentence);
+  });
+
   it("names the gateway's unit where systemd runs the sidecar", () => {
     vi.stubEnv("NOTIFY_SOCKET", "/run/systemd/notify");
     const { reason } = troubleOf(URL, error("connect ECONNREFUSED", { code: "ECONNREFUSED" }), null);

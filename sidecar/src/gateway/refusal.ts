@@ -1,5 +1,7 @@
 import { codeOf, safeReason } from "@hotbags/shared";
 import { howToStart } from "./commands-of-openclaw.ts";
+import { type GatewayUnit, isStarting } from "./unit.ts";
+
 /** Why there is no link, for a human: what is the case and what to do. */
 export interface LinkTrouble {
   readonly link: "down" | "refused";
@@ -40,11 +42,18 @@ function detailCode(error: unknown): string | null {
   return typeof details.code === "string" ? details.code : null;
 }
 
-/** Judges a connection that did not come to be, or that broke. `error` is what the client library reported, if anything. */
+/** Whether nobody listens there. */
+export const isNobodyThere = (error: unknown) => codeOf(error) === "ECONNREFUSED";
+
+/**
+ * Judges a connection that did not come to be, or that broke. `error` is what the client library reported, if anything; `unit` what
+ * systemd says of the gateway, where nobody listens.
+ */
 export function troubleOf(
   url: string,
   error: unknown,
   close: { readonly code: number; readonly reason: string } | null,
+  unit: GatewayUnit | null = null,
 ): LinkTrouble {
   const code = detailCode(error);
   if (code !== null && code in REFUSALS) return { link: "refused", reason: `${REFUSALS[code]} (${code})` };
@@ -53,7 +62,16 @@ export function troubleOf(
     return { link: "refused", reason: `the gateway refuses us: ${said} (${code})` };
   if (close?.code === 1013) return { link: "down", reason: "the gateway is still starting" };
   if (close?.code === 1012) return { link: "down", reason: "the gateway is restarting" };
-  if (codeOf(error) === "ECONNREFUSED")
-    return { link: "down", reason: `no gateway listens at ${url}: start it with ${howToStart()}` };
+  if (isNobodyThere(error)) return { link: "down", reason: whyNobodyListens(url, unit) };
   return { link: "down", reason: `no connection to the gateway at ${url}${said === "" ? "" : `: ${said}`}` };
+}
+
+/** After each start of the gateway's unit nobody listens for a while. */
+function whyNobodyListens(url: string, unit: GatewayUnit | null): string {
+  if (unit === null || unit.upMs === null) return `no gateway listens at ${url}: start it with ${howToStart()}`;
+  const seconds = Math.round(unit.upMs / 1_000);
+  if (isStarting(unit))
+    return `the gateway is starting (for ${seconds} s now), and does not listen at ${url} yet: wait, and if that takes longer than 2 min see journalctl -u openclaw-gateway`;
+  const minutes = Math.floor(seconds / 60);
+  return `openclaw-gateway.service has been running for ${minutes} min, and no gateway listens at ${url}: journalctl -u openclaw-gateway says what it does; OPENCLAW_GATEWAY_URL must name gateway.port of openclaw.json`;
 }

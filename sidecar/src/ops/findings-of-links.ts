@@ -1,5 +1,5 @@
 import { count, shownId } from "@hotbags/shared";
-import { type AccountCode, type AccountState, howToAskPlugin } from "../gateway/index.ts";
+import { type AccountCode, type AccountState, howToAskPlugin, openclaw } from "../gateway/index.ts";
 import { bad, condition, type Finding, good } from "./finding.ts";
 import type { HealthParts } from "./health-parts.ts";
 import { readVersions } from "./versions.ts";
@@ -95,7 +95,7 @@ export function versionsOf({ plugin, gateway }: HealthParts) {
 function ofOutbox({ outbox }: HealthParts): Finding {
   const dead = outbox()?.parked_messages ?? 0;
   if (dead === 0) return good("plugin_dead_letters", dead);
-  const problem = `the plugin has ${count(dead, "dead letter")}, not sent by itself: \`openclaw hotbags parked list\` says why, and deals with them`;
+  const problem = `the plugin has ${count(dead, "dead letter")}, not sent by itself: \`${openclaw()} hotbags parked list\` says why, and deals with them`;
   return bad("plugin_dead_letters", dead, problem, [
     condition("plugin_dead_letter", sentence(problem), { amount: dead, details: { count: dead } }),
   ]);

@@ -1,5 +1,6 @@
 import { count, e164, maskAddress } from "@hotbags/shared";
 import type { Logger } from "pino";
+import { howToLink } from "../gateway/index.ts";
 
 /** Replies that wait because their account is linked to another phone number than their messages were written to. */
 export interface NumberChange {
@@ -86,7 +87,7 @@ export function sentenceOn({ account, writtenTo, linked }: NumberChange): string
   return [
     `account ${account} is linked to another phone number (${linked}) than their customers wrote to (${writtenTo}).`,
     `If the shop has a new number, let them go: add the former one to BRIDGE_FORMER_NUMBERS and reload the settings (hotbags config reload).`,
-    `If not, link the right phone: openclaw channels login --channel whatsapp --account ${account}.`,
+    `If not, link the right phone: ${howToLink(account)}.`,
   ].join(" ");
 }
 

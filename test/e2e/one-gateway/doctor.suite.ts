@@ -13,8 +13,8 @@ it("finds nothing wrong with an installation as it should be, and creates nothin
   const requests = shop.hotbags.requests.length;
   const { code, stdout } = await runHotbags(shop.stateDir, "doctor", "--json");
   const findings: Finding[] = JSON.parse(stdout);
-  // Nobody has set one: it is a shop of a test.
-  expect(findings.filter(({ level }) => level !== "ok").map(({ check }) => check)).toEqual(["alerts"]);
+  // Nobody has set a way, nor a heartbeat: it is a shop of a test.
+  expect(findings.filter(({ level }) => level !== "ok").map(({ check }) => check)).toEqual(["alerts", "alerts"]);
   expect(code).toBe(0);
   const seen = (check: string) => findings.filter((finding) => finding.check === check).map((finding) => finding.seen);
   expect(seen("WhatsApp")).toEqual([
