@@ -57,7 +57,7 @@ export class ShopMachine {
     const line = `setsid --wait sh -c 'echo $$ >${group}; exec ${await this.#installLine(release, [])}'`;
     const ran = this.machine.run(line, this.far.registryEnvironment);
     await when();
-    await this.machine.must(`kill -INT -- -$(cat ${group})`);
+    await this.machine.must(`kill -s INT -- -$(cat ${group})`);
     return ran;
   }
 
