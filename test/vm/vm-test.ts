@@ -28,7 +28,7 @@ the other tests. The machine has no network; only install.sh reaches npm's regis
   --suite <name>     the release of Debian or Ubuntu that debootstrap makes (default: ${SUITE})
   --mirror <url>     its archive (default: ${MIRROR})
 
-${CASES.map(({ name, promise }) => `  ${name.padEnd(16)} ${promise}`).join("\n")}
+${CASES.map(({ name, promise }) => `  ${name.padEnd(20)} ${promise}`).join("\n")}
 `;
 
 const say = (line: string) => void process.stdout.write(`${line}\n`);
