@@ -19,7 +19,7 @@ export interface Ledger {
   steppedAside: ReadonlySet<string>;
   /** Messages that were asked as witnesses for one ahead of them that failed again and again, which then passed as well. */
   witnesses: string[];
-  /** Chats whose messages, but for these two kinds, reached Hot Bags in another order than the plugin. There must be none. */
+  /** Chats whose messages, but for these two kinds, reached Hot Bags in another order than the plugin, and how. There must be none. */
   disordered: string[];
   ordered: number;
   replies: number;
@@ -112,7 +112,7 @@ export function count(
     ),
     steppedAside: aside,
     witnesses: inLanes.witnesses,
-    disordered: disordered(inLanes.messages, captured),
+    disordered: disordered(inLanes.messages, captured).map((chat) => storyOf(shop, chat, captured)),
     ordered: texts.length,
     replies: texts.filter((text) => heard.has(text)).length,
     repliesTwice: [...heard].filter(([, times]) => times > 1).map(([text]) => text),
@@ -121,6 +121,29 @@ export function count(
     inDoubt,
     violations: shop.hotbags.violations,
   };
+}
+
+/** What came of a chat's messages, which are numbered as they came to the plugin. */
+function storyOf({ hotbags, stateDir }: Shop, chat: string, captured: readonly string[]): string {
+  const came = hotbags.accepted.filter(({ chat_id }) => chat_id === chat).map(({ message_id }) => message_id);
+  const number = new Map(captured.filter((id) => came.includes(id)).map((id, index) => [id, index]));
+  const db = new Database(join(stateDir, "bridge.sqlite"), { readonly: true });
+  try {
+    const failed = db
+      .prepare<[], { message_id: string; at: number; status: number | null }>(
+        "SELECT message_id, at, attempts.status FROM attempts JOIN messages USING (seq) ORDER BY at",
+      )
+      .all()
+      .filter(({ message_id }) => number.has(message_id))
+      .map(({ message_id, at, status }) => `${number.get(message_id)} failed at ${at} (${status})`);
+    const posted = hotbags.requests
+      .filter(({ key }) => number.has(key ?? ""))
+      .map(({ key, at, status }) => `${number.get(key ?? "")} came at ${at} (${status})`);
+    const order = came.map((id) => number.get(id) ?? "?").join(" ");
+    return [`${chat}: ${order}`, ...failed, ...posted].join("\n");
+  } finally {
+    db.close();
+  }
 }
 
 function steppedAside(shop: Shop): ReadonlySet<string> {
