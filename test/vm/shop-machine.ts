@@ -19,7 +19,7 @@ export type Unit = typeof SIDECAR | typeof GATEWAY;
 const PATIENCE_MS = 900_000;
 const LOOK_MS = 500;
 
-const TOKEN_FILE = "/root/hotbags-token";
+const TOKEN_FILE = "/usr/local/lib/hotbags-doubles.token";
 
 /** What a unit of the machine is doing, as `systemctl show` says it. */
 export interface UnitState {
