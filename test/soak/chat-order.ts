@@ -18,15 +18,23 @@ export function disordered(messages: readonly InChat[], ids: readonly string[]):
   return [...chats];
 }
 
+/** By which a witness is known. */
+export interface Signs {
+  /** Messages that failed more than once. What fails in an outage is not among them: no attempt counts then. */
+  readonly failing: ReadonlySet<string>;
+  /** Messages that were the first that Hot Bags saw when it was there again. */
+  readonly firstBack: ReadonlySet<string>;
+}
+
 /**
  * The messages as they would have come without witnesses, and the witnesses' ids. By docs/limits.md a message may come
  * right before those ahead of it in its chat that had failed again and again, and pass at once when it has passed: nothing
- * else counts as one. `ids`: the order in which they were written; `failing`: those that failed more than once.
+ * else counts as one. `ids`: the order in which they were written.
  */
 export function withoutWitnesses(
   messages: readonly InChat[],
   ids: readonly string[],
-  failing: ReadonlySet<string>,
+  { failing, firstBack }: Signs,
 ): { messages: InChat[]; witnesses: string[] } {
   const witnesses: string[] = [];
   const all = [...Map.groupBy(messages, ({ chat }) => chat)].flatMap(([chat, itsMessages]) => {
@@ -35,7 +43,8 @@ export function withoutWitnesses(
     for (const [index, witness] of came.entries()) {
       const place = written.indexOf(witness);
       const ahead = written.slice(written.indexOf(came[index + 1] ?? witness), Math.max(0, place));
-      if (ahead.length === 0 || !ahead.every((id, n) => failing.has(id) && came[index + 1 + n] === id)) continue;
+      const isNext = ahead.length > 0 && ahead.every((id, n) => came[index + 1 + n] === id);
+      if (!isNext || !(firstBack.has(witness) || ahead.every((id) => failing.has(id)))) continue;
       came.splice(index, ahead.length + 1, ...ahead, witness);
       witnesses.push(witness);
     }
