@@ -111,12 +111,10 @@ const purge: Case = {
     assert(code === 0, `it ended with code ${code}:\n${stdout}${stderr}`);
     // But what is the test's own, the journal, and the backups, which it says.
     const ours = [
-      "/usr/local/lib/hotbags-doubles*",
-      "/etc/systemd/system/*far-*",
-      "/var/log/*",
-      "/var/backups/*",
-    ];
-    const others = ["~root/'*'", ...ours.map((path) => `'${path}'`)].map((path) => `-not -path ${path}`).join(" ");
+      ...["/usr/local/lib/hotbags-doubles*", "/etc/systemd/system/*far-*"],
+      ...["/var/log/*", "/var/backups/*"],
+    ].map((path) => `'${path}'`);
+    const others = ["~root/'*'", ...ours].map((path) => `-not -path ${path}`).join(" ");
     const { stdout: left } = await shop.machine.run(
       `find / -xdev \\( -name '*hotbags*' -o -nouser -o -nogroup \\) ${others}; getent passwd hotbags openclaw; getent group hotbags-bridge`,
     );
