@@ -4,7 +4,7 @@ import type { AlertLimits } from "./alerts/alerts.ts";
 import type { ChannelSettings } from "./alerts/channels.ts";
 import type { Extras } from "./commands/index.ts";
 import type { QuietLimits } from "./downtime/quiet-watch.ts";
-import type { ListenAddress } from "./intake/listen-address.ts";
+import type { ListenAddress } from "./listening/listen-address.ts";
 import type { BrakeLimits } from "./replies/brake.ts";
 import type { PaceLimits } from "./replies/pace.ts";
 import { type EnvFile, readEnvFile } from "./settings/env-file.ts";

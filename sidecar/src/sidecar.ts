@@ -15,7 +15,7 @@ import { DowntimeWatch } from "./downtime/watch.ts";
 import { ChannelStarter, openGateway } from "./gateway/index.ts";
 import { Listener } from "./intake/listener.ts";
 import type { PagesParts } from "./intake/pages.ts";
-import { PagesListener } from "./intake/pages-listener.ts";
+import { pagesListener } from "./intake/pages-listener.ts";
 import type { IntakeParts } from "./intake/plugin-connection.ts";
 import { Metrics } from "./metrics/metrics.ts";
 import { OperatorApi } from "./operator/api.ts";
@@ -90,7 +90,7 @@ export async function startSidecar(inUse: SettingsInUse, log: Logger, signal: Ab
     tokenPrevious: settings.bridgeTokenPrevious,
     ...pages,
   });
-  const besides = settings.metricsListen && new PagesListener({ address: settings.metricsListen, ...pages });
+  const besides = settings.metricsListen && pagesListener({ address: settings.metricsListen, ...pages });
   const address = await starting.whenPossible(() => listener.start());
   besides?.start();
   try {

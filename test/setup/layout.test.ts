@@ -68,6 +68,7 @@ test("an import against the way of a message is refused", async () => {
     "plugin/src/link/ > plugin/src/status/status.ts",
     "plugin/src/status/ > plugin/src/bridge.ts",
     "sidecar/src/intake/ > sidecar/src/relay/relay.ts",
+    "sidecar/src/listening/ > sidecar/src/intake/listener.ts",
     "sidecar/src/relay/ > sidecar/src/replies/replies.ts",
     "sidecar/src/relay/ > sidecar/src/gateway/index.ts",
     "sidecar/src/replies/ > sidecar/src/relay/relay.ts",

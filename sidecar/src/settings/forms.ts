@@ -3,7 +3,7 @@ import { e164, isLoopback } from "@hotbags/shared";
 import { z } from "zod";
 import { MAX_SECRET_BYTES } from "../checks/secret-files.ts";
 import { readOpeningHours } from "../downtime/opening-hours.ts";
-import type { ListenAddress } from "../intake/listen-address.ts";
+import type { ListenAddress } from "../listening/listen-address.ts";
 import { ExtraHeadersError, parseExtraHeaders } from "../relay/extra-headers.ts";
 import { bytesOfWebhookSecret } from "../relay/webhook-signature.ts";
 
