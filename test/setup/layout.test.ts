@@ -88,6 +88,8 @@ test("an import against the way of a message is refused", async () => {
     "sidecar/src/operator/ > sidecar/src/relay/relay.ts",
     "sidecar/src/operator/answers/ > sidecar/src/relay/relay.ts",
     "sidecar/src/store/operator/ > sidecar/src/alerts/notice.ts",
+    "sidecar/src/operator/ > sidecar/src/console/console.ts",
+    "sidecar/src/console/ > sidecar/src/relay/relay.ts",
     "sidecar/src/backup/ > sidecar/src/cli/connect.ts",
     "sidecar/src/ops/ > sidecar/src/sidecar.ts",
     "sidecar/src/ops/ > sidecar/src/metrics/metrics.ts",

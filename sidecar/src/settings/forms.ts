@@ -103,6 +103,11 @@ export const portAddress = listenAddress
   })
   .describe("`127.0.0.1:<port>`, `[::1]:<port>`");
 
+/** By which a browser knows a page: nothing comes behind the port. */
+export const pageOrigin = url(["https:"], "https://console.shop.example")
+  .refine((url) => url.href === `${url.origin}/`, "must be an origin, such as https://console.shop.example")
+  .describe("`https://…`, with no path");
+
 export const inboundPath = z
   .string()
   .regex(/^\/[\w.~!$&'()*+,;=:@%/-]{0,1023}$/, "must be a path such as /api/integrations/whatsapp/inbound/")
