@@ -12,6 +12,7 @@ import { diagnoseFrom } from "./doctor/diagnose.ts";
 import { loginOf } from "./doctor/login.ts";
 import { QuietWatch } from "./downtime/quiet-watch.ts";
 import { DowntimeWatch } from "./downtime/watch.ts";
+import { FigureRecorder } from "./figures/recorder.ts";
 import { ChannelStarter, openGateway } from "./gateway/index.ts";
 import { Listener } from "./intake/listener.ts";
 import type { PagesParts } from "./intake/pages.ts";
@@ -121,7 +122,8 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
   const clock = systemClock;
   const { settings } = inUse;
   const store = openStore(settings.stateDir, clock, settings.media, (durationMs) => flow.committed(durationMs));
-  const metrics = new Metrics(clock.now);
+  const figures = new FigureRecorder({ store, clock, timers: systemTimers, log });
+  const metrics = new Metrics(clock.now, figures);
   const { flow } = metrics;
   logOutages(store, clock, log);
   const gateway = openGateway({ ...settings.gateway, log });
@@ -316,6 +318,7 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
     // What is still under way ends here: a POST is repeated at the next start, a send is in doubt and looked into.
     await Promise.all([gateway.close(), hotbags.close()]);
     await finished;
+    await figures.stop();
     store.close();
   };
   try {
@@ -324,6 +327,7 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
     reporting.events.start();
     await replies.start();
     relay.start();
+    figures.start();
     void sweep();
     disk.start();
     quiet.start();
