@@ -85,6 +85,7 @@ test("an import against the way of a message is refused", async () => {
     "sidecar/src/intake/ > sidecar/src/settings.ts",
     "sidecar/src/relay/ > sidecar/src/settings/schema.ts",
     "sidecar/src/operator/ > sidecar/src/relay/relay.ts",
+    "sidecar/src/operator/answers/ > sidecar/src/relay/relay.ts",
     "sidecar/src/store/operator/ > sidecar/src/alerts/notice.ts",
     "sidecar/src/backup/ > sidecar/src/cli/connect.ts",
     "sidecar/src/ops/ > sidecar/src/sidecar.ts",

@@ -5,9 +5,11 @@ import { join } from "node:path";
 import { codeOf, describeIssues, LogThrottle } from "@hotbags/shared";
 import type { Logger } from "pino";
 import { removeStaleSocket, whyPathTooLong } from "../unix-socket.ts";
-import { type OperatorApi, OperatorError } from "./api.ts";
+import type { OperatorApi } from "./api.ts";
+import { OperatorError } from "./error.ts";
 import { EventStreams, type Listen } from "./event-stream.ts";
-import { API_PREFIX, EVENTS, ROUTES, type RouteName } from "./schemas.ts";
+import { answer, readAsked, refuse, reply, targetOf } from "./http.ts";
+import { API_PREFIX, EVENTS } from "./schemas.ts";
 
 /** The socket's name in BRIDGE_STATE_DIR. */
 const SOCKET_NAME = "operator.sock";
@@ -20,9 +22,6 @@ export function asHeader(name: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not get through.
   return Buffer.from(name.replace(/[\u0000-\u001f\u007f]/g, " ")).toString("latin1");
 }
-
-/** The largest body that is read: 100 ids. */
-const MAX_BODY_BYTES = 64 * 1024;
 
 /** What is being answered when the sidecar is told to stop has this long, ms. */
 const STOP_PATIENCE_MS = 1_000;
@@ -98,27 +97,18 @@ export class OperatorServer {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { api, log } = this.#parts;
     try {
-      const url = URL.parse(request.url ?? "/", "http://operator");
-      if (url === null) throw new OperatorError(400, "the request's target is no path");
+      const url = targetOf(request);
       if (url.pathname === `${API_PREFIX}${EVENTS.path}` && request.method === EVENTS.method)
         return this.#follow(url, response);
-      const { name, id } = routeOf(request.method ?? "GET", url.pathname);
-      const input = request.method === "POST" ? await readBody(request) : Object.fromEntries(url.searchParams);
+      const asked = await readAsked(request, url);
       const user = request.headers[USER_HEADER];
       const isNamed = typeof user === "string" && user !== "";
       const who = isNamed ? Buffer.from(user, "latin1").toString().slice(0, 128) : "unknown";
-      const { changes } = ROUTES[name];
-      const answer = await this.#parts.api.answer(name, input, id, who);
-      if (changes) this.#parts.log.info({ who, action: name, ...(id > 0 ? { id } : {}) }, "an operator's request");
-      reply(response, 200, answer);
+      reply(response, 200, await answer(api, asked, who, log));
     } catch (error) {
-      if (error instanceof OperatorError) return reply(response, error.status, { error: error.message });
-      if (response.headersSent) return void response.destroy();
-      // Whoever asked has gone before the question was whole.
-      if (request.destroyed && !request.complete) return;
-      this.#parts.log.error({ err: error }, "an operator's request failed");
-      reply(response, 500, { error: `this could not be answered (${codeOf(error) || "see the sidecar's log"})` });
+      refuse(request, response, error, log);
     }
   }
 
@@ -129,38 +119,4 @@ export class OperatorServer {
     if (this.#streams.isFull) throw new OperatorError(503, "there are too many readers of events: end one of them");
     this.#streams.begin(response, filter.data);
   }
-}
-
-/** Throws OperatorError with 404 or 405. */
-function routeOf(method: string, pathname: string): { name: RouteName; id: number } {
-  let wrongMethod = false;
-  for (const [name, route] of Object.entries(ROUTES)) {
-    const match = new RegExp(`^${API_PREFIX}${route.path.replace(":id", "(\\d{1,15})")}$`).exec(pathname);
-    if (!match) continue;
-    if (route.method === method) return { name: name as RouteName, id: Number(match[1] ?? 0) };
-    wrongMethod = true;
-  }
-  if (wrongMethod) throw new OperatorError(405, `${pathname} does not take ${method}`);
-  throw new OperatorError(404, `there is no ${pathname}: docs/operator-api.md says what there is`);
-}
-
-/** Throws OperatorError with 400 or 413. */
-async function readBody(request: IncomingMessage): Promise<unknown> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > MAX_BODY_BYTES) throw new OperatorError(413, `the body is larger than ${MAX_BODY_BYTES} bytes`);
-    chunks.push(chunk);
-  }
-  try {
-    return JSON.parse(Buffer.concat(chunks).toString());
-  } catch {
-    throw new OperatorError(400, "the body is not JSON");
-  }
-}
-
-function reply(response: ServerResponse, status: number, body: object): void {
-  response.writeHead(status, { "content-type": "application/json", "cache-control": "no-store" });
-  response.end(`${JSON.stringify(body)}\n`);
 }

@@ -1,0 +1,58 @@
+import type { ChatAddress, OperatorReads, OperatorStore, Pause, PausedChat } from "../store/index.ts";
+import { OperatorError } from "./error.ts";
+import type { LoginState, NamedFinding, Output } from "./schemas.ts";
+
+interface MessageWait {
+  /** Goes on from "It waits for". */
+  reason: string;
+  /** Wall-clock ms; null: that hangs on something else. */
+  until: number | null;
+}
+
+/** What the API needs of a running sidecar. */
+export interface Running {
+  store: OperatorStore;
+  /** Told of a chat with a message that waits again. */
+  onRetry(chat: number): void;
+  /** Runs what resolves a doubt; null: not now, since OpenClaw is being asked for it again, and may send it. */
+  resolving<Result>(id: number, resolve: () => Promise<Result>): Promise<Result | null>;
+  /** Told of a command that is in doubt no more, and of its chat. */
+  onResolved(id: number, chat: number): void;
+  pause(chat: ChatAddress, pause: Pause): Promise<void>;
+  /** Resolves with whether it was paused. */
+  resume(chat: ChatAddress): Promise<boolean>;
+  /** Why the replies of a chat wait just now, as a sentence; null: they don't, or nobody knows. */
+  whyWaits(chat: ChatAddress): Promise<string | null>;
+  /** Why a message that is pending waits just now; null: it is about to go. */
+  whyMessageWaits(id: number, chat: ChatAddress, isDetached: boolean): Promise<MessageWait | null>;
+  config(): Output<"config">;
+  reload(who: string): Promise<Output<"reload">>;
+  diagnose(testsAlert: boolean): Promise<NamedFinding[]>;
+  accounts(): Output<"accounts">;
+  /** Resolves with a refusal where the account is connected, or may be. */
+  startLogin(accountId: string, who: string): Promise<LoginState>;
+  waitLogin(accountId: string, qr: string): Promise<LoginState>;
+  testAlerts(): Promise<Output<"testAlerts">["channels"]>;
+}
+
+/** What the API answers from. */
+export interface ApiParts {
+  reads: OperatorReads;
+  /** Those that last, the oldest first, and `past` ones that are over, the newest first. */
+  alerts(past: number): Output<"alerts">;
+  /** Null: there is a database, but no sidecar runs on it. */
+  running: Running | null;
+  status(): Output<"status"> | Promise<Output<"status">>;
+  pausedChats(): PausedChat[];
+}
+
+const NOT_RUNNING = "the sidecar does not run, so that nothing can be changed: start it, and ask again";
+
+/** What anything waits for then. */
+export const SIDECAR_STOPPED = "the sidecar, which does not run: it goes on when that is started";
+
+/** Throws OperatorError where no sidecar runs. */
+export function runningOf({ running }: ApiParts): Running {
+  if (!running) throw new OperatorError(503, NOT_RUNNING);
+  return running;
+}

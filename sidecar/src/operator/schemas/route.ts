@@ -1,0 +1,17 @@
+import type { z } from "zod";
+
+/** One thing that can be asked. */
+export interface Route {
+  method: "GET" | "POST";
+  /** Below API_PREFIX; `:id` is a number. */
+  path: string;
+  /** What it does, as a sentence. */
+  about: string;
+  /** It changes something, or leaves a line in the audit: only a running sidecar does it. */
+  changes: boolean;
+  /** Of the query, or of the JSON body. */
+  input: z.ZodType;
+  output: z.ZodType;
+}
+
+export type Routes = Record<string, Route>;
