@@ -13,6 +13,7 @@ import { loginOf } from "./doctor/login.ts";
 import { QuietWatch } from "./downtime/quiet-watch.ts";
 import { DowntimeWatch } from "./downtime/watch.ts";
 import { FigureRecorder } from "./figures/recorder.ts";
+import { readSeries } from "./figures/series.ts";
 import { ChannelStarter, openGateway } from "./gateway/index.ts";
 import { Listener } from "./intake/listener.ts";
 import type { PagesParts } from "./intake/pages.ts";
@@ -28,6 +29,7 @@ import { alertOf as alertOfDeath } from "./ops/gateway-death.ts";
 import { type Health, readHealth } from "./ops/health.ts";
 import type { HealthParts } from "./ops/health-parts.ts";
 import { logOutages } from "./ops/outage-log.ts";
+import { readPath } from "./ops/path.ts";
 import { CertificateWatch } from "./relay/certificate-watch.ts";
 import { HotBags } from "./relay/hotbags.ts";
 import { DETACHED_CONCURRENCY } from "./relay/message-lanes.ts";
@@ -267,6 +269,8 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
       },
       alerts: (past) => listAlerts({ open: alerts.open, past: store.alerts.past(past) }),
       status: () => ({ version: VERSION, ...health() }),
+      path: () => readPath(healthParts, (finding) => watch.since(finding), alerts.open),
+      figures: (range) => readSeries(store.figures, range, clock.now(), figures.running()),
       pausedChats: () => store.pauses.list(),
     }),
     listen: (listener) => store.onChange(listener),

@@ -6,7 +6,9 @@ import { chatRoutes } from "./schemas/chats.ts";
 import { commandRoutes } from "./schemas/commands.ts";
 import { customerRoutes } from "./schemas/customers.ts";
 import { doctorRoutes } from "./schemas/doctor.ts";
+import { figureRoutes } from "./schemas/figures.ts";
 import { messageRoutes } from "./schemas/messages.ts";
+import { pathRoutes } from "./schemas/path.ts";
 import type { Routes } from "./schemas/route.ts";
 import { settingsRoutes } from "./schemas/settings.ts";
 import { statusRoutes } from "./schemas/status.ts";
@@ -20,6 +22,7 @@ export type { PausedChat } from "./schemas/chats.ts";
 export { COMMAND_STATES, type Command, type RepairResult } from "./schemas/commands.ts";
 export type { NamedFinding } from "./schemas/doctor.ts";
 export { EVENTS, type EventFilter, type LiveEvent } from "./schemas/events.ts";
+export { RANGES } from "./schemas/figures.ts";
 export { MAX_IDS, MESSAGE_STATES, type Message, type WholeMessage } from "./schemas/messages.ts";
 export { MAX_LIMIT } from "./schemas/values.ts";
 
@@ -32,6 +35,8 @@ export const refusal = z.object({ error: z.string() });
 /** All that can be asked. */
 export const ROUTES = {
   ...statusRoutes,
+  ...pathRoutes,
+  ...figureRoutes,
   ...messageRoutes,
   ...commandRoutes,
   ...chatRoutes,

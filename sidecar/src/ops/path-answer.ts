@@ -42,7 +42,7 @@ export function answerOf(hops: readonly Hop[], troubles: readonly Trouble[], ale
   if (held) return { answered: "partly", ...byTrouble(PARTLY, held) };
 
   const since = Math.max(...hops.map((hop) => hop.since ?? Number.NEGATIVE_INFINITY));
-  const more = alerts === 0 ? "." : `, but ${count(alerts, "thing needs", "things need")} you: see the alerts.`;
+  const more = alerts === 0 ? "." : `, but ${count(alerts, "thing needs", "things need")} you (hotbags alerts list).`;
   return {
     ...{ answered: "yes", code: alerts === 0 ? "yes" : "yes_look", since: Number.isFinite(since) ? since : null },
     sentence: `Customers are being answered${more}`,

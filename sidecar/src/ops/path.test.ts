@@ -228,7 +228,7 @@ describe("whether customers are being answered", () => {
   it.each([
     [
       { now: ["dead_letter"], told: ["dead_letter"] },
-      "Customers are being answered, but 1 thing needs you: see the alerts.",
+      "Customers are being answered, but 1 thing needs you (hotbags alerts list).",
     ],
     [
       { accounts: OUTLET_OUT, now: ["logged_out:outlet"], told: ["logged_out:outlet"] },
