@@ -28,7 +28,7 @@ export function watchLines(program: Argv, { asking, aside }: Context): Argv {
           })
           .example("$0 figures --range week", "All that passed in the last seven days")
           .example("$0 figures --range hour --json", "Minute by minute, for a script")
-          .epilogue("docs/metrics.md says what is counted, and how exactly."),
+          .epilogue("docs/figures.md says what is counted, and how exactly."),
       asking((operator, { range }, output) => showFigures(operator, range, output)),
     )
     .command(

@@ -16,7 +16,7 @@ export const figureRoutes = {
     method: "GET",
     path: "/figures",
     about:
-      "What passed in the `range` that ends now (by default `day`), in points of `step_s` seconds: a minute, 5 minutes, an hour, 2 hours. `at`: when each point begins, s since 1970; the last one still runs. All lists have one value for each. Null: nobody counted then, since the sidecar did not run; of `p50_ms` and `p95_ms` also that there was nothing to measure. `total`: of all points together; null: none is known. [What is counted](metrics.md#figures)",
+      "What passed in the `range` that ends now (by default `day`), in points of `step_s` seconds: a minute, 5 minutes, an hour, 2 hours. `at`: when each point begins, s since 1970; the last one still runs. All lists have one value for each. Null: nobody counted then, since the sidecar did not run; of `p50_ms` and `p95_ms` also that there was nothing to measure. `total`: of all points together; null: none is known. [What is counted](figures.md)",
     changes: false,
     input: z.object({ range: z.enum(RANGES, `must be one of ${RANGES.join(", ")}`).optional() }),
     output: z.object({
