@@ -27,7 +27,8 @@ async function askAt(where: string): Promise<Finding | null> {
     if (status === 401) return null;
     return fail(`something else answers at ${where}, with ${status}`, "set BRIDGE_CONSOLE to another port");
   } catch (error) {
-    const advice = "restart the sidecar if BRIDGE_CONSOLE was set since it started; else its log says why it can't listen";
+    const advice =
+      "restart the sidecar if BRIDGE_CONSOLE was set since it started; else its log says why it can't listen";
     return fail(`nobody answers at ${where} (${reasonOf(error)})`, advice);
   }
 }
