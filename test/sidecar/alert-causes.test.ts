@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import Database from "better-sqlite3";
-import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, it, onTestFinished } from "vitest";
 import { REPORTS_PATH } from "../../shared/src/report.ts";
 import { noteBackup } from "../../sidecar/src/checks/last-backup.ts";
 import { CONNECTED } from "../gateway/scripted-gateway.ts";
@@ -36,17 +36,43 @@ const AT_ONCE = {
 let shop: ShopWithOperator;
 beforeAll(async () => {
   shop = await ShopWithOperator.start(AT_ONCE);
-  await healthy();
+  await settled();
 });
+
+/** Another shop in place of the one that is there. */
+async function another(env: Record<string, string>): Promise<void> {
+  await shop.close();
+  shop = await ShopWithOperator.start(env);
+  await settled();
+}
+
+/** What a test makes of this shop is nobody else's: those after it have another one, in whichever order they come. */
+const leavesItBehind = () => {
+  isLeftBehind = true;
+};
+let isLeftBehind = false;
+
 afterAll(() => shop.close());
 afterEach(async () => {
-  await healthy();
   const said = JSON.stringify(shop.hook.alerts);
   for (const secret of [ANNA, BEN, ANNA.slice(1), BEN.slice(1), "hello", BRIDGE_TOKEN])
     expect(said).not.toContain(secret);
+  if (isLeftBehind) await another(AT_ONCE);
+  else await settled();
+  isLeftBehind = false;
 });
 
 const healthy = () => until("all is well", async () => (await shop.sidecar.health()).status === 200, 20_000);
+
+/** All is well, and what was told is over: a start, too, tells of what was not there yet. */
+async function settled(): Promise<void> {
+  await healthy();
+  const isOpen = ({ id, state }: Record<string, unknown>) =>
+    state === "started" && !shop.hook.alerts.some((other) => other["id"] === id && other["state"] === "over");
+  const lasting = async () => (await shop.health<{ alerts: Record<string, unknown>[] }>()).alerts;
+  await until("what is over is told", async () => shop.hook.alerts.filter(isOpen).length === (await lasting()).length);
+}
+
 const hotbags = (...args: string[]) => runHotbags(shop.sidecar.dir, ...args);
 
 /** Resolves with the first notice of this kind and state from now on. */
@@ -123,29 +149,21 @@ it("no death where the gateway was stopped, nor where only the connection broke"
   expect(shop.hook.alerts.slice(from).filter(({ alert }) => alert === "gateway_died")).toEqual([]);
 });
 
-it("plugin", async () => {
-  const alert = await alertOf(
-    "plugin",
-    () => shop.plugin.socket.terminate(),
-    async () => {
-      shop.plugin = await shop.sidecar.connect();
-    },
-  );
-  expect(alert["text"]).toContain("openclaw hotbags status");
-});
-
-it("plugin, of another version of the wire", async () => {
-  const alert = await alertOf(
+it("plugin, of another version of the wire, and then one of this version that goes", async () => {
+  const connect = async () => {
+    shop.plugin = await shop.sidecar.connect();
+  };
+  const refused = await alertOf(
     "plugin",
     async () => {
       const about = { plugin_version: "9.0.0", openclaw_version: "2027.1.1" };
       expect(await shop.plugin.ask({ v: 9, type: "hello", ...about })).toMatchObject({ code: "bad_version" });
     },
-    async () => {
-      shop.plugin = await shop.sidecar.connect();
-    },
+    connect,
   );
-  expect(alert["text"]).toMatch(/^The OpenClaw plugin is of another version.*of one release/);
+  expect(refused["text"]).toMatch(/^The OpenClaw plugin is of another version.*of one release/);
+  const gone = await alertOf("plugin", () => shop.plugin.socket.terminate(), connect);
+  expect(gone["text"]).toContain("openclaw hotbags status");
 });
 
 it("version", async () => {
@@ -247,27 +265,28 @@ it("ledger", async () => {
     db.prepare("UPDATE counters SET value = value + ? WHERE name = 'accepted'").run(by);
     db.close();
   };
+  // What is counted there is there from the first message on.
+  await shop.plugin.handIn(messageOf("L1", ANNA));
   const alert = await alertOf(
     "ledger",
     () => change(1),
     () => change(-1),
   );
   expect(alert["text"]).toContain("defect of the bridge");
-});
-
-it("lists what is over, and sends a test by every way", async () => {
   const list = await hotbags("alerts", "list");
   expect([list.code, list.stdout]).toEqual([0, expect.stringMatching(/^alert +since +over +severity +what\n/)]);
   expect(list.stdout).toMatch(/\nledger +\d{4}-\S+ \S+ +\d{4}-\S+ \S+ +critical +The ledger does not add up\n/);
+});
+
+it("sends a test by every way", async () => {
   const from = shop.hook.alerts.length;
   const test = await hotbags("alerts", "test");
   expect([test.code, test.stdout]).toEqual([0, expect.stringMatching(/\nALERT_WEBHOOK_URL +delivered/)]);
   expect(shop.hook.alerts.slice(from)).toMatchObject([{ alert: "test", state: "test" }]);
 });
 
-// From here on with what it is started with anew.
-
 it("over a restart, nothing is told again as new, and what is over by then is told as over", async () => {
+  leavesItBehind();
   const from = shop.hook.alerts.length;
   shop.gateway.accounts = [{ ...CONNECTED, running: false, connected: false, healthState: "logged-out" }];
   await told("logged_out", "started", from);
@@ -286,6 +305,7 @@ it("over a restart, nothing is told again as new, and what is over by then is to
 it("alert_channel: a webhook that is gone makes /health red, and the other way tells", async () => {
   const [said, { lines }] = [join(shop.sidecar.dir, "said"), shop.sidecar];
   shop.hook.status = 404;
+  leavesItBehind();
   await shop.restart({ ALERT_COMMAND: `cat >> '${said}'` });
   shop.plugin.socket.terminate();
   await until("it is an alarm in the log", () =>
@@ -318,7 +338,8 @@ it("backup", async () => {
 });
 
 it("one alert of a deployment that fails, passes and fails again, over and over", async () => {
-  await shop.restart({ ALERT_COMMAND: "", ALERT_CALM_SECONDS: "60" });
+  leavesItBehind();
+  await shop.restart({ ALERT_CALM_SECONDS: "60" });
   await healthy();
   const from = shop.hook.alerts.length;
   for (let round = 1; round <= 2; round += 1) {
@@ -341,7 +362,7 @@ it("certificate", async () => {
   }).listen(0, "localhost");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
-  const { HOTBAGS_BASE_URL = "" } = shop.sidecar.env;
+  leavesItBehind();
   const from = shop.hook.alerts.length;
   // Nobody writes.
   await shop.restart({ HOTBAGS_BASE_URL: `https://localhost:${port}` });
@@ -353,20 +374,20 @@ it("certificate", async () => {
     (await shop.health<Checks>()).checks.find(({ name }) => name === "hot_bags_certificate_days")?.value;
   expect([4, 5]).toContain(await days());
   expect(requests).toBe(0);
-  await shop.restart({ HOTBAGS_BASE_URL });
-  server.close();
-  server.closeAllConnections();
+  onTestFinished(() => {
+    server.close();
+    server.closeAllConnections();
+  });
 });
 
 it("reports, message_waits, reply_waits and store, after their time", async () => {
-  // Two hours pass at a signal. What it writes down is of the future from then on.
-  const HOTBAGS_REPORTS_PATH = REPORTS_PATH;
-  await shop.restart({
-    HOTBAGS_REPORTS_PATH,
-    ALERT_CALM_SECONDS: "0",
+  // Two hours pass at a signal. What it writes down is of the future from then on, on a shop of its own.
+  await another({
+    ...AT_ONCE,
+    HOTBAGS_REPORTS_PATH: REPORTS_PATH,
     NODE_OPTIONS: `${AT_ONCE.NODE_OPTIONS} --import=${LEAPING_CLOCK}`,
   });
-  await healthy();
+  leavesItBehind();
   const leap = () => process.kill(shop.sidecar.process.pid ?? 0, "SIGUSR2");
   const mend = shop.hotbags.reports.faultFor(() => true, { status: 503 }, Number.POSITIVE_INFINITY);
   const report = await alertOf(

@@ -24,11 +24,25 @@ const kill = (unit: Unit): Case => ({
   async run(shop) {
     const { MainPID } = await shop.unit(unit);
     await shop.machine.must(`kill -9 ${MainPID}`);
+    if (unit === GATEWAY) await numberIsAnothers(shop);
     await shop.runsAnew(unit, MainPID);
     await shop.healthy();
     await shop.roundTrip();
   },
 });
+
+/**
+ * As after a cut of the power: what the gateway left behind names a process, and that number is the sidecar's by now.
+ * OpenClaw has to see that it began at another time.
+ */
+async function numberIsAnothers(shop: ShopMachine): Promise<void> {
+  const { MainPID } = await shop.unit(SIDECAR);
+  const change = `const { DatabaseSync } = require("node:sqlite");
+    const db = new DatabaseSync("/var/lib/openclaw/.openclaw/state/openclaw.sqlite");
+    process.stdout.write(String(db.prepare("UPDATE agent_database_leases SET owner_pid = ?").run(${MainPID}).changes));`;
+  const changed = await shop.machine.must(`runuser -u openclaw -- /usr/local/bin/node -e '${change}'`);
+  assert(Number(changed) > 0, "OpenClaw notes nowhere who has its database open: see systemd/openclaw-gateway.service");
+}
 
 const watchdog: Case = {
   name: "watchdog",

@@ -19,7 +19,8 @@ export type Unit = typeof SIDECAR | typeof GATEWAY;
 const PATIENCE_MS = 900_000;
 const LOOK_MS = 500;
 
-const TOKEN_FILE = "/usr/local/lib/hotbags-doubles.token";
+/** In no folder that is looked at for what an installation has changed. */
+const TOKEN_FILE = "/srv/doubles.token";
 
 /** What a unit of the machine is doing, as `systemctl show` says it. */
 export interface UnitState {

@@ -34,6 +34,8 @@ export class PluginLog {
   }
 
   connected(pluginVersion: string, openclawVersion: string): void {
+    // It has come in the other one's place: when it goes, that is not for its version.
+    this.#otherWireAt = Number.NEGATIVE_INFINITY;
     const about = { plugin_version: pluginVersion, openclaw_version: openclawVersion };
     this.#came.log(({ fields, note }) => this.#log.info({ ...about, ...fields }, `plugin connected${note}`));
   }
