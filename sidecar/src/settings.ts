@@ -3,8 +3,9 @@ import type { z } from "zod";
 import type { AlertLimits } from "./alerts/alerts.ts";
 import type { ChannelSettings } from "./alerts/channels.ts";
 import type { Extras } from "./commands/index.ts";
+import type { ConsoleSettings } from "./console/console.ts";
 import type { QuietLimits } from "./downtime/quiet-watch.ts";
-import type { ListenAddress } from "./intake/listen-address.ts";
+import type { ListenAddress } from "./listening/listen-address.ts";
 import type { BrakeLimits } from "./replies/brake.ts";
 import type { PaceLimits } from "./replies/pace.ts";
 import { type EnvFile, readEnvFile } from "./settings/env-file.ts";
@@ -51,6 +52,8 @@ export interface Settings {
   listen: ListenAddress;
   /** Where metrics and health are answered besides; null: nowhere. */
   metricsListen: Exclude<ListenAddress, { path: string }> | null;
+  /** The owner's page; null: there is none. */
+  console: ConsoleSettings | null;
   bridgeToken: string;
   /** The plugin may show it as well. */
   bridgeTokenPrevious: string | null;
@@ -155,6 +158,15 @@ function contradictions(values: Partial<Record<SettingName, unknown>>, entries: 
     if (other !== undefined) mistakes.push(`${name}: is the same as ${other}: each needs a path of its own`);
     taken.set(path, name);
   }
+  const listening = new Map<string, string>();
+  for (const name of ["BRIDGE_LISTEN", "BRIDGE_METRICS_LISTEN", "BRIDGE_CONSOLE"] as const) {
+    const address = values[name] as ListenAddress | undefined;
+    if (address === undefined || "path" in address || address.port === 0) continue;
+    const where = `${address.host}:${address.port}`;
+    const other = listening.get(where);
+    if (other !== undefined) mistakes.push(`${name}: is the same as ${other}: each needs a port of its own`);
+    listening.set(where, name);
+  }
   return mistakes;
 }
 
@@ -180,6 +192,13 @@ function toSettings(values: Values): Settings {
     gateway: { url: values.OPENCLAW_GATEWAY_URL.href, token: values.OPENCLAW_GATEWAY_TOKEN },
     listen: values.BRIDGE_LISTEN,
     metricsListen: values.BRIDGE_METRICS_LISTEN ?? null,
+    console: values.BRIDGE_CONSOLE
+      ? {
+          address: values.BRIDGE_CONSOLE,
+          origin: values.BRIDGE_CONSOLE_ORIGIN ?? null,
+          readOnly: values.BRIDGE_CONSOLE_READ_ONLY === "true",
+        }
+      : null,
     bridgeToken: values.BRIDGE_TOKEN,
     bridgeTokenPrevious: values.BRIDGE_TOKEN_PREVIOUS ?? null,
     stateDir: values.BRIDGE_STATE_DIR,

@@ -8,6 +8,8 @@ import { tested } from "./alerts/telling.ts";
 import { readLastBackup } from "./checks/last-backup.ts";
 import { readReleases } from "./checks/releases.ts";
 import { systemClock, systemTimers } from "./clock.ts";
+import { Console } from "./console/console.ts";
+import { BUILT_PAGE } from "./console/page.ts";
 import { diagnoseFrom } from "./doctor/diagnose.ts";
 import { loginOf } from "./doctor/login.ts";
 import { QuietWatch } from "./downtime/quiet-watch.ts";
@@ -15,10 +17,11 @@ import { DowntimeWatch } from "./downtime/watch.ts";
 import { ChannelStarter, openGateway } from "./gateway/index.ts";
 import { Listener } from "./intake/listener.ts";
 import type { PagesParts } from "./intake/pages.ts";
-import { PagesListener } from "./intake/pages-listener.ts";
+import { pagesListener } from "./intake/pages-listener.ts";
 import type { IntakeParts } from "./intake/plugin-connection.ts";
 import { Metrics } from "./metrics/metrics.ts";
 import { OperatorApi } from "./operator/api.ts";
+import type { Listen } from "./operator/event-stream.ts";
 import { OperatorServer, operatorSocketOf } from "./operator/server.ts";
 import { AlertWatch } from "./ops/alert-watch.ts";
 import { ClockLog } from "./ops/clock-log.ts";
@@ -90,7 +93,7 @@ export async function startSidecar(inUse: SettingsInUse, log: Logger, signal: Ab
     tokenPrevious: settings.bridgeTokenPrevious,
     ...pages,
   });
-  const besides = settings.metricsListen && new PagesListener({ address: settings.metricsListen, ...pages });
+  const besides = settings.metricsListen && pagesListener({ address: settings.metricsListen, ...pages });
   const address = await starting.whenPossible(() => listener.start());
   besides?.start();
   try {
@@ -232,44 +235,43 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
   });
   flow.watch(gateway);
 
-  const operator = new OperatorServer({
-    path: operatorSocketOf(settings.stateDir),
-    api: new OperatorApi({
-      reads: store.operator,
-      running: {
-        store: store.operator,
-        onRetry: (chat) => relay.retry(chat),
-        resolving: (id, resolve) => replies.resolving(id, resolve),
-        onResolved: (id, chat) => replies.resolved(id, chat),
-        pause: (chat, pause) => replies.pause(chat, pause),
-        resume: (chat) => replies.resume(chat),
-        whyWaits: async ({ accountId, chatId }) => {
-          const chat = await store.operator.chat(accountId, chatId);
-          return chat === undefined ? null : replies.whyWaits(chat);
-        },
-        whyMessageWaits: async (seq, { accountId, chatId }, isDetached) => {
-          const chat = await store.operator.chat(accountId, chatId);
-          return chat === undefined ? null : relay.whyWaits({ seq, chat, isDetached });
-        },
-        config: () => inUse.show(),
-        reload,
-        diagnose: (testsAlert) => {
-          const read = { settings: inUse.settings, mistakes: inUse.show().mistakes };
-          return diagnoseFrom(read, gateway, health(), testsAlert);
-        },
-        ...loginOf(gateway, log),
-        testAlerts: async () => [
-          ...(await alerts.test()),
-          ...(heartbeat.isSet ? [await tested("ALERT_HEARTBEAT_URL", (signal) => heartbeat.ping(signal))] : []),
-        ],
+  const door = settings.console && new Console({ ...settings.console, folder: BUILT_PAGE, access: store.console, log });
+  const api = new OperatorApi({
+    reads: store.operator,
+    running: {
+      store: store.operator,
+      onRetry: (chat) => relay.retry(chat),
+      resolving: (id, resolve) => replies.resolving(id, resolve),
+      onResolved: (id, chat) => replies.resolved(id, chat),
+      pause: (chat, pause) => replies.pause(chat, pause),
+      resume: (chat) => replies.resume(chat),
+      whyWaits: async ({ accountId, chatId }) => {
+        const chat = await store.operator.chat(accountId, chatId);
+        return chat === undefined ? null : replies.whyWaits(chat);
       },
-      alerts: (past) => listAlerts({ open: alerts.open, past: store.alerts.past(past) }),
-      status: () => ({ version: VERSION, ...health() }),
-      pausedChats: () => store.pauses.list(),
-    }),
-    listen: (listener) => store.onChange(listener),
-    log,
+      whyMessageWaits: async (seq, { accountId, chatId }, isDetached) => {
+        const chat = await store.operator.chat(accountId, chatId);
+        return chat === undefined ? null : relay.whyWaits({ seq, chat, isDetached });
+      },
+      config: () => inUse.show(),
+      reload,
+      diagnose: (testsAlert) => {
+        const read = { settings: inUse.settings, mistakes: inUse.show().mistakes };
+        return diagnoseFrom(read, gateway, health(), testsAlert);
+      },
+      ...loginOf(gateway, log),
+      console: door,
+      testAlerts: async () => [
+        ...(await alerts.test()),
+        ...(heartbeat.isSet ? [await tested("ALERT_HEARTBEAT_URL", (signal) => heartbeat.ping(signal))] : []),
+      ],
+    },
+    alerts: (past) => listAlerts({ open: alerts.open, past: store.alerts.past(past) }),
+    status: () => ({ version: VERSION, ...health() }),
+    pausedChats: () => store.pauses.list(),
   });
+  const listen: Listen = (listener) => store.onChange(listener);
+  const operator = new OperatorServer({ path: operatorSocketOf(settings.stateDir), api, listen, log });
 
   const clockLog = new ClockLog(store, log);
   const sweep = async () => {
@@ -289,7 +291,7 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
   const sweeper = setInterval(sweep, SWEEP_INTERVAL_MS);
 
   const closeBackwards = async () => {
-    await operator.stop();
+    await Promise.all([operator.stop(), door?.stop()]);
     clearInterval(sweeper);
     for (const unsubscribe of unsubscribers) unsubscribe();
     watch.stop();
@@ -332,6 +334,7 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
     watch.start();
     heartbeat.start();
     await operator.start();
+    door?.start(api, listen, () => api.answer("status", {}, 0, "console"));
     return { intake, health, metrics, reload, outage: () => store.outage, stop: closeBackwards };
   } catch (error) {
     await closeBackwards();

@@ -2,7 +2,7 @@ import { setTimeout as after } from "node:timers/promises";
 import { type Backoff, backoffMs, LogThrottle } from "@hotbags/shared";
 import type { Logger } from "pino";
 import type { Clock } from "./clock.ts";
-import { ListenError } from "./intake/listen-error.ts";
+import { ListenError } from "./listening/listen-error.ts";
 import { StoreUnusableError, StoreUnwritableError } from "./store/index.ts";
 
 /** Waits before what was in the way of the start is tried again. A customer may be waiting. */

@@ -6,6 +6,7 @@ import { main } from "../../sidecar/src/cli/main.ts";
 import { operatorSocketOf } from "../../sidecar/src/operator/server.ts";
 import { CONNECTED, ScriptedGateway } from "../gateway/scripted-gateway.ts";
 import { type HotBags, startHotBags } from "../hotbags/index.ts";
+import { freePort } from "../hotbags/port.ts";
 import { runHotbags } from "../shop/hotbags-command.ts";
 import { until } from "../until.ts";
 import { BEARER_TOKEN, BuiltSidecar } from "./built-sidecar.ts";
@@ -25,7 +26,8 @@ beforeAll(async () => {
   hotbags = await startHotBags({ token: BEARER_TOKEN });
   hotbags.answers(({ message_id: id }) => [{ command_id: `to ${id}`, type: "send_text", text: "hello" }]);
   gateway = await new ScriptedGateway().start();
-  sidecar = await BuiltSidecar.start({ hotbags, gateway });
+  const env = { BRIDGE_CONSOLE: `127.0.0.1:${await freePort()}` };
+  sidecar = await BuiltSidecar.start({ hotbags, gateway, env });
 });
 afterAll(async () => {
   await sidecar.close();
@@ -97,6 +99,26 @@ it("paused chats are listed while the sidecar is stopped, too", async () => {
   expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining("No sidecar runs") });
   expect(stdout).toMatch(/\+15550001003 .*operator/);
   expect(await run("chats", "resume", CARL)).toMatchObject({ code: 3 });
+});
+
+it("a link to the console lets one browser in, which is listed, and ended", async () => {
+  const { stdout, stderr } = await run("console", "--role", "look", "--user", "anna");
+  expect(stderr).toContain("ssh -L");
+  const { origin, hash } = new URL(stdout.trim());
+  const login = await fetch(`${origin}/api/session`, {
+    method: "POST",
+    headers: { origin, "x-hotbags-console": "1" },
+    body: JSON.stringify({ token: hash.slice("#login=".length) }),
+  });
+  expect(await login.json()).toMatchObject({ user: "anna", role: "look" });
+  expect((await run("doctor")).stdout).toContain(`it listens at ${origin}`);
+  const [session] = JSON.parse((await run("console", "sessions", "--json")).stdout);
+  expect(session).toMatchObject({ user: "anna", role: "look" });
+  expect((await run("console", "sessions")).stdout).toMatch(/anna +look/);
+  expect(await run("console", "end", String(session.id))).toMatchObject({ code: 0 });
+  expect(await run("console", "end", String(session.id))).toMatchObject({ code: 1 });
+  const cookie = login.headers.getSetCookie()[0]?.split(";")[0] ?? "";
+  expect((await fetch(`${origin}/api/session`, { headers: { cookie } })).status).toBe(401);
 });
 
 it("an option without its value is a wrong command line, in one sentence", async () => {

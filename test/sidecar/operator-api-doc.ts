@@ -16,14 +16,15 @@ interface Schema {
 
 /** docs/operator-api.md, from the schemas that requests and answers are checked by. */
 export function drawOperatorApi(): string {
-  const routes = [...Object.values(ROUTES), EVENTS].map(({ method, path, about, changes, input, output }) => {
+  const routes = [...Object.values(ROUTES), EVENTS].map((route) => {
+    const { method, path, about, changes, input, output } = route;
     const asked = z.toJSONSchema(input, { io: "input", unrepresentable: "any" }) as Schema;
     const answered = z.toJSONSchema(output, { unrepresentable: "any" }) as Schema;
     const where = method === "GET" ? "Query" : "Body";
     return [
       `## ${method} ${API_PREFIX}${path}`,
       "",
-      `${about}.${changes ? " It is noted in the audit." : ""}`,
+      `${about}.${changes ? " It is noted in the audit." : ""}${"only" in route ? " Only on the socket, not through the console." : ""}`,
       "",
       ...(Object.keys(asked.properties ?? {}).length > 0 ? [`${where}: \`${describe(asked)}\``, ""] : []),
       `Answer: \`${describe(answered)}\``,
@@ -45,7 +46,9 @@ A chat is a customer's number in E.164 (\`+15550001000\`) or a group's id as Wha
 
 Lists are newest first. \`next\` is what the next page begins \`before\`; null: this was the last. A page looks at 2,000 rows at the most, whatever it finds, so that it costs the same over a million: it can be short or empty, and not be the last.
 
-What is wrong is answered with \`{"error": "…"}\`: 400 the request, 404 no such thing, 405 the method, 413 too large, 503 not now.
+What is wrong is answered with \`{"error": "…"}\`: 400 the request, 404 no such thing, 405 the method, 409 not as things are, 413 too large, 415 a file that is no picture, 503 not now.
+
+The console has the same routes at its own address, for whoever is logged in there: see [console.md](console.md).
 
 <!-- Made from sidecar/src/operator/schemas.ts: vitest run --project unit operator-api-doc -u -->
 `;

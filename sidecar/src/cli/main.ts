@@ -12,6 +12,7 @@ import { chatLines } from "./lines/chats.ts";
 import { checkLines } from "./lines/checks.ts";
 import { commandLines } from "./lines/commands.ts";
 import { configLines } from "./lines/config.ts";
+import { consoleLines } from "./lines/console.ts";
 import { makeContext, outputFor } from "./lines/context.ts";
 import { messageLines } from "./lines/messages.ts";
 import { withEnvFile } from "./lines/options.ts";
@@ -82,6 +83,7 @@ export function makeProgram(args: string[], environment: NodeJS.ProcessEnv, end:
     .command("commands", "Look at replies, and settle those in doubt", commandLines(context))
     .command("chats", "Pause the replies of a chat", chatLines(context))
     .command("alerts", "See what was wrong, and try how alerts reach you", alertLines(context))
+    .command("console", "A link to the owner's page, and who is logged in there", consoleLines(context))
     .command(
       "config",
       "The settings, where each is from, and what is wrong with them",

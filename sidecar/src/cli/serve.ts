@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { ListenError } from "../intake/listen-error.ts";
+import { ListenError } from "../listening/listen-error.ts";
 import { openLog } from "../log.ts";
 import { ServiceManager } from "../service-manager.ts";
 import { SettingsInUse } from "../settings/in-use.ts";

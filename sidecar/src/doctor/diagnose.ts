@@ -5,6 +5,7 @@ import type { Settings } from "../settings.ts";
 import { alerts } from "./alerts.ts";
 import type { Check, Running, Subject } from "./check.ts";
 import { clock } from "./clock.ts";
+import { console } from "./console.ts";
 import { disk } from "./disk.ts";
 import { type Finding, fail } from "./finding.ts";
 import { gateway } from "./gateway.ts";
@@ -22,7 +23,7 @@ import { whatsapp } from "./whatsapp.ts";
 /** All but the database, which the command looks at: it takes seconds of a core. In the order of a set-up. */
 const CHECKS: readonly Check[] = [
   ...[node, settings, stateFolder, disk, clock],
-  ...[gateway, gatewayConfig, pluginFolder, plugin, whatsapp, hotbags, alerts, sidecar],
+  ...[gateway, gatewayConfig, pluginFolder, plugin, whatsapp, hotbags, alerts, console, sidecar],
 ];
 
 /** No check takes longer than this, ms. Less than the command waits for an answer of the sidecar. */

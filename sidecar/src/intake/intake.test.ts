@@ -11,13 +11,13 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import WebSocket from "ws";
 import { until } from "../../../test/until.ts";
 import { systemClock } from "../clock.ts";
+import type { ListenAddress } from "../listening/listen-address.ts";
+import { ListenError, listenError } from "../listening/listen-error.ts";
 import { openLog } from "../log.ts";
 import { type Accepted, openStore, type Store } from "../store/index.ts";
-import type { ListenAddress } from "./listen-address.ts";
-import { ListenError, listenError } from "./listen-error.ts";
 import { Listener, MAX_PLUGIN_CONNECTIONS } from "./listener.ts";
 import type { Exposition } from "./pages.ts";
-import { PagesListener } from "./pages-listener.ts";
+import { pagesListener } from "./pages-listener.ts";
 
 const TOKEN = "0123456789abcdef-bridge";
 const HELLO = { v: 1, type: "hello", plugin_version: "0.1.0", openclaw_version: "2026.9.6" };
@@ -434,7 +434,7 @@ describe("metrics at an address of their own", () => {
   });
 
   it("have health beside them, and nothing else", async () => {
-    const pages = new PagesListener(parts(0));
+    const pages = pagesListener(parts(0));
     pages.start();
     await until("it listens", () => pages.port !== null);
     const get = (path: string) => fetch(`http://127.0.0.1:${pages.port}${path}`);
@@ -446,7 +446,7 @@ describe("metrics at an address of their own", () => {
 
   it("keep nothing from starting where it is taken, which is told, and come when it is free", async () => {
     const port = Number(new URL(`http://${address}`).port);
-    const pages = new PagesListener(parts(port));
+    const pages = pagesListener(parts(port));
     pages.start();
     await until("it is told", () => JSON.stringify(lines).includes("set BRIDGE_METRICS_LISTEN to another"));
     await listener.stop();

@@ -4,12 +4,12 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse, S
 import type { Duplex } from "node:stream";
 import { codeOf, LogThrottle, MAX_FRAME_READ_BYTES, MEDIA_PATH } from "@hotbags/shared";
 import { WebSocketServer } from "ws";
+import { Connections } from "../listening/connections.ts";
+import type { ListenAddress } from "../listening/listen-address.ts";
+import { ListenError, listenError, pathTooLong } from "../listening/listen-error.ts";
+import { removeStaleSocket } from "../listening/unix-socket.ts";
 import type { RotationStatus } from "../rotation.ts";
-import { removeStaleSocket } from "../unix-socket.ts";
 import { Auth, type BridgeTokens } from "./auth.ts";
-import { Connections } from "./connections.ts";
-import type { ListenAddress } from "./listen-address.ts";
-import { ListenError, listenError, pathTooLong } from "./listen-error.ts";
 import { MAX_UPLOADS, MediaIntake } from "./media.ts";
 import { Pages, type PagesParts, respond, STARTING } from "./pages.ts";
 import { type IntakeParts, type OutboxStatus, PluginConnection, type PluginVersions } from "./plugin-connection.ts";

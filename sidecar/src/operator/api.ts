@@ -3,6 +3,7 @@ import type { Answers } from "./answers/answer.ts";
 import { auditAnswers } from "./answers/audit.ts";
 import { chatAnswers } from "./answers/chats.ts";
 import { commandAnswers } from "./answers/commands.ts";
+import { consoleAnswers } from "./answers/console.ts";
 import { customerAnswers } from "./answers/customers.ts";
 import { messageAnswers } from "./answers/messages.ts";
 import { explain, OperatorError } from "./error.ts";
@@ -55,5 +56,6 @@ function answersOf(parts: ApiParts): Answers<RouteName> {
 
     ...customerAnswers(parts),
     ...auditAnswers(parts),
+    ...consoleAnswers(parts),
   };
 }

@@ -37,8 +37,8 @@ export class EventStreams {
         else if (missed > 0) {
           send({ at: new Date().toISOString(), kind: "missed", count: missed });
           missed = 0;
-          send(shown(change));
-        } else send(shown(change));
+          send(shownChange(change));
+        } else send(shownChange(change));
       }
     };
     const unlisten = this.#listen(tell);
@@ -59,6 +59,7 @@ export class EventStreams {
   }
 }
 
-function shown({ chat_id, ...change }: Change): LiveEvent {
+/** As it is told: with the number masked. */
+export function shownChange({ chat_id, ...change }: Change): LiveEvent {
   return { at: new Date().toISOString(), ...change, chat: maskAddress(chat_id) };
 }

@@ -44,6 +44,8 @@ export async function readAsked(request: IncomingMessage, url: URL): Promise<Ask
 
 /** Says why a request was not answered. `error`: an OperatorError, or what nobody expected. */
 export function refuse(request: IncomingMessage, response: ServerResponse, error: unknown, log: Logger): void {
+  // What is left of the body is nobody's to read.
+  if (!request.complete && !response.headersSent) response.setHeader("connection", "close");
   if (error instanceof OperatorError) return reply(response, error.status, { error: error.message });
   if (response.headersSent) return void response.destroy();
   // Whoever asked has gone before the question was whole.
@@ -53,7 +55,7 @@ export function refuse(request: IncomingMessage, response: ServerResponse, error
 }
 
 /** Throws OperatorError with 404 or 405. */
-function routeOf(method: string, pathname: string): { name: RouteName; id: number } {
+export function routeOf(method: string, pathname: string): { name: RouteName; id: number } {
   let wrongMethod = false;
   for (const [name, route] of Object.entries(ROUTES)) {
     const match = new RegExp(`^${API_PREFIX}${route.path.replace(":id", "(\\d{1,15})")}$`).exec(pathname);
@@ -66,7 +68,7 @@ function routeOf(method: string, pathname: string): { name: RouteName; id: numbe
 }
 
 /** Throws OperatorError with 400 or 413. */
-async function readBody(request: IncomingMessage): Promise<unknown> {
+export async function readBody(request: IncomingMessage): Promise<unknown> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {

@@ -1,4 +1,12 @@
-import type { ChatAddress, OperatorReads, OperatorStore, Pause, PausedChat } from "../store/index.ts";
+import type {
+  ChatAddress,
+  ConsoleSession,
+  OperatorReads,
+  OperatorStore,
+  Pause,
+  PausedChat,
+  Role,
+} from "../store/index.ts";
 import { OperatorError } from "./error.ts";
 import type { LoginState, NamedFinding, Output } from "./schemas.ts";
 
@@ -7,6 +15,24 @@ interface MessageWait {
   reason: string;
   /** Wall-clock ms; null: that hangs on something else. */
   until: number | null;
+}
+
+/** Where those are let in who use the console. */
+export interface ConsoleDesk {
+  /** `who` makes a one-time link for `user`. Resolves with when it is worth nothing any more (wall-clock ms). Rejects with OperatorError. */
+  makeLink(user: string, role: Role, who: string): Promise<ConsoleLink>;
+  sessions(): ConsoleSession[];
+  /** Resolves with whether there was such a session. */
+  endSession(id: number, who: string): Promise<boolean>;
+}
+
+interface ConsoleLink {
+  url: string;
+  expiresAt: number;
+  /** Where the console listens. */
+  port: number;
+  /** A reverse proxy stands before it. */
+  isProxied: boolean;
 }
 
 /** What the API needs of a running sidecar. */
@@ -32,6 +58,8 @@ export interface Running {
   /** Resolves with a refusal where the account is connected, or may be. */
   startLogin(accountId: string, who: string): Promise<LoginState>;
   waitLogin(accountId: string, qr: string): Promise<LoginState>;
+  /** Null: it is switched off. */
+  console: ConsoleDesk | null;
   testAlerts(): Promise<Output<"testAlerts">["channels"]>;
 }
 

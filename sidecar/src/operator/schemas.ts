@@ -4,6 +4,7 @@ import { alertRoutes } from "./schemas/alerts.ts";
 import { auditRoutes } from "./schemas/audit.ts";
 import { chatRoutes } from "./schemas/chats.ts";
 import { commandRoutes } from "./schemas/commands.ts";
+import { consoleRoutes } from "./schemas/console.ts";
 import { customerRoutes } from "./schemas/customers.ts";
 import { doctorRoutes } from "./schemas/doctor.ts";
 import { messageRoutes } from "./schemas/messages.ts";
@@ -18,6 +19,7 @@ export type { Alert, TestedChannel } from "./schemas/alerts.ts";
 export type { AuditEntry } from "./schemas/audit.ts";
 export type { PausedChat } from "./schemas/chats.ts";
 export { COMMAND_STATES, type Command, type RepairResult } from "./schemas/commands.ts";
+export { type ConsoleSession, ROLES } from "./schemas/console.ts";
 export type { NamedFinding } from "./schemas/doctor.ts";
 export { EVENTS, type EventFilter, type LiveEvent } from "./schemas/events.ts";
 export { MAX_IDS, MESSAGE_STATES, type Message, type WholeMessage } from "./schemas/messages.ts";
@@ -41,6 +43,7 @@ export const ROUTES = {
   ...alertRoutes,
   ...customerRoutes,
   ...auditRoutes,
+  ...consoleRoutes,
 } as const satisfies Routes;
 
 export type RouteName = keyof typeof ROUTES;

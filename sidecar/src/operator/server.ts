@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { join } from "node:path";
 import { codeOf, describeIssues, LogThrottle } from "@hotbags/shared";
 import type { Logger } from "pino";
-import { removeStaleSocket, whyPathTooLong } from "../unix-socket.ts";
+import { removeStaleSocket, whyPathTooLong } from "../listening/unix-socket.ts";
 import type { OperatorApi } from "./api.ts";
 import { OperatorError } from "./error.ts";
 import { EventStreams, type Listen } from "./event-stream.ts";

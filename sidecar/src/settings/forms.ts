@@ -3,7 +3,7 @@ import { e164, isLoopback } from "@hotbags/shared";
 import { z } from "zod";
 import { MAX_SECRET_BYTES } from "../checks/secret-files.ts";
 import { readOpeningHours } from "../downtime/opening-hours.ts";
-import type { ListenAddress } from "../intake/listen-address.ts";
+import type { ListenAddress } from "../listening/listen-address.ts";
 import { ExtraHeadersError, parseExtraHeaders } from "../relay/extra-headers.ts";
 import { bytesOfWebhookSecret } from "../relay/webhook-signature.ts";
 
@@ -102,6 +102,11 @@ export const portAddress = listenAddress
     return z.NEVER;
   })
   .describe("`127.0.0.1:<port>`, `[::1]:<port>`");
+
+/** By which a browser knows a page: nothing comes behind the port. */
+export const pageOrigin = url(["https:"], "https://console.shop.example")
+  .refine((url) => url.href === `${url.origin}/`, "must be an origin, such as https://console.shop.example")
+  .describe("`https://…`, with no path");
 
 export const inboundPath = z
   .string()

@@ -16,6 +16,7 @@ import {
   numbers,
   oneOf,
   openingHours,
+  pageOrigin,
   plainUrl,
   portAddress,
   secret,
@@ -148,6 +149,20 @@ export const SETTINGS = {
     about:
       "Where `GET /health` and `GET /metrics` answer besides: for Prometheus, where `BRIDGE_LISTEN` is a socket. Not set: nowhere",
     form: portAddress,
+  },
+  BRIDGE_CONSOLE: {
+    about:
+      "Where the owner's page answers, such as `127.0.0.1:18791`: `hotbags console` prints a link to it. Not set: nowhere",
+    form: portAddress,
+  },
+  BRIDGE_CONSOLE_ORIGIN: {
+    about: "By which a browser knows that page, where a reverse proxy stands before it",
+    form: pageOrigin,
+  },
+  BRIDGE_CONSOLE_READ_ONLY: {
+    about: "`true`: nobody can change anything there",
+    form: oneOf("true", "false"),
+    default: "false",
   },
   BRIDGE_TOKEN: {
     about: "The token that the plugin has to show",

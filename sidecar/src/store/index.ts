@@ -3,6 +3,7 @@ import { AlertReads, AlertRecords } from "./alert-records.ts";
 import { CommandReports } from "./command-reports.ts";
 import { CommandWrites } from "./command-writes.ts";
 import { Commands } from "./commands.ts";
+import { ConsoleAccess } from "./console-access.ts";
 import { Counters } from "./counters.ts";
 import { type Damage, DamageRecord } from "./damage.ts";
 import { openDatabase, openForReading } from "./database.ts";
@@ -37,6 +38,16 @@ export type { AlertReads, AlertRecord, AlertRecords, NoticeRecord } from "./aler
 export type { AttemptRow } from "./attempts.ts";
 export type { CommandFromResponse, RecordedCommand, SettledState } from "./command-writes.ts";
 export type { DoubtfulCommand, WaitingCommand } from "./commands.ts";
+export {
+  type ConsoleAccess,
+  type ConsoleLink,
+  type ConsoleSession,
+  IDLE_MS,
+  LINK_MS,
+  MAX_SESSIONS,
+  type Role,
+  SESSION_MS,
+} from "./console-access.ts";
 export type { CounterName } from "./counters.ts";
 export type { Damage } from "./damage.ts";
 export type { Connection, Downtime, RecordedDowntime } from "./downtimes.ts";
@@ -91,6 +102,7 @@ export interface Store {
   retention: Retention;
   files: Files;
   operator: OperatorStore;
+  console: ConsoleAccess;
   /** Since when nothing can be written, and why; null while writes are taken. Meanwhile what would have to be written down must not be begun. */
   readonly outage: Outage | null;
   /** Damage that is met now and then; null while none is. */
@@ -207,6 +219,7 @@ export function openStore(
       ),
       ...operatorWrites(repairs, erasure, audit, commit),
     },
+    console: new ConsoleAccess({ db, commit, clock, time, audit }),
     retention: new Retention({ db, commit, counters, clock, media, files, time }),
     get outage() {
       return writability.outage;

@@ -18,6 +18,7 @@ const MAY_WALK = [
   /FROM (alerts|notices)\b/,
   /^UPDATE failures SET/,
   /FROM chats$/,
+  /FROM console_(links|sessions)\b/,
   /FROM pauses INDEXED BY pauses_until/,
   // Only where a page of the database is damaged, and rows are found by an index that is whole.
   /FROM (messages m INDEXED BY messages_key|commands k INDEXED BY commands_message) WHERE /,

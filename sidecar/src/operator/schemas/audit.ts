@@ -7,7 +7,7 @@ const audit = z.object({
   at: time,
   who: z.string(),
   action: z.string(),
-  kind: z.enum(["message", "command", "chat", "settings", "restore", "backup"]),
+  kind: z.enum(["message", "command", "chat", "settings", "restore", "backup", "console"]),
   /** 0: there is none, or but one. */
   subject: z.int().nonnegative(),
   /** Of a chat, masked; null: of anything else, or it is forgotten. */
@@ -24,6 +24,7 @@ export const auditRoutes = {
     about:
       "A backup was made of the state folder, `hotbags backup` says, which reads the files itself; how large it is in `bytes`",
     changes: true,
+    only: "socket",
     input: z.object({ bytes: z.int().nonnegative() }),
     output: z.object({}),
   },

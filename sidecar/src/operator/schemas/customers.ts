@@ -10,6 +10,7 @@ export const customerRoutes = {
     about:
       "Forgets a customer: texts, files and ids, and the number itself. It goes on for a second at a time: ask again with `after` as `next` says, and `left` and `forgotten` added up, until `next` is null. What waits, or is in doubt, stays, unless `including_waiting`: then messages become dead letters, replies fail, and both are forgotten. What is being sent stays. `dry_run` only counts",
     changes: true,
+    only: "socket",
     input: z.object({
       number: e164,
       after: z.int().nonnegative().optional(),

@@ -9,6 +9,8 @@ export interface Route {
   about: string;
   /** It changes something, or leaves a line in the audit: only a running sidecar does it. */
   changes: boolean;
+  /** It is not there through the console. */
+  only?: "socket";
   /** Of the query, or of the JSON body. */
   input: z.ZodType;
   output: z.ZodType;

@@ -10,7 +10,7 @@ export interface AuditEntry {
   who: string;
   action: string;
   /** What it was done to. */
-  kind: "message" | "command" | "chat" | "settings" | "restore" | "backup";
+  kind: "message" | "command" | "chat" | "settings" | "restore" | "backup" | "console";
   /** 0: there is but one. */
   subject: number;
   result: string;

@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { dirname } from "node:path";
 import { codeOf } from "@hotbags/shared";
-import { NotASocketError, whyPathTooLong } from "../unix-socket.ts";
 import type { ListenAddress } from "./listen-address.ts";
+import { NotASocketError, whyPathTooLong } from "./unix-socket.ts";
 
 /** The address can't be listened on; the message says what to do. */
 export class ListenError extends Error {

@@ -1,0 +1,155 @@
+import type { ServerResponse } from "node:http";
+import { codeOf, LogThrottle } from "@hotbags/shared";
+import type { Logger } from "pino";
+import { type Listen, shownChange } from "../operator/event-stream.ts";
+import type { LiveEvent } from "../operator/schemas.ts";
+import type { Change, ConsoleSession } from "../store/index.ts";
+import type { Sessions } from "./sessions.ts";
+
+/** Open pages at once. */
+const MAX_READERS = 64;
+
+/** Bytes that a page which does not read may leave lying here; what happens then is counted, and not kept. */
+const MAX_UNREAD_BYTES = 256 * 1024;
+
+/** How often it is looked whether the state is another, ms. */
+const LOOK_MS = 1_000;
+
+/** A page that hears nothing for longer than this, ms, knows that it is cut off. */
+const HEARTBEAT_MS = 15_000;
+
+interface FeedParts {
+  listen: Listen;
+  /** What `event: health` tells. */
+  health(): Promise<object>;
+  sessions: Sessions;
+  log: Logger;
+}
+
+interface Reader {
+  session: ConsoleSession;
+  missed: number;
+}
+
+/**
+ * Tells open pages what happens, as server-sent events: each thing is read and written down once, for however many. While
+ * no page is open nothing is listened to, and nobody looks.
+ */
+export class Feed {
+  readonly #parts: FeedParts;
+  readonly #readers = new Map<ServerResponse, Reader>();
+  readonly #throttle = new LogThrottle();
+  #stop: (() => void) | null = null;
+  /** What was told last. */
+  #health = "";
+  #isLooking = false;
+
+  constructor(parts: FeedParts) {
+    this.#parts = parts;
+    parts.sessions.onEnd((id) => this.#endWhere(({ session }) => session.id === id));
+  }
+
+  get isFull(): boolean {
+    return this.#readers.size >= MAX_READERS;
+  }
+
+  /** `done`: called when the page is gone. Throws when the database can't tell. */
+  begin(response: ServerResponse, session: ConsoleSession, done: () => void): void {
+    this.#stop ??= this.#start();
+    this.#readers.set(response, { session, missed: 0 });
+    // A page that is gone has nothing more to be told, nor any error of its own.
+    response.on("error", () => {});
+    response.once("close", () => {
+      done();
+      this.#readers.delete(response);
+      if (this.#readers.size > 0) return;
+      this.#stop?.();
+      this.#stop = null;
+    });
+    response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
+    response.flushHeaders();
+    void this.#greet(response);
+  }
+
+  /** The sidecar ends. */
+  end(): void {
+    this.#endWhere(() => true);
+  }
+
+  #start(): () => void {
+    const unlisten = this.#parts.listen((changes) => this.#tell(changes));
+    const look = setInterval(() => void this.#look(), LOOK_MS);
+    const heartbeat = setInterval(() => this.#beat(), HEARTBEAT_MS);
+    return () => {
+      clearInterval(look);
+      clearInterval(heartbeat);
+      unlisten();
+    };
+  }
+
+  #tell(changes: Change[]): void {
+    const text = changes.map((change) => eventOf("change", JSON.stringify(shownChange(change)))).join("");
+    for (const [response, reader] of this.#readers) {
+      if (response.writableLength > MAX_UNREAD_BYTES) {
+        reader.missed += changes.length;
+        continue;
+      }
+      if (reader.missed > 0) {
+        const missed: LiveEvent = { at: new Date().toISOString(), kind: "missed", count: reader.missed };
+        response.write(eventOf("change", JSON.stringify(missed)));
+        reader.missed = 0;
+      }
+      response.write(text);
+    }
+  }
+
+  async #greet(response: ServerResponse): Promise<void> {
+    const health = await this.#readHealth();
+    if (health === null || response.writableEnded) return;
+    response.write(eventOf("health", health));
+    if (this.#readers.size === 1) this.#health = health;
+  }
+
+  async #look(): Promise<void> {
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    const health = await this.#readHealth();
+    this.#isLooking = false;
+    if (health === null || health === this.#health) return;
+    this.#health = health;
+    const text = eventOf("health", health);
+    // The next look tells whoever does not read now.
+    for (const response of this.#readers.keys()) if (response.writableLength <= MAX_UNREAD_BYTES) response.write(text);
+  }
+
+  /** Null: it can't be told. */
+  async #readHealth(): Promise<string | null> {
+    try {
+      return JSON.stringify(await this.#parts.health());
+    } catch (error) {
+      const { log } = this.#parts;
+      this.#throttle.log(() => log.warn({ err: error }, "the console can't be told how it is"), codeOf(error));
+      return null;
+    }
+  }
+
+  /** Pages whose session is over are ended; the others are told that they are connected, and that uses their session. */
+  #beat(): void {
+    const live = new Map(this.#parts.sessions.list().map((session) => [session.id, session]));
+    this.#endWhere(({ session }) => !live.has(session.id));
+    for (const response of this.#readers.keys()) response.write(": still here\n\n");
+    for (const id of new Set([...this.#readers.values()].map(({ session }) => session.id))) {
+      const session = live.get(id);
+      if (session) this.#parts.sessions.use(session);
+    }
+  }
+
+  #endWhere(isOver: (reader: Reader) => boolean): void {
+    for (const [response, reader] of this.#readers) if (isOver(reader)) response.end();
+  }
+}
+
+/** `data`: on one line, as JSON is. */
+function eventOf(name: string, data: string): string {
+  return `event: ${name}\ndata: ${data}\n\n`;
+}
