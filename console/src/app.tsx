@@ -68,7 +68,6 @@ function Header() {
 function Content() {
   const { view, id } = route.value;
   // Whoever reads by a screen reader begins at the top of what is new; a link within a list keeps its place.
-  // biome-ignore lint/correctness/useExhaustiveDependencies: they say when
   useEffect(() => {
     window.scrollTo(0, 0);
   }, [view, id]);

@@ -32,7 +32,6 @@ export function Chart({ title, at, unit, lines }: ChartProps) {
   const says = isKnown ? lines.map((line) => summaryOf(line, show)).join("; ") : charts.nothing;
   const [tone, words] = [theme.value, language.value];
   const plot = useRef<uPlot | null>(null);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: theme and language change how it is drawn, the values do not
   useEffect(() => {
     const box = place.current;
     if (box === null || !isKnown) return;
@@ -46,7 +45,6 @@ export function Chart({ title, at, unit, lines }: ChartProps) {
       plot.current = null;
     };
   }, [lines.map(({ name }) => name).join(), tone, words, isKnown]);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the lines are others exactly when the answer is another
   useEffect(() => {
     plot.current?.setData([at, ...lines.map(({ values }) => values)]);
   }, [at, lines.map(({ values }) => values.at(-1)).join()]);
@@ -120,7 +118,8 @@ function Table({ title, at, lines, show }: TableProps) {
   return (
     <details>
       <summary>{charts.table}</summary>
-      <div class="scroll" tabIndex={0} role="region" aria-label={title}>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, so a keyboard has to come to it */}
+      <section class="scroll" tabIndex={0} aria-label={title}>
         <table>
           <caption class="hidden">{title}</caption>
           <thead>
@@ -144,7 +143,7 @@ function Table({ title, at, lines, show }: TableProps) {
             ))}
           </tbody>
         </table>
-      </div>
+      </section>
     </details>
   );
 }

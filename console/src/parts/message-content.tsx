@@ -21,7 +21,6 @@ export function MessageContent({ id }: { id: number }) {
               <>
                 <blockquote dir="auto">{said.text === "" ? <i>{message.noText}</i> : said.text}</blockquote>
                 {said.media.map((file, n) => (
-                  // biome-ignore lint/suspicious/noArrayIndexKey: a file has no other name, and the list never changes
                   <FileOf key={n} message={id} file={{ ...file, n }} />
                 ))}
               </>
@@ -40,8 +39,7 @@ function Json({ title, value }: { title: string; value: unknown }) {
   return (
     <details>
       <summary>{title}</summary>
-      {/* It scrolls, so a keyboard has to come to it. */}
-      <pre tabIndex={0}>{JSON.stringify(value, null, 2)}</pre>
+      <pre>{JSON.stringify(value, null, 2)}</pre>
     </details>
   );
 }

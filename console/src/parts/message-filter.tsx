@@ -1,9 +1,9 @@
 import { useId } from "preact/hooks";
 import { api } from "../api/client.ts";
 import { useLoad } from "../state/loading.ts";
+import type { Filter } from "../state/message-filter.ts";
 import { goTo, linkTo } from "../state/route.ts";
 import { texts } from "../texts/index.ts";
-import type { Filter } from "../views/messages.tsx";
 
 /** Which messages are shown. It is in the address, so that "back" goes back and a link can be kept. */
 export function MessageFilter({ filter }: { filter: Filter }) {

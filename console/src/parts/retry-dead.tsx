@@ -1,7 +1,7 @@
 import { useRef } from "preact/hooks";
 import { api } from "../api/client.ts";
+import { SPANS, type Span } from "../state/message-filter.ts";
 import { texts } from "../texts/index.ts";
-import { SPANS, type Span } from "../views/messages.tsx";
 import { Act } from "./act.tsx";
 
 /** Everything that was given up since a time goes to Hot Bags again. */

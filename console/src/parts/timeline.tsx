@@ -31,7 +31,6 @@ export function Timeline({ whole, onTried }: { whole: WholeMessage; onTried: () 
       {lost > 0 && <p class="quiet">{message.earlier(lost)}</p>}
       <ol class="timeline">
         {moments.map(({ at, what }, n) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: what has happened stays in its place
           <li key={n}>
             <When at={at} />
             <div>{what}</div>

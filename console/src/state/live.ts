@@ -52,10 +52,13 @@ function tell(told: Told): void {
   tabs.postMessage(told);
 }
 
-let timer: ReturnType<typeof setTimeout> | undefined;
+let isChangeDue = false;
+
 function noteChange(): void {
-  timer ??= setTimeout(() => {
-    timer = undefined;
+  if (isChangeDue) return;
+  isChangeDue = true;
+  setTimeout(() => {
+    isChangeDue = false;
     changes.value += 1;
   }, CHANGES_EVERY_MS);
 }

@@ -18,7 +18,6 @@ export function useLoad<Answer>(key: string, load: () => Promise<Answer>, isStil
   const latest = useRef(load);
   latest.current = load;
   const beat = isStill ? 0 : changes.value;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: `asked` and `beat` say when, not what
   useEffect(() => {
     let isCurrent = true;
     latest.current().then(

@@ -32,7 +32,7 @@ export function Conversation({ chat }: { chat: number }) {
           <>
             <Title>{conversation.title(name)}</Title>
             <div class="row">
-              <Number chat={chat} />
+              <CustomersNumber chat={chat} />
               {!isRevealed && (
                 <button type="button" onClick={() => setRevealed(true)}>
                   {conversation.reveal}
@@ -86,7 +86,7 @@ function Bubble({ entry, isRevealed }: { entry: Entry; isRevealed: boolean }) {
   );
 }
 
-function Number({ chat }: { chat: number }) {
+function CustomersNumber({ chat }: { chat: number }) {
   const { conversation, page } = texts.value;
   const [number, setNumber] = useState<string | null>(null);
   if (number !== null) return <strong role="status">{number}</strong>;

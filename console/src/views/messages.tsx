@@ -9,25 +9,13 @@ import { State } from "../parts/state.tsx";
 import { Title } from "../parts/title.tsx";
 import { When } from "../parts/when.tsx";
 import { useLoad } from "../state/loading.ts";
+import { type Filter, readFilter, SPANS, type Span } from "../state/message-filter.ts";
 import { linkTo, route } from "../state/route.ts";
 import { canAct } from "../state/session.ts";
 import { texts } from "../texts/index.ts";
 
-/** How far back each choice looks, ms. */
-export const SPANS = { hour: 3_600_000, day: 86_400_000, week: 7 * 86_400_000 } as const;
-export type Span = keyof typeof SPANS;
-
 /** Pages that are asked for at once where none of their rows fits: the sidecar looks at 2,000 rows for each. */
 const MAX_PAGES = 5;
-
-/** As it stands in the address. */
-export interface Filter {
-  state: string;
-  account: string;
-  span: string;
-  search: string;
-  before: string;
-}
 
 export function Messages() {
   const { messages } = texts.value;
@@ -54,11 +42,6 @@ export function Messages() {
       </Show>
     </>
   );
-}
-
-function readFilter(query: URLSearchParams): Filter {
-  const of = (name: string) => query.get(name) ?? "";
-  return { state: of("state"), account: of("account"), span: of("span"), search: of("search"), before: of("before") };
 }
 
 async function load({ state, account, span, search, before }: Filter): Promise<Page> {

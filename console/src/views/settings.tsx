@@ -38,7 +38,7 @@ export function Settings() {
       <section>
         <h2>{settings.sidecar}</h2>
         <p class="quiet">{settings.shownOnly}</p>
-        <Show loaded={config}>{(shown) => <SidecarSettings config={shown} />}</Show>
+        <Show loaded={config}>{(all) => <SidecarSettings config={all} />}</Show>
       </section>
     </>
   );
@@ -136,7 +136,7 @@ function Sessions({ sessions, onTried }: { sessions: ListedSession[]; onTried: (
 
 function SidecarSettings({ config: { settings: list, mistakes } }: { config: Config }) {
   const { settings } = texts.value;
-  const valueOf = (value: string | null, isSecret: boolean) => value ?? (isSecret ? settings.secret : settings.notSet);
+  const shown = (value: string | null, isSecret: boolean) => value ?? (isSecret ? settings.secret : settings.notSet);
   return (
     <>
       {mistakes.length > 0 && (
@@ -168,8 +168,8 @@ function SidecarSettings({ config: { settings: list, mistakes } }: { config: Con
                   <code>{name}</code>
                 </th>
                 <td data-label={settings.value}>
-                  {source === null ? settings.notSet : valueOf(value, secret)}
-                  {written !== null && <div>{settings.written(valueOf(written.value, secret))}</div>}
+                  {source === null ? settings.notSet : shown(value, secret)}
+                  {written !== null && <div>{settings.written(shown(written.value, secret))}</div>}
                 </td>
                 <td data-label={settings.source}>{source === null ? "" : settings.sources[source]}</td>
               </tr>
