@@ -14,6 +14,8 @@ import { diagnoseFrom } from "./doctor/diagnose.ts";
 import { loginOf } from "./doctor/login.ts";
 import { QuietWatch } from "./downtime/quiet-watch.ts";
 import { DowntimeWatch } from "./downtime/watch.ts";
+import { FigureRecorder } from "./figures/recorder.ts";
+import { readSeries } from "./figures/series.ts";
 import { ChannelStarter, openGateway } from "./gateway/index.ts";
 import { Listener } from "./intake/listener.ts";
 import type { PagesParts } from "./intake/pages.ts";
@@ -30,6 +32,7 @@ import { alertOf as alertOfDeath } from "./ops/gateway-death.ts";
 import { type Health, readHealth } from "./ops/health.ts";
 import type { HealthParts } from "./ops/health-parts.ts";
 import { logOutages } from "./ops/outage-log.ts";
+import { readPath } from "./ops/path.ts";
 import { CertificateWatch } from "./relay/certificate-watch.ts";
 import { HotBags } from "./relay/hotbags.ts";
 import { DETACHED_CONCURRENCY } from "./relay/message-lanes.ts";
@@ -124,7 +127,8 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
   const clock = systemClock;
   const { settings } = inUse;
   const store = openStore(settings.stateDir, clock, settings.media, (durationMs) => flow.committed(durationMs));
-  const metrics = new Metrics(clock.now);
+  const figures = new FigureRecorder({ store, clock, timers: systemTimers, log });
+  const metrics = new Metrics(clock.now, figures);
   const { flow } = metrics;
   logOutages(store, clock, log);
   const gateway = openGateway({ ...settings.gateway, log });
@@ -268,6 +272,8 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
     },
     alerts: (past) => listAlerts({ open: alerts.open, past: store.alerts.past(past) }),
     status: () => ({ version: VERSION, ...health() }),
+    path: () => readPath(healthParts, (finding) => watch.since(finding), alerts.open),
+    figures: (range) => readSeries(store.figures, range, clock.now(), figures.running()),
     pausedChats: () => store.pauses.list(),
   });
   const listen: Listen = (listener) => store.onChange(listener);
@@ -318,6 +324,7 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
     // What is still under way ends here: a POST is repeated at the next start, a send is in doubt and looked into.
     await Promise.all([gateway.close(), hotbags.close()]);
     await finished;
+    await figures.stop();
     store.close();
   };
   try {
@@ -326,6 +333,7 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
     reporting.events.start();
     await replies.start();
     relay.start();
+    figures.start();
     void sweep();
     disk.start();
     quiet.start();
@@ -334,7 +342,7 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
     watch.start();
     heartbeat.start();
     await operator.start();
-    door?.start(api, listen, () => api.answer("status", {}, 0, "console"));
+    door?.start(api, listen, () => api.answer("path", {}, 0, "console"));
     return { intake, health, metrics, reload, outage: () => store.outage, stop: closeBackwards };
   } catch (error) {
     await closeBackwards();

@@ -401,6 +401,7 @@ describe("the socket", () => {
       ["DELETE", "/api/v1/messages", undefined, 405],
       ["GET", "/api/v1/messages?limit=501", undefined, 400],
       ["GET", "/api/v1/messages?before=-1", undefined, 400],
+      ["GET", "/api/v1/figures?range=year", undefined, 400],
       ["GET", "/api/v1/messages/99", undefined, 404],
       ["POST", "/api/v1/messages/retry", "not JSON", 400],
       ["POST", "/api/v1/messages/retry", '{"ids": ["1"]}', 400],

@@ -46,7 +46,7 @@ It needs no token. The sidecar listens on this machine only, a scraper of this m
 
 Counters and histograms begin with the process, as \`rate()\` and \`increase()\` expect. What is there now (dead letters, what waits) is a gauge, and is right from the start. While the sidecar waits at its start for something, such as a disk, the answer is 503, and \`up\` is 0. A series that is missing is not known: while the plugin is away, nobody knows its outbox.
 
-[grafana/alerts.yml](grafana/alerts.yml) has alert rules, and [grafana/dashboard.json](grafana/dashboard.json) a dashboard (Grafana: Dashboards, New, Import). They tell whoever has Prometheus already what the bridge's own alerts tell without it ([alerts.md](alerts.md)).
+[grafana/alerts.yml](grafana/alerts.yml) has alert rules, and [grafana/dashboard.json](grafana/dashboard.json) a dashboard (Grafana: Dashboards, New, Import). They tell whoever has Prometheus already what the bridge's own alerts tell without it ([alerts.md](alerts.md)). Without it there are also the [figures](figures.md) that the sidecar keeps itself.
 
 A latency is as right as the clocks: when a customer wrote is WhatsApp's word, to the second. A customer whose phone was offline, and a message that came while the gateway was down, count with all the time that passed.
 

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, it, onTestFinished } from "vitest";
+import { askOperator } from "../shop/operator-api.ts";
 import { until } from "../until.ts";
 import { ANNA, BEN, messageOf } from "./message.ts";
 import { drawMetrics } from "./metrics-doc.ts";
@@ -42,6 +43,15 @@ async function addedOnce(name: string, value: number): Promise<Samples> {
   return last;
 }
 
+const ask = <Answer>(path: string) => askOperator<Answer>(shop.sidecar.dir, "GET", `/api/v1/${path}`);
+
+interface Figures {
+  at: number[];
+  messages_in: number[];
+  total: { messages_in: number; hops: Record<string, { p95_ms: number | null }> };
+}
+const figures = () => ask<Figures>("figures?range=hour");
+
 it("has each series before anything has happened, so that the first event is seen", () => {
   for (const name of [
     'hotbags_post_attempts_total{outcome="tls"}',
@@ -80,6 +90,24 @@ it("counts what comes twice once", async () => {
   expect(await shop.plugin.handIn(message("A"))).toMatchObject({ type: "ack", duplicate: true });
   expect(await added()).toMatchObject({ hotbags_messages_accepted_total: 1, hotbags_message_arrival_seconds_count: 1 });
   await addedOnce('hotbags_commands_total{end="sent"}', 1);
+});
+
+it("keeps figures of the same, and says that customers are being answered, or that they are not, and since when", async () => {
+  await shop.plugin.handIn(message("F"));
+  await addedOnce('hotbags_commands_total{end="sent"}', 1);
+  const { at, messages_in, total } = await figures();
+  expect([at.length, messages_in.length, total.messages_in > 0]).toEqual([60, 60, true]);
+  for (const hop of ["capture", "hotbags", "reply", "whole"]) expect(total.hops[hop]?.p95_ms).toBeGreaterThan(0);
+
+  const path = () => ask<Record<string, unknown> & { hops: Record<string, unknown>[] }>("path");
+  const hop = async (name: string) => (await path()).hops.find((one) => one["hop"] === name);
+  await until("they are answered", async () => (await path())["answered"] === "yes");
+  expect(await hop("plugin")).toMatchObject({ state: "ok" });
+  shop.plugin.socket.terminate();
+  await until("it is missed", async () => (await path())["answered"] === "no");
+  expect(await path()).toMatchObject({ code: "plugin", sentence: expect.stringMatching(/plugin is not connected/) });
+  expect(await hop("plugin")).toMatchObject({ state: "down", code: "plugin", since: expect.any(String) });
+  shop.plugin = await shop.sidecar.connect();
 });
 
 it("names how a POST has failed, and shows what waits and what is dead", async () => {
@@ -143,7 +171,9 @@ it("begins anew with another process, still knows what is there, and of the outb
   await shop.plugin.handIn(message("D", BEN));
   await addedOnce('hotbags_commands_total{end="sent"}', 1);
   const { [`hotbags_messages{state="dead"}`]: dead } = await metrics();
+  const { total: passed } = await figures();
   await shop.restart();
+  expect((await figures()).total).toMatchObject({ messages_in: passed.messages_in, hops: passed.hops });
   const shown = await metrics();
   expect(shown).toMatchObject({
     hotbags_messages_accepted_total: 0,

@@ -38,6 +38,7 @@ export function steadied(said: string, stateDir: string): string {
     .replace(/Node( +)v[\d.]+ at \S+/, "Node$1v24.21.0 at /usr/bin/node")
     .replace(/127\.0\.0\.1:\d+ is reachable/, "shop.example is reachable")
     .replace(/in \d+ ms\)/, "in 48 ms)")
+    .replace(/answered within [^,\n]+, 95 % within [^,\n]+/g, "answered within 2 s, 95 % within 4 s")
     .replace(/answered 200 in \d+ m?s/, "answered 200 in 380 ms")
     .replaceAll(OUR_PLUGIN.replace(/\/$/, ""), "/opt/hotbags/plugin")
     .replaceAll(stateDir, "/var/lib/hotbags")

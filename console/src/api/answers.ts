@@ -28,47 +28,13 @@ export type Alerts = Output<"alerts">;
 export type Alert = Alerts["open"][number];
 export type Config = Output<"config">;
 
-export type HopName = "whatsapp" | "openclaw" | "plugin" | "sidecar" | "hotbags";
-export type HopState = "ok" | "slow" | "down" | "unknown";
-export interface Hop {
-  hop: HopName;
-  account_id: string | null;
-  state: HopState;
-  since: string | null;
-  sentence: string;
-  code: string;
-}
-export interface Path {
-  answered: "yes" | "partly" | "no" | "unknown";
-  sentence: string;
-  code: string;
-  since: string | null;
-  hops: Hop[];
-  waiting: {
-    messages: number | null;
-    oldest_ms: number | null;
-    replies: number | null;
-    oldest_reply_ms: number | null;
-  };
-  dead: number | null;
-  in_doubt: number | null;
-  refused: number | null;
-  alerts: number;
-}
-
-type Series = (number | null)[];
-export type MeasuredHop = "capture" | "hotbags" | "reply" | "whole";
-export type Range = "hour" | "day" | "week" | "month";
-export interface Figures {
-  from: string;
-  step_s: number;
-  at: number[];
-  messages_in: Series;
-  replies_out: Series;
-  failures: Record<string, Series>;
-  waiting: Series;
-  hops: Record<MeasuredHop, { p50_ms: Series; p95_ms: Series }>;
-}
+export type Path = Output<"path">;
+export type Hop = Path["hops"][number];
+export type HopName = Hop["hop"];
+export type HopState = Hop["state"];
+export type Figures = Output<"figures">;
+export type MeasuredHop = keyof Figures["hops"];
+export type Range = NonNullable<RawInput<"figures">["range"]>;
 
 export interface ListedChat {
   chat: number;

@@ -6,10 +6,12 @@ import { codeOf, freeBytesAt, VERSION } from "@hotbags/shared";
 import { listAlerts } from "../alerts/list.ts";
 import { readLastBackup } from "../checks/last-backup.ts";
 import { systemClock } from "../clock.ts";
+import { readSeries } from "../figures/series.ts";
 import { OperatorApi } from "../operator/api.ts";
 import { OperatorError } from "../operator/error.ts";
 import { API_PREFIX, type Output, type RawInput, ROUTES, type RouteName, refusal } from "../operator/schemas.ts";
 import { asHeader, operatorSocketOf, USER_HEADER } from "../operator/server.ts";
+import { pathWithoutSidecar } from "../ops/path.ts";
 import { countCommands, countMessages, countReports } from "../ops/stored-counts.ts";
 import { StoreUnusableError, type StoreView, viewStore } from "../store/index.ts";
 import { inOptions } from "./complaint.ts";
@@ -112,6 +114,8 @@ function offline(stateDir: string): Operator {
     running: null,
     alerts: (past) => alertsOf(view, past),
     status: () => statusOf(view, stateDir),
+    path: () => pathWithoutSidecar(view),
+    figures: (range) => readSeries(view.figures, range, systemClock.now()),
     pausedChats: () => view.pausedChats(),
   });
   return {

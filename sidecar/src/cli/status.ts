@@ -1,7 +1,9 @@
 import { shownSize } from "@hotbags/shared";
 import { z } from "zod";
+import type { Output as Answer } from "../operator/schemas.ts";
 import type { Operator } from "./connect.ts";
 import { EXIT } from "./exit-code.ts";
+import { describeTotal, type Total } from "./figures.ts";
 import {
   type Cell,
   duration,
@@ -13,6 +15,7 @@ import {
   writeFacts,
   writeJson,
   writeText,
+  yellow,
 } from "./output.ts";
 
 const reporting = z.looseObject({
@@ -78,14 +81,25 @@ type Status = z.output<typeof status>;
 export async function showStatus(operator: Operator, output: Output): Promise<number> {
   const answer = await operator.ask("status", {});
   if (output.json) writeJson(output, answer);
-  else draw(status.parse(answer), output);
+  else {
+    const path = await operator.ask("path", {});
+    const { total } = await operator.ask("figures", { range: "hour" });
+    writeText(output, COLOURS[path.answered](plain(path.sentence), output.out));
+    draw(status.parse(answer), total, output);
+  }
   return answer.ok ? EXIT.ok : EXIT.no;
 }
 
-function draw(found: Status, output: Output): void {
-  const { ok, problems, plugin, gateway, hotbags, messages, commands, disk, rotation = {}, checks = [] } = found;
+const COLOURS: Record<Answer<"path">["answered"], typeof green> = {
+  yes: green,
+  partly: yellow,
+  no: red,
+  unknown: yellow,
+};
+
+function draw(found: Status, lastHour: Total | null, output: Output): void {
+  const { problems, plugin, gateway, hotbags, messages, commands, disk, rotation = {}, checks = [] } = found;
   const { last_backup, releases, reports, events } = found;
-  const { out } = output;
   /** As far as this run of the sidecar knows. */
   const since = (name: string, account?: string) => {
     const at = checks.find((check) => check.name === name && check.account === account)?.since;
@@ -95,13 +109,6 @@ function draw(found: Status, output: Output): void {
     "WhatsApp",
     `account ${id}${since("session_connected", id)}: ${problems.some((problem) => problem.includes(state)) ? "see above" : state}`,
   ]);
-  const isLeft = messages.dead + commands.in_doubt > 0;
-  if (!ok) writeText(output, red("Something is wrong.", out));
-  else
-    writeText(
-      output,
-      `${green("Customers are being answered.", out)}${isLeft ? " Some wait for you, see below." : ""}`,
-    );
   for (const problem of problems) writeText(output, `- ${plain(problem)}`);
   const facts: [string, Cell][] = [
     ["plugin", plugin ? describePlugin(plugin, since("plugin")) : null],
@@ -116,6 +123,7 @@ function draw(found: Status, output: Output): void {
     ],
     ["dead letters", messages.dead > 0 ? `${messages.dead}: hotbags messages list --state dead` : 0],
     ["replies", `${commands.sent} sent, ${commands.pending} waiting${waited(commands.oldest_wait_ms)}`],
+    ["last hour", lastHour ? describeTotal(lastHour) : null],
     ["paused chats", commands.paused_chats ? `${commands.paused_chats}: hotbags chats list` : 0],
     ["in doubt", commands.in_doubt > 0 ? `${commands.in_doubt}: hotbags commands list --state in_doubt` : 0],
     ["failed", commands.failed > 0 ? `${commands.failed}: hotbags commands list --state failed` : 0],

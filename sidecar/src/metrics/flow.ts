@@ -2,8 +2,9 @@ import { type InboundMessage, type RefusalCode, refusalCode } from "@hotbags/sha
 import { Counter, Histogram, type Registry } from "@prometheus-io/client";
 import type { Gateway, SendOutcome } from "../gateway/index.ts";
 import type { Posted } from "../relay/poster.ts";
+import { ruleFor } from "../relay/rules.ts";
 import { TROUBLES } from "../relay/symptom.ts";
-import type { PendingMessage, Store } from "../store/index.ts";
+import type { Hop, PendingMessage, Store } from "../store/index.ts";
 
 /** From an answer on the same machine to an outage that a customer remembers, s. */
 const LATENCY_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3_600];
@@ -15,10 +16,20 @@ const POST_OUTCOMES = ["answered", "http_3xx", "http_4xx", "http_5xx", "http_oth
 const SEND_OUTCOMES = ["sent", "queued_by_gateway", "not_sent", "failed", "in_doubt"] as const;
 const PEERS = ["plugin", "gateway", "whatsapp"] as const;
 
+/** Who keeps figures of the same things for longer. */
+export interface FigureKeeper {
+  /** A message came, and waits for Hot Bags (1), or has been answered (-1). */
+  waits(by: 1 | -1): void;
+  took(hop: Hop, ms: number): void;
+  /** `kind`: a rule's name, or what came of a send. */
+  failed(kind: string): void;
+}
+
 interface FlowParts {
   registry: Registry;
   /** Wall-clock ms. */
   now(): number;
+  figures: FigureKeeper;
 }
 
 /**
@@ -27,6 +38,7 @@ interface FlowParts {
  */
 export class FlowMetrics {
   readonly #now: () => number;
+  readonly #figures: FigureKeeper;
   readonly #refused;
   readonly #connections;
   readonly #posts;
@@ -38,9 +50,10 @@ export class FlowMetrics {
   readonly #endToEnd;
   readonly #commit;
 
-  constructor({ registry, now }: FlowParts) {
+  constructor({ registry, now, figures }: FlowParts) {
     const registers = [registry];
     this.#now = now;
+    this.#figures = figures;
     const counter = (name: string, help: string, label: string, values: readonly string[]) => {
       const made = new Counter({ name, help, labelNames: [label], registers });
       for (const value of values) made.inc({ [label]: value }, 0);
@@ -120,24 +133,39 @@ export class FlowMetrics {
   }
 
   accepted({ timestamp }: InboundMessage): void {
-    this.#arrival.observe(secondsBetween(Date.parse(timestamp), this.#now()));
+    const ms = msBetween(Date.parse(timestamp), this.#now());
+    this.#arrival.observe(ms / 1_000);
+    this.#figures.took("capture", ms);
+    this.#figures.waits(1);
   }
 
   posted({ outcome, durationMs }: Pick<Posted, "outcome" | "durationMs">): void {
     this.#posts.inc({ outcome: nameOf(outcome) });
     this.#postDuration.observe({ outcome: outcome.kind }, durationMs / 1_000);
+    if (outcome.kind === "answered") this.#figures.took("hotbags", durationMs);
+    else this.#figures.failed(ruleFor(outcome.symptom).name);
   }
 
   delivered({ received_at }: PendingMessage): void {
-    this.#delivery.observe(secondsBetween(received_at, this.#now()));
+    this.#delivery.observe(msBetween(received_at, this.#now()) / 1_000);
+    this.#figures.waits(-1);
   }
 
   answered(outcome: SendOutcome, durationMs: number, times: ReturnType<Store["messages"]["timesOf"]>): void {
     this.#sendDuration.observe({ outcome: outcome.kind }, durationMs / 1_000);
+    if (outcome.kind === "not_sent") this.#figures.failed("reply-not-sent");
+    if (outcome.kind === "in_doubt") this.#figures.failed("reply-in-doubt");
     if (outcome.kind !== "sent") return;
     const { writtenAt, answeredAt } = times;
-    if (answeredAt !== null) this.#reply.observe(secondsBetween(answeredAt, this.#now()));
-    if (writtenAt !== null) this.#endToEnd.observe(secondsBetween(writtenAt, this.#now()));
+    this.#took("reply", this.#reply, answeredAt);
+    this.#took("whole", this.#endToEnd, writtenAt);
+  }
+
+  #took(hop: Hop, histogram: Histogram, since: number | null): void {
+    if (since === null) return;
+    const ms = msBetween(since, this.#now());
+    histogram.observe(ms / 1_000);
+    this.#figures.took(hop, ms);
   }
 
   /** Counts connections of the gateway and of its accounts from now on. Returns how to stop that. */
@@ -166,6 +194,6 @@ function nameOf(outcome: Posted["outcome"]): (typeof POST_OUTCOMES)[number] {
 }
 
 /** Of two clocks, or of one that was set: never less than nothing. */
-function secondsBetween(from: number, to: number): number {
-  return Math.max(0, to - from) / 1_000;
+function msBetween(from: number, to: number): number {
+  return Math.max(0, to - from);
 }

@@ -1,5 +1,5 @@
 import { Registry } from "@prometheus-io/client";
-import { FlowMetrics } from "./flow.ts";
+import { type FigureKeeper, FlowMetrics } from "./flow.ts";
 import { ProcessMetrics } from "./process.ts";
 import { type Counted, type State, StateMetrics } from "./state.ts";
 
@@ -13,8 +13,9 @@ export class Metrics {
   readonly #process: ProcessMetrics;
   #state: StateMetrics | undefined;
 
-  constructor(now: () => number) {
-    this.flow = new FlowMetrics({ registry: this.registry, now });
+  /** `now`: wall-clock ms. */
+  constructor(now: () => number, figures: FigureKeeper) {
+    this.flow = new FlowMetrics({ registry: this.registry, now, figures });
     this.#process = new ProcessMetrics(this.registry);
   }
 

@@ -34,6 +34,10 @@ function answersOf(parts: ApiParts): Answers<RouteName> {
   return {
     status: async () => parts.status(),
 
+    path: async () => parts.path(),
+
+    figures: async ({ range = "day" }) => parts.figures(range),
+
     ...messageAnswers(parts),
     ...commandAnswers(parts),
     ...chatAnswers(parts),

@@ -8,7 +8,7 @@ import type {
   Role,
 } from "../store/index.ts";
 import { OperatorError } from "./error.ts";
-import type { LoginState, NamedFinding, Output } from "./schemas.ts";
+import type { Input, LoginState, NamedFinding, Output } from "./schemas.ts";
 
 interface MessageWait {
   /** Goes on from "It waits for". */
@@ -71,6 +71,8 @@ export interface ApiParts {
   /** Null: there is a database, but no sidecar runs on it. */
   running: Running | null;
   status(): Output<"status"> | Promise<Output<"status">>;
+  path(): Output<"path">;
+  figures(range: NonNullable<Input<"figures">["range"]>): Output<"figures">;
   pausedChats(): PausedChat[];
 }
 

@@ -7,7 +7,9 @@ import { commandRoutes } from "./schemas/commands.ts";
 import { consoleRoutes } from "./schemas/console.ts";
 import { customerRoutes } from "./schemas/customers.ts";
 import { doctorRoutes } from "./schemas/doctor.ts";
+import { figureRoutes } from "./schemas/figures.ts";
 import { messageRoutes } from "./schemas/messages.ts";
+import { pathRoutes } from "./schemas/path.ts";
 import type { Routes } from "./schemas/route.ts";
 import { settingsRoutes } from "./schemas/settings.ts";
 import { statusRoutes } from "./schemas/status.ts";
@@ -22,6 +24,7 @@ export { COMMAND_STATES, type Command, type RepairResult } from "./schemas/comma
 export { type ConsoleSession, ROLES } from "./schemas/console.ts";
 export type { NamedFinding } from "./schemas/doctor.ts";
 export { EVENTS, type EventFilter, type LiveEvent } from "./schemas/events.ts";
+export { RANGES } from "./schemas/figures.ts";
 export { MAX_IDS, MESSAGE_STATES, type Message, type WholeMessage } from "./schemas/messages.ts";
 export { MAX_LIMIT } from "./schemas/values.ts";
 
@@ -34,6 +37,8 @@ export const refusal = z.object({ error: z.string() });
 /** All that can be asked. */
 export const ROUTES = {
   ...statusRoutes,
+  ...pathRoutes,
+  ...figureRoutes,
   ...messageRoutes,
   ...commandRoutes,
   ...chatRoutes,

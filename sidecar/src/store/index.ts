@@ -11,6 +11,7 @@ import { Downtimes } from "./downtimes.ts";
 import { EventReports } from "./event-reports.ts";
 import { Failures } from "./failures.ts";
 import { type Change, Feed } from "./feed.ts";
+import { FigureReads, FigureRecords } from "./figures.ts";
 import { Files } from "./files.ts";
 import { ForgottenKeys } from "./forgotten-keys.ts";
 import { GroupCommit } from "./group-commit.ts";
@@ -62,6 +63,7 @@ export {
 } from "./errors.ts";
 export type { Failure } from "./failures.ts";
 export type { Change } from "./feed.ts";
+export { beginOf, type Figure, type FigureReads, type FigureRecords, type Step } from "./figures.ts";
 export { type Files, type Received, readStoredFile } from "./files.ts";
 export type { HandoverEnd } from "./handovers.ts";
 export { type Inspection, inspectStore } from "./inspection.ts";
@@ -84,6 +86,7 @@ export { type Doubted, makeRestored, type RestoreTimes } from "./restored.ts";
 export type { Keep } from "./retention.ts";
 export { type Progress, type Snapshot, storeBytes, takeSnapshot } from "./snapshot.ts";
 export { holdState, type IdleState } from "./swap.ts";
+export { addTally, type Durations, emptyTally, HOPS, type Hop, type Tally } from "./tally.ts";
 export type { Outage } from "./writability.ts";
 
 /** Everything the sidecar must not forget, and the only owner of SQL. */
@@ -96,6 +99,7 @@ export interface Store {
   handovers: Handovers;
   downtimes: Downtimes;
   alerts: AlertRecords;
+  figures: FigureRecords;
   /** What Hot Bags is to be told: of its commands, and of the bridge. */
   reports: Reports;
   events: Reports;
@@ -133,6 +137,7 @@ export interface StoreView {
   counters: Counters;
   failures: Failures;
   alerts: AlertReads;
+  figures: FigureReads;
   operator: OperatorReads;
   /** Those that would last if the sidecar ran. */
   pausedChats(): PausedChat[];
@@ -149,6 +154,7 @@ export function viewStore(stateDir: string, clock: Clock): StoreView {
     counters: new Counters(db),
     failures: new Failures(db, clock),
     alerts: new AlertReads(db),
+    figures: new FigureReads(db),
     operator: operatorReads(db, new Audit(db, clock), search, (provenAt) => provenAt),
     pausedChats: () => pauses.at(time.now()),
     close: () => db.close(),
@@ -207,6 +213,7 @@ export function openStore(
     handovers: new Handovers({ db, commit, counters, failures, pauses, clock }),
     downtimes: new Downtimes(db, commit, clock),
     alerts: new AlertRecords(db, commit),
+    figures: new FigureRecords(db, commit),
     reports: new Reports({ db, commit, counters, kind: "command", recorder: recorders.command, time }),
     events: new Reports({ db, commit, counters, kind: "event", recorder: recorders.event, time }),
     files,

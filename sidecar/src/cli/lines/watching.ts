@@ -1,10 +1,12 @@
 import type { Argv } from "yargs";
+import { RANGES } from "../../operator/schemas.ts";
 import { showAudit } from "../audit.ts";
+import { showFigures } from "../figures.ts";
 import { showStatus } from "../status.ts";
 import type { Context } from "./context.ts";
 import { common, FEW, limitIsFine } from "./options.ts";
 
-/** `hotbags status`, `tail` and `audit`. */
+/** `hotbags status`, `figures`, `tail` and `audit`. */
 export function watchLines(program: Argv, { asking, aside }: Context): Argv {
   return program
     .command(
@@ -12,6 +14,22 @@ export function watchLines(program: Argv, { asking, aside }: Context): Argv {
       "Are customers being answered?",
       (options) => common(options),
       asking((operator, _args, output) => showStatus(operator, output)),
+    )
+    .command(
+      "figures",
+      "How many messages and replies passed, how long they took, and what failed",
+      (options) =>
+        common(options)
+          .option("range", {
+            choices: RANGES,
+            requiresArg: true,
+            default: "day" as const,
+            describe: "Until now from so long ago",
+          })
+          .example("$0 figures --range week", "All that passed in the last seven days")
+          .example("$0 figures --range hour --json", "Minute by minute, for a script")
+          .epilogue("docs/figures.md says what is counted, and how exactly."),
+      asking((operator, { range }, output) => showFigures(operator, range, output)),
     )
     .command(
       "tail",

@@ -17,6 +17,7 @@ import { restores } from "./0016-restores.ts";
 import { said } from "./0017-said.ts";
 import { commandDetails } from "./0018-command-details.ts";
 import { reports } from "./0019-reports.ts";
+import { figures } from "./0020-figures.ts";
 import { console } from "./0021-console.ts";
 
 /** In order; the number of a migration is its place, and `PRAGMA user_version` says how many a database has had. Never edit one that was released. */
@@ -40,6 +41,7 @@ export const migrations: readonly string[] = [
   said,
   commandDetails,
   reports,
+  figures,
   console,
 ];
 
