@@ -72,6 +72,11 @@ function run(program: string, args: string[], env: NodeJS.ProcessEnv = process.e
   });
 }
 
+/** Without the reader's own settings: bash takes a pipe from a process of no shell for a login from afar, and reads them. */
+function runScript(args: string[]) {
+  return run("bash", ["--norc", "-euo", "pipefail", "-c", ...args]);
+}
+
 /** `install.sh` on the machine, with these options. */
 function install(...options: string[]) {
   return run("bash", [join(dir, "install.sh"), "--root", machine, "--yes", ...options]);
@@ -139,7 +144,8 @@ describe("install.sh", () => {
     expect(await setUp()).toMatchObject({ code: 0, stdout: expect.stringContaining("damaged, and is made anew") });
     expect(readFileSync(plugin, "utf8")).toBe("{}");
     expect(readdirSync(on("opt/hotbags-releases"))).toHaveLength(1);
-  });
+    // Three installations, on a machine that has more to do.
+  }, 60_000);
 
   it("writes a configuration that lets in these numbers, and no group", async () => {
     await setUp();
@@ -246,7 +252,7 @@ it.each([
   ["nobody answered before, and now somebody does", "- sidecar", "- gateway\n- plugin", true],
 ])("an upgrade stays or not: %s", async (_, before, after, stays) => {
   const script = `${functionOf("as_well_as")}\nas_well_as "$1" "$2"`;
-  const { code } = await run("bash", ["-euo", "pipefail", "-c", script, "bash", before, after]);
+  const { code } = await runScript([script, "bash", before, after]);
   expect(code === 0).toBe(stays);
 });
 
@@ -278,7 +284,7 @@ describe("an upgrade that goes wrong", () => {
       checks() { echo "+ plugin"; }; is_well() { false; }
       hotbags() { :; }; journalctl() { :; }; install_openclaw() { echo "$1" >openclaw; }; install_whatsapp() { :; }`;
     const lines = [...FUNCTIONS.map(functionOf), given, script];
-    return run("bash", ["-euo", "pipefail", "-c", lines.join("\n")]);
+    return runScript([lines.join("\n")]);
   }
   const told = () => text("told").trim().split("\n");
   const START = "start --no-block hotbags-sidecar.service openclaw-gateway.service";
@@ -406,7 +412,7 @@ it.each([
 
 /** Runs functions of install.sh, for themselves, and then `script`. */
 function runFunctions(names: string[], script: string) {
-  return run("bash", ["-euo", "pipefail", "-c", [...names.map(functionOf), script].join("\n")]);
+  return runScript([[...names.map(functionOf), script].join("\n")]);
 }
 
 it("the hotbags command passes over what is no secret among them", async () => {

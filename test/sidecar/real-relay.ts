@@ -30,7 +30,7 @@ export interface RealRelay {
   http: HotBagsOptions;
   /** Its log. */
   lines: Record<string, unknown>[];
-  /** How each POST so far has ended, those that reached nobody included. */
+  /** The message of each POST so far that has ended, those that reached nobody included. */
   posts: string[];
   /** The chats that were said to have commands. */
   commandChats: number[];
@@ -77,7 +77,7 @@ export function startRelay(settings: RealRelayOptions): RealRelay {
   const relay = new Relay(
     {
       ...{ store, hotbags: client, clock, timers, log, random, onCommands, onDoubt: () => {} },
-      onPosted: ({ outcome }) => void posts.push(outcome.kind),
+      onPosted: ({ message }) => void posts.push(message.message_id),
       alarm: ({ text, ...about }) => log.error({ ...about, alarm: true }, text),
     },
     { ...OPTIONS, ...options },

@@ -204,6 +204,16 @@ describe("a backend that is down", () => {
     expect(running.relay.status.breakerOpen).toBe(false);
   });
 
+  it("is no message's fault: nobody behind the one whose connection it cut is asked, and could overtake it", async () => {
+    hotbags.faultFor(() => true, "hang", Number.POSITIVE_INFINITY);
+    await takeIn("A");
+    await until("it is asked", () => attempts() === 1);
+    await takeIn("B");
+    await hotbags.stop();
+    await until("it was asked for in vain for a while", () => running.posts.length > 10);
+    expect(new Set(running.posts)).toEqual(new Set(["A"]));
+  });
+
   it("has everything wait for as long as it asks for with Retry-After, once five messages have heard so", async () => {
     const chats = Array.from({ length: 5 }, (_, n) => `+1555000200${n}`);
     hotbags.next(...chats.map(() => ({ status: 429, retryAfter: 1 })));

@@ -18,23 +18,15 @@ export function disordered(messages: readonly InChat[], ids: readonly string[]):
   return [...chats];
 }
 
-/** By which a witness is known. */
-export interface Signs {
-  /** Messages that failed more than once. What fails in an outage is not among them: no attempt counts then. */
-  readonly failing: ReadonlySet<string>;
-  /** Messages that were the first that Hot Bags saw when it was there again. */
-  readonly firstBack: ReadonlySet<string>;
-}
-
 /**
  * The messages as they would have come without witnesses, and the witnesses' ids. By docs/limits.md a message may come
  * right before those ahead of it in its chat that had failed again and again, and pass at once when it has passed: nothing
- * else counts as one. `ids`: the order in which they were written.
+ * else counts as one. `ids`: the order in which they were written. `failing`: messages that failed more than once.
  */
 export function withoutWitnesses(
   messages: readonly InChat[],
   ids: readonly string[],
-  { failing, firstBack }: Signs,
+  failing: ReadonlySet<string>,
 ): { messages: InChat[]; witnesses: string[] } {
   const witnesses: string[] = [];
   const all = [...Map.groupBy(messages, ({ chat }) => chat)].flatMap(([chat, itsMessages]) => {
@@ -44,7 +36,7 @@ export function withoutWitnesses(
       const place = written.indexOf(witness);
       const ahead = written.slice(written.indexOf(came[index + 1] ?? witness), Math.max(0, place));
       const isNext = ahead.length > 0 && ahead.every((id, n) => came[index + 1 + n] === id);
-      if (!isNext || !(firstBack.has(witness) || ahead.every((id) => failing.has(id)))) continue;
+      if (!isNext || !ahead.every((id) => failing.has(id))) continue;
       came.splice(index, ahead.length + 1, ...ahead, witness);
       witnesses.push(witness);
     }

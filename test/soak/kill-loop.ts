@@ -47,10 +47,6 @@ export async function killLoop(shop: Shop, options: KillLoopOptions): Promise<Le
   const sent: Sent[] = [];
   const captured = new Set<string>();
   const deaths: Death[] = [];
-  const backAtMs: number[] = [];
-  const forgetHotBags = shop.hotbags.onEvent(({ type, at }) => {
-    if (type === "up") backAtMs.push(at);
-  });
   const forget = shop.gateway.onLine((line) => {
     const id = /message_id=(\S+) captured$/.exec(line)?.[1];
     if (id !== undefined) captured.add(id);
@@ -83,8 +79,7 @@ export async function killLoop(shop: Shop, options: KillLoopOptions): Promise<Le
   const inDoubt = await settled(shop, sent);
   sent.sort((a, b) => a.acceptedAtMs - b.acceptedAtMs);
   forget();
-  forgetHotBags();
-  return count(shop, sent, [...captured], deaths, backAtMs, inDoubt);
+  return count(shop, sent, [...captured], deaths, inDoubt);
 }
 
 async function write(

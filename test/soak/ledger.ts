@@ -71,15 +71,13 @@ function lossByOpenClaw(sent: Sent, asked: ReadonlySet<string>, deaths: readonly
 
 /**
  * Counts a run. `sent` in the order in which customers wrote; `captured` has the ids of messages in the order in which they came to the plugin, each
- * once; `deaths` are the gateway's, in their order;
- * `backAtMs`: when Hot Bags was there again, ms since the epoch.
+ * once; `deaths` are the gateway's, in their order.
  */
 export function count(
   shop: Shop,
   sent: readonly Sent[],
   captured: readonly string[],
   deaths: readonly Death[],
-  backAtMs: readonly number[],
   inDoubt: number,
 ): Ledger {
   const accepted = new Set(shop.hotbags.accepted.map(({ message_id }) => message_id));
@@ -98,7 +96,7 @@ export function count(
       .filter(({ message_id }) => !aside.has(message_id))
       .map(({ chat_id, message_id }) => ({ chat: chat_id, id: message_id })),
     captured,
-    { failing: failedAgain(shop), firstBack: firstBack(shop, backAtMs) },
+    failedAgain(shop),
   );
   const texts = shop.hotbags.issued.flatMap(({ command }) => command.text ?? []);
   return {
@@ -150,11 +148,6 @@ function storyOf({ hotbags, stateDir }: Shop, chat: string, captured: readonly s
 
 function steppedAside(shop: Shop): ReadonlySet<string> {
   return idsOf(shop, "SELECT message_id FROM messages WHERE detached = 1");
-}
-
-/** The first that Hot Bags saw each time. */
-function firstBack({ hotbags }: Shop, backAtMs: readonly number[]): ReadonlySet<string> {
-  return new Set(backAtMs.flatMap((backAt) => hotbags.requests.find(({ at }) => at >= backAt)?.key ?? []));
 }
 
 /** Messages that failed more than once before they passed. */

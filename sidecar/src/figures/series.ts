@@ -30,7 +30,12 @@ export interface Running extends Figure {
  * What passed in the range that ends now (wall-clock ms), point by point, the last of which still runs, and in all. Null:
  * nobody counted then; of a percentile also that there was nothing to measure.
  */
-export function readSeries(figures: FigureReads, range: Range, now: number, running: Running | null = null) {
+export function readSeries(
+  figures: Pick<FigureReads, "between">,
+  range: Range,
+  now: number,
+  running: Running | null = null,
+) {
   const { at, pointS, tallies, total } = gather(figures, range, now / 1_000, running);
   const each = <Value>(read: (tally: Tally) => Value) => tallies.map((tally) => (tally === null ? null : read(tally)));
   const kinds = Object.keys(total?.failures ?? {}).sort();
@@ -48,7 +53,7 @@ export function readSeries(figures: FigureReads, range: Range, now: number, runn
   };
 }
 
-function gather(figures: FigureReads, range: Range, now: number, running: Running | null) {
+function gather(figures: Pick<FigureReads, "between">, range: Range, now: number, running: Running | null) {
   const { step, points, pointS } = RANGES[range];
   const last = beginOf(now, pointS);
   const first = last - (points - 1) * pointS;

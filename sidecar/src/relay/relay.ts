@@ -11,7 +11,6 @@ import { type Cause, MessageLanes } from "./message-lanes.ts";
 import { type Posted, Poster } from "./poster.ts";
 import { CONSEQUENCES } from "./rules.ts";
 import { Settlement } from "./settlement.ts";
-import type { Symptom } from "./symptom.ts";
 import { type Wait, type Waiting, whyWaits } from "./why-waits.ts";
 
 export interface RelayOptions {
@@ -57,16 +56,15 @@ interface RelayParts {
   /** Told of what is wrong with Hot Bags as a whole. */
   alarm(alarm: Alarm): void;
   /** Told of each POST that has ended, and of each message that was settled as delivered by it. */
-  onPosted?(posted: Pick<Posted, "outcome" | "durationMs">): void;
+  onPosted?(posted: Posted): void;
   onDelivered?(message: PendingMessage): void;
 }
 
 /** A message that was not taken. */
 interface Failed {
   message: PendingMessage;
-  symptom: Symptom;
-  /** It had failed before, and not passed since. */
-  isRepeated: boolean;
+  /** It had failed before, and now by what need not meet every message: the one behind it may know more. */
+  wantsWitness: boolean;
 }
 
 /** The head of a chat that fails, and nobody knows whether it is its own fault. `until`: monotonic ms. */
@@ -184,7 +182,7 @@ export class Relay {
       return this.#askBehindLone(chat, { failed, until });
     }
     // Each lane's head is known to fail, or it would have been the probe: those behind them must be heard, too.
-    if (failed?.isRepeated && isProbe && (await this.#askBehind(chat, [failed]))) return "more";
+    if (failed?.wantsWitness && isProbe && (await this.#askBehind(chat, [failed]))) return "more";
     return { cause, until };
   }
 
@@ -209,7 +207,7 @@ export class Relay {
       for (const { message } of failing) this.#judge.suspect(message.seq);
       return true;
     }
-    if (typeof end === "string" || !end.failed?.isRepeated || failing.length >= MAX_WALK) return false;
+    if (typeof end === "string" || !end.failed?.wantsWitness || failing.length >= MAX_WALK) return false;
     return this.#askBehind(chat, [...failing, end.failed]);
   }
 
@@ -262,20 +260,20 @@ export class Relay {
       return "passed";
     }
     const { symptom } = outcome;
-    const failed = { message, symptom, isRepeated: attempt.isRepeated };
     if (symptom.status === 413 && message.inlined.length > 0) {
       this.#judge.cancel(attempt);
       await this.#settlement.leaveFilesOut(message, log);
       return "through";
     }
     const judgement = this.#judge.failed(attempt, symptom);
-    const { finding, endsHold } = judgement;
+    const { finding, endsHold, rule } = judgement;
+    const failed = { message, wantsWitness: attempt.isRepeated && rule.scope !== "certain" };
     if (endsHold) this.#lanes.release();
     if (finding === "deployment" || attempt.terms === "probe") this.#lanes.look();
     const { counts, leaves } = CONSEQUENCES[finding];
     if (!counts) {
-      const about = { status: symptom.status, rule: judgement.rule.name };
-      this.#holdLog.log(() => log.warn(about, `${judgement.text}; still waiting`), judgement.rule.name);
+      const about = { status: symptom.status, rule: rule.name };
+      this.#holdLog.log(() => log.warn(about, `${judgement.text}; still waiting`), rule.name);
       if (!attempt.isDetached) return { ...this.#held(message), failed };
       const waitMs = await this.#settlement.postpone(posted, symptom, judgement);
       return { cause: "backoff", until: this.#parts.clock.uptimeMs() + waitMs };

@@ -86,7 +86,7 @@ export { type Doubted, makeRestored, type RestoreTimes } from "./restored.ts";
 export type { Keep } from "./retention.ts";
 export { type Progress, type Snapshot, storeBytes, takeSnapshot } from "./snapshot.ts";
 export { holdState, type IdleState } from "./swap.ts";
-export { addTally, type Durations, emptyTally, HOPS, type Hop, type Tally } from "./tally.ts";
+export { addTally, type Durations, emptyTally, type Hop, type Tally } from "./tally.ts";
 export type { Outage } from "./writability.ts";
 
 /** Everything the sidecar must not forget, and the only owner of SQL. */

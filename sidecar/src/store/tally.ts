@@ -5,7 +5,7 @@ import { z } from "zod";
  * until it was on disk here. `hotbags`: a POST that was answered as the contract says. `reply`: from Hot Bags' answer
  * until the reply was sent. `whole`: from when the customer wrote until then.
  */
-export const HOPS = ["capture", "hotbags", "reply", "whole"] as const;
+const HOPS = ["capture", "hotbags", "reply", "whole"] as const;
 export type Hop = (typeof HOPS)[number];
 
 /** How many took about so long: the place of each is the number of its bucket. */
