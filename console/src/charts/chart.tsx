@@ -2,7 +2,7 @@ import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { language, theme } from "../state/preferences.ts";
-import { showDuration, showNumber, showTime, texts } from "../texts/index.ts";
+import { showDuration, showMoment, showNumber, showTime, texts } from "../texts/index.ts";
 
 export interface Line {
   name: string;
@@ -21,6 +21,9 @@ export interface ChartProps {
 }
 
 const HEIGHT = 220;
+
+/** A longer time than this, s, is told by its days. */
+const LONG_S = 2 * 86_400;
 
 /** Curves over time; beside them, for whoever does not see them, what they say as a whole, and all of it as a table. */
 export function Chart({ title, at, unit, lines }: ChartProps) {
@@ -69,9 +72,12 @@ function summaryOf({ name, values, isSum }: Line, show: (value: number | null) =
     : charts.peak(name, show(Math.max(...known)));
 }
 
-/** Colours of the style sheet, for what a canvas draws. */
-function colour(box: Element, name: string): string {
-  return getComputedStyle(box).getPropertyValue(name).trim();
+/** A colour of the style sheet as a canvas takes it: `light-dark()` it does not know. */
+function colour(box: HTMLElement, name: string): string {
+  box.style.color = `var(${name})`;
+  const resolved = getComputedStyle(box).color;
+  box.style.color = "";
+  return resolved;
 }
 
 function optionsOf(box: HTMLElement, lines: Line[], show: (value: number | null) => string): uPlot.Options {
@@ -83,8 +89,8 @@ function optionsOf(box: HTMLElement, lines: Line[], show: (value: number | null)
     legend: { live: true },
     scales: { y: { range: (_plot, _least, most) => [0, Math.max(most ?? 0, 1)] } },
     axes: [
-      { ...axis, values: (_plot, ticks) => ticks.map((tick) => showTick(tick, ticks)) },
-      { ...axis, size: 80, values: (_plot, ticks) => ticks.map(show) },
+      { ...axis, values: (_plot, ticks) => ticks.map((tick) => showMoment(tick * 1_000, (ticks.at(-1) ?? 0) - (ticks[0] ?? 0) > LONG_S)) },
+      { ...axis, size: 70, values: (_plot, ticks) => ticks.map(show) },
     ],
     series: [
       { label: texts.value.charts.time, value: (_plot, at) => (at == null ? "–" : showTime(at * 1_000)) },
@@ -98,15 +104,6 @@ function optionsOf(box: HTMLElement, lines: Line[], show: (value: number | null)
       })),
     ],
   };
-}
-
-/** Of a long time days, of a short one hours. */
-function showTick(at: number, ticks: number[]): string {
-  const span = (ticks.at(-1) ?? 0) - (ticks[0] ?? 0);
-  const isLong = span > 2 * 86_400;
-  return new Intl.DateTimeFormat(document.documentElement.lang, {
-    ...(isLong ? { day: "numeric", month: "short" } : { hour: "2-digit", minute: "2-digit" }),
-  }).format(at * 1_000);
 }
 
 interface TableProps extends Omit<ChartProps, "unit"> {

@@ -24,6 +24,14 @@ export function showTime(at: string | number): string {
   }).format(date);
 }
 
+/** For an axis: a day, or a time of it. */
+export function showMoment(at: number, isDay: boolean): string {
+  const parts = isDay
+    ? ({ day: "numeric", month: "short" } as const)
+    : ({ hour: "2-digit", minute: "2-digit" } as const);
+  return new Intl.DateTimeFormat(locale(), parts).format(at);
+}
+
 export function showNumber(n: number): string {
   return new Intl.NumberFormat(locale()).format(n);
 }
@@ -35,11 +43,11 @@ const UNITS = [
   ["second", 1_000],
 ] as const;
 
-/** "340 ms", "2 minutes", by its largest unit. */
+/** "340 ms", "2 mins", by its largest unit. */
 export function showDuration(ms: number): string {
   const [unit, size] = UNITS.find(([, least]) => ms >= least) ?? ["millisecond", 1];
   const amount = unit === "second" && ms < 10_000 ? Math.round(ms / 100) / 10 : Math.round(ms / size);
-  return new Intl.NumberFormat(locale(), { style: "unit", unit, unitDisplay: "long" }).format(amount);
+  return new Intl.NumberFormat(locale(), { style: "unit", unit, unitDisplay: "short" }).format(amount);
 }
 
 /** Bytes as a person reads them. */
