@@ -239,6 +239,7 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
   });
   flow.watch(gateway);
 
+  const path = () => readPath(healthParts, (finding) => watch.since(finding), alerts.open);
   const door = settings.console && new Console({ ...settings.console, folder: BUILT_PAGE, access: store.console, log });
   const api = new OperatorApi({
     reads: store.operator,
@@ -272,7 +273,7 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
     },
     alerts: (past) => listAlerts({ open: alerts.open, past: store.alerts.past(past) }),
     status: () => ({ version: VERSION, ...health() }),
-    path: () => readPath(healthParts, (finding) => watch.since(finding), alerts.open),
+    path,
     figures: (range) => readSeries(store.figures, range, clock.now(), figures.running()),
     pausedChats: () => store.pauses.list(),
   });
