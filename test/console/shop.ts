@@ -16,13 +16,13 @@ export class ShopWithConsole {
     this.origin = origin;
   }
 
-  /** Resolves with a sentence where there is no browser to be had. */
-  static async start(env: Record<string, string> = {}): Promise<ShopWithConsole | string> {
+  /** `state` makes what the sidecar finds in its folder. Resolves with a sentence where there is no browser to be had. */
+  static async start(state: (dir: string) => Promise<void>): Promise<ShopWithConsole | string> {
     const program = await findChromium();
     if (typeof program === "string") return program;
     const port = await freePort();
     const [shop, browser] = await Promise.all([
-      ShopWithOperator.start({ BRIDGE_CONSOLE: `127.0.0.1:${port}`, ...env }),
+      ShopWithOperator.start({ BRIDGE_CONSOLE: `127.0.0.1:${port}` }, () => {}, state),
       chromium.launch({
         executablePath: program.path,
         env: { ...definedOf(process.env), ...program.env },

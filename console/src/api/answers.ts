@@ -22,6 +22,11 @@ export type Command = WholeMessage["commands"][number];
 export type Commands = Output<"commands">;
 export type CommandQuery = RawInput<"commands">;
 export type Repair = Output<"resolve">;
+export interface RetriedDead {
+  retried: number;
+  refused: { id: number; reason: string }[];
+  next: number | null;
+}
 export type Accounts = Output<"accounts">;
 export type LoginStep = Output<"startLogin">;
 export type Alerts = Output<"alerts">;
@@ -39,7 +44,7 @@ export type Range = NonNullable<RawInput<"figures">["range"]>;
 export interface ListedChat {
   chat: number;
   account_id: string;
-  name: string;
+  name: string | null;
   last_at: string;
   messages: number;
   waiting: number;
@@ -70,7 +75,7 @@ export interface Entry {
 export interface Conversation {
   chat: number;
   account_id: string;
-  name: string;
+  name: string | null;
   entries: Entry[];
   next: number | null;
 }

@@ -62,7 +62,9 @@ export const api = {
   messages: (query: A.MessageQuery) => get<A.Messages>("/api/v1/messages", query as Query),
   message: (id: number, content: boolean) => get<A.WholeMessage>(`/api/v1/messages/${id}`, { content: flag(content) }),
   retry: (ids: number[]) => post<{ results: A.Repair[] }>("/api/v1/messages/retry", { ids }),
-  retryDead: (since: string) => post<{ retried: number }>("/api/v1/messages/retry-dead", { since }),
+  /** 100 at a time; `next` is what the next ones come `after`. */
+  retryDead: (since: string, after: number | null) =>
+    post<A.RetriedDead>("/api/v1/messages/retry-dead", { since, ...(after !== null && { after }) }),
   discard: (ids: number[]) => post<{ results: A.Repair[] }>("/api/v1/messages/discard", { ids }),
   commands: (query: A.CommandQuery) => get<A.Commands>("/api/v1/commands", query as Query),
   resolve: (id: number, as: "sent" | "resend" | "discard") => post<A.Repair>(`/api/v1/commands/${id}/resolve`, { as }),

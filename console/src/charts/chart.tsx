@@ -89,7 +89,11 @@ function optionsOf(box: HTMLElement, lines: Line[], show: (value: number | null)
     legend: { live: true },
     scales: { y: { range: (_plot, _least, most) => [0, Math.max(most ?? 0, 1)] } },
     axes: [
-      { ...axis, values: (_plot, ticks) => ticks.map((tick) => showMoment(tick * 1_000, (ticks.at(-1) ?? 0) - (ticks[0] ?? 0) > LONG_S)) },
+      {
+        ...axis,
+        values: (_plot, ticks) =>
+          ticks.map((tick) => showMoment(tick * 1_000, (ticks.at(-1) ?? 0) - (ticks[0] ?? 0) > LONG_S)),
+      },
       { ...axis, size: 70, values: (_plot, ticks) => ticks.map(show) },
     ],
     series: [

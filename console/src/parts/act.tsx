@@ -60,7 +60,7 @@ export function Act({ label, title, says, act, onTried, isDangerous = false, chi
 }
 
 /** Nothing was changed, as somebody else was faster, or it can't be. */
-export class NotDone extends Error {
+class NotDone extends Error {
   override name = "NotDone";
 }
 

@@ -187,6 +187,7 @@ export const de: Texts = {
       "Alle Nachrichten, die seither aufgegeben wurden, gehen noch einmal an Hot Bags, mit ihren eigenen Ids und an ihrem Platz. Diese Kunden bekommen vielleicht eine späte Antwort. Es wird im Protokoll vermerkt.",
     retryDeadSince: "Aufgegeben",
     retryDeadGo: "Alle noch einmal senden",
+    retryDeadRefused: (n, id, why) => `${count(n, "geht", "gehen")} nicht, etwa Nachricht ${id}: ${why}.`,
     retryDeadDone: (n) => `${count(n, "Nachricht wartet", "Nachrichten warten")} wieder auf Hot Bags.`,
   },
   replies: {
@@ -279,6 +280,7 @@ export const de: Texts = {
     go: "Suchen",
     all: "Alle Chats",
     name: "Kunde",
+    forgotten: "vergessen",
     account: "Konto",
     last: "Letzte Nachricht",
     messages: "Nachrichten",

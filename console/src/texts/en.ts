@@ -144,6 +144,8 @@ export const en = {
       "All messages that were given up since then go to Hot Bags again, with their own ids, in their places. Those customers may get a late answer. It is noted in the audit.",
     retryDeadSince: "Given up in",
     retryDeadGo: "Send all again",
+    retryDeadRefused: (n: number, id: number, why: string) =>
+      `${count(n, "can't be sent", "can't be sent")}, such as message ${id}: ${why}.`,
     retryDeadDone: (n: number) => `${count(n, "message waits", "messages wait")} for Hot Bags again.`,
   },
   replies: {
@@ -236,6 +238,7 @@ export const en = {
     go: "Search",
     all: "All chats",
     name: "Customer",
+    forgotten: "forgotten",
     account: "Account",
     last: "Last message",
     messages: "Messages",

@@ -78,8 +78,8 @@ function Table({ chats: listed }: { chats: ListedChat[] }) {
           {listed.map((one) => (
             <tr key={one.chat}>
               <th scope="row">
-                <a href={linkTo("chats", one.chat)} aria-label={chats.open(one.name)}>
-                  {one.name}
+                <a href={linkTo("chats", one.chat)} aria-label={chats.open(one.name ?? chats.forgotten)}>
+                  {one.name ?? chats.forgotten}
                 </a>{" "}
                 {one.paused && <State state="pending">{chats.paused}</State>}
               </th>

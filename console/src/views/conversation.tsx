@@ -30,7 +30,7 @@ export function Conversation({ chat }: { chat: number }) {
       <Show loaded={loaded}>
         {({ name, entries, next }) => (
           <>
-            <Title>{conversation.title(name)}</Title>
+            <Title>{conversation.title(name ?? texts.value.chats.forgotten)}</Title>
             <div class="row">
               <CustomersNumber chat={chat} />
               {!isRevealed && (
