@@ -3,6 +3,7 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { buildConsole } from "@hotbags/console/build";
 import { build } from "esbuild";
 
 /** What the scripts of systemd/ import. */
@@ -35,3 +36,5 @@ await build({
   define: { "process.env.WS_NO_BUFFER_UTIL": "true", "process.env.WS_NO_UTF_8_VALIDATE": "true" },
   logLevel: "warning",
 });
+// After what the folder was emptied for.
+await buildConsole(join(SIDECAR, "dist", "console"));

@@ -31,7 +31,8 @@ const BUILD = [
   step("check plugin", "tsc", "-p", "plugin"),
   step("build plugin", "node", "plugin/build.mjs"),
   step("check sidecar", "tsc", "-p", "sidecar"),
-  step("build sidecar", "node", "sidecar/build.mjs"),
+  step("check console", "tsc", "-p", "console"),
+  step("build sidecar and console", "node", "sidecar/build.mjs"),
 ];
 
 /** What each script runs, in order; a list of steps runs at once. `args` are those after `--`. */

@@ -17,6 +17,8 @@ export interface BuiltSidecarOptions {
   gateway?: ScriptedGateway;
   /** On top of what it needs. */
   env?: Record<string, string>;
+  /** Makes the state that it finds, in its folder. */
+  state?: (dir: string) => Promise<void>;
   /** No file of it can grow beyond this, as on a full disk. */
   fileLimitKiB?: number;
 }
@@ -56,6 +58,7 @@ export class BuiltSidecar {
   static async start(options: BuiltSidecarOptions = {}): Promise<BuiltSidecar> {
     const built = await BuiltSidecar.prepare(options);
     try {
+      await options.state?.(built.dir);
       await built.process.start();
       return built;
     } catch (error) {

@@ -30,15 +30,22 @@ export class ShopWithOperator {
     this.plugin = plugin;
   }
 
-  /** `env`: on top of what it needs. `prepare` is called before the sidecar looks at the gateway. */
-  static async start(env: Record<string, string> = {}, prepare: (gateway: ScriptedGateway) => void = () => {}) {
+  /**
+   * `env`: on top of what it needs. `prepare` is called before the sidecar looks at the gateway, `state` makes what it finds
+   * in its folder.
+   */
+  static async start(
+    env: Record<string, string> = {},
+    prepare: (gateway: ScriptedGateway) => void = () => {},
+    state: (dir: string) => Promise<void> = async () => {},
+  ) {
     const hook = await startAlertHook();
     const gateway = await new ScriptedGateway().start();
     gateway.send = ({ idempotencyKey }) => ({ ok: true, payload: { messageId: `WA-${idempotencyKey}` } });
     prepare(gateway);
     const hotbags = await startHotBags({ token: BEARER_TOKEN });
     hotbags.answers(({ message_id }) => [{ command_id: `to-${message_id}`, type: "send_text", text: "hello" }]);
-    const sidecar = await BuiltSidecar.start({ hotbags, gateway, env: { ALERT_WEBHOOK_URL: hook.url, ...env } });
+    const sidecar = await BuiltSidecar.start({ hotbags, gateway, env: { ALERT_WEBHOOK_URL: hook.url, ...env }, state });
     return new ShopWithOperator(hook, gateway, hotbags, sidecar, await sidecar.connect());
   }
 

@@ -1,0 +1,81 @@
+import type { Output, RawInput } from "../../../sidecar/src/operator/schemas.ts";
+
+// What the sidecar answers, by the operator API's own schemas: nothing of them but the types is in the page.
+
+export type Session = { user: string; role: "look" | "act"; read_only: boolean; expires_at: string };
+export type ListedSession = {
+  id: number;
+  user: string;
+  role: "look" | "act";
+  created_at: string;
+  last_seen_at: string;
+  expires_at: string;
+  is_this: boolean;
+};
+
+export type Messages = Output<"messages">;
+export type MessageQuery = RawInput<"messages"> & { account_id?: string };
+export type ListedMessage = Messages["messages"][number] & { chat?: number };
+export type WholeMessage = Output<"message"> & { chat?: number };
+export type MessageState = ListedMessage["state"];
+export type Command = WholeMessage["commands"][number];
+export type Commands = Output<"commands">;
+export type CommandQuery = RawInput<"commands">;
+export type Repair = Output<"resolve">;
+export interface RetriedDead {
+  retried: number;
+  refused: { id: number; reason: string }[];
+  next: number | null;
+}
+export type Accounts = Output<"accounts">;
+export type LoginStep = Output<"startLogin">;
+export type Alerts = Output<"alerts">;
+export type Alert = Alerts["open"][number];
+export type Config = Output<"config">;
+
+export type Path = Output<"path">;
+export type Hop = Path["hops"][number];
+export type HopName = Hop["hop"];
+export type HopState = Hop["state"];
+export type Figures = Output<"figures">;
+export type MeasuredHop = keyof Figures["hops"];
+export type Range = NonNullable<RawInput<"figures">["range"]>;
+
+export interface ListedChat {
+  chat: number;
+  account_id: string;
+  name: string | null;
+  last_at: string;
+  messages: number;
+  waiting: number;
+  dead: number;
+  in_doubt: number;
+  paused: boolean;
+}
+export interface Chats {
+  chats: ListedChat[];
+  next: number | null;
+}
+export interface ConversationFile {
+  n: number;
+  type: string | null;
+  bytes: number | null;
+  name: string | null;
+}
+export interface Entry {
+  kind: "in" | "out";
+  at: string;
+  message: number;
+  command: number | null;
+  state: string;
+  type: string | null;
+  text: string | null;
+  files: ConversationFile[];
+}
+export interface Conversation {
+  chat: number;
+  account_id: string;
+  name: string | null;
+  entries: Entry[];
+  next: number | null;
+}

@@ -1,0 +1,300 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { CONNECTED } from "../gateway/scripted-gateway.ts";
+import { askOperator } from "../shop/operator-api.ts";
+import { CODES } from "../sidecar/codes.ts";
+import { messageOf } from "../sidecar/message.ts";
+import { until } from "../until.ts";
+import { findBarriers } from "./axe.ts";
+import { ShopWithConsole, type Visit } from "./shop.ts";
+import { fillState, HOSTILE, OLD } from "./state.ts";
+
+// The owner's page in Debian's Chromium, before the sidecar as it was built. One of each for all of them.
+
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 300_000 });
+
+/** With UPDATE_SCREENSHOTS=1 the pictures of the docs are taken anew. */
+const PICTURES = process.env["UPDATE_SCREENSHOTS"]
+  ? fileURLToPath(new URL("../../docs/console/", import.meta.url))
+  : null;
+
+const VIEWS = ["now", "charts", "messages", "messages?state=dead", "chats", "alerts", "settings", "relink", "replies"];
+
+let door: ShopWithConsole;
+let made: Record<string, number>;
+const visits: Visit[] = [];
+
+beforeAll(async () => {
+  const started = await ShopWithConsole.start(async (dir) => {
+    made = await fillState(dir);
+  });
+  // Where there is no browser, CI fails and others are told.
+  if (typeof started === "string") throw new Error(started);
+  door = started;
+});
+afterAll(async () => {
+  await door?.close();
+});
+
+const enter: ShopWithConsole["enter"] = (...args) => door.enter(...args);
+
+async function leave({ context, problems }: Visit): Promise<void> {
+  await context.close();
+  expect(problems).toEqual([]);
+}
+
+const heading = (page: Page, name: string | RegExp) => page.getByRole("heading", { level: 1, name });
+
+async function picture(page: Page, name: string): Promise<void> {
+  if (PICTURES === null) return;
+  mkdirSync(PICTURES, { recursive: true });
+  await page.screenshot({ path: join(PICTURES, `${name}.png`) });
+}
+
+const idOf = (name: string) => made[name] ?? 0;
+
+/** What `hotbags audit` has, the newest first. */
+async function audited() {
+  const { entries } = await askOperator<{
+    entries: { who: string; action: string; subject: number; result: string }[];
+  }>(door.shop.sidecar.dir, "GET", "/api/v1/audit?limit=20");
+  return entries;
+}
+
+describe("every view", () => {
+  it.each(["light", "dark"] as const)(
+    "has no barrier that axe finds, and no word to say to the browser's console (%s)",
+    async (colorScheme) => {
+      const visit = await enter("now", { colorScheme, viewport: { width: 360, height: 740 } });
+      const { page } = visit;
+      const barriers: Record<string, string[]> = {};
+      for (const view of [...VIEWS, `messages/${idOf("dead-3")}`]) {
+        await page.goto(`${door.origin}/#/${view}`);
+        await page.getByText("Loading …").waitFor({ state: "detached" });
+        if (view === "charts") await page.locator("canvas").first().waitFor();
+        barriers[view] = await findBarriers(page);
+      }
+      expect(barriers).toEqual(Object.fromEntries(Object.keys(barriers).map((view) => [view, []])));
+      // Nothing is wider than a phone.
+      expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(360);
+      await leave(visit);
+    },
+  );
+});
+
+it("says in one sentence whether customers are answered, and follows what happens", async () => {
+  const visit = await enter();
+  const { page } = visit;
+  const sentence = page.getByRole("main").getByRole("status").first();
+  await expect.poll(() => sentence.textContent()).toMatch(/Customers are being answered/);
+  await expect.poll(() => page.getByRole("img", { name: /Hot Bags: works/ }).count()).toBe(1);
+  await picture(page, "now");
+  await page.getByRole("link", { name: /3 messages were given up/ }).click();
+  await heading(page, "Messages").waitFor();
+  await expect.poll(() => page.getByRole("row").count()).toBe(4);
+  await page.goto(`${door.origin}/#/messages`);
+  await door.shop.plugin.handIn(messageOf("live-1"));
+  // It comes by itself, without a reload.
+  await expect.poll(() => page.getByRole("row").nth(1).textContent(), { timeout: 20_000 }).toContain("delivered");
+  await leave(visit);
+});
+
+it("shows a customer's text as text, only when it is asked for, and that is in the audit", async () => {
+  const visit = await enter(`messages/${idOf("doubt")}`);
+  const { page } = visit;
+  const reveal = page.getByRole("button", { name: "Show what was said" });
+  await reveal.waitFor();
+  expect(await page.content()).not.toContain("hacked");
+  const looks = async () => (await audited()).filter(({ subject, who }) => subject === idOf("doubt") && who === "anna");
+  expect(await looks()).toHaveLength(0);
+  await reveal.click();
+  const said = page.locator("blockquote");
+  await said.waitFor();
+  expect(await said.textContent()).toBe(HOSTILE);
+  expect(await said.locator("*").count()).toBe(0);
+  expect(await page.evaluate("window.hacked")).toBeUndefined();
+  await until("it is in the audit", async () => (await looks()).length === 1);
+  await leave(visit);
+});
+
+it("tells the second of two who repair one message that the first was faster", async () => {
+  const [anna, ben] = await Promise.all(["anna", "ben"].map((user) => enter(`messages/${idOf("dead-1")}`, { user })));
+  if (!anna || !ben) throw new Error("nobody is there");
+  // So that the page of the second can't know it in time.
+  await ben.context.route("**/api/events", () => {});
+  const ask = async ({ page }: Visit, name: string) => {
+    await page.getByRole("button", { name }).first().click();
+    const dialog = page.getByRole("dialog");
+    await dialog.waitFor();
+    return dialog;
+  };
+  const [discard, retry] = [await ask(anna, "Discard"), await ask(ben, "Send again")];
+  expect(await discard.textContent()).toContain("nobody can send it again");
+  await picture(anna.page, "confirm");
+  // A hasty Enter changes nothing, and Escape takes one back to where one was.
+  expect(await anna.page.evaluate("document.activeElement.textContent")).toBe("Cancel");
+  await anna.page.keyboard.press("Escape");
+  await discard.waitFor({ state: "hidden" });
+  expect(await anna.page.evaluate("document.activeElement.textContent")).toBe("Discard");
+  await (await ask(anna, "Discard")).getByRole("button", { name: "Discard" }).click();
+  await anna.page.getByText(`Message ${idOf("dead-1")} is discarded.`).waitFor();
+  await retry.getByRole("button", { name: "Send again" }).click();
+  await ben.page.getByText("Nothing was changed: it was discarded. Somebody else may have been faster.").waitFor();
+  await ben.page.getByRole("main").getByText("discarded", { exact: true }).first().waitFor();
+  await Promise.all([leave(anna), leave(ben)]);
+});
+
+it("offers nothing that changes something to whoever may only look", async () => {
+  const visit = await enter(`messages/${idOf("dead-2")}`, { role: "look" });
+  await visit.page.getByRole("button", { name: "Show what was said" }).waitFor();
+  expect(await visit.page.getByRole("button", { name: /Send again|Discard/ }).count()).toBe(0);
+  await leave(visit);
+});
+
+it("asks for a link when the session is over, and goes on where one was, in every tab", async () => {
+  const visit = await enter(`messages/${idOf("dead-2")}`, { user: "carol" });
+  const { page, context } = visit;
+  await heading(page, `Message ${idOf("dead-2")}`).waitFor();
+  const { sessions } = await askOperator<{ sessions: { id: number; user: string }[] }>(
+    door.shop.sidecar.dir,
+    "GET",
+    "/api/v1/console/sessions",
+  );
+  const id = sessions.find(({ user }) => user === "carol")?.id;
+  await askOperator(door.shop.sidecar.dir, "POST", `/api/v1/console/sessions/${id}/end`, {});
+  await page.getByText("Your session is over.").waitFor();
+  await picture(page, "login");
+  expect(await findBarriers(page)).toEqual([]);
+  const other = await context.newPage();
+  await other.goto(await door.link());
+  await heading(other, "Now").waitFor();
+  await heading(page, `Message ${idOf("dead-2")}`).waitFor();
+  // The link is no secret any more: it is gone from the address, and works once.
+  expect(other.url()).not.toContain("login");
+  await leave(visit);
+});
+
+it("says since when it is cut off, and comes back by itself after a restart", async () => {
+  const visit = await enter();
+  const { page } = visit;
+  await page.getByText("Customers are being answered").waitFor();
+  door.shop.plugin.socket.terminate();
+  await door.shop.sidecar.process.stop();
+  const banner = page.getByText(/The connection to the sidecar is lost since \d\d:\d\d:\d\d\./);
+  await banner.waitFor();
+  expect(await page.locator("main.old").count()).toBe(1);
+  await picture(page, "lost");
+  await door.shop.sidecar.process.start();
+  door.shop.plugin = await door.shop.sidecar.connect();
+  await banner.waitFor({ state: "detached", timeout: 30_000 });
+  await page.getByText("Customers are being answered").waitFor({ timeout: 30_000 });
+  expect(await page.locator("main.old").count()).toBe(0);
+  await leave(visit);
+});
+
+it("is as lively in the last of 20 tabs as in the first: they share one stream", async () => {
+  const visit = await enter();
+  const { context, page } = visit;
+  const streams: string[] = [];
+  context.on("request", (request) => {
+    if (request.url().endsWith("/api/events")) streams.push(request.url());
+  });
+  const tabs = [page];
+  for (let n = 1; n < 20; n++) {
+    const tab = await context.newPage();
+    await tab.goto(`${door.origin}/#/messages`);
+    tabs.push(tab);
+  }
+  await Promise.all(tabs.slice(1).map((tab) => tab.getByRole("table").waitFor()));
+  await door.shop.plugin.handIn(messageOf("for all tabs"));
+  const shown = (tab: Page) => tab.getByRole("row").nth(1).textContent();
+  const before = await shown(tabs[1] as Page);
+  await door.shop.plugin.handIn(messageOf("for all tabs, too"));
+  for (const tab of tabs.slice(1)) await expect.poll(() => shown(tab), { timeout: 20_000 }).not.toBe(before);
+  expect(streams).toEqual([]);
+  // When the one that has it is closed, another takes it over.
+  await page.close();
+  await until("another tab has the stream", () => streams.length === 1);
+  await leave(visit);
+});
+
+it(`pages through ${OLD} messages, and finds one of them by its id`, async () => {
+  const visit = await enter("messages");
+  const { page } = visit;
+  const first = () => page.getByRole("row").nth(1).textContent();
+  await page.getByRole("table").waitFor();
+  for (let n = 0; n < 3; n++) {
+    const before = await first();
+    await page.getByRole("button", { name: "Older" }).click();
+    await expect.poll(first).not.toBe(before);
+  }
+  await page.getByLabel("Number or message id").fill("old-17");
+  await page.getByRole("button", { name: "Show" }).click();
+  await expect.poll(() => page.getByRole("row").count()).toBe(2);
+  await page.getByRole("row").nth(1).getByRole("link").click();
+  await page.getByText("old-17").waitFor();
+  await leave(visit);
+});
+
+it("shows the code of an account that is logged out, another one in its place, and that it is linked", async () => {
+  const { gateway } = door.shop;
+  gateway.accounts = [{ ...CONNECTED, connected: false, running: false, healthState: "logged-out" }];
+  const scanned = Promise.withResolvers<void>();
+  let waits = 0;
+  gateway.login = async (method) => {
+    if (method === "web.login.start") return { qrDataUrl: CODES["the first code"], message: "Scan this QR." };
+    waits += 1;
+    if (waits === 1) return { connected: false, qrDataUrl: CODES["the second code"], message: "QR refreshed." };
+    await scanned.promise;
+    gateway.accounts = [CONNECTED];
+    return { connected: true, message: "Linked!" };
+  };
+  const visit = await enter();
+  const { page } = visit;
+  await page.getByText("WhatsApp is logged out").first().waitFor({ timeout: 30_000 });
+  await picture(page, "logged-out");
+  await page.getByRole("link", { name: "Link the phone" }).click();
+  await page.getByRole("button", { name: "Show a code" }).click();
+  const dialog = page.getByRole("dialog");
+  expect(await dialog.textContent()).toContain("OpenClaw forgets the link that it has.");
+  await dialog.getByRole("button", { name: "Show a code" }).click();
+  const code = page.getByRole("img", { name: /Code to link account default/ });
+  await expect.poll(() => code.getAttribute("src"), { timeout: 20_000 }).toBe(CODES["the second code"]);
+  await picture(page, "relink");
+  scanned.resolve();
+  await page.getByText("The phone is linked.").first().waitFor({ timeout: 20_000 });
+  await page.goto(`${door.origin}/#/now`);
+  await page.getByText("Customers are being answered").waitFor({ timeout: 30_000 });
+  await leave(visit);
+});
+
+it("lets a reply in doubt be judged", async () => {
+  const visit = await enter("replies");
+  const { page } = visit;
+  await page.getByRole("button", { name: "The customer has it" }).click();
+  const dialog = page.getByRole("dialog");
+  expect(await dialog.textContent()).toContain("It counts as sent from now on.");
+  await dialog.getByRole("button", { name: "The customer has it" }).click();
+  await page.getByText(/Reply \d+ counts as sent\./).waitFor();
+  await page.getByText("There is none.").waitFor();
+  await leave(visit);
+});
+
+it("speaks German where the browser does, and English where that is chosen", async () => {
+  const visit = await enter("settings", { locale: "de-DE", colorScheme: "dark" });
+  const { page } = visit;
+  await heading(page, "Einstellungen").waitFor();
+  expect(await page.getAttribute("html", "lang")).toBe("de");
+  await page.goto(`${door.origin}/#/now`);
+  await page.getByText("Die Kunden bekommen Antwort").waitFor();
+  await picture(page, "now-de-dark");
+  await page.goto(`${door.origin}/#/settings`);
+  await page.getByLabel("Sprache").selectOption("en");
+  await heading(page, "Settings").waitFor();
+  await page.reload();
+  await heading(page, "Settings").waitFor();
+  await leave(visit);
+});

@@ -1,0 +1,62 @@
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import { systemClock } from "../../sidecar/src/clock.ts";
+import { openStore } from "../../sidecar/src/store/index.ts";
+import { ANNA, BEN, messageOf } from "../sidecar/message.ts";
+
+/** A customer's text that would be markup and script, if a page took it for that. */
+export const HOSTILE = `<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>"'>&lt;b&gt; \u202Eabc`;
+
+/** Old messages, delivered long ago: a million make no difference to a page but for the 20 s that it takes to write them. */
+export const OLD = 100_000;
+
+/** What the sidecar finds: many old messages, some that were given up, and a reply in doubt. Returns their numbers by their ids. */
+export async function fillState(dir: string): Promise<Record<string, number>> {
+  const store = openStore(dir, systemClock);
+  const made: Record<string, number> = {};
+  for (const id of ["dead-1", "dead-2", "dead-3"]) made[id] = await giveUp(store, id);
+  made["doubt"] = await leaveInDoubt(store, "doubt");
+  store.close();
+  addOld(dir);
+  return made;
+}
+
+type Store = ReturnType<typeof openStore>;
+
+async function giveUp(store: Store, id: string): Promise<number> {
+  const { seq } = await store.messages.accept(messageOf(id, BEN, { text: "Do you ship to Spain?" }));
+  const error = "Hot Bags answered 500";
+  const attempt = { error, status: 500, durationMs: 310, nextAttemptAt: 0, waitMs: 3_600_000, detach: false };
+  await store.messages.failed(seq, attempt);
+  await store.messages.dead(seq, 500, error, 290);
+  return seq;
+}
+
+async function leaveInDoubt(store: Store, id: string): Promise<number> {
+  const { seq, chat } = await store.messages.accept(messageOf(id, ANNA, { text: HOSTILE }));
+  const reply = { commandId: `to-${id}`, type: "send_text", text: HOSTILE, payload: HOSTILE, refusal: null };
+  await store.messages.delivered(seq, 200, JSON.stringify({ commands: [] }), [reply]);
+  const command = store.commands.nextOf(chat);
+  if (!command) throw new Error("there is no command");
+  await store.commands.sending(command.id, "another boot");
+  const reason = "nobody knows";
+  await store.commands.settled(command.id, "in_doubt", { reason, whatsappMessageId: null, partial: true });
+  return seq;
+}
+
+/** By SQL: through the store they would take minutes. */
+function addOld(dir: string): void {
+  const db = new Database(join(dir, "bridge.sqlite"));
+  db.exec(`
+    BEGIN;
+    INSERT INTO chats (account_id, chat_id)
+      WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500)
+      SELECT 'default', '+1666' || (1000000 + i) FROM n;
+    INSERT INTO messages (chat, message_id, state, attempts, received_at, settled_at, status)
+      WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${OLD})
+      SELECT (SELECT max(chat) FROM chats) - i % 500, 'old-' || i, 'delivered', 1, ${Date.now()} - 86400000, ${Date.now()} - 86400000, 200
+      FROM n;
+    UPDATE counters SET value = value + ${OLD} WHERE name IN ('accepted', 'delivered');
+    COMMIT;`);
+  db.close();
+}
