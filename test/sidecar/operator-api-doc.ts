@@ -70,6 +70,7 @@ function describe(schema: Schema): string {
     return `{ ${fields.join(", ")} }`;
   }
   if (schema.format === "date-time") return "time";
+  if (schema.format === "bytes") return "the bytes";
   const form = FORMS.get(schema.pattern);
   if (form) return form;
   if (schema.type === "string" && schema.pattern?.includes("\\d")) return "number";

@@ -20,7 +20,7 @@ const PATIENCE_MS = 900_000;
 const LOOK_MS = 500;
 
 /** In no folder that is looked at for what an installation has changed. */
-const TOKEN_FILE = "/srv/hotbags-doubles.token";
+const TOKEN_FILE = "/srv/doubles.token";
 
 /** What a unit of the machine is doing, as `systemctl show` says it. */
 export interface UnitState {

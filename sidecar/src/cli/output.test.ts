@@ -7,7 +7,7 @@ import { type Column, type Output, say, writeFacts, writeTable, writeText } from
 type Row = Parameters<ReturnType<typeof commandColumns>[number]["cell"]>[0];
 
 const ROW: Row = {
-  ...{ id: 12, command_id: "order-17-reply-1", message: 7, message_id: "3EB0A1F2C4D5", account_id: "default" },
+  ...{ id: 12, command_id: "order-17-reply-1", message: 7, chat: 1, message_id: "3EB0A1F2C4D5", account_id: "default" },
   ...{ chat_id: "+15550001001", type: "send_text", state: "in_doubt", whatsapp_message_id: null, is_partial: false },
   ...{ created_at: "2026-03-02T03:12:40Z", sending_at: "2026-03-02T03:12:40Z", settled_at: null },
   reason: "the gateway ended while it was being sent",

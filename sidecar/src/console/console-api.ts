@@ -3,7 +3,8 @@ import type { Logger } from "pino";
 import { z } from "zod";
 import type { OperatorApi } from "../operator/api.ts";
 import { OperatorError } from "../operator/error.ts";
-import { type Asked, answer, readAsked, readBody, reply, routeOf } from "../operator/http.ts";
+import { type Asked, answer, give, readAsked, readBody, reply, routeOf } from "../operator/http.ts";
+import { Picture } from "../operator/picture.ts";
 import { API_PREFIX, ROUTES } from "../operator/schemas.ts";
 import type { ConsoleSession, Role } from "../store/index.ts";
 import type { Feed } from "./feed.ts";
@@ -87,7 +88,8 @@ export class ConsoleApi {
     if ("only" in ROUTES[name]) throw new OperatorError(404, `${url.pathname} is asked for on the socket only`);
     if (method === "POST") this.#mayAct(session);
     const asked: Asked = await readAsked(request, url);
-    reply(response, 200, masked(await answer(api, asked, session.user, log)) as object);
+    const answered = await answer(api, asked, session.user, log);
+    await give(response, answered instanceof Picture ? answered : (masked(answered) as object));
   }
 
   async #logIn(request: IncomingMessage, response: ServerResponse, before: ConsoleSession | null): Promise<void> {

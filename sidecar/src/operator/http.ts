@@ -3,6 +3,7 @@ import { codeOf } from "@hotbags/shared";
 import type { Logger } from "pino";
 import type { OperatorApi } from "./api.ts";
 import { OperatorError } from "./error.ts";
+import { Picture } from "./picture.ts";
 import { API_PREFIX, ROUTES, type RouteName } from "./schemas.ts";
 
 // The operator API as HTTP: the same for each listener that has it.
@@ -35,11 +36,9 @@ export async function answer(api: OperatorApi, { name, id, input }: Asked, who: 
 
 /** Throws OperatorError with 400, 404, 405 or 413. */
 export async function readAsked(request: IncomingMessage, url: URL): Promise<Asked> {
-  const route = routeOf(request.method ?? "GET", url.pathname);
-  return {
-    ...route,
-    input: request.method === "POST" ? await readBody(request) : Object.fromEntries(url.searchParams),
-  };
+  const { name, id, rest } = routeOf(request.method ?? "GET", url.pathname);
+  if (request.method === "POST") return { name, id, input: await readBody(request) };
+  return { name, id, input: { ...Object.fromEntries(url.searchParams), ...rest } };
 }
 
 /** Says why a request was not answered. `error`: an OperatorError, or what nobody expected. */
@@ -55,12 +54,16 @@ export function refuse(request: IncomingMessage, response: ServerResponse, error
 }
 
 /** Throws OperatorError with 404 or 405. */
-export function routeOf(method: string, pathname: string): { name: RouteName; id: number } {
+export function routeOf(
+  method: string,
+  pathname: string,
+): { name: RouteName; id: number; rest: Record<string, string> } {
   let wrongMethod = false;
   for (const [name, route] of Object.entries(ROUTES)) {
-    const match = new RegExp(`^${API_PREFIX}${route.path.replace(":id", "(\\d{1,15})")}$`).exec(pathname);
+    const match = new RegExp(`^${API_PREFIX}${route.path.replaceAll(/:(\w+)/g, "(?<$1>\\d{1,15})")}$`).exec(pathname);
     if (!match) continue;
-    if (route.method === method) return { name: name as RouteName, id: Number(match[1] ?? 0) };
+    const { id = 0, ...rest } = match.groups ?? {};
+    if (route.method === method) return { name: name as RouteName, id: Number(id), rest };
     wrongMethod = true;
   }
   if (wrongMethod) throw new OperatorError(405, `${pathname} does not take ${method}`);
@@ -81,6 +84,12 @@ export async function readBody(request: IncomingMessage): Promise<unknown> {
   } catch {
     throw new OperatorError(400, "the body is not JSON");
   }
+}
+
+/** Gives whoever asked what the API says. */
+export async function give(response: ServerResponse, answered: object): Promise<void> {
+  if (answered instanceof Picture) return answered.sendTo(response);
+  reply(response, 200, answered);
 }
 
 export function reply(response: ServerResponse, status: number, body: object): void {

@@ -8,7 +8,7 @@ import { removeStaleSocket, whyPathTooLong } from "../listening/unix-socket.ts";
 import type { OperatorApi } from "./api.ts";
 import { OperatorError } from "./error.ts";
 import { EventStreams, type Listen } from "./event-stream.ts";
-import { answer, readAsked, refuse, reply, targetOf } from "./http.ts";
+import { answer, give, readAsked, refuse, targetOf } from "./http.ts";
 import { API_PREFIX, EVENTS } from "./schemas.ts";
 
 /** The socket's name in BRIDGE_STATE_DIR. */
@@ -106,7 +106,7 @@ export class OperatorServer {
       const user = request.headers[USER_HEADER];
       const isNamed = typeof user === "string" && user !== "";
       const who = isNamed ? Buffer.from(user, "latin1").toString().slice(0, 128) : "unknown";
-      reply(response, 200, await answer(api, asked, who, log));
+      await give(response, await answer(api, asked, who, log));
     } catch (error) {
       refuse(request, response, error, log);
     }

@@ -73,6 +73,7 @@ export type { Accepted } from "./message-writes.ts";
 export type { PendingMessage } from "./messages.ts";
 export { SCHEMA } from "./migrations/index.ts";
 export type { AuditEntry, ReadEntry } from "./operator/audit.ts";
+export type { ChatRow, SpokenCommand, SpokenMessage } from "./operator/chat-pages.ts";
 export type { CommandFilter, CommandLife, CommandRow, CommandState } from "./operator/command-pages.ts";
 export type { Erased, ErasureRequest } from "./operator/erasure.ts";
 export type { OperatorReads, OperatorStore, WholeMessage } from "./operator/index.ts";
@@ -224,7 +225,7 @@ export function openStore(
         new CustomerSearch({ db, clock, forgotten }),
         (provenAt) => clock.now() + provenAt - time.now(),
       ),
-      ...operatorWrites(repairs, erasure, audit, commit),
+      ...operatorWrites({ repairs, erasure, audit, commit, media, files }),
     },
     console: new ConsoleAccess({ db, commit, clock, time, audit }),
     retention: new Retention({ db, commit, counters, clock, media, files, time }),

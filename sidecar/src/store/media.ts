@@ -150,6 +150,11 @@ export class Media {
     return this.#sql.awaited.get(sha256) !== undefined;
   }
 
+  /** The file at this place of a message; undefined: there is none, or it is forgotten. */
+  fileAt(seq: number, position: number): Pick<KeptFile, "sha256" | "size_bytes"> | undefined {
+    return this.#sql.fileAt.get(seq, position);
+  }
+
   /** The file is not kept any more on account of messages that are delivered. */
   forgetFile(sha256: string): void {
     this.#sql.forgetFile.run(sha256);
@@ -199,6 +204,9 @@ function prepare(db: Database.Database) {
     delivered: db.prepare<[Omit<DeliveredFile, "sha256">], DeliveredFile>(
       `SELECT sha256, delivered_at, seq, position FROM media WHERE delivered_at IS NOT NULL
         AND (delivered_at, seq, position) > (@delivered_at, @seq, @position) ORDER BY delivered_at, seq, position LIMIT ${PAGE}`,
+    ),
+    fileAt: db.prepare<[number, number], Pick<KeptFile, "sha256" | "size_bytes">>(
+      "SELECT sha256, size_bytes FROM media WHERE seq = ? AND position = ?",
     ),
     awaited: db.prepare<[string], { seq: number }>(
       "SELECT seq FROM media WHERE sha256 = ? AND delivered_at IS NULL LIMIT 1",

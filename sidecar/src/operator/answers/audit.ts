@@ -1,10 +1,10 @@
-import { chatId, maskAddress } from "@hotbags/shared";
+import { maskAddress } from "@hotbags/shared";
 import type { ReadEntry } from "../../store/index.ts";
 import { type ApiParts, runningOf } from "../running.ts";
 import type { auditRoutes } from "../schemas/audit.ts";
 import { DEFAULT_LIMIT } from "../schemas/values.ts";
 import type { Answers } from "./answer.ts";
-import { iso } from "./stored.ts";
+import { isKnown, iso } from "./stored.ts";
 
 export function auditAnswers(parts: ApiParts): Answers<keyof typeof auditRoutes> {
   return {
@@ -22,11 +22,6 @@ export function auditAnswers(parts: ApiParts): Answers<keyof typeof auditRoutes>
       return { entries: entries.map(showEntry), next: isLast ? null : (page.at(-1)?.id ?? null) };
     },
   };
-}
-
-/** What is left of a forgotten chat is a hash. */
-function isKnown(chat: string | null): chat is string {
-  return chatId.safeParse(chat).success;
 }
 
 function showEntry({ chat_id, ...entry }: ReadEntry) {

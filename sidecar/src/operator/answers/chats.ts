@@ -1,12 +1,56 @@
 import { maskAddress } from "@hotbags/shared";
 import type { ChatAddress } from "../../store/index.ts";
+import { OperatorError } from "../error.ts";
 import { type ApiParts, runningOf } from "../running.ts";
 import type { chatRoutes } from "../schemas/chats.ts";
+import { DEFAULT_LIMIT } from "../schemas/values.ts";
 import type { Answers } from "./answer.ts";
-import { iso } from "./stored.ts";
+import { heard, replied } from "./conversation.ts";
+import { noteLook } from "./look.ts";
+import { isKnown, iso } from "./stored.ts";
+
+/** Of a customer's messages in a conversation, where nobody says how many. */
+const FEW_SPOKEN = 30;
+
+const NONE = { messages: 0, waiting: 0, dead: 0, in_doubt: 0 };
 
 export function chatAnswers(parts: ApiParts): Answers<keyof typeof chatRoutes> {
+  const { reads } = parts;
   return {
+    chats: async ({ account_id, number, before, limit = DEFAULT_LIMIT }) => {
+      const filter = { accountId: account_id, chatId: number };
+      const { rows, next, unreadable } = await reads.chats(filter, before ?? null, limit);
+      const counts = await reads.chatCounts(rows.map(({ chat }) => chat));
+      const paused = new Set(parts.pausedChats().map(({ chat }) => chat));
+      const chats = rows.map(({ chat, account_id, chat_id, last_at }) => ({
+        ...{ chat, account_id, name: nameOf(chat_id), last_at: iso(last_at), ...NONE, ...counts.get(chat) },
+        paused: paused.has(chat),
+      }));
+      return { chats, next, unreadable };
+    },
+
+    conversation: async ({ before, limit = FEW_SPOKEN, content }, id, who) => {
+      const { account_id, chat_id } = await found(parts, id);
+      const showsContent = content === "true";
+      if (showsContent) await noteLook(parts, "chat", id, who, "read the conversation");
+      const spoken = await reads.conversation(id, before ?? null, limit);
+      const entries = spoken.flatMap(({ commands, ...message }) => [
+        heard(message, showsContent),
+        ...commands.map((command) => replied(command, message.id, showsContent)),
+      ]);
+      // Of what has the same time, what came later stands behind in the list: it is turned around first.
+      const newestFirst = entries.reverse().sort((a, b) => Date.parse(b.at) - Date.parse(a.at));
+      const next = spoken.length === limit ? (spoken.at(-1)?.id ?? null) : null;
+      return { chat: id, account_id, name: nameOf(chat_id), entries: newestFirst, next };
+    },
+
+    chatNumber: async (_input, id, who) => {
+      const { chat_id } = await found(parts, id);
+      if (!isKnown(chat_id)) throw new OperatorError(404, `chat ${id} is forgotten`);
+      await noteLook(parts, "chat", id, who, "read the number");
+      return { number: chat_id };
+    },
+
     pausedChats: async () => {
       const chats = parts.pausedChats().map(({ chat: _, leftMs, ...pause }) => ({
         ...pause,
@@ -37,6 +81,17 @@ export function chatAnswers(parts: ApiParts): Answers<keyof typeof chatRoutes> {
       return { was_paused };
     },
   };
+}
+
+/** Rejects with OperatorError. */
+async function found({ reads }: ApiParts, chat: number) {
+  const row = await reads.chatOf(chat);
+  if (!row) throw new OperatorError(404, `there is no chat ${chat}`);
+  return row;
+}
+
+function nameOf(chat: string): string | null {
+  return isKnown(chat) ? maskAddress(chat) : null;
 }
 
 /** The audit has no number of a customer's: a chat is named by its own. */

@@ -9,19 +9,19 @@ import { ROUTES } from "../schemas.ts";
 import type { Answers } from "./answer.ts";
 import { noteLook } from "./look.ts";
 import { showRepaired } from "./repairs.ts";
-import { iso, isoOrNull, readJson, sift } from "./stored.ts";
+import { instantOf, iso, isoOrNull, readJson, sift } from "./stored.ts";
 
 const BEING_ASKED = "OpenClaw is being asked about it at this moment, and may send it: look again in a minute";
 
 export function commandAnswers(parts: ApiParts): Answers<keyof typeof commandRoutes> {
   const { reads } = parts;
   return {
-    commands: async ({ state, chat, since, command_id, before, limit = DEFAULT_LIMIT }) => {
+    commands: async ({ state, chat, since, account_id, command_id, before, limit = DEFAULT_LIMIT }) => {
       if (command_id !== undefined) {
         const row = await reads.commandWithId(command_id);
         return { commands: row ? [showCommand(row)] : [], next: null, unreadable: [] };
       }
-      const filter = { states: state, chatId: chat, since: since === undefined ? undefined : Date.parse(since) };
+      const filter = { states: state, chatId: chat, accountId: account_id, since: instantOf(since) };
       const { rows, next, unreadable } = await reads.commands(filter, before ?? null, limit);
       const { sound, unsound } = sift(ROUTES.commands.output.shape.commands.element, rows.map(showCommand));
       return { commands: sound, next, unreadable: [...unreadable, ...unsound] };

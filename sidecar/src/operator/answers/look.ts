@@ -1,6 +1,12 @@
 import { type ApiParts, runningOf } from "../running.ts";
 
-/** Before the words are given: nobody reads them whose name can't be written down. */
-export function noteLook(parts: ApiParts, kind: "message" | "command", subject: number, who: string): Promise<void> {
-  return runningOf(parts).store.note({ who, action: "read the text", kind, subject, result: "done" });
+/** Before anything is given: nobody reads or sees it whose name can't be written down. */
+export function noteLook(
+  parts: ApiParts,
+  kind: "message" | "command" | "chat",
+  subject: number,
+  who: string,
+  action = "read the text",
+): Promise<void> {
+  return runningOf(parts).store.note({ who, action, kind, subject, result: "done" });
 }

@@ -1,22 +1,23 @@
-import type { MessageRow } from "../../store/index.ts";
+import { FileLostError, type MessageRow } from "../../store/index.ts";
 import { OperatorError } from "../error.ts";
+import { Picture } from "../picture.ts";
 import { type ApiParts, runningOf, SIDECAR_STOPPED } from "../running.ts";
-import type { messageRoutes } from "../schemas/messages.ts";
+import { MAX_IDS, type messageRoutes } from "../schemas/messages.ts";
 import { DEFAULT_LIMIT } from "../schemas/values.ts";
 import { ROUTES } from "../schemas.ts";
 import type { Answers } from "./answer.ts";
 import { showCommand } from "./commands.ts";
 import { noteLook } from "./look.ts";
 import { each } from "./repairs.ts";
-import { iso, isoOrNull, readJson, sift } from "./stored.ts";
+import { instantOf, iso, isoOrNull, readJson, sift } from "./stored.ts";
 
 export function messageAnswers(parts: ApiParts): Answers<keyof typeof messageRoutes> {
   const { reads } = parts;
   return {
-    messages: async ({ state, chat, since, message_id, before, limit = DEFAULT_LIMIT }) => {
+    messages: async ({ state, chat, since, account_id, message_id, before, limit = DEFAULT_LIMIT }) => {
       if (message_id !== undefined)
         return { messages: await showAll(parts, await reads.messagesWithId(message_id)), next: null, unreadable: [] };
-      const filter = { states: state, chatId: chat, since: since === undefined ? undefined : Date.parse(since) };
+      const filter = { states: state, chatId: chat, accountId: account_id, since: instantOf(since) };
       const { rows, next, unreadable } = await reads.messages(filter, before ?? null, limit);
       const { sound, unsound } = sift(ROUTES.messages.output.shape.messages.element, await showAll(parts, rows));
       return { messages: sound, next, unreadable: [...unreadable, ...unsound] };
@@ -40,6 +41,26 @@ export function messageAnswers(parts: ApiParts): Answers<keyof typeof messageRou
     retry: async ({ ids }, _id, who) => {
       const { store, onRetry } = runningOf(parts);
       return { results: await each(ids, (id) => store.retry(id, who), onRetry) };
+    },
+
+    retryDead: async ({ since, after = 0 }, _id, who) => {
+      const { store, onRetry } = runningOf(parts);
+      const { ids, next } = await reads.deadSince(Date.parse(since), after, MAX_IDS);
+      const results = await each(ids, (id) => store.retry(id, who), onRetry);
+      const refused = results.flatMap(({ id, reason }) => (reason === null ? [] : [{ id, reason }]));
+      return { retried: results.length - refused.length, refused, next };
+    },
+
+    file: async ({ n }, id, who) => {
+      const file = runningOf(parts).store.file(id, n);
+      if (!file) throw new OperatorError(404, `message ${id} has no file ${n}, or it is forgotten`);
+      await noteLook(parts, "message", id, who, "see a file");
+      const picture = await Picture.of(file.bytes, file.read()).catch((error: unknown) => {
+        if (error instanceof FileLostError) throw new OperatorError(404, `file ${n} of message ${id} is lost`);
+        throw error;
+      });
+      if (picture === null) throw new OperatorError(415, `file ${n} of message ${id} is no picture that can be shown`);
+      return picture;
     },
 
     discard: async ({ ids }, _id, who) => {

@@ -1,3 +1,4 @@
+import { chatId } from "@hotbags/shared";
 import type { z } from "zod";
 
 // What the database has, as it can be shown: a damaged page can be read, and be wrong all the same.
@@ -16,6 +17,16 @@ export function isoOrNull(at: number | null): string | null {
 
 export function readJson(text: string | null): unknown {
   return text === null ? null : JSON.parse(text);
+}
+
+/** Of a time in a request, ms. */
+export function instantOf(time: string | undefined): number | undefined {
+  return time === undefined ? undefined : Date.parse(time);
+}
+
+/** What is left of a forgotten chat is a hash. */
+export function isKnown(chat: string | null): chat is string {
+  return chatId.safeParse(chat).success;
 }
 
 /** A row that is wrong is named, and costs no other. */

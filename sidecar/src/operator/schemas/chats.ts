@@ -1,7 +1,7 @@
-import { MAX_PAUSE_SECONDS } from "@hotbags/shared";
+import { accountId, chatId, MAX_PAUSE_SECONDS } from "@hotbags/shared";
 import { z } from "zod";
 import type { Routes } from "./route.ts";
-import { chat, time } from "./values.ts";
+import { chat, flag, id, idNumeral, next, numeral, page, time, unreadable } from "./values.ts";
 
 const pausedChat = z.object({
   ...chat,
@@ -13,7 +13,82 @@ const pausedChat = z.object({
 });
 export type PausedChat = z.output<typeof pausedChat>;
 
+const listedChat = z.object({
+  /** Its number. */
+  chat: id,
+  account_id: z.string(),
+  /** A number or a group, masked; null: it is forgotten. */
+  name: z.string().nullable(),
+  /** When its last message came. */
+  last_at: time,
+  /** Of this and the next ones, 1,000 are counted at most. */
+  messages: z.int(),
+  /** Messages for Hot Bags and replies for the customer. */
+  waiting: z.int(),
+  dead: z.int(),
+  in_doubt: z.int(),
+  paused: z.boolean(),
+});
+
+const spokenFile = z.object({
+  /** Its place, from 0. */
+  n: z.int(),
+  type: z.string().nullable(),
+  bytes: z.int().nullable(),
+  /** With `content=true` only. */
+  name: z.string().nullable(),
+});
+
+const spoken = z.object({
+  /** `in`: of the customer; `out`: of Hot Bags. */
+  kind: z.enum(["in", "out"]),
+  /** Of a reply: when it was sent, handed over, or came back. */
+  at: time,
+  message: id,
+  command: id.nullable(),
+  state: z.string(),
+  /** `text`, `image`, …; of a reply what Hot Bags commanded. Null: forgotten. */
+  type: z.string().nullable(),
+  /** With `content=true` only; null: forgotten, or none. */
+  text: z.string().nullable(),
+  files: z.array(spokenFile),
+});
+
+/** Messages of a conversation in one answer: each can have a long text. */
+const MOST_SPOKEN = 100;
+
 export const chatRoutes = {
+  chats: {
+    method: "GET",
+    path: "/chats",
+    about: "Chats, the one whose last message came last first. `number`: those of one customer, or a group",
+    changes: false,
+    input: z.object({ ...page, account_id: accountId.optional(), number: chatId.optional() }),
+    output: z.object({ chats: z.array(listedChat), next, unreadable }),
+  },
+  conversation: {
+    method: "GET",
+    path: "/chats/:id/conversation",
+    about:
+      "What was said in a chat, the newest first, as its customer saw it. `limit`: of the customer's messages, each of which comes with what was replied to it. `content=true`: with the words, which leaves a line in the audit",
+    changes: false,
+    input: z.object({ before: idNumeral.optional(), limit: numeral(1, MOST_SPOKEN).optional(), content: flag }),
+    output: z.object({
+      chat: id,
+      account_id: z.string(),
+      name: z.string().nullable(),
+      entries: z.array(spoken),
+      next,
+    }),
+  },
+  chatNumber: {
+    method: "GET",
+    path: "/chats/:id/number",
+    about: "The number or group of a chat, which leaves a line in the audit",
+    changes: false,
+    input: z.object({}),
+    output: z.object({ number: z.string() }),
+  },
   pausedChats: {
     method: "GET",
     path: "/chats/paused",

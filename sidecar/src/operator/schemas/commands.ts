@@ -17,6 +17,8 @@ export const command = z.object({
   command_id: z.string().nullable(),
   message: id,
   message_id: z.string(),
+  /** The number of its chat. */
+  chat: id,
   account_id: z.string(),
   chat_id: z.string(),
   type: z.string().nullable(),

@@ -1,7 +1,8 @@
 import { z } from "zod";
+import { Picture } from "../picture.ts";
 import { command } from "./commands.ts";
 import type { Routes } from "./route.ts";
-import { filter, flag, id, listOf, next, repaired, time, unreadable } from "./values.ts";
+import { filter, flag, id, listOf, next, numeral, repaired, time, unreadable } from "./values.ts";
 
 /** Messages that one request may send again or discard. */
 export const MAX_IDS = 100;
@@ -11,6 +12,8 @@ export const MESSAGE_STATES = ["pending", "detached", "delivered", "dead", "disc
 const message = z.object({
   id,
   message_id: z.string(),
+  /** The number of its chat. */
+  chat: id,
   account_id: z.string(),
   chat_id: z.string(),
   state: z.enum(MESSAGE_STATES),
@@ -80,6 +83,28 @@ export const messageRoutes = {
     changes: true,
     input: ids,
     output: z.object({ results: z.array(repaired) }),
+  },
+  retryDead: {
+    method: "POST",
+    path: "/messages/retry-dead",
+    about:
+      "All that became dead letters since then wait for delivery again, the oldest first, as `/messages/retry` does it; at most 100 at a time: ask again with `after` as `next` says, until `next` is null. `refused`: those that can't, and why",
+    changes: true,
+    input: z.object({ since: time, after: id.optional() }),
+    output: z.object({
+      retried: z.int(),
+      refused: z.array(z.object({ id, reason: z.string() })),
+      next,
+    }),
+  },
+  file: {
+    method: "GET",
+    path: "/messages/:id/files/:n",
+    about:
+      "The picture at this place of a message's files, from 0 on, which leaves a line in the audit. 415: its bytes are none of a PNG, JPEG, GIF or WebP",
+    changes: false,
+    input: z.object({ n: numeral(0, 999) }),
+    output: z.custom<Picture>((file) => file instanceof Picture).meta({ format: "bytes" }),
   },
   discard: {
     method: "POST",

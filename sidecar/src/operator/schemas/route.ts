@@ -3,7 +3,7 @@ import type { z } from "zod";
 /** One thing that can be asked. */
 export interface Route {
   method: "GET" | "POST";
-  /** Below API_PREFIX; `:id` is a number. */
+  /** Below API_PREFIX; `:id` is a number; any other such part belongs to the input. */
   path: string;
   /** What it does, as a sentence. */
   about: string;

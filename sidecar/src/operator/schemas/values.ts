@@ -18,7 +18,7 @@ export const numeral = (least: number, most: number) =>
     .transform(Number)
     .refine((number) => number >= least && number <= most, `must be a whole number from ${least} to ${most}`);
 
-const idNumeral = numeral(1, Number.MAX_SAFE_INTEGER);
+export const idNumeral = numeral(1, Number.MAX_SAFE_INTEGER);
 
 /** `dead,discarded`. */
 export const listOf = <const Names extends readonly string[]>(names: Names) =>
@@ -35,6 +35,7 @@ export const page = {
 
 export const filter = {
   ...page,
+  account_id: accountId.optional(),
   chat: chatId.optional(),
   since: time.optional(),
 };

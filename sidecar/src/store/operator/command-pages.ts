@@ -11,6 +11,8 @@ export interface CommandRow {
   /** The message that it came back for: its number, and its own id. */
   message: number;
   message_id: string;
+  /** The number of its chat. */
+  chat: number;
   account_id: string;
   chat_id: string;
   type: string | null;
@@ -40,6 +42,7 @@ export interface CommandLife extends CommandRow {
 export interface CommandFilter {
   states?: readonly CommandState[] | undefined;
   chatId?: string | undefined;
+  accountId?: string | undefined;
   /** Wall-clock ms: came back since then. */
   since?: number | undefined;
 }
@@ -96,9 +99,10 @@ export class CommandPages {
   }
 }
 
-function matches(row: CommandRow, { states = [], chatId, since }: CommandFilter): boolean {
+function matches(row: CommandRow, { states = [], chatId, accountId, since }: CommandFilter): boolean {
   if (states.length > 0 && !states.includes(row.state)) return false;
   if (chatId !== undefined && row.chat_id !== chatId) return false;
+  if (accountId !== undefined && row.account_id !== accountId) return false;
   return since === undefined || row.created_at >= since;
 }
 
@@ -107,7 +111,7 @@ function toRow(raw: RawRow): CommandRow {
 }
 
 function prepare(db: Database.Database) {
-  const columns = `SELECT k.id, k.command_id, k.seq AS message, m.message_id, c.account_id, c.chat_id, k.type, k.state,
+  const columns = `SELECT k.id, k.command_id, k.seq AS message, m.message_id, k.chat, c.account_id, c.chat_id, k.type, k.state,
     k.created_at, k.sending_at, k.settled_at, k.whatsapp_message_id, k.partial AS is_partial, k.last_error AS reason
     FROM commands k`;
   const joined = "JOIN messages m USING (seq) JOIN chats c ON c.chat = k.chat";

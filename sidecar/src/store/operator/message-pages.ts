@@ -9,6 +9,8 @@ export type MessageState = "pending" | "detached" | "delivered" | "dead" | "disc
 export interface MessageRow {
   id: number;
   message_id: string;
+  /** The number of its chat. */
+  chat: number;
   account_id: string;
   chat_id: string;
   state: MessageState;
@@ -41,6 +43,7 @@ export interface MessageFilter {
   states?: readonly MessageState[] | undefined;
   /** A phone number or a group, as it came. */
   chatId?: string | undefined;
+  accountId?: string | undefined;
   /** Wall-clock ms: received since then; of dead letters and discarded ones, settled since then. */
   since?: number | undefined;
 }
@@ -81,6 +84,20 @@ export class MessagePages {
   /** The messages with this id: more than one only where two chats had it. */
   withMessageId(messageId: string): MessageRow[] {
     return this.#sql.withMessageId.all(messageId).map((row) => this.#toRow(row));
+  }
+
+  /**
+   * Dead letters since this time (wall-clock ms), the oldest first, from behind the message `after` on: at most `limit`.
+   * `next`: what the next ones come after; null: these were the last.
+   */
+  deadSince(since: number, after: number, limit: number): { ids: number[]; next: number | null } {
+    const rows = this.#sql.deadFrom.all(after, SCANNED_ROWS);
+    const ids: number[] = [];
+    for (const { id, at } of rows) {
+      if (at >= since) ids.push(id);
+      if (ids.length === limit) return { ids, next: id };
+    }
+    return { ids, next: rows.length === SCANNED_ROWS ? (rows.at(-1)?.id ?? null) : null };
   }
 
   life(id: number): MessageLife | undefined {
@@ -124,15 +141,16 @@ export class MessagePages {
   }
 }
 
-function matches(row: MessageRow, { states = [], chatId, since }: MessageFilter): boolean {
+function matches(row: MessageRow, { states = [], chatId, accountId, since }: MessageFilter): boolean {
   if (states.length > 0 && !states.includes(row.state)) return false;
   if (chatId !== undefined && row.chat_id !== chatId) return false;
+  if (accountId !== undefined && row.account_id !== accountId) return false;
   const isGivenUp = row.state === "dead" || row.state === "discarded";
   return since === undefined || ((isGivenUp ? row.settled_at : null) ?? row.received_at) >= since;
 }
 
 function prepare(db: Database.Database) {
-  const columns = `SELECT m.seq AS id, m.message_id, c.account_id, c.chat_id, m.state, m.detached, m.discarded_at,
+  const columns = `SELECT m.seq AS id, m.message_id, m.chat, c.account_id, c.chat_id, m.state, m.detached, m.discarded_at,
     m.received_at, m.settled_at, m.attempts, m.next_attempt_at, m.status, m.last_error FROM messages m`;
   const page = (index: string, where: string) => ({
     rows: db.prepare<[number, number], RawRow>(
@@ -150,6 +168,10 @@ function prepare(db: Database.Database) {
     dead: page("INDEXED BY messages_dead", "m.state = 'dead' AND m.discarded_at IS NULL AND"),
     discarded: page("INDEXED BY messages_discarded", "m.discarded_at IS NOT NULL AND"),
     pending: page("INDEXED BY messages_pending", "m.state = 'pending' AND"),
+    deadFrom: db.prepare<[number, number], { id: number; at: number }>(
+      `SELECT seq AS id, coalesce(settled_at, received_at) AS at FROM messages INDEXED BY messages_dead
+       WHERE state = 'dead' AND discarded_at IS NULL AND seq > ? ORDER BY seq LIMIT ?`,
+    ),
     withMessageId: db.prepare<[string], RawRow>(`${columns} JOIN chats c USING (chat) WHERE m.message_id = ?`),
     get: db.prepare<[number], RawRow>(`${columns} JOIN chats c USING (chat) WHERE m.seq = ?`),
     duration: db.prepare<[number], { duration_ms: number | null }>("SELECT duration_ms FROM messages WHERE seq = ?"),
