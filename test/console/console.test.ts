@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { CONNECTED } from "../gateway/scripted-gateway.ts";
 import { askOperator } from "../shop/operator-api.ts";
 import { CODES } from "../sidecar/codes.ts";
-import { messageOf } from "../sidecar/message.ts";
+import { ANNA, messageOf } from "../sidecar/message.ts";
 import { until } from "../until.ts";
 import { findBarriers } from "./axe.ts";
 import { ShopWithConsole, type Visit } from "./shop.ts";
@@ -21,7 +21,18 @@ const PICTURES = process.env["UPDATE_SCREENSHOTS"]
   ? fileURLToPath(new URL("../../docs/console/", import.meta.url))
   : null;
 
-const VIEWS = ["now", "charts", "messages", "messages?state=dead", "chats", "alerts", "settings", "relink", "replies"];
+const VIEWS = [
+  "now",
+  "charts",
+  "messages",
+  "messages?state=dead",
+  "chats",
+  "chats/1",
+  "alerts",
+  "settings",
+  "relink",
+  "replies",
+];
 
 let door: ShopWithConsole;
 let made: Record<string, number>;
@@ -122,9 +133,30 @@ it("shows a customer's text as text, only when it is asked for, and that is in t
   await leave(visit);
 });
 
+it("shows a conversation as the customer had it, and its words and number when they are asked for", async () => {
+  const visit = await enter("chats");
+  const { page } = visit;
+  await page.getByRole("link", { name: "Conversation with +1555…01" }).click();
+  await heading(page, "Conversation with +1555…01").waitFor();
+  await page.getByRole("listitem").filter({ hasText: "in doubt" }).first().waitFor();
+  expect(await page.content()).not.toContain("hacked");
+  await page.getByRole("button", { name: "Show what was said" }).click();
+  await expect.poll(() => page.locator(".chat .said").allTextContents()).toContain(HOSTILE);
+  expect(await page.evaluate("window.hacked")).toBeUndefined();
+  await picture(page, "conversation");
+  await page.getByRole("button", { name: "Show the number" }).click();
+  await page.getByText(ANNA, { exact: true }).waitFor();
+  const looks = async () => (await audited()).filter(({ kind, who }) => kind === "chat" && who === "anna").length;
+  await until("both are in the audit", async () => (await looks()) >= 2);
+  await leave(visit);
+});
+
 it("tells the second of two who repair one message that the first was faster", async () => {
   const [anna, ben] = await Promise.all(["anna", "ben"].map((user) => enter(`messages/${idOf("dead-1")}`, { user })));
   if (!anna || !ben) throw new Error("nobody is there");
+  // His page can't know it in time.
+  await ben.context.route("**/api/events", (route) => route.abort());
+  await ben.page.reload();
   const ask = async ({ page }: Visit, name: string) => {
     await page.getByRole("button", { name }).first().click();
     const dialog = page.getByRole("dialog");
@@ -144,6 +176,11 @@ it("tells the second of two who repair one message that the first was faster", a
   await retry.getByRole("button", { name: "Send again" }).click();
   await ben.page.getByText("Nothing was changed: it was discarded. Somebody else may have been faster.").waitFor();
   await expect.poll(() => ben.page.locator(".facts .state").textContent()).toContain("discarded");
+  // Hers can: what she reads is gone while she reads it, and she is told why.
+  await anna.page.goto(`${door.origin}/#/messages/${idOf("dead-3")}`);
+  await ask(anna, "Discard");
+  await askOperator(door.shop.sidecar.dir, "POST", "/api/v1/messages/discard", { ids: [idOf("dead-3")] });
+  await anna.page.getByText("Somebody else was faster.").last().waitFor();
   await Promise.all([leave(anna), leave(ben)]);
 });
 
