@@ -47,14 +47,15 @@ async function leaveInDoubt(store: Store, id: string): Promise<number> {
 /** By SQL: through the store they would take minutes. */
 function addOld(dir: string): void {
   const db = new Database(join(dir, "bridge.sqlite"));
+  const yesterday = Date.now() - 86_400_000;
   db.exec(`
     BEGIN;
     INSERT INTO chats (account_id, chat_id)
       WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500)
       SELECT 'default', '+1666' || (1000000 + i) FROM n;
-    INSERT INTO messages (chat, message_id, state, attempts, received_at, settled_at, status)
+    INSERT INTO messages (chat, message_id, state, attempts, received_at, settled_at, state_since, status)
       WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${OLD})
-      SELECT (SELECT max(chat) FROM chats) - i % 500, 'old-' || i, 'delivered', 1, ${Date.now()} - 86400000, ${Date.now()} - 86400000, 200
+      SELECT (SELECT max(chat) FROM chats) - i % 500, 'old-' || i, 'delivered', 1, ${yesterday}, ${yesterday}, ${yesterday}, 200
       FROM n;
     UPDATE counters SET value = value + ${OLD} WHERE name IN ('accepted', 'delivered');
     COMMIT;`);

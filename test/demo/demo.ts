@@ -1,7 +1,9 @@
 import { createInterface } from "node:readline";
 import { systemClock } from "../../sidecar/src/clock.ts";
 import { openStore } from "../../sidecar/src/store/index.ts";
+import { freePort } from "../hotbags/port.ts";
 import { runHotbags } from "../shop/hotbags-command.ts";
+import { askOperator } from "../shop/operator-api.ts";
 import { CUSTOMERS, openShop, type Shop } from "../shop/shop.ts";
 import { messageOf } from "../sidecar/message.ts";
 import { until } from "../until.ts";
@@ -13,8 +15,8 @@ const USAGE = `npm run demo [-- --chat]
 Starts the whole path on this machine: WhatsApp (a stand-in), the real OpenClaw gateway with its WhatsApp plugin and ours,
 the sidecar, and Hot Bags (a stand-in). Nothing leaves the machine, and everything is gone afterwards.
 
-  --chat   keep it running: write as the customer, and be the operator with the hotbags command;
-           an empty line or Ctrl-D ends it
+  --chat   keep it running: write as the customer, be the operator with the hotbags command, and see it all on the
+           owner's page; an empty line or Ctrl-D ends it
 `;
 
 /** What Hot Bags may take to answer the last lines of the chat, ms. */
@@ -38,7 +40,11 @@ async function demo(chatting: boolean): Promise<number> {
   const log = (line: string) => say(`  ${((performance.now() - start) / 1000).toFixed(1).padStart(5)} s  ${line}`);
   const [number = ""] = CUSTOMERS;
   const lastNight = (stateDir: string) => leaveDeadLetter(stateDir, number);
-  const shop = await openShop({ log, interrupted, ...(chatting && { sidecarState: lastNight }) });
+  const page = { BRIDGE_CONSOLE: `127.0.0.1:${await freePort()}` };
+  const shop = await openShop({
+    ...{ log, interrupted },
+    ...(chatting && { sidecarState: lastNight, sidecarEnv: page }),
+  });
   try {
     log("ready");
     const customer = shop.whatsapp.contact(number, { name: "Customer" });
@@ -113,6 +119,10 @@ async function chat(shop: Shop, customer: Contact, interrupted: Promise<void>): 
       // By way of npm: the Node in that terminal may be one that only the scripts can do with.
       `  cd ${process.cwd()}\n  export BRIDGE_STATE_DIR=${shop.stateDir}\n  npm run -s hotbags -- status\n`,
   );
+  say(
+    `And you are the shop's owner: open this in a browser on this machine, once (“hotbags console” prints another):\n\n` +
+      `  ${await linkToConsole(shop)}\n`,
+  );
   const terminal = createInterface({ input: process.stdin });
   // One line at a time: what a command prints is not to be mixed with another's.
   let under: Promise<unknown> = Promise.resolve();
@@ -179,6 +189,12 @@ function answerTo(text: string): string {
 
 function countOf(all: readonly (string | undefined)[], one: string): number {
   return all.filter((text) => text === one).length;
+}
+
+/** A one-time link to the page on which messages can be seen as they move. */
+async function linkToConsole({ stateDir }: Shop): Promise<string> {
+  const link = { role: "act", user: "owner" };
+  return (await askOperator<{ url: string }>(stateDir, "POST", "/api/v1/console/links", link)).url;
 }
 
 /** The hotbags command, on the demo's own sidecar. */

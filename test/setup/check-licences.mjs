@@ -13,6 +13,8 @@ const args = [
   "@hotbags/sidecar",
   "--filter",
   "@hotbags/shared",
+  "--filter",
+  "@hotbags/console",
   "licenses",
   "list",
   "--prod",

@@ -104,6 +104,8 @@ test("an import against the way of a message is refused", async () => {
     "sidecar/src/contract/mock/ > sidecar/src/relay/outcome.ts",
     "sidecar/src/contract/check/ > sidecar/src/store/index.ts",
     "sidecar/src/relay/ > sidecar/src/contract/mock/mock.ts",
+    "console/src/api/ > sidecar/src/operator/api.ts",
+    "console/src/ > sidecar/src/alerts/table.ts",
     "contract/src/ > shared/src/index.ts",
     "contract/src/ > zod",
     "contract/src/ > node:crypto",
@@ -176,6 +178,8 @@ test("what leads along the way is allowed", async () => {
     "sidecar/src/ > sidecar/src/metrics/metrics.ts",
     "sidecar/src/store/ > sidecar/src/clock.ts",
     "sidecar/src/contract/check/ > sidecar/src/relay/outcome.ts",
+    "console/src/api/ > sidecar/src/operator/schemas.ts",
+    "console/src/views/ > console/src/api/client.ts",
     "contract/src/ > contract/src/generated/types.ts",
     "test/model/ > sidecar/src/store/database.ts",
   ];

@@ -14,19 +14,15 @@ export type ListedSession = {
 };
 
 export type Messages = Output<"messages">;
-export type MessageQuery = RawInput<"messages"> & { account_id?: string };
-export type ListedMessage = Messages["messages"][number] & { chat?: number };
-export type WholeMessage = Output<"message"> & { chat?: number };
+export type MessageQuery = RawInput<"messages">;
+export type ListedMessage = Messages["messages"][number];
+export type WholeMessage = Output<"message">;
 export type MessageState = ListedMessage["state"];
 export type Command = WholeMessage["commands"][number];
 export type Commands = Output<"commands">;
 export type CommandQuery = RawInput<"commands">;
 export type Repair = Output<"resolve">;
-export interface RetriedDead {
-  retried: number;
-  refused: { id: number; reason: string }[];
-  next: number | null;
-}
+export type RetriedDead = Output<"retryDead">;
 export type Accounts = Output<"accounts">;
 export type LoginStep = Output<"startLogin">;
 export type Alerts = Output<"alerts">;
@@ -41,41 +37,8 @@ export type Figures = Output<"figures">;
 export type MeasuredHop = keyof Figures["hops"];
 export type Range = NonNullable<RawInput<"figures">["range"]>;
 
-export interface ListedChat {
-  chat: number;
-  account_id: string;
-  name: string | null;
-  last_at: string;
-  messages: number;
-  waiting: number;
-  dead: number;
-  in_doubt: number;
-  paused: boolean;
-}
-export interface Chats {
-  chats: ListedChat[];
-  next: number | null;
-}
-export interface ConversationFile {
-  n: number;
-  type: string | null;
-  bytes: number | null;
-  name: string | null;
-}
-export interface Entry {
-  kind: "in" | "out";
-  at: string;
-  message: number;
-  command: number | null;
-  state: string;
-  type: string | null;
-  text: string | null;
-  files: ConversationFile[];
-}
-export interface Conversation {
-  chat: number;
-  account_id: string;
-  name: string | null;
-  entries: Entry[];
-  next: number | null;
-}
+export type Chats = Output<"chats">;
+export type ListedChat = Chats["chats"][number];
+export type Conversation = Output<"conversation">;
+export type Entry = Conversation["entries"][number];
+export type ConversationFile = Entry["files"][number];

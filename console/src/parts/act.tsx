@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { useId, useRef, useState } from "preact/hooks";
+import { useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Repair } from "../api/answers.ts";
 import { ApiError } from "../api/client.ts";
 import { expire } from "../state/session.ts";
@@ -25,6 +25,7 @@ export function Act({ label, title, says, act, onTried, isDangerous = false, chi
   const dialog = useRef<HTMLDialogElement>(null);
   const [isBusy, setBusy] = useState(false);
   const id = useId();
+  useOvertaken(dialog);
   const go = async () => {
     setBusy(true);
     try {
@@ -32,8 +33,8 @@ export function Act({ label, title, says, act, onTried, isDangerous = false, chi
     } catch (error) {
       note("problem", problemOf(error));
     }
-    setBusy(false);
     dialog.current?.close();
+    setBusy(false);
     onTried();
   };
   return (
@@ -57,6 +58,18 @@ export function Act({ label, title, says, act, onTried, isDangerous = false, chi
       </dialog>
     </>
   );
+}
+
+/** Says so where what was to be done is gone while one still reads what it would do: somebody else has done something. */
+function useOvertaken(dialog: { current: HTMLDialogElement | null }): void {
+  useLayoutEffect(() => {
+    const element = dialog.current;
+    const place = location.hash;
+    return () => {
+      // Who goes to another view leaves it by himself.
+      if (element?.open && location.hash === place) note("problem", texts.value.act.overtaken);
+    };
+  }, [dialog]);
 }
 
 /** Nothing was changed, as somebody else was faster, or it can't be. */

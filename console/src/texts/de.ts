@@ -268,6 +268,7 @@ export const de: Texts = {
     dropTitle: (id) => `Antwort ${id} nie senden?`,
     dropSays: "Nichts wird gesendet. War sie nicht angekommen, bekommt der Kunde sie nie.",
     dropDone: (id) => `Antwort ${id} wird nicht gesendet.`,
+    overtaken: "Sie haben nichts geändert: es ist nicht mehr, wie es war. Jemand anders war schneller.",
     notDone: (why) => `Nichts wurde geändert: ${why}. Vielleicht war jemand anders schneller.`,
     failed: (why) => `Es hat nicht geklappt: ${why}`,
     noAnswer:

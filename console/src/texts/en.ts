@@ -227,6 +227,7 @@ export const en = {
     dropTitle: (id: number) => `Never send reply ${id}?`,
     dropSays: "Nothing is sent. If it did not arrive before, the customer never gets it.",
     dropDone: (id: number) => `Reply ${id} is not sent.`,
+    overtaken: "You have changed nothing: it is no longer as it was. Somebody else was faster.",
     notDone: (why: string) => `Nothing was changed: ${why}. Somebody else may have been faster.`,
     failed: (why: string) => `It did not work: ${why}`,
     noAnswer: "The sidecar did not answer. Whether it was done is not known: look again once the connection is back.",

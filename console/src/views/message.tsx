@@ -33,7 +33,7 @@ export function Message({ id }: { id: number }) {
               </dd>
               <dt>{messages.customer}</dt>
               <dd>
-                {whole.chat === undefined ? whole.chat_id : <a href={linkTo("chats", whole.chat)}>{whole.chat_id}</a>}
+                <a href={linkTo("chats", whole.chat)}>{whole.chat_id}</a>
               </dd>
               <dt>{messages.account}</dt>
               <dd>{whole.account_id}</dd>
