@@ -40,12 +40,18 @@ beforeEach(() => {
     pausedChats: () => [],
     alerts: () => ({ open: [], past: [] }),
     status: () => ({ version: "1", ok: true, problems: [] }) as unknown as Output<"status">,
+    path: notAsked,
+    figures: notAsked,
   });
 });
 afterEach(() => {
   store.close();
   rmSync(dir, { recursive: true });
 });
+
+function notAsked(): never {
+  throw new Error("nobody asks for it here");
+}
 
 const ask = <Name extends RouteName>(name: Name, input: Partial<Record<keyof Input<Name>, unknown>>, id = 0) =>
   api.answer(name, input, id, "anna");
