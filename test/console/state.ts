@@ -10,12 +10,12 @@ export const HOSTILE = `<img src=x onerror="window.hacked=1"><script>window.hack
 /** Old messages, delivered long ago: a million make no difference to a page but for the 20 s that it takes to write them. */
 export const OLD = 100_000;
 
-/** What the sidecar finds: many old messages, some that were given up, and a reply in doubt. Returns their numbers by their ids. */
+/** What the sidecar finds: many old messages, some that were given up, and replies in doubt. Returns their numbers by their ids. */
 export async function fillState(dir: string): Promise<Record<string, number>> {
   const store = openStore(dir, systemClock);
   const made: Record<string, number> = {};
   for (const id of ["dead-1", "dead-2", "dead-3"]) made[id] = await giveUp(store, id);
-  made["doubt"] = await leaveInDoubt(store, "doubt");
+  for (const id of ["doubt", "doubt-2"]) made[id] = await leaveInDoubt(store, id);
   store.close();
   addOld(dir);
   return made;
