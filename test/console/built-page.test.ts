@@ -28,7 +28,12 @@ it("has nothing inline, and nothing from elsewhere", () => {
   expect(index).not.toMatch(/<style|style=|\son\w+=|<script(?![^>]*\ssrc=)/);
   const scripts = assets.filter((name) => name.endsWith(".js") || name.endsWith(".css"));
   // Names of XML's kinds are no addresses.
-  const addresses = scripts.flatMap((name) => read(`assets/${name}`).toString().match(/https?:\/\/[\w.-]+/g) ?? []);
+  const addresses = scripts.flatMap(
+    (name) =>
+      read(`assets/${name}`)
+        .toString()
+        .match(/https?:\/\/[\w.-]+/g) ?? [],
+  );
   expect(addresses.filter((address) => address !== "http://www.w3.org")).toEqual([]);
 });
 
