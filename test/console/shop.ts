@@ -4,6 +4,9 @@ import { findChromium } from "../setup/chromium.ts";
 import { askOperator } from "../shop/operator-api.ts";
 import { ShopWithOperator } from "../sidecar/shop-with-operator.ts";
 
+/** How long it is waited for what a page is to show, ms: a machine may have much else to do. */
+export const PATIENCE_MS = 60_000;
+
 /** The built sidecar with its console, between the doubles of all that it talks to, and a real browser before it. */
 export class ShopWithConsole {
   readonly shop: ShopWithOperator;
@@ -45,6 +48,7 @@ export class ShopWithConsole {
   /** A browser of its own, with a page that has come in by a link, at this view. */
   async enter(view = "now", { role = "act", user = "anna", ...options }: EnterOptions = {}): Promise<Visit> {
     const context = await this.browser.newContext({ locale: "en-GB", ...options });
+    context.setDefaultTimeout(PATIENCE_MS);
     const page = await context.newPage();
     const visit = { context, page, problems: watch(page) };
     await page.goto(await this.link(role, user));

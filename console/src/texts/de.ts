@@ -36,8 +36,7 @@ const ACCOUNTS: Record<string, string> = {
 function answer({ answered, code, alerts, sentence }: Path): string {
   const says = ANSWERS[answered];
   if (code === "yes") return `${says}.`;
-  if (code === "yes_look")
-    return `${says}, aber ${count(alerts, "Sache braucht", "Sachen brauchen")} Sie: siehe Alarme.`;
+  if (code === "yes_look") return `${says}, aber ${count(alerts, "Sache braucht", "Sachen brauchen")} Sie.`;
   const why = ALERTS_DE[code] ?? CODES[code];
   return why === undefined ? `${says}. (${sentence})` : `${says}: ${why}.`;
 }

@@ -44,7 +44,10 @@ export const en = {
   },
   now: {
     title: "Now",
-    answer: (path: Path) => path.sentence,
+    answer: ({ code, sentence, alerts }: Path) =>
+      code === "yes_look"
+        ? `Customers are being answered, but ${count(alerts, "thing needs", "things need")} you.`
+        : sentence,
     unknownYet: "It is not known yet whether customers are being answered.",
     picture: "The way of a message",
     phone: "Phone",

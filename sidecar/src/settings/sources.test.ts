@@ -192,7 +192,8 @@ describe("the schema", () => {
     const kept = SETTING_NAMES.filter((name) => !settingOf(name).reloadable);
     expect(kept).toEqual([
       ...["HOTBAGS_BASE_URL", "HOTBAGS_INBOUND_PATH", "OPENCLAW_GATEWAY_URL"],
-      ...["BRIDGE_LISTEN", "BRIDGE_METRICS_LISTEN", "BRIDGE_STATE_DIR"],
+      ...["BRIDGE_LISTEN", "BRIDGE_METRICS_LISTEN"],
+      ...["BRIDGE_CONSOLE", "BRIDGE_CONSOLE_ORIGIN", "BRIDGE_CONSOLE_READ_ONLY", "BRIDGE_STATE_DIR"],
     ]);
   });
 });
