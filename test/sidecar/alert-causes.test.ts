@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import Database from "better-sqlite3";
-import { afterAll, afterEach, beforeAll, expect, it, onTestFinished } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, it, onTestFinished, vi } from "vitest";
 import { REPORTS_PATH } from "../../shared/src/report.ts";
 import { noteBackup } from "../../sidecar/src/checks/last-backup.ts";
 import { CONNECTED } from "../gateway/scripted-gateway.ts";
@@ -32,6 +32,9 @@ const AT_ONCE = {
   ...{ ALERT_DOWN_MINUTES: "0", ALERT_CALM_SECONDS: "0" },
   NODE_OPTIONS: `--import=${preload("./quick-looks.mjs")}`,
 };
+
+// Each waits for several things, and may wait 20 s for each.
+vi.setConfig({ testTimeout: 60_000 });
 
 let shop: ShopWithOperator;
 beforeAll(async () => {

