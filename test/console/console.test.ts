@@ -265,6 +265,9 @@ it("is as lively in the last of 20 tabs as in the first: they share one stream",
   context.on("request", (request) => {
     if (request.url().endsWith("/api/events")) streams.add(request);
   });
+  for (const end of ["requestfinished", "requestfailed"] as const)
+    context.on(end as "requestfailed", (request) => void streams.delete(request));
+  await page.reload();
   const tabs: Page[] = [];
   while (tabs.length < 19) {
     const tab = await context.newPage();
