@@ -2,11 +2,12 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Page, Request } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
+import { maskAddress } from "../../shared/src/index.ts";
 import { CONNECTED } from "../gateway/scripted-gateway.ts";
 import { askOperator } from "../shop/operator-api.ts";
 import { CODES } from "../sidecar/codes.ts";
-import { ANNA, messageOf } from "../sidecar/message.ts";
+import { ANNA, BEN, messageOf } from "../sidecar/message.ts";
 import { until } from "../until.ts";
 import { findBarriers } from "./axe.ts";
 import { PATIENCE_MS, ShopWithConsole, type Visit } from "./shop.ts";
@@ -146,16 +147,24 @@ it("shows a customer's text as text, only when it is asked for, and that is in t
   await leave(visit);
 });
 
+/** A chat that is on no first page. */
+async function open(page: Page, number: string): Promise<void> {
+  await page.getByLabel("Customer's number").fill(number);
+  await page.getByRole("button", { name: "Search" }).click();
+  const name = `Conversation with ${maskAddress(number)}`;
+  await page.getByRole("link", { name }).click();
+  await heading(page, name).waitFor();
+}
+
 it("shows a conversation as the customer had it, and its words and number when they are asked for", async () => {
   const visit = await enter("chats");
   const { page } = visit;
-  await page.getByRole("link", { name: "Conversation with +1555…02" }).click();
+  await open(page, BEN);
   await page.getByRole("button", { name: "Show what was said" }).click();
   await page.locator(".chat").getByText("Do you ship to Spain?").first().waitFor();
   await picture(page, "conversation");
   await page.getByRole("link", { name: "All chats" }).click();
-  await page.getByRole("link", { name: "Conversation with +1555…01" }).click();
-  await heading(page, "Conversation with +1555…01").waitFor();
+  await open(page, ANNA);
   await page.getByRole("listitem").filter({ hasText: "in doubt" }).first().waitFor();
   expect(await page.content()).not.toContain("hacked");
   await page.getByRole("button", { name: "Show what was said" }).click();
@@ -297,6 +306,9 @@ it(`pages through ${OLD} messages, and finds one of them by its id`, async () =>
 
 it("shows the code of an account that is logged out, another one in its place, and that it is linked", async () => {
   const { gateway } = door.shop;
+  onTestFinished(() => {
+    gateway.accounts = [CONNECTED];
+  });
   gateway.accounts = [{ ...CONNECTED, connected: false, running: false, healthState: "logged-out" }];
   const scanned = Promise.withResolvers<void>();
   let waits = 0;
