@@ -121,6 +121,8 @@ The questions of an operator, and the command that answers each, with what it sa
 
 It asks for sudo itself, so that can be left out. From a clone it is \`npm run -s hotbags -- status\` after \`npm run build\`, which brings a fit Node along, or with one of your own \`node -- sidecar/dist/cli.js status\`: as the user that the sidecar runs as, with the same \`BRIDGE_STATE_DIR\`. \`--help\` behind any part of a command says more. Times are in the time zone of the machine, which \`hotbags --help\` names, both in answers and in options such as \`--since\`. For scripts: \`--json\` gives every answer as JSON, with times in UTC, and the exit code is 0 when it was done, 1 when the answer is no (unhealthy, not found, refused), 2 when the command line is wrong, 3 when nobody can be asked, 78 when the settings won't do (and, of \`serve\`, for all that a restart does not help against). \`hotbags completion bash >> ~/.bashrc\` completes commands (\`hotbags completion --help\` for zsh and fish, too).
 
+Whoever would rather look than type: the [owner's page](console.md) shows and repairs the same, by the same rules. \`hotbags console\` prints a link to it.
+
 <!-- Made by test/sidecar/operations-doc.test.ts: vitest run --project unit operations-doc -u -->`;
 const BEGIN = `## Something is red. Where do I begin?
 
