@@ -6,7 +6,7 @@ import pg from "pg";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { examples, sign } from "../../contract/src/index.ts";
 import { decide } from "../../examples/nextjs-supabase/lib/decide.ts";
-import { receive } from "../../examples/nextjs-supabase/lib/receive.ts";
+import { ping, receive } from "../../examples/nextjs-supabase/lib/receive.ts";
 import { NO_EXTRAS } from "../../sidecar/src/commands/index.ts";
 import { checkContract } from "../../sidecar/src/contract/check/run.ts";
 import { INBOUND_PATH } from "../hotbags/index.ts";
@@ -34,8 +34,12 @@ beforeAll(async () => {
   const next = createServer(async (incoming, response) => {
     const headers = new Headers(incoming.headers as Record<string, string>);
     const body = await buffer(incoming);
-    const request = new Request(`http://127.0.0.1${incoming.url}`, { method: "POST", headers, body });
-    const answer = await receive(request, {
+    const isPing = incoming.method === "HEAD";
+    const request = new Request(
+      `http://127.0.0.1${incoming.url}`,
+      isPing ? { method: "HEAD", headers } : { method: "POST", headers, body },
+    );
+    const answer = await (isPing ? ping : receive)(request, {
       pool,
       token: TOKEN,
       hmacSecret: SECRET,
