@@ -244,7 +244,9 @@ describe("one thing that is wrong is found, and nothing else:", () => {
   });
 
   it("stops where nobody is there any more: what comes then says nothing", async () => {
-    const { report, failed } = await checkBehind(({ name }) => (name === "kind-text" ? { status: "close" } : undefined));
+    const { report, failed } = await checkBehind(({ name }) =>
+      name === "kind-text" ? { status: "close" } : undefined,
+    );
     const next = CHECKS[CHECKS.findIndex(({ name }) => name === "kind-text") + 1]?.name;
     expect(failed).toEqual(["kind-text", next]);
     const after = report.checks.slice(report.checks.findIndex(({ name }) => name === next) + 1);

@@ -51,7 +51,10 @@ function described({ outcome, status, durationMs, said }: Posted) {
 
 type Seen = { url: string; message_id: string; bytes: number } & ReturnType<typeof described>;
 
-function draw({ url, message_id, bytes, status, duration_ms, said, error, todo, answer, commands }: Seen, output: Output) {
+function draw(
+  { url, message_id, bytes, status, duration_ms, said, error, todo, answer, commands }: Seen,
+  output: Output,
+) {
   writeFacts(output, [
     ["sent", `${bytes} bytes to ${url}, with the key ${message_id}`],
     ["answered", status === null ? "not" : `${status} in ${duration_ms} ms`],

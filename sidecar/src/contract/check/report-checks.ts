@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { eventExamples, reportExamples } from "@hotbags/contract";
 import { type BridgeEvent, count, type DeliveryReport } from "@hotbags/shared";
-import { TEST_NUMBER } from "../test-message.ts";
 import type { Post } from "../backend.ts";
+import { TEST_NUMBER } from "../test-message.ts";
 import { type Check, fail, isRefused, pass, skip, statusOf } from "./check.ts";
 import { type Context, isTaken } from "./context.ts";
 
@@ -17,7 +17,7 @@ interface Told {
 
 const reports: Check = {
   name: "reports",
-  rule: "a delivery report of each state is taken with a 2xx, also when it comes twice; without a token it gets 401, and where all is signed, without a signature too",
+  rule: "a delivery report of each state is taken with a 2xx, also when it comes twice; without a token it gets 401, and without a signature, where all is signed, a 4xx",
   needs: ["bearer"],
   async run(context) {
     const { reportsUrl } = context.backend.reportUrls;
@@ -34,7 +34,7 @@ const reports: Check = {
 
 const events: Check = {
   name: "events",
-  rule: "an event of each type is taken with a 2xx, also when it comes twice; without a token it gets 401, and where all is signed, without a signature too",
+  rule: "an event of each type is taken with a 2xx, also when it comes twice; without a token it gets 401, and without a signature, where all is signed, a 4xx",
   needs: ["bearer"],
   async run(context) {
     const { eventsUrl } = context.backend.reportUrls;
