@@ -1,7 +1,7 @@
 import { createHmac, randomUUID } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { Webhook } from "standardwebhooks";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { EVENTS_PATH, REPORTS_PATH } from "../../shared/src/report.ts";
 import { NO_EXTRAS } from "../../sidecar/src/commands/index.ts";
 import type { BackendUnderTest } from "../../sidecar/src/contract/backend.ts";
@@ -9,6 +9,9 @@ import { CHECKS, checkContract } from "../../sidecar/src/contract/check/run.ts";
 import { type AnswerScript, type Command, type HotBags, INBOUND_PATH, startHotBags } from "../hotbags/index.ts";
 import { freePort } from "../hotbags/port.ts";
 import { startFront, type Wrong } from "./front.ts";
+
+// Each of them is a whole run of the check.
+vi.setConfig({ testTimeout: 90_000 });
 
 // `hotbags contract check` finds what is wrong with a backend, names exactly that, and finds nothing in a right one.
 

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { examples } from "../../contract/src/index.ts";
 import { EVENTS_PATH, REPORTS_PATH } from "../../shared/src/report.ts";
 import { readRules } from "../../sidecar/src/contract/mock/rules.ts";
@@ -10,6 +10,9 @@ import { INBOUND_PATH } from "../hotbags/index.ts";
 import { freePort } from "../hotbags/port.ts";
 import { until } from "../until.ts";
 import { type RunningMock, runContract, startMockCommand } from "./command.ts";
+
+// Each of them starts the command, most more than once.
+vi.setConfig({ testTimeout: 90_000 });
 
 // `hotbags contract mock` and `check`, as they were built, as a developer of Hot Bags uses them.
 
@@ -165,7 +168,7 @@ describe("the check", () => {
     expect(ran.stdout).toMatch(/, 1 failed, 3 skipped/);
     expect(ran.stdout).toMatch(/It left \d+ messages behind.*CHECK-/);
     expect(await careless.stop()).toBe(0);
-  }, 60_000);
+  });
 
   it("finds that its report can't be written before it sends anything", async () => {
     const env = { HOTBAGS_BEARER_TOKEN: TOKEN };
