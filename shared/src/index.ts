@@ -39,6 +39,15 @@ export {
   type Omitted,
   sha256,
 } from "./message.ts";
+export {
+  cursor,
+  FIRST_CURSOR,
+  isFurther,
+  OUTBOX_PATH,
+  type OutboxAddress,
+  outboxAddress,
+  outboxEnvelope,
+} from "./outbox.ts";
 export { otherForm } from "./number-forms.ts";
 export { maskedLine, reasonOf, safeReason } from "./reason.ts";
 export {
