@@ -39,6 +39,7 @@ export {
   type Omitted,
   sha256,
 } from "./message.ts";
+export { otherForm } from "./number-forms.ts";
 export {
   cursor,
   FIRST_CURSOR,
@@ -48,7 +49,6 @@ export {
   outboxAddress,
   outboxEnvelope,
 } from "./outbox.ts";
-export { otherForm } from "./number-forms.ts";
 export { maskedLine, reasonOf, safeReason } from "./reason.ts";
 export {
   type BridgeEvent,

@@ -156,7 +156,10 @@ export class Outbox {
     } catch (error) {
       // Only the store throws: an outage has its own line in the log.
       store.check(error);
-      this.#throttle.log(() => log.error({ err: error, alarm: true }, "what is in the outbox can't be written"), "store");
+      this.#throttle.log(
+        () => log.error({ err: error, alarm: true }, "what is in the outbox can't be written"),
+        "store",
+      );
       return LOOK_AGAIN_MS;
     } finally {
       if (signal.aborted) this.#question = new AbortController();
@@ -173,7 +176,9 @@ export class Outbox {
     if (commands.length > 0) log.info({ commands: recorded.length }, "taken from the outbox of Hot Bags");
     announce(recorded, log);
     for (const { id, outcome } of recorded) if (id !== null && outcome === "in_doubt") onDoubt(id);
-    const chats = new Set(recorded.flatMap(({ chat, outcome }) => (outcome === "pending" || outcome === "done" ? chat : [])));
+    const chats = new Set(
+      recorded.flatMap(({ chat, outcome }) => (outcome === "pending" || outcome === "done" ? chat : [])),
+    );
     for (const chat of chats) onCommands(chat);
     return recorded;
   }
@@ -205,7 +210,10 @@ export class Outbox {
     const backoff = isLasting(rule) ? WRONG_BACKOFF : AWAY_BACKOFF;
     const waitMs = Math.max(symptom.retryAfterMs ?? 0, steadyBackoffMs(backoff, this.#failures, random));
     const about = { status: symptom.status, rule: rule.name, wait_ms: Math.round(waitMs) };
-    this.#throttle.log(() => log.warn(about, `the outbox was asked ${count(this.#failures, "time")} in vain: ${text}`), rule.name);
+    this.#throttle.log(
+      () => log.warn(about, `the outbox was asked ${count(this.#failures, "time")} in vain: ${text}`),
+      rule.name,
+    );
     return waitMs;
   }
 

@@ -1,4 +1,11 @@
-import { DEFAULT_LOW_DISK_BYTES, EVENTS_PATH, INBOUND_PATH, MAX_BODY_BYTES, OUTBOX_PATH, REPORTS_PATH } from "@hotbags/shared";
+import {
+  DEFAULT_LOW_DISK_BYTES,
+  EVENTS_PATH,
+  INBOUND_PATH,
+  MAX_BODY_BYTES,
+  OUTBOX_PATH,
+  REPORTS_PATH,
+} from "@hotbags/shared";
 import type { z } from "zod";
 import { FORMATS } from "../alerts/webhook-formats.ts";
 import { EXTRAS } from "../commands/index.ts";

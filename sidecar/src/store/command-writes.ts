@@ -274,9 +274,7 @@ function prepare(db: Database.Database) {
     listed: db.prepare<[number, number], { id: number }>(
       "SELECT id FROM commands INDEXED BY commands_lane WHERE chat = +? AND id = +? AND state = 'pending'",
     ),
-    messageId: db.prepare<[number], { message_id: string }>(
-      `SELECT ${MESSAGE_ID} FROM messages WHERE seq = ?`,
-    ),
+    messageId: db.prepare<[number], { message_id: string }>(`SELECT ${MESSAGE_ID} FROM messages WHERE seq = ?`),
     passOver: db.prepare<[number]>("INSERT OR IGNORE INTO passed_over_commands (id) VALUES (?)"),
     proven: db.prepare<[string, number, string | null, number]>(
       "UPDATE commands SET state = ?, settled_at = ?, whatsapp_message_id = ?, last_error = NULL, said = NULL WHERE id = ? AND state = 'in_doubt'",

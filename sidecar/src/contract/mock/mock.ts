@@ -3,8 +3,8 @@ import { type BridgeEvent, type DeliveryReport, EVENTS_PATH, INBOUND_PATH, REPOR
 import { writeAnswer } from "./answer.ts";
 import { createFaultScript, type Fault, type FaultScript, isAfterProcessing } from "./faults.ts";
 import { type AnswerScript, createLedger, type Issued } from "./ledger.ts";
-import { createReports, type MockReports } from "./reports.ts";
 import { createOutbox, isOutbox, type MockOutbox, type OutboxCommand } from "./outbox.ts";
+import { createReports, type MockReports } from "./reports.ts";
 import { checkEvent, checkPing, checkPoll, checkReport, checkRequest, type Message, type Secrets } from "./request.ts";
 
 /** Most that is read of a body, bytes: more than the contract allows, so that this can be said of it. */

@@ -5,7 +5,8 @@ import type { Attempt, Mock } from "./mock.ts";
 
 /** Nothing on the page is a program, or comes from elsewhere: a customer's words can't make it one. */
 const HEADERS = {
-  "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'",
+  "content-security-policy":
+    "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'",
   "x-content-type-options": "nosniff",
   "cache-control": "no-store",
 } as const;
@@ -41,10 +42,12 @@ export function servePage(mock: Mock, request: IncomingMessage, response: Server
     put(mock, request, response).catch(() => response.destroy());
     return true;
   }
-  if (request.url !== "/requests.json") response.writeHead(200, { ...HEADERS, "content-type": "text/html; charset=utf-8" });
+  if (request.url !== "/requests.json")
+    response.writeHead(200, { ...HEADERS, "content-type": "text/html; charset=utf-8" });
   else response.writeHead(200, { ...HEADERS, "content-type": "application/json" });
   const rows = mock.requests.map((attempt) => rowOf(mock, attempt));
-  const shown = { "/": () => page(rows, mock), [WRITE_PATH]: () => WRITE }[request.url ?? ""] ?? (() => JSON.stringify(rows));
+  const shown =
+    { "/": () => page(rows, mock), [WRITE_PATH]: () => WRITE }[request.url ?? ""] ?? (() => JSON.stringify(rows));
   response.end(shown());
   return true;
 }
@@ -69,7 +72,9 @@ async function put({ outbox }: Mock, request: IncomingMessage, response: ServerR
 function outboxOf({ outbox }: Mock): string {
   const link = `<p><a href="${WRITE_PATH}">Write to somebody</a>, by the outbox</p>`;
   if (outbox.commands.length === 0) return link;
-  const lines = outbox.commands.toReversed().map((command) => `<tr><td><pre>${text(JSON.stringify(command))}</pre></td></tr>`);
+  const lines = outbox.commands
+    .toReversed()
+    .map((command) => `<tr><td><pre>${text(JSON.stringify(command))}</pre></td></tr>`);
   return `<h1>In the outbox</h1>${link}<table>${lines.join("")}</table>`;
 }
 
