@@ -15,7 +15,7 @@ const CURSOR = "cursor must be a whole number from 0 to 2^63-1, as a number or a
 /** How far Hot Bags' outbox was read: a number that grows, as text. */
 export const cursor = z
   .string(CURSOR)
-  .regex(/^(0|[1-9]\d{0,18})$/, CURSOR)
+  .regex(/^(0|[1-9]\d{0,18})$/, { error: CURSOR, abort: true })
   .refine((text) => BigInt(text) < 2n ** 63n, CURSOR)
   .describe("The place of the last command of this answer: what the next request asks for is after it.");
 
