@@ -31,7 +31,8 @@ export async function startFront(mockUrl: string, wrong: Wrong): Promise<Front> 
   const seen = new Map<string, number>();
   const server = createServer(async (request, response) => {
     const body = await buffer(request);
-    const name = String(request.headers["idempotency-key"]).replace(/^CHECK-[0-9a-f]+-/, "");
+    const isOutbox = request.method === "GET";
+    const name = isOutbox ? "outbox" : String(request.headers["idempotency-key"]).replace(/^CHECK-[0-9a-f]+-/, "");
     const before = seen.get(name) ?? 0;
     seen.set(name, before + 1);
     const { headers } = request;
@@ -40,7 +41,7 @@ export async function startFront(mockUrl: string, wrong: Wrong): Promise<Front> 
       response.writeHead(instead.status, { "content-type": "application/json", ...instead.headers }).end(instead.body);
       return;
     }
-    const forwarded = send(mockUrl + request.url, { method: "POST", headers }, (answer) => {
+    const forwarded = send(mockUrl + request.url, { method: request.method, headers }, (answer) => {
       response.writeHead(answer.statusCode ?? 502, answer.headers);
       answer.pipe(response);
     });

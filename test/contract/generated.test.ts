@@ -65,15 +65,14 @@ it("the package's schemas, types and examples are those of the code", async () =
   const schemas = `${MADE}export const schemas = ${json(Object.fromEntries(all)).trimEnd()} as const;\n`;
   await expect(schemas).toMatchFileSnapshot(pathOf("src/generated/schemas.ts"));
   const options = { bannerComment: "", additionalProperties: false, style: { printWidth: 120 } };
+  const typed = [request, answer, report, event, polled];
   const types = await Promise.all(
     // biome-ignore lint/suspicious/noExplicitAny: the library's type of a JSON Schema is that of draft 4.
-    [request, answer, report, event, polled].map((schema) =>
-      compile(closed(schema) as any, String(schema.title), options),
-    ),
+    typed.map((schema) => compile(closed(schema) as any, String(schema.title), options)),
   );
   await expect(`${MADE}${types.join("\n")}`).toMatchFileSnapshot(pathOf("src/generated/types.ts"));
-  const typed = `${MADE}import type { BridgeEvent, DeliveryReport, InboundRequest, OutboxAnswer } from "./types.ts";\n\n/** The body of a request for each kind of message, by its name in docs/contract. */\nexport const examples = ${json(examples).trimEnd()} as const satisfies Record<string, InboundRequest>;\n\n/** The body of a delivery report for each state, by its name in docs/contract/reports. */\nexport const reportExamples = ${json(reports).trimEnd()} as const satisfies Record<string, DeliveryReport>;\n\n/** The body of an event of each type, by its name in docs/contract/events. */\nexport const eventExamples = ${json(events).trimEnd()} as const satisfies Record<string, BridgeEvent>;\n\n/** Answers of the outbox, by their names in docs/contract/outbox. */\nexport const outboxExamples = ${json(outbox).trimEnd()} as const satisfies Record<string, OutboxAnswer>;\n`;
-  await expect(typed).toMatchFileSnapshot(pathOf("src/generated/examples.ts"));
+  const bodies = `${MADE}import type { BridgeEvent, DeliveryReport, InboundRequest, OutboxAnswer } from "./types.ts";\n\n/** The body of a request for each kind of message, by its name in docs/contract. */\nexport const examples = ${json(examples).trimEnd()} as const satisfies Record<string, InboundRequest>;\n\n/** The body of a delivery report for each state, by its name in docs/contract/reports. */\nexport const reportExamples = ${json(reports).trimEnd()} as const satisfies Record<string, DeliveryReport>;\n\n/** The body of an event of each type, by its name in docs/contract/events. */\nexport const eventExamples = ${json(events).trimEnd()} as const satisfies Record<string, BridgeEvent>;\n\n/** Answers of the outbox, by their names in docs/contract/outbox. */\nexport const outboxExamples = ${json(outbox).trimEnd()} as const satisfies Record<string, OutboxAnswer>;\n`;
+  await expect(bodies).toMatchFileSnapshot(pathOf("src/generated/examples.ts"));
 });
 
 describe("the OpenAPI document", () => {

@@ -1,16 +1,11 @@
-import { createHash, randomUUID, timingSafeEqual } from "node:crypto";
-import { type Answer, type InboundRequest, verifySignature, verifyWebhook } from "@hotbags/contract";
+import { createHash, randomUUID } from "node:crypto";
+import type { Answer, InboundRequest } from "@hotbags/contract";
 import type { Pool, PoolClient } from "pg";
+import { refusalFor, refuse, type Secrets } from "./allowed.ts";
 import type { Decision } from "./decide.ts";
 
-export interface Backend {
+export interface Backend extends Secrets {
   pool: Pool;
-  /** HOTBAGS_BEARER_TOKEN. */
-  token: string;
-  /** HOTBAGS_HMAC_SECRET; null: requests are not signed. */
-  hmacSecret: string | null;
-  /** HOTBAGS_WEBHOOK_SECRET; null: requests are not signed as Standard Webhooks does. */
-  webhookSecret: string | null;
   decide(message: InboundRequest): Promise<Decision[]>;
 }
 
@@ -22,16 +17,11 @@ const LOCK_NOT_AVAILABLE = "55P03";
 
 /** Answers one request of the bridge. What it throws is a 500 of Next.js, after which the bridge tries again. */
 export async function receive(request: Request, backend: Backend): Promise<Response> {
-  const { pool, token, hmacSecret, webhookSecret, decide } = backend;
-  if (!isEqual(request.headers.get("authorization") ?? "", `Bearer ${token}`)) return refuse(401, "wrong token");
+  const { pool, decide } = backend;
   // The bytes as they came: the signature is theirs, and JSON.parse keeps no blank.
-  const body = new Uint8Array(await request.arrayBuffer());
-  const signature = request.headers.get("x-hotbags-signature");
-  if (hmacSecret !== null && !(await verifySignature(body, signature, hmacSecret)))
-    return refuse(401, "wrong signature");
-  // Its time as well: what somebody has recorded is of no use later.
-  if (webhookSecret !== null && !(await verifyWebhook(body, request.headers, webhookSecret)))
-    return refuse(401, "wrong or old webhook-signature");
+  const readBody = async () => new Uint8Array(await request.arrayBuffer());
+  const { refusal, body } = await refusalFor(request, readBody, backend);
+  if (refusal) return refusal;
   const message = read(body);
   if (!message || message.message_id !== request.headers.get("idempotency-key")) return refuse(422, "no message");
   const client = await pool.connect();
@@ -103,14 +93,4 @@ function read(body: Uint8Array): InboundRequest | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** In constant time: digests have one length, as timingSafeEqual asks for. */
-function isEqual(given: string, wanted: string): boolean {
-  const digest = (text: string) => createHash("sha256").update(text).digest();
-  return timingSafeEqual(digest(given), digest(wanted));
-}
-
-function refuse(status: number, error: string): Response {
-  return Response.json({ error }, { status });
 }

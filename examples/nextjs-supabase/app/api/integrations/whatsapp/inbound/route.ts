@@ -1,20 +1,12 @@
-import { Pool } from "pg";
+import { readSecrets } from "../../../../../lib/allowed.ts";
 import { decide } from "../../../../../lib/decide.ts";
+import { pool } from "../../../../../lib/pool.ts";
 import { receive } from "../../../../../lib/receive.ts";
 
 // pg needs Node; and an answer of a model may take its time.
 export const runtime = "nodejs";
 export const maxDuration = 60;
 
-/** One for all requests of an instance. DATABASE_URL: Supabase's transaction pooler, port 6543. */
-const pool = new Pool({ connectionString: process.env["DATABASE_URL"], max: 5 });
-// An idle connection that the pooler closes is an event; without a listener it would end the whole instance.
-pool.on("error", (error) => console.error("an idle connection to the database broke:", error.message));
-
 export async function POST(request: Request): Promise<Response> {
-  const token = process.env["HOTBAGS_BEARER_TOKEN"];
-  if (!token) throw new Error("HOTBAGS_BEARER_TOKEN is not set");
-  const hmacSecret = process.env["HOTBAGS_HMAC_SECRET"] || null;
-  const webhookSecret = process.env["HOTBAGS_WEBHOOK_SECRET"] || null;
-  return receive(request, { pool, token, hmacSecret, webhookSecret, decide });
+  return receive(request, { pool, ...readSecrets(), decide });
 }
