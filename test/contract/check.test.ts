@@ -105,7 +105,14 @@ describe("a backend that does all right", () => {
 
   it("may do without signatures, former secrets and reports: those checks are skipped, and say why", async () => {
     await using plain = await startHotBags({ token: TOKEN });
-    const none = { reportsUrl: null, eventsUrl: null, outboxUrl: null, hmacSecret: null, webhookSecret: null, previous: NOTHING };
+    const none = {
+      reportsUrl: null,
+      eventsUrl: null,
+      outboxUrl: null,
+      hmacSecret: null,
+      webhookSecret: null,
+      previous: NOTHING,
+    };
     const { report, failed, skipped } = await check(plain.url, 60_000, none);
     expect({ failed, skipped }).toEqual({
       failed: [],
@@ -184,7 +191,11 @@ describe("one thing that is wrong is found, and nothing else:", () => {
     ],
     ["outbox", "an outbox that is not there", on("outbox", 404)],
     ["outbox", "a cursor that is missing", on("outbox", 200, JSON.stringify({ commands: [LATE] }))],
-    ["outbox", "a command that names no chat", on("outbox", 200, JSON.stringify({ cursor: 1, commands: [{ ...LATE, to: "1@lid" }] }))],
+    [
+      "outbox",
+      "a command that names no chat",
+      on("outbox", 200, JSON.stringify({ cursor: 1, commands: [{ ...LATE, to: "1@lid" }] })),
+    ],
     [
       "outbox",
       "an outbox that gives each command once only",

@@ -43,8 +43,9 @@ beforeAll(async () => {
     const init = { method: incoming.method ?? "GET", headers, signal: gone.signal, ...(isGet ? {} : { body }) };
     const request = new Request(`http://127.0.0.1${incoming.url}`, init);
     const secrets = { token: TOKEN, hmacSecret: SECRET, webhookSecret: WEBHOOK_SECRET };
-    const answer = await (
-      isGet ? answerPoll(request, { pool, ...secrets }) : receive(request, { pool, ...secrets, decide })
+    const answer = await (isGet
+      ? answerPoll(request, { pool, ...secrets })
+      : receive(request, { pool, ...secrets, decide })
     ).catch(() => Response.json({ error: "internal" }, { status: 500 }));
     response.writeHead(answer.status, Object.fromEntries(answer.headers));
     response.end(Buffer.from(await answer.arrayBuffer()));
@@ -152,11 +153,19 @@ it("takes a message again whose file was lost meanwhile", async ({ skip }) => {
 });
 
 describe("the outbox", () => {
-  const HELLO = { type: "send_text", text: "Hello", to: "+15550001001", transport_session_id: "whatsapp:default" } as const;
+  const HELLO = {
+    type: "send_text",
+    text: "Hello",
+    to: "+15550001001",
+    transport_session_id: "whatsapp:default",
+  } as const;
 
   async function ask(after: string, wait: number, signal?: AbortSignal) {
     const headers = { authorization: `Bearer ${TOKEN}` };
-    const asked = new Request(`${url.origin}${OUTBOX_PATH}?after=${after}&wait=${wait}`, { headers, ...(signal && { signal }) });
+    const asked = new Request(`${url.origin}${OUTBOX_PATH}?after=${after}&wait=${wait}`, {
+      headers,
+      ...(signal && { signal }),
+    });
     const answer = await answerPoll(asked, { pool, token: TOKEN, hmacSecret: null, webhookSecret: null });
     return { status: answer.status, body: answer.status === 200 ? ((await answer.json()) as OutboxAnswer) : null };
   }
@@ -166,7 +175,9 @@ describe("the outbox", () => {
     return rows[0].position;
   }
 
-  it("is read by a bridge that keeps the contract, and gives what is in it again until that has gone on", async ({ skip }) => {
+  it("is read by a bridge that keeps the contract, and gives what is in it again until that has gone on", async ({
+    skip,
+  }) => {
     if (typeof postgres === "string") return skip(postgres);
     const before = await end();
     const id = await send(pool, HELLO);
@@ -191,7 +202,9 @@ describe("the outbox", () => {
     expect((await open).status).toBe(204);
   });
 
-  it("shows no command before one with a lower position: what is still being stored is never passed over", async ({ skip }) => {
+  it("shows no command before one with a lower position: what is still being stored is never passed over", async ({
+    skip,
+  }) => {
     if (typeof postgres === "string") return skip(postgres);
     const after = await end();
     const slow = await pool.connect();

@@ -610,7 +610,11 @@ describe("what is in the outbox", () => {
     const after = store.outbound.cursorOf("/");
     const commands = chats.map((chatId, n) => {
       const id = `outbox-${after}-${n}`;
-      return { accountId: "default", chatId, command: readCommand({ command_id: id, type: "send_text", text: id }, NO_EXTRAS) };
+      return {
+        accountId: "default",
+        chatId,
+        command: readCommand({ command_id: id, type: "send_text", text: id }, NO_EXTRAS),
+      };
     });
     const cursor = String(Number(after) + chats.length);
     const recorded = await store.outbound.take({ path: "/", after, cursor, commands }, rules);

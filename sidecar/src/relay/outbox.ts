@@ -1,4 +1,4 @@
-import { type Backoff, count, LogThrottle, steadyBackoffMs } from "@hotbags/shared";
+import { type Backoff, count, failpoint, LogThrottle, steadyBackoffMs } from "@hotbags/shared";
 import type { Logger } from "pino";
 import { type Clock, systemTimers, type Timers } from "../clock.ts";
 import { MAX_OUTBOUND_WAITING, type OutboundRules, type RecordedCommand, type Store } from "../store/index.ts";
@@ -149,6 +149,7 @@ export class Outbox {
       // Whatever it is, it was asked on terms that are over: it comes again.
       if (signal.aborted) return 0;
       if (outcome.kind === "failed") return this.#failed(outcome.symptom);
+      if (outcome.commands.length > 0) failpoint("poll:after");
       const recorded = await this.#take(outcome, path, after);
       this.#answered();
       if (recorded.some((one) => one.outcome === "failed" || one.outcome === "repeated")) return REFUSED_MS;
