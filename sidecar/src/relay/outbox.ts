@@ -16,8 +16,8 @@ const WRONG_BACKOFF: Backoff = { baseMs: 30_000, maxMs: 15 * 60_000 };
 /** One that has nothing and does not wait for it is asked again after so long, ms. */
 const NOTHING_MS = 5_000;
 
-/** And one that has given what was refused, ms: it may go on doing so. */
-const REFUSED_MS = 1_000;
+/** And one that gives nothing that may be sent: it may go on so for ever, and each has a row. */
+const REFUSED_BACKOFF: Backoff = { baseMs: 1_000, maxMs: 5 * 60_000 };
 
 /** While there is something in the way on our side it is looked at again after so long, ms. */
 const LOOK_AGAIN_MS = 1_000;
@@ -72,6 +72,8 @@ export class Outbox {
   #loop: Promise<void> | null = null;
   #isStopped = false;
   #failures = 0;
+  /** Answers in a row that had nothing that may be sent. */
+  #inVain = 0;
   #problem: string | null = null;
   #answeredAt: number | null = null;
 
@@ -152,8 +154,9 @@ export class Outbox {
       if (outcome.commands.length > 0) failpoint("poll:after");
       const recorded = await this.#take(outcome, path, after);
       this.#answered();
-      if (recorded.some((one) => one.outcome === "failed" || one.outcome === "repeated")) return REFUSED_MS;
-      return outcome.commands.length > 0 ? 0 : Math.max(0, begunAt + NOTHING_MS - clock.uptimeMs());
+      if (recorded.length === 0) return Math.max(0, begunAt + NOTHING_MS - clock.uptimeMs());
+      this.#inVain = recorded.some(isOfUse) ? 0 : this.#inVain + 1;
+      return this.#inVain === 0 ? 0 : steadyBackoffMs(REFUSED_BACKOFF, this.#inVain, this.#parts.random);
     } catch (error) {
       // Only the store throws: an outage has its own line in the log.
       store.check(error);
@@ -226,6 +229,10 @@ export class Outbox {
     callOff();
     this.#wake = () => {};
   }
+}
+
+function isOfUse({ outcome }: RecordedCommand): boolean {
+  return outcome === "pending" || outcome === "done" || outcome === "in_doubt";
 }
 
 /** It does not pass by itself. */

@@ -72,7 +72,7 @@ export class Outbound {
   isBehind(path: string): boolean {
     const row = this.#sql.cursor.get(path);
     // Of a path that was never read, as far as is known, nobody can say.
-    return row ? row.is_behind === 1 : this.#sql.restored.get() !== undefined;
+    return row ? row.is_behind === 1 : this.#sql.restored.get()?.id != null;
   }
 
   /** Commands of the outbox that wait to be sent; none more than MAX_OUTBOUND_WAITING are counted. */
@@ -110,7 +110,8 @@ export class Outbound {
     const refusal = command.refusal || command.order ? null : this.#whyNot(accountId, known, rules);
     const isRefused = refusal !== null || command.refusal !== null;
     const chat = known ?? Number(this.#sql.insertChat.run(accountId, chatId).lastInsertRowid);
-    const outbound = isRefused ? "refused" : this.#hasWritten(chat, rules.knownMs) || command.order ? "known" : "new";
+    const isKnown = command.order !== undefined || this.#hasWritten(chat, rules.knownMs) || this.#isBegun(chat);
+    const outbound = isRefused ? "refused" : isKnown ? "known" : "new";
     // A blank is in no id of WhatsApp's.
     const { lastInsertRowid } = this.#sql.insert.run({
       ...{ chat, messageId: `outbox ${randomUUID()}`, now: clock.now(), since: time.now(), outbound },
@@ -150,11 +151,15 @@ export class Outbound {
     if (chat !== undefined && this.#hasWritten(chat, rules.knownMs)) return null;
     if (rules.mode === "known")
       return `the chat has not written within ${Math.round(rules.knownMs / 3_600_000)} h (BRIDGE_OUTBOUND_KNOWN_HOURS), and BRIDGE_OUTBOUND=known lets no other be written to`;
-    const since = this.#parts.time.now() - DAY_MS;
-    if (chat !== undefined && this.#sql.isBegun.get(since, chat)) return null;
-    const begun = this.#sql.begun.get(since)?.n ?? 0;
+    if (chat !== undefined && this.#isBegun(chat)) return null;
+    const begun = this.#sql.begun.get(this.#parts.time.now() - DAY_MS)?.n ?? 0;
     if (begun < rules.newChatsPerDay) return null;
     return `${rules.newChatsPerDay} new conversations were begun within a day (BRIDGE_OUTBOUND_NEW_CHATS_PER_DAY)`;
+  }
+
+  /** The shop has written to it first, within a day. */
+  #isBegun(chat: number): boolean {
+    return this.#sql.isBegun.get(this.#parts.time.now() - DAY_MS, chat) !== undefined;
   }
 
   /** One that waited for Hot Bags counts from its delivery. */
@@ -169,7 +174,7 @@ function prepare(db: Database.Database) {
     cursor: db.prepare<[string], { cursor: string; is_behind: number }>(
       "SELECT cursor, is_behind FROM outbox_cursors WHERE path = ?",
     ),
-    restored: db.prepare<[], { id: number }>("SELECT id FROM restores LIMIT 1"),
+    restored: db.prepare<[], { id: number | null }>("SELECT max(id) AS id FROM restores"),
     write: db.prepare<[string, string, number]>(
       `INSERT INTO outbox_cursors VALUES (?, ?, ?)
        ON CONFLICT (path) DO UPDATE SET cursor = excluded.cursor, is_behind = excluded.is_behind`,
@@ -188,7 +193,7 @@ function prepare(db: Database.Database) {
       "SELECT state_since FROM messages INDEXED BY messages_chat WHERE chat = ? AND outbound IS NULL ORDER BY seq DESC LIMIT 1",
     ),
     begun: db.prepare<[number], { n: number }>(
-      "SELECT count(DISTINCT chat) AS n FROM messages INDEXED BY messages_begun WHERE outbound = 'new' AND state_since > ?",
+      "SELECT count(*) AS n FROM messages INDEXED BY messages_begun WHERE outbound = 'new' AND state_since > ?",
     ),
     isBegun: db.prepare<[number, number], { chat: number }>(
       `SELECT chat FROM messages INDEXED BY messages_begun

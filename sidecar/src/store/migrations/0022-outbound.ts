@@ -9,7 +9,7 @@ CREATE TABLE outbox_cursors (
 ) STRICT, WITHOUT ROWID;
 
 -- A command belongs to a message. One of the outbox answers none: it has a row of its own here, which is no customer's
--- message. known: the chat has written lately. new: it has not. refused: it was not let out.
+-- message. new: it begins a conversation. refused: it was not let out. known: neither.
 ALTER TABLE messages ADD COLUMN outbound TEXT CHECK (outbound IN ('known', 'new', 'refused'));
 -- How many conversations were begun lately.
 CREATE INDEX messages_begun ON messages (state_since, chat) WHERE outbound = 'new';
