@@ -3,8 +3,8 @@ import { CONTRACT_VERSION, VERSION } from "@hotbags/shared";
 import { type Dispatcher, Pool } from "undici";
 import { acceptHeader, type Extras } from "../commands/index.ts";
 import { MAX_HEADERS_BYTES, ofError } from "../relay/network-error.ts";
-import type { Outcome } from "../relay/outcome.ts";
 import type { PolledOutcome } from "../relay/outbox-answer.ts";
+import type { Outcome } from "../relay/outcome.ts";
 import { outcomeOf, polledOf } from "../relay/response.ts";
 import { WebhookSignature, webhookKeyOf } from "../relay/webhook-signature.ts";
 

@@ -34,7 +34,9 @@ const outbox: Check = {
       return fail("the same question got other commands", "give all behind the cursor in one order, again and again");
     if (Math.max(first.durationMs, second.durationMs) > WAIT_SECONDS * 1_000 + slowMs)
       return fail(`it took ${first.durationMs} ms`, `answer 204 when \`wait\` (${WAIT_SECONDS} s) is over`);
-    return pass(commands.length === 0 ? `nothing is in it (${first.status})` : `${count(commands.length, "command")} in it`);
+    return pass(
+      commands.length === 0 ? `nothing is in it (${first.status})` : `${count(commands.length, "command")} in it`,
+    );
   },
 };
 
