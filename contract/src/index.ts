@@ -1,4 +1,4 @@
-export { eventExamples, examples, reportExamples } from "./generated/examples.ts";
+export { eventExamples, examples, outboxExamples, reportExamples } from "./generated/examples.ts";
 export { schemas } from "./generated/schemas.ts";
 export type {
   Answer,
@@ -7,6 +7,8 @@ export type {
   Command,
   DeliveryReport,
   InboundRequest,
+  OutboxAnswer,
+  OutboxCommand,
   PauseChat,
   React,
   ResumeChat,

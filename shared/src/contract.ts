@@ -36,17 +36,22 @@ export function renderBody(
 
 const write = (value: unknown) => storableJson(JSON.stringify(value));
 
+/** Fields that may be numbers, and how these are written. */
+const NUMERIC: ReadonlyMap<string, RegExp> = new Map([
+  ["command_id", /^[1-9]\d*$/],
+  ["cursor", /^(0|[1-9]\d*)$/],
+]);
+
 /**
  * The JSON of an answer. A `command_id` that is a number, as a Postgres bigint is, becomes the string of its digits:
  * `1` and `"1"` are one command. Only a whole number from 1 to 2^53-1, written in digits alone, is taken, because
  * JSON.parse rounds others: 9007199254740993 would be the id of another command. Such a one stays a number, and
- * `commands` refuses it. Throws SyntaxError; RangeError when the answer is nested thousands deep.
+ * `commands` refuses it. A `cursor` is read likewise. Throws SyntaxError; RangeError when the answer is nested thousands
+ * deep.
  */
 export function parseAnswer(text: string): unknown {
   return JSON.parse(text, (key: string, value: unknown, written?: { source?: string }) =>
-    key === "command_id" && Number.isSafeInteger(value) && /^[1-9]\d*$/.test(written?.source ?? "")
-      ? written?.source
-      : value,
+    NUMERIC.get(key)?.test(written?.source ?? "") && Number.isSafeInteger(value) ? written?.source : value,
   );
 }
 

@@ -40,6 +40,15 @@ export {
   sha256,
 } from "./message.ts";
 export { otherForm } from "./number-forms.ts";
+export {
+  cursor,
+  FIRST_CURSOR,
+  isFurther,
+  OUTBOX_PATH,
+  type OutboxAddress,
+  outboxAddress,
+  outboxEnvelope,
+} from "./outbox.ts";
 export { maskedLine, reasonOf, safeReason } from "./reason.ts";
 export {
   type BridgeEvent,

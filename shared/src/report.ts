@@ -13,8 +13,16 @@ export const deliveryReport = z
   .strictObject({
     report_id: z.uuid().describe("The report's own id, and the idempotency key."),
     command_id: z.string().min(1).describe("Which command."),
-    message_id: z.string().min(1).nullable().describe("The message in whose answer it was; null: that can't be read."),
-    chat_id: chatId.describe("The chat of that message: E.164 for a direct chat, `...@g.us` for a group."),
+    message_id: z
+      .string()
+      .min(1)
+      .nullable()
+      .describe("The message in whose answer it was; null: it was in the outbox, or that can't be read."),
+    chat_id: chatId
+      .nullable()
+      .describe(
+        "Its chat: E.164 for a direct chat, `...@g.us` for a group. Null: it was in the outbox, and its `to` names none.",
+      ),
     state: z
       .enum(["sent", "failed", "skipped", "in_doubt", "resolved"])
       .describe(

@@ -7,6 +7,7 @@ import type { Gateway } from "./gateway/index.ts";
 import type { Listener } from "./intake/listener.ts";
 import type { DiskWatch } from "./ops/disk-watch.ts";
 import type { HotBags } from "./relay/hotbags.ts";
+import type { Outbox } from "./relay/outbox.ts";
 import { type Relay, relayOptions } from "./relay/relay.ts";
 import { type Reporting, reportingOptions } from "./relay/reporting.ts";
 import type { Replies } from "./replies/replies.ts";
@@ -27,12 +28,14 @@ export interface ReloadableParts {
   replies: Replies;
   relay: Relay;
   reporting: Readonly<Record<"reports" | "events", Reporting>>;
+  outbox: Outbox;
   log: Logger;
 }
 
 /** Hands each part what may change while messages flow. What is under way ends as it began. */
 export function adoptSettings(settings: Settings, parts: ReloadableParts): void {
-  const { listener, store, gateway, alerts, heartbeat, disk, quiet, hotbags, replies, relay, reporting, log } = parts;
+  const { listener, store, gateway, alerts, heartbeat, disk, quiet, hotbags, replies, relay, reporting, outbox, log } =
+    parts;
   log.level = settings.logLevel;
   listener.adopt({ token: settings.bridgeToken, tokenPrevious: settings.bridgeTokenPrevious });
   store.adopt(settings.media);
@@ -47,6 +50,7 @@ export function adoptSettings(settings: Settings, parts: ReloadableParts): void 
   const paths = reportingOptions(settings);
   reporting.reports.adopt(paths.reports);
   reporting.events.adopt(paths.events);
+  outbox.adopt(settings.outbox);
   // Hot Bags may have refused the former ones.
   relay.probe();
 }

@@ -6,7 +6,9 @@ import type { Extras } from "./commands/index.ts";
 import type { ConsoleSettings } from "./console/console.ts";
 import type { QuietLimits } from "./downtime/quiet-watch.ts";
 import type { ListenAddress } from "./listening/listen-address.ts";
+import type { OutboxOptions } from "./relay/outbox.ts";
 import type { BrakeLimits } from "./replies/brake.ts";
+import type { OutboundLimits } from "./replies/outbound-pace.ts";
 import type { PaceLimits } from "./replies/pace.ts";
 import { type EnvFile, readEnvFile } from "./settings/env-file.ts";
 import { folder } from "./settings/forms.ts";
@@ -46,6 +48,8 @@ export interface Settings {
   reportsPath: string | null;
   /** And events. */
   eventsPath: string | null;
+  /** What Hot Bags sends without being asked. */
+  outbox: OutboxOptions;
   /** How long a message is tried again before it is a dead letter. */
   maxRetryingMs: number;
   gateway: { url: string; token: string };
@@ -66,6 +70,7 @@ export interface Settings {
   brake: BrakeLimits;
   /** Replies to messages that were written to these numbers may leave from another one. */
   formerNumbers: ReadonlySet<string>;
+  outbound: OutboundLimits;
   quiet: QuietLimits;
   alerts: ChannelSettings &
     AlertLimits & {
@@ -152,7 +157,7 @@ function contradictions(values: Partial<Record<SettingName, unknown>>, entries: 
   if (values["HOTBAGS_HMAC_DISABLED"] === "false" && !secret?.source)
     mistakes.push("HOTBAGS_HMAC_SECRET: is not set, but HOTBAGS_HMAC_DISABLED=false asks for signatures");
   const taken = new Map([[values["HOTBAGS_INBOUND_PATH"], "HOTBAGS_INBOUND_PATH"]]);
-  for (const name of ["HOTBAGS_REPORTS_PATH", "HOTBAGS_EVENTS_PATH"] as const) {
+  for (const name of ["HOTBAGS_REPORTS_PATH", "HOTBAGS_EVENTS_PATH", "HOTBAGS_OUTBOX_PATH"] as const) {
     const path = values[name];
     const other = path === undefined ? undefined : taken.get(path);
     if (other !== undefined) mistakes.push(`${name}: is the same as ${other}: each needs a path of its own`);
@@ -188,6 +193,13 @@ function toSettings(values: Values): Settings {
     },
     reportsPath: values.HOTBAGS_REPORTS_PATH ?? null,
     eventsPath: values.HOTBAGS_EVENTS_PATH ?? null,
+    outbox: {
+      mode: values.BRIDGE_OUTBOUND,
+      path: values.HOTBAGS_OUTBOX_PATH,
+      waitSeconds: values.HOTBAGS_OUTBOX_SECONDS,
+      knownMs: values.BRIDGE_OUTBOUND_KNOWN_HOURS * 3_600_000,
+      newChatsPerDay: values.BRIDGE_OUTBOUND_NEW_CHATS_PER_DAY,
+    },
     maxRetryingMs: values.BRIDGE_RETRY_HOURS * 3_600_000,
     gateway: { url: values.OPENCLAW_GATEWAY_URL.href, token: values.OPENCLAW_GATEWAY_TOKEN },
     listen: values.BRIDGE_LISTEN,
@@ -212,6 +224,7 @@ function toSettings(values: Values): Settings {
     pace: { chatIntervalMs: values.BRIDGE_CHAT_INTERVAL_MS, perMinute: values.BRIDGE_REPLIES_PER_MINUTE },
     brake: { perMinute: values.BRIDGE_CHAT_REPLIES_PER_MINUTE, perHour: values.BRIDGE_CHAT_REPLIES_PER_HOUR },
     formerNumbers: new Set(values.BRIDGE_FORMER_NUMBERS),
+    outbound: { isOn: values.BRIDGE_OUTBOUND !== "off", perMinute: values.BRIDGE_OUTBOUND_PER_MINUTE },
     quiet: { afterMs: values.BRIDGE_QUIET_HOURS * 3_600_000, hours: values.BRIDGE_OPENING_HOURS },
     alerts: {
       webhookUrl: values.ALERT_WEBHOOK_URL ?? null,

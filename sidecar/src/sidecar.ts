@@ -36,6 +36,7 @@ import { readPath } from "./ops/path.ts";
 import { CertificateWatch } from "./relay/certificate-watch.ts";
 import { HotBags } from "./relay/hotbags.ts";
 import { DETACHED_CONCURRENCY } from "./relay/message-lanes.ts";
+import { Outbox } from "./relay/outbox.ts";
 import { MAX_RETRY_AFTER_MS, Relay, relayOptions } from "./relay/relay.ts";
 import { REPORT_CONCURRENCY, Reporting, reportingOptions } from "./relay/reporting.ts";
 import { adoptSettings, type ReloadableParts, reportReload } from "./reload.ts";
@@ -46,6 +47,9 @@ import { type Outage, openStore } from "./store/index.ts";
 
 /** A connection to Hot Bags that takes longer than this to come about, ms, is given up. The answer has its own time. */
 const CONNECT_TIMEOUT_MS = 10_000;
+
+/** Its question is open nearly always. */
+const OUTBOX_CONNECTIONS = 1;
 
 /** How often old messages are forgotten, ms. */
 const SWEEP_INTERVAL_MS = 3_600_000;
@@ -156,13 +160,13 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
     ...settings.hotbags,
     connectTimeoutMs: CONNECT_TIMEOUT_MS,
     maxRetryAfterMs: MAX_RETRY_AFTER_MS,
-    connections: options.concurrency.most + DETACHED_CONCURRENCY + 2 * REPORT_CONCURRENCY,
+    connections: options.concurrency.most + DETACHED_CONCURRENCY + 2 * REPORT_CONCURRENCY + OUTBOX_CONNECTIONS,
     log,
   });
   const certificate = new CertificateWatch(() => hotbags.lookAtCertificate(), systemTimers);
-  const { pace, brake, formerNumbers } = settings;
+  const { pace, brake, formerNumbers, outbound } = settings;
   const replies = new Replies({
-    ...{ store, gateway, clock, log, random: Math.random, pace, brake, formerNumbers },
+    ...{ store, gateway, clock, log, random: Math.random, pace, brake, formerNumbers, outbound },
     ...{ onRunaway: changed, onNumberChange: changed, onLock: changed },
     onAnswered: ({ seq }, outcome, durationMs) => flow.answered(outcome, durationMs, store.messages.timesOf(seq)),
   });
@@ -183,6 +187,15 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
     reports: new Reporting({ ...told, kind: "reports" }, paths.reports),
     events: new Reporting({ ...told, kind: "events" }, paths.events),
   };
+  const outbox = new Outbox(
+    {
+      ...{ store, hotbags, clock, log, random: Math.random, onChange: changed },
+      accounts: () => new Set(gateway.state.accounts.keys()),
+      onCommands: (chat) => replies.offer(chat),
+      onDoubt: (id) => replies.doubt(id),
+    },
+    settings.outbox,
+  );
   const intake: IntakeParts = {
     store,
     onAccepted: ({ chat }, message) => {
@@ -199,7 +212,7 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
     },
   };
   const healthParts: HealthParts = {
-    ...{ store, relay, reporting, hotbags, replies, gateway, clock, disk, quiet },
+    ...{ store, relay, reporting, outbound: outbox, hotbags, replies, gateway, clock, disk, quiet },
     plugin: () => listener.plugin,
     outbox: () => listener.outbox,
     rotations: () => ({ ...hotbags.rotations, BRIDGE_TOKEN: listener.rotation }),
@@ -224,7 +237,7 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
   const heartbeat = new Heartbeat({ url: settings.alerts.heartbeatUrl, log, isHealthy: isWell });
 
   const parts: ReloadableParts = {
-    ...{ listener, store, gateway, alerts, heartbeat, disk, quiet, hotbags, replies, relay, reporting, log },
+    ...{ listener, store, gateway, alerts, heartbeat, disk, quiet, hotbags, replies, relay, reporting, outbox, log },
   };
   const reload = async (who: string) => {
     const reloaded = inUse.reload((changed) => adoptSettings(changed, parts));
@@ -312,6 +325,7 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
       replies.stop(),
       reporting.reports.stop(),
       reporting.events.stop(),
+      outbox.stop(),
       alerts.close(),
       downtimes.stop(),
       heartbeat.stop(),
@@ -334,6 +348,7 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
     reporting.events.start();
     await replies.start();
     relay.start();
+    outbox.start();
     figures.start();
     void sweep();
     disk.start();

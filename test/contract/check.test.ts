@@ -2,6 +2,7 @@ import { createHmac, randomUUID } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { Webhook } from "standardwebhooks";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { OUTBOX_PATH } from "../../shared/src/outbox.ts";
 import { EVENTS_PATH, REPORTS_PATH } from "../../shared/src/report.ts";
 import { NO_EXTRAS } from "../../sidecar/src/commands/index.ts";
 import type { BackendUnderTest } from "../../sidecar/src/contract/backend.ts";
@@ -24,10 +25,17 @@ const answerOf: AnswerScript = ({ message_id }) => [
   { command_id: `for-${message_id}`, type: "send_text", text: "Hello" },
 ];
 
+/** So that no question has to wait. */
+const LATE = {
+  ...{ command_id: "late", type: "send_text", text: "Hello" },
+  ...{ to: "+15550001001", transport_session_id: "whatsapp:default" },
+};
+
 let hotbags: HotBags;
 beforeAll(async () => {
   hotbags = await startHotBags({ token: TOKEN, hmacSecret: SECRET, webhookSecret: WEBHOOK_SECRET });
   hotbags.answers(answerOf);
+  hotbags.outbox.put(LATE);
 });
 afterAll(() => hotbags.close());
 
@@ -36,6 +44,7 @@ const target = (url: string, more: Partial<BackendUnderTest> = {}): BackendUnder
     url: new URL(url + INBOUND_PATH),
     reportsUrl: new URL(url + REPORTS_PATH),
     eventsUrl: new URL(url + EVENTS_PATH),
+    outboxUrl: new URL(url + OUTBOX_PATH),
     token: TOKEN,
     hmacSecret: SECRET,
     extraHeaders: {},
@@ -64,6 +73,7 @@ describe("a backend that does all right", () => {
   it("passes every check, and is asked for nothing that breaks the contract but what a check is about", async () => {
     await using right = await startHotBags({ token: TOKEN, hmacSecret: SECRET, webhookSecret: WEBHOOK_SECRET });
     right.answers(answerOf);
+    right.outbox.put(LATE);
     const { report, failed, skipped } = await check(right.url);
     expect({ failed, skipped }).toEqual({ failed: [], skipped: [] });
     expect(report.checks.map(({ name }) => name)).toEqual(CHECKS.map(({ name }) => name));
@@ -72,7 +82,7 @@ describe("a backend that does all right", () => {
     expect(
       breaches.filter(
         (breach) =>
-          !/^(bearer-[01]|unsigned|forged-[012]|webhook-[0-6]|former-1|other-body): |^report [^:]*: (Authorization|X-HotBags-Signature|webhook-id, .*) is missing/.test(
+          !/^(bearer-[01]|unsigned|forged-[012]|webhook-[0-6]|former-1|other-body): |^report [^:]*: (Authorization|X-HotBags-Signature|webhook-id, .*) is missing|^outbox: Authorization is /.test(
             breach,
           ),
       ),
@@ -107,11 +117,18 @@ describe("a backend that does all right", () => {
 
   it("may do without signatures, former secrets and reports: those checks are skipped, and say why", async () => {
     await using plain = await startHotBags({ token: TOKEN });
-    const none = { reportsUrl: null, eventsUrl: null, hmacSecret: null, webhookSecret: null, previous: NOTHING };
+    const none = {
+      reportsUrl: null,
+      eventsUrl: null,
+      outboxUrl: null,
+      hmacSecret: null,
+      webhookSecret: null,
+      previous: NOTHING,
+    };
     const { report, failed, skipped } = await check(plain.url, 60_000, none);
     expect({ failed, skipped }).toEqual({
       failed: [],
-      skipped: ["signature", "webhook", "former-secret", "reports", "events"],
+      skipped: ["signature", "webhook", "former-secret", "reports", "events", "outbox", "outbox-bearer"],
     });
     const seenOf = (name: string) => report.checks.find((one) => one.name === name)?.seen;
     expect(seenOf("signature")).toContain("HOTBAGS_HMAC_DISABLED");
@@ -188,6 +205,28 @@ describe("one thing that is wrong is found, and nothing else:", () => {
         headers["webhook-id"] = id;
         headers["webhook-timestamp"] = String(Math.floor(at.getTime() / 1_000));
         headers["webhook-signature"] = new Webhook(WEBHOOK_SECRET).sign(id, at, body.toString());
+      },
+    ],
+    [
+      "outbox-bearer",
+      "an outbox that anybody may read",
+      ({ name, headers }) => {
+        if (name === "outbox") headers.authorization = `Bearer ${TOKEN}`;
+      },
+    ],
+    ["outbox", "an outbox that is not there", on("outbox", 404)],
+    ["outbox", "a cursor that is missing", on("outbox", 200, JSON.stringify({ commands: [LATE] }))],
+    [
+      "outbox",
+      "a command that names no chat",
+      on("outbox", 200, JSON.stringify({ cursor: 1, commands: [{ ...LATE, to: "1@lid" }] })),
+    ],
+    [
+      "outbox",
+      "an outbox that gives each command once only",
+      ({ name, before }) => {
+        if (name !== "outbox") return undefined;
+        return { status: 200, body: JSON.stringify({ cursor: 1, commands: [{ ...LATE, command_id: `${before}` }] }) };
       },
     ],
     ["key-again", "a key that is forgotten", again("again", () => commands(randomUUID()))],

@@ -3,11 +3,13 @@ import { createServer, type Server } from "node:http";
 import { buffer } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
-import { afterAll, beforeAll, expect, it } from "vitest";
-import { examples, sign } from "../../contract/src/index.ts";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { examples, type OutboxAnswer, sign } from "../../contract/src/index.ts";
 import { decide } from "../../examples/nextjs-supabase/lib/decide.ts";
+import { answerPoll, send } from "../../examples/nextjs-supabase/lib/outbox.ts";
 import { ping, receive } from "../../examples/nextjs-supabase/lib/receive.ts";
-import { NO_EXTRAS } from "../../sidecar/src/commands/index.ts";
+import { OUTBOX_PATH } from "../../shared/src/outbox.ts";
+import { NO_EXTRAS, readOutbound } from "../../sidecar/src/commands/index.ts";
 import { checkContract } from "../../sidecar/src/contract/check/run.ts";
 import { literal } from "../../sidecar/src/gateway/index.ts";
 import { ScriptedGateway } from "../gateway/scripted-gateway.ts";
@@ -41,18 +43,19 @@ beforeAll(async () => {
   const next = createServer(async (incoming, response) => {
     const headers = new Headers(incoming.headers as Record<string, string>);
     const body = await buffer(incoming);
-    const isPing = incoming.method === "HEAD";
-    const request = new Request(
-      `http://127.0.0.1${incoming.url}`,
-      isPing ? { method: "HEAD", headers } : { method: "POST", headers, body },
-    );
-    const answer = await (isPing ? ping : receive)(request, {
-      pool,
-      token: TOKEN,
-      hmacSecret: SECRET,
-      webhookSecret: WEBHOOK_SECRET,
-      decide,
-    }).catch(() => Response.json({ error: "internal" }, { status: 500 }));
+    const { method = "GET" } = incoming;
+    const gone = new AbortController();
+    response.once("close", () => gone.abort());
+    const init = { method, headers, signal: gone.signal, ...(method === "POST" ? { body } : {}) };
+    const request = new Request(`http://127.0.0.1${incoming.url}`, init);
+    const secrets = { token: TOKEN, hmacSecret: SECRET, webhookSecret: WEBHOOK_SECRET };
+    const handlers: Record<string, () => Promise<Response>> = {
+      GET: () => answerPoll(request, { pool, ...secrets }),
+      HEAD: () => ping(request, secrets),
+      POST: () => receive(request, { pool, ...secrets, decide }),
+    };
+    const answering = handlers[method]?.() ?? Promise.reject(new Error(method));
+    const answer = await answering.catch(() => Response.json({ error: "internal" }, { status: 500 }));
     if (await isLost(String(incoming.headers["idempotency-key"]))) return void response.destroy();
     response.writeHead(answer.status, Object.fromEntries(answer.headers));
     response.end(Buffer.from(await answer.arrayBuffer()));
@@ -79,6 +82,7 @@ it("passes every check of the contract", async ({ skip }) => {
     url,
     reportsUrl: null,
     eventsUrl: null,
+    outboxUrl: new URL(OUTBOX_PATH, url),
     token: TOKEN,
     hmacSecret: SECRET,
     webhookSecret: WEBHOOK_SECRET,
@@ -201,4 +205,77 @@ it("takes a message again whose file was lost meanwhile", async ({ skip }) => {
   }
   expect(answers[0]).toEqual([200, expect.anything()]);
   expect(answers[1]).toEqual(answers[0]);
+});
+
+describe("the outbox", () => {
+  const HELLO = {
+    type: "send_text",
+    text: "Hello",
+    to: "+15550001001",
+    transport_session_id: "whatsapp:default",
+  } as const;
+
+  async function ask(after: string, wait: number, signal?: AbortSignal) {
+    const headers = { authorization: `Bearer ${TOKEN}` };
+    const asked = new Request(`${url.origin}${OUTBOX_PATH}?after=${after}&wait=${wait}`, {
+      headers,
+      ...(signal && { signal }),
+    });
+    const answer = await answerPoll(asked, { pool, token: TOKEN, hmacSecret: null, webhookSecret: null });
+    return { status: answer.status, body: answer.status === 200 ? ((await answer.json()) as OutboxAnswer) : null };
+  }
+  /** How far it goes now. */
+  async function end(): Promise<string> {
+    const { rows } = await pool.query("select coalesce(max(position), 0)::text as position from whatsapp_outbox");
+    return rows[0].position;
+  }
+
+  it("is read by a bridge that keeps the contract, and gives what is in it again until that has gone on", async ({
+    skip,
+  }) => {
+    if (typeof postgres === "string") return skip(postgres);
+    const before = await end();
+    const id = await send(pool, HELLO);
+    const given = await ask(before, 0);
+    expect(given).toEqual({ status: 200, body: { cursor: await end(), commands: [{ command_id: id, ...HELLO }] } });
+    expect(await ask(before, 0)).toEqual(given);
+    expect(await ask(await end(), 0)).toEqual({ status: 204, body: null });
+    expect((await ask("-1", 0)).status).toBe(422);
+    for (const command of given.body?.commands ?? [])
+      expect(readOutbound(command, NO_EXTRAS).command.refusal).toBeNull();
+  });
+
+  it("answers as soon as there is something, and when the bridge has gone", async ({ skip }) => {
+    if (typeof postgres === "string") return skip(postgres);
+    const after = await end();
+    const asked = ask(after, 40);
+    await send(pool, HELLO);
+    expect((await asked).body?.commands).toHaveLength(1);
+    const gone = new AbortController();
+    const open = ask(await end(), 40, gone.signal);
+    gone.abort();
+    expect((await open).status).toBe(204);
+  });
+
+  it("shows no command before one with a lower position: what is still being stored is never passed over", async ({
+    skip,
+  }) => {
+    if (typeof postgres === "string") return skip(postgres);
+    const after = await end();
+    const slow = await pool.connect();
+    await slow.query("begin");
+    const first = await send(slow, HELLO);
+    // It waits for the one before it.
+    const second = send(pool, HELLO);
+    await until("it waits", async () => {
+      const { rows } = await pool.query("select 1 from pg_locks where locktype = 'advisory' and not granted");
+      return rows.length > 0;
+    });
+    expect((await ask(after, 0)).status).toBe(204);
+    await slow.query("commit");
+    slow.release();
+    expect((await ask(after, 10)).body?.commands?.[0]?.command_id).toBe(first);
+    const id = await second;
+    expect((await ask(after, 0)).body?.commands?.map(({ command_id }) => command_id)).toEqual([first, id]);
+  });
 });

@@ -5,10 +5,12 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import formats from "ajv-formats";
 import { compile } from "json-schema-to-typescript";
 import { beforeAll, describe, expect, it } from "vitest";
+import { INBOUND_PATH } from "../../shared/src/contract.ts";
+import { outboxEnvelope } from "../../shared/src/outbox.ts";
 import { bridgeEvent, type DeliveryReport, deliveryReport } from "../../shared/src/report.ts";
-import { KINDS } from "../../sidecar/src/commands/index.ts";
+import { EXTRAS, KINDS, readOutbound } from "../../sidecar/src/commands/index.ts";
 import { openApi } from "./openapi.ts";
-import { answerSchema, eventSchema, type JsonSchema, reportSchema, requestSchema } from "./schemas.ts";
+import { answerSchema, eventSchema, type JsonSchema, outboxSchema, reportSchema, requestSchema } from "./schemas.ts";
 
 // @hotbags/contract has nothing that was written twice: what is made from the zod schemas is made here, and a difference
 // is a failure. `vitest run --project unit contract/generated -u` writes it anew.
@@ -19,10 +21,12 @@ const EXAMPLES = new URL("../../docs/contract/", import.meta.url);
 let examples: Record<string, unknown>;
 let reports: Record<string, unknown>;
 let events: Record<string, unknown>;
+let outbox: Record<string, unknown>;
 beforeAll(async () => {
   examples = await readExamples(EXAMPLES);
   reports = await readExamples(new URL("reports/", EXAMPLES));
   events = await readExamples(new URL("events/", EXAMPLES));
+  outbox = await readExamples(new URL("outbox/", EXAMPLES));
 });
 
 /** By their names. */
@@ -47,30 +51,33 @@ const closed = (schema: JsonSchema): JsonSchema =>
 
 it("the package's schemas, types and examples are those of the code", async () => {
   const [request, answer, report, event] = [requestSchema(), answerSchema(), reportSchema(), eventSchema()];
+  const polled = outboxSchema();
   const dialect = { $schema: "https://json-schema.org/draft/2020-12/schema" };
   await expect(json({ ...dialect, ...request })).toMatchFileSnapshot(pathOf("schema/inbound-request.json"));
   await expect(json({ ...dialect, ...answer })).toMatchFileSnapshot(pathOf("schema/answer.json"));
   await expect(json({ ...dialect, ...report })).toMatchFileSnapshot(pathOf("schema/delivery-report.json"));
   await expect(json({ ...dialect, ...event })).toMatchFileSnapshot(pathOf("schema/event.json"));
-  const all = Object.entries({ request, answer, report, event }).map(([name, schema]) => [
+  await expect(json({ ...dialect, ...polled })).toMatchFileSnapshot(pathOf("schema/outbox-answer.json"));
+  const all = Object.entries({ request, answer, report, event, outbox: polled }).map(([name, schema]) => [
     name,
     { ...dialect, ...schema },
   ]);
   const schemas = `${MADE}export const schemas = ${json(Object.fromEntries(all)).trimEnd()} as const;\n`;
   await expect(schemas).toMatchFileSnapshot(pathOf("src/generated/schemas.ts"));
   const options = { bannerComment: "", additionalProperties: false, style: { printWidth: 120 } };
+  const typed = [request, answer, report, event, polled];
   const types = await Promise.all(
     // biome-ignore lint/suspicious/noExplicitAny: the library's type of a JSON Schema is that of draft 4.
-    [request, answer, report, event].map((schema) => compile(closed(schema) as any, String(schema.title), options)),
+    typed.map((schema) => compile(closed(schema) as any, String(schema.title), options)),
   );
   await expect(`${MADE}${types.join("\n")}`).toMatchFileSnapshot(pathOf("src/generated/types.ts"));
-  const typed = `${MADE}import type { BridgeEvent, DeliveryReport, InboundRequest } from "./types.ts";\n\n/** The body of a request for each kind of message, by its name in docs/contract. */\nexport const examples = ${json(examples).trimEnd()} as const satisfies Record<string, InboundRequest>;\n\n/** The body of a delivery report for each state, by its name in docs/contract/reports. */\nexport const reportExamples = ${json(reports).trimEnd()} as const satisfies Record<string, DeliveryReport>;\n\n/** The body of an event of each type, by its name in docs/contract/events. */\nexport const eventExamples = ${json(events).trimEnd()} as const satisfies Record<string, BridgeEvent>;\n`;
-  await expect(typed).toMatchFileSnapshot(pathOf("src/generated/examples.ts"));
+  const bodies = `${MADE}import type { BridgeEvent, DeliveryReport, InboundRequest, OutboxAnswer } from "./types.ts";\n\n/** The body of a request for each kind of message, by its name in docs/contract. */\nexport const examples = ${json(examples).trimEnd()} as const satisfies Record<string, InboundRequest>;\n\n/** The body of a delivery report for each state, by its name in docs/contract/reports. */\nexport const reportExamples = ${json(reports).trimEnd()} as const satisfies Record<string, DeliveryReport>;\n\n/** The body of an event of each type, by its name in docs/contract/events. */\nexport const eventExamples = ${json(events).trimEnd()} as const satisfies Record<string, BridgeEvent>;\n\n/** Answers of the outbox, by their names in docs/contract/outbox. */\nexport const outboxExamples = ${json(outbox).trimEnd()} as const satisfies Record<string, OutboxAnswer>;\n`;
+  await expect(bodies).toMatchFileSnapshot(pathOf("src/generated/examples.ts"));
 });
 
 describe("the OpenAPI document", () => {
   it("is that of the code, and one", async () => {
-    const document = openApi(examples, reports, events);
+    const document = openApi(examples, { reports, events, outbox });
     await expect(json(document)).toMatchFileSnapshot(pathOf("openapi.json"));
     const validator = new Validator();
     expect(await validator.validate(structuredClone(document) as Record<string, unknown>)).toEqual({ valid: true });
@@ -78,7 +85,7 @@ describe("the OpenAPI document", () => {
   });
 
   it("names each kind of command, for those who generate types from it", () => {
-    const { schemas } = openApi(examples, reports, events).components;
+    const { schemas } = openApi(examples, { reports, events, outbox }).components;
     const kinds = Object.values(KINDS).map(({ title }) => title);
     expect(Object.keys(schemas)).toEqual(expect.arrayContaining(["Attachment", "Command", ...kinds]));
   });
@@ -90,7 +97,8 @@ it("docs/contract has a row for each header and each field", async () => {
     [...(readme.split(`| ${table} | value |`)[1]?.split("\n\n")[0] ?? "").matchAll(/^\| (`.*?`) \|/gm)]
       .flatMap(([, names]) => names?.split(", ") ?? [])
       .map((name) => name.replaceAll("`", ""));
-  const headers = Object.values(openApi({}, {}, {}).paths)[0]?.post.parameters.map(({ name }) => name) ?? [];
+  const { paths } = openApi({}, { reports: {}, events: {}, outbox: {} });
+  const headers = paths[INBOUND_PATH].post.parameters.map(({ name }) => name);
   // OpenAPI says these elsewhere.
   expect(rowsOf("header").toSorted()).toEqual([...headers, "Authorization", "Content-Type"].toSorted());
   expect(rowsOf("field of the body").toSorted()).toEqual(Object.keys(requestSchema().properties ?? {}).toSorted());
@@ -104,6 +112,7 @@ describe("the schemas", () => {
   const [isRequest, isAnswer] = [ajv.compile(requestSchema()), ajv.compile(answerSchema())];
   const isReport = ajv.compile(reportSchema());
   const isEvent = ajv.compile(eventSchema());
+  const isOutbox = ajv.compile(outboxSchema());
 
   it("take every example, and what a later release adds to it", () => {
     for (const [name, example] of Object.entries(examples)) {
@@ -133,6 +142,21 @@ describe("the schemas", () => {
       [...bridgeEvent.shape.type.options].toSorted(),
     );
     expect(isReport({ ...(reports["sent"] as object), state: "read" })).toBe(false);
+  });
+
+  it("take every answer of the outbox, as the bridge does", () => {
+    for (const [name, answer] of Object.entries(outbox)) {
+      isOutbox(answer);
+      expect({ name, errors: isOutbox.errors }).toEqual({ name, errors: null });
+      const { commands = [] } = outboxEnvelope.parse(answer);
+      for (const command of commands) expect(readOutbound(command, new Set(EXTRAS)).command.refusal).toBeNull();
+    }
+    expect(isOutbox({ cursor: 7, commands: [] })).toBe(true);
+    const { commands } = outbox["late-answer"] as { commands: object[] };
+    for (const wrong of [{ to: "1@lid" }, { to: undefined }, { transport_session_id: "default" }])
+      expect(isOutbox(JSON.parse(JSON.stringify({ cursor: "1", commands: [{ ...commands[0], ...wrong }] })))).toBe(
+        false,
+      );
   });
 
   it.each([

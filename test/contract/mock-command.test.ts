@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { examples } from "../../contract/src/index.ts";
+import { OUTBOX_PATH } from "../../shared/src/outbox.ts";
 import { EVENTS_PATH, REPORTS_PATH } from "../../shared/src/report.ts";
 import { readRules } from "../../sidecar/src/contract/mock/rules.ts";
 import { INBOUND_PATH } from "../hotbags/index.ts";
@@ -29,6 +30,7 @@ function fileOf(name: string, content: string): string {
 const RULES = [
   { when: { text: "^fail" }, fault: { status: 503, retryAfter: 2 }, times: 1 },
   { when: { text: "price|cost" }, reply: "It is 30 euros." },
+  { when: { text: "^later" }, outbox: [{ type: "send_text", text: "You wrote: {text}" }] },
   { when: { media: "image" }, commands: [{ type: "pause_chat", for_seconds: 600 }] },
   { reply: ["You wrote: {text}", "Anything else?"] },
 ];
@@ -74,6 +76,34 @@ describe("the mock", () => {
     ]);
     const media = examples.image.media;
     expect(await commandsFor("C", { media })).toEqual([{ command_id: "C-1", type: "pause_chat", for_seconds: 600 }]);
+  });
+
+  it("gives later, by its outbox, what a rule says and what somebody writes on its page", async () => {
+    expect(await commandsFor("L", { text: "later, please" })).toEqual([]);
+    const write = (origin: string) =>
+      fetch(`${mock.url}/write`, {
+        ...{ method: "POST", redirect: "manual" },
+        headers: { origin, "content-type": "application/x-www-form-urlencoded" },
+        body: new URLSearchParams({ account: "outlet", to: "+15550001002", text: "Hello" }).toString(),
+      });
+    expect((await write("https://elsewhere.example")).status).toBe(403);
+    expect((await write(mock.url)).status).toBe(303);
+    const headers = {
+      ...{ authorization: `Bearer ${TOKEN}`, "x-hotbags-contract": "1", "user-agent": "hotbags-bridge/0.1.0" },
+      "x-hotbags-accept": "send_text, pause_chat, resume_chat",
+    };
+    const asked = await fetch(`${mock.url}${OUTBOX_PATH}?after=0&wait=1`, { headers });
+    const late = { to: examples.text.chat_id, transport_session_id: "whatsapp:default" };
+    expect(await read(asked)).toEqual({
+      cursor: "2",
+      commands: [
+        { command_id: "L-later-1", type: "send_text", text: "You wrote: later, please", ...late },
+        {
+          ...{ command_id: expect.stringMatching(/^put-/), type: "send_text", text: "Hello" },
+          ...{ to: "+15550001002", transport_session_id: "whatsapp:outlet" },
+        },
+      ],
+    });
   });
 
   it("fails as a rule says, for so many requests", async () => {
@@ -148,6 +178,7 @@ describe("the check", () => {
       HOTBAGS_BEARER_TOKEN_FILE: fileOf("token", TOKEN),
       HOTBAGS_REPORTS_PATH: REPORTS_PATH,
       HOTBAGS_EVENTS_PATH: EVENTS_PATH,
+      BRIDGE_OUTBOUND: "any",
     };
     const ran = await runContract(env, "check", "--url", mock.url, "--slow-ms", "60000", "--json", "--junit", junit);
     expect(ran).toMatchObject({ code: 0 });

@@ -1,13 +1,14 @@
 import { INBOUND_PATH } from "../../shared/src/contract.ts";
 import { MAX_BODY_BYTES } from "../../shared/src/limits.ts";
+import { OUTBOX_PATH } from "../../shared/src/outbox.ts";
 import { EVENTS_PATH, REPORTS_PATH } from "../../shared/src/report.ts";
 import { CONTRACT_VERSION } from "../../shared/src/request.ts";
 import { ruleFor } from "../../sidecar/src/relay/rules.ts";
 import { ofAnswer } from "../../sidecar/src/relay/symptom.ts";
-import { answerSchema, eventSchema, type JsonSchema, reportSchema, requestSchema } from "./schemas.ts";
+import { answerSchema, eventSchema, type JsonSchema, outboxSchema, reportSchema, requestSchema } from "./schemas.ts";
 
 /** Of the contract, not of the bridge: contract/CHANGELOG.md has an entry for each. */
-const DOCUMENT_VERSION = `${CONTRACT_VERSION}.2.0`;
+const DOCUMENT_VERSION = `${CONTRACT_VERSION}.3.0`;
 
 const SHOP = new URL(`https://shop.example${INBOUND_PATH}`);
 
@@ -55,15 +56,32 @@ const header = (name: string, description: string, schema: JsonSchema, required 
   schema,
 });
 
+const query = (name: string, description: string, schema: JsonSchema) => ({
+  ...{ name, in: "query", required: true, description, schema },
+});
+
 const named = (examples: Readonly<Record<string, unknown>>) =>
   Object.fromEntries(Object.entries(examples).map(([name, value]) => [name, { value }]));
 
-/** Those of every request. `key`: what its key is. */
+const version = header("X-HotBags-Contract", "The version of this contract.", { const: String(CONTRACT_VERSION) });
+
+const accept = header(
+  "X-HotBags-Accept",
+  "What the answer may use, separated by commas: `send_text`, `pause_chat` and `resume_chat` always; others where the operator has switched them on. What is not named is skipped or ignored.",
+  { type: "string" },
+);
+
+/** Those of every POST. `key`: what its key is. */
 const headers = (key: string, session: string) => [
-  header("X-HotBags-Contract", "The version of this contract.", { const: String(CONTRACT_VERSION) }),
+  version,
   header("Idempotency-Key", `${key}: the same for every attempt.`, { type: "string" }),
   header("X-Idempotency-Key", "The same.", { type: "string" }),
   header("X-Transport-Session-Id", session, { type: "string" }),
+  ...signed(key),
+];
+
+/** Those of every request. */
+const signed = (key: string) => [
   header(
     "X-HotBags-Signature",
     "`sha256=` and the HMAC-SHA256 of the raw body in hex; only where signatures are switched on.",
@@ -150,11 +168,45 @@ const told = ({ operationId, summary, key, schema, examples }: Told) => ({
   },
 });
 
-/** The OpenAPI 3.1 document, with `examples` as the bodies of requests, `reports` and `events` as theirs, by name. */
+/** Bodies by their names. */
+type Examples = Readonly<Record<string, unknown>>;
+
+/** What Hot Bags is asked for without a message of a customer's. */
+const polled = (outbox: Examples) => ({
+  get: {
+    operationId: "readOutbox",
+    summary: "What Hot Bags sends without being asked; only where BRIDGE_OUTBOUND asks for it",
+    parameters: [
+      query("after", "The cursor: all up to it is taken, and only what comes behind it is asked for. At first `0`.", {
+        type: "string",
+        pattern: "^(0|[1-9][0-9]{0,18})$",
+      }),
+      query("wait", "For so many seconds the answer may be held back while there is nothing.", {
+        type: "integer",
+        minimum: 1,
+        maximum: 120,
+      }),
+      accept,
+      version,
+      ...signed("An id of its own for each question"),
+    ],
+    responses: {
+      "200": {
+        description: "The first commands behind the cursor, and the cursor of the last of them.",
+        content: {
+          "application/json": { schema: { $ref: "#/components/schemas/OutboxAnswer" }, examples: named(outbox) },
+        },
+      },
+      "204": { description: "There is nothing: the time is over." },
+      default: { description: "Nothing is taken. It is asked again, after a wait." },
+    },
+  },
+});
+
+/** The OpenAPI 3.1 document, with `examples` as the bodies of requests, and those of the other paths, by name. */
 export function openApi(
-  examples: Readonly<Record<string, unknown>>,
-  reports: Readonly<Record<string, unknown>>,
-  events: Readonly<Record<string, unknown>>,
+  examples: Examples,
+  { reports, events, outbox }: Readonly<Record<"reports" | "events" | "outbox", Examples>>,
 ) {
   return {
     openapi: "3.1.0",
@@ -174,14 +226,7 @@ export function openApi(
         post: {
           operationId: "receiveMessage",
           summary: "A customer has written",
-          parameters: [
-            header(
-              "X-HotBags-Accept",
-              "What the answer may use, separated by commas: `send_text`, `pause_chat` and `resume_chat` always; others where the operator has switched them on. What is not named is skipped or ignored.",
-              { type: "string" },
-            ),
-            ...headers("The `message_id`", "The `transport_session_id`."),
-          ],
+          parameters: [accept, ...headers("The `message_id`", "The `transport_session_id`.")],
           requestBody: {
             required: true,
             description: `At most ${MAX_BODY_BYTES} bytes. The same bytes for every attempt of a key, but for a file that was lost, and after a 413.`,
@@ -216,10 +261,11 @@ export function openApi(
         schema: "BridgeEvent",
         examples: events,
       }),
+      [OUTBOX_PATH]: polled(outbox),
     },
     components: {
       securitySchemes: { bearer: { type: "http", scheme: "bearer", description: "HOTBAGS_BEARER_TOKEN" } },
-      schemas: byTitle(requestSchema(), answerSchema(), reportSchema(), eventSchema()),
+      schemas: byTitle(requestSchema(), answerSchema(), reportSchema(), eventSchema(), outboxSchema()),
     },
   };
 }

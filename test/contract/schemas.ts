@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { MAX_COMMANDS } from "../../shared/src/limits.ts";
+import { cursor, outboxAddress } from "../../shared/src/outbox.ts";
 import { bridgeEvent, deliveryReport } from "../../shared/src/report.ts";
 import { requestBody } from "../../shared/src/request.ts";
 import { KINDS } from "../../sidecar/src/commands/index.ts";
@@ -55,9 +56,9 @@ export function eventSchema(): JsonSchema {
   return { title: "BridgeEvent", ...fromZod(bridgeEvent) };
 }
 
-/** The body of a 2xx. */
-export function answerSchema(): JsonSchema {
-  const each = Object.entries(KINDS).map(([type, kind]): JsonSchema => {
+/** Each kind of command. */
+function commandSchemas(): JsonSchema[] {
+  return Object.entries(KINDS).map(([type, kind]): JsonSchema => {
     const { title: _, ...schema } = fromZod(kind.schema);
     const { command_id } = schema.properties ?? {};
     if (!command_id) throw new Error(`${type} has no command_id`);
@@ -68,6 +69,41 @@ export function answerSchema(): JsonSchema {
     };
     return { title: kind.title, ...schema };
   });
+}
+
+/** The body of a 200 of the outbox. */
+export function outboxSchema(): JsonSchema {
+  const { properties: address, required: addressed } = fromZod(outboxAddress);
+  const each = commandSchemas().map(({ title, ...schema }): JsonSchema => {
+    // There is no message that it could be about.
+    const own = title === "React" ? ["message_id"] : [];
+    const required = [...((schema["required"] as string[]) ?? []), ...own, ...(addressed as string[])];
+    return { title: `Outbox${title}`, ...schema, properties: { ...schema.properties, ...address }, required };
+  });
+  const { description, ...text } = fromZod(cursor);
+  const asNumber = { type: "integer", minimum: 0, maximum: Number.MAX_SAFE_INTEGER };
+  return {
+    title: "OutboxAnswer",
+    description: "What Hot Bags sends without being asked. No commands: there is nothing to do.",
+    type: "object",
+    properties: {
+      cursor: {
+        description: `${description} Must be there where there are commands, and grow. Or a whole number in digits alone, such as a Postgres bigint.`,
+        anyOf: [text, asNumber],
+      },
+      commands: {
+        description: "Run in this order in each chat.",
+        type: "array",
+        maxItems: MAX_COMMANDS,
+        items: { title: "OutboxCommand", anyOf: each },
+      },
+    },
+  };
+}
+
+/** The body of a 2xx. */
+export function answerSchema(): JsonSchema {
+  const each = commandSchemas();
   return {
     title: "Answer",
     description: "What Hot Bags answers with a 2xx. No commands: there is nothing to do.",

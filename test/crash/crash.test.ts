@@ -8,3 +8,4 @@ afterAll(close);
 // First, because its ledger counts all that the far ends have seen.
 describe("killed at random", async () => void (await import("./kill-loop.suite.ts")));
 describe("killed at each crash point", async () => void (await import("./crash-matrix.suite.ts")));
+describe("killed with what is in the outbox", async () => void (await import("./outbox-matrix.suite.ts")));

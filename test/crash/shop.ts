@@ -8,7 +8,8 @@ export let shop: Shop;
 export const crash = { sidecar: new Failpoint(), gateway: new Failpoint() };
 
 export async function open(): Promise<void> {
-  shop = await openShop({ sidecarPreload: crash.sidecar, gatewayPreload: crash.gateway });
+  const sidecarEnv = { BRIDGE_OUTBOUND: "any", BRIDGE_OUTBOUND_PER_MINUTE: "0" };
+  shop = await openShop({ sidecarPreload: crash.sidecar, gatewayPreload: crash.gateway, sidecarEnv });
 }
 
 export async function close(): Promise<void> {

@@ -7,4 +7,5 @@ export const NOTHING_HELD = {
   formerNumbers: new Set<string>(),
   onNumberChange: () => {},
   onLock: () => {},
+  outbound: { isOn: true, perMinute: 0 },
 };

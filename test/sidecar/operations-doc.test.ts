@@ -174,7 +174,11 @@ const ELSEWHERE = `It knows nothing of these, and whoever is asked for erasure h
 - Hot Bags itself, backups of the database, and what a restore or an upgrade has kept of before (\`before-restore-…\` in the state folder, \`.before-upgrade\` behind its name; it names those that there are);
 - what an earlier release has deleted: until its pages are used again, its words can be in them. Stop the sidecar, and \`sqlite3 bridge.sqlite VACUUM\`, once;
 - copies that a disk keeps by itself, as a solid-state one and a file system with snapshots do.`;
-const REST = `## Which settings count?
+const REST = `## May Hot Bags write first?
+
+Not unless you say so. \`BRIDGE_OUTBOUND=known\` lets it write to chats that have written within \`BRIDGE_OUTBOUND_KNOWN_HOURS\`: an answer that comes late, "your bag is ready". \`any\` lets it begin conversations: WhatsApp bans numbers that write to people who did not ask, and then nobody is answered any more. \`hotbags config reload\` puts it to use, \`hotbags doctor\` says whether Hot Bags' outbox can be read, \`hotbags status\` how much was taken from it and refused, and \`hotbags commands list\` names each. To stop it at once, also what waits here: \`BRIDGE_OUTBOUND=off\`, and \`hotbags config reload\`. [What holds](contract/README.md#the-outbox).
+
+## Which settings count?
 
 \`hotbags config\` lists each one, its value (of secrets, that there is one), and where it is from; beside a running sidecar also what was written since and is not in use yet. \`hotbags config --env-file <file>\` checks a file before a sidecar gets it. What is wrong is said all at once, with exit code 78. [configuration.md](configuration.md) explains them.
 

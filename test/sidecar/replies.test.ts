@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { NO_EXTRAS, readCommand } from "../../sidecar/src/commands/index.ts";
 import { type Gateway, literal, openGateway } from "../../sidecar/src/gateway/index.ts";
 import { openLog } from "../../sidecar/src/log.ts";
 import { DEFAULT_BRAKE } from "../../sidecar/src/replies/brake.ts";
@@ -596,6 +597,79 @@ describe("the brake", () => {
     clock.jump(-20 * 3_600_000);
     running = await start();
     await until("it is sent", () => keysTo(ANNA).includes(held ?? ""));
+  });
+});
+
+describe("what is in the outbox", () => {
+  const limits = { pace: { chatIntervalMs: 0, perMinute: 0 }, ...NOTHING_HELD };
+  const rules = { mode: "any", knownMs: HOUR_MS, newChatsPerDay: 100, hasAccount: () => true } as const;
+
+  /** Hot Bags sends these of itself, each to a chat. */
+  async function outbox(...chats: string[]) {
+    const { store, replies } = running;
+    const after = store.outbound.cursorOf("/");
+    const commands = chats.map((chatId, n) => {
+      const id = `outbox-${after}-${n}`;
+      return {
+        accountId: "default",
+        chatId,
+        command: readCommand({ command_id: id, type: "send_text", text: id }, NO_EXTRAS),
+      };
+    });
+    const cursor = String(Number(after) + chats.length);
+    const recorded = await store.outbound.take({ path: "/", after, cursor, commands }, rules);
+    for (const { chat } of recorded) replies.offer(chat);
+    return recorded.map(({ commandId }) => commandId);
+  }
+
+  it("goes out in its chat's order, behind what is answered there", async () => {
+    await running.replies.pause({ accountId: "default", chatId: ANNA }, { forMs: HOUR_MS, replies: "hold" });
+    const first = await reply(ANNA, "one");
+    const late = await outbox(ANNA, ANNA);
+    const last = await reply(ANNA, "two");
+    await running.replies.resume({ accountId: "default", chatId: ANNA });
+    await until("all are sent", () => counts().commands_sent === 4);
+    expect(keysTo(ANNA)).toEqual([...first, ...late, ...last]);
+  });
+
+  it("waits for its account's pace, while other chats are answered; and goes at once where that is lifted", async () => {
+    running.replies.adopt({ ...limits, outbound: { isOn: true, perMinute: 2 } });
+    const chats = ["+15550002001", "+15550002002", "+15550002003", "+15550002004"];
+    await outbox(...chats);
+    await reply(BEN, "an answer");
+    await until("the answer and one more are sent", () => counts().commands_sent === 2);
+    await looks();
+    expect(peer.sends.map(({ to }) => to).toSorted()).toEqual([BEN, chats[0]].toSorted());
+    expect(await whyWaits(chats[1] ?? "")).toMatch(/BRIDGE_OUTBOUND_PER_MINUTE: .* in 30 s/);
+    await pass(30 * SECOND_MS);
+    await until("the next one is sent", () => counts().commands_sent === 3);
+    running.replies.adopt(limits);
+    await until("all are sent", () => counts().commands_sent === 5);
+  });
+
+  it("is refused, and said so, where it is switched off meanwhile; the chat goes on", async () => {
+    running.replies.adopt({ ...limits, outbound: { isOn: true, perMinute: 1 } });
+    await outbox("+15550002001", ANNA);
+    await until("one is sent", () => counts().commands_sent === 1);
+    const [answer] = await reply(ANNA, "an answer");
+    running.replies.adopt({ ...limits, outbound: { isOn: false, perMinute: 1 } });
+    await until("the answer is sent", () => keysTo(ANNA).length === 1);
+    expect(keysTo(ANNA)).toEqual([answer]);
+    expect(counts()).toMatchObject({ commands_sent: 2, commands_failed: 1 });
+    expect(alarms("BRIDGE_OUTBOUND=off")).toBe(1);
+  });
+
+  it("is in doubt like a reply, and is not sent again", async () => {
+    peer.history = () => [];
+    peer.send = () => "hang up";
+    await outbox(ANNA);
+    await until("it is in doubt", () => counts().commands_in_doubt === 1);
+    await peer.stop();
+    peer.send = ok;
+    peer.bootId = "boot-2";
+    await peer.start();
+    await until("the operator is told", () => alarms("in doubt") === 1);
+    expect(keysTo(ANNA)).toHaveLength(1);
   });
 });
 

@@ -17,6 +17,7 @@ export const ALERTS_DE: Record<string, string> = {
   dead_letter: "Es gibt aufgegebene Nachrichten",
   refused_command: "Eine Antwort wurde abgelehnt",
   reports: "Hot Bags nimmt keine Berichte an",
+  outbox: "Der Postausgang von Hot Bags ist nicht zu lesen",
   in_doubt: "Antworten sind im Zweifel",
   reply_waits: "Eine Antwort wartet auf WhatsApp",
   replies_refused: "Das Gateway lässt keine Antwort hinaus",

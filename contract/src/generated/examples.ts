@@ -1,6 +1,6 @@
 // Made from the zod schemas by test/contract/generated.test.ts: do not edit.
 
-import type { BridgeEvent, DeliveryReport, InboundRequest } from "./types.ts";
+import type { BridgeEvent, DeliveryReport, InboundRequest, OutboxAnswer } from "./types.ts";
 
 /** The body of a request for each kind of message, by its name in docs/contract. */
 export const examples = {
@@ -1014,3 +1014,58 @@ export const eventExamples = {
     "transport_session_id": "whatsapp:default"
   }
 } as const satisfies Record<string, BridgeEvent>;
+
+/** Answers of the outbox, by their names in docs/contract/outbox. */
+export const outboxExamples = {
+  "handover": {
+    "cursor": "45",
+    "commands": [
+      {
+        "command_id": "a-1044",
+        "type": "send_text",
+        "text": "A colleague has read your question, and answers you now.",
+        "to": "+15550001001",
+        "transport_session_id": "whatsapp:default"
+      },
+      {
+        "command_id": "a-1045",
+        "type": "pause_chat",
+        "for_seconds": 7200,
+        "replies": "hold",
+        "to": "+15550001001",
+        "transport_session_id": "whatsapp:default"
+      }
+    ]
+  },
+  "late-answer": {
+    "cursor": "41",
+    "commands": [
+      {
+        "command_id": "a-1041",
+        "type": "send_text",
+        "text": "Your bag is ready. You can fetch it until six.",
+        "to": "+15550001001",
+        "transport_session_id": "whatsapp:default"
+      }
+    ]
+  },
+  "two-accounts": {
+    "cursor": "43",
+    "commands": [
+      {
+        "command_id": "a-1042",
+        "type": "send_text",
+        "text": "We open at ten tomorrow.",
+        "to": "120363000000000001@g.us",
+        "transport_session_id": "whatsapp:default"
+      },
+      {
+        "command_id": "a-1043",
+        "type": "send_text",
+        "text": "Your repair is done.",
+        "to": "+15550001002",
+        "transport_session_id": "whatsapp:outlet"
+      }
+    ]
+  }
+} as const satisfies Record<string, OutboxAnswer>;

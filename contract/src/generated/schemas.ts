@@ -427,20 +427,27 @@ export const schemas = {
             "type": "null"
           }
         ],
-        "description": "The message in whose answer it was; null: that can't be read."
+        "description": "The message in whose answer it was; null: it was in the outbox, or that can't be read."
       },
       "chat_id": {
         "anyOf": [
           {
-            "type": "string",
-            "pattern": "^\\+[1-9]\\d{6,14}$"
+            "anyOf": [
+              {
+                "type": "string",
+                "pattern": "^\\+[1-9]\\d{6,14}$"
+              },
+              {
+                "type": "string",
+                "pattern": "^[\\d-]{5,40}@g\\.us$"
+              }
+            ]
           },
           {
-            "type": "string",
-            "pattern": "^[\\d-]{5,40}@g\\.us$"
+            "type": "null"
           }
         ],
-        "description": "The chat of that message: E.164 for a direct chat, `...@g.us` for a group."
+        "description": "Its chat: E.164 for a direct chat, `...@g.us` for a group. Null: it was in the outbox, and its `to` names none."
       },
       "state": {
         "type": "string",
@@ -597,5 +604,371 @@ export const schemas = {
       "transport_session_id"
     ],
     "description": "Something has happened to the bridge."
+  },
+  "outbox": {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "title": "OutboxAnswer",
+    "description": "What Hot Bags sends without being asked. No commands: there is nothing to do.",
+    "type": "object",
+    "properties": {
+      "cursor": {
+        "description": "The place of the last command of this answer: what the next request asks for is after it. Must be there where there are commands, and grow. Or a whole number in digits alone, such as a Postgres bigint.",
+        "anyOf": [
+          {
+            "type": "string",
+            "pattern": "^(0|[1-9]\\d{0,18})$"
+          },
+          {
+            "type": "integer",
+            "minimum": 0,
+            "maximum": 9007199254740991
+          }
+        ]
+      },
+      "commands": {
+        "description": "Run in this order in each chat.",
+        "type": "array",
+        "maxItems": 100,
+        "items": {
+          "title": "OutboxCommand",
+          "anyOf": [
+            {
+              "title": "OutboxSendText",
+              "type": "object",
+              "properties": {
+                "command_id": {
+                  "description": "The command's own id: what has one that was seen before is not done again.",
+                  "anyOf": [
+                    {
+                      "type": "string",
+                      "minLength": 1,
+                      "maxLength": 256
+                    },
+                    {
+                      "description": "Or a whole number in digits alone, such as a Postgres bigint: 7 and \"7\" are one id.",
+                      "type": "integer",
+                      "minimum": 1,
+                      "maximum": 9007199254740991
+                    }
+                  ]
+                },
+                "type": {
+                  "type": "string",
+                  "const": "send_text"
+                },
+                "text": {
+                  "type": "string",
+                  "maxLength": 65536,
+                  "pattern": "\\S",
+                  "description": "What the customer gets, character for character."
+                },
+                "reply_to": {
+                  "description": "The `message_id` of the message in the same chat that the phone shows above it as quoted. One that OpenClaw does not remember (it keeps 500 for 10 minutes, in memory) is not quoted, and the reply goes out all the same. Only where `X-HotBags-Accept` has `reply_to`; else it is ignored.",
+                  "type": "string",
+                  "minLength": 1,
+                  "maxLength": 256
+                },
+                "to": {
+                  "anyOf": [
+                    {
+                      "type": "string",
+                      "pattern": "^\\+[1-9]\\d{6,14}$"
+                    },
+                    {
+                      "type": "string",
+                      "pattern": "^[\\d-]{5,40}@g\\.us$"
+                    }
+                  ],
+                  "description": "The chat: E.164 for a direct chat, `...@g.us` for a group."
+                },
+                "transport_session_id": {
+                  "type": "string",
+                  "pattern": "^whatsapp:[\\w.-]{1,64}$",
+                  "description": "The WhatsApp account that it leaves by: `whatsapp:<account>`."
+                }
+              },
+              "required": [
+                "command_id",
+                "type",
+                "text",
+                "to",
+                "transport_session_id"
+              ],
+              "description": "Send a text into the chat that the message came from."
+            },
+            {
+              "title": "OutboxPauseChat",
+              "type": "object",
+              "properties": {
+                "command_id": {
+                  "description": "The command's own id: what has one that was seen before is not done again.",
+                  "anyOf": [
+                    {
+                      "type": "string",
+                      "minLength": 1,
+                      "maxLength": 256
+                    },
+                    {
+                      "description": "Or a whole number in digits alone, such as a Postgres bigint: 7 and \"7\" are one id.",
+                      "type": "integer",
+                      "minimum": 1,
+                      "maximum": 9007199254740991
+                    }
+                  ]
+                },
+                "type": {
+                  "type": "string",
+                  "const": "pause_chat"
+                },
+                "for_seconds": {
+                  "type": "integer",
+                  "minimum": 1,
+                  "maximum": 604800,
+                  "description": "How long, from when the bridge has the answer on."
+                },
+                "replies": {
+                  "default": "hold",
+                  "description": "What becomes of the replies that are given meanwhile: they wait, or are never sent.",
+                  "type": "string",
+                  "enum": [
+                    "hold",
+                    "skip"
+                  ]
+                },
+                "to": {
+                  "anyOf": [
+                    {
+                      "type": "string",
+                      "pattern": "^\\+[1-9]\\d{6,14}$"
+                    },
+                    {
+                      "type": "string",
+                      "pattern": "^[\\d-]{5,40}@g\\.us$"
+                    }
+                  ],
+                  "description": "The chat: E.164 for a direct chat, `...@g.us` for a group."
+                },
+                "transport_session_id": {
+                  "type": "string",
+                  "pattern": "^whatsapp:[\\w.-]{1,64}$",
+                  "description": "The WhatsApp account that it leaves by: `whatsapp:<account>`."
+                }
+              },
+              "required": [
+                "command_id",
+                "type",
+                "for_seconds",
+                "to",
+                "transport_session_id"
+              ],
+              "description": "Let no reply out in this chat for a while, because somebody else answers there."
+            },
+            {
+              "title": "OutboxResumeChat",
+              "type": "object",
+              "properties": {
+                "command_id": {
+                  "description": "The command's own id: what has one that was seen before is not done again.",
+                  "anyOf": [
+                    {
+                      "type": "string",
+                      "minLength": 1,
+                      "maxLength": 256
+                    },
+                    {
+                      "description": "Or a whole number in digits alone, such as a Postgres bigint: 7 and \"7\" are one id.",
+                      "type": "integer",
+                      "minimum": 1,
+                      "maximum": 9007199254740991
+                    }
+                  ]
+                },
+                "type": {
+                  "type": "string",
+                  "const": "resume_chat"
+                },
+                "to": {
+                  "anyOf": [
+                    {
+                      "type": "string",
+                      "pattern": "^\\+[1-9]\\d{6,14}$"
+                    },
+                    {
+                      "type": "string",
+                      "pattern": "^[\\d-]{5,40}@g\\.us$"
+                    }
+                  ],
+                  "description": "The chat: E.164 for a direct chat, `...@g.us` for a group."
+                },
+                "transport_session_id": {
+                  "type": "string",
+                  "pattern": "^whatsapp:[\\w.-]{1,64}$",
+                  "description": "The WhatsApp account that it leaves by: `whatsapp:<account>`."
+                }
+              },
+              "required": [
+                "command_id",
+                "type",
+                "to",
+                "transport_session_id"
+              ],
+              "description": "End what `pause_chat` began."
+            },
+            {
+              "title": "OutboxSendMedia",
+              "type": "object",
+              "properties": {
+                "command_id": {
+                  "description": "The command's own id: what has one that was seen before is not done again.",
+                  "anyOf": [
+                    {
+                      "type": "string",
+                      "minLength": 1,
+                      "maxLength": 256
+                    },
+                    {
+                      "description": "Or a whole number in digits alone, such as a Postgres bigint: 7 and \"7\" are one id.",
+                      "type": "integer",
+                      "minimum": 1,
+                      "maximum": 9007199254740991
+                    }
+                  ]
+                },
+                "type": {
+                  "type": "string",
+                  "const": "send_media"
+                },
+                "url": {
+                  "type": "string",
+                  "maxLength": 2048,
+                  "description": "Where the bridge gets the file: https, at most 16000000 bytes within 30 s. No address of a private network, also after up to 3 redirects."
+                },
+                "data_base64": {
+                  "description": "The file itself, instead of `url`: one of both must be there. With it, `mime_type` must be there too. The whole answer has at most 1 MiB.",
+                  "type": "string",
+                  "minLength": 1,
+                  "contentEncoding": "base64",
+                  "pattern": "^$|^(?:[0-9a-zA-Z+/]{4})*(?:(?:[0-9a-zA-Z+/]{2}==)|(?:[0-9a-zA-Z+/]{3}=))?$"
+                },
+                "mime_type": {
+                  "type": "string",
+                  "maxLength": 160,
+                  "pattern": "^[^;]+$",
+                  "description": "image/jpeg, image/png, image/webp, video/mp4, audio/ogg (Opus), or what is none of image, video and audio."
+                },
+                "file_name": {
+                  "type": "string",
+                  "minLength": 1,
+                  "maxLength": 255,
+                  "pattern": "^[^/\\\\\\p{Cc}]+$",
+                  "description": "What a document is called on the phone. OpenClaw turns blanks into underscores."
+                },
+                "caption": {
+                  "type": "string",
+                  "maxLength": 1024,
+                  "pattern": "\\S",
+                  "description": "What stands below the file, character for character."
+                },
+                "reply_to": {
+                  "description": "The `message_id` of the message in the same chat that the phone shows above it as quoted. One that OpenClaw does not remember (it keeps 500 for 10 minutes, in memory) is not quoted, and the reply goes out all the same. Only where `X-HotBags-Accept` has `reply_to`; else it is ignored.",
+                  "type": "string",
+                  "minLength": 1,
+                  "maxLength": 256
+                },
+                "to": {
+                  "anyOf": [
+                    {
+                      "type": "string",
+                      "pattern": "^\\+[1-9]\\d{6,14}$"
+                    },
+                    {
+                      "type": "string",
+                      "pattern": "^[\\d-]{5,40}@g\\.us$"
+                    }
+                  ],
+                  "description": "The chat: E.164 for a direct chat, `...@g.us` for a group."
+                },
+                "transport_session_id": {
+                  "type": "string",
+                  "pattern": "^whatsapp:[\\w.-]{1,64}$",
+                  "description": "The WhatsApp account that it leaves by: `whatsapp:<account>`."
+                }
+              },
+              "required": [
+                "command_id",
+                "type",
+                "to",
+                "transport_session_id"
+              ],
+              "description": "Send a file into the chat that the message came from."
+            },
+            {
+              "title": "OutboxReact",
+              "type": "object",
+              "properties": {
+                "command_id": {
+                  "description": "The command's own id: what has one that was seen before is not done again.",
+                  "anyOf": [
+                    {
+                      "type": "string",
+                      "minLength": 1,
+                      "maxLength": 256
+                    },
+                    {
+                      "description": "Or a whole number in digits alone, such as a Postgres bigint: 7 and \"7\" are one id.",
+                      "type": "integer",
+                      "minimum": 1,
+                      "maximum": 9007199254740991
+                    }
+                  ]
+                },
+                "type": {
+                  "type": "string",
+                  "const": "react"
+                },
+                "emoji": {
+                  "type": "string",
+                  "maxLength": 64,
+                  "description": "One emoji, in place of an earlier one; `\"\"` takes it back."
+                },
+                "message_id": {
+                  "description": "Which message of the customer's in the same chat. Default: the one that is answered.",
+                  "type": "string",
+                  "minLength": 1,
+                  "maxLength": 256
+                },
+                "to": {
+                  "anyOf": [
+                    {
+                      "type": "string",
+                      "pattern": "^\\+[1-9]\\d{6,14}$"
+                    },
+                    {
+                      "type": "string",
+                      "pattern": "^[\\d-]{5,40}@g\\.us$"
+                    }
+                  ],
+                  "description": "The chat: E.164 for a direct chat, `...@g.us` for a group."
+                },
+                "transport_session_id": {
+                  "type": "string",
+                  "pattern": "^whatsapp:[\\w.-]{1,64}$",
+                  "description": "The WhatsApp account that it leaves by: `whatsapp:<account>`."
+                }
+              },
+              "required": [
+                "command_id",
+                "type",
+                "emoji",
+                "message_id",
+                "to",
+                "transport_session_id"
+              ],
+              "description": "Put an emoji on a message of the customer. In direct chats only."
+            }
+          ]
+        }
+      }
+    }
   }
 } as const;

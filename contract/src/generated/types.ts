@@ -198,13 +198,13 @@ export interface DeliveryReport {
    */
   command_id: string;
   /**
-   * The message in whose answer it was; null: that can't be read.
+   * The message in whose answer it was; null: it was in the outbox, or that can't be read.
    */
   message_id: string | null;
   /**
-   * The chat of that message: E.164 for a direct chat, `...@g.us` for a group.
+   * Its chat: E.164 for a direct chat, `...@g.us` for a group. Null: it was in the outbox, and its `to` names none.
    */
-  chat_id: string;
+  chat_id: string | null;
   /**
    * sent: WhatsApp has it. failed: it was not sent, and never will be. skipped: the same, as it was asked for. in_doubt: nobody knows whether it was sent. resolved: what was in doubt is known; see outcome.
    */
@@ -265,6 +265,162 @@ export interface BridgeEvent {
   timestamp: string;
   /**
    * The WhatsApp account that it came by: `whatsapp:<account>`.
+   */
+  transport_session_id: string;
+}
+
+export type OutboxCommand = OutboxSendText | OutboxPauseChat | OutboxResumeChat | OutboxSendMedia | OutboxReact;
+
+/**
+ * What Hot Bags sends without being asked. No commands: there is nothing to do.
+ */
+export interface OutboxAnswer {
+  /**
+   * The place of the last command of this answer: what the next request asks for is after it. Must be there where there are commands, and grow. Or a whole number in digits alone, such as a Postgres bigint.
+   */
+  cursor?: string | number;
+  /**
+   * Run in this order in each chat.
+   *
+   * @maxItems 100
+   */
+  commands?: OutboxCommand[];
+}
+/**
+ * Send a text into the chat that the message came from.
+ */
+export interface OutboxSendText {
+  /**
+   * The command's own id: what has one that was seen before is not done again.
+   */
+  command_id: string | number;
+  type: "send_text";
+  /**
+   * What the customer gets, character for character.
+   */
+  text: string;
+  /**
+   * The `message_id` of the message in the same chat that the phone shows above it as quoted. One that OpenClaw does not remember (it keeps 500 for 10 minutes, in memory) is not quoted, and the reply goes out all the same. Only where `X-HotBags-Accept` has `reply_to`; else it is ignored.
+   */
+  reply_to?: string;
+  /**
+   * The chat: E.164 for a direct chat, `...@g.us` for a group.
+   */
+  to: string;
+  /**
+   * The WhatsApp account that it leaves by: `whatsapp:<account>`.
+   */
+  transport_session_id: string;
+}
+/**
+ * Let no reply out in this chat for a while, because somebody else answers there.
+ */
+export interface OutboxPauseChat {
+  /**
+   * The command's own id: what has one that was seen before is not done again.
+   */
+  command_id: string | number;
+  type: "pause_chat";
+  /**
+   * How long, from when the bridge has the answer on.
+   */
+  for_seconds: number;
+  /**
+   * What becomes of the replies that are given meanwhile: they wait, or are never sent.
+   */
+  replies?: "hold" | "skip";
+  /**
+   * The chat: E.164 for a direct chat, `...@g.us` for a group.
+   */
+  to: string;
+  /**
+   * The WhatsApp account that it leaves by: `whatsapp:<account>`.
+   */
+  transport_session_id: string;
+}
+/**
+ * End what `pause_chat` began.
+ */
+export interface OutboxResumeChat {
+  /**
+   * The command's own id: what has one that was seen before is not done again.
+   */
+  command_id: string | number;
+  type: "resume_chat";
+  /**
+   * The chat: E.164 for a direct chat, `...@g.us` for a group.
+   */
+  to: string;
+  /**
+   * The WhatsApp account that it leaves by: `whatsapp:<account>`.
+   */
+  transport_session_id: string;
+}
+/**
+ * Send a file into the chat that the message came from.
+ */
+export interface OutboxSendMedia {
+  /**
+   * The command's own id: what has one that was seen before is not done again.
+   */
+  command_id: string | number;
+  type: "send_media";
+  /**
+   * Where the bridge gets the file: https, at most 16000000 bytes within 30 s. No address of a private network, also after up to 3 redirects.
+   */
+  url?: string;
+  /**
+   * The file itself, instead of `url`: one of both must be there. With it, `mime_type` must be there too. The whole answer has at most 1 MiB.
+   */
+  data_base64?: string;
+  /**
+   * image/jpeg, image/png, image/webp, video/mp4, audio/ogg (Opus), or what is none of image, video and audio.
+   */
+  mime_type?: string;
+  /**
+   * What a document is called on the phone. OpenClaw turns blanks into underscores.
+   */
+  file_name?: string;
+  /**
+   * What stands below the file, character for character.
+   */
+  caption?: string;
+  /**
+   * The `message_id` of the message in the same chat that the phone shows above it as quoted. One that OpenClaw does not remember (it keeps 500 for 10 minutes, in memory) is not quoted, and the reply goes out all the same. Only where `X-HotBags-Accept` has `reply_to`; else it is ignored.
+   */
+  reply_to?: string;
+  /**
+   * The chat: E.164 for a direct chat, `...@g.us` for a group.
+   */
+  to: string;
+  /**
+   * The WhatsApp account that it leaves by: `whatsapp:<account>`.
+   */
+  transport_session_id: string;
+}
+/**
+ * Put an emoji on a message of the customer. In direct chats only.
+ */
+export interface OutboxReact {
+  /**
+   * The command's own id: what has one that was seen before is not done again.
+   */
+  command_id: string | number;
+  type: "react";
+  /**
+   * One emoji, in place of an earlier one; `""` takes it back.
+   */
+  emoji: string;
+  /**
+   * Which message of the customer's in the same chat. Default: the one that is answered.
+   */
+  message_id: string;
+  /**
+   * The chat: E.164 for a direct chat, `...@g.us` for a group.
+   */
+  to: string;
+  /**
+   * The WhatsApp account that it leaves by: `whatsapp:<account>`.
    */
   transport_session_id: string;
 }

@@ -1,16 +1,11 @@
-import { createHash, randomUUID, timingSafeEqual } from "node:crypto";
-import { type Answer, type InboundRequest, verifySignature, verifyWebhook } from "@hotbags/contract";
+import { createHash, randomUUID } from "node:crypto";
+import type { Answer, InboundRequest } from "@hotbags/contract";
 import type { Pool, PoolClient } from "pg";
+import { refusalFor, refuse, type Secrets } from "./allowed.ts";
 import type { Decision } from "./decide.ts";
 
-export interface Backend {
+export interface Backend extends Secrets {
   pool: Pool;
-  /** HOTBAGS_BEARER_TOKEN. */
-  token: string;
-  /** HOTBAGS_HMAC_SECRET; null: requests are not signed. */
-  hmacSecret: string | null;
-  /** HOTBAGS_WEBHOOK_SECRET; null: requests are not signed as Standard Webhooks does. */
-  webhookSecret: string | null;
   decide(message: InboundRequest): Promise<Decision[]>;
 }
 
@@ -22,36 +17,25 @@ const LOCK_NOT_AVAILABLE = "55P03";
 
 /** Answers one message of the bridge. What it throws is a 500 of Next.js, after which the bridge tries again. */
 export async function receive(request: Request, backend: Backend): Promise<Response> {
-  const body = await letIn(request, backend);
-  if (body instanceof Response) return body;
+  const { pool, decide } = backend;
+  // The bytes as they came: the signature is theirs, and JSON.parse keeps no blank.
+  const readBody = async () => new Uint8Array(await request.arrayBuffer());
+  const { refusal, body } = await refusalFor(request, readBody, backend);
+  if (refusal) return refusal;
   const message = read(body);
   if (!message || message.message_id !== request.headers.get("idempotency-key")) return refuse(422, "no message");
-  const client = await backend.pool.connect();
+  const client = await pool.connect();
   try {
-    return await answerOnce(client, message, backend.decide);
+    return await answerOnce(client, message, decide);
   } finally {
     client.release();
   }
 }
 
 /** Answers a HEAD, which asks whether the bridge would be let in: 204, or 401 as a message would get it. */
-export async function ping(request: Request, backend: Backend): Promise<Response> {
-  const body = await letIn(request, backend);
-  return body instanceof Response ? body : new Response(null, { status: 204 });
-}
-
-/** The body of a request that is the bridge's, or the answer to any other. */
-async function letIn(request: Request, { token, hmacSecret, webhookSecret }: Backend): Promise<Uint8Array | Response> {
-  if (!isEqual(request.headers.get("authorization") ?? "", `Bearer ${token}`)) return refuse(401, "wrong token");
-  // The bytes as they came: the signature is theirs, and JSON.parse keeps no blank.
-  const body = new Uint8Array(await request.arrayBuffer());
-  const signature = request.headers.get("x-hotbags-signature");
-  if (hmacSecret !== null && !(await verifySignature(body, signature, hmacSecret)))
-    return refuse(401, "wrong signature");
-  // Its time as well: what somebody has recorded is of no use later.
-  if (webhookSecret !== null && !(await verifyWebhook(body, request.headers, webhookSecret)))
-    return refuse(401, "wrong or old webhook-signature");
-  return body;
+export async function ping(request: Request, secrets: Secrets): Promise<Response> {
+  const { refusal } = await refusalFor(request, async () => new Uint8Array(), secrets);
+  return refusal ?? new Response(null, { status: 204 });
 }
 
 /** The key, the message and its answer are stored together or not at all. */
@@ -115,14 +99,4 @@ function read(body: Uint8Array): InboundRequest | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** In constant time: digests have one length, as timingSafeEqual asks for. */
-function isEqual(given: string, wanted: string): boolean {
-  const digest = (text: string) => createHash("sha256").update(text).digest();
-  return timingSafeEqual(digest(given), digest(wanted));
-}
-
-function refuse(status: number, error: string): Response {
-  return Response.json({ error }, { status });
 }

@@ -138,6 +138,13 @@ export const ALERTS = {
     ends: "none has",
     advice: "what the alert says: it names the status and the URL. Messages and replies go on meanwhile",
   },
+  outbox: {
+    ...{ severity: "warning", title: "Hot Bags' outbox can't be read" },
+    starts:
+      "with `BRIDGE_OUTBOUND=known` or `any`: the outbox was asked in vain for `HEALTH_MAX_WAIT` minutes (5), for it is not there, or gives what can't be read",
+    ends: "it answers",
+    advice: "what the alert says: it names the status and the URL. Messages and replies go on meanwhile",
+  },
   in_doubt: {
     ...{ severity: "warning", title: "Replies are in doubt" },
     starts: "nobody can say whether a reply was sent; said again when there are more, every 15 min at most",

@@ -12,7 +12,7 @@ import { OperatorError } from "../operator/error.ts";
 import { API_PREFIX, type Output, type RawInput, ROUTES, type RouteName, refusal } from "../operator/schemas.ts";
 import { asHeader, operatorSocketOf, USER_HEADER } from "../operator/server.ts";
 import { pathWithoutSidecar } from "../ops/path.ts";
-import { countCommands, countMessages, countReports } from "../ops/stored-counts.ts";
+import { countCommands, countMessages, countOutbound, countReports } from "../ops/stored-counts.ts";
 import { StoreUnusableError, type StoreView, viewStore } from "../store/index.ts";
 import { inOptions } from "./complaint.ts";
 import { CliError, EXIT } from "./exit-code.ts";
@@ -147,6 +147,7 @@ async function statusOf(view: StoreView, stateDir: string): Promise<Output<"stat
     commands: { ...countCommands(view), paused_chats: view.pausedChats().length },
     reports: countReports(view, "reports"),
     events: countReports(view, "events"),
+    outbound: countOutbound(view),
     disk: { free_bytes: await freeBytesAt(stateDir) },
     last_backup: readLastBackup(stateDir),
   };

@@ -59,6 +59,15 @@ const status = z.looseObject({
   }),
   reports: reporting.optional(),
   events: reporting.optional(),
+  outbound: z
+    .looseObject({
+      mode: z.string().nullish(),
+      waiting: z.int().optional(),
+      taken: z.int(),
+      refused: z.int(),
+      last_failure: z.string().nullish(),
+    })
+    .optional(),
   checks: z
     .array(z.looseObject({ name: z.string(), account: z.string().optional(), since: z.string().nullable() }))
     .optional(),
@@ -99,7 +108,7 @@ const COLOURS: Record<Answer<"path">["answered"], typeof green> = {
 
 function draw(found: Status, lastHour: Total | null, output: Output): void {
   const { problems, plugin, gateway, hotbags, messages, commands, disk, rotation = {}, checks = [] } = found;
-  const { last_backup, releases, reports, events } = found;
+  const { last_backup, releases, reports, events, outbound } = found;
   /** As far as this run of the sidecar knows. */
   const since = (name: string, account?: string) => {
     const at = checks.find((check) => check.name === name && check.account === account)?.since;
@@ -129,6 +138,7 @@ function draw(found: Status, lastHour: Total | null, output: Output): void {
     ["failed", commands.failed > 0 ? `${commands.failed}: hotbags commands list --state failed` : 0],
     ["reports", reports ? describeReports(reports) : null],
     ["events", events ? describeReports(events) : null],
+    ["outbox", outbound ? describeOutbound(outbound) : null],
     ["disk", disk?.free_bytes ? `${shownSize(disk.free_bytes)} free` : null],
     ["backup", last_backup ? describeBackup(last_backup) : "none was made by the nightly timer"],
     ["releases", releases ? describeReleases(releases) : null],
@@ -160,6 +170,14 @@ function describeHotBags(hotbags: { reachable: boolean; last_success_at: string 
 function describeReports({ on, waiting, dropped, oldest_wait_ms }: NonNullable<Status["reports"]>): string | null {
   if (on !== true && waiting + dropped === 0) return null;
   return `${waiting} waiting for Hot Bags${waited(oldest_wait_ms)}${dropped > 0 ? `, ${dropped} given up` : ""}`;
+}
+
+/** Null where nobody is asked, and nobody was. */
+function describeOutbound({ mode, waiting, taken, refused, last_failure }: NonNullable<Status["outbound"]>) {
+  if ((mode ?? "off") === "off" && taken === 0) return null;
+  const counts = `${taken} taken, ${refused} refused${waiting === undefined ? "" : `, ${waiting} waiting`}`;
+  const how = mode === null || mode === undefined ? "" : ` (BRIDGE_OUTBOUND=${mode})`;
+  return `${counts}${how}${last_failure ? `; ${plain(last_failure)}` : ""}`;
 }
 
 function describeBackup({ made_at, uploaded, problem }: NonNullable<Status["last_backup"]>): string {

@@ -3,8 +3,9 @@ import { CONTRACT_VERSION, VERSION } from "@hotbags/shared";
 import { type Dispatcher, Pool } from "undici";
 import { acceptHeader, type Extras } from "../commands/index.ts";
 import { MAX_HEADERS_BYTES, ofError } from "../relay/network-error.ts";
+import type { PolledOutcome } from "../relay/outbox-answer.ts";
 import type { Outcome } from "../relay/outcome.ts";
-import { outcomeOf, takenOf } from "../relay/response.ts";
+import { outcomeOf, polledOf, takenOf } from "../relay/response.ts";
 import { WebhookSignature, webhookKeyOf } from "../relay/webhook-signature.ts";
 import { readSaid } from "./said.ts";
 
@@ -21,6 +22,8 @@ export interface BackendUnderTest {
   /** And delivery reports, and events; null: it wants none. */
   reportsUrl: URL | null;
   eventsUrl: URL | null;
+  /** And where it has what it sends without being asked; null: it is not asked. */
+  outboxUrl: URL | null;
   token: string;
   /** Null: nothing is signed. */
   hmacSecret: string | null;
@@ -83,6 +86,10 @@ export class Backend {
   /** Where it takes each kind of report; null: it wants none. */
   get reportUrls(): Pick<BackendUnderTest, "reportsUrl" | "eventsUrl"> {
     return this.#backend;
+  }
+
+  get outboxUrl(): URL | null {
+    return this.#backend.outboxUrl;
   }
 
   get isWebhook(): boolean {
@@ -149,6 +156,39 @@ export class Backend {
     }
     const status = outcome.kind === "answered" ? outcome.status : outcome.symptom.status;
     return { outcome, status, durationMs: Math.round(performance.now() - begun), encoding: null, said: null };
+  }
+
+  /** Asks for what is in the outbox behind this cursor. `token` null: as a stranger. Takes nothing. */
+  async poll(url: URL, question: { after: string; wait: number }, token: string | null = this.#backend.token) {
+    const { timeoutMs, accepts } = this.#backend;
+    const { after, wait } = question;
+    const begun = performance.now();
+    const query = new URLSearchParams({ after, wait: String(wait) });
+    let response: Dispatcher.ResponseData | undefined;
+    const ended = (outcome: PolledOutcome) => ({
+      outcome,
+      status: response?.statusCode ?? null,
+      durationMs: Math.round(performance.now() - begun),
+    });
+    const nothing = Buffer.alloc(0);
+    const signature = this.signatureOf(nothing);
+    try {
+      response = await this.#pool.request({
+        ...{ method: "GET", path: `${url.pathname}?${query}` },
+        headers: {
+          ...this.#backend.extraHeaders,
+          ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+          ...(signature === null ? {} : { "x-hotbags-signature": signature }),
+          ...this.webhookOf(`outbox-${randomUUID()}`, nothing),
+          ...{ "accept-encoding": "identity", "x-hotbags-contract": String(CONTRACT_VERSION) },
+          ...{ "x-hotbags-accept": acceptHeader(accepts), "user-agent": `hotbags-bridge/${VERSION}` },
+        },
+        ...{ headersTimeout: timeoutMs, signal: AbortSignal.timeout(CONNECT_TIMEOUT_MS + timeoutMs) },
+      });
+      return ended(await polledOf(response, url, { maxRetryAfterMs: MAX_RETRY_AFTER_MS, accepts, after }));
+    } catch (error) {
+      return ended({ kind: "failed", symptom: ofError(error, { hasBegun: response !== undefined, timeoutMs, url }) });
+    }
   }
 
   /** The signature of these bytes. Null where nothing is signed. */

@@ -18,6 +18,11 @@ export interface Subject {
   readonly ping: (() => Promise<Pinged>) | null;
   /** The same request as a stranger's. */
   readonly pingAsStranger: () => Promise<Pinged>;
+  /**
+   * Asks for what is in the outbox behind this cursor, and takes nothing: why that can't be read, or null. Null where the
+   * settings won't do.
+   */
+  readonly poll: ((after: string) => Promise<string | null>) | null;
   /** An alert is sent for a test. */
   readonly testsAlert: boolean;
 }
@@ -28,6 +33,7 @@ export interface Running {
   readonly plugin: { readonly connected: boolean };
   readonly versions: { readonly warnings: readonly string[] };
   readonly hotbags: { readonly last_success_at: string | null };
+  readonly outbound: { readonly last_answer_at: string | null; readonly last_failure: string | null };
 }
 
 /** One thing to look at. */

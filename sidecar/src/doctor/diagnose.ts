@@ -12,6 +12,7 @@ import { gateway } from "./gateway.ts";
 import { gatewayConfig } from "./gateway-config.ts";
 import { hotbags } from "./hotbags.ts";
 import { node } from "./node.ts";
+import { outbox } from "./outbox.ts";
 import { plugin } from "./plugin.ts";
 import { pluginFolder } from "./plugin-folder.ts";
 import { settings } from "./settings.ts";
@@ -23,7 +24,7 @@ import { whatsapp } from "./whatsapp.ts";
 /** All but the database, which the command looks at: it takes seconds of a core. In the order of a set-up. */
 const CHECKS: readonly Check[] = [
   ...[node, settings, stateFolder, disk, clock],
-  ...[gateway, gatewayConfig, pluginFolder, plugin, whatsapp, hotbags, alerts, console, sidecar],
+  ...[gateway, gatewayConfig, pluginFolder, plugin, whatsapp, hotbags, outbox, alerts, console, sidecar],
 ];
 
 /** No check takes longer than this, ms. Less than the command waits for an answer of the sidecar. */

@@ -15,6 +15,7 @@ const NEVER: Running = {
   plugin: { connected: true },
   versions: { warnings: [] },
   hotbags: { last_success_at: null },
+  outbound: { last_answer_at: null, last_failure: null },
 };
 
 /** Looks at a backend that answers so; `asked` are the requests that it got. */
@@ -47,7 +48,7 @@ async function askOf(answer: RequestListener, running: Running | null = NEVER) {
   onTestFinished(() => client.close());
   const subject: Subject = {
     ...{ environment: {}, stateDir: "/", settings: null, mistakes: [], gateway: null, running, testsAlert: false },
-    ...{ ping: () => client.ping(true), pingAsStranger: () => client.ping(false) },
+    ...{ ping: () => client.ping(true), pingAsStranger: () => client.ping(false), poll: null },
   };
   const [finding] = await hotbags.look(subject);
   return { finding, asked, subject };

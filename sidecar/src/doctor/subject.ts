@@ -1,6 +1,8 @@
 import { pino } from "pino";
 import type { Gateway } from "../gateway/index.ts";
 import { HotBags, type Pinged } from "../relay/hotbags.ts";
+import { ruleFor } from "../relay/rules.ts";
+import { ofOutbox } from "../relay/sentences.ts";
 import type { Settings } from "../settings.ts";
 import type { Running, Subject } from "./check.ts";
 
@@ -25,7 +27,7 @@ export function openSubject({ gateway, settings, ...parts }: SubjectParts) {
   const common = { environment, stateDir, settings, mistakes, running, testsAlert };
   if (settings === null) {
     const nobody = () => Promise.reject(new Error("there are no settings"));
-    const subject: Subject = { ...common, gateway: null, ping: null, pingAsStranger: nobody };
+    const subject: Subject = { ...common, gateway: null, ping: null, pingAsStranger: nobody, poll: null };
     return { subject, close: async () => {} };
   }
   const hotbags = new HotBags({
@@ -44,6 +46,11 @@ export function openSubject({ gateway, settings, ...parts }: SubjectParts) {
     gateway: gateway(settings),
     ping,
     pingAsStranger: () => hotbags.ping(false),
+    poll: async (after) => {
+      const { path } = settings.outbox;
+      const polled = await hotbags.poll({ path, after, waitSeconds: 1 }, AbortSignal.timeout(2 * PING_TIMEOUT_MS));
+      return polled.kind === "failed" ? ofOutbox(polled.symptom, ruleFor(polled.symptom)) : null;
+    },
   };
   return { subject, close: () => hotbags.close() };
 }

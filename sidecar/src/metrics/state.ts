@@ -95,6 +95,16 @@ const GAUGES: readonly Metric<State>[] = [
     read: ({ health }) => health.reports.oldest_wait_ms / 1_000,
   },
   {
+    name: "hotbags_outbound_waiting",
+    help: "Commands of Hot Bags' outbox that wait to be sent; 1000 are counted at most",
+    read: ({ health }) => health.outbound.waiting,
+  },
+  {
+    name: "hotbags_outbound_reachable",
+    help: "0 while Hot Bags' outbox is asked in vain, else 1; missing: it is not asked",
+    read: ({ health: { outbound } }) => (outbound.mode === "off" ? null : Number(outbound.last_failure === null)),
+  },
+  {
     name: "hotbags_chats",
     help: "Chats whose replies wait: held for they got too many, or paused",
     label: "state",
@@ -243,6 +253,12 @@ const COUNTERS: readonly Metric<Counted>[] = [
     help: "Events of the bridge that have ended, by how: Hot Bags has them, or they were given up",
     label: "end",
     read: ({ counts }) => ({ delivered: counts.events_delivered, dropped: counts.events_dropped }),
+  },
+  {
+    name: "hotbags_outbound_total",
+    help: "Commands that were taken from Hot Bags' outbox, and how many of these were refused",
+    label: "what",
+    read: ({ counts }) => ({ taken: counts.outbound_taken, refused: counts.outbound_refused }),
   },
   {
     name: "hotbags_breaker_openings_total",

@@ -25,6 +25,7 @@ export function readFindings(parts: HealthParts): Finding[] {
       ofRefused(store, parts.clock.now()),
       ofReporting(parts, "reports"),
       ofReporting(parts, "events"),
+      ofOutbound(parts),
     ],
   ];
 }
@@ -168,6 +169,15 @@ function ofReporting({ store, reporting, maxWaitMs }: HealthParts, kind: "report
     ...value,
     alerts: [condition("reports", text, { subject, amount: dropped, details: { waiting, dropped } })],
   };
+}
+
+/** The value: what may be sent. No customer waits for it, so it is healthy. */
+function ofOutbound({ outbound, maxWaitMs }: HealthParts): Finding {
+  const { mode, problem } = outbound.status;
+  const value = good("outbound", mode);
+  if (problem === null) return value;
+  const text = `What Hot Bags wants to send without being asked stays there: ${problem}. Messages and replies go on.`;
+  return { ...value, alerts: [condition("outbox", text, { afterMs: maxWaitMs })] };
 }
 
 function counted(amount: number) {

@@ -5,6 +5,7 @@ import type { Clock } from "../clock.ts";
 import type { Gateway } from "../gateway/index.ts";
 import type { OutboxStatus, PluginVersions } from "../intake/plugin-connection.ts";
 import type { HotBags } from "../relay/hotbags.ts";
+import type { Outbox } from "../relay/outbox.ts";
 import type { Relay } from "../relay/relay.ts";
 import type { Reporting } from "../relay/reporting.ts";
 import type { BrakeLimits } from "../replies/brake.ts";
@@ -18,6 +19,8 @@ export interface HealthParts {
   store: Store;
   relay: Relay;
   reporting: Readonly<Record<"reports" | "events", Reporting>>;
+  /** What Hot Bags sends without being asked. */
+  outbound: Outbox;
   hotbags: Pick<HotBags, "certificateEndsAt">;
   replies: Replies;
   brake: BrakeLimits;

@@ -5,7 +5,7 @@ import type { Finding } from "./finding.ts";
 import { readFindings } from "./findings.ts";
 import { describeAccount, versionsOf } from "./findings-of-links.ts";
 import type { HealthParts } from "./health-parts.ts";
-import { countCommands, countMessages, countReports } from "./stored-counts.ts";
+import { countCommands, countMessages, countOutbound, countReports } from "./stored-counts.ts";
 
 /** How many of the last downtimes are shown. */
 const SHOWN_DOWNTIMES = 5;
@@ -63,12 +63,18 @@ export function readHealth(parts: HealthParts, since: (finding: Finding) => numb
     },
     reports: describeReporting(parts, "reports"),
     events: describeReporting(parts, "events"),
+    outbound: describeOutbound(parts),
   };
 }
 
 function describeReporting({ store, reporting }: HealthParts, kind: "reports" | "events") {
   const { isOn, longestWaitMs, problem } = reporting[kind].status;
   return { on: isOn, ...countReports(store, kind), oldest_wait_ms: longestWaitMs, last_failure: problem };
+}
+
+function describeOutbound({ store, outbound }: HealthParts) {
+  const { mode, waiting, lastAnswerAt, problem } = outbound.status;
+  return { mode, ...countOutbound(store), waiting, last_answer_at: iso(lastAnswerAt), last_failure: problem };
 }
 
 function describeFinding({ name, account, ok, value, problem }: Finding, since: number) {

@@ -38,6 +38,7 @@ export const EFFECTS: Readonly<Record<Kind, Effect>> = {
   dead_letter: null,
   refused_command: null,
   reports: null,
+  outbox: null,
   in_doubt: null,
   reply_waits: slow("whatsapp"),
   replies_refused: down("openclaw"),

@@ -44,6 +44,12 @@ export function countReports({ counters }: Pick<Stored, "counters">, kind: "repo
   };
 }
 
+/** The same of what Hot Bags sends without being asked. */
+export function countOutbound({ counters }: Pick<Stored, "counters">) {
+  const { outbound_taken: taken, outbound_refused: refused } = counters.read();
+  return { taken, refused };
+}
+
 function describeFailure(failure: Failure | null) {
   if (!failure) return null;
   const { at, message_id, reason } = failure;

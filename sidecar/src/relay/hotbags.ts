@@ -10,8 +10,9 @@ import type { PendingMessage } from "../store/index.ts";
 import type { Body } from "./body.ts";
 import { Credentials, type HotBagsSecrets, type Pass } from "./credentials.ts";
 import { MAX_HEADERS_BYTES, ofError } from "./network-error.ts";
+import type { PolledOutcome } from "./outbox-answer.ts";
 import type { Outcome } from "./outcome.ts";
-import { dropRest, outcomeOf, takenOf } from "./response.ts";
+import { dropRest, outcomeOf, polledOf, takenOf } from "./response.ts";
 import { ofAnswer, type Symptom } from "./symptom.ts";
 import { WebhookSignature } from "./webhook-signature.ts";
 
@@ -33,6 +34,16 @@ export interface HotBagsOptions extends HotBagsSecrets {
   log: Logger;
 }
 
+/** A question for what is in the outbox. */
+export interface Poll {
+  /** Below the base URL. */
+  path: string;
+  /** The cursor. */
+  after: string;
+  /** For so long Hot Bags may wait for a command, whole seconds. */
+  waitSeconds: number;
+}
+
 /** A report of what has become of a command. `text`: its body. */
 export interface Report {
   key: string;
@@ -40,22 +51,28 @@ export interface Report {
   body: string;
 }
 
-/** One POST. */
-interface Post {
+/** One request. */
+interface Ask<Answered extends { kind: string } = Outcome> {
   url: URL;
-  /** The idempotency key. */
-  key: string;
-  accountId: string;
-  body: Pick<Body, "byteLength" | "open" | "pieces">;
+  /** Of a POST; null: it is a GET. */
+  post: { key: string; accountId: string; body: Pick<Body, "byteLength" | "open" | "pieces"> } | null;
   /** From the connection to the last byte of the answer, ms. */
   timeoutMs: number;
-  read(response: Dispatcher.ResponseData): Promise<Outcome>;
+  read(response: Dispatcher.ResponseData): Promise<Answered>;
   /** What the answer may use; undefined where it is no answer. */
   accepts?: Extras;
+  /** Ends it early, with a failure that means nothing. */
+  signal?: AbortSignal;
 }
+
+/** How one request ended. */
+type Ended = Outcome | PolledOutcome;
 
 /** Nobody thinks about a report for longer, ms. */
 const REPORT_TIMEOUT_MS = 30_000;
+
+/** An outbox has so much longer than it may wait for a command, ms: to start, and to look. */
+const POLL_PATIENCE_MS = 30_000;
 
 /** What a HEAD was answered with, and what it is a symptom of, if it were a POST's. */
 export interface Pinged {
@@ -70,7 +87,7 @@ export interface Pinged {
 /** What undici says of each new connection (its docs, DiagnosticsChannel). */
 const CONNECTED = "undici:client:connected";
 
-/** Hot Bags over HTTP: one POST a call, its end told as an outcome, never thrown. */
+/** Hot Bags over HTTP: one request a call, its end told as an outcome, never thrown. */
 export class HotBags {
   #options: HotBagsOptions;
   readonly #pool: Pool;
@@ -112,7 +129,7 @@ export class HotBags {
     const { timeoutMs, maxRetryAfterMs, accepts = NO_EXTRAS } = this.#options;
     const { message_id: key, account_id: accountId } = message;
     const read = (response: Dispatcher.ResponseData) => outcomeOf(response, this.#url, { maxRetryAfterMs, accepts });
-    return await this.#post({ url: this.#url, key, accountId, body, timeoutMs, read, accepts });
+    return await this.#ask({ url: this.#url, post: { key, accountId, body }, timeoutMs, read, accepts });
   }
 
   /** The same for a report. `path`: below the base URL. Any 2xx will do, but for a web page. */
@@ -122,12 +139,22 @@ export class HotBags {
     const body = { byteLength: bytes.length, open: () => bytes, pieces: () => inOnePiece(bytes) };
     const timeoutMs = Math.min(REPORT_TIMEOUT_MS, this.#options.timeoutMs);
     const read = (response: Dispatcher.ResponseData) => takenOf(response, url, this.#options.maxRetryAfterMs);
-    return await this.#post({ url, key, accountId, body, timeoutMs, read });
+    return await this.#ask({ url, post: { key, accountId, body }, timeoutMs, read });
   }
 
-  async #post(post: Post): Promise<Outcome> {
-    const first = await this.#postAsAny(post);
-    return first.refused > 1 ? (await this.#postAsAny(post)).outcome : first.outcome;
+  /** What Hot Bags gives of itself. It has nothing to answer before the time is over, or a command is there. */
+  async poll({ path, after, waitSeconds }: Poll, signal: AbortSignal): Promise<PolledOutcome> {
+    const { maxRetryAfterMs, accepts = NO_EXTRAS } = this.#options;
+    const url = this.#at(path);
+    url.search = new URLSearchParams({ after, wait: String(waitSeconds) }).toString();
+    const timeoutMs = waitSeconds * 1_000 + POLL_PATIENCE_MS;
+    const read = (response: Dispatcher.ResponseData) => polledOf(response, url, { maxRetryAfterMs, accepts, after });
+    return await this.#ask<PolledOutcome>({ url, post: null, timeoutMs, read, accepts, signal });
+  }
+
+  async #ask<Answered extends Ended>(ask: Ask<Answered>): Promise<Answered> {
+    const first = await this.#askAsAny(ask);
+    return first.refused > 1 ? (await this.#askAsAny(ask)).outcome : first.outcome;
   }
 
   #at(path: string): URL {
@@ -136,12 +163,12 @@ export class HotBags {
   }
 
   /** Shows one secret after the other that is valid, also one that has become so meanwhile. */
-  async #postAsAny(post: Post): Promise<{ outcome: Outcome; refused: number }> {
+  async #askAsAny<Answered extends Ended>(ask: Ask<Answered>): Promise<{ outcome: Answered; refused: number }> {
     const refused: Pass[] = [];
-    let outcome: Outcome;
+    let outcome: Answered;
     let pass: Pass | undefined = this.#credentials.first;
     do {
-      outcome = await this.#postAs(pass, post);
+      outcome = await this.#askAs(pass, ask);
       if (!isRefusal(outcome)) return { outcome, refused: 0 };
       refused.push(pass);
       pass = this.#credentials.after(refused);
@@ -149,28 +176,28 @@ export class HotBags {
     return { outcome, refused: refused.length };
   }
 
-  async #postAs(pass: Pass, post: Post): Promise<Outcome> {
+  async #askAs<Answered extends Ended>(pass: Pass, ask: Ask<Answered>): Promise<Answered> {
     const { connectTimeoutMs } = this.#options;
-    const { url, body, timeoutMs, read } = post;
+    const { url, post, timeoutMs, read, signal } = ask;
     let response: Dispatcher.ResponseData | undefined;
     // Called off with the answer: one of AbortSignal.timeout stays until its time is over, and so for each message of the last minutes.
     const deadline = new AbortController();
     const timer = setTimeout(() => deadline.abort(timeUp()), connectTimeoutMs + timeoutMs);
     try {
       response = await this.#pool.request({
-        method: "POST",
-        path: url.pathname,
-        headers: await this.#headers(pass, post),
-        body: body.open(),
+        method: post ? "POST" : "GET",
+        path: url.pathname + url.search,
+        headers: await this.#headers(pass, ask),
+        body: post ? post.body.open() : null,
         headersTimeout: timeoutMs,
-        signal: deadline.signal,
+        signal: signal ? AbortSignal.any([deadline.signal, signal]) : deadline.signal,
       });
       const outcome = await read(response);
       if (outcome.kind === "answered") this.#credentials.accepted(pass);
       return outcome;
     } catch (error) {
       const symptom = ofError(error, { hasBegun: response !== undefined, timeoutMs, url });
-      return { kind: "failed", symptom };
+      return { kind: "failed", symptom } as Answered;
     } finally {
       clearTimeout(timer);
     }
@@ -279,23 +306,24 @@ export class HotBags {
     return true;
   }
 
-  async #headers({ bearerToken, key: hmacKey }: Pass, post: Post): Promise<Record<string, string>> {
-    const { key, accountId, body, accepts } = post;
+  async #headers({ bearerToken, key: hmacKey }: Pass, { post, accepts }: Ask<Ended>): Promise<Record<string, string>> {
     const headers: Record<string, string> = {
       ...this.#ownHeaders(),
       authorization: `Bearer ${bearerToken}`,
-      "idempotency-key": key,
-      "x-idempotency-key": key,
-      "x-transport-session-id": transportSessionId(accountId),
-      "content-type": "application/json",
-      "content-length": String(body.byteLength),
+      ...(post && {
+        "idempotency-key": post.key,
+        "x-idempotency-key": post.key,
+        "x-transport-session-id": transportSessionId(post.accountId),
+        "content-type": "application/json",
+        "content-length": String(post.body.byteLength),
+      }),
       "x-hotbags-contract": String(CONTRACT_VERSION),
       ...(accepts && { "x-hotbags-accept": acceptHeader(accepts) }),
     };
-    const webhook = this.#webhookSignature(key);
+    const webhook = this.#webhookSignature(post?.key ?? `outbox-${randomUUID()}`);
     const hmac = hmacKey && createHmac("sha256", hmacKey);
-    if (hmac || this.#credentials.webhookKeys.length > 0)
-      for await (const piece of body.pieces()) {
+    if (post && (hmac || this.#credentials.webhookKeys.length > 0))
+      for await (const piece of post.body.pieces()) {
         hmac?.update(piece);
         webhook.update(piece);
       }
@@ -329,8 +357,8 @@ function timeUp(): DOMException {
 }
 
 /** Hot Bags itself does not know who asks, or what signs: another secret may do. */
-function isRefusal(outcome: Outcome): boolean {
-  if (outcome.kind === "answered") return false;
+function isRefusal(outcome: Ended): boolean {
+  if (outcome.kind !== "failed") return false;
   const { status, trouble, isVercelLogin, isVercelFirewall } = outcome.symptom;
   return trouble === null && (status === 401 || status === 403) && !isVercelLogin && !isVercelFirewall;
 }

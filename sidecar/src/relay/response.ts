@@ -1,9 +1,10 @@
 import type { Dispatcher } from "undici";
 import type { Extras } from "../commands/index.ts";
 import { AnswerError, readAnswer } from "./answer.ts";
-import { type Outcome, readCommands } from "./outcome.ts";
+import { type PolledOutcome, readOutbox } from "./outbox-answer.ts";
+import { type Misread, type Outcome, readCommands } from "./outcome.ts";
 import { retryAfterMs } from "./retry-after.ts";
-import { ofAnswer } from "./symptom.ts";
+import { ofAnswer, type Symptom } from "./symptom.ts";
 
 /**
  * What is read of the body behind a status that says it all, and for how long, ms: to its end, it leaves the connection
@@ -12,18 +13,41 @@ import { ofAnswer } from "./symptom.ts";
 const MAX_REST_BYTES = 64 * 1024;
 const MAX_REST_MS = 1_000;
 
-/**
- * What an answer from `url` means, with its body read. Throws what the body does where the connection breaks.
- * `maxRetryAfterMs`: the longest wait that a `Retry-After` can ask for. `accepts`: what Hot Bags may use.
- */
-export async function outcomeOf(
+/** `maxRetryAfterMs`: the longest wait that a `Retry-After` can ask for. `accepts`: what Hot Bags may use. */
+interface Terms {
+  maxRetryAfterMs: number;
+  accepts: Extras;
+}
+
+/** What an answer from `url` means, with its body read. Throws what the body does where the connection breaks. */
+export async function outcomeOf(response: Dispatcher.ResponseData, url: URL, terms: Terms): Promise<Outcome> {
+  const { accepts, maxRetryAfterMs } = terms;
+  return await read(response, url, maxRetryAfterMs, (status, text, type) => {
+    const reading = readCommands(status, text, type, accepts);
+    return reading.ok ? { kind: "answered", status, ...reading } : reading;
+  });
+}
+
+/** The same of an answer of the outbox, which was asked for what comes after this cursor. */
+export async function polledOf(
+  response: Dispatcher.ResponseData,
+  url: URL,
+  { after, accepts, maxRetryAfterMs }: Terms & { after: string },
+): Promise<PolledOutcome> {
+  return await read(response, url, maxRetryAfterMs, (status, text, type) =>
+    readOutbox(status, text, type, accepts, after),
+  );
+}
+
+async function read<Answered extends { kind: "answered" }>(
   { statusCode: status, headers, body }: Dispatcher.ResponseData,
   url: URL,
-  { maxRetryAfterMs, accepts }: { maxRetryAfterMs: number; accepts: Extras },
-): Promise<Outcome> {
+  maxRetryAfterMs: number,
+  readText: (status: number, text: string, contentType: string) => Answered | Misread,
+): Promise<Answered | { kind: "failed"; symptom: Symptom }> {
   const wait = waitIn(headers, maxRetryAfterMs);
-  const failed = (what?: Parameters<typeof ofAnswer>[4]): Outcome => ({
-    kind: "failed",
+  const failed = (what?: Parameters<typeof ofAnswer>[4]) => ({
+    kind: "failed" as const,
     symptom: ofAnswer(status, headers, url, wait, what),
   });
   if (status < 200 || status >= 300) {
@@ -33,8 +57,8 @@ export async function outcomeOf(
   }
   try {
     const text = await readAnswer(body, headers["content-encoding"]);
-    const reading = readCommands(status, text, String(headers["content-type"] ?? ""), accepts);
-    return reading.ok ? { kind: "answered", status, ...reading } : failed(reading);
+    const reading = readText(status, text, String(headers["content-type"] ?? ""));
+    return "kind" in reading ? reading : failed(reading);
   } catch (error) {
     if (!(error instanceof AnswerError)) throw error;
     return failed({ trouble: "contract", what: error.message });

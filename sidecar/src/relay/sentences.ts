@@ -37,6 +37,15 @@ export function ofReport(symptom: Symptom, rule: Rule, setting: string): string 
   return `${symptom.seen} at ${shown(symptom.url)}: ${isAddress ? own : rule.advice(symptom)}`;
 }
 
+/** Of a question for the outbox. */
+export function ofOutbox(symptom: Symptom, rule: Rule): string {
+  const isAddress = rule.fault === "address" && symptom.status !== null && symptom.status >= 400;
+  const own = "correct HOTBAGS_OUTBOX_PATH, or set BRIDGE_OUTBOUND=off if Hot Bags has no outbox";
+  const broken = "nothing of it is taken: answer 204, or a cursor with commands (docs/contract)";
+  const advice = isAddress ? own : symptom.trouble === "contract" ? broken : rule.advice(symptom);
+  return `${symptom.seen} at ${shown(symptom.url)}: ${advice}`;
+}
+
 function shown({ origin, pathname }: URL): string {
   return `${origin}${pathname}`;
 }

@@ -6,6 +6,7 @@
  * - `handover`: OpenClaw has its last reply in its own queue. Over when it has sent or dropped that.
  * - `lock`: WhatsApp has locked its account for direct chats. Over when a reply of the account went out.
  * - `pacing`: BRIDGE_CHAT_INTERVAL_MS after a reply. Nothing shortens it.
+ * - `outbound`: BRIDGE_OUTBOUND_PER_MINUTE, of what nobody has asked for. Over when the settings change.
  * - `pause`: somebody else answers in the chat. Over when the pause is ended.
  * - `brake`: it got more replies than people exchange. Nothing shortens it.
  * - `file`: its file is being fetched. Over when it is here, or can't be had.
@@ -20,6 +21,7 @@ export type Cause =
   | "handover"
   | "lock"
   | "pacing"
+  | "outbound"
   | "pause"
   | "brake"
   | "file"
@@ -55,6 +57,7 @@ export function sentenceOf(cause: Cause, leftMs: number): string {
     handover: "OpenClaw has the reply before it in its own queue",
     lock: `WhatsApp has locked the account for direct chats; it is tried in ${left}`,
     pacing: `BRIDGE_CHAT_INTERVAL_MS after the reply before it; ${left} more`,
+    outbound: `BRIDGE_OUTBOUND_PER_MINUTE: the account's next command of the outbox goes in ${left}`,
     pause: `its chat is paused for ${left} more (hotbags chats list)`,
     brake: `the brake: its chat got too many replies lately; ${left} more`,
     file: "its file is being fetched",

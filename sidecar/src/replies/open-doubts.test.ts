@@ -12,6 +12,7 @@ const command = (id: number, chat: number) => ({
   type: "send_text",
   text: "was it sent?",
   details: null,
+  outbound: null,
   sending_at: 1,
   sending_boot_ms: 1,
   gateway_process: "boot-1",

@@ -25,6 +25,7 @@ import { type Drop, Handovers } from "./handovers.ts";
 import { type NumberChange, NumberChanges, type Numbers } from "./number-change.ts";
 import { type Observation, Observations } from "./observations.ts";
 import type { Handover } from "./open-handovers.ts";
+import { OUTBOUND_OFF, type OutboundLimits, OutboundPace } from "./outbound-pace.ts";
 import { Pace, type PaceLimits } from "./pace.ts";
 import { Refusals } from "./refusals.ts";
 import { SendResults } from "./send-results.ts";
@@ -51,6 +52,7 @@ interface RepliesLimits {
   brake: BrakeLimits;
   /** Numbers that the shop had before: replies to what was written to them may leave from the number of now. */
   formerNumbers: ReadonlySet<string>;
+  outbound: OutboundLimits;
 }
 
 interface RepliesParts extends RepliesLimits {
@@ -80,6 +82,7 @@ export class Replies {
   readonly #handovers: Handovers;
   readonly #observations: Observations;
   readonly #pace: Pace;
+  readonly #outbound: OutboundPace;
   readonly #brake: Brake;
   readonly #numbers: NumberChanges;
   readonly #locks: TimeLocks;
@@ -100,6 +103,7 @@ export class Replies {
     const width = this.#width;
     this.#parts = parts;
     this.#pace = new Pace(parts.pace);
+    this.#outbound = new OutboundPace(parts.outbound);
     this.#brake = new Brake({ limits: parts.brake, onHeld: (chat) => this.#runaway(chat) });
     this.#numbers = new NumberChanges({ ...parts, onChange: parts.onNumberChange });
     this.#locks = new TimeLocks(parts);
@@ -193,11 +197,12 @@ export class Replies {
   }
 
   /** Goes on with other limits: what waits for one of the former is looked at again. */
-  adopt({ pace, brake, formerNumbers }: RepliesLimits): void {
+  adopt({ pace, brake, formerNumbers, outbound }: RepliesLimits): void {
     this.#pace.adopt(pace);
+    this.#outbound.adopt(outbound);
     this.#brake.adopt(brake);
     this.#numbers.adopt(formerNumbers);
-    for (const cause of ["brake", "number"] as const) this.#chats.release(cause);
+    for (const cause of ["brake", "number", "outbound"] as const) this.#chats.release(cause);
   }
 
   /** The gateway has sent a text. */
@@ -281,6 +286,8 @@ export class Replies {
     if (command instanceof RowUnreadableError)
       return (await this.#results.giveUp(command.row, "pending", "failed", command)) ?? "more";
     if (!command) return this.#empty(chat);
+    const isOutbound = command.outbound !== null;
+    if (isOutbound && !this.#outbound.isOn) return await this.#results.refuse(command, OUTBOUND_OFF);
     const now = clock.uptimeMs();
     const pausedMs = store.pauses.leftMs(chat, command.id);
     if (pausedMs > 0) {
@@ -295,6 +302,8 @@ export class Replies {
       return { cause: "number", until: now + ASK_AGAIN_MS };
     const heldMs = this.#brake.hold(chat, now);
     if (heldMs > 0) return { cause: "brake", until: now + heldMs };
+    const pacedUntil = isOutbound ? this.#outbound.nextAt(account, now) : now;
+    if (pacedUntil > now) return { cause: "outbound", until: pacedUntil };
     const attached = this.#files.of(command);
     if (attached instanceof RowUnreadableError)
       return (await this.#results.giveUp(command.id, "pending", "failed", attached)) ?? "more";
@@ -302,6 +311,7 @@ export class Replies {
     if (attached.state === "failed") return await this.#results.refuse(command, attached.reason);
     const lockedMs = this.#locks.hold(chat, account, command.chat_id);
     if (lockedMs > 0) return { cause: "lock", until: now + lockedMs };
+    if (isOutbound) this.#outbound.spend(account, now);
     const verdict = await this.#send(command, attached.file, this.#pace.spend(now));
     return verdict === "more" && !store.commands.hasNext(chat) ? this.#empty(chat) : verdict;
   }

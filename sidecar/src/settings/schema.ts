@@ -1,4 +1,11 @@
-import { DEFAULT_LOW_DISK_BYTES, EVENTS_PATH, INBOUND_PATH, MAX_BODY_BYTES, REPORTS_PATH } from "@hotbags/shared";
+import {
+  DEFAULT_LOW_DISK_BYTES,
+  EVENTS_PATH,
+  INBOUND_PATH,
+  MAX_BODY_BYTES,
+  OUTBOX_PATH,
+  REPORTS_PATH,
+} from "@hotbags/shared";
 import type { z } from "zod";
 import { FORMATS } from "../alerts/webhook-formats.ts";
 import { EXTRAS } from "../commands/index.ts";
@@ -63,6 +70,18 @@ export const SETTINGS = {
   HOTBAGS_EVENTS_PATH: {
     about: `Where it takes events, such as a downtime, below its base URL, such as \`${EVENTS_PATH}\`. Not set: none are made`,
     form: inboundPath,
+    reloadable: true,
+  },
+  HOTBAGS_OUTBOX_PATH: {
+    about: "Where it has what it sends without being asked, below its base URL. Asked for with `BRIDGE_OUTBOUND` only",
+    form: inboundPath,
+    default: OUTBOX_PATH,
+    reloadable: true,
+  },
+  HOTBAGS_OUTBOX_SECONDS: {
+    about: "Seconds that it may wait there until it has something (long poll)",
+    form: wholeNumber(1, 120),
+    default: "20",
     reloadable: true,
   },
   HOTBAGS_BEARER_TOKEN: {
@@ -249,6 +268,31 @@ export const SETTINGS = {
     about: "The same within an hour",
     form: wholeNumber(0, 100_000),
     default: String(DEFAULT_BRAKE.perHour),
+    reloadable: true,
+  },
+  BRIDGE_OUTBOUND: {
+    about:
+      "Whether Hot Bags may send without being asked, by its outbox: `known`, to chats that have written lately; `any`, to others too. WhatsApp bans numbers that write to strangers",
+    form: oneOf("off", "known", "any"),
+    default: "off",
+    reloadable: true,
+  },
+  BRIDGE_OUTBOUND_KNOWN_HOURS: {
+    about: "Hours for which a chat is known after its last message",
+    form: wholeNumber(1, 720),
+    default: "24",
+    reloadable: true,
+  },
+  BRIDGE_OUTBOUND_PER_MINUTE: {
+    about: "Most commands of the outbox that an account sends in a minute; 0: no limit",
+    form: wholeNumber(0, 6_000),
+    default: "6",
+    reloadable: true,
+  },
+  BRIDGE_OUTBOUND_NEW_CHATS_PER_DAY: {
+    about: "With `BRIDGE_OUTBOUND=any`: most chats that are not known to which it may write first within a day",
+    form: wholeNumber(0, 1_000),
+    default: "10",
     reloadable: true,
   },
   BRIDGE_FORMER_NUMBERS: {

@@ -93,7 +93,9 @@ function prepare(db: Database.Database) {
     chat: db.prepare<[number], { account_id: string; chat_id: string }>(
       "SELECT account_id, chat_id FROM chats WHERE chat = ?",
     ),
-    messageId: db.prepare<[number], { message_id: string }>("SELECT message_id FROM messages WHERE seq = ?"),
+    messageId: db.prepare<[number], { message_id: string | null }>(
+      "SELECT CASE WHEN outbound IS NULL THEN message_id END AS message_id FROM messages WHERE seq = ?",
+    ),
     commandId: db.prepare<[number], { command_id: string | null }>("SELECT command_id FROM commands WHERE id = ?"),
     unreported: db.prepare<[], { id: number }>("SELECT id FROM restores WHERE reported = 0 LIMIT 1"),
     reported: db.prepare<[]>("UPDATE restores SET reported = 1 WHERE reported = 0"),

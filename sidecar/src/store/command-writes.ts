@@ -5,6 +5,7 @@ import type { CounterName, Counters } from "./counters.ts";
 import { RowContradictedError, unlessDamaged } from "./errors.ts";
 import type { Failures } from "./failures.ts";
 import type { ForgottenKeys } from "./forgotten-keys.ts";
+import { MESSAGE_ID } from "./outbox-rows.ts";
 import type { ChatOrder, Pauses } from "./pauses.ts";
 
 /** A command as the relay read it from a response, in array order. */
@@ -111,6 +112,12 @@ export class CommandWrites {
     return commands.map((command, position) => this.#recordOne(answered, position, command));
   }
 
+  /** Whether a command was seen before, with the same chat and payload. */
+  isRepeated(chat: number, { commandId, payload }: CommandFromResponse): boolean {
+    const owner = commandId === null ? undefined : this.#ownerOf(commandId);
+    return owner?.chat === chat && owner.payload_sha256 === hashOf(payload);
+  }
+
   /** The command that has this id, also one of somebody who was forgotten. */
   #ownerOf(commandId: string) {
     const forgotten = this.#forgotten.of(commandId);
@@ -119,7 +126,7 @@ export class CommandWrites {
 
   #recordOne(answered: AnsweredMessage, position: number, command: CommandFromResponse): RecordedCommand {
     const { seq, chat, message_id: messageId } = answered;
-    const hash = createHash("sha256").update(command.payload).digest("hex");
+    const hash = hashOf(command.payload);
     const owner = command.commandId === null ? undefined : this.#ownerOf(command.commandId);
     if (owner && owner.payload_sha256 === hash && owner.chat === chat) {
       return { id: null, commandId: command.commandId, chat, outcome: "repeated", reason: null };
@@ -245,6 +252,10 @@ export class CommandWrites {
   }
 }
 
+function hashOf(payload: string): string {
+  return createHash("sha256").update(payload).digest("hex");
+}
+
 function prepare(db: Database.Database) {
   return {
     owner: db.prepare<[string], { payload_sha256: string; chat: number }>(
@@ -263,7 +274,7 @@ function prepare(db: Database.Database) {
     listed: db.prepare<[number, number], { id: number }>(
       "SELECT id FROM commands INDEXED BY commands_lane WHERE chat = +? AND id = +? AND state = 'pending'",
     ),
-    messageId: db.prepare<[number], { message_id: string }>("SELECT message_id FROM messages WHERE seq = ?"),
+    messageId: db.prepare<[number], { message_id: string }>(`SELECT ${MESSAGE_ID} FROM messages WHERE seq = ?`),
     passOver: db.prepare<[number]>("INSERT OR IGNORE INTO passed_over_commands (id) VALUES (?)"),
     proven: db.prepare<[string, number, string | null, number]>(
       "UPDATE commands SET state = ?, settled_at = ?, whatsapp_message_id = ?, last_error = NULL, said = NULL WHERE id = ? AND state = 'in_doubt'",

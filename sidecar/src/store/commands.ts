@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { CommandWrites, SettledState, Settlement, Told, UnsettledState } from "./command-writes.ts";
 import { DAMAGED, RowUnreadableError, readListed, readRow, unlessDamaged } from "./errors.ts";
 import type { GroupCommit } from "./group-commit.ts";
+import { MESSAGE_ID } from "./outbox-rows.ts";
 import type { Pauses } from "./pauses.ts";
 import type { ProvenTime } from "./proven-time.ts";
 
@@ -19,6 +20,8 @@ export interface WaitingCommand {
   text: string;
   /** What it says besides, as JSON. */
   details: string | null;
+  /** Whether it was in the outbox; `message_id` is no message's then. */
+  outbound: string | null;
   /** When it was handed to the gateway: wall-clock ms, and ms since that machine started. */
   sending_at: number | null;
   sending_boot_ms: number | null;
@@ -45,6 +48,7 @@ const waitingCommand: z.ZodType<WaitingCommand> = z.object({
   type: z.string(),
   text: z.string(),
   details: z.string().nullable(),
+  outbound: z.string().nullable(),
   sending_at: z.int().nullable(),
   sending_boot_ms: z.int().nullable(),
   gateway_process: z.string().nullable(),
@@ -215,7 +219,7 @@ export class Commands {
 
   /**
    * How long the oldest command that waits has waited, since its message was answered or the pause of its chat ended,
-   * ms; 0 when none waits. What a pause holds does not wait for us.
+   * ms; 0 when none waits. What a pause holds does not wait for us, and for what is in the outbox no customer does.
    */
   longestWaitMs(): number {
     const since = [this.#sql.oldestWaiting.get()?.state_since, this.#pauses.freeSince ?? undefined];
@@ -233,7 +237,7 @@ export class Commands {
 }
 
 function prepare(db: Database.Database) {
-  const waiting = `SELECT k.id, k.seq, k.chat, k.command_id, m.message_id, c.account_id, c.chat_id, k.type, k.text, k.details, k.sending_at, k.sending_boot_ms, k.gateway_process
+  const waiting = `SELECT k.id, k.seq, k.chat, k.command_id, ${MESSAGE_ID}, c.account_id, c.chat_id, k.type, k.text, k.details, m.outbound, k.sending_at, k.sending_boot_ms, k.gateway_process
     FROM commands k JOIN messages m USING (seq) JOIN chats c ON c.chat = k.chat`;
   const notPassedOver = "NOT EXISTS (SELECT 1 FROM passed_over_commands o WHERE o.id = commands.id)";
   // By an index alone, so that it tells of a row that can't be read. `+?`: see messages.ts.
@@ -281,7 +285,8 @@ function prepare(db: Database.Database) {
     oldestWaiting: db.prepare<[], { state_since: number }>(
       `SELECT state_since FROM commands JOIN messages USING (seq) WHERE id =
          (SELECT min(id) FROM commands INDEXED BY commands_pending WHERE state = 'pending' AND ${notPassedOver}
-          AND NOT EXISTS (SELECT 1 FROM pauses p WHERE p.chat = commands.chat AND commands.id > p.after_command))`,
+          AND NOT EXISTS (SELECT 1 FROM pauses p WHERE p.chat = commands.chat AND commands.id > p.after_command)
+          AND NOT EXISTS (SELECT 1 FROM messages o WHERE o.seq = commands.seq AND o.outbound IS NOT NULL))`,
     ),
   };
 }

@@ -6,6 +6,7 @@ import type Database from "better-sqlite3";
  * Commands: those that are pending, being sent, in OpenClaw's queue or in doubt now, and how many ever ended in each other
  * state. `replies_sent_from_queue` and `replies_dropped`: how many OpenClaw ever sent from its queue, or dropped.
  * Reports, and events: those that wait now, and how many ever were delivered or dropped.
+ * Of the outbox: how many commands ever were taken in, repeated ones too, and how many of these were refused.
  */
 export type CounterName =
   | "accepted"
@@ -29,7 +30,9 @@ export type CounterName =
   | "reports_dropped"
   | "events_waiting"
   | "events_delivered"
-  | "events_dropped";
+  | "events_dropped"
+  | "outbound_taken"
+  | "outbound_refused";
 
 /**
  * Counts kept in the same transactions as what they count: `add` belongs inside a commit, and what was added is written
@@ -94,6 +97,8 @@ export class Counters {
       events_waiting: 0,
       events_delivered: 0,
       events_dropped: 0,
+      outbound_taken: 0,
+      outbound_refused: 0,
     };
     for (const { name, value } of this.#all.all()) if (name in counts) counts[name as CounterName] = value;
     return counts;

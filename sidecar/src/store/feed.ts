@@ -96,7 +96,7 @@ const MESSAGE = "NEW.chat, NEW.message_id, NULL";
 const COMMAND = "SELECT note_change('command', NEW.id, NEW.state, NEW.chat, NULL, NEW.command_id, NEW.last_error);";
 
 const LISTEN = `
-CREATE TEMP TRIGGER IF NOT EXISTS feed_message_new AFTER INSERT ON main.messages BEGIN
+CREATE TEMP TRIGGER IF NOT EXISTS feed_message_new AFTER INSERT ON main.messages WHEN NEW.outbound IS NULL BEGIN
   SELECT note_change('message', NEW.seq, CASE NEW.state WHEN 'pending' THEN 'accepted' ELSE NEW.state END, ${MESSAGE}, NEW.last_error);
 END;
 CREATE TEMP TRIGGER IF NOT EXISTS feed_message_state AFTER UPDATE OF state ON main.messages WHEN NEW.state <> OLD.state BEGIN

@@ -3,6 +3,7 @@ import type { Clock } from "../clock.ts";
 import type { Counters } from "./counters.ts";
 import type { Failures } from "./failures.ts";
 import type { GroupCommit } from "./group-commit.ts";
+import { MESSAGE_ID } from "./outbox-rows.ts";
 import type { Pauses } from "./pauses.ts";
 
 /** What became of a reply that OpenClaw had in its own queue. `dropped`: OpenClaw gave it up, and said why. */
@@ -77,7 +78,7 @@ function prepare(db: Database.Database) {
       { chat: number; message_id: string | null }
     >(
       `UPDATE commands SET state = ?, settled_at = ?, last_error = ?, said = ?, whatsapp_message_id = ?, gateway_process = NULL
-       WHERE id = ? AND state = 'queued_by_gateway' RETURNING chat, (SELECT message_id FROM messages m WHERE m.seq = commands.seq) AS message_id`,
+       WHERE id = ? AND state = 'queued_by_gateway' RETURNING chat, (SELECT ${MESSAGE_ID} FROM messages m WHERE m.seq = commands.seq) AS message_id`,
     ),
   };
 }

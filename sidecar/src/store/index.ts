@@ -26,6 +26,7 @@ import { CustomerSearch } from "./operator/customer-search.ts";
 import { Erasure } from "./operator/erasure.ts";
 import { type OperatorReads, type OperatorStore, operatorReads, operatorWrites } from "./operator/index.ts";
 import { Repairs } from "./operator/repairs.ts";
+import { Outbound } from "./outbound.ts";
 import { type PausedChat, PauseList, Pauses } from "./pauses.ts";
 import { ProvenTime } from "./proven-time.ts";
 import { Rehearsal } from "./rehearsal.ts";
@@ -80,6 +81,7 @@ export type { OperatorReads, OperatorStore, WholeMessage } from "./operator/inde
 export type { MessageFilter, MessageRow, MessageState } from "./operator/message-pages.ts";
 export type { Page } from "./operator/page.ts";
 export type { Repaired, Resolution } from "./operator/repairs.ts";
+export { MAX_OUTBOUND_WAITING, type Outbound, type OutboundFromAnswer, type OutboundRules } from "./outbound.ts";
 export type { ChatAddress, ChatOrder, Pause, PausedChat } from "./pauses.ts";
 export { FileLostError } from "./read-file.ts";
 export type { Reports, WaitingReport } from "./reports.ts";
@@ -104,6 +106,8 @@ export interface Store {
   /** What Hot Bags is to be told: of its commands, and of the bridge. */
   reports: Reports;
   events: Reports;
+  /** What Hot Bags sends without being asked. */
+  outbound: Outbound;
   retention: Retention;
   files: Files;
   operator: OperatorStore;
@@ -217,6 +221,9 @@ export function openStore(
     figures: new FigureRecords(db, commit),
     reports: new Reports({ db, commit, counters, kind: "command", recorder: recorders.command, time }),
     events: new Reports({ db, commit, counters, kind: "event", recorder: recorders.event, time }),
+    outbound: new Outbound({
+      ...{ db, commit, counters, failures, commands: commandWrites, recorder: recorders.command, clock, time },
+    }),
     files,
     operator: {
       ...operatorReads(

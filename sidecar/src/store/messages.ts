@@ -78,10 +78,13 @@ export class Messages {
     return this.#writes.lacksFile(message);
   }
 
-  /** The shop's number that the message was written to, as OpenClaw names it; null if that is not known, or can't be read. */
+  /**
+   * The shop's number that the message was written to, as OpenClaw names it; null if that is not known, or can't be read.
+   * Of a command of the outbox: that the chat's last message before it was.
+   */
   writtenTo(seq: number): string | null {
     const row = unlessDamaged(
-      () => this.#sql.writtenTo.get(seq),
+      () => this.#sql.writtenTo.get({ seq }),
       () => undefined,
     );
     return typeof row?.number === "string" ? row.number : null;
@@ -89,7 +92,7 @@ export class Messages {
 
   /**
    * When a message was written, as WhatsApp says, and when it was answered, wall-clock ms; null where that is not known,
-   * is forgotten, or can't be read.
+   * is forgotten, or can't be read, and of what answers none.
    */
   timesOf(seq: number): { writtenAt: number | null; answeredAt: number | null } {
     const row = unlessDamaged(
@@ -292,17 +295,20 @@ function prepare(db: Database.Database) {
   const firstDetached = `FROM messages WHERE chat = +? AND ${detached} ORDER BY next_attempt_at LIMIT 1`;
   return {
     lastAccepted: db.prepare<[], { received_at: number; state_since: number }>(
-      "SELECT received_at, state_since FROM messages WHERE seq = (SELECT max(seq) FROM messages)",
+      "SELECT received_at, state_since FROM messages WHERE outbound IS NULL ORDER BY seq DESC LIMIT 1",
     ),
     lastDelivered: db.prepare<[0 | 1], { at: number | null }>(
-      "SELECT max(state_since) AS at FROM messages INDEXED BY messages_delivered WHERE state = 'delivered' AND has_text = ?",
+      `SELECT state_since AS at FROM messages INDEXED BY messages_delivered
+       WHERE state = 'delivered' AND has_text = ? AND outbound IS NULL ORDER BY state_since DESC LIMIT 1`,
     ),
-    writtenTo: db.prepare<[number], { number: unknown }>(
-      "SELECT json_extract(request, '$.raw.To') AS number FROM payloads WHERE seq = ?",
+    writtenTo: db.prepare<[{ seq: number }], { number: unknown }>(
+      `SELECT json_extract(request, '$.raw.To') AS number FROM payloads WHERE seq = (SELECT CASE WHEN outbound IS NULL THEN seq ELSE
+         (SELECT seq FROM messages w INDEXED BY messages_chat WHERE w.chat = m.chat AND w.seq < m.seq AND outbound IS NULL
+          ORDER BY seq DESC LIMIT 1) END FROM messages m WHERE seq = @seq)`,
     ),
     times: db.prepare<[number], { settled_at: number | null; timestamp: unknown }>(
       `SELECT settled_at, (SELECT json_extract(request, '$.timestamp') FROM payloads p WHERE p.seq = m.seq) AS timestamp
-       FROM messages m WHERE seq = ?`,
+       FROM messages m WHERE seq = ? AND outbound IS NULL`,
     ),
     laneHeads: db.prepare<[], LaneHead>(
       `SELECT h.chat, m.next_attempt_at FROM (${heads}) h JOIN messages m USING (seq) ORDER BY h.seq`,

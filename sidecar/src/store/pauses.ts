@@ -197,7 +197,7 @@ function prepare(db: Database.Database) {
     ),
     freeSince: db.prepare<[number], { since: number | null }>(
       `SELECT min(since) AS since FROM (
-         SELECT max(until_at, (SELECT state_since FROM messages m JOIN commands k USING (seq) WHERE k.id =
+         SELECT max(until_at, (SELECT state_since FROM messages m JOIN commands k USING (seq) WHERE m.outbound IS NULL AND k.id =
            (SELECT min(k.id) FROM commands k WHERE k.state = 'pending' AND k.chat = p.chat AND k.id > p.after_command))) AS since
          FROM (SELECT chat, max(until_at) AS until_at, min(after_command) AS after_command FROM pauses GROUP BY chat) p
          WHERE until_at <= ?)`,

@@ -64,6 +64,7 @@ export class ReportRecorder {
   #isOn = false;
   #isBroken = false;
   #noted: (readonly unknown[])[] = [];
+  #told: ((key: string) => Rendered)[] = [];
   #written: number[] = [];
 
   constructor(parts: RecorderParts) {
@@ -107,16 +108,24 @@ export class ReportRecorder {
     this.#noted.push(...(this.#parts.source.missed?.(tell) ?? []));
   }
 
+  /** Tells of what no row says. Belongs inside a commit. */
+  tell(render: (key: string) => Rendered): void {
+    if (this.#isOn) this.#told.push(render);
+  }
+
   /** A transaction begins: what one before it has noted was taken back, or is written. */
   begin(): void {
     this.#noted = [];
+    this.#told = [];
     this.#written = [];
   }
 
   /** Belongs inside of the commit, behind all that it changes. Throws ReportsDamagedError. */
   write(): void {
     try {
-      for (const noted of this.#noted) this.#writeOne(noted);
+      const { source } = this.#parts;
+      for (const noted of this.#noted) this.#writeOne((key) => source.render(noted, key));
+      for (const told of this.#told) this.#writeOne(told);
     } catch (error) {
       if (!isDamage(error)) throw error;
       throw new ReportsDamagedError("reports to Hot Bags can't be written", { cause: error });
@@ -128,11 +137,11 @@ export class ReportRecorder {
     if (this.#written.length > 0) for (const listener of [...this.#listeners]) listener(this.#written);
   }
 
-  #writeOne(noted: readonly unknown[]): void {
+  #writeOne(render: (key: string) => Rendered | null): void {
     const { source, counters, time } = this.#parts;
     const { kind } = source;
     const key = randomUUID();
-    const rendered = source.render(noted, key);
+    const rendered = render(key);
     if (!rendered) return;
     const { lane, accountId, body } = rendered;
     const text = storableJson(JSON.stringify(body));

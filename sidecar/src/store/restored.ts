@@ -81,6 +81,7 @@ function mark(db: Database.Database, { madeAt, restoredAt, lostUntil }: RestoreT
   }
   const maybe = db.prepare("UPDATE messages SET maybe_answered = 1 WHERE state IN ('pending', 'dead')");
   const messages = maybe.run().changes;
+  db.exec("UPDATE outbox_cursors SET is_behind = 1");
   // What was ended since, or made for somebody who may not look any more, must not be there again.
   db.exec("DELETE FROM console_links; DELETE FROM console_sessions");
   const restore = db

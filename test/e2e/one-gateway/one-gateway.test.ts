@@ -23,6 +23,7 @@ describe("restarts", async () => void (await import("./restarts.suite.ts")));
 describe("watches", async () => void (await import("./watches.suite.ts")));
 describe("alerts", async () => void (await import("./alerts.suite.ts")));
 describe("drops", async () => void (await import("./drops.suite.ts")));
+describe("the outbox", async () => void (await import("./outbox.suite.ts")));
 describe("hotbags doctor", async () => void (await import("./doctor.suite.ts")));
 // Leaves one of the two accounts logged out, and the other linked to another phone.
 describe("accounts", async () => void (await import("./accounts.suite.ts")));

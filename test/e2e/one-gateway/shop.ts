@@ -35,6 +35,8 @@ export async function open(): Promise<void> {
     sidecarEnv: {
       HOTBAGS_COMMANDS: "reply_to,send_media,react",
       HOTBAGS_FAR_AWAY: FAR_AWAY,
+      BRIDGE_OUTBOUND: "any",
+      BRIDGE_OUTBOUND_PER_MINUTE: "0",
       NODE_EXTRA_CA_CERTS: ca,
       NODE_OPTIONS: `--import=${crash.sidecar.module} --import=${new URL("./far-away.mjs", import.meta.url).href}`,
     },

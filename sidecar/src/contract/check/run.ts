@@ -6,6 +6,7 @@ import { Context } from "./context.ts";
 import { GATE_CHECKS } from "./gate-checks.ts";
 import { KEY_CHECKS, LATE_KEY_CHECKS } from "./key-checks.ts";
 import { LATE_MESSAGE_CHECKS, MESSAGE_CHECKS } from "./message-checks.ts";
+import { OUTBOX_CHECKS } from "./outbox-checks.ts";
 import { PING_CHECKS } from "./ping-check.ts";
 import { REPORT_CHECKS } from "./report-checks.ts";
 import { SECRET_CHECKS } from "./secret-checks.ts";
@@ -21,6 +22,7 @@ export const CHECKS: readonly Check[] = [
   ...KEY_CHECKS,
   ...MESSAGE_CHECKS,
   ...REPORT_CHECKS,
+  ...OUTBOX_CHECKS,
   ...LATE_KEY_CHECKS,
   ...LATE_MESSAGE_CHECKS,
 ];

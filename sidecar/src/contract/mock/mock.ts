@@ -3,8 +3,9 @@ import { type BridgeEvent, type DeliveryReport, EVENTS_PATH, INBOUND_PATH, REPOR
 import { writeAnswer } from "./answer.ts";
 import { createFaultScript, type Fault, type FaultScript, isAfterProcessing } from "./faults.ts";
 import { type AnswerScript, createLedger, type Issued } from "./ledger.ts";
+import { createOutbox, isOutbox, type MockOutbox, type OutboxCommand } from "./outbox.ts";
 import { createReports, type MockReports } from "./reports.ts";
-import { checkEvent, checkPing, checkReport, checkRequest, type Message, type Secrets } from "./request.ts";
+import { checkEvent, checkPing, checkPoll, checkReport, checkRequest, type Message, type Secrets } from "./request.ts";
 
 /** Most that is read of a body, bytes: more than the contract allows, so that this can be said of it. */
 const MAX_READ_BYTES = 64 * 1024 * 1024;
@@ -39,6 +40,7 @@ export type MockEvent =
   | { type: "issued"; at: number; issued: Issued }
   | { type: "reported"; at: number; report: DeliveryReport }
   | { type: "happened"; at: number; event: BridgeEvent }
+  | { type: "put"; at: number; command: OutboxCommand }
   | { type: "violation"; at: number; violation: string };
 
 export type Mock = Pick<FaultScript, "next" | "faultFor"> & {
@@ -63,6 +65,8 @@ export type Mock = Pick<FaultScript, "next" | "faultFor"> & {
   readonly reports: MockReports<DeliveryReport>;
   /** And events of the bridge. */
   readonly happenings: MockReports<BridgeEvent>;
+  /** What it sends without being asked. */
+  readonly outbox: MockOutbox;
   /** Every breach of the contract. A test takes out those it provoked, and asserts that none is left. */
   readonly violations: string[];
   /** Commands issued, once each, with their message's key. */
@@ -124,6 +128,12 @@ export async function startMock({ port, keep = Infinity, ...firstSecrets }: Mock
     onTaken: (event) => emit({ type: "happened", at: Date.now(), event }),
   });
 
+  const { outbox, answer: answerPoll } = createOutbox({
+    ...common,
+    check: (headers) => checkPoll(headers, secrets),
+    onPut: (command) => emit({ type: "put", at: Date.now(), command }),
+  });
+
   const accept = async (key: string, message: Message): Promise<string> => {
     const { first, commands: workedOut } = ledger.process(key, message, script);
     const commands = await workedOut;
@@ -170,6 +180,7 @@ export async function startMock({ port, keep = Infinity, ...firstSecrets }: Mock
       return answerReport(request.headers, rawBody, response);
     if (request.method === "POST" && request.url === EVENTS_PATH)
       return answerHappening(request.headers, rawBody, response);
+    if (isOutbox(request.method, request.url)) return answerPoll(request.url ?? "", request.headers, response);
     const key = request.headers["idempotency-key"];
     const attempt: Attempt = {
       at: Date.now(),
@@ -246,6 +257,7 @@ export async function startMock({ port, keep = Infinity, ...firstSecrets }: Mock
     accepted,
     reports,
     happenings,
+    outbox,
     violations,
     issued: ledger.issued,
     onEvent(listener) {

@@ -104,6 +104,21 @@ export function checkPing(headers: IncomingHttpHeaders, rawBody: Buffer, secrets
   return { status: breaches.length > 0 ? 401 : 204, violations };
 }
 
+/** What is found of a question for the outbox. */
+export type PollVerdict = Pick<Verdict, "violations" | "refusal">;
+
+/** Checks one: it has no key, and no body that could be signed. */
+export function checkPoll(headers: IncomingHttpHeaders, secrets: Secrets): PollVerdict {
+  const unauthorized = credentialBreaches(headers, Buffer.alloc(0), secrets);
+  const violations = [...unauthorized, ...acceptBreaches(headers)];
+  for (const name of ["idempotency-key", "x-idempotency-key", "x-transport-session-id", "content-type"])
+    if (headers[name] !== undefined) violations.push(`${name} was sent`);
+  const version = headers["x-hotbags-contract"];
+  if (version !== String(CONTRACT_VERSION)) violations.push(`X-HotBags-Contract is ${version ?? "missing"}`);
+  if (!USER_AGENT.test(headers["user-agent"] ?? "")) violations.push(`User-Agent is ${headers["user-agent"]}`);
+  return { violations, refusal: refusalFor(unauthorized, violations, Buffer.alloc(0)) };
+}
+
 function refusalFor(unauthorized: string[], violations: string[], rawBody: Buffer): number | undefined {
   if (rawBody.length > MAX_BODY_BYTES) return 413;
   if (unauthorized.some((breach) => !UNASKED.has(breach))) return 401;

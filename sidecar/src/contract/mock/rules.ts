@@ -61,6 +61,8 @@ const rules = z.array(
         reply: z.union([z.string(), z.array(z.string())]).optional(),
         /** Or the commands themselves; one without `command_id` gets one. */
         commands: z.array(z.looseObject({ type: z.string() })).optional(),
+        /** What to send later, by the outbox; to the same chat, unless it says `to`. */
+        outbox: z.array(z.looseObject({ type: z.string() })).optional(),
         fault: fault.optional(),
         /** For so many requests, then no more. Only with `fault`. */
         times: z.int().positive().optional(),
@@ -85,7 +87,12 @@ export const ECHO = '[{ "reply": "You wrote: {text}" }]';
 export function applyRules(mock: Mock, text: string): void {
   const all = readRules(text);
   mock.clearFaults();
-  mock.answers(scriptOf(all.filter(({ reply, commands }) => reply !== undefined || commands !== undefined)));
+  mock.answers(
+    scriptOf(
+      all.filter(({ reply, commands, outbox }) => [reply, commands, outbox].some((one) => one !== undefined)),
+      mock,
+    ),
+  );
   for (const rule of all)
     if (rule.fault !== undefined)
       mock.faultFor((message) => matches(rule, message), rule.fault, rule.times ?? Number.POSITIVE_INFINITY);
@@ -106,10 +113,16 @@ export function readRules(text: string): Rule[] {
 }
 
 /** The first rule that matches answers. */
-function scriptOf(all: Rule[]): AnswerScript {
+function scriptOf(all: Rule[], { outbox }: Pick<Mock, "outbox">): AnswerScript {
   return (message) => {
     const rule = all.find((one) => matches(one, message));
     if (!rule) return [];
+    const { message_id, chat_id: to, transport_session_id } = message;
+    for (const [n, command] of (rule.outbox ?? []).entries()) {
+      const own = { command_id: `${message_id}-later-${n + 1}`, to, transport_session_id };
+      const text = typeof command["text"] === "string" ? { text: fill(command["text"], message) } : {};
+      outbox.put({ ...own, ...command, ...text });
+    }
     const replies = [rule.reply ?? []].flat().map((text) => ({ type: "send_text", text: fill(text, message) }));
     // The id comes of the message's: a mock that was started anew answers a key as it did before.
     return [...replies, ...(rule.commands ?? [])].map(

@@ -35,7 +35,7 @@ export function chatAnswers(parts: ApiParts): Answers<keyof typeof chatRoutes> {
       if (showsContent) await noteLook(parts, "chat", id, who, "read the conversation");
       const spoken = await reads.conversation(id, before ?? null, limit);
       const entries = spoken.flatMap(({ commands, ...message }) => [
-        heard(message, showsContent),
+        ...(message.outbound === null ? [heard(message, showsContent)] : []),
         ...commands.map((command) => replied(command, message.id, showsContent)),
       ]);
       // Of what has the same time, what came later stands behind in the list: it is turned around first.

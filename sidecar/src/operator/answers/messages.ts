@@ -92,9 +92,9 @@ async function show<Row extends MessageRow>(parts: ApiParts, row: Row) {
 }
 
 function showMessage<Row extends MessageRow>(row: Row) {
-  const { received_at, settled_at, next_attempt_at } = row;
+  const { received_at, settled_at, next_attempt_at, is_outbound: _, ...shown } = row;
   return {
-    ...row,
+    ...shown,
     received_at: iso(received_at),
     settled_at: isoOrNull(settled_at),
     next_attempt_at: isoOrNull(next_attempt_at),

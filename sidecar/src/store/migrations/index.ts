@@ -19,6 +19,7 @@ import { commandDetails } from "./0018-command-details.ts";
 import { reports } from "./0019-reports.ts";
 import { figures } from "./0020-figures.ts";
 import { console } from "./0021-console.ts";
+import { outbound } from "./0022-outbound.ts";
 
 /** In order; the number of a migration is its place, and `PRAGMA user_version` says how many a database has had. Never edit one that was released. */
 export const migrations: readonly string[] = [
@@ -43,6 +44,7 @@ export const migrations: readonly string[] = [
   reports,
   figures,
   console,
+  outbound,
 ];
 
 /** How many of them a database has had that this release works on. */

@@ -37,6 +37,8 @@ export interface SpokenMessage {
   received_at: number;
   /** What was POSTed, without the bytes of files; null: forgotten. */
   request: string | null;
+  /** Not null: it is no message, but what a command of the outbox belongs to. */
+  outbound: string | null;
 }
 
 /** One command that came back for it. */
@@ -156,7 +158,7 @@ function prepare(db: Database.Database) {
       "SELECT chat FROM commands INDEXED BY commands_in_doubt WHERE state = 'in_doubt' ORDER BY id DESC LIMIT 1000",
     ),
     spoken: db.prepare<[number, number, number], SpokenMessage>(
-      `SELECT m.seq AS id, m.state, m.detached, m.discarded_at, m.received_at, p.request
+      `SELECT m.seq AS id, m.state, m.detached, m.discarded_at, m.received_at, p.request, m.outbound
        FROM messages m INDEXED BY messages_chat LEFT JOIN payloads p USING (seq)
        WHERE m.chat = ? AND m.seq < ? ORDER BY m.seq DESC LIMIT ?`,
     ),

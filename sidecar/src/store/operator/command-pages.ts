@@ -1,4 +1,5 @@
 import type Database from "better-sqlite3";
+import { MESSAGE_ID } from "../outbox-rows.ts";
 import { type Page, pageOf, SCANNED_ROWS } from "./page.ts";
 
 export type CommandState = "pending" | "sending" | "sent" | "queued_by_gateway" | "in_doubt" | "failed" | "skipped";
@@ -8,7 +9,7 @@ export interface CommandRow {
   id: number;
   /** Null: Hot Bags gave it none that could be read. */
   command_id: string | null;
-  /** The message that it came back for: its number, and its own id. */
+  /** The message that it came back for: its number, and its own id; of one of the outbox what stands for these. */
   message: number;
   message_id: string;
   /** The number of its chat. */
@@ -111,7 +112,7 @@ function toRow(raw: RawRow): CommandRow {
 }
 
 function prepare(db: Database.Database) {
-  const columns = `SELECT k.id, k.command_id, k.seq AS message, m.message_id, k.chat, c.account_id, c.chat_id, k.type, k.state,
+  const columns = `SELECT k.id, k.command_id, k.seq AS message, ${MESSAGE_ID}, k.chat, c.account_id, c.chat_id, k.type, k.state,
     k.created_at, k.sending_at, k.settled_at, k.whatsapp_message_id, k.partial AS is_partial, k.last_error AS reason
     FROM commands k`;
   const joined = "JOIN messages m USING (seq) JOIN chats c ON c.chat = k.chat";

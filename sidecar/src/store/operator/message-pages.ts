@@ -23,6 +23,8 @@ export interface MessageRow {
   /** Of the last answer; null: there was none. */
   status: number | null;
   last_error: string | null;
+  /** It is no message, but what a command of the outbox belongs to, and stands in no list. */
+  is_outbound: boolean;
 }
 
 /** The whole life of one message. */
@@ -48,7 +50,8 @@ export interface MessageFilter {
   since?: number | undefined;
 }
 
-interface RawRow extends Omit<MessageRow, "state" | "next_attempt_at"> {
+interface RawRow extends Omit<MessageRow, "state" | "next_attempt_at" | "is_outbound"> {
+  outbound: string | null;
   state: "pending" | "delivered" | "dead";
   detached: number;
   discarded_at: number | null;
@@ -122,13 +125,13 @@ export class MessagePages {
     };
   }
 
-  #toRow({ detached, discarded_at, next_attempt_at: dueAt, ...raw }: RawRow): MessageRow {
+  #toRow({ detached, discarded_at, outbound, next_attempt_at: dueAt, ...raw }: RawRow): MessageRow {
     let state: MessageState = raw.state;
     if (state === "pending" && detached === 1) state = "detached";
     if (discarded_at !== null) state = "discarded";
     // 0: it was not tried yet.
     const next = raw.state === "pending" && dueAt > 0 ? Math.round(this.#toWall(dueAt)) : null;
-    return { ...raw, state, next_attempt_at: next };
+    return { ...raw, state, next_attempt_at: next, is_outbound: outbound !== null };
   }
 
   /** The statement that passes over the fewest rows that are not wanted. */
@@ -142,6 +145,7 @@ export class MessagePages {
 }
 
 function matches(row: MessageRow, { states = [], chatId, accountId, since }: MessageFilter): boolean {
+  if (row.is_outbound) return false;
   if (states.length > 0 && !states.includes(row.state)) return false;
   if (chatId !== undefined && row.chat_id !== chatId) return false;
   if (accountId !== undefined && row.account_id !== accountId) return false;
@@ -151,7 +155,7 @@ function matches(row: MessageRow, { states = [], chatId, accountId, since }: Mes
 
 function prepare(db: Database.Database) {
   const columns = `SELECT m.seq AS id, m.message_id, m.chat, c.account_id, c.chat_id, m.state, m.detached, m.discarded_at,
-    m.received_at, m.settled_at, m.attempts, m.next_attempt_at, m.status, m.last_error FROM messages m`;
+    m.received_at, m.settled_at, m.attempts, m.next_attempt_at, m.status, m.last_error, m.outbound FROM messages m`;
   const page = (index: string, where: string) => ({
     rows: db.prepare<[number, number], RawRow>(
       `${columns} ${index} JOIN chats c USING (chat) WHERE ${where} m.seq < ? ORDER BY m.seq DESC LIMIT ?`,

@@ -1,0 +1,203 @@
+import { randomUUID } from "node:crypto";
+import { FIRST_CURSOR, transportSessionId } from "@hotbags/shared";
+import type Database from "better-sqlite3";
+import type { Clock } from "../clock.ts";
+import type { CommandFromResponse, CommandWrites, RecordedCommand } from "./command-writes.ts";
+import type { Counters } from "./counters.ts";
+import { unlessDamaged } from "./errors.ts";
+import type { Failures } from "./failures.ts";
+import type { GroupCommit } from "./group-commit.ts";
+import { OUTBOX } from "./outbox-rows.ts";
+import type { ProvenTime } from "./proven-time.ts";
+import type { ReportRecorder } from "./report-recorder.ts";
+
+const DAY_MS = 24 * 3_600_000;
+
+/** More are not counted of those that wait. */
+export const MAX_OUTBOUND_WAITING = 1_000;
+
+/** A command of the outbox. What can't be read of its address is null; such a command has a refusal. */
+export interface OutboundFromAnswer {
+  accountId: string | null;
+  chatId: string | null;
+  command: CommandFromResponse;
+}
+
+/** Who may be written to without having asked. */
+export interface OutboundRules {
+  /** `known`: chats that have written to us within `knownMs`. `any`: others too, so many new ones a day. */
+  mode: "known" | "any";
+  knownMs: number;
+  newChatsPerDay: number;
+  /** Whether OpenClaw has such an account. */
+  hasAccount(accountId: string): boolean;
+}
+
+/** What came of one poll, to be written down. */
+export interface OutboundPage {
+  path: string;
+  /** What was asked for, and how far it goes on. */
+  after: string;
+  cursor: string;
+  commands: readonly OutboundFromAnswer[];
+}
+
+interface OutboundParts {
+  db: Database.Database;
+  commit: GroupCommit;
+  counters: Counters;
+  failures: Failures;
+  commands: CommandWrites;
+  recorder: Pick<ReportRecorder, "tell">;
+  clock: Clock;
+  time: ProvenTime;
+}
+
+/** What Hot Bags sends without being asked: its cursor, and its commands, in one transaction. */
+export class Outbound {
+  readonly #parts: OutboundParts;
+  readonly #sql: ReturnType<typeof prepare>;
+
+  constructor(parts: OutboundParts) {
+    this.#parts = parts;
+    this.#sql = prepare(parts.db);
+  }
+
+  /** How far the outbox at this path was read. */
+  cursorOf(path: string): string {
+    return this.#sql.cursor.get(path)?.cursor ?? FIRST_CURSOR;
+  }
+
+  /** What it gives now may have been sent in the time that a restore has lost. */
+  isBehind(path: string): boolean {
+    const row = this.#sql.cursor.get(path);
+    // Of a path that was never read, as far as is known, nobody can say.
+    return row ? row.is_behind === 1 : this.#sql.restored.get()?.id != null;
+  }
+
+  /** Commands of the outbox that wait to be sent; none more than MAX_OUTBOUND_WAITING are counted. */
+  get waiting(): number {
+    return unlessDamaged(
+      () => this.#sql.waiting.get()?.n ?? 0,
+      () => 0,
+    );
+  }
+
+  /**
+   * Takes in what an answer has, and the cursor behind it, in one transaction. Nothing is written where the cursor is not
+   * where the answer began. Resolves with the commands as they were recorded.
+   */
+  take(page: OutboundPage, rules: OutboundRules): Promise<RecordedCommand[]> {
+    return this.#parts.commit.run("outbox-taken", () => {
+      if (this.cursorOf(page.path) !== page.after) return [];
+      const isBehind = this.isBehind(page.path);
+      const recorded = page.commands.map((one) => this.#takeOne(one, rules, isBehind));
+      // Empty: what was there when a restore had lost the time has been seen.
+      const isStillBehind = isBehind && page.commands.length > 0;
+      this.#sql.write.run(page.path, page.cursor, isStillBehind ? 1 : 0);
+      return recorded;
+    });
+  }
+
+  #takeOne({ accountId, chatId, command }: OutboundFromAnswer, rules: OutboundRules, isBehind: boolean) {
+    const { commands, counters, time, clock } = this.#parts;
+    counters.add("outbound_taken", 1);
+    if (accountId === null || chatId === null) return this.#refuseUnaddressed(accountId, chatId, command);
+    const known = this.#sql.chat.get(accountId, chatId)?.chat;
+    if (known !== undefined && commands.isRepeated(known, command))
+      return { id: null, commandId: command.commandId, chat: known, outcome: "repeated" as const, reason: null };
+    // What sends nothing needs no leave.
+    const refusal = command.refusal || command.order ? null : this.#whyNot(accountId, known, rules);
+    const isRefused = refusal !== null || command.refusal !== null;
+    const chat = known ?? Number(this.#sql.insertChat.run(accountId, chatId).lastInsertRowid);
+    const isKnown = command.order !== undefined || this.#hasWritten(chat, rules.knownMs) || this.#isBegun(chat);
+    const outbound = isRefused ? "refused" : isKnown ? "known" : "new";
+    // A blank is in no id of WhatsApp's.
+    const { lastInsertRowid } = this.#sql.insert.run({
+      ...{ chat, messageId: `outbox ${randomUUID()}`, now: clock.now(), since: time.now(), outbound },
+    });
+    const answered = { seq: Number(lastInsertRowid), chat, message_id: OUTBOX, maybeAnswered: isBehind };
+    const judged: CommandFromResponse =
+      refusal === null ? command : { ...command, refusal: { state: "failed", reason: refusal } };
+    const [recorded] = commands.record(answered, [judged]);
+    if (!recorded) throw new Error("a command of the outbox was not recorded");
+    if (recorded.outcome === "failed") counters.add("outbound_refused", 1);
+    return recorded;
+  }
+
+  /** There is no chat that it could be a row of. */
+  #refuseUnaddressed(accountId: string | null, chatId: string | null, command: CommandFromResponse): RecordedCommand {
+    const { counters, failures, recorder, clock } = this.#parts;
+    const reason = command.refusal?.reason ?? "it names no chat";
+    counters.add("outbound_refused", 1);
+    counters.add("commands_failed", 1);
+    failures.note("command_failed", OUTBOX, reason);
+    if (command.commandId !== null && accountId !== null)
+      recorder.tell((key) => ({
+        ...{ lane: 0, accountId },
+        body: {
+          ...{ report_id: key, command_id: command.commandId, message_id: null, chat_id: chatId },
+          ...{ state: "failed", outcome: null, is_partial: false, whatsapp_message_id: null, reason },
+          timestamp: new Date(clock.now()).toISOString(),
+          transport_session_id: transportSessionId(accountId),
+        },
+      }));
+    return { id: null, commandId: command.commandId, chat: 0, outcome: "failed", reason };
+  }
+
+  /** Why a chat is not written to; null: it is. */
+  #whyNot(accountId: string, chat: number | undefined, rules: OutboundRules): string | null {
+    if (!rules.hasAccount(accountId)) return "OpenClaw has no such WhatsApp account";
+    if (chat !== undefined && this.#hasWritten(chat, rules.knownMs)) return null;
+    if (rules.mode === "known")
+      return `the chat has not written within ${Math.round(rules.knownMs / 3_600_000)} h (BRIDGE_OUTBOUND_KNOWN_HOURS), and BRIDGE_OUTBOUND=known lets no other be written to`;
+    if (chat !== undefined && this.#isBegun(chat)) return null;
+    const begun = this.#sql.begun.get(this.#parts.time.now() - DAY_MS)?.n ?? 0;
+    if (begun < rules.newChatsPerDay) return null;
+    return `${rules.newChatsPerDay} new conversations were begun within a day (BRIDGE_OUTBOUND_NEW_CHATS_PER_DAY)`;
+  }
+
+  /** The shop has written to it first, within a day. */
+  #isBegun(chat: number): boolean {
+    return this.#sql.isBegun.get(this.#parts.time.now() - DAY_MS, chat) !== undefined;
+  }
+
+  /** One that waited for Hot Bags counts from its delivery. */
+  #hasWritten(chat: number, withinMs: number): boolean {
+    const since = this.#sql.lastWritten.get(chat)?.state_since;
+    return since !== undefined && this.#parts.time.now() - since <= withinMs;
+  }
+}
+
+function prepare(db: Database.Database) {
+  return {
+    cursor: db.prepare<[string], { cursor: string; is_behind: number }>(
+      "SELECT cursor, is_behind FROM outbox_cursors WHERE path = ?",
+    ),
+    restored: db.prepare<[], { id: number | null }>("SELECT max(id) AS id FROM restores"),
+    write: db.prepare<[string, string, number]>(
+      `INSERT INTO outbox_cursors VALUES (?, ?, ?)
+       ON CONFLICT (path) DO UPDATE SET cursor = excluded.cursor, is_behind = excluded.is_behind`,
+    ),
+    waiting: db.prepare<[], { n: number }>(
+      `SELECT count(*) AS n FROM (SELECT 1 FROM commands k INDEXED BY commands_pending JOIN messages m USING (seq)
+       WHERE k.state = 'pending' AND m.outbound IS NOT NULL LIMIT ${MAX_OUTBOUND_WAITING})`,
+    ),
+    chat: db.prepare<[string, string], { chat: number }>("SELECT chat FROM chats WHERE account_id = ? AND chat_id = ?"),
+    insertChat: db.prepare<[string, string]>("INSERT INTO chats (account_id, chat_id) VALUES (?, ?)"),
+    insert: db.prepare<[{ chat: number; messageId: string; now: number; since: number; outbound: string }]>(
+      `INSERT INTO messages (chat, message_id, state, received_at, settled_at, state_since, outbound)
+       VALUES (@chat, @messageId, 'delivered', @now, @now, @since, @outbound)`,
+    ),
+    lastWritten: db.prepare<[number], { state_since: number }>(
+      "SELECT state_since FROM messages INDEXED BY messages_chat WHERE chat = ? AND outbound IS NULL ORDER BY seq DESC LIMIT 1",
+    ),
+    begun: db.prepare<[number], { n: number }>(
+      "SELECT count(*) AS n FROM messages INDEXED BY messages_begun WHERE outbound = 'new' AND state_since > ?",
+    ),
+    isBegun: db.prepare<[number, number], { chat: number }>(
+      `SELECT chat FROM messages INDEXED BY messages_begun
+       WHERE outbound = 'new' AND state_since > ? AND chat = ? LIMIT 1`,
+    ),
+  };
+}
