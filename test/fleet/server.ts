@@ -38,8 +38,9 @@ export function poolOf(host: string, max = 10): pg.Pool {
   const pool = new pg.Pool({
     ...{ host, user: "postgres", database: "postgres", max, connectionTimeoutMillis: CONNECT_TIMEOUT_MS },
   });
-  // A connection that breaks while nobody uses it: the next query opens another.
+  // A connection that breaks while nobody waits for it: the next query opens another.
   pool.on("error", () => {});
+  pool.on("connect", (client) => client.on("error", () => {}));
   return pool;
 }
 
