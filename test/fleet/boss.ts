@@ -1,5 +1,5 @@
 import type pg from "pg";
-import { type IDatabase, PgBoss } from "pg-boss";
+import { PgBoss } from "pg-boss";
 
 /** pg-boss' own count of attempts must never be what gives a message up: ours is by hours. */
 export const NO_LIMIT = 2_147_483_647;
@@ -13,6 +13,6 @@ export async function startBoss(pool: pg.Pool): Promise<PgBoss> {
 }
 
 /** For `options.db` of each of its calls: it then runs in this transaction. */
-export function within(client: Pick<pg.Pool, "query">): IDatabase {
-  return { executeSql: (text, values) => client.query(text, values) };
+export function within(client: Pick<pg.Pool, "query">) {
+  return { executeSql: (text: string, values?: unknown[]) => client.query(text, values) };
 }

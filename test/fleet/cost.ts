@@ -66,7 +66,6 @@ export async function measure({ engine, processes, batch, pooled }: Run, message
   const ended = children.map((child) => once(child, "exit"));
   for (const child of children) child.send("end");
   await Promise.all(ended);
-  if (pooler) await pooler[Symbol.asyncDispose]().catch(() => {});
   const after = await look(started.pool, started.pid);
   const all = messages * processes;
   return {
@@ -116,13 +115,13 @@ export async function search(waiting: number): Promise<{ own: number; boss: numb
      FROM generate_series(0, $1 - 1) n`,
     [waiting],
   );
-  await pool.query("INSERT INTO chats (account_id, chat_id) SELECT 'shop', n FROM generate_series(0, ($1 - 1) / 10) n", [
-    waiting,
-  ]);
   await pool.query(
-    "INSERT INTO messages (chat, message_id) SELECT 1 + n / 10, n FROM generate_series(0, $1 - 1) n",
+    "INSERT INTO chats (account_id, chat_id) SELECT 'shop', n FROM generate_series(0, ($1 - 1) / 10) n",
     [waiting],
   );
+  await pool.query("INSERT INTO messages (chat, message_id) SELECT 1 + n / 10, n FROM generate_series(0, $1 - 1) n", [
+    waiting,
+  ]);
   await pool.query("INSERT INTO payloads SELECT seq, '{}' FROM messages");
   await pool.query("VACUUM ANALYZE");
   const own = await median(9, (n) => queue.headOf(pool, String(1 + n)));

@@ -250,15 +250,15 @@ async function shop({ host, pool }: Server) {
         ...[of.host ?? host, name, gateway, String(TTL_MS), String(POLL_MS), stopAt, String(skewMs)],
       ]);
       senders.push(child);
-      let tokens = 0;
-      child.on("message", () => {
-        tokens += 1;
+      let times = 0;
+      child.on("message", (told) => {
+        if (told === "owns") times += 1;
       });
       return {
         name,
         signal: (signal: NodeJS.Signals) => child.kill(signal),
         kill: () => kill(child),
-        owns: (times = 1) => until(`${name} owns the account`, () => tokens >= times, 30_000),
+        owns: (atLeast = 1) => until(`${name} owns the account`, () => times >= atLeast, 30_000),
       };
     },
     sends: (count: number, name: string) =>

@@ -49,6 +49,14 @@ describe("the messages as their own queue", () => {
     expect((await queue.headOf(pool, a))?.seq).toBe("3");
   });
 
+  it("a dead letter lets its chat go on", async (test) => {
+    const { pool } = running(test);
+    await accept(pool, ["a", "a"]);
+    const [a] = await chats(pool);
+    await transaction(pool, (tx) => queue.dead(tx, lease, "1"));
+    expect((await queue.headOf(pool, a))?.seq).toBe("2");
+  });
+
   it("each attempt has the same bytes, whatever they are", async (test) => {
     const { pool } = running(test);
     const body = Buffer.from('{"text":"Is it  still there? \\u0000", "n":1.0}\u0000');

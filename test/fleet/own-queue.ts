@@ -72,7 +72,9 @@ export async function behind(db: Pick<pg.Pool, "query">, chat: string, seq: stri
 /** Responses, `delivered` and the commands. */
 export async function delivered(tx: pg.ClientBase, lease: Lease, answers: readonly Answer[]): Promise<void> {
   await guard(tx, lease);
-  const commands = answers.flatMap(({ seq, commands: of }) => of.map((command, position) => ({ seq, position, ...command })));
+  const commands = answers.flatMap(({ seq, commands: of }) =>
+    of.map((command, position) => ({ seq, position, ...command })),
+  );
   await tx.query(
     `WITH settled AS (
        UPDATE messages SET state = 'delivered', attempts = attempts + 1, settled_at = now(), status = 200
@@ -107,6 +109,16 @@ export async function failed(
     `UPDATE messages SET attempts = attempts + $2, detached = detached OR $3,
        next_attempt_at = clock_timestamp() + $4 * interval '1 ms' WHERE seq = $1 AND state = 'pending'`,
     [seq, counts ? 1 : 0, detach, waitMs],
+  );
+}
+
+/** The message waits for the operator, and its chat goes on. */
+export async function dead(tx: pg.ClientBase, lease: Lease, seq: string): Promise<void> {
+  await guard(tx, lease);
+  await tx.query(
+    `UPDATE messages SET state = 'dead', attempts = attempts + 1, settled_at = now()
+     WHERE seq = $1 AND state = 'pending'`,
+    [seq],
   );
 }
 

@@ -141,7 +141,8 @@ describe("what it holds", { timeout: 60_000 }, () => {
     await behind.stop({ graceful: false });
     await pool.end();
     expect(got.toSorted((a, b) => a - b)).toEqual(sent);
-    for (const chat of [0, 1, 2, 3]) expect(got.filter((n) => n % 4 === chat)).toEqual(sent.filter((n) => n % 4 === chat));
+    for (const chat of [0, 1, 2, 3])
+      expect(got.filter((n) => n % 4 === chat)).toEqual(sent.filter((n) => n % 4 === chat));
   });
 
   it("a killed worker's message is taken over, after 10 s at the least", async (test) => {
@@ -205,8 +206,7 @@ describe("what it does not hold", () => {
     expect(await take(10)).toEqual([]);
     expect(await boss.fetch(QUEUE, { batchSize: 10, ignoreStartAfter: true })).toMatchObject([{ id: head.id }]);
     // Taken out and put back it gives way, but for all that come: it holds its chat no more, though its wait is not over.
-    await boss.fail(QUEUE, head.id);
-    await boss.update(QUEUE, undefined, { id: head.id, startAfter: 3_600 });
+    await failFor(head.id, 3_600);
     await boss.cancel(QUEUE, head.id);
     const [witness] = await take(1);
     if (!witness) throw new Error("the head was out of the way");
@@ -252,9 +252,10 @@ describe("what it does not hold", () => {
   it("a body in its data does not come back byte by byte, and some can't be stored: it needs a table of ours", async (test) => {
     const { pool } = running(test);
     const body = '{"text":"Is it  still there?", "from":"+15550001","n":1.0}';
-    await pool.query("INSERT INTO pgboss.job (name, singleton_key, policy, data) VALUES ($1, 'a', 'key_strict_fifo', $2)", [
-      ...[QUEUE, body],
-    ]);
+    await pool.query(
+      "INSERT INTO pgboss.job (name, singleton_key, policy, data) VALUES ($1, 'a', 'key_strict_fifo', $2)",
+      [...[QUEUE, body]],
+    );
     const { rows } = await pool.query("SELECT data::text AS data FROM pgboss.job");
     expect(rows[0].data).not.toBe(body);
     const refused = boss.insert(QUEUE, [{ singletonKey: "b", data: { text: "\u0000" } }]);
@@ -273,8 +274,12 @@ async function offer(chat: string, n: number): Promise<void> {
 
 /** Failed, and due after a wait of ours: its own backoff is a formula. */
 async function failFor(id: string, seconds: number): Promise<void> {
-  await boss.fail(QUEUE, id);
-  await boss.update(QUEUE, undefined, { id, startAfter: seconds });
+  if (typeof server === "string") return;
+  await transaction(server.pool, async (tx) => {
+    const db = within(tx);
+    await boss.fail(QUEUE, id, null, { db });
+    await boss.update(QUEUE, undefined, { id, startAfter: seconds, db });
+  });
 }
 
 function take(batchSize: number) {

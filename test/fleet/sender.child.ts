@@ -26,6 +26,7 @@ function reached(moment: Moment): void {
 for (;;) {
   const lease = await leases.acquire(ACCOUNT).catch(() => null);
   if (!lease) {
+    process.send?.("waits");
     await pause(Number(pollMs));
     continue;
   }
@@ -38,7 +39,7 @@ for (;;) {
       () => {},
     );
   }, ttlMs / 3);
-  process.send?.({ owner, token: lease.token });
+  process.send?.("owns");
   try {
     await takeOver(pool, lease);
     while (!isOver) {

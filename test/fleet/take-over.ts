@@ -1,4 +1,4 @@
-import { fork } from "node:child_process";
+import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -25,12 +25,13 @@ export async function takeOver(end: (typeof ENDS)[number]): Promise<number> {
   const sender = (host: string, name: string) =>
     fork(CHILD, [host, name, join(folder, "gateway"), String(TTL_MS), String(POLL_MS)]);
   const first = sender(cable.host, "first");
-  await once(first, "message");
+  await told(first, "owns");
   const second = sender(started.host, "second");
+  await told(second, "waits");
   const ended = [first, second].map((child) => once(child, "exit"));
   // It has renewed its lease a while ago, as at any instant: whenever that was is up to chance.
-  await started.pool.query("SELECT pg_sleep(7 + random())");
-  const owns = once(second, "message");
+  await started.pool.query("SELECT pg_sleep(5 * random())");
+  const owns = told(second, "owns");
   const begun = performance.now();
   if (end === "cut off") cable.cut();
   else first.kill(end === "killed" ? "SIGKILL" : "SIGSTOP");
@@ -40,4 +41,8 @@ export async function takeOver(end: (typeof ENDS)[number]): Promise<number> {
   await Promise.all(ended);
   rmSync(folder, { recursive: true, force: true });
   return ms;
+}
+
+async function told(child: ChildProcess, what: string): Promise<void> {
+  for (;;) if ((await once(child, "message"))[0] === what) return;
 }
