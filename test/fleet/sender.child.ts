@@ -17,10 +17,14 @@ const ttlMs = Number(ttl);
 const leases = new Leases({ pool, owner, ttlMs, uptimeMs: () => performance.now() });
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 let sent = 0;
+let hasStopped = false;
 
-/** The second time that it comes here, it stops until the test wakes it. */
-function reached(moment: Moment): void {
-  if (moment === stopAt && sent > 0) process.kill(process.pid, "SIGSTOP");
+/** The second time that it comes here, it says so, and stops until the test wakes it. */
+async function reached(moment: Moment): Promise<void> {
+  if (moment !== stopAt || sent === 0 || hasStopped) return;
+  hasStopped = true;
+  await new Promise((resolve) => process.send?.("stops", resolve));
+  process.kill(process.pid, "SIGSTOP");
 }
 
 for (;;) {

@@ -26,7 +26,7 @@ export async function send(
   pool: pg.Pool,
   leases: Leases,
   lease: Lease,
-  reached: (moment: Moment) => void,
+  reached: (moment: Moment) => Promise<void>,
   handOver: (commandId: string) => void,
 ): Promise<string | null> {
   const next = await transaction(
@@ -39,13 +39,13 @@ export async function send(
             AND chat IN (SELECT chat FROM chats WHERE account_id = $1)) RETURNING id, command_id`,
         [lease.account],
       );
-      reached("in-transaction");
+      await reached("in-transaction");
       return rows[0];
     },
     1_000,
   );
   if (!next) return null;
-  reached("before-send");
+  await reached("before-send");
   // Not sent, and not known to the next owner: for it the command is in doubt, as one that was sent.
   if (!leases.isFresh(lease)) return null;
   handOver(next.command_id);
