@@ -11,7 +11,7 @@ import { startServer } from "./server.ts";
 const CHILD = fileURLToPath(new URL("./cost.child.ts", import.meta.url));
 /** Of /proc, a second. */
 const TICKS = 100;
-/** A commit is on disk; what a checkpoint adds (whole pages) is left out by having none. */
+/** A commit is on disk, and no checkpoint comes in the midst of a measurement. */
 const SETTINGS = ["fsync=on", "max_wal_size=8GB", "checkpoint_timeout=1h", "shared_buffers=512MB"];
 
 export const ENGINES = {
