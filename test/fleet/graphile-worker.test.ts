@@ -81,7 +81,7 @@ describe("what it does not hold", () => {
     expect(ran).toEqual([]);
   });
 
-  it("a killed worker's message is taken over after 4 hours, and its chat waits as long", async (test) => {
+  it("a killed worker's message is not taken over in less than 4 hours, and its chat waits as long", async (test) => {
     const { pool } = running(test);
     for (const n of [1, 2]) await offer("a", n);
     // As a process leaves it that is killed.
