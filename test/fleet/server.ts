@@ -18,7 +18,7 @@ export interface Server extends AsyncDisposable {
 
 /** Starts one; a sentence where there is none to be had. `settings`: `name=value`. */
 export async function startServer(settings: readonly string[] = []): Promise<Server | string> {
-  const postgres = await startPostgres(settings);
+  const postgres = await startPostgres({ more: settings });
   if (typeof postgres === "string") return postgres;
   const pool = poolOf(postgres.host);
   await pool.query(SCHEMA);

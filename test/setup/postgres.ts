@@ -31,9 +31,10 @@ export interface Postgres extends AsyncDisposable {
 
 /**
  * Starts one: of the PATH, of Debian's place, or of the clone's cache, where Debian's package is unpacked once without
- * root. Resolves with a sentence where there is none to be had. `more`: settings, `name=value`, that count more than these.
+ * root. Resolves with a sentence where there is none to be had. What it has committed survives a cut of the power only if
+ * `isDurable`. `more`: settings, `name=value`, that count more than these.
  */
-export async function startPostgres(more: readonly string[] = []): Promise<Postgres | string> {
+export async function startPostgres({ isDurable = false, more = [] as readonly string[] } = {}): Promise<Postgres | string> {
   const bin = await findPrograms();
   if (typeof bin === "object") return bin.why;
   // The folder of the tests is root's alone; and the path of a socket is 107 bytes long at most.
@@ -44,7 +45,13 @@ export async function startPostgres(more: readonly string[] = []): Promise<Postg
   const env = { ...process.env, LD_LIBRARY_PATH: libraries(), LC_ALL: "C" };
   const initdb = ["-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"];
   await run(join(bin, "initdb"), initdb, { env, cwd: dir, ...user });
-  const settings = ["listen_addresses=", "fsync=off", "max_connections=60", `unix_socket_directories=${dir}`, ...more];
+  const settings = [
+    "listen_addresses=",
+    `fsync=${isDurable ? "on" : "off"}`,
+    "max_connections=60",
+    `unix_socket_directories=${dir}`,
+    ...more,
+  ];
   const args = ["-D", data, ...settings.flatMap((setting) => ["-c", setting])];
   const server = spawn(join(bin, "postgres"), args, { env, cwd: dir, stdio: ["ignore", "ignore", "pipe"], ...user });
   await isReady(server);
