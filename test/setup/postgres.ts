@@ -25,15 +25,16 @@ const user = isRoot ? { uid: NOBODY, gid: NOBODY } : {};
 export interface Postgres extends AsyncDisposable {
   /** The folder of its socket, as `pg` takes it for a host. */
   host: string;
+  /** Its first process, the parent of all others. */
   pid: number;
 }
 
 /**
  * Starts one: of the PATH, of Debian's place, or of the clone's cache, where Debian's package is unpacked once without
  * root. Resolves with a sentence where there is none to be had. What it has committed survives a cut of the power only if
- * `isDurable`.
+ * `isDurable`. `more`: settings, `name=value`, that count more than these.
  */
-export async function startPostgres({ isDurable = false } = {}): Promise<Postgres | string> {
+export async function startPostgres({ isDurable = false, more = [] as readonly string[] } = {}): Promise<Postgres | string> {
   const bin = await findPrograms();
   if (typeof bin === "object") return bin.why;
   // The folder of the tests is root's alone; and the path of a socket is 107 bytes long at most.
@@ -49,6 +50,7 @@ export async function startPostgres({ isDurable = false } = {}): Promise<Postgre
     `fsync=${isDurable ? "on" : "off"}`,
     "max_connections=60",
     `unix_socket_directories=${dir}`,
+    ...more,
   ];
   const args = ["-D", data, ...settings.flatMap((setting) => ["-c", setting])];
   const server = spawn(join(bin, "postgres"), args, { env, cwd: dir, stdio: ["ignore", "ignore", "pipe"], ...user });

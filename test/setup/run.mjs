@@ -62,6 +62,7 @@ const TASKS = {
   bench: (args) => [...BUILD, step("", "node", "test/bench/bench.ts", ...args)],
   "bench:gateway": (args) => [...BUILD, step("", "node", "test/bench/gateway.ts", ...args)],
   "bench:memory": (args) => [...BUILD, step("", "node", "test/bench/memory.ts", ...args)],
+  "bench:fleet": (args) => [step("", "node", "test/fleet/bench.ts", ...args)],
   compat: (args) => [...BUILD, step("", "node", "test/compat/compat.ts", ...args)],
   demo: (args) => [...BUILD, step("", "node", "test/demo/demo.ts", ...args)],
 };
