@@ -121,6 +121,7 @@ export const de: Texts = {
   charts: {
     title: "Verlauf",
     range: { hour: "Stunde", day: "Tag", week: "Woche", month: "Monat" },
+    asOf: (when) => `Stand ${when}. Der letzte Punkt läuft noch; was geschieht, kommt von selbst dazu.`,
     rangeLabel: "Wie weit zurück",
     flow: "Nachrichten herein, Antworten hinaus",
     messagesIn: "Nachrichten herein",

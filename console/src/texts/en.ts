@@ -82,6 +82,7 @@ export const en = {
   charts: {
     title: "Charts",
     range: { hour: "Hour", day: "Day", week: "Week", month: "Month" } satisfies Record<Range, string>,
+    asOf: (when: string) => `As of ${when}. The last point still runs; what happens is added by itself.`,
     rangeLabel: "How far back",
     flow: "Messages in, replies out",
     messagesIn: "Messages in",
