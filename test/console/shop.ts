@@ -1,8 +1,12 @@
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import { CONNECTED, type ScriptedGateway } from "../gateway/scripted-gateway.ts";
 import { freePort } from "../hotbags/port.ts";
 import { findChromium } from "../setup/chromium.ts";
 import { askOperator } from "../shop/operator-api.ts";
 import { ShopWithOperator } from "../sidecar/shop-with-operator.ts";
+
+/** As OpenClaw tells of them. The sidecar forgets none that it has heard of. */
+export const ACCOUNTS = [CONNECTED, { ...CONNECTED, accountId: "outlet" }];
 
 /** How long it is waited for what a page is to show, ms: a machine may have much else to do. */
 export const PATIENCE_MS = 60_000;
@@ -25,7 +29,7 @@ export class ShopWithConsole {
     if (typeof program === "string") return program;
     const port = await freePort();
     const [shop, browser] = await Promise.all([
-      ShopWithOperator.start({ BRIDGE_CONSOLE: `127.0.0.1:${port}` }, () => {}, state),
+      ShopWithOperator.start({ BRIDGE_CONSOLE: `127.0.0.1:${port}` }, tellAccounts, state),
       chromium.launch({
         executablePath: program.path,
         env: { ...definedOf(process.env), ...program.env },
@@ -72,6 +76,10 @@ export interface Visit {
 
 type ContextOptions = NonNullable<Parameters<Browser["newContext"]>[0]>;
 type EnterOptions = ContextOptions & { role?: "look" | "act"; user?: string };
+
+function tellAccounts(gateway: ScriptedGateway): void {
+  gateway.accounts = ACCOUNTS;
+}
 
 function watch(page: Page): string[] {
   const problems: string[] = [];
