@@ -14,6 +14,7 @@ describe("now", async () => void (await import("./now.suite.ts")));
 describe("charts", async () => void (await import("./charts.suite.ts")));
 describe("messages", async () => void (await import("./messages.suite.ts")));
 describe("content", async () => void (await import("./content.suite.ts")));
+describe("chats", async () => void (await import("./chats.suite.ts")));
 describe("sessions", async () => void (await import("./sessions.suite.ts")));
 describe("relink", async () => void (await import("./relink.suite.ts")));
 // Leaves nothing that was given up.

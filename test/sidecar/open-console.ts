@@ -23,6 +23,8 @@ export let door: Console;
 export let told: {
   /** What `event: health` tells. */
   health: object;
+  /** How often it was asked for that. */
+  looks: number;
   /** Who listens to what happens. */
   listeners: number;
   /** Of the log. */
@@ -32,7 +34,7 @@ export let told: {
 export async function begin(): Promise<void> {
   dir = mkdtempSync(join(tmpdir(), "hotbags-console-"));
   clock = new SimulatedClock();
-  told = { health: { answered: "yes" }, listeners: 0, lines: [] };
+  told = { health: { answered: "yes" }, looks: 0, listeners: 0, lines: [] };
   store = openStore(dir, clock);
   door = await open();
 }
@@ -94,7 +96,10 @@ async function open(changes: Partial<ConsoleSettings> = {}): Promise<Console> {
         stop();
       };
     },
-    async () => told.health,
+    async () => {
+      told.looks += 1;
+      return told.health;
+    },
   );
   await until("it listens", () => opened.port !== null);
   return opened;

@@ -23,6 +23,9 @@ describe("an open page", () => {
     expect(told.listeners).toBe(1);
     page.close();
     await until("nobody listens", () => told.listeners === 0);
+    const { looks } = told;
+    clock.advance(4 * HEARTBEAT_MS);
+    expect(told.looks).toBe(looks);
   });
 
   it("is one of twenty, which listen as one", async () => {
