@@ -22,7 +22,7 @@ export default defineConfig({
           name: "unit",
           include: [
             "{shared,contract,plugin,sidecar}/src/**/*.test.ts",
-            "test/{compat,whatsapp,hotbags,contract,openclaw,sidecar,console,model,setup}/**/*.test.ts",
+            "test/{bench,compat,whatsapp,hotbags,contract,openclaw,sidecar,console,model,setup}/**/*.test.ts",
           ],
           globalSetup: "test/setup/prepare-unit-tests.ts",
           // Half of the time they wait: for a disk, a process, a timer. vitest would leave a core of two without work.

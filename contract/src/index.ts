@@ -8,7 +8,9 @@ export type {
   DeliveryReport,
   InboundRequest,
   PauseChat,
+  React,
   ResumeChat,
+  SendMedia,
   SendText,
 } from "./generated/types.ts";
 export { sign, verifySignature } from "./signature.ts";

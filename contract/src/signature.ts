@@ -10,13 +10,13 @@ const DIGEST_BYTES = 32;
  * while one takes the place of another. Compares in constant time, by the Web Crypto API: on Node, Deno and the edge.
  */
 export async function verifySignature(
-  rawBody: string | Uint8Array<ArrayBuffer>,
-  signature: string | null | undefined,
+  rawBody: string | Uint8Array,
+  signature: string | readonly string[] | null | undefined,
   secret: string | readonly string[],
 ): Promise<boolean> {
-  const given = signature ? digestIn(signature) : undefined;
+  const given = typeof signature === "string" ? digestIn(signature) : undefined;
   if (!given) return false;
-  const body = typeof rawBody === "string" ? new TextEncoder().encode(rawBody) : rawBody;
+  const body = bytesOf(rawBody);
   const checks = [secret]
     .flat()
     .map(async (one) => crypto.subtle.verify("HMAC", await keyOf(one, "verify"), given, body));
@@ -24,10 +24,17 @@ export async function verifySignature(
 }
 
 /** The value of `X-HotBags-Signature` for a body: for tests of one's own. */
-export async function sign(rawBody: string | Uint8Array<ArrayBuffer>, secret: string): Promise<string> {
-  const body = typeof rawBody === "string" ? new TextEncoder().encode(rawBody) : rawBody;
-  const digest = new Uint8Array(await crypto.subtle.sign("HMAC", await keyOf(secret, "sign"), body));
+export async function sign(rawBody: string | Uint8Array, secret: string): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.sign("HMAC", await keyOf(secret, "sign"), bytesOf(rawBody)));
   return SCHEME + Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/**
+ * As the Web Crypto API takes them. Its types refuse a `Buffer`, since that could be shared memory; a body that came over
+ * the wire never is.
+ */
+function bytesOf(body: string | Uint8Array): Uint8Array<ArrayBuffer> {
+  return typeof body === "string" ? new TextEncoder().encode(body) : (body as Uint8Array<ArrayBuffer>);
 }
 
 /** Throws where the secret is empty: everybody could sign with it. */

@@ -15,10 +15,12 @@ export interface WebhookHeaders {
   "webhook-signature": string;
 }
 
-/** What `Request.headers` is. */
-interface HeadersOfRequest {
+/** What `Request.headers` is, or `request.headers` of node:http and all that is built on it. */
+type HeadersOfRequest = WebHeaders | NodeHeaders;
+interface WebHeaders {
   get(name: string): string | null;
 }
+type NodeHeaders = Readonly<Record<string, string | readonly string[] | undefined>>;
 
 interface Options {
   /** Default: WEBHOOK_TOLERANCE_SECONDS. */
@@ -34,13 +36,15 @@ interface Options {
  * Crypto API. Throws where a secret is none, for anybody could sign by an empty one.
  */
 export async function verifyWebhook(
-  rawBody: string | Uint8Array<ArrayBuffer>,
+  rawBody: string | Uint8Array,
   headers: HeadersOfRequest,
   secret: string | readonly string[],
   { toleranceSeconds = WEBHOOK_TOLERANCE_SECONDS, now = Date.now() }: Options = {},
 ): Promise<boolean> {
   const keys = await Promise.all([secret].flat().map((one) => keyOf(one, "verify")));
-  const [id, timestamp, signatures] = ["id", "timestamp", "signature"].map((name) => headers.get(`webhook-${name}`));
+  const [id, timestamp, signatures] = ["id", "timestamp", "signature"].map((name) =>
+    headerIn(headers, `webhook-${name}`),
+  );
   if (!id || !timestamp || !signatures || !/^\d{1,12}$/.test(timestamp)) return false;
   if (Math.abs(now / 1_000 - Number(timestamp)) > toleranceSeconds) return false;
   const signed = signedBytes(id, timestamp, rawBody);
@@ -52,7 +56,7 @@ export async function verifyWebhook(
 /** The headers that sign a body: for tests of one's own. `at`: Unix milliseconds; default: now. */
 export async function signWebhook(
   id: string,
-  rawBody: string | Uint8Array<ArrayBuffer>,
+  rawBody: string | Uint8Array,
   secret: string | readonly string[],
   at: number = Date.now(),
 ): Promise<WebhookHeaders> {
@@ -68,12 +72,19 @@ export async function signWebhook(
   };
 }
 
+/** Undefined: it is not there, or not once. */
+function headerIn(headers: HeadersOfRequest, name: string): string | undefined {
+  const value = isWeb(headers) ? headers.get(name) : headers[name];
+  return typeof value === "string" ? value : undefined;
+}
+
+function isWeb(headers: HeadersOfRequest): headers is WebHeaders {
+  // A header of that name has a text.
+  return typeof headers["get"] === "function";
+}
+
 /** What is signed: `<id>.<timestamp>.<body>`. */
-function signedBytes(
-  id: string,
-  timestamp: string,
-  rawBody: string | Uint8Array<ArrayBuffer>,
-): Uint8Array<ArrayBuffer> {
+function signedBytes(id: string, timestamp: string, rawBody: string | Uint8Array): Uint8Array<ArrayBuffer> {
   const encoder = new TextEncoder();
   const [begin, body] = [encoder.encode(`${id}.${timestamp}.`), rawBody];
   const rest = typeof body === "string" ? encoder.encode(body) : body;

@@ -14,10 +14,14 @@ import { Plugin } from "./plugin.ts";
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
-/** Who takes the messages: the sidecar as it is deployed, or the prototype with a commit for each turn of the event loop, or for each step. */
+/**
+ * Who takes the messages: the sidecar as it is deployed, or the prototype with a commit for each turn of the event loop,
+ * for each step, or for each turn in a thread of its own.
+ */
 export const CONTENDERS = {
   group: "prototype, group commit",
   step: "prototype, commit per step",
+  thread: "prototype, group commit in a thread",
   sidecar: "the sidecar",
 };
 export type Name = keyof typeof CONTENDERS;
@@ -29,22 +33,32 @@ const NODE_OPTIONS = /^ExecStart=\S+ node (.*) -- /m.exec(UNIT)?.[1]?.split(" ")
 const COMMANDS: Record<Name, string[]> = {
   group: [...NODE_OPTIONS, here("./prototype.child.ts")],
   step: [...NODE_OPTIONS, here("./prototype.child.ts")],
+  thread: [...NODE_OPTIONS, here("./prototype.child.ts")],
   sidecar: [...NODE_OPTIONS, here("../../sidecar/dist/cli.js"), "serve"],
 };
+
+/** Has the kernel hold back each answer to fsync and fdatasync, and nothing else. The process keeps its number (-D). */
+function slowDisk(ms: number): string[] {
+  const calls = "fsync,fdatasync";
+  const inject = `inject=${calls}:delay_exit=${ms * 1_000}`;
+  return ["strace", "-D", "-f", "-qq", "-o", "/dev/null", "--seccomp-bpf", "-e", `trace=${calls}`, "-e", inject, "--"];
+}
 
 /** One process that takes messages, with a plugin that is linked to it. */
 export class Contender {
   readonly name: Name;
   readonly folder: string;
   readonly #env: Record<string, string>;
+  readonly #command: string[];
   #child: ChildProcess | undefined;
   #plugin: Plugin | undefined;
   /** Rejects when it ends unasked. */
   #ended: Promise<never> = new Promise(() => {});
 
-  private constructor(name: Name, folder: string, ends: FarEnds) {
+  private constructor(name: Name, folder: string, ends: FarEnds, flushMs: number) {
     this.name = name;
     this.folder = folder;
+    this.#command = [...(flushMs > 0 ? slowDisk(flushMs) : []), process.execPath, ...COMMANDS[name]];
     this.#env = {
       ...{ PATH: process.env["PATH"] ?? "", NODE_OPTIONS: process.env["BENCH_NODE_OPTIONS"] ?? "" },
       ...{ BRIDGE_TOKEN, BENCH_COMMIT: name },
@@ -61,9 +75,12 @@ export class Contender {
     };
   }
 
-  /** Resolves when it takes messages. Its state is in a folder of its own, on the disk of the system's temporary files. */
-  static async begin(name: Name, ends: FarEnds): Promise<Contender> {
-    const contender = new Contender(name, await mkdtemp(join(tmpdir(), "hotbags-bench-")), ends);
+  /**
+   * Resolves when it takes messages. Its state is in a folder of its own, on the disk of the system's temporary files.
+   * `flushMs`: each flush of that disk takes so much longer.
+   */
+  static async begin(name: Name, ends: FarEnds, flushMs = 0): Promise<Contender> {
+    const contender = new Contender(name, await mkdtemp(join(tmpdir(), "hotbags-bench-")), ends, flushMs);
     await contender.start();
     return contender;
   }
@@ -83,7 +100,8 @@ export class Contender {
     // Its log goes to a file, and not through a process that would have to read it.
     const log = openSync(join(this.folder, "log"), "a");
     const stdio: StdioOptions = ["ignore", log, log];
-    const child = spawn(process.execPath, COMMANDS[this.name], { env: this.#env, detached: true, stdio });
+    const [program = "", ...args] = this.#command;
+    const child = spawn(program, args, { env: this.#env, detached: true, stdio });
     closeSync(log);
     takeCareOf(child);
     this.#child = child;

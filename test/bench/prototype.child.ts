@@ -1,48 +1,33 @@
 // What the sidecar is measured against: the same way with the same promises to the disk, in straight lines, and nothing else. No checks,
 // retries, limits, log, metrics or operator. It shows what the work itself takes on this machine; nobody should run a shop with it.
 import { createServer } from "node:http";
-import Database from "better-sqlite3";
 import { Pool } from "undici";
 import WebSocket, { WebSocketServer } from "ws";
 import { INBOUND_PATH, type InboundMessage, MAX_CREDIT } from "../../shared/src/index.ts";
+import { openWriter, type Step } from "./prototype-writer.ts";
 
 const { BENCH_COMMIT, BRIDGE_LISTEN, BRIDGE_STATE_DIR, HOTBAGS_BASE_URL, HOTBAGS_BEARER_TOKEN } = process.env;
 const { OPENCLAW_GATEWAY_TOKEN, OPENCLAW_GATEWAY_URL } = process.env;
 
-const db = new Database(`${BRIDGE_STATE_DIR}/prototype.sqlite`);
-db.pragma("journal_mode = WAL");
-db.pragma("synchronous = FULL");
-db.exec(`
-  CREATE TABLE messages (seq INTEGER PRIMARY KEY, message_id TEXT NOT NULL UNIQUE, chat TEXT NOT NULL, request TEXT NOT NULL,
-    response TEXT, state TEXT NOT NULL) STRICT;
-  CREATE TABLE commands (id INTEGER PRIMARY KEY, command_id TEXT NOT NULL UNIQUE, seq INTEGER NOT NULL, text TEXT NOT NULL,
-    state TEXT NOT NULL, whatsapp_message_id TEXT) STRICT;`);
-const sql = {
-  insert: db.prepare("INSERT INTO messages (message_id, chat, request, state) VALUES (?, ?, ?, 'pending')"),
-  deliver: db.prepare("UPDATE messages SET state = 'delivered', response = ? WHERE seq = ?"),
-  command: db.prepare("INSERT INTO commands (command_id, seq, text, state) VALUES (?, ?, ?, 'pending')"),
-  sending: db.prepare("UPDATE commands SET state = 'sending' WHERE id = ?"),
-  sent: db.prepare("UPDATE commands SET state = 'sent', whatsapp_message_id = ? WHERE id = ?"),
-};
+const write = openWriter(`${BRIDGE_STATE_DIR}/prototype.sqlite`, BENCH_COMMIT === "thread" ? "own" : "this");
+let waiting: { steps: Step[]; resolve: (ids: number[]) => void }[] = [];
 
-type Job = { work: () => unknown; resolve: (value: unknown) => void };
-let waiting: Job[] = [];
-
-/** `group`: all writes of one turn of the event loop in one transaction; `step`: one for each. */
-function commit<T>(work: () => T): Promise<T> {
-  if (BENCH_COMMIT === "step") return Promise.resolve(db.transaction(work)());
+/** `step`: one transaction for each; else all writes of one turn of the event loop in one. Resolves once they are on disk. */
+function commit(...steps: Step[]): Promise<number[]> {
   return new Promise((resolve) => {
-    if (waiting.length === 0) setImmediate(writeAll);
-    waiting.push({ work, resolve: resolve as (value: unknown) => void });
+    if (waiting.length === 0 && BENCH_COMMIT !== "step") setImmediate(writeAll);
+    waiting.push({ steps, resolve });
+    if (BENCH_COMMIT === "step") writeAll();
   });
 }
 
-const inOne = db.transaction((jobs: Job[]) => jobs.map(({ work }) => work()));
 function writeAll(): void {
   const jobs = waiting;
   waiting = [];
-  const results = inOne(jobs);
-  for (const [n, { resolve }] of jobs.entries()) resolve(results[n]);
+  const steps = jobs.map((job) => job.steps);
+  write(steps, (ids) => {
+    for (const [n, { resolve }] of jobs.entries()) resolve(ids[n] ?? []);
+  });
 }
 
 /** What is to be done in a chat, one after the other: its messages in `posts`, its commands in `replies`. */
@@ -85,10 +70,8 @@ const posts = new Lanes<{ seq: number; message: InboundMessage; request: string 
     });
     const response = await body.text();
     const { commands } = JSON.parse(response) as { commands: { command_id: string; text: string }[] };
-    const ids = await commit(() => {
-      sql.deliver.run(response, seq);
-      return commands.map(({ command_id, text }) => Number(sql.command.run(command_id, seq, text).lastInsertRowid));
-    });
+    const written = commands.map(({ command_id, text }): Step => ["command", command_id, seq, text]);
+    const [, ...ids] = await commit(["deliver", response, seq], ...written);
     const { chat_id: chat, account_id: accountId } = message;
     for (const [n, { command_id: commandId, text }] of commands.entries())
       replies.add(chat, { id: ids[n] ?? 0, commandId, chat, accountId, text });
@@ -96,10 +79,10 @@ const posts = new Lanes<{ seq: number; message: InboundMessage; request: string 
 );
 
 const replies = new Lanes<Command>(async ({ id, commandId, chat, accountId, text }) => {
-  await commit(() => sql.sending.run(id));
+  await commit(["sending", id]);
   const params = { channel: "whatsapp", accountId, to: chat, message: text, idempotencyKey: commandId };
   const { messageId } = await ask<{ messageId: string }>("send", params);
-  await commit(() => sql.sent.run(messageId, id));
+  await commit(["sent", messageId, id]);
 });
 
 const gateway = new WebSocket(String(OPENCLAW_GATEWAY_URL));
@@ -123,9 +106,9 @@ gateway.on("message", async (data) => {
 
 async function take(socket: WebSocket, ref: number, message: InboundMessage): Promise<void> {
   const request = JSON.stringify(message);
-  const { lastInsertRowid } = await commit(() => sql.insert.run(message.message_id, message.chat_id, request));
+  const [seq = 0] = await commit(["insert", message.message_id, message.chat_id, request]);
   socket.send(JSON.stringify({ v: 1, type: "ack", ref, duplicate: false }));
-  posts.add(message.chat_id, { seq: Number(lastInsertRowid), message, request });
+  posts.add(message.chat_id, { seq, message, request });
 }
 
 function listen(): void {

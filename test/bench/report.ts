@@ -63,7 +63,7 @@ export function report(results: ReadonlyMap<Name, readonly Figures[]>, sizes: Si
     ...prototypes.map((name) => ratio(line, results, name)),
   ]);
   const table = [header, header.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
-  const head = `${rounds} ${rounds === 1 ? "round" : "rounds, the middle one of each figure"}; ${machine()}.`;
+  const head = `${rounds} ${rounds === 1 ? "round" : "rounds, the middle one of each figure"}.`;
   return `${head}\n\n${table}\n${ofSidecar(results.get("sidecar")?.[0], chats * backlog)}`;
 }
 
@@ -100,11 +100,11 @@ function ratio({ of }: Line, results: ReadonlyMap<Name, readonly Figures[]>, pro
   return median(ratios).toFixed(2);
 }
 
-function median(values: readonly number[]): number {
+export function median(values: readonly number[]): number {
   return quantile(values, 0.5);
 }
 
-function quantile(values: readonly number[], q: number): number {
+export function quantile(values: readonly number[], q: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? Number.NaN;
 }
@@ -114,7 +114,7 @@ export function machine(): string {
 }
 
 /** Puts the tables in their place in docs/performance.md: between two comments with this name. */
-export function writeReport(name: "ways" | "scale", text: string, args: readonly string[]): void {
+export function writeReport(name: "ways" | "scale" | "queues" | "disk", text: string, args: readonly string[]): void {
   const doc = readFileSync(DOC, "utf8");
   const [begin, end] = [`<!-- bench: ${name} -->`, `<!-- end: ${name} -->`];
   const [before, rest] = [doc.split(begin)[0], doc.split(end)[1]];

@@ -49,5 +49,5 @@ export async function scaleTable(counts: readonly number[], say: (line: string) 
   const shown = (value: number) => value.toFixed(value < 100 ? 1 : 0);
   const header = ["messages waiting", ...counts.map((count) => count.toLocaleString("en"))];
   const rows = LINES.map(([key, title]) => [title, ...scales.map((scale) => shown(scale[key]))]);
-  return `${[header, header.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n")}\n`;
+  return `\n\n${[header, header.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n")}\n`;
 }

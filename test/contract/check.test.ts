@@ -1,7 +1,7 @@
 import { createHmac, randomUUID } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { Webhook } from "standardwebhooks";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { EVENTS_PATH, REPORTS_PATH } from "../../shared/src/report.ts";
 import { NO_EXTRAS } from "../../sidecar/src/commands/index.ts";
 import type { BackendUnderTest } from "../../sidecar/src/contract/backend.ts";
@@ -9,6 +9,9 @@ import { CHECKS, checkContract } from "../../sidecar/src/contract/check/run.ts";
 import { type AnswerScript, type Command, type HotBags, INBOUND_PATH, startHotBags } from "../hotbags/index.ts";
 import { freePort } from "../hotbags/port.ts";
 import { startFront, type Wrong } from "./front.ts";
+
+// Each of them is a whole run of the check.
+vi.setConfig({ testTimeout: 90_000 });
 
 // `hotbags contract check` finds what is wrong with a backend, names exactly that, and finds nothing in a right one.
 
@@ -69,12 +72,12 @@ describe("a backend that does all right", () => {
     expect(
       breaches.filter(
         (breach) =>
-          !/^(bearer-[01]|unsigned|forged-[012]|webhook-[0-6]|former-1|other-body): |^report [^:]*: Authorization is missing/.test(
+          !/^(bearer-[01]|unsigned|forged-[012]|webhook-[0-6]|former-1|other-body): |^report [^:]*: (Authorization|X-HotBags-Signature|webhook-id, .*) is missing/.test(
             breach,
           ),
       ),
     ).toEqual([]);
-    expect(report.leftBehind).toMatchObject({ messages: right.accepted.length });
+    expect(report.leftBehind).toMatchObject({ messages: right.accepted.length, perhaps: 0 });
     const strangers = right.accepted.filter(
       ({ message_id, chat_id }) =>
         !message_id.startsWith(report.leftBehind.keysBegin) || !report.leftBehind.chats.includes(chat_id),
@@ -91,6 +94,15 @@ describe("a backend that does all right", () => {
       return { status: 200, headers: { "content-encoding": "gzip" }, body: gzipSync(commands(randomUUID())) };
     });
     expect({ failed, skipped }).toEqual({ failed: [], skipped: [] });
+  });
+
+  it.each([
+    ["refuses every HEAD", { status: 405 }],
+    ["answers a HEAD whoever asks", { status: 200 }],
+  ])("%s: then the ping proves nothing", async (_, instead) => {
+    const { report, failed, skipped } = await checkBehind(({ name }) => (name === "ping" ? instead : undefined));
+    expect({ failed, skipped }).toEqual({ failed: [], skipped: ["ping"] });
+    expect(report.checks.find(({ name }) => name === "ping")?.seen).toContain("hotbags doctor can't tell");
   });
 
   it("may do without signatures, former secrets and reports: those checks are skipped, and say why", async () => {
@@ -150,6 +162,7 @@ describe("one thing that is wrong is found, and nothing else:", () => {
       "a second signature that nobody looks at",
       ({ name }) => (name === "webhook-several" ? { status: 401 } : undefined),
     ],
+    ["ping", "a HEAD that is refused whoever asks", on("ping", 401)],
     ["former-secret", "a former token that it fails by", on("former-1", 500)],
     [
       "events",
@@ -163,6 +176,18 @@ describe("one thing that is wrong is found, and nothing else:", () => {
       "reports that anybody may send",
       ({ headers, body }) => {
         if (body.includes('"report_id"')) headers.authorization = `Bearer ${TOKEN}`;
+      },
+    ],
+    [
+      "reports",
+      "a signature of reports that nobody looks at",
+      ({ headers, body }) => {
+        if (!body.includes('"report_id"')) return;
+        const [id, at] = [String(headers["idempotency-key"]), new Date()];
+        headers["x-hotbags-signature"] = `sha256=${createHmac("sha256", SECRET).update(body).digest("hex")}`;
+        headers["webhook-id"] = id;
+        headers["webhook-timestamp"] = String(Math.floor(at.getTime() / 1_000));
+        headers["webhook-signature"] = new Webhook(WEBHOOK_SECRET).sign(id, at, body.toString());
       },
     ],
     ["key-again", "a key that is forgotten", again("again", () => commands(randomUUID()))],
@@ -201,7 +226,35 @@ describe("one thing that is wrong is found, and nothing else:", () => {
       if (name === "kind-text") await new Promise((resolve) => setTimeout(resolve, 60));
       return undefined;
     };
-    expect((await checkBehind(wrong, 50)).failed).toEqual(["time"]);
+    const { report, failed } = await checkBehind(wrong, 50);
+    expect(failed).toContain("time");
+    expect(report.checks.find(({ name }) => name === "time")?.seen).toMatch(/at most \(CHECK-/);
+  });
+
+  it("repeats what a backend says beside a failure, on one line, and no secret of it", async () => {
+    const body = `{\n  "error": "no room for ${TOKEN}"\n}${" more".repeat(100)}`;
+    const { report } = await checkBehind(on("kind-text", 500, body));
+    const { seen } = report.checks.find(({ name }) => name === "kind-text") ?? {};
+    expect(seen).toMatch(/^Hot Bags answered 500: \{ "error": "no room for …" \}.*…$/);
+    const page = await checkBehind(on("kind-text", 500, "<!doctype html><p>no</p>"));
+    expect(page.report.checks.find(({ name }) => name === "kind-text")?.seen).toBe("Hot Bags answered 500");
+  });
+
+  it("says which messages a backend may have as well: those that it gave no answer to", async () => {
+    const { report, failed } = await checkBehind(({ name }) => (name === "kind-text" ? { status: "drop" } : undefined));
+    expect(failed).toEqual(["kind-text"]);
+    expect(report.leftBehind.perhaps).toBe(1);
+  });
+
+  it("stops where nobody is there any more: what comes then says nothing", async () => {
+    const { report, failed } = await checkBehind(({ name }) =>
+      name === "kind-text" ? { status: "close" } : undefined,
+    );
+    const next = CHECKS[CHECKS.findIndex(({ name }) => name === "kind-text") + 1]?.name;
+    expect(failed).toEqual(["kind-text", next]);
+    const after = report.checks.slice(report.checks.findIndex(({ name }) => name === next) + 1);
+    expect(after.filter(({ isBlocked }) => !isBlocked)).toEqual([]);
+    expect(after[0]?.seen).toBe("nobody is there any more");
   });
 
   it.each<[string, string, Wrong, string]>([

@@ -6,11 +6,16 @@ import pg from "pg";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { examples, sign } from "../../contract/src/index.ts";
 import { decide } from "../../examples/nextjs-supabase/lib/decide.ts";
-import { receive } from "../../examples/nextjs-supabase/lib/receive.ts";
+import { ping, receive } from "../../examples/nextjs-supabase/lib/receive.ts";
 import { NO_EXTRAS } from "../../sidecar/src/commands/index.ts";
 import { checkContract } from "../../sidecar/src/contract/check/run.ts";
+import { literal } from "../../sidecar/src/gateway/index.ts";
+import { ScriptedGateway } from "../gateway/scripted-gateway.ts";
 import { INBOUND_PATH } from "../hotbags/index.ts";
 import { type Postgres, startPostgres } from "../setup/postgres.ts";
+import { BuiltSidecar } from "../sidecar/built-sidecar.ts";
+import { messageOf } from "../sidecar/message.ts";
+import { until } from "../until.ts";
 
 // The backend of examples/nextjs-supabase keeps the contract, on a real PostgreSQL, as its README promises.
 
@@ -24,6 +29,8 @@ let postgres: Postgres | string | undefined;
 let pool: pg.Pool;
 let server: Server | undefined;
 let url: URL;
+/** Called with the key of each message before its answer goes out. True: it does not. */
+let isLost: (key: string) => boolean | Promise<boolean> = () => false;
 
 beforeAll(async () => {
   postgres = await startPostgres();
@@ -34,14 +41,19 @@ beforeAll(async () => {
   const next = createServer(async (incoming, response) => {
     const headers = new Headers(incoming.headers as Record<string, string>);
     const body = await buffer(incoming);
-    const request = new Request(`http://127.0.0.1${incoming.url}`, { method: "POST", headers, body });
-    const answer = await receive(request, {
+    const isPing = incoming.method === "HEAD";
+    const request = new Request(
+      `http://127.0.0.1${incoming.url}`,
+      isPing ? { method: "HEAD", headers } : { method: "POST", headers, body },
+    );
+    const answer = await (isPing ? ping : receive)(request, {
       pool,
       token: TOKEN,
       hmacSecret: SECRET,
       webhookSecret: WEBHOOK_SECRET,
       decide,
     }).catch(() => Response.json({ error: "internal" }, { status: 500 }));
+    if (await isLost(String(incoming.headers["idempotency-key"]))) return void response.destroy();
     response.writeHead(answer.status, Object.fromEntries(answer.headers));
     response.end(Buffer.from(await answer.arrayBuffer()));
   });
@@ -79,6 +91,51 @@ it("passes every check of the contract", async ({ skip }) => {
   // It wants none.
   expect(checks.filter(({ name, status }) => status !== "passed" && !/^(reports|events)$/.test(name))).toEqual([]);
 }, 60_000);
+
+it("with the bridge before it: one reply each, where answers are lost and the bridge is killed", async ({ skip }) => {
+  if (typeof postgres === "string") return skip(postgres);
+  const gateway = await new ScriptedGateway().start();
+  const env = {
+    HOTBAGS_BASE_URL: url.origin,
+    HOTBAGS_BEARER_TOKEN: TOKEN,
+    HOTBAGS_HMAC_DISABLED: "false",
+    HOTBAGS_HMAC_SECRET: SECRET,
+    HOTBAGS_WEBHOOK_SECRET: WEBHOOK_SECRET,
+  };
+  const sidecar = await BuiltSidecar.start({ gateway, env });
+  const came: string[] = [];
+  isLost = async (key) => {
+    came.push(key);
+    const isFirst = came.filter((one) => one === key).length === 1;
+    if (isFirst && key === "KILLED") await sidecar.process.kill();
+    return isFirst && key !== "TAKEN";
+  };
+  try {
+    const texts = () => gateway.sends.map(({ message: text }) => text);
+    const isDone = async (replies: number) => {
+      const { commands } = (await sidecar.health<{ commands: { sent: number } }>()).body;
+      return commands.sent === replies;
+    };
+    const plugin = await sidecar.connect();
+    for (const [n, id] of ["TAKEN", "LOST-ONCE"].entries())
+      expect(await plugin.handIn(messageOf(id, `+1555000100${n}`))).toMatchObject({ type: "ack" });
+    // Killed while it sends one, the bridge would not know what became of it.
+    await until("both are answered", () => isDone(2), 60_000);
+    expect(await plugin.handIn(messageOf("KILLED"))).toMatchObject({ type: "ack" });
+    await until("it is killed", () => came.includes("KILLED"), 60_000);
+    await sidecar.process.ended();
+    await sidecar.process.start();
+    await until("all are answered", () => isDone(3), 60_000);
+    expect(came.toSorted()).toEqual(["KILLED", "KILLED", "LOST-ONCE", "LOST-ONCE", "TAKEN"]);
+    const replies = ["TAKEN", "LOST-ONCE", "KILLED"].map((id) => literal(`Thank you, we got: ${id}`));
+    expect(texts().toSorted()).toEqual(replies.toSorted());
+    plugin.socket.terminate();
+  } finally {
+    isLost = () => false;
+    await sidecar.close();
+    await gateway.stop();
+  }
+}, 90_000);
 
 const message = { ...examples.text, message_id: "RETRIED" };
 

@@ -3,7 +3,7 @@ import { buffer } from "node:stream/consumers";
 
 /** What comes in, before the mock gets it. */
 export interface Incoming {
-  /** The message's name in the run of a check: `kind-audio`. */
+  /** The message's name in the run of a check: `kind-audio`; `ping` of a HEAD. */
   name: string;
   headers: IncomingHttpHeaders;
   body: Buffer;
@@ -11,9 +11,9 @@ export interface Incoming {
   before: number;
 }
 
-/** An answer in place of the mock's. */
+/** An answer in place of the mock's. `drop`: the connection is cut, and `close`: nobody listens any more. */
 export interface Instead {
-  status: number;
+  status: number | "drop" | "close";
   headers?: Record<string, string>;
   body?: string | Buffer;
 }
@@ -31,16 +31,23 @@ export async function startFront(mockUrl: string, wrong: Wrong): Promise<Front> 
   const seen = new Map<string, number>();
   const server = createServer(async (request, response) => {
     const body = await buffer(request);
-    const name = String(request.headers["idempotency-key"]).replace(/^CHECK-[0-9a-f]+-/, "");
+    const key = request.method === "HEAD" ? "ping" : String(request.headers["idempotency-key"]);
+    const name = key.replace(/^CHECK-[0-9a-f]+-/, "");
     const before = seen.get(name) ?? 0;
     seen.set(name, before + 1);
     const { headers } = request;
     const instead = await wrong({ name, headers, body, before });
-    if (instead) {
-      response.writeHead(instead.status, { "content-type": "application/json", ...instead.headers }).end(instead.body);
+    if (instead?.status === "drop" || instead?.status === "close") {
+      response.destroy();
+      if (instead.status === "close") server.close();
       return;
     }
-    const forwarded = send(mockUrl + request.url, { method: "POST", headers }, (answer) => {
+    if (instead) {
+      const { status, headers: more, body: text } = instead;
+      response.writeHead(status, { "content-type": "application/json", ...more }).end(text);
+      return;
+    }
+    const forwarded = send(mockUrl + request.url, { method: request.method, headers }, (answer) => {
       response.writeHead(answer.statusCode ?? 502, answer.headers);
       answer.pipe(response);
     });

@@ -6,6 +6,7 @@ import formats from "ajv-formats";
 import { compile } from "json-schema-to-typescript";
 import { beforeAll, describe, expect, it } from "vitest";
 import { bridgeEvent, type DeliveryReport, deliveryReport } from "../../shared/src/report.ts";
+import { KINDS } from "../../sidecar/src/commands/index.ts";
 import { openApi } from "./openapi.ts";
 import { answerSchema, eventSchema, type JsonSchema, reportSchema, requestSchema } from "./schemas.ts";
 
@@ -74,6 +75,12 @@ describe("the OpenAPI document", () => {
     const validator = new Validator();
     expect(await validator.validate(structuredClone(document) as Record<string, unknown>)).toEqual({ valid: true });
     expect(validator.version).toBe("3.1");
+  });
+
+  it("names each kind of command, for those who generate types from it", () => {
+    const { schemas } = openApi(examples, reports, events).components;
+    const kinds = Object.values(KINDS).map(({ title }) => title);
+    expect(Object.keys(schemas)).toEqual(expect.arrayContaining(["Attachment", "Command", ...kinds]));
   });
 });
 

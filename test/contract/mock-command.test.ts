@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { examples } from "../../contract/src/index.ts";
 import { EVENTS_PATH, REPORTS_PATH } from "../../shared/src/report.ts";
 import { readRules } from "../../sidecar/src/contract/mock/rules.ts";
@@ -10,6 +10,9 @@ import { INBOUND_PATH } from "../hotbags/index.ts";
 import { freePort } from "../hotbags/port.ts";
 import { until } from "../until.ts";
 import { type RunningMock, runContract, startMockCommand } from "./command.ts";
+
+// Each of them starts the command, most more than once.
+vi.setConfig({ testTimeout: 90_000 });
 
 // `hotbags contract mock` and `check`, as they were built, as a developer of Hot Bags uses them.
 
@@ -158,12 +161,28 @@ describe("the check", () => {
   it("ends with 1 where something does not hold, says what to do, and what it left behind", async () => {
     const port = await freePort();
     const careless = await startMockCommand({}, port, "--rules", fileOf("careless.json", '[{"reply":"x"}]'));
-    const ran = await runContract({ HOTBAGS_BEARER_TOKEN: TOKEN, HOTBAGS_BASE_URL: careless.url }, "check");
+    const env = { HOTBAGS_BEARER_TOKEN: TOKEN, HOTBAGS_BASE_URL: careless.url };
+    const ran = await runContract(env, "check", "--slow-ms", "60000");
     expect(ran.code).toBe(1);
     expect(ran.stdout).toMatch(/FAILED {3}bearer: a wrong token got 200\n +to do: answer 401/);
     expect(ran.stdout).toMatch(/, 1 failed, 3 skipped/);
     expect(ran.stdout).toMatch(/It left \d+ messages behind.*CHECK-/);
     expect(await careless.stop()).toBe(0);
+  });
+
+  it("finds that its report can't be written before it sends anything", async () => {
+    const env = { HOTBAGS_BEARER_TOKEN: TOKEN };
+    const port = String(await freePort());
+    const ran = await runContract(
+      env,
+      "check",
+      "--url",
+      `http://127.0.0.1:${port}`,
+      "--junit",
+      join(folder, "no", "r"),
+    );
+    expect([ran.code, ran.stdout]).toEqual([2, ""]);
+    expect(ran.stderr).toContain("can't be written (ENOENT)");
   });
 
   it("says once, and at once, that nobody is there", async () => {
@@ -181,6 +200,20 @@ describe("the check", () => {
 
   it.each([
     ["http to elsewhere", ["--url", "http://shop.example"], { HOTBAGS_BEARER_TOKEN: TOKEN }, "must be https", 2],
+    [
+      "an address that has the path already",
+      ["--url", `https://shop.example${INBOUND_PATH}/`],
+      { HOTBAGS_BEARER_TOKEN: TOKEN },
+      `--url: leave ${INBOUND_PATH} away`,
+      78,
+    ],
+    [
+      "a path that is none",
+      ["--url", "https://shop.example"],
+      { HOTBAGS_BEARER_TOKEN: TOKEN, HOTBAGS_REPORTS_PATH: "reports" },
+      "HOTBAGS_REPORTS_PATH: must be a path that begins with a slash, such as /api/whatsapp\n",
+      78,
+    ],
     ["no address", [], { HOTBAGS_BEARER_TOKEN: TOKEN }, "--url", 78],
     ["no token", ["--url", "https://shop.example"], {}, "HOTBAGS_BEARER_TOKEN", 78],
   ])("asks nobody with %s", async (_, args, env, why, code) => {

@@ -92,6 +92,36 @@ const headers = (key: string, session: string) => [
   header("User-Agent", "`hotbags-bridge/<version>`.", { type: "string" }),
 ];
 
+/** What a HEAD has of them: it has no key, and is about no message. */
+const OF_PING = /^(x-hotbags-signature|webhook-.*|user-agent|accept-encoding)$/i;
+
+const ping = {
+  operationId: "ping",
+  summary: "`hotbags doctor` asks whether it would be let in; a backend may do without",
+  description: "Signed as a body of no bytes is. A backend that answers 404, 405 or 501 has no ping.",
+  parameters: headers("An id of its own", "").filter(({ name }) => OF_PING.test(name)),
+  responses: {
+    "204": { description: "The token is right, and so is the signature where there is one." },
+    "401": { description: "Anybody else." },
+  },
+};
+
+/** Schemas by their titles; each part that has one as well is a schema of its own, so that generators can name it. */
+function byTitle(...schemas: JsonSchema[]): Record<string, unknown> {
+  const all: Record<string, unknown> = {};
+  const lift = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(lift);
+    if (typeof value !== "object" || value === null) return value;
+    const lifted = Object.fromEntries(Object.entries(value).map(([name, part]) => [name, lift(part)]));
+    const { title } = value as JsonSchema;
+    if (typeof title !== "string") return lifted;
+    all[title] = lifted;
+    return { $ref: `#/components/schemas/${title}` };
+  };
+  for (const schema of schemas) lift(schema);
+  return all;
+}
+
 interface Told {
   operationId: string;
   summary: string;
@@ -114,6 +144,7 @@ const told = ({ operationId, summary, key, schema, examples }: Told) => ({
     },
     responses: {
       "2XX": { description: "It is taken. The body is not read; only a web page is no such answer." },
+      "401": { description: "The token or a signature is not right. It is tried again." },
       default: { description: "It is tried again, with the same key and the same bytes." },
     },
   },
@@ -139,6 +170,7 @@ export function openApi(
     security: [{ bearer: [] }],
     paths: {
       [INBOUND_PATH]: {
+        head: ping,
         post: {
           operationId: "receiveMessage",
           summary: "A customer has written",
@@ -187,12 +219,7 @@ export function openApi(
     },
     components: {
       securitySchemes: { bearer: { type: "http", scheme: "bearer", description: "HOTBAGS_BEARER_TOKEN" } },
-      schemas: {
-        InboundRequest: requestSchema(),
-        Answer: answerSchema(),
-        DeliveryReport: reportSchema(),
-        BridgeEvent: eventSchema(),
-      },
+      schemas: byTitle(requestSchema(), answerSchema(), reportSchema(), eventSchema()),
     },
   };
 }

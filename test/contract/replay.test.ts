@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { requestBody } from "../../shared/src/request.ts";
 import { connectOperator } from "../../sidecar/src/cli/connect.ts";
 import { findMessage } from "../../sidecar/src/cli/recorded-message.ts";
@@ -12,6 +12,9 @@ import { type HotBags, startHotBags } from "../hotbags/index.ts";
 import { BEARER_TOKEN, BuiltSidecar } from "../sidecar/built-sidecar.ts";
 import { ANNA, messageOf } from "../sidecar/message.ts";
 import { runContract } from "./command.ts";
+
+// Each of them starts the command, most more than once.
+vi.setConfig({ testTimeout: 90_000 });
 
 // `hotbags contract replay` and `record`: one message, for whoever looks for what a backend fails by.
 

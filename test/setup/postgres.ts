@@ -25,13 +25,15 @@ const user = isRoot ? { uid: NOBODY, gid: NOBODY } : {};
 export interface Postgres extends AsyncDisposable {
   /** The folder of its socket, as `pg` takes it for a host. */
   host: string;
+  pid: number;
 }
 
 /**
  * Starts one: of the PATH, of Debian's place, or of the clone's cache, where Debian's package is unpacked once without
- * root. Resolves with a sentence where there is none to be had.
+ * root. Resolves with a sentence where there is none to be had. What it has committed survives a cut of the power only if
+ * `isDurable`.
  */
-export async function startPostgres(): Promise<Postgres | string> {
+export async function startPostgres({ isDurable = false } = {}): Promise<Postgres | string> {
   const bin = await findPrograms();
   if (typeof bin === "object") return bin.why;
   // The folder of the tests is root's alone; and the path of a socket is 107 bytes long at most.
@@ -42,12 +44,18 @@ export async function startPostgres(): Promise<Postgres | string> {
   const env = { ...process.env, LD_LIBRARY_PATH: libraries(), LC_ALL: "C" };
   const initdb = ["-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"];
   await run(join(bin, "initdb"), initdb, { env, cwd: dir, ...user });
-  const settings = ["listen_addresses=", "fsync=off", "max_connections=60", `unix_socket_directories=${dir}`];
+  const settings = [
+    "listen_addresses=",
+    `fsync=${isDurable ? "on" : "off"}`,
+    "max_connections=60",
+    `unix_socket_directories=${dir}`,
+  ];
   const args = ["-D", data, ...settings.flatMap((setting) => ["-c", setting])];
   const server = spawn(join(bin, "postgres"), args, { env, cwd: dir, stdio: ["ignore", "ignore", "pipe"], ...user });
   await isReady(server);
   return {
     host: dir,
+    pid: server.pid ?? 0,
     async [Symbol.asyncDispose]() {
       const ended = once(server, "close");
       // Smart shutdown: it waits for those who say goodbye, and cuts nobody off.

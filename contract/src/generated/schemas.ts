@@ -315,7 +315,7 @@ export const schemas = {
                   "description": "Where the bridge gets the file: https, at most 16000000 bytes within 30 s. No address of a private network, also after up to 3 redirects."
                 },
                 "data_base64": {
-                  "description": "The file itself, instead of `url`. The whole answer has at most 1 MiB.",
+                  "description": "The file itself, instead of `url`: one of both must be there. With it, `mime_type` must be there too. The whole answer has at most 1 MiB.",
                   "type": "string",
                   "minLength": 1,
                   "contentEncoding": "base64",

@@ -146,7 +146,7 @@ export interface SendMedia {
    */
   url?: string;
   /**
-   * The file itself, instead of `url`. The whole answer has at most 1 MiB.
+   * The file itself, instead of `url`: one of both must be there. With it, `mime_type` must be there too. The whole answer has at most 1 MiB.
    */
   data_base64?: string;
   /**

@@ -20,9 +20,28 @@ const LOCK_TIMEOUT = "20s";
 /** What Postgres says when LOCK_TIMEOUT is over. */
 const LOCK_NOT_AVAILABLE = "55P03";
 
-/** Answers one request of the bridge. What it throws is a 500 of Next.js, after which the bridge tries again. */
+/** Answers one message of the bridge. What it throws is a 500 of Next.js, after which the bridge tries again. */
 export async function receive(request: Request, backend: Backend): Promise<Response> {
-  const { pool, token, hmacSecret, webhookSecret, decide } = backend;
+  const body = await letIn(request, backend);
+  if (body instanceof Response) return body;
+  const message = read(body);
+  if (!message || message.message_id !== request.headers.get("idempotency-key")) return refuse(422, "no message");
+  const client = await backend.pool.connect();
+  try {
+    return await answerOnce(client, message, backend.decide);
+  } finally {
+    client.release();
+  }
+}
+
+/** Answers a HEAD, which asks whether the bridge would be let in: 204, or 401 as a message would get it. */
+export async function ping(request: Request, backend: Backend): Promise<Response> {
+  const body = await letIn(request, backend);
+  return body instanceof Response ? body : new Response(null, { status: 204 });
+}
+
+/** The body of a request that is the bridge's, or the answer to any other. */
+async function letIn(request: Request, { token, hmacSecret, webhookSecret }: Backend): Promise<Uint8Array | Response> {
   if (!isEqual(request.headers.get("authorization") ?? "", `Bearer ${token}`)) return refuse(401, "wrong token");
   // The bytes as they came: the signature is theirs, and JSON.parse keeps no blank.
   const body = new Uint8Array(await request.arrayBuffer());
@@ -32,14 +51,7 @@ export async function receive(request: Request, backend: Backend): Promise<Respo
   // Its time as well: what somebody has recorded is of no use later.
   if (webhookSecret !== null && !(await verifyWebhook(body, request.headers, webhookSecret)))
     return refuse(401, "wrong or old webhook-signature");
-  const message = read(body);
-  if (!message || message.message_id !== request.headers.get("idempotency-key")) return refuse(422, "no message");
-  const client = await pool.connect();
-  try {
-    return await answerOnce(client, message, decide);
-  } finally {
-    client.release();
-  }
+  return body;
 }
 
 /** The key, the message and its answer are stored together or not at all. */

@@ -36,8 +36,8 @@ export async function replayMessage(
   }
 }
 
-function described({ outcome, status, durationMs }: Posted) {
-  const common = { status, duration_ms: durationMs };
+function described({ outcome, status, durationMs, said }: Posted) {
+  const common = { status, duration_ms: durationMs, said };
   if (outcome.kind === "failed") {
     const { symptom } = outcome;
     return { ...common, error: symptom.seen, todo: ruleFor(symptom).advice(symptom), answer: null, commands: [] };
@@ -51,10 +51,14 @@ function described({ outcome, status, durationMs }: Posted) {
 
 type Seen = { url: string; message_id: string; bytes: number } & ReturnType<typeof described>;
 
-function draw({ url, message_id, bytes, status, duration_ms, error, todo, answer, commands }: Seen, output: Output) {
+function draw(
+  { url, message_id, bytes, status, duration_ms, said, error, todo, answer, commands }: Seen,
+  output: Output,
+) {
   writeFacts(output, [
     ["sent", `${bytes} bytes to ${url}, with the key ${message_id}`],
     ["answered", status === null ? "not" : `${status} in ${duration_ms} ms`],
+    ["it said", said],
     ["wrong", error],
     ["to do", todo],
     ["answer", answer],

@@ -34,7 +34,9 @@ type OfBackend = Pick<Values, (typeof OF_BACKEND)[number]>;
 /** The backend that is to be checked, as the sidecar would be told of it. Throws SettingsError, or of `--url` CliError. */
 export function readBackend(sources: Sources): BackendUnderTest {
   const { values, hmacSecret, mistakes } = read(sources);
-  const { HOTBAGS_BASE_URL: base, HOTBAGS_BEARER_TOKEN: token } = values;
+  const { HOTBAGS_BASE_URL: base, HOTBAGS_BEARER_TOKEN: token, HOTBAGS_INBOUND_PATH: inbound } = values;
+  if (base && inbound && base.pathname.replace(/\/+$/, "").endsWith(inbound.replace(/\/+$/, "")))
+    mistakes.push(`${sources.url === undefined ? "HOTBAGS_BASE_URL" : "--url"}: leave ${inbound} away: it is added`);
   if (!base && !names(mistakes, "HOTBAGS_BASE_URL"))
     mistakes.push("HOTBAGS_BASE_URL: is not set; or say it with --url");
   if (!token && !names(mistakes, "HOTBAGS_BEARER_TOKEN"))

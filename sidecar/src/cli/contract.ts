@@ -94,7 +94,8 @@ export function contractCommands(environment: NodeJS.ProcessEnv, end: (code: num
               type: "boolean",
               default: false,
               describe: "As it is: with its own key and chat. Else as a new message of the test chat",
-            }),
+            })
+            .epilogue(REPLAY),
         async ({ json, envFile, url, stateDir, what, verbatim }) => {
           const { replayMessage } = await import("./contract-replay.ts");
           const sources = { environment, envFile, url };
@@ -134,7 +135,11 @@ const CHECK =
   "It sends messages of a made-up chat (+12025550143), marked as a test, and says at its end what it left behind. What the " +
   "backend answers is judged as the sidecar would, and sent to nobody. The settings are the sidecar's: HOTBAGS_BEARER_TOKEN, " +
   "HOTBAGS_INBOUND_PATH, HOTBAGS_REPORTS_PATH, HOTBAGS_EVENTS_PATH, HOTBAGS_HMAC_DISABLED, HOTBAGS_HMAC_SECRET, HOTBAGS_WEBHOOK_SECRET, the _PREVIOUS of each secret, " +
-  "HOTBAGS_EXTRA_HEADERS and HOTBAGS_TIMEOUT; the secrets also as NAME_FILE, never on the command line. Exit code 1: something does not hold.";
+  "HOTBAGS_EXTRA_HEADERS, HOTBAGS_COMMANDS and HOTBAGS_TIMEOUT; the secrets also as NAME_FILE, never on the command line. Exit code 1: something does not hold.";
+
+const REPLAY =
+  "It is signed as the settings say: they are those of `hotbags contract check`, HOTBAGS_BEARER_TOKEN at least. Exit code 1: it was not " +
+  "taken, or a command of the answer would not be run.";
 
 const RULES = `Rules are a JSON list; the first that matches answers, and each one with a fault adds it:
   [{ "when": { "text": "price|cost" }, "reply": "It is 30 euros." },
@@ -142,4 +147,4 @@ const RULES = `Rules are a JSON list; the first that matches answers, and each o
    { "fault": { "status": 503, "retryAfter": 2 }, "times": 3 },
    { "reply": ["You wrote: {text}", "Anything else?"] }]
 when: text (a regular expression), chat_id, media (image, …, none). Faults: "drop", "hang", "truncate", "drop-after-processing", "hang-after-processing", "slow-body", "endless-body", {"delayMs": …}, {"status": …}, {"redirect": …}.
-A file that is changed is read again. Without --rules it repeats what it hears.`;
+It takes HOTBAGS_BEARER_TOKEN and signed bodies where HOTBAGS_HMAC_DISABLED=false with HOTBAGS_HMAC_SECRET, or HOTBAGS_WEBHOOK_SECRET, say so; else any token. A file that is changed is read again. Without --rules it repeats what it hears.`;

@@ -71,7 +71,9 @@ const schema = z
       .base64("data_base64 must be base64")
       .min(1, "data_base64 must not be empty")
       .optional()
-      .describe("The file itself, instead of `url`. The whole answer has at most 1 MiB."),
+      .describe(
+        "The file itself, instead of `url`: one of both must be there. With it, `mime_type` must be there too. The whole answer has at most 1 MiB.",
+      ),
     mime_type: mimeType.optional(),
     file_name: fileName.optional(),
     caption: caption.optional(),

@@ -1,11 +1,12 @@
-import { createHmac } from "node:crypto";
+import { createHmac, randomUUID } from "node:crypto";
 import { CONTRACT_VERSION, VERSION } from "@hotbags/shared";
 import { type Dispatcher, Pool } from "undici";
 import { acceptHeader, type Extras } from "../commands/index.ts";
 import { MAX_HEADERS_BYTES, ofError } from "../relay/network-error.ts";
 import type { Outcome } from "../relay/outcome.ts";
-import { outcomeOf } from "../relay/response.ts";
+import { outcomeOf, takenOf } from "../relay/response.ts";
 import { WebhookSignature, webhookKeyOf } from "../relay/webhook-signature.ts";
+import { readSaid } from "./said.ts";
 
 /** Until a connection is there, ms: as the sidecar waits. */
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -58,6 +59,8 @@ export interface Posted {
   durationMs: number;
   /** `Content-Encoding` of the answer. */
   encoding: string | null;
+  /** What it says beside a status that is no 2xx, shortened; null: nothing, or a web page. */
+  said: string | null;
 }
 
 /** POSTs as the sidecar does, and judges what comes back as it does. Never throws for what a backend does. */
@@ -101,21 +104,51 @@ export class Backend {
     const { to: url = this.#backend.url } = post;
     const begun = performance.now();
     let response: Dispatcher.ResponseData | undefined;
+    let said: string | null = null;
     const ended = (outcome: Outcome): Posted => ({
       outcome,
       status: outcome.kind === "answered" ? outcome.status : outcome.symptom.status,
       durationMs: Math.round(performance.now() - begun),
       encoding: response ? String(response.headers["content-encoding"] ?? "") || null : null,
+      said,
     });
     try {
       response = await this.#pool.request({
         ...{ method: "POST", path: url.pathname, headers: this.#headers(post), body: post.body },
         ...{ headersTimeout: timeoutMs, signal: AbortSignal.timeout(CONNECT_TIMEOUT_MS + timeoutMs) },
       });
+      if (response.statusCode >= 300) said = await readSaid(response.body, this.#secrets);
       return ended(await outcomeOf(response, url, { maxRetryAfterMs: MAX_RETRY_AFTER_MS, accepts }));
     } catch (error) {
       return ended({ kind: "failed", symptom: ofError(error, { hasBegun: response !== undefined, timeoutMs, url }) });
     }
+  }
+
+  /** A HEAD, as `hotbags doctor` sends it to find out whether the token is taken; or without all that proves who asks. */
+  async ping(as: "bridge" | "stranger"): Promise<Posted> {
+    const { url, token, extraHeaders, timeoutMs } = this.#backend;
+    const nothing = Buffer.alloc(0);
+    const signature = this.signatureOf(nothing);
+    const proofs = {
+      authorization: `Bearer ${token}`,
+      ...(signature === null ? {} : { "x-hotbags-signature": signature }),
+      ...this.webhookOf(`ping-${randomUUID()}`, nothing),
+    };
+    const headers = {
+      ...{ ...extraHeaders, ...(as === "bridge" ? proofs : {}), "accept-encoding": "identity" },
+      "user-agent": `hotbags-bridge/${VERSION}`,
+    };
+    const begun = performance.now();
+    let outcome: Outcome;
+    try {
+      const signal = AbortSignal.timeout(CONNECT_TIMEOUT_MS + timeoutMs);
+      const request = { method: "HEAD", path: url.pathname, headers, headersTimeout: timeoutMs, signal } as const;
+      outcome = await takenOf(await this.#pool.request(request), url, MAX_RETRY_AFTER_MS);
+    } catch (error) {
+      outcome = { kind: "failed", symptom: ofError(error, { hasBegun: false, timeoutMs, url }) };
+    }
+    const status = outcome.kind === "answered" ? outcome.status : outcome.symptom.status;
+    return { outcome, status, durationMs: Math.round(performance.now() - begun), encoding: null, said: null };
   }
 
   /** The signature of these bytes. Null where nothing is signed. */
@@ -134,6 +167,13 @@ export class Backend {
 
   async close(): Promise<void> {
     await this.#pool.destroy();
+  }
+
+  /** All that a backend may have been shown, and repeat. */
+  get #secrets(): string[] {
+    const { token, hmacSecret, webhookSecret, previous, extraHeaders } = this.#backend;
+    const all = [token, hmacSecret, webhookSecret, ...Object.values(previous), ...Object.values(extraHeaders)];
+    return all.filter((one) => one !== null);
   }
 
   #headers({ key, session, body, to, acceptEncoding = "identity", ...other }: Post): Record<string, string> {

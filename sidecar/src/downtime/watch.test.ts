@@ -165,3 +165,19 @@ it("finds a downtime anew that could not be written", async () => {
   await connectedAgain(1);
   expect(raised()).toEqual([["default", iso(0), iso(9 * MIN)]]);
 });
+
+it("leaves it to the line of the outage that nothing can be written, and finds the downtime afterwards", async () => {
+  sees(0, "a", 0);
+  await written();
+  const other = new Database(join(dir, "bridge.sqlite"));
+  other.exec("BEGIN IMMEDIATE");
+  sees(10 * MIN, "b", 10 * MIN);
+  await until("it is known that nothing can be written", () => store.outage !== null);
+  other.exec("ROLLBACK");
+  other.close();
+  await until("it can be written again", () => store.outage === null);
+  sees(10 * MIN + 3_000, "b", 10 * MIN);
+  await connectedAgain(1);
+  expect(lines.filter(({ msg }) => String(msg).includes("can't be written"))).toEqual([]);
+  expect(raised()).toEqual([["default", iso(0), iso(9 * MIN)]]);
+});

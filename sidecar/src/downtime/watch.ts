@@ -2,7 +2,7 @@ import { LogThrottle } from "@hotbags/shared";
 import type { Logger } from "pino";
 import type { Alerts } from "../alerts/alerts.ts";
 import type { AccountCode, AccountState, Gateway, StatusReport } from "../gateway/index.ts";
-import type { Connection, Store } from "../store/index.ts";
+import { type Connection, type Store, StoreUnwritableError } from "../store/index.ts";
 import { alertOf } from "./alert.ts";
 import { look, type Seen, type Sighting } from "./window.ts";
 
@@ -94,6 +94,8 @@ export class DowntimeWatch {
         if (seen.downtime) this.#tell();
       },
       (error: unknown) => {
+        // An outage has its own line in the log.
+        if (error instanceof StoreUnwritableError) return;
         this.#logThrottle.log(() => this.#log.error({ err: error }, "how WhatsApp is connected can't be written"));
       },
     );

@@ -6,7 +6,8 @@ import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ANNA, messageOf } from "../../../test/sidecar/message.ts";
 import { SimulatedClock } from "../../../test/simulated-clock.ts";
-import { emptyTally, openStore, type Store, viewStore } from "../store/index.ts";
+import { until } from "../../../test/until.ts";
+import { emptyTally, openStore, type Store, StoreUnwritableError, viewStore } from "../store/index.ts";
 import { addDuration, percentile } from "./durations.ts";
 import { FigureRecorder } from "./recorder.ts";
 import { type Range, readSeries } from "./series.ts";
@@ -21,10 +22,13 @@ let clock: SimulatedClock;
 let store: Store;
 let figures: FigureRecorder;
 let ids = 0;
+/** Of the log. */
+let lines: string[];
 
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), "hotbags-figures-"));
   clock = new SimulatedClock();
+  lines = [];
   start();
 });
 afterEach(() => {
@@ -37,7 +41,7 @@ function start() {
   const mine = store;
   const ifAlive = (wake: () => void) => () => void (mine === store && wake());
   const timers = { after: (ms: number, wake: () => void) => clock.after(ms, ifAlive(wake)) };
-  figures = new FigureRecorder({ store, clock, timers, log: pino({ level: "silent" }) });
+  figures = new FigureRecorder({ store, clock, timers, log: pino({}, { write: (line: string) => lines.push(line) }) });
   figures.start();
 }
 
@@ -245,6 +249,7 @@ it("costs no message of the same turn where it can't be written, and of what can
   clock.advance(MINUTE_MS);
   expect(await store.messages.accept(messageOf("same-turn", ANNA))).toMatchObject({ duplicate: false });
   expect(store.outage).toBeNull();
+  expect(lines).toEqual([expect.stringContaining("the figures of a minute are lost")]);
   other.exec("DROP TRIGGER no");
   await pass(MINUTE_MS);
   expect(last("hour", 4)).toEqual([1, null, 1, 0]);
@@ -255,4 +260,17 @@ it("costs no message of the same turn where it can't be written, and of what can
   await accept();
   await pass(MINUTE_MS);
   expect(last("hour", 2)).toEqual([1, 0]);
+});
+
+it("says nothing of its own while the database can't be written: the outage has its line", async () => {
+  const other = new Database(join(dir, "bridge.sqlite"));
+  other.exec("BEGIN IMMEDIATE");
+  clock.advance(MINUTE_MS);
+  await expect(accept()).rejects.toThrow(StoreUnwritableError);
+  other.exec("ROLLBACK");
+  other.close();
+  await until("it can be written again", () => store.outage === null);
+  await pass(MINUTE_MS);
+  expect(last("hour", 3)).toEqual([null, 0, 0]);
+  expect(lines).toEqual([]);
 });

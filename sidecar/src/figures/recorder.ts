@@ -1,7 +1,7 @@
 import { codeOf, LogThrottle } from "@hotbags/shared";
 import type { Logger } from "pino";
 import type { Clock, Timers } from "../clock.ts";
-import { beginOf, emptyTally, type Hop, type Store, type Tally } from "../store/index.ts";
+import { beginOf, emptyTally, type Hop, type Store, StoreUnwritableError, type Tally } from "../store/index.ts";
 import { addDuration } from "./durations.ts";
 import type { Running } from "./series.ts";
 
@@ -115,6 +115,8 @@ export class FigureRecorder {
     try {
       await store.figures.add(at, tally, before?.at ?? null, withdrawn);
     } catch (error) {
+      // An outage has its own line in the log.
+      if (error instanceof StoreUnwritableError) return;
       const why = codeOf(error) || "the database can't be written";
       this.#throttle.log(() => log.warn({ err: error }, "the figures of a minute are lost"), why);
     }

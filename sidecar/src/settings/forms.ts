@@ -110,8 +110,14 @@ export const pageOrigin = url(["https:"], "https://console.shop.example")
 
 export const inboundPath = z
   .string()
-  .regex(/^\/[\w.~!$&'()*+,;=:@%/-]{0,1023}$/, "must be a path such as /api/integrations/whatsapp/inbound/")
-  .refine((path) => URL.parse(path, "https://shop.example")?.pathname === path, "must be a plain path")
+  .regex(/^\/[\w.~!$&'()*+,;=:@%/-]{0,1023}$/, {
+    error: "must be a path that begins with a slash, such as /api/whatsapp",
+    abort: true,
+  })
+  .refine(
+    (path) => URL.parse(path, "https://shop.example")?.pathname === path,
+    "must be a path as it goes out, without // or .. in it",
+  )
   .describe("`/path`");
 
 /** Secret: one of them may get the bridge past a firewall. */

@@ -26,9 +26,10 @@ export const fail = (seen: string, todo: string): Verdict => ({ status: "failed"
 export const skip = (why: string): Verdict => ({ status: "skipped", seen: why, todo: null });
 
 /** What the sidecar would say of it, and tell its operator to do. */
-export function wrong({ outcome, status }: Posted): Verdict {
+export function wrong({ outcome, status, said }: Posted): Verdict {
   if (outcome.kind === "answered") return fail(`Hot Bags answered ${status}`, "see Hot Bags' own log");
-  return fail(outcome.symptom.seen, ruleFor(outcome.symptom).advice(outcome.symptom));
+  const { symptom } = outcome;
+  return fail(said === null ? symptom.seen : `${symptom.seen}: ${said}`, ruleFor(symptom).advice(symptom));
 }
 
 /** As a sentence says it. */
@@ -36,3 +37,6 @@ export function statusOf({ status, outcome }: Posted): string {
   if (status !== null) return String(status);
   return outcome.kind === "failed" ? `no answer (${outcome.symptom.seen})` : "no answer";
 }
+
+/** It was let in by nobody. */
+export const isRefused = ({ status }: Posted): boolean => status !== null && status >= 400 && status < 500;

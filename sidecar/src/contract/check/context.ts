@@ -12,10 +12,14 @@ export class Context {
   readonly slowMs: number;
   /** What came for each key that the backend took, in order. */
   readonly taken = new Map<string, Posted[]>();
-  /** Of every request that was answered as a message is, ms. */
-  readonly durationsMs: number[] = [];
+  /** Keys of which nobody knows whether the backend took them: no answer came, or a 5xx. */
+  readonly unknown = new Set<string>();
+  /** Of every request that was answered as a message is, in order. */
+  readonly durations: { key: string; ms: number }[] = [];
   /** The first message. */
   first: Posted | undefined;
+  /** It was there, and nobody is there any more. */
+  isGone = false;
 
   constructor(backend: Backend, run: string, slowMs: number) {
     this.backend = backend;
@@ -34,10 +38,16 @@ export class Context {
     const posted = await this.backend.post({ key, session, body: Buffer.from(JSON.stringify(message)), ...changes });
     if (isTaken(posted)) {
       this.taken.set(key, [...(this.taken.get(key) ?? []), posted]);
-      this.durationsMs.push(posted.durationMs);
-    }
+      this.durations.push({ key, ms: posted.durationMs });
+    } else if (isUnreachable(posted)) this.isGone = this.first !== undefined;
+    else if (posted.status === null || posted.status >= 500) this.unknown.add(key);
     return posted;
   }
+}
+
+/** Nothing has reached it. */
+function isUnreachable({ outcome }: Posted): boolean {
+  return outcome.kind === "failed" && outcome.symptom.trouble === "unreachable";
 }
 
 /** A 2xx, whatever is in it. */

@@ -90,7 +90,7 @@ const answer: Check = {
         const refused = outcome.commands.find(({ refusal }) => refusal !== null);
         if (refused?.refusal)
           return fail(
-            `${key}: a command is ${refused.refusal.state}: ${refused.refusal.reason}`,
+            `${key}: a command would be ${refused.refusal.state === "failed" ? "refused" : refused.refusal.state}: ${refused.refusal.reason}`,
             "see docs/contract for what a command may be",
           );
         commands += outcome.commands.length;
@@ -103,12 +103,13 @@ const time: Check = {
   name: "time",
   rule: "an answer comes before a customer gives up; a cold start too",
   needs: ["taken"],
-  async run({ durationsMs, slowMs }) {
-    const [cold = 0, ...warm] = durationsMs;
-    const sorted = warm.toSorted((a, b) => a - b);
-    const slowest = sorted.at(-1) ?? 0;
-    const seen = `the first ${cold} ms, then ${sorted[sorted.length >> 1] ?? 0} ms in the middle, ${slowest} ms at most`;
-    if (Math.max(cold, slowest) <= slowMs) return pass(seen);
+  async run({ durations, slowMs }) {
+    const [first, ...warm] = durations;
+    const sorted = warm.toSorted((a, b) => a.ms - b.ms);
+    const [cold, middle, slowest] = [first?.ms ?? 0, sorted[sorted.length >> 1]?.ms ?? 0, sorted.at(-1)];
+    const most = slowest ? `, ${slowest.ms} ms at most (${slowest.key})` : "";
+    const seen = `the first ${cold} ms, then ${middle} ms in the middle${most}`;
+    if (Math.max(cold, slowest?.ms ?? 0) <= slowMs) return pass(seen);
     const todo = "answer at once and do the slow work later, or raise --slow-ms if customers may wait";
     return fail(`${seen}: more than ${slowMs} ms`, todo);
   },

@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { eventExamples, reportExamples } from "@hotbags/contract";
 import { type BridgeEvent, count, type DeliveryReport } from "@hotbags/shared";
+import type { Post } from "../backend.ts";
 import { TEST_NUMBER } from "../test-message.ts";
-import { type Check, fail, pass, skip, statusOf } from "./check.ts";
+import { type Check, fail, isRefused, pass, skip, statusOf } from "./check.ts";
 import { type Context, isTaken } from "./context.ts";
 
 // What a backend does with what it is told.
@@ -16,7 +17,7 @@ interface Told {
 
 const reports: Check = {
   name: "reports",
-  rule: "a delivery report of each state is taken with a 2xx, also when it comes twice; without a token it gets 401",
+  rule: "a delivery report of each state is taken with a 2xx, also when it comes twice; without a token it gets 401, and without a signature, where all is signed, a 4xx",
   needs: ["bearer"],
   async run(context) {
     const { reportsUrl } = context.backend.reportUrls;
@@ -33,7 +34,7 @@ const reports: Check = {
 
 const events: Check = {
   name: "events",
-  rule: "an event of each type is taken with a 2xx, also when it comes twice; without a token it gets 401",
+  rule: "an event of each type is taken with a 2xx, also when it comes twice; without a token it gets 401, and without a signature, where all is signed, a 4xx",
   needs: ["bearer"],
   async run(context) {
     const { eventsUrl } = context.backend.reportUrls;
@@ -48,6 +49,7 @@ const events: Check = {
 };
 
 async function tell(context: Context, to: URL, what: "report" | "event", all: readonly Told[]) {
+  const isSigned = context.backend.isSigned || context.backend.isWebhook;
   for (const told of all)
     for (const times of ["", "twice "]) {
       const posted = await post(context, to, told);
@@ -58,24 +60,32 @@ async function tell(context: Context, to: URL, what: "report" | "event", all: re
         );
     }
   for (const told of all.slice(0, 1)) {
-    const stranger = await post(context, to, told, null);
+    const stranger = await post(context, to, told, { token: null });
     if (stranger.status !== 401)
       return fail(
         `a ${what} without a token got ${statusOf(stranger)}`,
         `look at the token of ${what}s as at messages'`,
       );
+    if (!isSigned) continue;
+    const unsigned = await post(context, to, told, { signature: null, webhook: {} });
+    if (!isRefused(unsigned))
+      return fail(
+        `a ${what} without a signature got ${statusOf(unsigned)}`,
+        `look at the signature of ${what}s as at messages'`,
+      );
   }
-  return pass(`${count(all.length, what)} taken, twice each; without a token 401`);
+  const refused = `without a token${isSigned ? ", or a signature," : ""}`;
+  return pass(`${count(all.length, what)} taken, twice each; refused ${refused}`);
 }
 
-function post({ backend }: Context, to: URL, { key, body }: Told, token?: null) {
+function post({ backend }: Context, to: URL, { key, body }: Told, changes: Partial<Post> = {}) {
   const session = body.transport_session_id;
   return backend.post({
     to,
     key,
     session,
     body: Buffer.from(JSON.stringify(body)),
-    ...(token === null ? { token } : {}),
+    ...changes,
   });
 }
 

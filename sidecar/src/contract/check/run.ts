@@ -6,6 +6,7 @@ import { Context } from "./context.ts";
 import { GATE_CHECKS } from "./gate-checks.ts";
 import { KEY_CHECKS, LATE_KEY_CHECKS } from "./key-checks.ts";
 import { LATE_MESSAGE_CHECKS, MESSAGE_CHECKS } from "./message-checks.ts";
+import { PING_CHECKS } from "./ping-check.ts";
 import { REPORT_CHECKS } from "./report-checks.ts";
 import { SECRET_CHECKS } from "./secret-checks.ts";
 
@@ -16,6 +17,7 @@ const CONNECTIONS = 20;
 export const CHECKS: readonly Check[] = [
   ...GATE_CHECKS,
   ...SECRET_CHECKS,
+  ...PING_CHECKS,
   ...KEY_CHECKS,
   ...MESSAGE_CHECKS,
   ...REPORT_CHECKS,
@@ -37,8 +39,11 @@ export interface Report {
   at: string;
   run: string;
   checks: Checked[];
-  /** Messages that the backend took. None was of a customer; nothing of its answers was sent to anybody. */
-  leftBehind: { messages: number; keysBegin: string; chats: string[] };
+  /**
+   * Messages that the backend took, and those of which it gave no answer that tells. None was of a customer; nothing of
+   * its answers was sent to anybody.
+   */
+  leftBehind: { messages: number; perhaps: number; keysBegin: string; chats: string[] };
 }
 
 export interface CheckOptions {
@@ -64,20 +69,23 @@ export async function checkContract(target: BackendUnderTest, { slowMs, onChecke
   } finally {
     await backend.close();
   }
-  const leftBehind = { messages: context.taken.size, keysBegin: `CHECK-${run}-`, chats: [TEST_NUMBER, TEST_GROUP] };
+  const perhaps = [...context.unknown].filter((key) => !context.taken.has(key)).length;
+  const chats = [TEST_NUMBER, TEST_GROUP];
+  const leftBehind = { messages: context.taken.size, perhaps, keysBegin: `CHECK-${run}-`, chats };
   return { url: `${target.url.origin}${target.url.pathname}`, at, run, checks: [...done.values()], leftBehind };
 }
 
 async function runCheck({ name, rule, needs, run }: Check, context: Context, done: ReadonlyMap<string, Checked>) {
   const missing = needs.find((need) => done.get(need)?.status !== "passed");
+  // A line for each check that finds nobody would bury the one after which it went.
+  const why = context.isGone ? "nobody is there any more" : missing === undefined ? null : `${missing} did not pass`;
   const begun = performance.now();
-  const verdict: Verdict =
-    missing === undefined ? await run(context) : { status: "skipped", seen: `${missing} did not pass`, todo: null };
+  const verdict: Verdict = why === null ? await run(context) : { status: "skipped", seen: why, todo: null };
   return {
     name,
     rule,
     ...verdict,
-    isBlocked: missing !== undefined,
+    isBlocked: why !== null,
     durationMs: Math.round(performance.now() - begun),
   };
 }

@@ -1,11 +1,8 @@
 import { createHmac, randomBytes } from "node:crypto";
-import type { Posted } from "../backend.ts";
-import { type Check, fail, pass, skip, statusOf } from "./check.ts";
+import { type Check, fail, isRefused, pass, skip, statusOf } from "./check.ts";
 import { isTaken } from "./context.ts";
 
 // Who the backend lets in.
-
-const isRefused = ({ status }: Posted) => status !== null && status >= 400 && status < 500;
 
 const bearer: Check = {
   name: "bearer",

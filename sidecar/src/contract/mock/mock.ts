@@ -140,7 +140,7 @@ export async function startMock({ port, keep = Infinity, ...firstSecrets }: Mock
     attempt.body = verdict.message;
     for (const breach of verdict.violations) violate(attempt, breach);
     if (verdict.refusal !== undefined || verdict.message === undefined) {
-      return writeAnswer(response, verdict.refusal ?? 422, JSON.stringify({ error: "contract" }));
+      return writeAnswer(response, verdict.refusal ?? 422, breachesOf(verdict.violations));
     }
     const key = verdict.message.message_id;
     const { duplicate, otherBody } = ledger.note(key, attempt.rawBody);
@@ -191,7 +191,7 @@ export async function startMock({ port, keep = Infinity, ...firstSecrets }: Mock
     emit({ type: "attempt", at: attempt.at, attempt });
     if (request.method !== "POST" || request.url !== INBOUND_PATH) {
       violate(attempt, `${request.method} ${request.url} is not in the contract`);
-      attempt.status = writeAnswer(response, 404, "{}");
+      attempt.status = writeAnswer(response, 404, breachesOf(attempt.violations));
       return;
     }
     attempt.status = await answer(attempt, response);
@@ -257,6 +257,11 @@ export async function startMock({ port, keep = Infinity, ...firstSecrets }: Mock
     close: stop,
     [Symbol.asyncDispose]: stop,
   };
+}
+
+/** The body of a refusal, for whoever tries it out by hand: what the page shows, too. */
+function breachesOf(violations: readonly string[]): string {
+  return JSON.stringify({ error: `not as the contract says: ${violations.join("; ")}` });
 }
 
 /** Adds to a list, and forgets what is beyond its length. */
