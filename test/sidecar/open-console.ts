@@ -113,7 +113,7 @@ export interface Answer {
   said: Record<string, unknown>;
 }
 
-export const own = () => `http://127.0.0.1:${door.port}`;
+const own = () => `http://127.0.0.1:${door.port}`;
 
 /** As the console's page asks, unless `headers` say otherwise; undefined leaves one out. */
 export async function ask(

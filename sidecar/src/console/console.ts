@@ -20,7 +20,7 @@ import { Sessions } from "./sessions.ts";
 const MAX_CONNECTIONS = 128;
 
 /** A request that takes longer to come, ms, is cut. */
-export const REQUEST_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 10_000;
 const MAX_HEADER_BYTES = 8 * 1024;
 
 export interface ConsoleSettings {
