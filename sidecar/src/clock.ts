@@ -33,6 +33,19 @@ export interface Timers {
   after(ms: number, wake: () => void): () => void;
 }
 
+/** Calls `work` every `ms` until what is returned is called. */
+export function every(timers: Timers, ms: number, work: () => void): () => void {
+  let callOff = () => {};
+  const schedule = () => {
+    callOff = timers.after(ms, () => {
+      schedule();
+      work();
+    });
+  };
+  schedule();
+  return () => callOff();
+}
+
 /** The longest wait that Node's timers know, ms: 24.8 days. One that is longer would be over at once. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 

@@ -253,7 +253,9 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
   flow.watch(gateway);
 
   const path = () => readPath(healthParts, (finding) => watch.since(finding), alerts.open);
-  const door = settings.console && new Console({ ...settings.console, folder: BUILT_PAGE, access: store.console, log });
+  const door =
+    settings.console &&
+    new Console({ ...settings.console, folder: BUILT_PAGE, access: store.console, timers: systemTimers, log });
   const api = new OperatorApi({
     reads: store.operator,
     running: {

@@ -3,7 +3,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
 import { ALERTS_DE } from "../../console/src/texts/alerts-de.ts";
+import { FAILURES_DE, FAILURES_EN } from "../../console/src/texts/failures.ts";
 import { ALERTS } from "../../sidecar/src/alerts/table.ts";
+import { RULES } from "../../sidecar/src/relay/rules.ts";
 
 // The page as it is built and shipped, without a browser.
 
@@ -46,4 +48,11 @@ it("loads the chart library with the charts only", () => {
 
 it("has a German title for every kind of alert", () => {
   expect(Object.keys(ALERTS_DE)).toEqual(Object.keys(ALERTS));
+});
+
+it("has words for every kind of failure that figures name, in both languages", () => {
+  const ofReplies = ["reply-not-sent", "reply-in-doubt", "reply-failed", "dead-letter"];
+  const kinds = [...new Set(RULES.map(({ name }) => name)), ...ofReplies].sort();
+  expect(Object.keys(FAILURES_EN).sort()).toEqual(kinds);
+  expect(Object.keys(FAILURES_DE).sort()).toEqual(kinds);
 });

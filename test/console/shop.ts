@@ -1,8 +1,12 @@
-import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import type { Browser, BrowserContext, Page } from "playwright-core";
+import { CONNECTED, type ScriptedGateway } from "../gateway/scripted-gateway.ts";
 import { freePort } from "../hotbags/port.ts";
-import { findChromium } from "../setup/chromium.ts";
 import { askOperator } from "../shop/operator-api.ts";
 import { ShopWithOperator } from "../sidecar/shop-with-operator.ts";
+import { startBrowser } from "./browser.ts";
+
+/** As OpenClaw tells of them. The sidecar forgets none that it has heard of. */
+export const ACCOUNTS = [CONNECTED, { ...CONNECTED, accountId: "outlet" }];
 
 /** How long it is waited for what a page is to show, ms: a machine may have much else to do. */
 export const PATIENCE_MS = 60_000;
@@ -19,20 +23,11 @@ export class ShopWithConsole {
     this.origin = origin;
   }
 
-  /** `state` makes what the sidecar finds in its folder. Resolves with a sentence where there is no browser to be had. */
-  static async start(state: (dir: string) => Promise<void>): Promise<ShopWithConsole | string> {
-    const program = await findChromium();
-    if (typeof program === "string") return program;
+  /** `state` makes what the sidecar finds in its folder. */
+  static async start(state: (dir: string) => Promise<void>): Promise<ShopWithConsole> {
+    const browser = await startBrowser();
     const port = await freePort();
-    const [shop, browser] = await Promise.all([
-      ShopWithOperator.start({ BRIDGE_CONSOLE: `127.0.0.1:${port}` }, () => {}, state),
-      chromium.launch({
-        executablePath: program.path,
-        env: { ...definedOf(process.env), ...program.env },
-        // Root has no sandbox, nor has a container; and a small /dev/shm would end it.
-        args: ["--no-sandbox", "--disable-dev-shm-usage"],
-      }),
-    ]);
+    const shop = await ShopWithOperator.start({ BRIDGE_CONSOLE: `127.0.0.1:${port}` }, tellAccounts, state);
     return new ShopWithConsole(shop, browser, `http://127.0.0.1:${port}`);
   }
 
@@ -73,6 +68,10 @@ export interface Visit {
 type ContextOptions = NonNullable<Parameters<Browser["newContext"]>[0]>;
 type EnterOptions = ContextOptions & { role?: "look" | "act"; user?: string };
 
+function tellAccounts(gateway: ScriptedGateway): void {
+  gateway.accounts = ACCOUNTS;
+}
+
 function watch(page: Page): string[] {
   const problems: string[] = [];
   page.on("pageerror", (error) => problems.push(String(error)));
@@ -82,8 +81,4 @@ function watch(page: Page): string[] {
       problems.push(message.text());
   });
   return problems;
-}
-
-function definedOf(env: NodeJS.ProcessEnv): Record<string, string> {
-  return Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined));
 }

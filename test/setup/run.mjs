@@ -60,6 +60,7 @@ const TASKS = {
   "vm-test": (args) => [...BUILD, step("", "node", "test/vm/vm-test.ts", ...args)],
   soak: (args) => [...BUILD, step("", "node", "test/soak/soak.ts", ...args)],
   bench: (args) => [...BUILD, step("", "node", "test/bench/bench.ts", ...args)],
+  "bench:console": (args) => [...BUILD, step("", "node", "test/bench/console.ts", ...args)],
   "bench:gateway": (args) => [...BUILD, step("", "node", "test/bench/gateway.ts", ...args)],
   "bench:memory": (args) => [...BUILD, step("", "node", "test/bench/memory.ts", ...args)],
   "bench:fleet": (args) => [step("", "node", "test/fleet/bench.ts", ...args)],

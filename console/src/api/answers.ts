@@ -40,5 +40,6 @@ export type Range = NonNullable<RawInput<"figures">["range"]>;
 export type Chats = Output<"chats">;
 export type ListedChat = Chats["chats"][number];
 export type Conversation = Output<"conversation">;
+export type Pause = Conversation["pauses"][number];
 export type Entry = Conversation["entries"][number];
 export type ConversationFile = Entry["files"][number];

@@ -71,6 +71,9 @@ export const api = {
   chats: (query: Query) => get<A.Chats>("/api/v1/chats", query),
   conversation: (chat: number, query: Query, content: boolean) =>
     get<A.Conversation>(`/api/v1/chats/${chat}/conversation`, { ...query, content: flag(content) }),
+  pause: (chat: number, for_seconds: number, replies: "hold" | "skip") =>
+    post<{ until: string }>(`/api/v1/chats/${chat}/pause`, { for_seconds, replies }),
+  resume: (chat: number) => post<{ was_paused: boolean }>(`/api/v1/chats/${chat}/resume`, {}),
   number: (chat: number) => get<{ number: string }>(`/api/v1/chats/${chat}/number`),
   alerts: () => get<A.Alerts>("/api/v1/alerts"),
   config: () => get<A.Config>("/api/v1/config"),

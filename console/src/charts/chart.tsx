@@ -48,9 +48,10 @@ export function Chart({ title, at, unit, lines }: ChartProps) {
       plot.current = null;
     };
   }, [lines.map(({ name }) => name).join(), tone, words, isKnown]);
+  // At each rendering: whatever has changed, the curves are those of the table.
   useEffect(() => {
     plot.current?.setData([at, ...lines.map(({ values }) => values)]);
-  }, [at, lines.map(({ values }) => values.at(-1)).join()]);
+  });
   return (
     <figure class="chart">
       <figcaption>

@@ -68,6 +68,8 @@ export function startLive(): void {
   const isVisible = signal(!document.hidden);
   document.addEventListener("visibilitychange", () => {
     isVisible.value = !document.hidden;
+    // Nobody has told this tab what happened meanwhile.
+    if (isVisible.value) noteChange();
   });
   effect(() => {
     if (!session.value || !isVisible.value) return;

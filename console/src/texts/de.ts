@@ -1,6 +1,7 @@
 import type { Path } from "../api/answers.ts";
 import { ALERTS_DE } from "./alerts-de.ts";
 import type { Texts } from "./en.ts";
+import { FAILURES_DE } from "./failures.ts";
 
 const count = (n: number, one: string, more: string) => `${n} ${n === 1 ? one : more}`;
 
@@ -121,6 +122,7 @@ export const de: Texts = {
   charts: {
     title: "Verlauf",
     range: { hour: "Stunde", day: "Tag", week: "Woche", month: "Monat" },
+    asOf: (when) => `Stand ${when}. Der letzte Punkt läuft noch; was geschieht, kommt von selbst dazu.`,
     rangeLabel: "Wie weit zurück",
     flow: "Nachrichten herein, Antworten hinaus",
     messagesIn: "Nachrichten herein",
@@ -137,7 +139,7 @@ export const de: Texts = {
     p95: "95 % höchstens",
     failures: "Fehler nach Art",
     noFailures: "Keine Fehler in dieser Zeit.",
-    failureKind: (kind) => kind.replaceAll("_", " "),
+    failureKind: (kind) => FAILURES_DE[kind] ?? kind,
     depth: "Was auf Hot Bags wartet",
     waiting: "Höchstens wartend",
     time: "Zeit",
@@ -313,6 +315,25 @@ export const de: Texts = {
       discarded: "verworfen",
     },
     type: (type) => type ?? "Text",
+  },
+  pause: {
+    begin: "Antworten anhalten …",
+    title: "Die Antworten in diesem Chat anhalten?",
+    says: "Eine Zeit lang geht nichts, was Hot Bags antwortet, an diesen Kunden: So kann ein Mensch vom Telefon des Ladens schreiben. Die Nachrichten des Kunden gehen wie immer an Hot Bags. Eine Pause von Ihnen, die noch dauert, wird ersetzt. Es wird im Protokoll vermerkt.",
+    forLabel: "Für",
+    lengths: { quarter: "15 Minuten", hour: "eine Stunde", hours: "4 Stunden", day: "einen Tag" },
+    repliesLabel: "Antworten in dieser Zeit",
+    replies: { hold: "werden danach gesendet", skip: "werden nie gesendet" },
+    by: { hotbags: "von Hot Bags", operator: "vom Laden" },
+    lasts: (by, until, replies, waiting) =>
+      `${by}, bis ${until}: Antworten ${replies}. ${count(waiting, "wartet", "warten")}.`,
+    done: (until) => `Die Antworten sind angehalten bis ${until}.`,
+    resume: "Weiter",
+    resumeTitle: "Wieder Antworten senden?",
+    resumeSays:
+      "Jede Pause dieses Chats ist zu Ende, auch eine von Hot Bags. Was wartet, geht jetzt hinaus. Es wird im Protokoll vermerkt.",
+    resumeDone: "Die Antworten gehen wieder hinaus.",
+    wasNot: "Der Chat war nicht mehr angehalten.",
   },
   alerts: {
     title: "Alarme",

@@ -1,4 +1,5 @@
 import type { HopName, HopState, MeasuredHop, MessageState, Path, Range } from "../api/answers.ts";
+import { FAILURES_EN } from "./failures.ts";
 
 /** "1 message", "2 messages". */
 const count = (n: number, one: string, more: string) => `${n} ${n === 1 ? one : more}`;
@@ -82,6 +83,7 @@ export const en = {
   charts: {
     title: "Charts",
     range: { hour: "Hour", day: "Day", week: "Week", month: "Month" } satisfies Record<Range, string>,
+    asOf: (when: string) => `As of ${when}. The last point still runs; what happens is added by itself.`,
     rangeLabel: "How far back",
     flow: "Messages in, replies out",
     messagesIn: "Messages in",
@@ -98,7 +100,7 @@ export const en = {
     p95: "95 % take at most",
     failures: "Failures by kind",
     noFailures: "No failures in this time.",
-    failureKind: (kind: string) => kind.replaceAll("_", " "),
+    failureKind: (kind: string) => FAILURES_EN[kind] ?? kind,
     depth: "What waits for Hot Bags",
     waiting: "Waiting at most",
     time: "Time",
@@ -275,6 +277,25 @@ export const en = {
       discarded: "discarded",
     } as Record<string, string>,
     type: (type: string | null) => type ?? "text",
+  },
+  pause: {
+    begin: "Pause the replies …",
+    title: "Pause the replies of this chat?",
+    says: "For a while nothing that Hot Bags answers goes to this customer: so a human can write from the shop's phone. The customer's messages go to Hot Bags as ever. A pause of yours that lasts is replaced. It is noted in the audit.",
+    forLabel: "For",
+    lengths: { quarter: "15 minutes", hour: "an hour", hours: "4 hours", day: "a day" },
+    repliesLabel: "Replies meanwhile",
+    replies: { hold: "are sent afterwards", skip: "are never sent" },
+    by: { hotbags: "by Hot Bags", operator: "by the shop" },
+    lasts: (by: string, until: string, replies: string, waiting: number) =>
+      `${by}, until ${until}: replies ${replies}. ${count(waiting, "waits", "wait")}.`,
+    done: (until: string) => `The replies are paused until ${until}.`,
+    resume: "Go on",
+    resumeTitle: "Send replies again?",
+    resumeSays:
+      "Every pause of this chat is over, also one of Hot Bags. What waits goes out now. It is noted in the audit.",
+    resumeDone: "The replies go out again.",
+    wasNot: "The chat was not paused any more.",
   },
   alerts: {
     title: "Alerts",

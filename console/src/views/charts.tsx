@@ -5,24 +5,25 @@ import { api } from "../api/client.ts";
 import type { ChartProps } from "../charts/chart.tsx";
 import { Show } from "../parts/loading.tsx";
 import { Title } from "../parts/title.tsx";
+import { changes } from "../state/live.ts";
 import { useLoad } from "../state/loading.ts";
 import { linkTo, route } from "../state/route.ts";
-import { texts } from "../texts/index.ts";
+import { showTime, texts } from "../texts/index.ts";
 
 const RANGES: readonly Range[] = ["hour", "day", "week", "month"];
-/** A point is a minute at least. */
+/** The last point still runs, and what waits is no event: looked at so often where nothing happens, ms. */
 const AGAIN_MS = 20_000;
+/** So long after something has happened, ms: what comes meanwhile comes with it. */
+const SOON_MS = 3_000;
 const HOPS: readonly MeasuredHop[] = ["whole", "capture", "hotbags", "reply"];
 
 /** What passed, and how long it took. The chart library is loaded here, and only here. */
 export function Charts() {
   const { charts } = texts.value;
   const range = RANGES.find((one) => one === route.value.query.get("range")) ?? "day";
-  const loaded = useLoad(`figures ${range}`, () => api.figures(range), true);
-  useEffect(() => {
-    const timer = setInterval(loaded.reload, AGAIN_MS);
-    return () => clearInterval(timer);
-  }, [loaded.reload]);
+  const load = async () => ({ figures: await api.figures(range), asOf: Date.now() });
+  const loaded = useLoad(`figures ${range}`, load, true);
+  useFollowing(loaded.reload);
   const Chart = useChart();
   return (
     <>
@@ -38,9 +39,37 @@ export function Charts() {
           ))}
         </ul>
       </nav>
-      <Show loaded={loaded}>{(figures) => Chart && <All figures={figures} Chart={Chart} />}</Show>
+      <Show loaded={loaded}>
+        {({ figures, asOf }) => (
+          <>
+            <p class="quiet">{charts.asOf(showTime(asOf))}</p>
+            {Chart && <All figures={figures} Chart={Chart} />}
+          </>
+        )}
+      </Show>
     </>
   );
+}
+
+/** Looks again soon after something has happened, and now and then; not while nobody looks. */
+function useFollowing(reload: () => void): void {
+  useEffect(() => {
+    let soon: ReturnType<typeof setTimeout> | undefined;
+    const look = () => {
+      soon = undefined;
+      if (!document.hidden) reload();
+    };
+    const known = changes.peek();
+    const unsubscribe = changes.subscribe((count) => {
+      if (count !== known) soon ??= setTimeout(look, SOON_MS);
+    });
+    const timer = setInterval(look, AGAIN_MS);
+    return () => {
+      unsubscribe();
+      clearTimeout(soon);
+      clearInterval(timer);
+    };
+  }, [reload]);
 }
 
 function useChart(): FunctionComponent<ChartProps> | null {

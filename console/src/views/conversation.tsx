@@ -4,6 +4,7 @@ import { api } from "../api/client.ts";
 import { FileOf } from "../parts/file.tsx";
 import { Show } from "../parts/loading.tsx";
 import { Pager } from "../parts/pager.tsx";
+import { Pauses } from "../parts/pauses.tsx";
 import { State } from "../parts/state.tsx";
 import { Title } from "../parts/title.tsx";
 import { When } from "../parts/when.tsx";
@@ -28,7 +29,7 @@ export function Conversation({ chat }: { chat: number }) {
         <a href={linkTo("chats")}>← {conversation.back}</a>
       </p>
       <Show loaded={loaded}>
-        {({ name, entries, next }) => (
+        {({ name, pauses, entries, next }) => (
           <>
             <Title>{conversation.title(name ?? texts.value.chats.forgotten)}</Title>
             <div class="row">
@@ -40,6 +41,7 @@ export function Conversation({ chat }: { chat: number }) {
               )}
               <small>{conversation.revealNote}</small>
             </div>
+            <Pauses chat={chat} pauses={pauses} onTried={loaded.reload} />
             <Pager view="chats" id={chat} query={{ before }} next={next} />
             {entries.length === 0 && <p class="quiet">{conversation.none}</p>}
             <ol class="chat">

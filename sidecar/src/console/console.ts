@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Logger } from "pino";
+import type { Timers } from "../clock.ts";
 import type { ListenAddress } from "../listening/listen-address.ts";
 import { PortListener } from "../listening/port-listener.ts";
 import type { OperatorApi } from "../operator/api.ts";
@@ -35,6 +36,7 @@ interface ConsoleParts extends ConsoleSettings {
   /** Where the built page is. */
   folder: string;
   access: ConsoleAccess;
+  timers: Timers;
   log: Logger;
 }
 
@@ -74,9 +76,9 @@ export class Console implements ConsoleDesk {
 
   /** `health`: what open pages are told when it changes. */
   start(api: OperatorApi, listen: Listen, health: () => Promise<object>): void {
-    const { origin, readOnly, log } = this.#parts;
+    const { origin, readOnly, timers, log } = this.#parts;
     const sessions = this.#sessions;
-    const feed = new Feed({ listen, health, sessions, log });
+    const feed = new Feed({ listen, health, sessions, timers, log });
     const activate = (request: IncomingMessage) => this.#listener.activate(request.socket);
     const parts = { api, feed, sessions, origin, readOnly, activate, log, uptimeMs: () => performance.now() };
     this.#open = { api: new ConsoleApi(parts), feed };

@@ -1,6 +1,7 @@
 import type { ServerResponse } from "node:http";
 import { codeOf, LogThrottle } from "@hotbags/shared";
 import type { Logger } from "pino";
+import { every, type Timers } from "../clock.ts";
 import { type Listen, shownChange } from "../operator/event-stream.ts";
 import type { LiveEvent } from "../operator/schemas.ts";
 import type { Change, ConsoleSession } from "../store/index.ts";
@@ -13,16 +14,17 @@ const MAX_READERS = 64;
 const MAX_UNREAD_BYTES = 256 * 1024;
 
 /** How often it is looked whether the state is another, ms. */
-const LOOK_MS = 1_000;
+export const LOOK_MS = 1_000;
 
 /** A page that hears nothing for longer than this, ms, knows that it is cut off. */
-const HEARTBEAT_MS = 15_000;
+export const HEARTBEAT_MS = 15_000;
 
 interface FeedParts {
   listen: Listen;
   /** What `event: health` tells. */
   health(): Promise<object>;
   sessions: Sessions;
+  timers: Timers;
   log: Logger;
 }
 
@@ -78,11 +80,12 @@ export class Feed {
 
   #start(): () => void {
     const unlisten = this.#parts.listen((changes) => this.#tell(changes));
-    const look = setInterval(() => void this.#look(), LOOK_MS);
-    const heartbeat = setInterval(() => this.#beat(), HEARTBEAT_MS);
+    const { timers } = this.#parts;
+    const stopLooking = every(timers, LOOK_MS, () => void this.#look());
+    const stopBeating = every(timers, HEARTBEAT_MS, () => this.#beat());
     return () => {
-      clearInterval(look);
-      clearInterval(heartbeat);
+      stopLooking();
+      stopBeating();
       unlisten();
     };
   }

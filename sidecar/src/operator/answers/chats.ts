@@ -1,9 +1,10 @@
 import { maskAddress } from "@hotbags/shared";
-import type { ChatAddress } from "../../store/index.ts";
+import type { ChatAddress, PausedChat } from "../../store/index.ts";
 import { OperatorError } from "../error.ts";
 import { type ApiParts, runningOf } from "../running.ts";
 import type { chatRoutes } from "../schemas/chats.ts";
 import { DEFAULT_LIMIT } from "../schemas/values.ts";
+import type { Input } from "../schemas.ts";
 import type { Answers } from "./answer.ts";
 import { heard, replied } from "./conversation.ts";
 import { noteLook } from "./look.ts";
@@ -41,46 +42,60 @@ export function chatAnswers(parts: ApiParts): Answers<keyof typeof chatRoutes> {
       // Of what has the same time, what came later stands behind in the list: it is turned around first.
       const newestFirst = entries.reverse().sort((a, b) => Date.parse(b.at) - Date.parse(a.at));
       const next = spoken.length === limit ? (spoken.at(-1)?.id ?? null) : null;
-      return { chat: id, account_id, name: nameOf(chat_id), entries: newestFirst, next };
+      const pauses = parts.pausedChats().filter(({ chat }) => chat === id);
+      return { chat: id, account_id, name: nameOf(chat_id), pauses: pauses.map(show), entries: newestFirst, next };
     },
 
     chatNumber: async (_input, id, who) => {
-      const { chat_id } = await found(parts, id);
-      if (!isKnown(chat_id)) throw new OperatorError(404, `chat ${id} is forgotten`);
+      const { chatId } = await known(parts, id);
       await noteLook(parts, "chat", id, who, "read the number");
-      return { number: chat_id };
+      return { number: chatId };
     },
 
     pausedChats: async () => {
-      const chats = parts.pausedChats().map(({ chat: _, leftMs, ...pause }) => ({
-        ...pause,
-        until: iso(Date.now() + leftMs),
-      }));
-      return { chats };
+      return { chats: parts.pausedChats().map(show) };
     },
 
-    pause: async ({ account_id, chat_id, for_seconds, replies }, _id, who) => {
-      const chat = { accountId: account_id, chatId: chat_id };
-      const forMs = for_seconds * 1_000;
+    pause: async ({ account_id, chat_id, ...how }, _id, who) => {
       const is_new = (await parts.reads.chat(account_id, chat_id)) === undefined;
-      await runningOf(parts).pause(chat, { forMs, replies });
-      await noteChat(
-        parts,
-        chat,
-        `pause ${maskAddress(chat_id)} for ${for_seconds} s, ${replies} replies`,
-        "done",
-        who,
-      );
-      return { until: iso(Date.now() + forMs), is_new };
+      return { ...(await pause(parts, { accountId: account_id, chatId: chat_id }, how, who)), is_new };
     },
 
-    resume: async ({ account_id, chat_id }, _id, who) => {
-      const chat = { accountId: account_id, chatId: chat_id };
-      const was_paused = await runningOf(parts).resume(chat);
-      await noteChat(parts, chat, `resume ${maskAddress(chat_id)}`, was_paused ? "done" : "it was not paused", who);
-      return { was_paused };
-    },
+    resume: async ({ account_id, chat_id }, _id, who) => resume(parts, { accountId: account_id, chatId: chat_id }, who),
+
+    pauseChat: async (how, id, who) => pause(parts, await known(parts, id), how, who),
+
+    resumeChat: async (_input, id, who) => resume(parts, await known(parts, id), who),
   };
+}
+
+async function pause(
+  parts: ApiParts,
+  chat: ChatAddress,
+  { for_seconds, replies }: Input<"pauseChat">,
+  who: string,
+): Promise<{ until: string }> {
+  const forMs = for_seconds * 1_000;
+  await runningOf(parts).pause(chat, { forMs, replies });
+  const action = `pause ${maskAddress(chat.chatId)} for ${for_seconds} s, ${replies} replies`;
+  await noteChat(parts, chat, action, "done", who);
+  return { until: iso(Date.now() + forMs) };
+}
+
+async function resume(parts: ApiParts, chat: ChatAddress, who: string): Promise<{ was_paused: boolean }> {
+  const was_paused = await runningOf(parts).resume(chat);
+  const action = `resume ${maskAddress(chat.chatId)}`;
+  await noteChat(parts, chat, action, was_paused ? "done" : "it was not paused", who);
+  return { was_paused };
+}
+
+const show = ({ chat: _, leftMs, ...pause }: PausedChat) => ({ ...pause, until: iso(Date.now() + leftMs) });
+
+/** Whose chat it is. Rejects with OperatorError where there is none, or nobody knows any more. */
+async function known(parts: ApiParts, id: number): Promise<ChatAddress> {
+  const { account_id, chat_id } = await found(parts, id);
+  if (!isKnown(chat_id)) throw new OperatorError(404, `chat ${id} is forgotten`);
+  return { accountId: account_id, chatId: chat_id };
 }
 
 /** Rejects with OperatorError. */

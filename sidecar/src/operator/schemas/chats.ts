@@ -3,14 +3,14 @@ import { z } from "zod";
 import type { Routes } from "./route.ts";
 import { chat, flag, id, idNumeral, next, numeral, page, time, unreadable } from "./values.ts";
 
-const pausedChat = z.object({
-  ...chat,
+const pause = z.object({
   /** Who paused it. */
   by: z.enum(["hotbags", "operator"]),
   replies: z.enum(["hold", "skip"]),
   until: time,
   waiting: z.int(),
 });
+const pausedChat = pause.extend(chat);
 export type PausedChat = z.output<typeof pausedChat>;
 
 const listedChat = z.object({
@@ -54,6 +54,11 @@ const spoken = z.object({
   files: z.array(spokenFile),
 });
 
+const howToPause = {
+  for_seconds: z.int().min(1).max(MAX_PAUSE_SECONDS),
+  replies: z.enum(["hold", "skip"], "must be hold or skip"),
+};
+
 /** Messages of a conversation in one answer: each can have a long text. */
 const MOST_SPOKEN = 100;
 
@@ -77,6 +82,8 @@ export const chatRoutes = {
       chat: id,
       account_id: z.string(),
       name: z.string().nullable(),
+      /** Those that last, Hot Bags' and the operator's. */
+      pauses: z.array(pause),
       entries: z.array(spoken),
       next,
     }),
@@ -102,11 +109,7 @@ export const chatRoutes = {
     path: "/chats/pause",
     about: "No reply goes out in a chat for a while: they are held until its end, or skipped",
     changes: true,
-    input: z.object({
-      ...chat,
-      for_seconds: z.int().min(1).max(MAX_PAUSE_SECONDS),
-      replies: z.enum(["hold", "skip"], "must be hold or skip"),
-    }),
+    input: z.object({ ...chat, ...howToPause }),
     /** `is_new`: nothing has come from there yet. */
     output: z.object({ until: time, is_new: z.boolean() }),
   },
@@ -116,6 +119,22 @@ export const chatRoutes = {
     about: "Every pause of a chat is over, Hot Bags' too",
     changes: true,
     input: z.object(chat),
+    output: z.object({ was_paused: z.boolean() }),
+  },
+  pauseChat: {
+    method: "POST",
+    path: "/chats/:id/pause",
+    about: "The same as `/chats/pause` for whoever has the number of the chat alone",
+    changes: true,
+    input: z.object(howToPause),
+    output: z.object({ until: time }),
+  },
+  resumeChat: {
+    method: "POST",
+    path: "/chats/:id/resume",
+    about: "The same as `/chats/resume`",
+    changes: true,
+    input: z.object({}),
     output: z.object({ was_paused: z.boolean() }),
   },
 } as const satisfies Routes;

@@ -1,6 +1,6 @@
 import type Database from "better-sqlite3";
 import { type AttemptRow, Attempts } from "../attempts.ts";
-import { type Page, pageOf, SCANNED_ROWS } from "./page.ts";
+import { type Page, pageOf, SCANNED_ROWS, type Source } from "./page.ts";
 
 /** Where a message is. `detached` is pending, beside its chat's lane; `discarded` a dead letter that the operator is done with. */
 export type MessageState = "pending" | "detached" | "delivered" | "dead" | "discarded";
@@ -74,8 +74,8 @@ export class MessagePages {
   page(filter: MessageFilter, before: number, limit: number): Page<MessageRow> {
     const { rows, ids } = this.#source(filter);
     const source = {
-      rows: (from: number) => Iterator.from(rows.iterate(from, SCANNED_ROWS)).map((row) => this.#toRow(row)),
-      ids: (from: number) => ids.all(from, SCANNED_ROWS),
+      rows: (from: number) => Iterator.from(rows(from)).map((row) => this.#toRow(row)),
+      ids,
       row: (id: number) => {
         const raw = this.#sql.get.get(id);
         return raw && this.#toRow(raw);
@@ -134,15 +134,42 @@ export class MessagePages {
     return { ...raw, state, next_attempt_at: next, is_outbound: outbound !== null };
   }
 
-  /** The statement that passes over the fewest rows that are not wanted. */
-  #source({ states = [] }: MessageFilter) {
+  /** What passes over the fewest rows that are not wanted. */
+  #source({ states = [], chatId }: MessageFilter): Pick<Source<RawRow>, "rows" | "ids"> {
     const only = (...wanted: MessageState[]) => states.length > 0 && states.every((state) => wanted.includes(state));
-    if (only("dead")) return this.#sql.dead;
-    if (only("discarded")) return this.#sql.discarded;
-    if (only("pending", "detached")) return this.#sql.pending;
-    return this.#sql.all;
+    if (only("dead")) return by(this.#sql.dead);
+    if (only("discarded")) return by(this.#sql.discarded);
+    if (only("pending", "detached")) return by(this.#sql.pending);
+    return chatId === undefined ? by(this.#sql.all) : this.#ofNumber(chatId);
+  }
+
+  /** A number has one chat with each account. */
+  #ofNumber(chatId: string) {
+    const { chats, ofChat } = this.#sql;
+    const numbers = chats.all(chatId);
+    const newest = <Row>(some: Row[], id: (row: Row) => number) =>
+      some.sort((a, b) => id(b) - id(a)).slice(0, SCANNED_ROWS);
+    return {
+      rows: (from: number) =>
+        newest(
+          numbers.flatMap((chat) => ofChat.rows.all(chat, from, SCANNED_ROWS)),
+          ({ id }) => id,
+        ),
+      ids: (from: number) =>
+        newest(
+          numbers.flatMap((chat) => ofChat.ids.all(chat, from, SCANNED_ROWS)),
+          (id) => id,
+        ),
+    };
   }
 }
+
+type Listing = ReturnType<typeof prepare>["all"];
+
+const by = ({ rows, ids }: Listing) => ({
+  rows: (from: number) => rows.iterate(from, SCANNED_ROWS),
+  ids: (from: number) => ids.all(from, SCANNED_ROWS),
+});
 
 function matches(row: MessageRow, { states = [], chatId, accountId, since }: MessageFilter): boolean {
   if (row.is_outbound) return false;
@@ -172,6 +199,18 @@ function prepare(db: Database.Database) {
     dead: page("INDEXED BY messages_dead", "m.state = 'dead' AND m.discarded_at IS NULL AND"),
     discarded: page("INDEXED BY messages_discarded", "m.discarded_at IS NOT NULL AND"),
     pending: page("INDEXED BY messages_pending", "m.state = 'pending' AND"),
+    chats: db.prepare<[string], number>("SELECT chat FROM chats WHERE chat_id = ?").pluck(),
+    ofChat: {
+      rows: db.prepare<[number, number, number], RawRow>(
+        `${columns} INDEXED BY messages_chat JOIN chats c USING (chat) WHERE m.chat = ? AND m.seq < ?
+         ORDER BY m.seq DESC LIMIT ?`,
+      ),
+      ids: db
+        .prepare<[number, number, number], number>(
+          "SELECT seq FROM messages INDEXED BY messages_chat WHERE chat = ? AND seq < ? ORDER BY seq DESC LIMIT ?",
+        )
+        .pluck(),
+    },
     deadFrom: db.prepare<[number, number], { id: number; at: number }>(
       `SELECT seq AS id, coalesce(settled_at, received_at) AS at FROM messages INDEXED BY messages_dead
        WHERE state = 'dead' AND discarded_at IS NULL AND seq > ? ORDER BY seq LIMIT ?`,

@@ -131,8 +131,25 @@ it("a list gives each message once, page by page, however few of many are wanted
   expect(await all({ states: ["dead"] }, 500)).toEqual({ found: newestFirst(dead), pages: 1 });
   expect((await all({ states: ["dead"] }, 3)).found).toEqual(newestFirst(dead));
   const ben = accepted.filter((_, n) => n % 1_000 === 7).map(({ seq }) => seq);
-  expect(await all({ chatId: BEN }, 500)).toEqual({ found: newestFirst(ben), pages: 3 });
+  expect(await all({ chatId: BEN }, 500)).toEqual({ found: newestFirst(ben), pages: 1 });
+  expect(await all({ chatId: BEN }, 2)).toEqual({ found: newestFirst(ben), pages: 3 });
+  expect(await all({ chatId: "+15550009999" }, 2)).toEqual({ found: [], pages: 1 });
   expect((await all({ states: ["pending", "dead"], since: clock.now() + 1 }, 500)).found).toEqual([]);
+});
+
+it("a list of one number has its messages with every account, in their order", async () => {
+  const accepted = [];
+  for (const [n, account] of ["default", "outlet", "default", "outlet", "outlet"].entries()) {
+    await store.messages.accept(messageOf(`other-${n}`, BEN));
+    accepted.push(await store.messages.accept(messageOf(`M${n}`, ANNA, { account_id: account })));
+  }
+  const newestFirst = accepted.map(({ seq }) => seq).toReversed();
+  const { rows, next } = await store.operator.messages({ chatId: ANNA }, null, 3);
+  expect(rows.map(({ id }) => id)).toEqual(newestFirst.slice(0, 3));
+  const rest = await store.operator.messages({ chatId: ANNA }, next, 3);
+  expect([rest.rows.map(({ id }) => id), rest.next]).toEqual([newestFirst.slice(3), null]);
+  const outlet = await store.operator.messages({ chatId: ANNA, accountId: "outlet" }, null, 50);
+  expect(outlet.rows.map(({ message_id }) => message_id)).toEqual(["M4", "M3", "M1"]);
 });
 
 it("a command is shown with what it says besides its text", async () => {
