@@ -1,6 +1,16 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ANNA, messageOf } from "../../../test/sidecar/message.ts";
-import { ask, begin, deadLetter, door, end, loggedIn, reopen, store, unused } from "../../../test/sidecar/open-console.ts";
+import {
+  ask,
+  begin,
+  deadLetter,
+  door,
+  end,
+  loggedIn,
+  reopen,
+  store,
+  unused,
+} from "../../../test/sidecar/open-console.ts";
 import { OperatorApi } from "../operator/api.ts";
 import type { Running } from "../operator/running.ts";
 import { API_PREFIX, ROUTES } from "../operator/schemas.ts";
@@ -72,7 +82,18 @@ it("what is for the socket alone is not there, for whoever may act either", asyn
 it("a name that would look like another line, or be read the other way around, is nobody's", async () => {
   const api = new OperatorApi({ ...unused, running: { store: store.operator, console: door } as unknown as Running });
   for (const user of ["eve\n2026", "\u001b[31meve", "\u202eeve"])
-    await expect(api.answer("makeConsoleLink", { role: "act", user }, 0, "root")).rejects.toMatchObject({ status: 400 });
+    await expect(api.answer("makeConsoleLink", { role: "act", user }, 0, "root")).rejects.toMatchObject({
+      status: 400,
+    });
+});
+
+it("a code to link WhatsApp is given to nobody whose name is not in the audit", async () => {
+  const step = { state: "scan", qr: "data:image/png;base64,AA==", reason: null };
+  const running = { store: store.operator, startLogin: async () => step } as unknown as Running;
+  const api = new OperatorApi({ ...unused, running });
+  expect(await api.answer("startLogin", { account_id: "default" }, 0, "anna")).toEqual(step);
+  const note = { who: "anna", action: "link WhatsApp anew", kind: "settings", result: "a code for account default" };
+  expect((await store.operator.audit(null, 1))[0]).toMatchObject(note);
 });
 
 it("where it is switched off, whoever asks for a link is told how to switch it on", async () => {
