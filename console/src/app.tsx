@@ -19,6 +19,9 @@ import { Settings } from "./views/settings.tsx";
 
 const VIEWS = ["now", "charts", "messages", "chats", "alerts", "settings"] as const;
 
+/** Those of which one is shown by its number. */
+const NUMBERED = ["messages", "chats"];
+
 export function App() {
   return (
     <>
@@ -73,6 +76,7 @@ function Content() {
   }, [view, id]);
   if (session.value === undefined) return <p class="quiet">{texts.value.connection.connecting}</p>;
   if (session.value === null) return <Login />;
+  if (id !== null && NUMBERED.includes(view) && !/^\d{1,15}$/.test(id)) return <p>{texts.value.page.notFound}</p>;
   const number = Number(id);
   switch (view) {
     case "now":

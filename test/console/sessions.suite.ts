@@ -39,3 +39,19 @@ it("lets whoever may act end another's session, whose page says so at once", asy
   expect(await ben.page.getByRole("button", { name: "End" }).count()).toBe(0);
   await Promise.all([leave(anna), leave(dora), leave(ben)]);
 });
+
+it("logs out of a session that is over, and says where it can't", async () => {
+  const visit = await enter("settings", { user: "erin" });
+  const { page, context } = visit;
+  const leaveIt = page.getByRole("button", { name: "Log out" });
+  await context.route("**/api/session", (route) => route.abort());
+  await leaveIt.click();
+  await page.getByText("The sidecar did not answer.").waitFor();
+  await context.unroute("**/api/session");
+  await context.clearCookies();
+  await leaveIt.click();
+  await heading(page, "Log in").waitFor();
+  await page.goto(`${door.origin}/#login=${"x".repeat(43)}`);
+  await page.getByText("This link was used already").waitFor();
+  await leave(visit);
+});

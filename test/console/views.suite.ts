@@ -36,6 +36,16 @@ describe("every view", () => {
   );
 });
 
+it.each(["relink/%E0%A4", "messages/x", "chats/1e3"])("is a page still at the address %s", async (view) => {
+  const visit = await enter();
+  // From another page: what is read first is read before there is anything.
+  await visit.page.goto("about:blank");
+  await visit.page.goto(`${door.origin}/#/${view}`);
+  const shown = view.startsWith("relink") ? "Link the phone" : "There is no such view.";
+  await visit.page.getByText(shown).first().waitFor();
+  await leave(visit);
+});
+
 it("speaks German where the browser does, and English where that is chosen", async () => {
   const visit = await enter("settings", { locale: "de-DE", colorScheme: "dark" });
   const { page } = visit;

@@ -41,23 +41,27 @@ async function demo(chatting: boolean): Promise<number> {
   const [number = ""] = CUSTOMERS;
   const lastNight = (stateDir: string) => leaveDeadLetter(stateDir, number);
   const page = { BRIDGE_CONSOLE: `127.0.0.1:${await freePort()}` };
-  const shop = await openShop({
-    ...{ log, interrupted },
-    ...(chatting && { sidecarState: lastNight, sidecarEnv: page }),
-  });
+  const opening = { log, interrupted, ...(chatting && { sidecarState: lastNight, sidecarEnv: page }) };
+  const shop = await openShop(opening).catch((error: unknown) => sayFailed("could not start", error));
+  if (shop === null) return 1;
   try {
     log("ready");
     const customer = shop.whatsapp.contact(number, { name: "Customer" });
     if (chatting) await chat(shop, customer, interrupted);
     else await Promise.race([show(shop, customer), interrupted, endOf(shop)]);
   } catch (error) {
-    process.stderr.write(`\nThe demo failed: ${error instanceof Error ? error.message : String(error)}\n`);
+    sayFailed("failed", error);
     return 1;
   } finally {
     await shop.close();
     say("Everything that was started is stopped, and its files are removed.");
   }
   return 0;
+}
+
+function sayFailed(how: string, error: unknown): null {
+  process.stderr.write(`\nThe demo ${how}: ${error instanceof Error ? error.message : String(error)}\n`);
+  return null;
 }
 
 async function show(shop: Shop, customer: Contact): Promise<void> {

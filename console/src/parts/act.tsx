@@ -82,7 +82,8 @@ export function mustBeDone(repair: Repair | undefined): void {
   if (!repair?.done) throw new NotDone(repair?.reason ?? "");
 }
 
-function problemOf(error: unknown): string {
+/** Why what was asked for was not done, or that it is not known, in the owner's words. */
+export function problemOf(error: unknown): string {
   const { act } = texts.value;
   const why = error instanceof Error ? error.message : String(error);
   if (error instanceof NotDone) return act.notDone(why);

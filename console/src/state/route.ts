@@ -25,9 +25,18 @@ function read(): Route {
   const [view = "", id = null] = place.split("/");
   return {
     view: view === "" || view.includes("=") ? "now" : view,
-    id: id === null ? null : decodeURIComponent(id),
+    id: id === null ? null : decoded(id),
     query: new URLSearchParams(search),
   };
+}
+
+/** Whoever writes an address by hand, or loses its end, still gets a page. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 /** The address of a view, as a link has it. Empty ones are left out of the query. */

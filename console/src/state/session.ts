@@ -8,8 +8,8 @@ export const session = signal<Session | null | undefined>(undefined);
 /** Whether somebody was, so that the login page says that it is over. */
 export const hasExpired = signal(false);
 
-/** Why a link did not let anybody in, as the sidecar says it. */
-export const linkProblem = signal<string | null>(null);
+/** Why a link did not let anybody in: it is wrong, or what the sidecar says. */
+export const linkProblem = signal<{ isWrong: boolean; why: string } | null>(null);
 
 /** Whether what changes something is offered. The sidecar judges it in any case. */
 export const canAct = computed(() => session.value?.role === "act" && !session.value.read_only);
@@ -34,13 +34,17 @@ export async function logIn(token: string): Promise<void> {
     linkProblem.value = null;
     tabs.postMessage("logged in");
   } catch (error) {
-    linkProblem.value = error instanceof Error ? error.message : String(error);
+    const isWrong = error instanceof ApiError && error.status === 401;
+    linkProblem.value = { isWrong, why: error instanceof Error ? error.message : String(error) };
     await askSession();
   }
 }
 
+/** Rejects with ApiError where it is not known whether the session is over. One that was over already is. */
 export async function logOut(): Promise<void> {
-  await api.logOut();
+  await api.logOut().catch((error: unknown) => {
+    if (!(error instanceof ApiError && error.status === 401)) throw error;
+  });
   session.value = null;
   hasExpired.value = false;
   tabs.postMessage("logged out");

@@ -57,6 +57,7 @@ export const de: Texts = {
     mayLook: "Sie dürfen schauen, aber nichts ändern.",
     said: (sentence) => `Der Sidecar sagt: ${sentence}`,
     failed: (why) => `Das konnte nicht geladen werden: ${why}`,
+    noNumber: "Das ist keine Nummer mit Vorwahl des Landes: statt der ersten 0 hat sie zum Beispiel +49.",
   },
   nav: {
     now: "Jetzt",
@@ -72,6 +73,7 @@ export const de: Texts = {
     open: "Öffnen Sie ihn innerhalb von 10 Minuten in diesem Browser. Diese Seite macht dann weiter, wo Sie waren.",
     expired: "Ihre Sitzung ist zu Ende.",
     failed: (why) => `Der Link hat nicht funktioniert: ${why}`,
+    wrong: "Dieser Link wurde schon benutzt, ist älter als 10 Minuten oder nicht vollständig. Es braucht einen neuen.",
     look: "Mit --role look darf der Link nur schauen, nichts ändern.",
   },
   connection: {

@@ -20,6 +20,7 @@ export const en = {
     mayLook: "You may look, and change nothing.",
     said: (sentence: string) => `The sidecar says: ${sentence}`,
     failed: (why: string) => `This could not be loaded: ${why}`,
+    noNumber: "This is no number with its country: instead of a first 0 it has +49, for example.",
   },
   nav: {
     now: "Now",
@@ -35,6 +36,7 @@ export const en = {
     open: "Open it in this browser within 10 minutes. This page then goes on where you were.",
     expired: "Your session is over.",
     failed: (why: string) => `The link did not work: ${why}`,
+    wrong: "This link was used already, is older than 10 minutes, or is not complete. Another one is needed.",
     look: "With --role look the link may look, and change nothing.",
   },
   connection: {

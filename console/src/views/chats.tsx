@@ -6,24 +6,30 @@ import { Pager } from "../parts/pager.tsx";
 import { State } from "../parts/state.tsx";
 import { Title } from "../parts/title.tsx";
 import { When } from "../parts/when.tsx";
+import { isNumber, numberOf } from "../state/customers-number.ts";
 import { useLoad } from "../state/loading.ts";
 import { goTo, linkTo, route } from "../state/route.ts";
 import { texts } from "../texts/index.ts";
+
+/** What is no number has no chats, and nobody is asked. */
+const NONE = Promise.resolve({ chats: [], next: null, unreadable: [] });
 
 /** All chats, the one that spoke last first. */
 export function Chats() {
   const { chats } = texts.value;
   const number = route.value.query.get("number") ?? "";
   const before = route.value.query.get("before") ?? "";
-  const loaded = useLoad(`chats ${number} ${before}`, () => api.chats({ number, before }));
+  const isNone = number !== "" && !isNumber(number);
+  const loaded = useLoad(`chats ${number} ${before}`, () => (isNone ? NONE : api.chats({ number, before })));
   return (
     <>
       <Title>{chats.title}</Title>
       <Search key={number} number={number} />
+      {isNone && <p class="problem">{texts.value.page.noNumber}</p>}
       <Show loaded={loaded}>
         {({ chats: listed, next }) => (
           <>
-            {listed.length === 0 ? <p class="quiet">{chats.none}</p> : <Table chats={listed} />}
+            {listed.length === 0 ? !isNone && <p class="quiet">{chats.none}</p> : <Table chats={listed} />}
             <Pager view="chats" query={{ number, before }} next={next} />
           </>
         )}
@@ -37,10 +43,8 @@ function Search({ number }: { number: string }) {
   const id = useId();
   const submit = (event: Event) => {
     event.preventDefault();
-    const written = String(new FormData(event.currentTarget as HTMLFormElement).get("number") ?? "").trim();
-    const digits = written.replaceAll(/\D/g, "");
-    const asked = written === "" || written.includes("@") ? written : `+${digits}`;
-    goTo(linkTo("chats", null, { number: asked }));
+    const written = String(new FormData(event.currentTarget as HTMLFormElement).get("number") ?? "");
+    goTo(linkTo("chats", null, { number: numberOf(written) }));
   };
   return (
     <form class="filter" onSubmit={submit}>

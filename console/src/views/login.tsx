@@ -16,8 +16,14 @@ export function Login() {
       )}
       {linkProblem.value !== null && (
         <p class="problem" role="alert">
-          {login.failed("")}
-          <Foreign>{linkProblem.value}</Foreign>
+          {linkProblem.value.isWrong ? (
+            login.wrong
+          ) : (
+            <>
+              {login.failed("")}
+              <Foreign>{linkProblem.value.why}</Foreign>
+            </>
+          )}
         </p>
       )}
       <p>{login.how}</p>

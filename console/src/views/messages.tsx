@@ -8,6 +8,7 @@ import { RetryDead } from "../parts/retry-dead.tsx";
 import { State } from "../parts/state.tsx";
 import { Title } from "../parts/title.tsx";
 import { When } from "../parts/when.tsx";
+import { isNumber, numberOf } from "../state/customers-number.ts";
 import { useLoad } from "../state/loading.ts";
 import { type Filter, readFilter, SPANS, type Span } from "../state/message-filter.ts";
 import { linkTo, route } from "../state/route.ts";
@@ -17,15 +18,20 @@ import { texts } from "../texts/index.ts";
 /** Pages that are asked for at once where none of their rows fits: the sidecar looks at 2,000 rows for each. */
 const MAX_PAGES = 5;
 
+/** Of what is no number; nobody is asked. */
+const NONE = Promise.resolve<Page>({ messages: [], next: null, unreadable: [] });
+
 export function Messages() {
   const { messages } = texts.value;
   const filter = readFilter(route.value.query);
   const key = JSON.stringify(filter);
-  const loaded = useLoad(`messages ${key}`, () => load(filter));
+  const isNone = isLikeNumber(filter.search) && !isNumber(numberOf(filter.search));
+  const loaded = useLoad(`messages ${key}`, () => (isNone ? NONE : load(filter)));
   return (
     <>
       <Title>{messages.title}</Title>
       <MessageFilter key={key} filter={filter} />
+      {isNone && <p class="problem">{texts.value.page.noNumber}</p>}
       {filter.state === "dead" && canAct.value && <RetryDead onTried={loaded.reload} />}
       <Show loaded={loaded}>
         {(page) => (
@@ -33,7 +39,7 @@ export function Messages() {
             {page.messages.length > 0 ? (
               <Table page={page} />
             ) : (
-              <p class="quiet">{page.next === null ? messages.none : messages.noneYet}</p>
+              !isNone && <p class="quiet">{page.next === null ? messages.none : messages.noneYet}</p>
             )}
             {page.unreadable.length > 0 && <p class="problem">{messages.unreadable(page.unreadable.length)}</p>}
             <Pager view="messages" query={{ ...filter }} next={page.next} />
@@ -46,12 +52,11 @@ export function Messages() {
 
 async function load({ state, account, span, search, before }: Filter): Promise<Page> {
   const since = span in SPANS ? new Date(Date.now() - SPANS[span as Span]).toISOString() : "";
-  const isNumber = /^\+?[\d\s()/-]{6,}$/.test(search) || search.endsWith("@g.us");
   const asked = {
     ...(state !== "" && { state }),
     ...(account !== "" && { account_id: account }),
     ...(since !== "" && { since }),
-    ...(search !== "" && (isNumber ? { chat: chatOf(search) } : { message_id: search })),
+    ...(search !== "" && (isLikeNumber(search) ? { chat: numberOf(search) } : { message_id: search })),
   };
   let page = await api.messages({ ...asked, ...(before !== "" && { before }) });
   for (let n = 1; n < MAX_PAGES && page.messages.length === 0 && page.next !== null; n++)
@@ -59,9 +64,9 @@ async function load({ state, account, span, search, before }: Filter): Promise<P
   return page;
 }
 
-/** As the API has a number: without what people write between its digits. */
-function chatOf(search: string): string {
-  return search.endsWith("@g.us") ? search : `+${search.replaceAll(/\D/g, "")}`;
+/** An id of WhatsApp has letters. */
+function isLikeNumber(search: string): boolean {
+  return /^\+?[\d\s()/.-]{6,}$/.test(search) || search.endsWith("@g.us");
 }
 
 function Table({ page }: { page: Page }) {

@@ -1,8 +1,9 @@
 import type { Config, ListedSession } from "../api/answers.ts";
 import { api } from "../api/client.ts";
-import { Act } from "../parts/act.tsx";
+import { Act, problemOf } from "../parts/act.tsx";
 import { Foreign } from "../parts/foreign.tsx";
 import { Show } from "../parts/loading.tsx";
+import { note } from "../parts/notices.tsx";
 import { Title } from "../parts/title.tsx";
 import { When } from "../parts/when.tsx";
 import { useLoad } from "../state/loading.ts";
@@ -23,7 +24,7 @@ export function Settings() {
         <h2>{settings.sessions}</h2>
         <p>
           {page.byUser(session.value?.user ?? "")}. {!canAct.value && page.mayLook}{" "}
-          <button type="button" onClick={() => void logOut()}>
+          <button type="button" onClick={() => void tryToLogOut()}>
             {settings.logOut}
           </button>
         </p>
@@ -42,6 +43,15 @@ export function Settings() {
       </section>
     </>
   );
+}
+
+/** Whoever leaves a browser that others use has to know that it did not work. */
+async function tryToLogOut(): Promise<void> {
+  try {
+    await logOut();
+  } catch (error) {
+    note("problem", problemOf(error));
+  }
 }
 
 function Browser() {

@@ -13,7 +13,7 @@ describe("an open page", () => {
     expect(told.listeners).toBe(0);
     const page = await follow(await loggedIn("look"));
     await until("it knows how it is", () => page.text.includes('event: health\ndata: {"answered":"yes"}\n\n'));
-    await store.messages.accept(messageOf("A"));
+    await store.messages.accept(messageOf(`A-${ANNA}`));
     await until("it has heard", () => page.text.includes('"what":"accepted"'));
     expect(page.text).toMatch(/event: change\ndata: \{.*"chat":"\+1555…01".*\}\n\n/);
     expect(page.text).not.toContain(ANNA);

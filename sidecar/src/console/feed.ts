@@ -5,6 +5,7 @@ import { every, type Timers } from "../clock.ts";
 import { type Listen, shownChange } from "../operator/event-stream.ts";
 import type { LiveEvent } from "../operator/schemas.ts";
 import type { Change, ConsoleSession } from "../store/index.ts";
+import { masked } from "./masked.ts";
 import type { Sessions } from "./sessions.ts";
 
 /** Open pages at once. */
@@ -91,7 +92,7 @@ export class Feed {
   }
 
   #tell(changes: Change[]): void {
-    const text = changes.map((change) => eventOf("change", JSON.stringify(shownChange(change)))).join("");
+    const text = changes.map((change) => eventOf("change", JSON.stringify(masked(shownChange(change))))).join("");
     for (const [response, reader] of this.#readers) {
       if (response.writableLength > MAX_UNREAD_BYTES) {
         reader.missed += changes.length;

@@ -1,6 +1,16 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { ANNA } from "../../../test/sidecar/message.ts";
-import { ask, begin, deadLetter, end, loggedIn, reopen, store, unused } from "../../../test/sidecar/open-console.ts";
+import { ANNA, messageOf } from "../../../test/sidecar/message.ts";
+import {
+  ask,
+  begin,
+  deadLetter,
+  door,
+  end,
+  loggedIn,
+  reopen,
+  store,
+  unused,
+} from "../../../test/sidecar/open-console.ts";
 import { OperatorApi } from "../operator/api.ts";
 import type { Running } from "../operator/running.ts";
 import { API_PREFIX, ROUTES } from "../operator/schemas.ts";
@@ -30,6 +40,19 @@ describe("whoever may only look", () => {
   });
 });
 
+it("no id has a customer's number in it, and a message is found by its whole id all the same", async () => {
+  const id = `order-${ANNA}-1`;
+  const { seq, chat } = await store.messages.accept(messageOf(id));
+  const reply = { commandId: `to-${id}`, type: "send_text", text: "yes", payload: "{}", refusal: null };
+  await store.messages.delivered(seq, 200, "{}", [reply]);
+  expect(store.commands.nextOf(chat)).toBeDefined();
+  const headers = { cookie: await loggedIn("look") };
+  const found = await ask("GET", `/api/v1/messages?message_id=${encodeURIComponent(id)}`, { headers });
+  expect(found.said).toMatchObject({ messages: [{ id: seq, message_id: "order-+1555…01-1" }] });
+  const listed = await ask("GET", "/api/v1/messages", { headers });
+  for (const { body } of [found, listed]) expect(body).not.toContain(ANNA);
+});
+
 it("whoever may act may change something, in their own name, unless the console is read-only", async () => {
   const seq = await deadLetter();
   const cookie = await loggedIn("act", "anna");
@@ -54,6 +77,23 @@ it("what is for the socket alone is not there, for whoever may act either", asyn
   }
   expect(answered).toEqual(only.map(() => 404));
   expect(only.length).toBeGreaterThan(3);
+});
+
+it("a name that would look like another line, or be read the other way around, is nobody's", async () => {
+  const api = new OperatorApi({ ...unused, running: { store: store.operator, console: door } as unknown as Running });
+  for (const user of ["eve\n2026", "\u001b[31meve", "\u202eeve"])
+    await expect(api.answer("makeConsoleLink", { role: "act", user }, 0, "root")).rejects.toMatchObject({
+      status: 400,
+    });
+});
+
+it("a code to link WhatsApp is given to nobody whose name is not in the audit", async () => {
+  const step = { state: "scan", qr: "data:image/png;base64,AA==", reason: null };
+  const running = { store: store.operator, startLogin: async () => step } as unknown as Running;
+  const api = new OperatorApi({ ...unused, running });
+  expect(await api.answer("startLogin", { account_id: "default" }, 0, "anna")).toEqual(step);
+  const note = { who: "anna", action: "link WhatsApp anew", kind: "settings", result: "a code for account default" };
+  expect((await store.operator.audit(null, 1))[0]).toMatchObject(note);
 });
 
 it("where it is switched off, whoever asks for a link is told how to switch it on", async () => {

@@ -73,6 +73,11 @@ describe("a link", () => {
 });
 
 describe("a session", () => {
+  it("is its browser's also where another server has set a cookie of that name, which comes first", async () => {
+    const cookie = `hotbags_console=junk; ${await loggedIn()}; hotbags_console=${"x".repeat(43)}`;
+    expect((await ask("GET", "/api/session", { headers: { cookie } })).status).toBe(200);
+  });
+
   it("outlives a restart, and ends when nobody uses it, or after a week", async () => {
     const cookie = await loggedIn();
     const status = async () => (await ask("GET", "/api/session", { headers: { cookie } })).status;

@@ -49,11 +49,19 @@ export class Sessions {
     return session && { session, token };
   }
 
-  /** Whose a request is; null: nobody's. It is used by that. */
+  /**
+   * Whose a request is; null: nobody's. Another server at this name can set a cookie of the same name, which the browser
+   * sends besides, and may send first: it keeps nobody out.
+   */
   of({ headers: { cookie = "" } }: IncomingMessage): ConsoleSession | null {
     const pairs = cookie.split(";").map((pair) => pair.trim());
-    const token = pairs.find((pair) => pair.startsWith(`${COOKIE}=`))?.slice(COOKIE.length + 1);
-    return matching(this.#access.sessions(), token) ?? null;
+    const tokens = pairs.filter((pair) => pair.startsWith(`${COOKIE}=`)).map((pair) => pair.slice(COOKIE.length + 1));
+    const sessions = tokens.length > 0 ? this.#access.sessions() : [];
+    for (const token of tokens) {
+      const session = matching(sessions, token);
+      if (session !== undefined) return session;
+    }
+    return null;
   }
 
   /** Those that are not over. */

@@ -50,7 +50,14 @@ function answersOf(parts: ApiParts): Answers<RouteName> {
 
     accounts: async () => runningOf(parts).accounts(),
 
-    startLogin: async ({ account_id }, _id, who) => runningOf(parts).startLogin(account_id, who),
+    startLogin: async ({ account_id }, _id, who) => {
+      const { startLogin, store } = runningOf(parts);
+      const step = await startLogin(account_id, who);
+      // Whoever has the code can have the account's messages: nobody is given one whose name can't be written down.
+      const entry = { who, action: "link WhatsApp anew", kind: "settings", subject: 0 } as const;
+      if (step.state !== "failed") await store.note({ ...entry, result: `a code for account ${account_id}` });
+      return step;
+    },
 
     waitLogin: async ({ account_id, qr }) => runningOf(parts).waitLogin(account_id, qr),
 

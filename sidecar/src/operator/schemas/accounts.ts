@@ -34,7 +34,7 @@ export const accountRoutes = {
     method: "POST",
     path: "/accounts/login",
     about:
-      "Links a WhatsApp account anew: OpenClaw forgets the link that it has. Refused for one that is connected, or may be. `qr`: a PNG as a data URL, to be scanned with the phone; whoever scans it first has the account's messages",
+      "Links a WhatsApp account anew: OpenClaw forgets the link that it has. Refused for one that is connected, or may be. `qr`: a PNG as a data URL, to be scanned with the phone; whoever scans it first has the account's messages. That it is given leaves a line in the audit",
     changes: false,
     input: z.object({ account_id: accountId }),
     output: loginStep,

@@ -4,6 +4,13 @@ import { id, time } from "./values.ts";
 
 export const ROLES = ["look", "act"] as const;
 
+/** It stands in the audit, and on other people's pages: no control character, nor one that turns its letters around. */
+const userName = z
+  .string()
+  .min(1)
+  .max(128)
+  .regex(/^\P{C}+$/u, "must have no control characters");
+
 const session = z.object({
   id,
   user: z.string(),
@@ -24,7 +31,7 @@ export const consoleRoutes = {
       "A link to the console that can be used once, within 10 minutes. `user`: whose it is, for the audit; else who asks",
     changes: true,
     only: "socket",
-    input: z.object({ role: z.enum(ROLES, "must be look or act"), user: z.string().min(1).max(128).optional() }),
+    input: z.object({ role: z.enum(ROLES, "must be look or act"), user: userName.optional() }),
     /** `port`: of this machine. `is_proxied`: the link goes by BRIDGE_CONSOLE_ORIGIN, and needs no tunnel. */
     output: z.object({ url: z.string(), expires_at: time, port: z.int(), is_proxied: z.boolean() }),
   },
