@@ -34,7 +34,10 @@ export interface Postgres extends AsyncDisposable {
  * root. Resolves with a sentence where there is none to be had. What it has committed survives a cut of the power only if
  * `isDurable`. `more`: settings, `name=value`, that count more than these.
  */
-export async function startPostgres({ isDurable = false, more = [] as readonly string[] } = {}): Promise<Postgres | string> {
+export async function startPostgres({
+  isDurable = false,
+  more = [] as readonly string[],
+} = {}): Promise<Postgres | string> {
   const bin = await findPrograms();
   if (typeof bin === "object") return bin.why;
   // The folder of the tests is root's alone; and the path of a socket is 107 bytes long at most.

@@ -308,8 +308,9 @@ describe("what an operator sees", () => {
       expect(rows.length).toBeGreaterThan(MANY / 2);
       expect(said).toMatch(/\(message 200, 199, .*, …\): hotbags doctor says more\. .*restore a backup/);
     }
-    // One whose page is whole is no concern of whoever asks for it.
-    expect(await listed(listMessages, { limit: 1, chat: BEN })).toMatchObject({ code: 1, shown: "" });
+    // Whose chat it is stands in an index: none of them is Ben's.
+    expect(await listed(listMessages, { limit: 1, chat: ANNA })).toMatchObject({ code: 1 });
+    expect(await listed(listMessages, { limit: 1, chat: BEN })).toMatchObject({ code: 0, shown: "" });
   });
 
   it("a row that can be read and can't be true costs no other", async () => {
