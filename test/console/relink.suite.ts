@@ -24,6 +24,11 @@ it("shows the code of an account that is logged out, another one in its place, a
   const { page } = visit;
   await page.getByText("WhatsApp is logged out").first().waitFor();
   await picture(page, "logged-out");
+  // Whoever may only look is not sent to where nothing can be done.
+  const looking = await enter("now", { role: "look", user: "ben" });
+  await looking.page.getByText("WhatsApp is logged out").first().waitFor();
+  expect(await looking.page.getByRole("link", { name: "Link the phone" }).count()).toBe(0);
+  await leave(looking);
   await page.getByRole("link", { name: "Link the phone" }).click();
   await page.getByRole("button", { name: "Show a code" }).click();
   const dialog = page.getByRole("dialog");
@@ -31,6 +36,7 @@ it("shows the code of an account that is logged out, another one in its place, a
   await dialog.getByRole("button", { name: "Show a code" }).click();
   const code = page.getByRole("img", { name: /Code to link account default/ });
   await poll(() => code.getAttribute("src")).toBe(CODES["the second code"]);
+  expect(await page.getByText("Somebody else was faster").count()).toBe(0);
   await picture(page, "relink");
   scanned.resolve();
   await page.getByText("The phone is linked.").first().waitFor();

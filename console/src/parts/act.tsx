@@ -25,15 +25,18 @@ export function Act({ label, title, says, act, onTried, isDangerous = false, chi
   const dialog = useRef<HTMLDialogElement>(null);
   const [isBusy, setBusy] = useState(false);
   const id = useId();
-  useOvertaken(dialog);
+  const isTrying = useRef(false);
+  useOvertaken(dialog, isTrying);
   const go = async () => {
     setBusy(true);
+    isTrying.current = true;
     try {
       note("done", await act());
     } catch (error) {
       note("problem", problemOf(error));
     }
     dialog.current?.close();
+    isTrying.current = false;
     setBusy(false);
     onTried();
   };
@@ -61,15 +64,15 @@ export function Act({ label, title, says, act, onTried, isDangerous = false, chi
 }
 
 /** Says so where what was to be done is gone while one still reads what it would do: somebody else has done something. */
-function useOvertaken(dialog: { current: HTMLDialogElement | null }): void {
+function useOvertaken(dialog: { current: HTMLDialogElement | null }, isTrying: { current: boolean }): void {
   useLayoutEffect(() => {
     const element = dialog.current;
     const place = location.hash;
     return () => {
-      // Who goes to another view leaves it by himself.
-      if (element?.open && location.hash === place) note("problem", texts.value.act.overtaken);
+      // Who goes to another view leaves it by himself; and what one does oneself may put something else in its place.
+      if (element?.open && !isTrying.current && location.hash === place) note("problem", texts.value.act.overtaken);
     };
-  }, [dialog]);
+  }, [dialog, isTrying]);
 }
 
 /** Nothing was changed, as somebody else was faster, or it can't be. */

@@ -4,6 +4,13 @@ import { FAILURES_EN } from "./failures.ts";
 /** "1 message", "2 messages". */
 const count = (n: number, one: string, more: string) => `${n} ${n === 1 ? one : more}`;
 
+/** Where the sidecar's sentence names a command: the page has a button for it. */
+const NEEDS_PHONE: Record<string, string> = {
+  logged_out: "The phone has logged this device out of WhatsApp; no message comes or goes.",
+  replaced: "Another WhatsApp Web session has taken the connection over.",
+  not_linked: "No phone is linked with this account.",
+};
+
 /** All that the page says. Another language has the same entries, or does not compile. */
 export const en = {
   page: {
@@ -62,11 +69,11 @@ export const en = {
       hotbags: "Hot Bags",
     } satisfies Record<HopName, string>,
     state: { ok: "works", slow: "slow", down: "down", unknown: "not known" } satisfies Record<HopState, string>,
-    hopSentence: (_code: string, sentence: string) => sentence,
+    hopSentence: (code: string, sentence: string) => NEEDS_PHONE[code] ?? sentence,
     account: (id: string) => `account ${id}`,
     needsYou: "What needs you",
     nothing: "Nothing needs you.",
-    alerts: (n: number) => count(n, "alert lasts", "alerts last"),
+    alerts: (n: number) => count(n, "alert is open", "alerts are open"),
     alertsWhat: "Each says what is the case and what to do.",
     dead: (n: number) => count(n, "message was given up", "messages were given up"),
     deadWhat: "Hot Bags never took them. Those customers have no answer. Send them again once Hot Bags works.",
@@ -374,7 +381,7 @@ export const en = {
       disabled: "switched off",
       unknown: "not known",
     } as Record<string, string>,
-    sentence: (_state: string, sentence: string) => sentence,
+    sentence: (state: string, sentence: string) => NEEDS_PHONE[state] ?? sentence,
   },
 };
 

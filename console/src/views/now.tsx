@@ -8,6 +8,7 @@ import { When } from "../parts/when.tsx";
 import { path as livePath } from "../state/live.ts";
 import { useLoad } from "../state/loading.ts";
 import { linkTo } from "../state/route.ts";
+import { canAct } from "../state/session.ts";
 import { showDuration, texts } from "../texts/index.ts";
 
 const TONES = { yes: "good", partly: "wait", no: "bad", unknown: "off" } as const;
@@ -63,7 +64,7 @@ function Hops({ path }: { path: Path }) {
               <When at={since} />
             </small>
           )}{" "}
-          {account_id !== null && NEEDS_PHONE.includes(code) && (
+          {account_id !== null && canAct.value && NEEDS_PHONE.includes(code) && (
             <a class="button primary" href={linkTo("relink", account_id)}>
               {now.relink}
             </a>
