@@ -72,7 +72,7 @@ export class Outbox {
   #loop: Promise<void> | null = null;
   #isStopped = false;
   #failures = 0;
-  /** Answers in a row that had nothing that may be sent. */
+  /** Answers in a row that had commands, and none that may be sent. */
   #inVain = 0;
   #problem: string | null = null;
   #answeredAt: number | null = null;
@@ -154,6 +154,8 @@ export class Outbox {
       if (outcome.commands.length > 0) failpoint("poll:after");
       const recorded = await this.#take(outcome, path, after);
       this.#answered();
+      // Empty: it does not go on like that for ever.
+      if (outcome.commands.length === 0) this.#inVain = 0;
       if (recorded.length === 0) return Math.max(0, begunAt + NOTHING_MS - clock.uptimeMs());
       this.#inVain = recorded.some(isOfUse) ? 0 : this.#inVain + 1;
       return this.#inVain === 0 ? 0 : steadyBackoffMs(REFUSED_BACKOFF, this.#inVain, this.#parts.random);
