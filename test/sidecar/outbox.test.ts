@@ -258,6 +258,25 @@ describe("what goes wrong", () => {
     expect(relay.store.counters.read().outbound_refused).toBe(8);
   });
 
+  it("one that has pauses without end is asked once a second", async () => {
+    const pause = (id: string) => text(id, ANNA, { type: "pause_chat", for_seconds: 60, text: undefined });
+    await isOpen();
+    hotbags.outbox.next(...["10", "20", "30"].map((last) => page({ cursor: last, commands: [pause(last)] })));
+    const begunAt = clock.uptimeMs();
+    hotbags.outbox.put(text("a"));
+    await until("all are taken", () => {
+      clock.advance(50);
+      return relay.store.outbound.cursorOf(OUTBOX_PATH) === "30";
+    });
+    expect(clock.uptimeMs() - begunAt).toBeGreaterThanOrEqual(2_000);
+    // Nobody but the faults has given these.
+    clock.advance(1_000);
+    await until("it was asked for more", () => hotbags.outbox.polls.at(-1)?.after === "30");
+    expect(hotbags.violations.splice(0)).toEqual(
+      ["10", "20", "30"].map((last) => `outbox: nobody has given the cursor ${last}`),
+    );
+  });
+
   it("reads an answer that is compressed, and a cursor that is a number", async () => {
     await isOpen();
     hotbags.outbox.put(text("a"));
