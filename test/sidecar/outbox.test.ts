@@ -235,6 +235,48 @@ describe("what goes wrong", () => {
     await asked(before + 1);
   });
 
+  it("one that gives what is refused now and then is not asked less and less for it", async () => {
+    /** It has answered, and rests. */
+    const rests = () => until("it rests", () => outbox.status.lastAnswerAt === clock.now());
+    const refused = { transport_session_id: "whatsapp:other" };
+    for (let n = 0; n < 8; n += 1) {
+      await isOpen();
+      hotbags.outbox.next(page({}));
+      clock.advance(1);
+      const before = hotbags.outbox.polls.length;
+      hotbags.outbox.put(text(`a${n}`, ANNA, refused));
+      await rests();
+      // The first of its waits each time.
+      clock.advance(749);
+      expect(hotbags.outbox.polls).toHaveLength(before);
+      clock.advance(1);
+      await asked(before + 1);
+      await rests();
+      clock.advance(5_000);
+    }
+    await isOpen();
+    expect(relay.store.counters.read().outbound_refused).toBe(8);
+  });
+
+  it("one that has pauses without end is asked once a second", async () => {
+    const pause = (id: string) => text(id, ANNA, { type: "pause_chat", for_seconds: 60, text: undefined });
+    await isOpen();
+    hotbags.outbox.next(...["10", "20", "30"].map((last) => page({ cursor: last, commands: [pause(last)] })));
+    const begunAt = clock.uptimeMs();
+    hotbags.outbox.put(text("a"));
+    await until("all are taken", () => {
+      clock.advance(50);
+      return relay.store.outbound.cursorOf(OUTBOX_PATH) === "30";
+    });
+    expect(clock.uptimeMs() - begunAt).toBeGreaterThanOrEqual(2_000);
+    // Nobody but the faults has given these.
+    clock.advance(1_000);
+    await until("it was asked for more", () => hotbags.outbox.polls.at(-1)?.after === "30");
+    expect(hotbags.violations.splice(0)).toEqual(
+      ["10", "20", "30"].map((last) => `outbox: nobody has given the cursor ${last}`),
+    );
+  });
+
   it("reads an answer that is compressed, and a cursor that is a number", async () => {
     await isOpen();
     hotbags.outbox.put(text("a"));

@@ -16,6 +16,9 @@ const WRONG_BACKOFF: Backoff = { baseMs: 30_000, maxMs: 15 * 60_000 };
 /** One that has nothing and does not wait for it is asked again after so long, ms. */
 const NOTHING_MS = 5_000;
 
+/** And one that gives nothing that waits here, which would end it some time, after so long, ms. */
+const ENDLESS_MS = 1_000;
+
 /** And one that gives nothing that may be sent: it may go on so for ever, and each has a row. */
 const REFUSED_BACKOFF: Backoff = { baseMs: 1_000, maxMs: 5 * 60_000 };
 
@@ -72,7 +75,7 @@ export class Outbox {
   #loop: Promise<void> | null = null;
   #isStopped = false;
   #failures = 0;
-  /** Answers in a row that had nothing that may be sent. */
+  /** Answers in a row that had commands, and none that may be sent. */
   #inVain = 0;
   #problem: string | null = null;
   #answeredAt: number | null = null;
@@ -154,9 +157,19 @@ export class Outbox {
       if (outcome.commands.length > 0) failpoint("poll:after");
       const recorded = await this.#take(outcome, path, after);
       this.#answered();
+      // Empty: it does not go on like that for ever.
+      if (outcome.commands.length === 0) this.#inVain = 0;
       if (recorded.length === 0) return Math.max(0, begunAt + NOTHING_MS - clock.uptimeMs());
-      this.#inVain = recorded.some(isOfUse) ? 0 : this.#inVain + 1;
-      return this.#inVain === 0 ? 0 : steadyBackoffMs(REFUSED_BACKOFF, this.#inVain, this.#parts.random);
+      if (recorded.some(({ outcome: end }) => end === "pending")) {
+        this.#inVain = 0;
+        return 0;
+      }
+      if (recorded.some(isOfUse)) {
+        this.#inVain = 0;
+        return Math.max(0, begunAt + ENDLESS_MS - clock.uptimeMs());
+      }
+      this.#inVain += 1;
+      return steadyBackoffMs(REFUSED_BACKOFF, this.#inVain, this.#parts.random);
     } catch (error) {
       // Only the store throws: an outage has its own line in the log.
       store.check(error);
@@ -231,8 +244,9 @@ export class Outbox {
   }
 }
 
+/** Done, or somebody may want to know of it: it must not wait for long. */
 function isOfUse({ outcome }: RecordedCommand): boolean {
-  return outcome === "pending" || outcome === "done" || outcome === "in_doubt";
+  return outcome === "done" || outcome === "in_doubt";
 }
 
 /** It does not pass by itself. */

@@ -138,6 +138,18 @@ it("begins no more conversations a day than it may, however much is said in each
   expect(await give(ANY, text("g", "+15550002003"))).toEqual(["pending"]);
 });
 
+it("begins no conversation with what is refused for its command_id, which leaves room for others", async () => {
+  await written("A");
+  expect(await give(ANY, text("a"), text("a", "+15550002001"), text("a", "+15550002002"))).toEqual([
+    "pending",
+    ...Array(2).fill("failed: its command_id was already used for another command"),
+  ]);
+  expect(await give(ANY, text("b", "+15550002003"), text("c", "+15550002004"), text("d", "+15550002001"))).toEqual([
+    ...["pending", "pending"],
+    expect.stringMatching(/^failed: 2 new conversations were begun within a day/),
+  ]);
+});
+
 it.each<[string, object, RegExp, boolean]>([
   ["an account that OpenClaw has not", { transport_session_id: "whatsapp:unknown" }, /no such WhatsApp account/, true],
   ["no account", { transport_session_id: "default" }, /transport_session_id: must be whatsapp:<account>/, false],

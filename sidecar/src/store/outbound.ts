@@ -121,7 +121,10 @@ export class Outbound {
       refusal === null ? command : { ...command, refusal: { state: "failed", reason: refusal } };
     const [recorded] = commands.record(answered, [judged]);
     if (!recorded) throw new Error("a command of the outbox was not recorded");
-    if (recorded.outcome === "failed") counters.add("outbound_refused", 1);
+    const { outcome } = recorded;
+    if (outcome === "failed") counters.add("outbound_refused", 1);
+    // As one whose id is another command's: nothing goes there, so no conversation is begun.
+    if (outbound === "new" && (outcome === "failed" || outcome === "skipped")) this.#sql.notBegun.run(answered.seq);
     return recorded;
   }
 
@@ -189,6 +192,7 @@ function prepare(db: Database.Database) {
       `INSERT INTO messages (chat, message_id, state, received_at, settled_at, state_since, outbound)
        VALUES (@chat, @messageId, 'delivered', @now, @now, @since, @outbound)`,
     ),
+    notBegun: db.prepare<[number]>("UPDATE messages SET outbound = 'refused' WHERE seq = ?"),
     lastWritten: db.prepare<[number], { state_since: number }>(
       "SELECT state_since FROM messages INDEXED BY messages_chat WHERE chat = ? AND outbound IS NULL ORDER BY seq DESC LIMIT 1",
     ),
