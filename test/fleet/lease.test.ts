@@ -177,6 +177,7 @@ describe("an owner that is gone", { timeout: 240_000 }, () => {
   it("is killed behind a transaction pooler", async (test) => {
     const it = await shop(running(test));
     const pooler = await startPooler(it.host);
+    // Debian's pgbouncer is not installed here: the skip says so. CI installs it.
     if (typeof pooler === "string") return test.skip(pooler);
     await using _ = pooler;
     const first = it.sender("first", { host: pooler.host });
@@ -195,6 +196,7 @@ describe("why it is no advisory lock", () => {
   it("one of a session is the pooler's connection's: two clients have it at once", async (test) => {
     const { host } = running(test);
     const pooler = await startPooler(host, 1);
+    // Debian's pgbouncer is not installed here: the skip says so. CI installs it.
     if (typeof pooler === "string") return test.skip(pooler);
     await using _ = pooler;
     const clients = [0, 1].map(() => new pg.Client({ host: pooler.host, user: "postgres", database: "postgres" }));
@@ -220,6 +222,7 @@ describe("why it is no advisory lock", () => {
 });
 
 function running(test: Pick<TestContext, "skip">): Server {
+  // No PostgreSQL here, and no mirror to have it from: the skip says which. CI has it.
   if (typeof server === "string") return test.skip(server);
   return server;
 }

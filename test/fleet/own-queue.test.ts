@@ -107,6 +107,7 @@ describe("the messages as their own queue", () => {
 });
 
 function running(test: Pick<TestContext, "skip">): Server {
+  // No PostgreSQL here, and no mirror to have it from: the skip says which. CI has it.
   if (typeof server === "string") return test.skip(server);
   return server;
 }

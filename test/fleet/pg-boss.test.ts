@@ -120,6 +120,7 @@ describe("what it holds", { timeout: 60_000 }, () => {
   it("all of it through a transaction pooler", async (test) => {
     const { host } = running(test);
     const pooler = await startPooler(host, 2);
+    // Debian's pgbouncer is not installed here: the skip says so. CI installs it.
     if (typeof pooler === "string") return test.skip(pooler);
     await using _ = pooler;
     const pool = poolOf(pooler.host, 20);
@@ -264,6 +265,7 @@ describe("what it does not hold", () => {
 });
 
 function running(test: Pick<TestContext, "skip">): Server {
+  // No PostgreSQL here, and no mirror to have it from: the skip says which. CI has it.
   if (typeof server === "string") return test.skip(server);
   return server;
 }
