@@ -119,7 +119,7 @@ async function main(): Promise<number> {
   };
   const text = `${machine()}. ${await table[part]()}`;
   process.stdout.write(text);
-  if (values.write) writeReport(part, text, process.argv.slice(2));
+  if (values.write) writeReport(part, text, "bench", process.argv.slice(2));
   return 0;
 }
 

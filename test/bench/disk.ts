@@ -1,7 +1,7 @@
 import { CONTENDERS, Contender, type Name } from "./contender.ts";
 import { FarEnds } from "./far-ends.ts";
 import { checkLedger, type Flow, flow, singles } from "./flow.ts";
-import { median, quantile } from "./report.ts";
+import { median, quantile, table } from "./report.ts";
 
 /** What each flush of the disk takes longer, ms: as it is, a virtual disk, a hard disk. */
 const FLUSH_MS = [0, 2, 10];
@@ -54,5 +54,5 @@ export async function diskTable(
   ]);
   const what = `${size.chats} chats x ${size.each}, one chat with ${size.oneChat}, ${size.singles} one at a time`;
   const head = `${what}; ${size.rounds} round${size.rounds === 1 ? "" : "s, the middle one of each figure"}.`;
-  return `${head}\n\n${[header, header.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n")}\n`;
+  return `${head}\n\n${table([header, ...rows])}\n`;
 }

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { table } from "./report.ts";
 
 const CHILD = fileURLToPath(new URL("./scale.child.ts", import.meta.url));
 
@@ -49,5 +50,5 @@ export async function scaleTable(counts: readonly number[], say: (line: string) 
   const shown = (value: number) => value.toFixed(value < 100 ? 1 : 0);
   const header = ["messages waiting", ...counts.map((count) => count.toLocaleString("en"))];
   const rows = LINES.map(([key, title]) => [title, ...scales.map((scale) => shown(scale[key]))]);
-  return `\n\n${[header, header.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n")}\n`;
+  return `\n\n${table([header, ...rows])}\n`;
 }
