@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 import { CUSTOMERS } from "../shop/shop.ts";
 import { type Arena, openArena } from "./arena.ts";
 import { hopsTable, singles } from "./hops.ts";
-import { type Burst, burstAt, lossTable } from "./loss.ts";
+import { type Burst, burstAt, greet, lossTable } from "./loss.ts";
 import { machine, writeReport } from "./report.ts";
 import { geometricMean, memory, memoryTable, ratios, rounds, roundsTable } from "./rounds.ts";
 
@@ -69,6 +69,7 @@ async function measure(arena: Arena, plan: Plan): Promise<{ text: string; figure
     },
     async loss() {
       const bursts: Burst[] = [];
+      await greet(arena);
       for (const restarts of [false, true])
         for (const contender of ["usual", "ours"] as const) {
           bursts.push(await burstAt(arena, contender, { messages: plan.burst, delayMs: plan.delay, restarts }));

@@ -1,11 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { CUSTOMERS } from "../shop/shop.ts";
+import { until } from "../until.ts";
 import type { Arena, Point } from "./arena.ts";
 import { now } from "./plugin.ts";
 import { quantile, table } from "./report.ts";
 
 /** Between a reply on the phone and the next message, ms: OpenClaw's receipts and notes of the last one are done with. */
 const PAUSE_MS = 250;
+/** One that takes longer, ms, is lost. */
+const PATIENCE_MS = 120_000;
 /** Who has written before: a first message opens a session. */
 const CUSTOMERS_IN_TURN = 20;
 /** What the bridge may add to a message's way and its reply's, ms. */
@@ -49,7 +52,8 @@ export async function singles(arena: Arena, count: number): Promise<Way[]> {
     const { id } = await arena.whatsapp
       .contact(number)
       .says(`Message ${n}: do you have the bag from the window in red?`);
-    await arena.whatsapp.contact(number).hears(({ text }) => text?.endsWith(id) === true);
+    // The gateway's answer to `send` can come after the reply.
+    await until(`the reply to message ${n}`, () => ways.get(id)?.heard && ways.get(id)?.taken, PATIENCE_MS);
     if (n >= 0) written.push([id, at]);
     await sleep(PAUSE_MS);
   }

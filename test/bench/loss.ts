@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { CUSTOMERS } from "../shop/shop.ts";
+import { until } from "../until.ts";
 import { type Arena, CONTENDERS, type Contender } from "./arena.ts";
 import { table } from "./report.ts";
 
@@ -31,6 +32,16 @@ export interface Burst extends BurstPlan {
   replies: { ordered: number; missing: number; twice: number; inDoubt: number };
   /** From the first message to the last at the backend, s. */
   seconds: number;
+}
+
+/** OpenClaw puts the first messages out of order of a customer whom it has never seen: each writes one before the bursts. */
+export async function greet(arena: Arena): Promise<void> {
+  await arena.take("empty");
+  const wanted = arena.passed("empty") + CUSTOMERS_AT_ONCE;
+  await Promise.all(
+    CUSTOMERS.slice(0, CUSTOMERS_AT_ONCE).map((number) => arena.whatsapp.contact(number).says("Hello")),
+  );
+  await until("all are known", () => arena.passed("empty") >= wanted, PATIENCE_MS);
 }
 
 /** So many messages at once, to a backend that takes its time. Resolves when nothing moves any more. */

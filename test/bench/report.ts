@@ -130,3 +130,8 @@ export function writeReport(name: Place, text: string, script: string, args: rea
   const command = `npm run ${script} -- ${args.join(" ")}`;
   writeFileSync(DOC, `${before}${begin}\n\n\`${command}\`: ${text}\n${end}${rest}`);
 }
+
+/** Puts a picture beside docs/performance.md, which shows it. */
+export function writeChart(name: string, svg: string): void {
+  writeFileSync(new URL(`../../docs/${name}.svg`, import.meta.url), svg);
+}
