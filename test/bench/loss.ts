@@ -5,8 +5,6 @@ import { type Arena, CONTENDERS, type Contender } from "./arena.ts";
 import { table } from "./report.ts";
 
 const CUSTOMERS_AT_ONCE = 50;
-/** Nothing has moved for so long, ms: what has not come by then does not come. OpenClaw gives a hook 2 s, and the backend takes less. */
-const QUIET_MS = 20_000;
 /** A burst that takes longer, ms, is stuck. */
 const PATIENCE_MS = 900_000;
 
@@ -14,6 +12,8 @@ export interface BurstPlan {
   messages: number;
   /** How long the backend takes for one, ms. */
   delayMs: number;
+  /** When nothing has moved for so long, ms, it is over. */
+  quietMs: number;
   /** The gateway is ended in good order and started again when half of them have come to the plugin. */
   restarts: boolean;
 }
@@ -80,7 +80,7 @@ export async function burstAt(arena: Arena, contender: Contender, plan: BurstPla
     movedAt = performance.now();
   }
   await writing;
-  await atRest(arena, contender, () => performance.now() - movedAt > QUIET_MS);
+  await atRest(arena, contender, () => performance.now() - movedAt > plan.quietMs);
   forget();
   const came = new Set(posts);
   const missing = written.filter((id) => !came.has(id));
