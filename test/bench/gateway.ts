@@ -119,11 +119,13 @@ async function main(): Promise<number> {
   const arena = await openArena(say);
   try {
     const measured = await measure(arena, plan);
-    const text = `${machine()}. ${measured.map((part) => part.text).join("\n\n")}\n`;
+    const texts = measured.map(({ text }) => `${machine()}. ${text}\n`);
     const figures = { ...plan, cpus: cpus().length, node: process.version, promised: PROMISED_RATIO };
     const json = JSON.stringify(Object.assign(figures, ...measured.map((part) => part.figures)));
-    process.stdout.write(plan.json ? `${json}\n` : text);
-    if (plan.write) writeReport("gateway", text, "bench:gateway", process.argv.slice(2));
+    process.stdout.write(plan.json ? `${json}\n` : texts.join("\n"));
+    if (plan.write)
+      for (const [n, part] of plan.parts.entries())
+        writeReport(part, texts[n] ?? "", "bench:gateway", process.argv.slice(2));
     return 0;
   } finally {
     await arena.close();
