@@ -21,7 +21,7 @@ export interface BurstPlan {
 /** What became of a burst, counted at the far ends: what customers wrote and heard, and what came to the backend. */
 export interface Burst extends BurstPlan {
   contender: Contender;
-  /** Written, and shown to no claim hook: lost by OpenClaw. */
+  /** Not at the backend, and shown to no claim hook: OpenClaw drops what is older than 60 s when a gateway connects first. */
   lostBefore: number;
   /** Shown to a claim hook, and never at the backend. */
   lost: number;
@@ -141,7 +141,7 @@ async function health(arena: Arena) {
 export function lossTable(bursts: readonly Burst[]): string {
   const lines: [string, (burst: Burst) => string | number][] = [
     ["written", ({ messages }) => messages],
-    ["lost by OpenClaw, before any claim hook", ({ lostBefore }) => lostBefore],
+    ["lost, and shown to no claim hook", ({ lostBefore }) => lostBefore],
     ["**lost by the plugin**", ({ lost }) => lost],
     ["at the backend twice", ({ twice }) => twice],
     ["behind a later one of their chat", ({ disordered }) => disordered],

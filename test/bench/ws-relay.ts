@@ -1,6 +1,5 @@
 import { once } from "node:events";
-import { createServer, type IncomingMessage } from "node:http";
-import type { Duplex } from "node:stream";
+import { createServer } from "node:http";
 import WebSocket, { type RawData, WebSocketServer } from "ws";
 
 /** A WebSocket between two processes, in the clear: each message is seen, and goes on at once. */
@@ -23,21 +22,20 @@ export async function startWsRelay(seen: Seen): Promise<WsRelay> {
   const http = createServer((_, response) => response.writeHead(426).end());
   const sockets = new WebSocketServer({ noServer: true, ...PLAIN });
   const relay = { port: 0, target: "" };
-  http.on("upgrade", (request, socket, head) => void lead(request, socket, head));
-
-  async function lead(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+  http.on("upgrade", (request, socket, head) => {
     const headers = Object.fromEntries(Object.entries(request.headers).filter(([name]) => !HOP_BY_HOP.test(name)));
     const server = new WebSocket(`${relay.target}${request.url}`, { ...PLAIN, headers } as WebSocket.ClientOptions);
-    try {
-      await once(server, "open");
-    } catch {
-      return void socket.destroy();
-    }
-    sockets.handleUpgrade(request, socket, head, (client) => {
-      join(client, server, (data) => seen("client", data));
-      join(server, client, (data) => seen("server", data));
+    const refused = () => socket.destroy();
+    server.once("error", refused);
+    // Within the very event: what the server says first can be in the same packet, and nobody would hear it a moment later.
+    server.once("open", () => {
+      server.off("error", refused);
+      sockets.handleUpgrade(request, socket, head, (client) => {
+        join(client, server, (data) => seen("client", data));
+        join(server, client, (data) => seen("server", data));
+      });
     });
-  }
+  });
 
   http.listen(0, "127.0.0.1");
   await once(http, "listening");
