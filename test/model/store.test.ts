@@ -105,7 +105,7 @@ const step = (name: string, run: (model: Model, world: World) => Promise<void>):
   check: () => true,
   run: async (model, world) => {
     await run(model, world);
-    verify(model, world);
+    await verify(model, world);
   },
   toString: () => name,
 });
@@ -280,7 +280,7 @@ const sweep = () =>
   });
 
 /** The invariants, from the tables. */
-function verify(model: Model, world: World): void {
+async function verify(model: Model, world: World): Promise<void> {
   const kept = model.messages.filter((message) => !message.isForgotten);
   expect(world.look.messages.all()).toEqual(
     kept.map(({ chat, id, state, request, detached }) => ({ chat, id, state, request, detached: detached ? 1 : 0 })),
@@ -300,7 +300,7 @@ function verify(model: Model, world: World): void {
     expect(told.get(id) ?? "pending").toBe(state === "queued_by_gateway" ? "pending" : state);
   for (const command of model.commands) expect(command.unprovenSends).toBeLessThanOrEqual(1);
 
-  const counts = world.store.counters.read();
+  const counts = await world.store.counters();
   const inState = (state: string) => model.messages.filter((message) => message.state === state).length;
   expect(counts).toMatchObject({
     accepted: model.messages.length,

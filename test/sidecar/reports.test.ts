@@ -74,12 +74,12 @@ it("tells each change once, those of one command in order, also after a restart 
   await stop();
   start();
   await tells("for-A in_doubt", "for-A resolved");
-  await until("none waits", () => relay.store.reports.waiting === 0);
+  await until("none waits", async () => (await relay.store.counters()).reports_waiting === 0);
   expect(told()).toEqual(["for-A in_doubt", "for-A resolved"]);
   const [first, second, third] = hotbags.reports.attempts;
   expect(hotbags.reports.attempts).toEqual([first, first, third]);
   expect(second).not.toBe(third);
-  expect(relay.store.counters.read()).toMatchObject({ reports_delivered: 2, reports_dropped: 0 });
+  expect(await relay.store.counters()).toMatchObject({ reports_delivered: 2, reports_dropped: 0 });
 });
 
 it("an end that hangs holds neither messages nor replies", async () => {
@@ -97,11 +97,11 @@ it("one that is refused holds no other, and is tried again for as long as a mess
   await replied("B");
   await tells("for-B sent");
   expect(told()).toEqual(["for-B sent"]);
-  await until("B is off the list", () => relay.store.reports.waiting === 1);
+  await until("B is off the list", async () => (await relay.store.counters()).reports_waiting === 1);
   clock.advance(24 * HOUR_MS);
   await says(/1 report to Hot Bags given up: too old\. Hot Bags answered 422/);
-  await until("none waits", () => reporting.status.waiting === 0);
-  expect(relay.store.counters.read()).toMatchObject({ reports_delivered: 1, reports_dropped: 1 });
+  await until("none waits", async () => (await relay.store.counters()).reports_waiting === 0);
+  expect(await relay.store.counters()).toMatchObject({ reports_delivered: 1, reports_dropped: 1 });
 });
 
 it.each<[string, Parameters<HotBags["reports"]["next"]>[0], RegExp]>([
@@ -152,7 +152,7 @@ it("events go to a path of their own, also while reports have a dead end", async
   clock.advance(1_000);
   await until("it is told", () => hotbags.happenings.taken.length === 1);
   expect(hotbags.happenings.taken).toMatchObject([{ type: "downtime", from: null }]);
-  await until("none waits", () => events.status.waiting === 0);
-  expect(reporting.status.waiting).toBe(1);
+  await until("none waits", async () => (await store.counters()).events_waiting === 0);
+  expect((await relay.store.counters()).reports_waiting).toBe(1);
   await events.stop();
 });

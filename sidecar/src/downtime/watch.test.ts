@@ -79,7 +79,7 @@ const said = (text: string) => until(`a line with "${text}"`, () => linesWith(te
 const connectedAgain = (times: number) =>
   until(`connected again ${times} times`, () => linesWith("WhatsApp is connected again").length === times);
 const written = (accounts = 1) => until("it is on disk", () => store.downtimes.connections().size === accounts);
-const allTold = () => until("all alerts are raised", () => store.downtimes.nextToTell() === null);
+const allTold = () => until("all alerts are raised", async () => (await store.downtimes.nextToTell()) === null);
 
 it("raises one alert for a downtime, also over a restart", async () => {
   sees(0, "a", 0);

@@ -128,7 +128,9 @@ export class DowntimeWatch {
   }
 
   async #tellAll(): Promise<void> {
-    for (let next = this.#store.downtimes.nextToTell(); next; next = this.#store.downtimes.nextToTell()) {
+    for (;;) {
+      const next = await this.#store.downtimes.nextToTell();
+      if (!next) return;
       if (!(await this.#alerts.happened(alertOf(next)))) return;
       await this.#store.downtimes.told(next.id);
     }

@@ -135,8 +135,6 @@ export class Reporting {
     const broken = `${this.#words.one}s can't be written: a page of the database is damaged. None is made until the next start`;
     return {
       isOn: this.#options.path !== null,
-      waiting: reports.waiting,
-      longestWaitMs: reports.longestWaitMs(),
       problem: reports.isBroken ? broken : this.#problem,
       isBroken: reports.isBroken,
     };

@@ -85,7 +85,7 @@ it("takes commands in with their cursor, behind what waits in their chat, and no
     await store.commands.settled(next.id, "sent", { reason: null, whatsappMessageId: null });
   }
   expect(sent).toEqual(["first", "a", "b", "c"]);
-  expect(store.counters.read()).toMatchObject({ outbound_taken: 5, outbound_refused: 1, commands_failed: 1 });
+  expect(await store.counters()).toMatchObject({ outbound_taken: 5, outbound_refused: 1, commands_failed: 1 });
   expect(reports().map(({ command_id, message_id, state }) => [command_id, message_id, state])).toEqual([
     ["first", "A", "sent"],
     ["a", null, "sent"],
@@ -183,7 +183,7 @@ it("is no message: not in a list, not in the ledger, not the last one, and no cu
   await give(RULES, text("a"));
   clock.advance(HOUR_MS);
   expect((await store.operator.messages({}, null, 10)).rows.map(({ message_id }) => message_id)).toEqual(["A"]);
-  expect(store.counters.read()).toMatchObject({ accepted: 1, delivered: 1, pending: 0, dead: 0 });
+  expect(await store.counters()).toMatchObject({ accepted: 1, delivered: 1, pending: 0, dead: 0 });
   expect(store.messages.lastAccepted()?.agoMs).toBe(2 * HOUR_MS);
   expect(store.messages.lastDeliveredAgoMs()).toBe(2 * HOUR_MS);
   expect(store.commands.longestWaitMs()).toBe(0);

@@ -100,11 +100,6 @@ export class Reports {
     return this.#parts.recorder.isBroken;
   }
 
-  /** How many wait. */
-  get waiting(): number {
-    return this.#parts.counters.of(COUNTED[this.#kind].waiting);
-  }
-
   /** How long the oldest has waited, ms; 0 when none waits, or that can't be read. */
   longestWaitMs(): number {
     const oldest = unlessDamaged(
