@@ -171,7 +171,8 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
   const replies = new Replies({
     ...{ store, gateway, clock, log, random: Math.random, pace, brake, formerNumbers, outbound },
     ...{ onRunaway: changed, onNumberChange: changed, onLock: changed },
-    onAnswered: ({ seq }, outcome, durationMs) => flow.answered(outcome, durationMs, store.messages.timesOf(seq)),
+    onAnswered: (outcome, durationMs) => flow.answered(outcome, durationMs),
+    onSent: (at, times) => flow.sent(at, times),
   });
   const relay = new Relay(
     {

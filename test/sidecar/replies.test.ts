@@ -178,7 +178,7 @@ describe("a chat that the operator pauses", () => {
     await reply(BEN, "not paused");
     await until("the other is sent", async () => (await counts()).commands_sent === 1);
     await pass(HOUR_MS - SECOND_MS);
-    expect([keysTo(ANNA), held()]).toEqual([[], [2]]);
+    expect([keysTo(ANNA), await held()]).toEqual([[], [2]]);
     await pass(SECOND_MS);
     await until("all are sent", async () => (await counts()).commands_sent === 3);
     expect(keysTo(ANNA)).toEqual(keys);
@@ -201,7 +201,7 @@ describe("a chat that the operator pauses", () => {
     clock.jump(48 * HOUR_MS);
     await restart();
     await looks();
-    expect([keysTo(ANNA), held()]).toEqual([[], [1]]);
+    expect([keysTo(ANNA), await held()]).toEqual([[], [1]]);
   });
 });
 

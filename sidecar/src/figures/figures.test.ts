@@ -249,6 +249,7 @@ it("costs no message of the same turn where it can't be written, and of what can
   clock.advance(MINUTE_MS);
   expect(await store.messages.accept(messageOf("same-turn", ANNA))).toMatchObject({ duplicate: false });
   expect(store.outage).toBeNull();
+  await until("it is said", () => lines.length > 0);
   expect(lines).toEqual([expect.stringContaining("the figures of a minute are lost")]);
   other.exec("DROP TRIGGER no");
   await pass(MINUTE_MS);

@@ -11,6 +11,7 @@ import {
   isDamage,
   type Pause,
   RowUnreadableError,
+  type Settled,
   type Store,
   type WaitingCommand,
 } from "../store/index.ts";
@@ -67,7 +68,9 @@ interface RepliesParts extends RepliesLimits {
   /** Told of replies that wait because their account has another number; see NumberChanges. */
   onNumberChange(change: NumberChange): void;
   /** Told of each send that the gateway has answered, or not; ms. What is asked about later is none. */
-  onAnswered?(command: WaitingCommand, outcome: SendOutcome, durationMs: number): void;
+  onAnswered?(outcome: SendOutcome, durationMs: number): void;
+  /** Told of each reply that went out, once that is on disk: when (wall-clock ms), and what it answered. */
+  onSent?(at: number, times: Settled["times"]): void;
   /** What may be reached for files. Default: the internet. */
   reach?: Reach;
   /** Told of an account that WhatsApp has locked for direct chats; see TimeLocks. */
@@ -124,7 +127,7 @@ export class Replies {
       onEnded: (handover, end) => this.#handoverEnded(handover, end),
     });
     this.#results = new SendResults({
-      ...{ store, log: parts.log, faults: this.#faults },
+      ...{ store, log: parts.log, faults: this.#faults, onSent: parts.onSent },
       onWritten: (command, outcome) => this.#written(command, outcome),
     });
     this.#files = new FileFetches({ ...parts, onChange: (chat) => this.#chats.release("file", chat ?? undefined) });
@@ -281,7 +284,7 @@ export class Replies {
   /** The next step of a chat: one command at the most. Throws when the store fails. */
   async #run(chat: number): Promise<Verdict<Cause>> {
     const { store, gateway, clock } = this.#parts;
-    if (this.#results.isUnwritten(chat)) return await this.#results.write(chat);
+    if (this.#results.isUnwritten(chat)) return this.#after(chat, await this.#results.write(chat));
     const command = this.#next(chat);
     if (command instanceof RowUnreadableError)
       return (await this.#results.giveUp(command.row, "pending", "failed", command)) ?? "more";
@@ -312,8 +315,11 @@ export class Replies {
     const lockedMs = this.#locks.hold(chat, account, command.chat_id);
     if (lockedMs > 0) return { cause: "lock", until: now + lockedMs };
     if (isOutbound) this.#outbound.spend(account, now);
-    const verdict = await this.#send(command, attached.file, this.#pace.spend(now));
-    return verdict === "more" && !store.commands.hasNext(chat) ? this.#empty(chat) : verdict;
+    return this.#after(chat, await this.#send(command, attached.file, this.#pace.spend(now)));
+  }
+
+  #after(chat: number, verdict: Verdict<Cause>): Verdict<Cause> {
+    return verdict === "empty" ? this.#empty(chat) : verdict;
   }
 
   #empty(chat: number): "empty" {
@@ -373,13 +379,14 @@ export class Replies {
       failpoint("send:after");
       const durationMs = this.#parts.clock.uptimeMs() - askedAt;
       this.#width.answered(outcome.kind === "sent" ? durationMs : Number.POSITIVE_INFINITY);
-      this.#parts.onAnswered?.(command, outcome, durationMs);
+      this.#parts.onAnswered?.(outcome, durationMs);
       if (outcome.kind === "sent") {
         this.#observations.account(outcome.whatsappMessageId);
         this.#unlockedBy(accountId, to, begunAt);
       }
       if (outcome.kind === "queued_by_gateway" && outcome.timeLock) this.#locks.refused(accountId, outcome.timeLock);
-      this.#results.add({ command, outcome, ...this.#judge(chat, outcome, restMs) });
+      const at = this.#parts.clock.now();
+      this.#results.add({ command, outcome, at, ...this.#judge(chat, outcome, restMs) });
     } catch (error) {
       if (error instanceof UnsendableError) return await this.#results.refuse(command, error.message);
       // It could not be read, or the intent not be written, so nothing was sent.

@@ -36,6 +36,17 @@ export interface DoubtfulCommand extends WaitingCommand {
   alarmed_at: number | null;
 }
 
+/** What is known of a command that is settled. */
+export interface Settled {
+  /** Whether another one is next in its chat; true also where that can't be read. */
+  hasNext: boolean;
+  /**
+   * Of one that was sent: when its message was written, as WhatsApp says, and when that was answered, wall-clock ms; null
+   * where that is not known, is forgotten, or can't be read, and of what answers none.
+   */
+  times: { writtenAt: number | null; answeredAt: number | null };
+}
+
 /** A flipped bit can make anything of a row. */
 const waitingCommand: z.ZodType<WaitingCommand> = z.object({
   id: z.int(),
@@ -94,14 +105,6 @@ export class Commands {
       "command",
       () => waitingCommand.safeParse(next.get(chat)).data,
       () => nextId.get(chat)?.id,
-    );
-  }
-
-  /** Whether a command is next in a chat, or may be, where that can't be read: `nextOf` without reading it, a tenth of the cost. */
-  hasNext(chat: number): boolean {
-    return unlessDamaged(
-      () => this.#sql.nextId.get(chat) !== undefined,
-      () => true,
     );
   }
 
@@ -185,9 +188,13 @@ export class Commands {
     return this.#commit.run("refused", () => this.#writes.refused(id, reason));
   }
 
-  /** How the sending ended. */
-  settled(id: number, state: SettledState, settlement: Settlement): Promise<void> {
-    return this.#commit.run(state, () => this.#writes.settled(id, state, settlement));
+  /** How the sending of a command ended. Resolves with what is to be known next. */
+  async settled(id: number, state: SettledState, settlement: Settlement): Promise<Settled> {
+    const moved = await this.#commit.run(state, () => this.#writes.settled(id, state, settlement));
+    return {
+      hasNext: moved === null || this.#hasNext(moved.chat),
+      times: moved !== null && state === "sent" ? this.#timesOf(moved.seq) : { writtenAt: null, answeredAt: null },
+    };
   }
 
   /** A command in doubt turned out to have gone. */
@@ -234,6 +241,23 @@ export class Commands {
       () => 0,
     );
   }
+
+  /** `nextOf` without reading it, a tenth of the cost. */
+  #hasNext(chat: number): boolean {
+    return unlessDamaged(
+      () => this.#sql.nextId.get(chat) !== undefined,
+      () => true,
+    );
+  }
+
+  #timesOf(seq: number): Settled["times"] {
+    const row = unlessDamaged(
+      () => this.#sql.times.get(seq),
+      () => undefined,
+    );
+    const writtenAt = typeof row?.timestamp === "string" ? Date.parse(row.timestamp) : Number.NaN;
+    return { writtenAt: Number.isNaN(writtenAt) ? null : writtenAt, answeredAt: row?.settled_at ?? null };
+  }
 }
 
 function prepare(db: Database.Database) {
@@ -254,6 +278,10 @@ function prepare(db: Database.Database) {
     chats: db.prepare<[], { chat: number }>("SELECT chat FROM chats"),
     next: db.prepare<[number]>(`${waiting} WHERE k.id = (${nextId})`),
     nextId: db.prepare<[number], { id: number }>(nextId),
+    times: db.prepare<[number], { settled_at: number | null; timestamp: unknown }>(
+      `SELECT settled_at, (SELECT json_extract(request, '$.timestamp') FROM payloads p WHERE p.seq = m.seq) AS timestamp
+       FROM messages m WHERE seq = ? AND outbound IS NULL`,
+    ),
     interrupted: db.prepare<[], { id: number }>(
       `SELECT id FROM commands WHERE state = 'sending' AND ${notPassedOver} ORDER BY id`,
     ),

@@ -320,7 +320,6 @@ describe("files", () => {
       },
       timestamp: "2026-03-01T12:00:00.000Z",
     };
-    expect(store.messages.lacksFile(message)).toBe(false);
     const accepted = store.messages.accept(message);
     expect(await sweep).toMatchObject({ files: 0 });
     expect((await accepted).duplicate).toBe(false);
