@@ -355,11 +355,13 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
     // First: what passes from here on is counted.
     metrics.observe({ counts: await store.counters(), breakerOpenings: 0 }, stateOf);
     figures.start();
+    await alerts.start();
+    await downtimes.start();
     // What becomes of commands from here on is to be told.
-    reporting.reports.start();
-    reporting.events.start();
+    await reporting.reports.start();
+    await reporting.events.start();
     await replies.start();
-    relay.start();
+    await relay.start();
     outbox.start();
     void sweep();
     disk.start();

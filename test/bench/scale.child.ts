@@ -47,7 +47,7 @@ async function measure(): Promise<Scale> {
   const begun = performance.now();
   const rss = process.memoryUsage.rss();
   const store = openStore(folder, systemClock);
-  const heads = store.messages.laneHeads();
+  const heads = await store.messages.laneHeads();
   const startMs = performance.now() - begun;
   const memoryMb = (process.memoryUsage.rss() - rss) / 1e6;
   const [head, accept, deliver, reply, forget] = [new Cost(), new Cost(), new Cost(), new Cost(), new Cost()];

@@ -86,7 +86,7 @@ class World implements Clock {
   async restart() {
     this.store.close();
     this.store = this.open();
-    for (const id of this.store.commands.interrupted())
+    for (const id of await this.store.commands.interrupted())
       await this.store.commands.settled(id, "in_doubt", { reason: "restart", whatsappMessageId: null });
   }
   chatKey(chat: string): number | undefined {
@@ -232,7 +232,7 @@ const send = (chat: string, outcome: SettledState | "not_sent" | "crash") =>
 const endHandover = (chat: string, to: "sent" | "pending" | "in_doubt") =>
   step(`endHandover(${chat}, ${to})`, async (model, world) => {
     const expected = model.commands.find((command) => command.chat === chat && command.state === "queued_by_gateway");
-    const open = world.store.handovers.open(1_000).map((id) => world.store.commands.get(id));
+    const open = (await world.store.handovers.open(1_000)).map((id) => world.store.commands.get(id));
     const queued = model.commands.filter(({ state }) => state === "queued_by_gateway");
     expect(open.map((command) => command?.command_id).sort()).toEqual(queued.map(({ id }) => id).sort());
     const actual = open.find((command) => command?.command_id === expected?.id);

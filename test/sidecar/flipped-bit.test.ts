@@ -79,7 +79,7 @@ describe("of a message", () => {
       await relay.stop();
       await client.close();
     });
-    relay.start();
+    void relay.start();
   }
 
   const posts = (id: string) => hotbags.requests.filter(({ key }) => key === id).length;

@@ -44,7 +44,7 @@ function start(path: string | null = REPORTS_PATH) {
   const { store, client } = relay;
   const parts = { kind: "reports" as const, store, hotbags: client, clock, timers: clock, log, random: Math.random };
   reporting = new Reporting(parts, { path, maxAgeMs: 24 * HOUR_MS });
-  reporting.start();
+  void reporting.start();
 }
 
 async function stop() {
@@ -144,7 +144,7 @@ it("events go to a path of their own, also while reports have a dead end", async
   const parts = { store, hotbags: client, clock, timers: clock, log: openLog("silent"), random: Math.random };
   const path = EVENTS_PATH;
   const events = new Reporting({ ...parts, kind: "events" }, { path, maxAgeMs: HOUR_MS });
-  events.start();
+  await events.start();
   hotbags.happenings.next({ status: 422 });
   const up = { processId: null, startedAt: null, connectedAt: null, lastInboundAt: null, state: "up" } as const;
   const connection = { ...up, aliveAt: clock.now(), aliveUptimeMs: null };

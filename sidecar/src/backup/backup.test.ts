@@ -307,7 +307,7 @@ describe("a restore", () => {
 });
 
 describe("after a restore", () => {
-  const doubtful = () => store.commands.inDoubt(100).map((id) => store.commands.get(id).command_id);
+  const doubtful = async () => (await store.commands.inDoubt(100)).map((id) => store.commands.get(id).command_id);
   const ledger = async () => {
     const counts = await store.counters();
     const { accepted, delivered, pending, dead, discarded } = counts;
@@ -324,7 +324,7 @@ describe("after a restore", () => {
     await backup();
     expect((await restoreTo(join(dir, "other"))).doubted).toEqual({ commands: 3, messages: 0 });
     reopen(join(dir, "other"));
-    expect(doubtful().sort()).toEqual(["queued", "sending", "waiting"]);
+    expect((await doubtful()).sort()).toEqual(["queued", "sending", "waiting"]);
     expect(store.commands.nextOf(1)).toBeUndefined();
     const counts = { commands_sent: 1, commands_in_doubt: 3, commands_pending: 0, commands_sending: 0 };
     expect(await ledger()).toMatchObject({ ...counts, commands_queued_by_gateway: 0 });

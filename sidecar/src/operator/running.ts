@@ -21,7 +21,7 @@ interface MessageWait {
 export interface ConsoleDesk {
   /** `who` makes a one-time link for `user`. Resolves with when it is worth nothing any more (wall-clock ms). Rejects with OperatorError. */
   makeLink(user: string, role: Role, who: string): Promise<ConsoleLink>;
-  sessions(): ConsoleSession[];
+  sessions(): Promise<ConsoleSession[]>;
   /** Resolves with whether there was such a session. */
   endSession(id: number, who: string): Promise<boolean>;
 }

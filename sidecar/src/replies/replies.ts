@@ -83,7 +83,7 @@ export class Replies {
   readonly #chats: LaneRunner<Cause>;
   readonly #doubts: Doubts;
   readonly #handovers: Handovers;
-  readonly #observations: Observations;
+  readonly #observations = new Observations();
   readonly #pace: Pace;
   readonly #outbound: OutboundPace;
   readonly #brake: Brake;
@@ -112,7 +112,6 @@ export class Replies {
     this.#locks = new TimeLocks(parts);
     this.#faults = new StoreFaults(parts);
     this.#refusals = new Refusals(parts);
-    this.#observations = new Observations(store.commands.sentIds(REMEMBERED_REPLIES));
     this.#doubts = new Doubts({
       ...parts,
       observations: this.#observations,
@@ -150,10 +149,11 @@ export class Replies {
   /** Takes up what the last run left: first what it was sending, which is in doubt now, then what waits. */
   async start(): Promise<void> {
     const { store, gateway } = this.#parts;
-    this.#brakeTakesOver();
+    this.#observations.know(await store.commands.sentIds(REMEMBERED_REPLIES));
+    await this.#brakeTakesOver();
     await this.#doubts.takeOver();
     await this.#handovers.takeOver();
-    for (const chat of store.commands.waitingChats()) this.#chats.offer(chat);
+    for (const chat of await store.commands.waitingChats()) this.#chats.offer(chat);
     const unsubscribers = [
       gateway.onChange(() => this.#changed()),
       this.#faults.onRecovery(() => this.#chats.release("store")),
@@ -341,10 +341,10 @@ export class Replies {
   }
 
   /** What earlier runs have sent counts too. Of what a clock that was set back takes for the future nobody knows when it was. */
-  #brakeTakesOver(): void {
+  async #brakeTakesOver(): Promise<void> {
     const { store, clock } = this.#parts;
     const now = clock.now();
-    for (const { chat, at } of store.commands.sentBetween(now - BRAKE_LOOKS_BACK_MS, now))
+    for (const { chat, at } of await store.commands.sentBetween(now - BRAKE_LOOKS_BACK_MS, now))
       this.#brake.sent(chat, clock.uptimeMs() - (now - at));
   }
 

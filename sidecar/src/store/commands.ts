@@ -90,7 +90,7 @@ export class Commands {
   }
 
   /** Chats with a command to send, oldest first. Read once at start. Where a page can't be read, every chat may have one. */
-  waitingChats(): number[] {
+  async waitingChats(): Promise<number[]> {
     const rows = unlessDamaged(
       () => this.#sql.waitingChats.all(),
       () => this.#sql.chats.all(),
@@ -109,12 +109,12 @@ export class Commands {
   }
 
   /** Commands that were being sent when the process ended, by id. Read once at start. */
-  interrupted(): number[] {
+  async interrupted(): Promise<number[]> {
     return this.#sql.interrupted.all().map(({ id }) => id);
   }
 
   /** Commands in doubt, by id, newest first. Read once at start. */
-  inDoubt(limit: number): number[] {
+  async inDoubt(limit: number): Promise<number[]> {
     return this.#sql.inDoubt.all(limit).map(({ id }) => id);
   }
 
@@ -128,7 +128,7 @@ export class Commands {
   }
 
   /** WhatsApp's ids of the replies sent last, as far as they can be read. */
-  sentIds(limit: number): string[] {
+  async sentIds(limit: number): Promise<string[]> {
     const { sentIds, lastSent, sentId } = this.#sql;
     const rows = unlessDamaged(
       () => sentIds.all(limit),
@@ -168,7 +168,7 @@ export class Commands {
    * What was sent, or may have been, between these times by the wall clock, oldest first. Read once at start; nothing where a page
    * can't be read.
    */
-  sentBetween(from: number, to: number): { chat: number; at: number }[] {
+  async sentBetween(from: number, to: number): Promise<{ chat: number; at: number }[]> {
     return unlessDamaged(
       () => this.#sql.sentBetween.all(from, to),
       () => [],

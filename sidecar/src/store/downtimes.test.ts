@@ -29,7 +29,7 @@ it("gives back over a restart what was recorded, except for what means nothing t
   await store.downtimes.record("second", { ...connection, processId: null, state: "taken" }, downtime(7));
   store.close();
   store = openStore(dir, systemClock);
-  expect([...store.downtimes.connections()]).toEqual([
+  expect([...(await store.downtimes.connections())]).toEqual([
     ["default", { ...connection, aliveUptimeMs: null }],
     ["second", { ...connection, processId: null, state: "taken", aliveUptimeMs: null }],
   ]);

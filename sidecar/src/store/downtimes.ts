@@ -48,7 +48,7 @@ export class Downtimes {
   }
 
   /** The last connection of each account, as an earlier process of the sidecar saw it; none where they can't be read. */
-  connections(): Map<string, Connection> {
+  async connections(): Promise<Map<string, Connection>> {
     const rows = unlessDamaged(
       () => this.#sql.connections.all(),
       () => [],

@@ -124,7 +124,7 @@ export class Messages {
    * When the first message of each lane that has one is due. Read once at start; costs one index pass. Where a page
    * can't be read, every chat may have one.
    */
-  laneHeads(): LaneHead[] {
+  async laneHeads(): Promise<LaneHead[]> {
     return unlessDamaged(
       () => this.#sql.laneHeads.all(),
       () => this.#sql.chats.all(),
@@ -132,7 +132,7 @@ export class Messages {
   }
 
   /** The same of the detached messages of each chat that has any. */
-  detachedHeads(): LaneHead[] {
+  async detachedHeads(): Promise<LaneHead[]> {
     return unlessDamaged(
       () => this.#sql.detachedHeads.all(),
       () => this.#sql.chats.all(),

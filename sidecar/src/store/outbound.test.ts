@@ -56,8 +56,8 @@ async function written(id: string, chat = ANNA) {
   await store.messages.delivered(seq, 200, "{}", []);
 }
 
-const waitingFor = (chat: string) => {
-  const numbers = store.commands.waitingChats().map((number) => store.commands.nextOf(number));
+const waitingFor = async (chat: string) => {
+  const numbers = (await store.commands.waitingChats()).map((number) => store.commands.nextOf(number));
   return numbers.find((command) => command?.chat_id === chat);
 };
 
@@ -173,7 +173,7 @@ it("does what is about a chat, whoever it is, and lets a pause hold what comes b
   expect(await give(RULES, text("a", "+15550009999", pause), text("b", ANNA, pause), text("c"))).toEqual([
     ...["done: replies of the chat are paused for 60 s", "done: replies of the chat are paused for 60 s", "pending"],
   ]);
-  const held = waitingFor(ANNA);
+  const held = await waitingFor(ANNA);
   expect(store.pauses.leftMs(held?.chat ?? 0, held?.id ?? 0)).toBe(60_000);
 });
 
@@ -197,14 +197,14 @@ it("is no message: not in a list, not in the ledger, not the last one, and no cu
 it("leaves by the number that the chat has written to last", async () => {
   await store.messages.accept(messageOf("A", ANNA, { raw: { To: "+15559990000" } }));
   await give(RULES, text("a"));
-  expect(store.messages.writtenTo(waitingFor(ANNA)?.seq ?? 0)).toBe("+15559990000");
+  expect(store.messages.writtenTo((await waitingFor(ANNA))?.seq ?? 0)).toBe("+15559990000");
   await give(ANY, text("b", BEN));
-  expect(store.messages.writtenTo(waitingFor(BEN)?.seq ?? 0)).toBeNull();
+  expect(store.messages.writtenTo((await waitingFor(BEN))?.seq ?? 0)).toBeNull();
 });
 
 it("is forgotten like a reply: the text first, then the id", async () => {
   await give(ANY, text("a", BEN));
-  const command = waitingFor(BEN);
+  const command = await waitingFor(BEN);
   await store.commands.sending(command?.id ?? 0, "boot");
   await store.commands.settled(command?.id ?? 0, "sent", { reason: null, whatsappMessageId: null });
   const keep = { textsDays: 1, keysDays: 8, deadLettersDays: 1 };

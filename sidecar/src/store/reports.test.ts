@@ -123,7 +123,7 @@ it("outlives the process, with its key and its bytes, until Hot Bags has it", as
   store.close();
   store = openStore(dir, clock);
   await store.reports.turn(true);
-  expect(store.reports.lanes()).toEqual([{ lane: id, next_attempt_at: 0 }]);
+  expect(await store.reports.lanes()).toEqual([{ lane: id, next_attempt_at: 0 }]);
   expect(store.reports.headOf(id)).toEqual(before);
   await store.reports.delivered(before?.id ?? 0);
   await store.reports.delivered(before?.id ?? 0);
@@ -189,7 +189,7 @@ it("events are told of downtimes, and of accounts that must be linked again: onc
     { ...relink, type: "relink_needed", to: null },
   ]);
   expect(await store.counters()).toMatchObject({ events_waiting: 4, reports_waiting: 0 });
-  expect(store.events.lanes()).toHaveLength(2);
+  expect(await store.events.lanes()).toHaveLength(2);
   expect(await store.events.turn(false)).toBe(4);
 });
 

@@ -62,7 +62,7 @@ export class Reports {
   }
 
   /** Lanes with a report, the oldest first, and when their first one is due. Read once at start. */
-  lanes(): { lane: number; next_attempt_at: number }[] {
+  async lanes(): Promise<{ lane: number; next_attempt_at: number }[]> {
     return this.#sql.lanes.all(this.#kind);
   }
 

@@ -87,7 +87,7 @@ describe("messages", () => {
     const b1 = await store.messages.accept(message("b1", "+15550002000"));
     await store.messages.accept(message("a2", "+15550001000"));
     reopen();
-    expect(store.messages.laneHeads().map(({ chat }) => chat)).toEqual([a1.chat, b1.chat]);
+    expect((await store.messages.laneHeads()).map(({ chat }) => chat)).toEqual([a1.chat, b1.chat]);
     expect(store.messages.headOf(a1.chat)?.message_id).toBe("a1");
     await store.messages.delivered(a1.seq, 200, "{}", []);
     expect(store.messages.headOf(a1.chat)?.message_id).toBe("a2");
@@ -121,8 +121,8 @@ describe("messages", () => {
     await detached("a2", "+15550001000", 20);
     const other = await detached("b1", "+15550002000", 40);
     reopen();
-    expect(store.messages.laneHeads()).toEqual([]);
-    expect(store.messages.detachedHeads()).toEqual([
+    expect(await store.messages.laneHeads()).toEqual([]);
+    expect(await store.messages.detachedHeads()).toEqual([
       { chat: one, next_attempt_at: 20 },
       { chat: other, next_attempt_at: 40 },
     ]);
@@ -230,7 +230,7 @@ describe("commands", () => {
   it("are written with their message's delivery, and wait in array order", async () => {
     const [one] = await deliver("A", [command("c1", "one"), command("c2", "two")]);
     const chat = one?.chat ?? 0;
-    expect(store.commands.waitingChats()).toEqual([chat]);
+    expect(await store.commands.waitingChats()).toEqual([chat]);
     const next = store.commands.nextOf(chat);
     expect(next).toMatchObject({
       command_id: "c1",
@@ -270,7 +270,7 @@ describe("commands", () => {
     const id = store.commands.nextOf(1)?.id ?? 0;
     await store.commands.sending(id, "boot-7");
     reopen();
-    expect(store.commands.interrupted()).toEqual([id]);
+    expect(await store.commands.interrupted()).toEqual([id]);
     expect(store.commands.get(id)).toMatchObject({ command_id: "c1", gateway_process: "boot-7" });
     expect(store.commands.nextOf(1)).toBeUndefined();
   });
@@ -283,7 +283,7 @@ describe("commands", () => {
       await store.commands.settled(id, "in_doubt", { reason: "?", whatsappMessageId: null, partial });
     }
     reopen();
-    const doubts = store.commands.inDoubt(10).map((id) => store.commands.doubt(id)?.command_id);
+    const doubts = (await store.commands.inDoubt(10)).map((id) => store.commands.doubt(id)?.command_id);
     expect(doubts).toEqual([undefined, "c1"]);
     expect((await store.counters()).commands_in_doubt).toBe(2);
   });
@@ -394,8 +394,8 @@ describe("the file", () => {
       damage(file, index);
       store = openStore(dir, systemClock);
     }
-    expect(store.messages.laneHeads()).toEqual(chats.map((chat) => ({ chat, next_attempt_at: 0 })));
-    expect(store.commands.waitingChats()).toEqual(chats);
+    expect(await store.messages.laneHeads()).toEqual(chats.map((chat) => ({ chat, next_attempt_at: 0 })));
+    expect(await store.commands.waitingChats()).toEqual(chats);
   });
 
   it("is refused where it can't be made", () => {

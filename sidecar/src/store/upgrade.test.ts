@@ -46,10 +46,10 @@ it("a database of the first release, with all it can hold, goes on where it was"
     detached: 1,
   });
   expect(await store.counters()).toMatchObject({ commands_queued_by_gateway: 0, commands_in_doubt: 1 });
-  expect([store.handovers.open(10), store.commands.inDoubt(10).map((id) => store.commands.doubt(id))]).toEqual([
-    [],
-    [undefined],
-  ]);
+  expect([
+    await store.handovers.open(10),
+    (await store.commands.inDoubt(10)).map((id) => store.commands.doubt(id)),
+  ]).toEqual([[], [undefined]]);
   expect((await store.failures()).dead).toEqual({ at: 5, message_id: "X", reason: "it was refused", count: 0 });
   expect((await store.failures()).command_failed).toEqual({
     at: 2,

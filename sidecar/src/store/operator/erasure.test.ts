@@ -187,7 +187,7 @@ describe("what waits", () => {
     expect(await forget({ includingWaiting: true })).toMatchObject({
       ...{ forgotten: 0, left: 1, isNumberGone: false, found: { replies_being_sent: 1 } },
     });
-    expect(store.commands.interrupted()).toEqual([1]);
+    expect(await store.commands.interrupted()).toEqual([1]);
   });
 });
 
