@@ -41,7 +41,7 @@ export async function diskTable(
         say(`${CONTENDERS[name]}, +${ms} ms: ${many.messagesPerSecond.toFixed(0)} messages/s`);
         await contender.stop();
         const messages = size.chats * (size.warmUp + size.each) + size.oneChat + size.singles;
-        if (name === "sidecar") checkLedger(contender.folder, messages);
+        if (name === "sidecar") await checkLedger(contender.folder, messages);
       } finally {
         await contender.close();
       }

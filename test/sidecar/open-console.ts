@@ -62,8 +62,8 @@ export async function reopen(changes: Partial<ConsoleSettings> = {}): Promise<vo
 /** What a whole sidecar answers from, and is not asked for here. */
 export const unused: Omit<ApiParts, "running"> = {
   reads: {} as ApiParts["reads"],
-  pausedChats: () => [],
-  alerts: () => ({ open: [], past: [] }),
+  pausedChats: async () => [],
+  alerts: async () => ({ open: [], past: [] }),
   status: notAsked,
   path: notAsked,
   figures: notAsked,
