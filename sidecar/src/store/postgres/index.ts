@@ -1,0 +1,157 @@
+import { type Clock, systemTimers, type Timers } from "../../clock.ts";
+import { StoreUnusableError } from "../errors.ts";
+import type { Change } from "../feed.ts";
+import type { Files } from "../files.ts";
+import { DEFAULT_MEDIA_LIMITS } from "../limits.ts";
+import type { Outage } from "../writability.ts";
+import { Availability } from "./availability.ts";
+import { Batches } from "./batches.ts";
+import { Commands } from "./commands.ts";
+import { Connection, type ConnectionOptions } from "./connection.ts";
+import { Counters } from "./counters.ts";
+import { Failures } from "./failures.ts";
+import { isDisconnection, isOwnFault, wordsOf } from "./faults.ts";
+import { Leases, type Owner } from "./lease.ts";
+import { Messages } from "./messages.ts";
+import { migrate } from "./migrate.ts";
+import { Ownership } from "./ownership.ts";
+import { Pauses } from "./pauses.ts";
+import { probe } from "./probe.ts";
+import { ProvenTime } from "./proven-time.ts";
+
+/** A lease that was not renewed for so long can be taken by another sidecar. */
+const TTL_MS = 15_000;
+const RENEW_MS = 5_000;
+const ASK_MS = 2_000;
+
+/** A migration of many rows takes as long as it takes. */
+const MIGRATION_MS = 3_600_000;
+
+export interface PostgresStoreOptions extends ConnectionOptions {
+  /** Names this sidecar for people. */
+  owner: string;
+  /** Those that it would own. */
+  accounts: readonly string[];
+  clock: Clock;
+  timers?: Timers;
+  /** The attachments that are here. */
+  files: Pick<Files, "sizeOf">;
+  inlineBytes?: number;
+  leaseMs?: { ttl: number; renew: number; ask: number };
+  /** Told how long each transaction took, ms. */
+  onCommit?: (durationMs: number) => void;
+}
+
+/** What of the store is in PostgreSQL so far, with the verbs of the embedded one. */
+export interface PostgresStore {
+  messages: Messages;
+  commands: Commands;
+  pauses: Pauses;
+  counters: Counters;
+  failures: Failures;
+  /** Since when nothing can be written, and why; null while writes are taken. */
+  readonly outage: Outage | null;
+  onOutage(listener: (outage: Outage | null) => void): () => void;
+  /** Told of each account that is ours from now on, and at once of those that are. Returns how to stop that. */
+  onOwned(listener: (account: string) => void): () => void;
+  /** Told of each that is ours no more. Returns how to stop that. */
+  onLost(listener: (account: string) => void): () => void;
+  /** Who owns which account, of all sidecars. */
+  owners(): Promise<Owner[]>;
+  /** Makes delivery reports of what changes from now on, or none. */
+  turnReports(on: boolean): void;
+  /** Told of the lanes that have new reports. Returns how to stop that. */
+  onReports(listener: (lanes: number[]) => void): () => void;
+  /** Told of all changes of a transaction, once it is committed. Returns how to stop that. */
+  onChange(listener: (changes: Change[]) => void): () => void;
+  /** Something could not be read. Returns whether only that is at fault; false: an outage has begun. */
+  check(error: unknown): boolean;
+  provenNow(): number;
+  readonly clockJumpMs: number;
+  /** Writes what waits, then gives the accounts back and closes the connections. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the store in a PostgreSQL, makes its tables if need be, and asks for the accounts. Rejects with StoreUnusableError
+ * with what to do.
+ */
+export async function openPostgresStore(options: PostgresStoreOptions): Promise<PostgresStore> {
+  await prepare(options.url);
+  const connection = new Connection(options);
+  try {
+    return await open(connection, options);
+  } catch (error) {
+    await connection.close();
+    throw unusable(error);
+  }
+}
+
+async function prepare(url: string): Promise<void> {
+  const patient = new Connection({ url, connections: 1, answerMs: MIGRATION_MS });
+  try {
+    await migrate(patient);
+  } catch (error) {
+    throw unusable(error);
+  } finally {
+    await patient.close();
+  }
+}
+
+function unusable(error: unknown): Error {
+  if (error instanceof StoreUnusableError) return error;
+  return new StoreUnusableError(`the database can't be used: ${wordsOf(error)}`, {
+    passes: isDisconnection(error) || !isOwnFault(error),
+  });
+}
+
+async function open(connection: Connection, options: PostgresStoreOptions): Promise<PostgresStore> {
+  const { owner, clock, timers = systemTimers, files, inlineBytes = DEFAULT_MEDIA_LIMITS.inlineBytes } = options;
+  const { ttl, renew, ask } = options.leaseMs ?? { ttl: TTL_MS, renew: RENEW_MS, ask: ASK_MS };
+  const time = await ProvenTime.read(connection, clock);
+  const availability = new Availability({ clock, timers, probe: (cause) => probe(connection, cause) });
+  const leases = new Leases({ connection, owner, ttlMs: ttl, uptimeMs: () => clock.uptimeMs() });
+  const failed = (error: unknown) => availability.check("lease", error);
+  const ownership = new Ownership({ leases, timers, accounts: options.accounts, renewMs: renew, askMs: ask, failed });
+  let isReporting = false;
+  const batches = new Batches({
+    ...{ connection, ownership, availability, clock, time },
+    reports: () => isReporting,
+    onCommit: options.onCommit,
+  });
+  const accounts = () => ownership.leases.map(({ account }) => account);
+  const common = { db: connection, batches, time, accounts };
+  await ownership.start();
+  return {
+    messages: new Messages({ ...common, files, inlineBytes: () => inlineBytes }),
+    commands: new Commands({ ...common, ownership }),
+    pauses: new Pauses(common),
+    counters: new Counters(connection, accounts),
+    failures: new Failures(connection, accounts),
+    get outage() {
+      return availability.outage;
+    },
+    onOutage: (listener) => availability.onChange(listener),
+    onOwned: (listener) => ownership.onOwned(listener),
+    onLost: (listener) => ownership.onLost(listener),
+    owners: () => leases.owners(),
+    turnReports(on) {
+      isReporting = on;
+    },
+    onReports: (listener) => batches.onReports(listener),
+    onChange: (listener) => batches.onChange(listener),
+    check: (error) => availability.check("read", error),
+    provenNow: () => time.now(),
+    get clockJumpMs() {
+      return time.jumpMs;
+    },
+    async close() {
+      await batches.close();
+      availability.close();
+      // In an outage it goes on from the last time that it was written down.
+      await time.note().catch(() => {});
+      await ownership.close();
+      await connection.close();
+    },
+  };
+}
