@@ -138,8 +138,9 @@ export class Batches {
     if (!first) return;
     const { outage } = this.#parts.availability;
     if (outage) return this.#rejectAll(calls, new StoreUnwritableError(outage.failure));
+    let written: Written;
     try {
-      return this.#tell(await this.#write(calls), calls);
+      written = await this.#write(calls);
     } catch (error) {
       if (error instanceof PartlyRefusedError) return await this.#leaveOut(error.reasons, calls, refused);
       if (!this.#parts.availability.check(first.verb.name, error))
@@ -148,10 +149,11 @@ export class Batches {
           new StoreUnwritableError(`${first.verb.name}: ${wordsOf(error)}`, { cause: error }),
         );
       if (calls.length === 1) return this.#reject(first, error, refused);
+      const middle = calls.length >> 1;
+      await this.#writeOrSplit(calls.slice(0, middle), refused);
+      return await this.#writeOrSplit(calls.slice(middle), refused);
     }
-    const middle = calls.length >> 1;
-    await this.#writeOrSplit(calls.slice(0, middle), refused);
-    await this.#writeOrSplit(calls.slice(middle), refused);
+    this.#tell(written, calls);
   }
 
   /** What comes before one that is refused is written all the same. */

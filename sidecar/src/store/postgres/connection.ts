@@ -30,7 +30,7 @@ export interface Queries {
 export interface ConnectionOptions {
   /** `postgres://user:password@host:port/database`, as libpq takes it. */
   url: string;
-  /** At the most. One writes, the others read. */
+  /** At the most. */
   connections?: number;
   /** See IDLE_MS. */
   idleMs?: number;
@@ -47,7 +47,7 @@ export class Connection implements Queries {
   readonly #begin: string;
   #closed: Promise<void> | undefined;
 
-  constructor({ url, connections = 4, idleMs = IDLE_MS, answerMs = ANSWER_MS }: ConnectionOptions) {
+  constructor({ url, connections = 2, idleMs = IDLE_MS, answerMs = ANSWER_MS }: ConnectionOptions) {
     this.#pool = new pg.Pool({
       connectionString: url,
       max: connections,

@@ -1,4 +1,4 @@
-import { type Clock, systemTimers, type Timers } from "../../clock.ts";
+import { type Clock, every, systemTimers, type Timers } from "../../clock.ts";
 import { StoreUnusableError } from "../errors.ts";
 import type { Change } from "../feed.ts";
 import type { Files } from "../files.ts";
@@ -23,6 +23,12 @@ import { ProvenTime } from "./proven-time.ts";
 const TTL_MS = 15_000;
 const RENEW_MS = 5_000;
 const ASK_MS = 2_000;
+
+/** How often it is written down how far the proven time is: after a crash it goes on from there. */
+const NOTE_MS = 60_000;
+
+/** One for what is written, one for the leases: neither may wait behind what is read. */
+const WRITERS = 2;
 
 /** A migration of many rows takes as long as it takes. */
 const MIGRATION_MS = 3_600_000;
@@ -78,11 +84,12 @@ export interface PostgresStore {
  */
 export async function openPostgresStore(options: PostgresStoreOptions): Promise<PostgresStore> {
   await prepare(options.url);
-  const connection = new Connection(options);
+  const reader = new Connection(options);
+  const writer = new Connection({ ...options, connections: WRITERS });
   try {
-    return await open(connection, options);
+    return await open(reader, writer, options);
   } catch (error) {
-    await connection.close();
+    await Promise.all([reader.close(), writer.close()]);
     throw unusable(error);
   }
 }
@@ -105,29 +112,32 @@ function unusable(error: unknown): Error {
   });
 }
 
-async function open(connection: Connection, options: PostgresStoreOptions): Promise<PostgresStore> {
+async function open(reader: Connection, writer: Connection, options: PostgresStoreOptions): Promise<PostgresStore> {
   const { owner, clock, timers = systemTimers, files, inlineBytes = DEFAULT_MEDIA_LIMITS.inlineBytes } = options;
   const { ttl, renew, ask } = options.leaseMs ?? { ttl: TTL_MS, renew: RENEW_MS, ask: ASK_MS };
-  const time = await ProvenTime.read(connection, clock);
-  const availability = new Availability({ clock, timers, probe: (cause) => probe(connection, cause) });
-  const leases = new Leases({ connection, owner, ttlMs: ttl, uptimeMs: () => clock.uptimeMs() });
+  const time = await ProvenTime.read(writer, clock);
+  const availability = new Availability({ clock, timers, probe: (cause) => probe(writer, cause) });
+  const leases = new Leases({ connection: writer, owner, ttlMs: ttl, uptimeMs: () => clock.uptimeMs() });
   const failed = (error: unknown) => availability.check("lease", error);
   const ownership = new Ownership({ leases, timers, accounts: options.accounts, renewMs: renew, askMs: ask, failed });
   let isReporting = false;
   const batches = new Batches({
-    ...{ connection, ownership, availability, clock, time },
+    ...{ connection: writer, ownership, availability, clock, time },
     reports: () => isReporting,
     onCommit: options.onCommit,
   });
   const accounts = () => ownership.leases.map(({ account }) => account);
-  const common = { db: connection, batches, time, accounts };
+  const common = { db: reader, batches, time, accounts };
+  const note = () => time.note().catch((error: unknown) => availability.check("time", error));
+  await note();
+  const noteNoMore = every(timers, NOTE_MS, () => void note());
   await ownership.start();
   return {
     messages: new Messages({ ...common, files, inlineBytes: () => inlineBytes }),
     commands: new Commands({ ...common, ownership }),
     pauses: new Pauses(common),
-    counters: new Counters(connection, accounts),
-    failures: new Failures(connection, accounts),
+    counters: new Counters(reader, accounts),
+    failures: new Failures(reader, accounts),
     get outage() {
       return availability.outage;
     },
@@ -148,10 +158,10 @@ async function open(connection: Connection, options: PostgresStoreOptions): Prom
     async close() {
       await batches.close();
       availability.close();
-      // In an outage it goes on from the last time that it was written down.
-      await time.note().catch(() => {});
+      noteNoMore();
+      await note();
       await ownership.close();
-      await connection.close();
+      await Promise.all([reader.close(), writer.close()]);
     },
   };
 }

@@ -3,6 +3,7 @@ import { type Databases, running, startDatabases } from "../../../../test/fleet/
 import { messageOf } from "../../../../test/sidecar/message.ts";
 import { SimulatedClock } from "../../../../test/simulated-clock.ts";
 import { until } from "../../../../test/until.ts";
+import { systemTimers, type Timers } from "../../clock.ts";
 import { StoreUnusableError, StoreUnwritableError } from "../errors.ts";
 import { Connection } from "./connection.ts";
 import { openPostgresStore, type PostgresStore } from "./index.ts";
@@ -30,10 +31,16 @@ async function fleet(test: Pick<TestContext, "skip">) {
   return {
     url,
     connection,
-    async sidecar(owner: string, accounts: readonly string[], clock = new SimulatedClock(), ask = TTL_MS) {
+    async sidecar(
+      owner: string,
+      accounts: readonly string[],
+      clock = new SimulatedClock(),
+      ask = TTL_MS,
+      timers: Timers = systemTimers,
+    ) {
       const files = { sizeOf: () => undefined };
       const leaseMs = { ttl: TTL_MS, renew: TTL_MS, ask };
-      const store = await openPostgresStore({ url, owner, accounts, clock, files, leaseMs });
+      const store = await openPostgresStore({ url, owner, accounts, clock, timers, files, leaseMs });
       stores.push(store);
       const [owned, lost]: [string[], string[]] = [[], []];
       store.onOwned((account) => owned.push(account));
@@ -129,6 +136,19 @@ describe("two sidecars", () => {
     // It goes on where the first one was.
     const third = await it.sidecar("third", ["shop"]);
     expect(third.store.provenNow()).toBeGreaterThanOrEqual(first.store.provenNow());
+  });
+
+  it("write down every minute how late it is, for whoever comes after a crash", async (test) => {
+    await using it = await fleet(test);
+    const clock = new SimulatedClock();
+    const { store } = await it.sidecar("first", ["shop"], clock, TTL_MS, clock);
+    const began = store.provenNow();
+    clock.advance(59_000);
+    const written = async () =>
+      (await it.connection.rows<{ at: number }>("SELECT proven_at AS at FROM proven_time"))[0]?.at;
+    expect(await written()).toBe(began);
+    clock.advance(1_000);
+    await until("it is written down", async () => (await written()) === began + 60_000);
   });
 });
 
