@@ -284,4 +284,40 @@ describe.each(rooms())("commands in $name", (room) => {
     ]);
     expect((await store.counts()).reports_waiting).toBe(4);
   });
+
+  it("have reports that go in their order, until Hot Bags has them or they are given up", async (test) => {
+    await using store = await opened(test);
+    const { reports } = store.it.store;
+    const told: number[][] = [];
+    reports.onNew((lanes) => told.push(lanes));
+    const { chat } = await store.deliver(["c1", "c2", "c3"].map((id) => command(id, id)));
+    const ids = [];
+    for (const state of ["in_doubt", "sent", "failed"] as const) {
+      ids.push(await store.send(chat, state, { reason: "?" }));
+      store.clock.advance(1_000);
+    }
+    await store.commands.proven(ids[0] ?? 0, "sent", null);
+    expect(told.flat()).toEqual([...ids, ids[0]]);
+    expect((await reports.lanes()).map(({ lane }) => lane)).toEqual(ids);
+    expect(await reports.longestWaitMs()).toBe(3_000);
+    const head = await reports.headOf(ids[0] ?? 0);
+    expect(JSON.parse(head?.body ?? "")).toMatchObject({ report_id: head?.key, state: "in_doubt" });
+    await reports.refused(head?.id ?? 0, 7);
+    await store.it.reopen();
+    const again = store.it.store.reports;
+    expect(await again.headOf(ids[0] ?? 0)).toEqual({ ...head, attempts: 1, next_attempt_at: 7 });
+    for (let n = 0; n < 2; n += 1) await again.delivered(head?.id ?? 0);
+    expect(JSON.parse((await again.headOf(ids[0] ?? 0))?.body ?? "")).toMatchObject({
+      state: "resolved",
+      outcome: "sent",
+    });
+    const second = await again.headOf(ids[1] ?? 0);
+    expect(await again.dropOld(second?.made_at ?? 0)).toBe(1);
+    await again.drop((await again.headOf(ids[2] ?? 0))?.id ?? 0);
+    expect(await store.counts()).toMatchObject({ reports_waiting: 1, reports_delivered: 1, reports_dropped: 2 });
+    expect(await again.turn(false)).toBe(1);
+    await store.deliver([{ ...command("c4", "4"), refusal: { state: "failed", reason: "no" } }]);
+    expect(await again.lanes()).toEqual([]);
+    expect(await store.counts()).toMatchObject({ reports_waiting: 0, reports_delivered: 1, reports_dropped: 3 });
+  });
 });

@@ -65,6 +65,10 @@ export interface RoomStore {
   counters: Either<Store["counters"], "read">;
   failures: Either<Store["failures"], "latest">;
   handovers: Either<Store["handovers"], "open" | "ended">;
+  reports: Either<
+    Store["reports"],
+    "turn" | "onNew" | "lanes" | "headOf" | "delivered" | "drop" | "dropOld" | "refused" | "longestWaitMs"
+  >;
   onChange: Store["onChange"];
   provenNow(): number;
 }
@@ -158,7 +162,7 @@ function postgresRoom(): Room {
           },
           leaseMs: { ttl: 3_600_000, renew: 1_200_000, ask: 1_200_000 },
         });
-        opened.turnReports(true);
+        await opened.reports.turn(true);
         return opened;
       };
       let opened: PostgresStore = await open(clock);
@@ -184,9 +188,9 @@ function postgresRoom(): Room {
 }
 
 function storeOf(opened: PostgresStore): RoomStore {
-  const { messages, commands, pauses, counters, failures } = opened;
+  const { messages, commands, pauses, counters, failures, reports } = opened;
   return {
-    ...{ messages, commands, pauses, counters, failures },
+    ...{ messages, commands, pauses, counters, failures, reports },
     handovers: {
       open: (limit) => commands.handedOver(limit),
       ended: (id, end) => commands.handoverEnded(id, end),

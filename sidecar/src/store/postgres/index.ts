@@ -18,6 +18,7 @@ import { Ownership } from "./ownership.ts";
 import { Pauses } from "./pauses.ts";
 import { probe } from "./probe.ts";
 import { ProvenTime } from "./proven-time.ts";
+import { Reports } from "./report-lanes.ts";
 
 /** A lease that was not renewed for so long can be taken by another sidecar. */
 const TTL_MS = 15_000;
@@ -55,6 +56,8 @@ export interface PostgresStore {
   pauses: Pauses;
   counters: Counters;
   failures: Failures;
+  /** What Hot Bags is to be told of its commands. */
+  reports: Reports;
   /** Since when nothing can be written, and why; null while writes are taken. */
   readonly outage: Outage | null;
   onOutage(listener: (outage: Outage | null) => void): () => void;
@@ -64,10 +67,6 @@ export interface PostgresStore {
   onLost(listener: (account: string) => void): () => void;
   /** Who owns which account, of all sidecars. */
   owners(): Promise<Owner[]>;
-  /** Makes delivery reports of what changes from now on, or none. */
-  turnReports(on: boolean): void;
-  /** Told of the lanes that have new reports. Returns how to stop that. */
-  onReports(listener: (lanes: number[]) => void): () => void;
   /** Told of all changes of a transaction, once it is committed. Returns how to stop that. */
   onChange(listener: (changes: Change[]) => void): () => void;
   /** Something could not be read. Returns whether only that is at fault; false: an outage has begun. */
@@ -138,6 +137,12 @@ async function open(reader: Connection, writer: Connection, options: PostgresSto
     pauses: new Pauses(common),
     counters: new Counters(reader, accounts),
     failures: new Failures(reader, accounts),
+    reports: new Reports({
+      ...common,
+      turn: (on) => {
+        isReporting = on;
+      },
+    }),
     get outage() {
       return availability.outage;
     },
@@ -145,10 +150,6 @@ async function open(reader: Connection, writer: Connection, options: PostgresSto
     onOwned: (listener) => ownership.onOwned(listener),
     onLost: (listener) => ownership.onLost(listener),
     owners: () => leases.owners(),
-    turnReports(on) {
-      isReporting = on;
-    },
-    onReports: (listener) => batches.onReports(listener),
     onChange: (listener) => batches.onChange(listener),
     check: (error) => availability.check("read", error),
     provenNow: () => time.now(),
