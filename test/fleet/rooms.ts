@@ -188,13 +188,9 @@ function postgresRoom(): Room {
 }
 
 function storeOf(opened: PostgresStore): RoomStore {
-  const { messages, commands, pauses, counters, failures, reports } = opened;
+  const { messages, commands, handovers, pauses, counters, failures, reports } = opened;
   return {
-    ...{ messages, commands, pauses, counters, failures, reports },
-    handovers: {
-      open: (limit) => commands.handedOver(limit),
-      ended: (id, end) => commands.handoverEnded(id, end),
-    },
+    ...{ messages, commands, handovers, pauses, counters, failures, reports },
     onChange: (listener) => opened.onChange(listener),
     provenNow: () => opened.provenNow(),
   };

@@ -1,21 +1,11 @@
 import type { SettledState, Settlement, Told, UnsettledState } from "../command-writes.ts";
 import type { DoubtfulCommand, WaitingCommand } from "../commands.ts";
 import { RowUnreadableError } from "../errors.ts";
-import type { HandoverEnd } from "../handovers.ts";
 import type { Batches } from "./batches.ts";
 import type { Queries } from "./connection.ts";
 import type { Ownership } from "./ownership.ts";
 import type { ProvenTime } from "./proven-time.ts";
-import {
-  ASKED_IN_VAIN,
-  COMMAND_PASSED_OVER,
-  HANDOVER_ENDED,
-  NOT_SENT,
-  PROVEN,
-  REFUSED,
-  SENDING,
-  SETTLED,
-} from "./send.ts";
+import { ASKED_IN_VAIN, COMMAND_PASSED_OVER, NOT_SENT, PROVEN, REFUSED, SENDING, SETTLED } from "./send.ts";
 
 interface CommandsParts {
   db: Queries;
@@ -31,7 +21,7 @@ const COMMAND = `SELECT k.id, k.seq, k.chat, k.command_id, CASE WHEN m.outbound 
     k.asked_process, k.alarmed_at
   FROM commands k JOIN messages m USING (seq) JOIN chats c ON c.chat = k.chat`;
 
-const NOT_PASSED_OVER = "NOT EXISTS (SELECT 1 FROM passed_over_commands o WHERE o.id = commands.id)";
+export const NOT_PASSED_OVER = "NOT EXISTS (SELECT 1 FROM passed_over_commands o WHERE o.id = commands.id)";
 const IS_NEXT = `state = 'pending' AND ${NOT_PASSED_OVER}`;
 
 /** More are not counted. */
@@ -77,12 +67,6 @@ export class Commands {
   /** Commands in doubt, by id, newest first. */
   async inDoubt(limit: number, account?: string): Promise<number[]> {
     return await this.#ids(`state = 'in_doubt' AND ${NOT_PASSED_OVER} ORDER BY id DESC LIMIT $2`, account, limit);
-  }
-
-  /** Commands that OpenClaw has in its own queue, by id, newest first. */
-  async handedOver(limit: number, account?: string): Promise<number[]> {
-    const state = `state = 'queued_by_gateway' AND ${NOT_PASSED_OVER} ORDER BY id DESC LIMIT $2`;
-    return await this.#ids(state, account, limit);
   }
 
   /** A command in doubt that a proof could still settle; undefined for any other. */
@@ -177,11 +161,6 @@ export class Commands {
   /** It is proven that nothing was sent: the command waits again, unless its chat was paused meanwhile in a way that skips it. */
   async notSent(id: number, told: Told): Promise<void> {
     await this.#parts.batches.run(NOT_SENT, { id, told });
-  }
-
-  /** OpenClaw has it in its queue no more. */
-  async handoverEnded(id: number, end: HandoverEnd): Promise<void> {
-    await this.#parts.batches.run(HANDOVER_ENDED, { id, end });
   }
 
   /**

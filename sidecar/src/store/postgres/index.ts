@@ -11,6 +11,7 @@ import { Connection, type ConnectionOptions } from "./connection.ts";
 import { Counters } from "./counters.ts";
 import { Failures } from "./failures.ts";
 import { isDisconnection, isOwnFault, wordsOf } from "./faults.ts";
+import { Handovers } from "./handovers.ts";
 import { Leases, type Owner } from "./lease.ts";
 import { Messages } from "./messages.ts";
 import { migrate } from "./migrate.ts";
@@ -53,6 +54,7 @@ export interface PostgresStoreOptions extends ConnectionOptions {
 export interface PostgresStore {
   messages: Messages;
   commands: Commands;
+  handovers: Handovers;
   pauses: Pauses;
   counters: Counters;
   failures: Failures;
@@ -134,6 +136,7 @@ async function open(reader: Connection, writer: Connection, options: PostgresSto
   return {
     messages: new Messages({ ...common, files, inlineBytes: () => inlineBytes }),
     commands: new Commands({ ...common, ownership }),
+    handovers: new Handovers(common),
     pauses: new Pauses(common),
     counters: new Counters(reader, accounts),
     failures: new Failures(reader, accounts),
