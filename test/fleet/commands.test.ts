@@ -35,7 +35,7 @@ describe.each(rooms())("commands in $name", (room) => {
       get commands() {
         return it.store.commands;
       },
-      counts: async () => await it.store.counters.read(),
+      counts: async () => await it.store.counters(),
       async deliver(commands: CommandFromResponse[], chat = ANNA, changes: Partial<InboundMessage> = {}) {
         const accepted = await it.store.messages.accept(messageOf(`m${++messages}`, chat, changes));
         const recorded = await it.store.messages.delivered(accepted.seq, 200, "{}", commands);
@@ -107,7 +107,7 @@ describe.each(rooms())("commands in $name", (room) => {
     ]);
     expect(elsewhere.outcomes).toEqual(["failed"]);
     expect(await store.counts()).toMatchObject({ commands_pending: 2, commands_failed: 2 });
-    expect(await store.it.store.failures.latest("command_failed")).toMatchObject({ message_id: "m3", count: 2 });
+    expect((await store.it.store.failures()).command_failed).toMatchObject({ message_id: "m3", count: 2 });
   });
 
   it("of a message that is delivered twice are written once", async (test) => {
@@ -171,13 +171,27 @@ describe.each(rooms())("commands in $name", (room) => {
     expect(await store.counts()).toMatchObject({ commands_pending: 1, commands_sending: 1 });
     await store.commands.refused(id, "too late");
     await store.commands.notSent(id, { reason: "not connected" });
-    await store.commands.settled(id, "sent", { reason: null, whatsappMessageId: null });
+    const settled = await store.commands.settled(id, "sent", { reason: null, whatsappMessageId: null });
+    expect(settled).toEqual({ hasNext: true, times: { writtenAt: null, answeredAt: null } });
     expect((await store.commands.nextOf(chat))?.id).toBe(id);
-    expect(await store.commands.hasNext(chat)).toBe(true);
     await store.commands.refused(id, "unknown target");
     expect((await store.commands.nextOf(chat))?.command_id).toBe("c2");
     expect(await store.counts()).toMatchObject({ commands_pending: 1, commands_sent: 0, commands_failed: 1 });
-    expect(await store.it.store.failures.latest("command_failed")).toMatchObject({ reason: "unknown target" });
+    expect((await store.it.store.failures()).command_failed).toMatchObject({ reason: "unknown target" });
+  });
+
+  it("say with their end whether more waits in the chat, and when what they answer was written and answered", async (test) => {
+    await using store = await opened(test);
+    const { chat } = await store.deliver([command("c1", "one"), command("c2", "two"), command("c3", "three")]);
+    const end = async (state: "sent" | "failed") => {
+      const id = (await store.commands.nextOf(chat))?.id ?? 0;
+      await store.commands.sending(id, "boot");
+      return await store.commands.settled(id, state, { reason: null, whatsappMessageId: null });
+    };
+    const times = { writtenAt: Date.parse("2026-03-01T12:00:00.000Z"), answeredAt: expect.any(Number) };
+    expect(await end("sent")).toEqual({ hasNext: true, times });
+    expect(await end("failed")).toEqual({ hasNext: true, times: { writtenAt: null, answeredAt: null } });
+    expect(await end("sent")).toEqual({ hasNext: false, times });
   });
 
   it("that can't be settled are passed over, and counted once", async (test) => {
@@ -205,7 +219,7 @@ describe.each(rooms())("commands in $name", (room) => {
       ...{ commands_sent: 1, commands_pending: 1, commands_in_doubt: 1, commands_queued_by_gateway: 0 },
       ...{ replies_sent_from_queue: 1, replies_dropped: 2 },
     });
-    expect(await store.it.store.failures.latest("reply_dropped")).toMatchObject({ reason: "given up", count: 2 });
+    expect((await store.it.store.failures()).reply_dropped).toMatchObject({ reason: "given up", count: 2 });
   });
 
   it("are held by a pause that stood before them in their answer, and go out after it", async (test) => {

@@ -37,7 +37,7 @@ describe.each(rooms())("messages in $name", (room) => {
         return it.store.messages;
       },
       async expectLedger(counts: { accepted: number; delivered: number; pending: number; dead: number }) {
-        expect(await it.store.counters.read()).toMatchObject(counts);
+        expect(await it.store.counters()).toMatchObject(counts);
         expect(counts.accepted).toBe(counts.delivered + counts.pending + counts.dead);
       },
       [Symbol.asyncDispose]: () => it[Symbol.asyncDispose](),
@@ -64,7 +64,7 @@ describe.each(rooms())("messages in $name", (room) => {
     const again = await store.messages.accept(message("A", "+15550002000"));
     expect(again).toMatchObject({ duplicate: true, seq: other.seq });
     await store.expectLedger({ accepted: 2, delivered: 0, pending: 1, dead: 1 });
-    expect(await store.it.store.failures.latest("dead")).toMatchObject({ message_id: "A", count: 1 });
+    expect((await store.it.store.failures()).dead).toMatchObject({ message_id: "A", count: 1 });
   });
 
   it("that two accounts got in one group are one, and what only looks like it has used the id", async (test) => {
@@ -146,7 +146,7 @@ describe.each(rooms())("messages in $name", (room) => {
   it("that are detached are counted once each, and for as long as they wait", async (test) => {
     await using store = await opened(test);
     const [one, two] = [await store.messages.accept(message("A")), await store.messages.accept(message("B"))];
-    const detached = async () => (await store.it.store.counters.read()).detached;
+    const detached = async () => (await store.it.store.counters()).detached;
     expect(await store.messages.failed(one.seq, { ...attempt, detach: false })).toBe(false);
     expect(await detached()).toBe(0);
     const twice = [store.messages.failed(one.seq, attempt), store.messages.failed(one.seq, attempt)];
@@ -156,7 +156,7 @@ describe.each(rooms())("messages in $name", (room) => {
     await store.messages.delivered(one.seq, 200, "{}", []);
     await store.messages.dead(two.seq, 422, "no");
     expect(await detached()).toBe(0);
-    expect(await store.it.store.failures.latest("detached")).toMatchObject({ message_id: "B", reason: "no", count: 3 });
+    expect((await store.it.store.failures()).detached).toMatchObject({ message_id: "B", reason: "no", count: 3 });
   });
 
   it("have the same bytes in each attempt, without what no Postgres takes", async (test) => {
@@ -187,7 +187,7 @@ describe.each(rooms())("messages in $name", (room) => {
     await store.messages.dead(seq, 400, "refused");
     expect(await store.messages.failed(seq, { ...attempt, detach: false })).toBe(false);
     await store.expectLedger({ accepted: 1, delivered: 0, pending: 0, dead: 1 });
-    expect(await store.it.store.failures.latest("dead")).toMatchObject({ reason: "refused", count: 1 });
+    expect((await store.it.store.failures()).dead).toMatchObject({ reason: "refused", count: 1 });
   });
 
   it("that are given up are dead letters, and what was answered of them is not lost", async (test) => {
@@ -211,10 +211,7 @@ describe.each(rooms())("messages in $name", (room) => {
     const { seq } = await store.messages.accept(message("A"));
     expect(await store.messages.lastAccepted()).toMatchObject({ at: expect.any(Number), agoMs: expect.any(Number) });
     expect(await store.messages.writtenTo(seq)).toBe("+15559990000");
-    const writtenAt = Date.parse("2026-03-01T12:00:00.000Z");
-    expect(await store.messages.timesOf(seq)).toEqual({ writtenAt, answeredAt: null });
     await store.messages.delivered(seq, 200, "{}", []);
-    expect(await store.messages.timesOf(seq)).toEqual({ writtenAt, answeredAt: expect.any(Number) });
     expect(await store.messages.lastDeliveredAgoMs()).toEqual(expect.any(Number));
     expect(await store.messages.longestWaitMs()).toBe(0);
   });

@@ -31,13 +31,11 @@ type Messages = Either<
   | "lastAccepted"
   | "lastDeliveredAgoMs"
   | "writtenTo"
-  | "timesOf"
 >;
 type Commands = Either<
   Store["commands"],
   | "waitingChats"
   | "nextOf"
-  | "hasNext"
   | "interrupted"
   | "inDoubt"
   | "doubt"
@@ -62,8 +60,8 @@ export interface RoomStore {
   messages: Messages;
   commands: Commands;
   pauses: Either<Store["pauses"], "pause" | "resume" | "leftMs" | "list">;
-  counters: Either<Store["counters"], "read">;
-  failures: Either<Store["failures"], "latest">;
+  counters: Store["counters"];
+  failures: Store["failures"];
   handovers: Either<Store["handovers"], "open" | "ended">;
   reports: Either<
     Store["reports"],
@@ -188,9 +186,11 @@ function postgresRoom(): Room {
 }
 
 function storeOf(opened: PostgresStore): RoomStore {
-  const { messages, commands, handovers, pauses, counters, failures, reports } = opened;
+  const { messages, commands, handovers, pauses, reports } = opened;
   return {
-    ...{ messages, commands, handovers, pauses, counters, failures, reports },
+    ...{ messages, commands, handovers, pauses, reports },
+    counters: () => opened.counters(),
+    failures: () => opened.failures(),
     onChange: (listener) => opened.onChange(listener),
     provenNow: () => opened.provenNow(),
   };

@@ -194,7 +194,7 @@ async function verify(model: Model, { store, look }: Opened): Promise<void> {
   }
   for (const { id, state } of model.commands)
     expect(told.get(id) ?? "pending").toBe(state === "queued_by_gateway" ? "pending" : state);
-  const counts = await store.counters.read();
+  const counts = await store.counters();
   const inState = (state: string) => model.messages.filter((message) => message.state === state).length;
   expect(counts).toMatchObject({
     ...{ accepted: model.messages.length, delivered: inState("delivered") },

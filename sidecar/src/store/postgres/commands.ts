@@ -1,5 +1,5 @@
 import type { SettledState, Settlement, Told, UnsettledState } from "../command-writes.ts";
-import type { DoubtfulCommand, WaitingCommand } from "../commands.ts";
+import type { DoubtfulCommand, Settled, WaitingCommand } from "../commands.ts";
 import { RowUnreadableError } from "../errors.ts";
 import type { Batches } from "./batches.ts";
 import type { Queries } from "./connection.ts";
@@ -51,12 +51,6 @@ export class Commands {
       chat,
     );
     return row && waiting(row);
-  }
-
-  /** Whether a command is next in a chat. */
-  async hasNext(chat: number): Promise<boolean> {
-    const rows = await this.#rows(`SELECT id FROM commands WHERE chat = $1 AND ${IS_NEXT} LIMIT 1`, chat);
-    return rows.length > 0;
   }
 
   /** Commands that were being sent when the account's owner ended, by id; of one account, or of all that are ours. */
@@ -138,9 +132,14 @@ export class Commands {
     await this.#parts.batches.run(REFUSED, { id, reason });
   }
 
-  /** How the sending ended. */
-  async settled(id: number, state: SettledState, settlement: Settlement): Promise<void> {
-    await this.#parts.batches.run(SETTLED, { id, state, settlement });
+  /** How the sending ended. Resolves with what is to be known next. */
+  async settled(id: number, state: SettledState, settlement: Settlement): Promise<Settled> {
+    const moved = await this.#parts.batches.run(SETTLED, { id, state, settlement });
+    return {
+      hasNext: moved === null || (await this.#hasNext(moved.chat)),
+      times:
+        moved !== null && state === "sent" ? await this.#timesOf(moved.seq) : { writtenAt: null, answeredAt: null },
+    };
   }
 
   /** A command in doubt turned out to have gone. */
@@ -196,6 +195,26 @@ export class Commands {
       this.#parts.accounts(),
     );
     return row?.n ?? 0;
+  }
+
+  /** It is settled: where no more can be read, that does not make it fail. */
+  async #hasNext(chat: number): Promise<boolean> {
+    try {
+      return (await this.#rows(`SELECT id FROM commands WHERE chat = $1 AND ${IS_NEXT} LIMIT 1`, chat)).length > 0;
+    } catch {
+      return true;
+    }
+  }
+
+  async #timesOf(seq: number): Promise<Settled["times"]> {
+    const rows = this.#rows<{ settled_at: number | null; timestamp: string | null }>(
+      `SELECT settled_at, (SELECT p.request::json ->> 'timestamp' FROM payloads p WHERE p.seq = m.seq) AS timestamp
+       FROM messages m WHERE seq = $1 AND outbound IS NULL`,
+      seq,
+    );
+    const [row] = await rows.catch(() => []);
+    const writtenAt = Date.parse(row?.timestamp ?? "");
+    return { writtenAt: Number.isNaN(writtenAt) ? null : writtenAt, answeredAt: row?.settled_at ?? null };
   }
 
   #rows<R extends object>(statement: string, ...values: readonly unknown[]): Promise<R[]> {

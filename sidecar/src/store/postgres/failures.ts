@@ -1,8 +1,5 @@
-import type { Failure } from "../failures.ts";
+import type { Failure, FailureKind } from "../failures.ts";
 import type { Queries } from "./connection.ts";
-
-/** See `Failures` of the embedded store. */
-export type FailureKind = "dead" | "detached" | "command_failed" | "reply_dropped";
 
 /** What failed last, by kind, over the accounts that this sidecar owns. */
 export class Failures {
@@ -14,13 +11,17 @@ export class Failures {
     this.#accounts = accounts;
   }
 
-  /** Null: there was none yet. `count`: of all these accounts. */
-  async latest(kind: FailureKind): Promise<Failure | null> {
-    const [row] = await this.#db.rows<Failure>(
-      `SELECT at, message_id, reason, (sum(count) OVER ())::bigint AS count FROM failures
-       WHERE kind = $1 AND account_id = ANY ($2) ORDER BY at DESC LIMIT 1`,
-      ...[kind, this.#accounts()],
+  /** The last of each kind; null: there was none yet. `count`: of all these accounts. */
+  async all(): Promise<Record<FailureKind, Failure | null>> {
+    const all: Record<FailureKind, Failure | null> = {
+      ...{ dead: null, detached: null, command_failed: null, reply_dropped: null },
+    };
+    const rows = await this.#db.rows<Failure & { kind: FailureKind }>(
+      `SELECT DISTINCT ON (kind) kind, at, message_id, reason, (sum(count) OVER (PARTITION BY kind))::bigint AS count FROM failures
+       WHERE account_id = ANY ($1) ORDER BY kind, at DESC`,
+      this.#accounts(),
     );
-    return row ?? null;
+    for (const { kind, ...failure } of rows) if (kind in all) all[kind] = failure;
+    return all;
   }
 }

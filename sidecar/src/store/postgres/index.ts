@@ -56,8 +56,9 @@ export interface PostgresStore {
   commands: Commands;
   handovers: Handovers;
   pauses: Pauses;
-  counters: Counters;
-  failures: Failures;
+  /** See the embedded store: over the accounts that are ours. Rejects when it can't be read. */
+  counters(): ReturnType<Counters["read"]>;
+  failures(): ReturnType<Failures["all"]>;
   /** What Hot Bags is to be told of its commands. */
   reports: Reports;
   /** Since when nothing can be written, and why; null while writes are taken. */
@@ -128,6 +129,7 @@ async function open(reader: Connection, writer: Connection, options: PostgresSto
     onCommit: options.onCommit,
   });
   const accounts = () => ownership.leases.map(({ account }) => account);
+  const [counters, failures] = [new Counters(reader, accounts), new Failures(reader, accounts)];
   const common = { db: reader, batches, time, accounts };
   const note = () => time.note().catch((error: unknown) => availability.check("time", error));
   await note();
@@ -138,8 +140,8 @@ async function open(reader: Connection, writer: Connection, options: PostgresSto
     commands: new Commands({ ...common, ownership }),
     handovers: new Handovers(common),
     pauses: new Pauses(common),
-    counters: new Counters(reader, accounts),
-    failures: new Failures(reader, accounts),
+    counters: () => counters.read(),
+    failures: () => failures.all(),
     reports: new Reports({
       ...common,
       turn: (on) => {

@@ -56,17 +56,6 @@ export class Messages {
     return row?.number ?? null;
   }
 
-  /** When a message was written, as WhatsApp says, and when it was answered, wall-clock ms; null: not known. */
-  async timesOf(seq: number): Promise<{ writtenAt: number | null; answeredAt: number | null }> {
-    const [row] = await this.#parts.db.rows<{ settled_at: number | null; timestamp: string | null }>(
-      `SELECT settled_at, (SELECT p.request::json ->> 'timestamp' FROM payloads p WHERE p.seq = m.seq) AS timestamp
-       FROM messages m WHERE seq = $1 AND outbound IS NULL`,
-      seq,
-    );
-    const writtenAt = Date.parse(row?.timestamp ?? "");
-    return { writtenAt: Number.isNaN(writtenAt) ? null : writtenAt, answeredAt: row?.settled_at ?? null };
-  }
-
   /** When the last message came, and how long ago that was by the proven time, ms; null: none is known. */
   async lastAccepted(): Promise<{ at: number; agoMs: number } | null> {
     const [row] = await this.#parts.db.rows<{ received_at: number; state_since: number }>(

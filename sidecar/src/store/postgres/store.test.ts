@@ -72,7 +72,7 @@ describe("two sidecars", () => {
     expect(first.lost).toEqual(["shop"]);
     expect(await second.store.messages.laneHeads()).toEqual([{ chat, next_attempt_at: 0 }]);
     await second.store.messages.delivered(seq, 200, "{}", []);
-    expect(await second.store.counters.read()).toMatchObject({ accepted: 1, delivered: 1, pending: 0 });
+    expect(await second.store.counters()).toMatchObject({ accepted: 1, delivered: 1, pending: 0 });
     expect(await second.store.owners()).toMatchObject([{ account_id: "shop", owner: "second", token: 2 }]);
   });
 
@@ -98,7 +98,7 @@ describe("two sidecars", () => {
     first.clock.advance(TTL_MS);
     expect(await first.store.commands.sending(id, "boot")).toBe(false);
     expect((await first.store.commands.nextOf(chat))?.id).toBe(id);
-    expect(await first.store.counters.read()).toMatchObject({ commands_pending: 1, commands_sending: 0 });
+    expect(await first.store.counters()).toMatchObject({ commands_pending: 1, commands_sending: 0 });
     // Somebody has.
     await it.isOver();
     await it.sidecar("second", ["shop"]);
@@ -117,7 +117,7 @@ describe("two sidecars", () => {
     const taken = [...one, ...other].filter(({ duplicate }) => !duplicate);
     expect(taken).toHaveLength(ids.length);
     expect(taken.every(({ refusal }) => refusal === null)).toBe(true);
-    const counts = [await shop.store.counters.read(), await outlet.store.counters.read()];
+    const counts = [await shop.store.counters(), await outlet.store.counters()];
     expect(counts.reduce((sum, { accepted }) => sum + accepted, 0)).toBe(ids.length);
   });
 

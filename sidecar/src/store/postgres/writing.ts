@@ -1,9 +1,9 @@
 import type { Clock } from "../../clock.ts";
 import type { CounterName } from "../counters.ts";
+import type { FailureKind } from "../failures.ts";
 import type { Change } from "../feed.ts";
 import { OUTBOX } from "../outbox-rows.ts";
 import type { Queries } from "./connection.ts";
-import type { FailureKind } from "./failures.ts";
 import { forgottenId } from "./forgotten.ts";
 import { FencedOffError, type Guarded } from "./lease.ts";
 import type { ProvenTime } from "./proven-time.ts";
