@@ -8,6 +8,7 @@ import { LINK_TIMING } from "./link/timing.ts";
 import { temporaryFolder } from "./testing/folder.ts";
 import { memoryLog } from "./testing/log.ts";
 import { directContext, groupContext } from "./testing/messages.ts";
+import { sidecarInOtherThread } from "./testing/other-thread.ts";
 import { ScratchSidecar, TOKEN } from "./testing/sidecar.ts";
 import { until } from "./testing/until.ts";
 
@@ -47,6 +48,18 @@ test("a message that both hooks see reaches the sidecar once, in its complete fo
   expect(sidecar.ids).toEqual(["3EB0C0FFEE01", "G1"]);
   expect(sidecar.messages[0]?.raw).toMatchObject({ SenderName: "Ada", ChatType: "direct" });
   expect(sidecar.violations).toEqual([]);
+});
+
+test("a message is on its way when its hook returns, however long OpenClaw keeps the thread then", async () => {
+  const { create, config, log } = await setUp();
+  const sidecar = await sidecarInOtherThread();
+  onTestFinished(() => void sidecar.close());
+  config["sidecarUrl"] = sidecar.url;
+  const bridge = create();
+  bridge.start();
+  await until("the link is up", () => log.lines.some((line) => line.includes("connected to the sidecar")));
+  await bridge.onDispatch(directContext());
+  expect(sidecar.standUntilMessage(10_000)).toBe(true);
 });
 
 test("what OpenClaw consumes itself arrives by message_received alone, in its place among the chat's messages", async () => {

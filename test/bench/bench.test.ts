@@ -2,6 +2,8 @@ import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect, it } from "vitest";
+import { has } from "../setup/programs.ts";
+import { drawCharts } from "./chart.ts";
 
 // That each part runs, and checks what it measures: a message lost, twice or out of order ends it. The figures are of no interest here.
 
@@ -20,8 +22,30 @@ it("measures the sidecar beside the prototypes", async () => {
 }, 180_000);
 
 it("measures the store with much in it", async () => {
-  expect(await bench("--scale")).toMatch(/\| the next message of a chat, us \| [\d.]+ \|/);
-}, 60_000);
+  const report = await bench("--scale");
+  expect(report).toMatch(/\| the next message of a chat, us \| [\d.]+ \|/);
+  expect(report).toMatch(/\| a chat by its number, ms \| [\d.]+ \|/);
+  expect(report).toContain("| messages waiting, all of one chat | 100 | 1,000 |");
+  expect(report).not.toContain("NaN");
+}, 120_000);
+
+it.skipIf(!has("strace"))(
+  "measures the sidecar on a slow disk",
+  async () => {
+    const report = await bench("--disk");
+    expect(report).toContain("| link to `send`, ms, p50, +10 ms |");
+    expect(report).not.toContain("NaN");
+  },
+  300_000,
+);
+
+it("draws charts that say what is on their axes", () => {
+  const points = [1_000, 1_000_000].map((x, n) => ({ x, y: 20 + n }));
+  const svg = drawCharts([{ title: "Work", x: "messages waiting", y: "time, µs", lines: [{ name: "take in", points }] }]);
+  for (const words of ["Work", "messages waiting", "time, µs", "take in", "1,000,000", "40"])
+    expect(svg).toContain(`>${words}</text>`);
+  expect(svg).not.toContain("NaN");
+});
 
 it("measures the queue beside others", async () => {
   const report = await bench("--queues");

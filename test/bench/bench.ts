@@ -4,7 +4,7 @@ import { diskTable } from "./disk.ts";
 import { FarEnds } from "./far-ends.ts";
 import { backlog, checkLedger, flow, idle, singles } from "./flow.ts";
 import { queuesTable } from "./queues/queues.ts";
-import { type Figures, machine, report, writeReport } from "./report.ts";
+import { type Figures, machine, report, writeChart, writeReport } from "./report.ts";
 import { scaleTable } from "./scale.ts";
 
 const USAGE = `npm run bench -- [--rounds N] [--quick] [--write] [--only NAME]
@@ -16,7 +16,7 @@ promises to the disk. Each run checks that every message and every reply came on
 
 --rounds (default 3): the contenders take turns so many times. --quick: one short round, to see that it runs. --only: one of
 ${Object.keys(CONTENDERS).join(", ")}. --scale: instead, the sidecar's store alone
-with 1,000 to 1,000,000 messages waiting; it takes some minutes, and 1.5 GB of disk. --queues: instead, the queue alone, ours beside
+with 1,000 to 1,000,000 messages waiting, and with 100,000 chats; it takes some minutes, and 1.5 GB of disk. --queues: instead, the queue alone, ours beside
 plainjob, BullMQ (needs Debian's redis-server) and pg-boss (on PostgreSQL). --disk: instead, on a disk whose
 flushes take 2 and 10 ms longer, which \`strace\` holds back; beside a prototype whose commits are in a thread. --write: puts the tables into docs/performance.md.
 `;
@@ -32,7 +32,11 @@ const WHOLE = {
   singles: 300,
   backlog: 250,
   idleMs: 20_000,
-  waiting: [1_000, 100_000, 1_000_000],
+  scales: {
+    waiting: [1_000, 10_000, 100_000, 1_000_000],
+    chats: [1_000, 10_000, 100_000],
+    inOneChat: [1_000, 10_000, 100_000],
+  },
 };
 const QUICK: typeof WHOLE = {
   chats: 20,
@@ -44,7 +48,7 @@ const QUICK: typeof WHOLE = {
   singles: 20,
   backlog: 20,
   idleMs: 1_000,
-  waiting: [1_000],
+  scales: { waiting: [100, 1_000], chats: [100, 1_000], inOneChat: [100, 1_000] },
 };
 
 const WAYS: Name[] = ["group", "step", "sidecar"];
@@ -113,13 +117,17 @@ async function main(): Promise<number> {
   const part = values.scale ? "scale" : values.queues ? "queues" : values.disk ? "disk" : "ways";
   const table = {
     ways: () => waysTable(names, size),
-    scale: () => scaleTable(size.waiting, say),
+    async scale() {
+      const { text, chart } = await scaleTable(size.scales, say);
+      if (values.write) writeChart("scale", chart);
+      return `${text}\n![The same as a chart](scale.svg)\n`;
+    },
     queues: () => queuesTable({ ...size, each: size.eachQueued }, say),
     disk: () => diskTable({ ...size, ...size.onSlowDisk }, say),
   };
   const text = `${machine()}. ${await table[part]()}`;
   process.stdout.write(text);
-  if (values.write) writeReport(part, text, process.argv.slice(2));
+  if (values.write) writeReport(part, text, "bench", process.argv.slice(2));
   return 0;
 }
 

@@ -1,25 +1,51 @@
-// Our plugin; or, as long as the file BENCH_EMPTY is there, the least that a plugin can do with a WhatsApp message: end its turn, with
-// the same answer as ours. One byte to the bench tells then that it has passed. The file is looked for in either case.
-import { existsSync } from "node:fs";
+// One of three plugins, whichever the file BENCH_CONTENDER names at the time: ours; the usual one; or the least that a plugin can do with
+// a message, which is to end its turn with the same answer as ours. With "alone" behind its name at the gateway's start no other is
+// loaded, for what it takes by itself. The bench is told of each turn that a plugin has ended, in either case: a line with the message's
+// id, and when its hook was called and when it returned, by the machine's monotonic clock, ns.
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { createConnection } from "node:net";
 
-const { BENCH_EMPTY, BENCH_PLUGIN, BENCH_TICK_PORT } = process.env;
+const { BENCH_CONTENDER, BENCH_PLUGIN, BENCH_PORT } = process.env;
 const CLAIM = { handled: true, queuedFinal: true, counts: { tool: 0, block: 0, final: 0 } };
-const { default: ours } = createRequire(import.meta.url)(BENCH_PLUGIN);
+const require = createRequire(import.meta.url);
+const PLUGINS = {
+  ours: () => require(BENCH_PLUGIN).default,
+  usual: () => require("./usual-plugin.mjs").default,
+  empty: () => ({ register: (api) => api.on("reply_dispatch", () => CLAIM) }),
+};
 
-let ticks;
-function empty(name) {
-  if (name !== "reply_dispatch") return undefined;
-  ticks ??= createConnection({ port: Number(BENCH_TICK_PORT), host: "127.0.0.1" }).unref();
-  ticks.write(".");
-  return CLAIM;
+const chosen = () => readFileSync(BENCH_CONTENDER, "utf8").split(" ");
+
+let bench;
+function tell(line) {
+  bench ??= createConnection({ port: Number(BENCH_PORT), host: "127.0.0.1" }).unref();
+  bench.write(line);
+}
+
+async function timed(handler, event, ...rest) {
+  const called = process.hrtime.bigint();
+  const answer = await handler(event, ...rest);
+  if (answer?.handled) tell(`${event.ctx.MessageSid} ${called} ${process.hrtime.bigint()}\n`);
+  return answer;
 }
 
 export default {
-  ...ours,
+  id: "hotbags",
+  name: "One of three",
+  description: "One of the three plugins that the bench compares.",
   register(api) {
-    const on = (name, handler) => api.on(name, (...args) => (existsSync(BENCH_EMPTY) ? empty(name) : handler(...args)));
-    ours.register(new Proxy(api, { get: (target, key) => (key === "on" ? on : target[key]) }));
+    const [first, alone] = chosen();
+    /** By hook, the handler of each. */
+    const hooks = new Map();
+    for (const name of alone ? [first] : Object.keys(PLUGINS)) {
+      const on = (hook, handler) => hooks.set(hook, { ...hooks.get(hook), [name]: handler });
+      PLUGINS[name]().register(new Proxy(api, { get: (target, key) => (key === "on" ? on : target[key]) }));
+    }
+    for (const [hook, handlers] of hooks)
+      api.on(hook, (...args) => {
+        const handler = handlers[chosen()[0]];
+        return handler && hook === "reply_dispatch" ? timed(handler, ...args) : handler?.(...args);
+      });
   },
 };

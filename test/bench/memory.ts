@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { CUSTOMERS, openShop, type Shop } from "../shop/shop.ts";
 import { until } from "../until.ts";
 import { document } from "../whatsapp/index.ts";
+import { treeRss } from "./processes.ts";
 
 const USAGE = `npm run bench:memory -- [--messages N] [--files N] [--file-mib N] [--idle SECONDS] [--gateway-heap MIB] [--sidecar-heap MIB]
                      [--gateway-env NAME=VALUE ...] [--json]
@@ -64,31 +64,6 @@ function readPlan(): (Plan & { json: boolean }) | undefined {
   if (!pairs.every((pair) => pair !== undefined)) return undefined;
   const gatewayEnv = Object.fromEntries(pairs);
   return { messages, files, fileMib, idleMs: idle * 1_000, gatewayHeap, sidecarHeap, gatewayEnv, json: values.json };
-}
-
-/** What a process and all that it has started hold, bytes. Pages that several share count for each: it is too much rather than too little. */
-function treeRss(root: number | undefined): number {
-  if (root === undefined) return 0;
-  const parents = new Map<number, number>();
-  for (const name of readdirSync("/proc")) {
-    const status = /^\d+$/.test(name) ? readStatus(Number(name)) : "";
-    if (status) parents.set(Number(name), Number(/^PPid:\s+(\d+)/m.exec(status)?.[1]));
-  }
-  const isOurs = (pid: number | undefined): boolean => pid === root || (!!pid && pid > 1 && isOurs(parents.get(pid)));
-  return [...parents.keys()].filter(isOurs).reduce((sum, pid) => sum + rssOf(pid), 0);
-}
-
-function rssOf(pid: number): number {
-  return Number(/^VmRSS:\s+(\d+) kB/m.exec(readStatus(pid))?.[1] ?? 0) * 1_024;
-}
-
-/** "" for one that has just ended. */
-function readStatus(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/status`, "utf8");
-  } catch {
-    return "";
-  }
 }
 
 /** The most that both held while this was done. */

@@ -62,9 +62,8 @@ export function report(results: ReadonlyMap<Name, readonly Figures[]>, sizes: Si
     ...names.map((name) => shown(line, results.get(name))),
     ...prototypes.map((name) => ratio(line, results, name)),
   ]);
-  const table = [header, header.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
   const head = `${rounds} ${rounds === 1 ? "round" : "rounds, the middle one of each figure"}.`;
-  return `${head}\n\n${table}\n${ofSidecar(results.get("sidecar")?.[0], chats * backlog)}`;
+  return `${head}\n\n${table([header, ...rows])}\n${ofSidecar(results.get("sidecar")?.[0], chats * backlog)}`;
 }
 
 /** What only the sidecar was asked for. */
@@ -113,12 +112,26 @@ export function machine(): string {
   return `${cpus().length} CPUs (${cpus()[0]?.model.trim()}), Linux ${release().split("-")[0]}, Node ${process.version}`;
 }
 
-/** Puts the tables in their place in docs/performance.md: between two comments with this name. */
-export function writeReport(name: "ways" | "scale" | "queues" | "disk", text: string, args: readonly string[]): void {
+/** Rows of cells, the first of them the header, as Markdown. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const [header = [], ...others] = rows;
+  return [header, header.map(() => "---"), ...others].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+}
+
+/** The places for tables in docs/performance.md. */
+export type Place = "ways" | "scale" | "queues" | "disk" | "hops" | "loss" | "memory" | "rounds" | "soak";
+
+/** Puts the tables in their place in docs/performance.md: between two comments with this name. `script` made them, with these arguments. */
+export function writeReport(name: Place, text: string, script: string, args: readonly string[]): void {
   const doc = readFileSync(DOC, "utf8");
   const [begin, end] = [`<!-- bench: ${name} -->`, `<!-- end: ${name} -->`];
   const [before, rest] = [doc.split(begin)[0], doc.split(end)[1]];
   if (before === undefined || rest === undefined) throw new Error(`there is no place for the tables in ${DOC}`);
-  const command = `npm run bench -- ${args.join(" ")}`;
+  const command = `npm run ${script} -- ${args.join(" ")}`;
   writeFileSync(DOC, `${before}${begin}\n\n\`${command}\`: ${text}\n${end}${rest}`);
+}
+
+/** Puts a picture beside docs/performance.md, which shows it. */
+export function writeChart(name: string, svg: string): void {
+  writeFileSync(new URL(`../../docs/${name}.svg`, import.meta.url), svg);
 }

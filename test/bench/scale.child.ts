@@ -1,12 +1,19 @@
-// One store with so many messages waiting, by itself. `fill` writes them; `measure`, in a process of its own, opens the store and works on it.
+// One store with so many messages waiting, by itself. `fill` writes them, to chats as they are to be shared out; `measure` opens the store
+// and works on it, in a process of its own: on all chats alike, on the list of chats, or on one chat alone.
 import { systemClock } from "../../sidecar/src/clock.ts";
 import { openStore, type Store } from "../../sidecar/src/store/index.ts";
 import { messageOf } from "./flow.ts";
-import type { Scale } from "./scale.ts";
+import type { ListScale, OneChatScale, Scale } from "./scale.ts";
 
-const [folder = "", task = "", count = "0"] = process.argv.slice(2);
+const [folder = "", task = "", sharing = "", count = "0"] = process.argv.slice(2);
 const BATCH = 32;
 const MEASURED = 3_200;
+/** Chats on a page of the list. */
+const LISTED = 50;
+/** How often each page is asked for. */
+const TURNS = 50;
+/** Messages that one chat has written since the others. */
+const BEHIND_ONE = 5_000;
 const COMMAND = {
   commandId: "",
   type: "send_text",
@@ -15,13 +22,19 @@ const COMMAND = {
   refusal: null,
 };
 
+/** Of which chat a message is. */
+const CHAT_OF: Record<string, (at: number) => number> = {
+  // Nine of each chat, and one chat with a tenth of all.
+  alike: (at) => (at % 10 === 0 ? 0 : Math.floor(at / 10)),
+  list: (at) => at,
+  one: () => 0,
+};
+
 async function fill(store: Store, waiting: number): Promise<void> {
-  // Ten of each chat, and one chat with a tenth of all.
+  const chatOf = CHAT_OF[sharing] ?? CHAT_OF["alike"];
   for (let n = 0; n < waiting; n += 5_000) {
     const batch = Array.from({ length: Math.min(5_000, waiting - n) }, (_, i) => n + i);
-    await Promise.all(
-      batch.map((at) => store.messages.accept(messageOf(at % 10 === 0 ? 0 : Math.floor(at / 10), String(at)))),
-    );
+    await Promise.all(batch.map((at) => store.messages.accept(messageOf(chatOf?.(at) ?? 0, String(at)))));
   }
 }
 
@@ -43,6 +56,18 @@ class Cost {
   }
 }
 
+/** What is done with one message. */
+function worker(store: Store) {
+  return {
+    answer: (seq: number) => store.messages.delivered(seq, 200, "{}", [{ ...COMMAND, commandId: `re:${seq}` }], 1),
+    async send(chat: number) {
+      const { id } = store.commands.nextOf(chat) ?? { id: 0 };
+      await store.commands.sending(id, "boot");
+      await store.commands.settled(id, "sent", { reason: null, whatsappMessageId: `WA${id}` });
+    },
+  };
+}
+
 async function measure(): Promise<Scale> {
   const begun = performance.now();
   const rss = process.memoryUsage.rss();
@@ -51,12 +76,7 @@ async function measure(): Promise<Scale> {
   const startMs = performance.now() - begun;
   const memoryMb = (process.memoryUsage.rss() - rss) / 1e6;
   const [head, accept, deliver, reply, forget] = [new Cost(), new Cost(), new Cost(), new Cost(), new Cost()];
-  const answer = (seq: number) => store.messages.delivered(seq, 200, "{}", [{ ...COMMAND, commandId: `re:${seq}` }], 1);
-  const send = async (chat: number) => {
-    const { id } = store.commands.nextOf(chat) ?? { id: 0 };
-    await store.commands.sending(id, "boot");
-    await store.commands.settled(id, "sent", { reason: null, whatsappMessageId: `WA${id}` });
-  };
+  const { answer, send } = worker(store);
   for (let n = 0; n < MEASURED; n += BATCH) {
     // The longest lane is among them each time.
     const messages = Array.from({ length: BATCH }, (_, i) => messageOf(i, `new.${n}`));
@@ -75,9 +95,79 @@ async function measure(): Promise<Scale> {
   return { startMs, memoryMb, ...costs };
 }
 
+/** The list of chats as the console asks for it, each time with the counts of those on it, ms. */
+async function measureList(): Promise<ListScale> {
+  const store = openStore(folder, systemClock);
+  const chats = Number(count);
+  const ask = async (filter: { chatId?: string }, before: number | null) => {
+    const page = await store.operator.chats(filter, before, LISTED);
+    await store.operator.chatCounts(page.rows.map(({ chat }) => chat));
+    return page;
+  };
+  const timed = async (turns: number, work: (turn: number) => Promise<unknown>) => {
+    const begun = performance.now();
+    for (let turn = 0; turn < turns; turn += 1) await work(turn);
+    return (performance.now() - begun) / turns;
+  };
+  const someone = (turn: number) => messageOf(Math.floor((turn * chats) / TURNS), "").chat_id;
+  await ask({}, null);
+  const firstMs = await timed(TURNS, () => ask({}, null));
+  let next: number | null = null;
+  const nextMs = await timed(Math.min(TURNS, Math.floor(chats / LISTED)), async () => {
+    ({ next } = await ask({}, next));
+  });
+  const middleMs = await timed(TURNS, () => ask({}, Math.ceil(chats / 2)));
+  const searchMs = await timed(TURNS, async (turn) => {
+    const { rows } = await ask({ chatId: someone(turn) }, null);
+    if (rows.length !== 1) throw new Error(`${rows.length} chats were found of ${someone(turn)}`);
+  });
+  // The list is of chats by their last message: all of these are of one.
+  for (let n = 0; n < BEHIND_ONE; n += 500)
+    await Promise.all(Array.from({ length: 500 }, (_, i) => store.messages.accept(messageOf(0, `new.${n + i}`))));
+  const behindOneMs = await timed(TURNS, async () => {
+    let rows = 0;
+    for (let before: number | null = null; rows < LISTED; ) {
+      const page = await ask({}, before);
+      rows += page.rows.length;
+      before = page.next;
+      if (before === null) break;
+    }
+  });
+  store.close();
+  return { firstMs, nextMs, middleMs, searchMs, behindOneMs };
+}
+
+/** One chat alone: each step is a commit of its own there. */
+async function measureOneChat(): Promise<OneChatScale> {
+  const begun = performance.now();
+  const store = openStore(folder, systemClock);
+  const [lane] = store.messages.laneHeads();
+  const startMs = performance.now() - begun;
+  if (!lane) throw new Error("nothing waits");
+  const { answer, send } = worker(store);
+  const [accept, head, deliver, reply] = [new Cost(), new Cost(), new Cost(), new Cost()];
+  for (let n = 0; n < MEASURED / 10; n += 1) {
+    await accept.of(1, () => store.messages.accept(messageOf(0, `new.${n}`)));
+    let seq = 0;
+    await head.of(1, () => {
+      seq = store.messages.headOf(lane.chat)?.seq ?? 0;
+    });
+    await deliver.of(1, () => answer(seq));
+    await reply.of(1, () => send(lane.chat));
+  }
+  store.close();
+  return { startMs, head: head.each, accept: accept.each, deliver: deliver.each, reply: reply.each };
+}
+
+const MEASURES: Record<string, () => Promise<Scale | ListScale | OneChatScale>> = {
+  alike: measure,
+  list: measureList,
+  one: measureOneChat,
+};
+
 if (task === "fill") {
   const store = openStore(folder, systemClock);
   await fill(store, Number(count));
   store.close();
-} else process.send?.(await measure());
+} else process.send?.(await MEASURES[sharing]?.());
 process.disconnect?.();

@@ -101,8 +101,14 @@ export class Connection {
     return this.#credit > 0 && this.#why === undefined;
   }
 
+  /**
+   * It goes out before OpenClaw gets to go on with the message's turn: its receipts and its session keep the thread for
+   * some milliseconds. Only what is deleted meanwhile waits for a turn of its own.
+   */
   offer(seq: number): void {
     this.#delivery.offer(seq);
+    const pump = () => this.#pump();
+    queueMicrotask(this.#guarded(pump));
     this.#nextTurn();
   }
 
