@@ -41,7 +41,9 @@ it.skipIf(!has("strace"))(
 
 it("draws charts that say what is on their axes", () => {
   const points = [1_000, 1_000_000].map((x, n) => ({ x, y: 20 + n }));
-  const svg = drawCharts([{ title: "Work", x: "messages waiting", y: "time, µs", lines: [{ name: "take in", points }] }]);
+  const svg = drawCharts([
+    { title: "Work", x: "messages waiting", y: "time, µs", lines: [{ name: "take in", points }] },
+  ]);
   for (const words of ["Work", "messages waiting", "time, µs", "take in", "1,000,000", "40"])
     expect(svg).toContain(`>${words}</text>`);
   expect(svg).not.toContain("NaN");

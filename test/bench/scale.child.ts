@@ -141,7 +141,7 @@ async function measureList(): Promise<ListScale> {
 async function measureOneChat(): Promise<OneChatScale> {
   const begun = performance.now();
   const store = openStore(folder, systemClock);
-  const [lane] = store.messages.laneHeads();
+  const [lane] = await store.messages.laneHeads();
   const startMs = performance.now() - begun;
   if (!lane) throw new Error("nothing waits");
   const { answer, send } = worker(store);

@@ -27,7 +27,7 @@ export async function sidecarInOtherThread(): Promise<OtherThread> {
 }
 
 function serve({ arrived }: Shared): void {
-  const server = new WebSocketServer({ port: 0, host: "127.0.0.1" }, () =>
+  const server: WebSocketServer = new WebSocketServer({ port: 0, host: "127.0.0.1" }, () =>
     parentPort?.postMessage((server.address() as AddressInfo).port),
   );
   server.on("connection", (socket) =>
