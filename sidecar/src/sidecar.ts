@@ -22,12 +22,14 @@ import type { PagesParts } from "./intake/pages.ts";
 import { pagesListener } from "./intake/pages-listener.ts";
 import type { IntakeParts } from "./intake/plugin-connection.ts";
 import { Metrics } from "./metrics/metrics.ts";
+import type { State } from "./metrics/state.ts";
 import { OperatorApi } from "./operator/api.ts";
 import type { Listen } from "./operator/event-stream.ts";
 import { OperatorServer, operatorSocketOf } from "./operator/server.ts";
 import { AlertWatch } from "./ops/alert-watch.ts";
 import { ClockLog } from "./ops/clock-log.ts";
 import { DiskWatch } from "./ops/disk-watch.ts";
+import type { Finding } from "./ops/finding.ts";
 import { alertOf as alertOfDeath } from "./ops/gateway-death.ts";
 import { type Health, readHealth } from "./ops/health.ts";
 import type { HealthParts } from "./ops/health-parts.ts";
@@ -43,7 +45,7 @@ import { adoptSettings, type ReloadableParts, reportReload } from "./reload.ts";
 import { Replies } from "./replies/replies.ts";
 import type { SettingsInUse } from "./settings/in-use.ts";
 import { Starting } from "./starting.ts";
-import { type Outage, openStore } from "./store/index.ts";
+import { type Look, type Outage, openStore } from "./store/index.ts";
 
 /** A connection to Hot Bags that takes longer than this to come about, ms, is given up. The answer has its own time. */
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -72,7 +74,7 @@ export interface Sidecar {
 interface Work {
   /** What the listener hands in to. */
   intake: IntakeParts;
-  health(): Health;
+  health(): Promise<Health>;
   metrics: Metrics;
   reload(who: string): Promise<unknown>;
   outage(): Outage | null;
@@ -91,7 +93,8 @@ export async function startSidecar(inUse: SettingsInUse, log: Logger, signal: Ab
   let work: Work | undefined;
   const pages: PagesParts = {
     log,
-    health: () => work?.health() ?? { ok: false, problems: [starting.problem ?? "the sidecar is starting"] },
+    health: async () =>
+      (await work?.health()) ?? { ok: false, problems: [starting.problem ?? "the sidecar is starting"] },
     metrics: async () => work?.metrics.expose() ?? null,
   };
   const listener: Listener = new Listener({
@@ -168,7 +171,8 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
   const replies = new Replies({
     ...{ store, gateway, clock, log, random: Math.random, pace, brake, formerNumbers, outbound },
     ...{ onRunaway: changed, onNumberChange: changed, onLock: changed },
-    onAnswered: ({ seq }, outcome, durationMs) => flow.answered(outcome, durationMs, store.messages.timesOf(seq)),
+    onAnswered: (outcome, durationMs) => flow.answered(outcome, durationMs),
+    onSent: (at, times) => flow.sent(at, times),
   });
   const relay = new Relay(
     {
@@ -231,7 +235,9 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
     },
   };
   const watch: AlertWatch = new AlertWatch({ alerts, health: healthParts, clock, log });
-  const health = () => readHealth(healthParts, (finding) => watch.since(finding), alerts.open);
+  const since = (finding: Finding) => watch.since(finding);
+  const healthOf = (look: Look) => readHealth(healthParts, look, since, alerts.open);
+  const health = async () => healthOf(await store.look());
   const unsubscribers = [gateway.onChange(changed), store.onOutage(changed), store.onDamage(changed)];
   const isWell = () => isHealthy(health, log);
   const heartbeat = new Heartbeat({ url: settings.alerts.heartbeatUrl, log, isHealthy: isWell });
@@ -245,14 +251,15 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
     return reloaded;
   };
 
-  const counted = () => ({ counts: store.counters.read(), breakerOpenings: relay.status.breakerOpenings });
-  metrics.observe(counted(), () => {
-    const { accounts } = gateway.state;
-    return { counted: counted(), health: health(), accounts, breakerOpen: relay.status.breakerOpen };
-  });
+  const stateOf = async (): Promise<State> => {
+    const look = await store.look();
+    const { breakerOpen, breakerOpenings } = relay.status;
+    const counted = { counts: look.counters, breakerOpenings };
+    return { counted, health: healthOf(look), accounts: gateway.state.accounts, breakerOpen };
+  };
   flow.watch(gateway);
 
-  const path = () => readPath(healthParts, (finding) => watch.since(finding), alerts.open);
+  const path = async () => readPath(healthParts, await store.look().catch(() => null), since, alerts.open);
   const door =
     settings.console &&
     new Console({ ...settings.console, folder: BUILT_PAGE, access: store.console, timers: systemTimers, log });
@@ -275,9 +282,9 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
       },
       config: () => inUse.show(),
       reload,
-      diagnose: (testsAlert) => {
+      diagnose: async (testsAlert) => {
         const read = { settings: inUse.settings, mistakes: inUse.show().mistakes };
-        return diagnoseFrom(read, gateway, health(), testsAlert);
+        return diagnoseFrom(read, gateway, await health(), testsAlert);
       },
       ...loginOf(gateway, log),
       console: door,
@@ -286,10 +293,10 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
         ...(heartbeat.isSet ? [await tested("ALERT_HEARTBEAT_URL", (signal) => heartbeat.ping(signal))] : []),
       ],
     },
-    alerts: (past) => listAlerts({ open: alerts.open, past: store.alerts.past(past) }),
-    status: () => ({ version: VERSION, ...health() }),
+    alerts: async (past) => listAlerts({ open: alerts.open, past: await store.alerts.past(past) }),
+    status: async () => ({ version: VERSION, ...(await health()) }),
     path,
-    figures: (range) => readSeries(store.figures, range, clock.now(), figures.running()),
+    figures: async (range) => readSeries(store.figures, range, clock.now(), await figures.running()),
     pausedChats: () => store.pauses.list(),
   });
   const listen: Listen = (listener) => store.onChange(listener);
@@ -345,13 +352,17 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
     store.close();
   };
   try {
-    // First: what becomes of commands from here on is to be told.
-    reporting.reports.start();
-    reporting.events.start();
-    await replies.start();
-    relay.start();
-    outbox.start();
+    // First: what passes from here on is counted.
+    metrics.observe({ counts: await store.counters(), breakerOpenings: 0 }, stateOf);
     figures.start();
+    await alerts.start();
+    await downtimes.start();
+    // What becomes of commands from here on is to be told.
+    await reporting.reports.start();
+    await reporting.events.start();
+    await replies.start();
+    await relay.start();
+    outbox.start();
     void sweep();
     disk.start();
     quiet.start();
@@ -369,9 +380,9 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
 }
 
 /** What can't be read is not healthy. */
-function isHealthy(health: () => { ok: boolean }, log: Logger): boolean {
+async function isHealthy(health: () => Promise<{ ok: boolean }>, log: Logger): Promise<boolean> {
   try {
-    return health().ok;
+    return (await health()).ok;
   } catch (error) {
     log.debug({ err: error }, "the heartbeat is left out");
     return false;

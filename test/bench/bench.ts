@@ -71,7 +71,7 @@ async function run(name: Name, ends: FarEnds, size: typeof WHOLE, isFirst: boole
     const waiting = sidecarOnly ? await backlog(contender, ends, size.chats, size.backlog) : null;
     await contender.stop();
     const messages = size.chats * (size.warmUp + size.each) + size.oneChat + size.singles;
-    if (name === "sidecar") checkLedger(contender.folder, messages + (waiting ? size.chats * size.backlog : 0));
+    if (name === "sidecar") await checkLedger(contender.folder, messages + (waiting ? size.chats * size.backlog : 0));
     return { many, one, single, waiting, idle: idling };
   } finally {
     await contender.close();

@@ -40,7 +40,7 @@ async function run(name: Name, flushMs: number, ends: FarEnds, size: Sizes): Pro
     const { post, send } = await singles(contender, ends, size.singles);
     await contender.stop();
     const messages = size.chats * (size.warmUp + size.each) + size.oneChat + size.singles;
-    if (name === "sidecar") checkLedger(contender.folder, messages);
+    if (name === "sidecar") await checkLedger(contender.folder, messages);
     return { many, one, post, send };
   } finally {
     await contender.close();

@@ -145,9 +145,9 @@ function byChat(ids: readonly string[]): Map<string, string[]> {
 }
 
 /** That the books of a sidecar that has ended are right: everything was taken, delivered and answered. @throws Error with the counts. */
-export function checkLedger(folder: string, messages: number): void {
+export async function checkLedger(folder: string, messages: number): Promise<void> {
   const store = viewStore(folder, systemClock);
-  const { accepted, delivered, pending, dead, commands_sent: sent, ...others } = store.counters.read();
+  const { accepted, delivered, pending, dead, commands_sent: sent, ...others } = (await store.counts()).counters;
   store.close();
   const isRight = accepted === messages && delivered === messages && sent === messages && pending === 0 && dead === 0;
   if (!isRight)

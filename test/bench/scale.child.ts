@@ -72,7 +72,7 @@ async function measure(): Promise<Scale> {
   const begun = performance.now();
   const rss = process.memoryUsage.rss();
   const store = openStore(folder, systemClock);
-  const heads = store.messages.laneHeads();
+  const heads = await store.messages.laneHeads();
   const startMs = performance.now() - begun;
   const memoryMb = (process.memoryUsage.rss() - rss) / 1e6;
   const [head, accept, deliver, reply, forget] = [new Cost(), new Cost(), new Cost(), new Cost(), new Cost()];
@@ -88,7 +88,7 @@ async function measure(): Promise<Scale> {
     await deliver.of(next.length, () => Promise.all(next.map(({ seq }) => answer(seq))));
     await reply.of(next.length, () => Promise.all(next.map(({ chat }) => send(chat))));
   }
-  const { delivered } = store.counters.read();
+  const { delivered } = await store.counters();
   await forget.of(delivered, () => store.retention.sweep({ textsDays: 0, keysDays: 0, deadLettersDays: 0 }));
   store.close();
   const costs = { head: head.each, accept: accept.each, deliver: deliver.each, reply: reply.each, forget: forget.each };
@@ -141,7 +141,7 @@ async function measureList(): Promise<ListScale> {
 async function measureOneChat(): Promise<OneChatScale> {
   const begun = performance.now();
   const store = openStore(folder, systemClock);
-  const [lane] = store.messages.laneHeads();
+  const [lane] = await store.messages.laneHeads();
   const startMs = performance.now() - begun;
   if (!lane) throw new Error("nothing waits");
   const { answer, send } = worker(store);

@@ -17,5 +17,4 @@ describe("content", async () => void (await import("./content.suite.ts")));
 describe("chats", async () => void (await import("./chats.suite.ts")));
 describe("sessions", async () => void (await import("./sessions.suite.ts")));
 describe("relink", async () => void (await import("./relink.suite.ts")));
-// Leaves nothing that was given up.
 describe("repairs", async () => void (await import("./repairs.suite.ts")));

@@ -11,6 +11,8 @@ export interface Cable extends AsyncDisposable {
   /** In both directions. What was sent meanwhile arrives when it is mended, as on a network that was only slow. */
   cut(): void;
   mend(): void;
+  /** Ends all connections, at both ends; new ones can be made. */
+  break(): void;
 }
 
 export async function layCable(to: string): Promise<Cable> {
@@ -43,6 +45,9 @@ export async function layCable(to: string): Promise<Cable> {
     mend() {
       isCut = false;
       for (const socket of sockets) socket.resume();
+    },
+    break() {
+      for (const socket of sockets) socket.destroy();
     },
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy();

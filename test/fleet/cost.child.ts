@@ -1,10 +1,10 @@
 // One sidecar's database work, as fast as it goes: messages in, delivered with a reply each, replies sent. Hot Bags and the
 // gateway answer at once and are not there.
 import type { Job, PgBoss } from "pg-boss";
+import { type Lease, Leases } from "../../sidecar/src/store/postgres/lease.ts";
 import { NO_LIMIT, startBoss, within } from "./boss.ts";
-import { type Lease, Leases } from "./lease.ts";
 import * as queue from "./own-queue.ts";
-import { poolOf } from "./server.ts";
+import { poolOf, queriesOf } from "./server.ts";
 import { transaction } from "./transaction.ts";
 
 const [host = "", engine = "", name = "", count = "0", batch = "1"] = process.argv.slice(2);
@@ -133,7 +133,12 @@ async function commandOf(seq: string): Promise<string> {
 }
 
 async function leaseOf(account: string): Promise<Lease> {
-  const got = await new Leases({ pool, owner: account, ttlMs: 3_600_000, uptimeMs: () => 0 }).acquire(account);
+  const got = await new Leases({
+    connection: queriesOf(pool),
+    owner: account,
+    ttlMs: 3_600_000,
+    uptimeMs: () => 0,
+  }).acquire(account);
   if (!got) throw new Error(`${account} is another one's`);
   return got;
 }

@@ -6,13 +6,13 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, type TestContext } from "vitest";
+import { Connection } from "../../sidecar/src/store/postgres/connection.ts";
+import { guard, type Lease, Leases } from "../../sidecar/src/store/postgres/lease.ts";
 import { until } from "../until.ts";
 import { layCable } from "./cable.ts";
-import { FencedOffError, guard, Leases } from "./lease.ts";
+import { type Databases, running, startDatabases, through } from "./databases.ts";
 import { startPooler } from "./pooler.ts";
-import type { Moment } from "./sender.ts";
-import { poolOf, type Server, startServer } from "./server.ts";
-import { transaction } from "./transaction.ts";
+import { poolOf } from "./server.ts";
 
 // An account has one owner, whatever becomes of the others: shown with processes that send, on a real PostgreSQL.
 
@@ -21,21 +21,22 @@ const TTL_MS = 3_000;
 const POLL_MS = 100;
 const SKEW_MS = 5 * 60_000;
 
-let server: Server | string;
+/** Instants at which a sender stops. */
+type Moment = "sending:before-commit" | "sending:after-commit";
+
+let databases: Databases | string;
 let folder: string;
 const senders: ChildProcess[] = [];
 
 beforeAll(async () => {
-  server = await startServer();
+  databases = await startDatabases();
 }, 120_000);
 
 afterAll(async () => {
-  if (typeof server !== "string") await server[Symbol.asyncDispose]();
+  if (typeof databases !== "string") await databases[Symbol.asyncDispose]();
 });
 
-beforeEach(async (test) => {
-  const { pool } = running(test);
-  await pool.query("TRUNCATE leases, chats, messages, payloads, commands, counters RESTART IDENTITY CASCADE");
+beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "hotbags-fleet-"));
   return async () => {
     // A server that ends waits for its clients: those of a test that has failed, too.
@@ -45,49 +46,59 @@ beforeEach(async (test) => {
 });
 
 describe("one owner at a time", () => {
+  const guards = (connection: Connection, lease: Lease) =>
+    connection.transaction(async (tx) => (await guard(tx, [lease])).accounts.has(lease.account));
+
   it("is said by the database's clock, and each take-over has a higher token", async (test) => {
-    const { pool } = running(test);
+    await using it = await connected(test);
+    const { connection } = it;
     let uptimeMs = 0;
     const [first, second] = ["first", "second"].map(
-      (owner) => new Leases({ pool, owner, ttlMs: 60_000, uptimeMs: () => uptimeMs }),
+      (owner) => new Leases({ connection, owner, ttlMs: 3_600_000, uptimeMs: () => uptimeMs }),
     ) as [Leases, Leases];
     const lease = await first.acquire("shop");
     expect(await second.acquire("shop")).toBeNull();
     expect(await second.acquire("another shop")).toMatchObject({ account: "another shop" });
     if (!lease) throw new Error("nobody else has it");
-    await pool.query("UPDATE leases SET expires_at = clock_timestamp()");
+    expect(await first.owners()).toMatchObject([
+      { account_id: "another shop", owner: "second", token: 1 },
+      { account_id: "shop", owner: "first", token: 1, since: expect.any(Number) },
+    ]);
+    const isOver = () => connection.rows("UPDATE leases SET expires_at = clock_timestamp()");
+    await isOver();
+    // Nobody has taken it.
     expect(await first.renew([lease])).toEqual([]);
     expect(await second.acquire("shop")).toBeNull();
-    await pool.query("UPDATE leases SET expires_at = clock_timestamp()");
+    await isOver();
     const taken = await second.acquire("shop");
-    expect(Number(taken?.token)).toBe(Number(lease.token) + 1);
+    expect(taken?.token).toBe(lease.token + 1);
     expect(first.isFresh(lease)).toBe(true);
     expect(await first.renew([lease])).toEqual([lease]);
     expect(first.isFresh(lease)).toBe(false);
-    await expect(transaction(pool, (tx) => guard(tx, lease))).rejects.toThrow(FencedOffError);
+    expect(await guards(connection, lease)).toBe(false);
     if (!taken) throw new Error("it was over");
+    expect(await guards(connection, taken)).toBe(true);
     expect(second.isFresh(taken)).toBe(true);
-    uptimeMs = 60_000;
+    uptimeMs = 3_600_000;
     expect(second.isFresh(taken)).toBe(false);
+    await second.release(taken);
+    expect(await first.acquire("shop")).toMatchObject({ token: 4 });
   });
 
   it("can't be taken while a change of its owner's is under way", async (test) => {
-    const { pool } = running(test);
-    const leasesOf = (owner: string) => new Leases({ pool, owner, ttlMs: 60_000, uptimeMs: () => 0 });
-    const lease = await leasesOf("first").acquire("shop");
+    await using it = await connected(test);
+    const { connection } = it;
+    const lease = await new Leases({ connection, owner: "first", ttlMs: 60_000, uptimeMs: () => 0 }).acquire("shop");
     if (!lease) throw new Error("nobody else has it");
     const ends: string[] = [];
     let taken: Promise<unknown> | undefined;
-    await transaction(pool, async (tx) => {
-      await guard(tx, lease);
-      await pool.query("SELECT 1");
-      await tx.query("SELECT set_config('application_name', 'the change', true)");
-      taken = pool
-        .query("UPDATE leases SET token = token + 1 WHERE account_id = 'shop'")
+    await connection.transaction(async (tx) => {
+      await guard(tx, [lease]);
+      taken = connection
+        .rows("UPDATE leases SET token = token + 1 WHERE account_id = 'shop'")
         .then(() => ends.push("take-over"));
       await until("the take-over waits for the change", async () => {
-        const { rows } = await tx.query("SELECT 1 FROM pg_locks WHERE NOT granted");
-        return rows.length > 0;
+        return (await tx.rows("SELECT 1 FROM pg_locks WHERE NOT granted")).length > 0;
       });
       ends.push("change");
     });
@@ -98,7 +109,7 @@ describe("one owner at a time", () => {
 
 describe("an owner that is gone", { timeout: 240_000 }, () => {
   it("is killed: another one goes on, and nothing is sent twice", async (test) => {
-    const it = await shop(running(test));
+    const it = await shop(test);
     const first = it.sender("first");
     await first.owns();
     await it.sends(20);
@@ -111,7 +122,7 @@ describe("an owner that is gone", { timeout: 240_000 }, () => {
   });
 
   it("is stopped and comes back, with a clock that is 5 minutes wrong: it is fenced off", async (test) => {
-    const it = await shop(running(test));
+    const it = await shop(test);
     const first = it.sender("first", { skewMs: -SKEW_MS });
     await first.owns();
     await it.sends(20);
@@ -130,8 +141,8 @@ describe("an owner that is gone", { timeout: 240_000 }, () => {
   });
 
   it("is stopped in the midst of a transaction: the server ends that, and what it has locked is free", async (test) => {
-    const it = await shop(running(test));
-    const first = it.sender("first", { stopAt: "in-transaction" });
+    const it = await shop(test);
+    const first = it.sender("first", { stopAt: "sending:before-commit" });
     await first.stops();
     const second = it.sender("second");
     await second.owns();
@@ -144,8 +155,8 @@ describe("an owner that is gone", { timeout: 240_000 }, () => {
   });
 
   it("is stopped between `sending` and the send: that command is in doubt, and it does not send it when it comes back", async (test) => {
-    const it = await shop(running(test));
-    const first = it.sender("first", { stopAt: "before-send" });
+    const it = await shop(test);
+    const first = it.sender("first", { stopAt: "sending:after-commit" });
     await first.stops();
     const second = it.sender("second");
     await second.owns();
@@ -159,7 +170,7 @@ describe("an owner that is gone", { timeout: 240_000 }, () => {
   });
 
   it("has lost the network: what it has sent by then arrives after the take-over, and is refused", async (test) => {
-    const it = await shop(running(test));
+    const it = await shop(test);
     await using cable = await layCable(it.host);
     const first = it.sender("first", { host: cable.host });
     await first.owns();
@@ -175,7 +186,7 @@ describe("an owner that is gone", { timeout: 240_000 }, () => {
   });
 
   it("is killed behind a transaction pooler", async (test) => {
-    const it = await shop(running(test));
+    const it = await shop(test);
     const pooler = await startPooler(it.host);
     // Debian's pgbouncer is not installed here: the skip says so. CI installs it.
     if (typeof pooler === "string") return test.skip(pooler);
@@ -194,7 +205,7 @@ describe("an owner that is gone", { timeout: 240_000 }, () => {
 
 describe("why it is no advisory lock", () => {
   it("one of a session is the pooler's connection's: two clients have it at once", async (test) => {
-    const { host } = running(test);
+    const { host } = running(test, databases);
     const pooler = await startPooler(host, 1);
     // Debian's pgbouncer is not installed here: the skip says so. CI installs it.
     if (typeof pooler === "string") return test.skip(pooler);
@@ -208,37 +219,52 @@ describe("why it is no advisory lock", () => {
   });
 
   it("one of a session is kept by a process that is stopped, for as long as its connection is open", async (test) => {
-    const { host, pool } = running(test);
+    const { host, server } = running(test, databases);
     await using cable = await layCable(host);
     const gone = poolOf(cable.host, 1);
     expect((await gone.query("SELECT pg_try_advisory_lock(7) AS got")).rows[0].got).toBe(true);
     cable.cut();
     // However often it is asked: nothing tells the server that nobody is there any more.
     for (let i = 0; i < 20; i++)
-      expect((await pool.query("SELECT pg_try_advisory_lock(7) AS got")).rows[0].got).toBe(false);
+      expect(await server.rows("SELECT pg_try_advisory_lock(7) AS got")).toEqual([{ got: false }]);
     cable.mend();
     await gone.end();
   });
 });
 
-function running(test: Pick<TestContext, "skip">): Server {
-  // No PostgreSQL here, and no mirror to have it from: the skip says which. CI has it.
-  if (typeof server === "string") return test.skip(server);
-  return server;
+async function connected(test: Pick<TestContext, "skip">) {
+  const url = await running(test, databases).make();
+  const connection = new Connection({ url });
+  return {
+    connection,
+    async [Symbol.asyncDispose]() {
+      await connection.close();
+      running(test, databases).giveBack(url);
+    },
+  };
 }
 
 /** A shop with ten thousand commands to send, and those who may send them. */
-async function shop({ host, pool }: Server) {
+async function shop(test: Pick<TestContext, "skip">) {
+  const { host } = running(test, databases);
+  const url = await running(test, databases).make();
   const gateway = join(folder, "gateway");
-  await pool.query("INSERT INTO chats (account_id, chat_id) VALUES ('shop', '+15550001')");
-  await pool.query("INSERT INTO messages (chat, message_id, state) VALUES (1, 'm', 'delivered')");
-  await pool.query(
-    `INSERT INTO commands (seq, chat, position, command_id, text)
-     SELECT 1, 1, n, 'c' || n, 'Yes, in red too.' FROM generate_series(1, 10000) n`,
+  const connection = new Connection({ url, connections: 1 });
+  await connection.rows(
+    `INSERT INTO chats (account_id, chat_id) VALUES ('shop', '+15550001');
+     INSERT INTO messages (account_id, chat, message_id, state, received_at) VALUES ('shop', 1, 'm', 'delivered', 0);
+     INSERT INTO commands (account_id, seq, chat, position, command_id, text, payload_sha256, state, created_at)
+     SELECT 'shop', 1, 1, n, 'c' || n, 'Yes, in red too.', '', 'pending', 0 FROM generate_series(1, 10000) n`,
   );
   const sent = () => (existsSync(gateway) ? readFileSync(gateway, "utf8").trim().split("\n") : []);
   const sentWith = (token: number) =>
     sent().flatMap((line) => (line.endsWith(` ${token}`) ? (line.split(" ")[0] ?? "") : []));
+  const idsOf = async (states: string) => {
+    const rows = await connection.rows<{ command_id: string }>(
+      `SELECT command_id FROM commands WHERE state IN (${states}) ORDER BY id`,
+    );
+    return rows.map(({ command_id }) => command_id);
+  };
   return {
     host,
     sentWith,
@@ -246,21 +272,18 @@ async function shop({ host, pool }: Server) {
       name: string,
       { stopAt = "", skewMs = 0, ...of }: { host?: string; stopAt?: Moment | ""; skewMs?: number } = {},
     ) {
-      const child = fork(CHILD, [
-        ...[of.host ?? host, name, gateway, String(TTL_MS), String(POLL_MS), stopAt, String(skewMs)],
-      ]);
+      const address = of.host === undefined ? url : through(of.host, url);
+      const child = fork(CHILD, [address, name, gateway, String(TTL_MS), String(POLL_MS), stopAt, String(skewMs)]);
       senders.push(child);
       let times = 0;
-      let stopped = false;
       child.on("message", (told) => {
         if (told === "owns") times += 1;
-        if (told === "stops") stopped = true;
       });
       return {
         name,
         signal: (signal: NodeJS.Signals) => child.kill(signal),
         kill: () => kill(child),
-        stops: () => until(`${name} has stopped`, () => stopped, 60_000),
+        stops: () => until(`${name} has stopped`, () => existsSync(`${gateway}.stopped`), 60_000),
         owns: (atLeast = 1) => until(`${name} owns the account`, () => times >= atLeast, 60_000),
       };
     },
@@ -269,10 +292,7 @@ async function shop({ host, pool }: Server) {
       const before = sent().length;
       await until(`${count} more are sent`, () => sent().length >= before + count, 60_000);
     },
-    async inDoubt() {
-      const { rows } = await pool.query("SELECT command_id FROM commands WHERE state = 'in_doubt' ORDER BY id");
-      return rows.map((row) => row.command_id);
-    },
+    inDoubt: () => idsOf("'in_doubt'"),
     /**
      * None was sent twice, none out of order or after a higher token had sent, and what was not sent and waits no more is
      * known to be in doubt.
@@ -284,13 +304,9 @@ async function shop({ host, pool }: Server) {
       expect(new Set(ids).size).toBe(ids.length);
       const numbers = ids.map((id) => Number(id.slice(1)));
       expect(numbers).toEqual(numbers.toSorted((a, b) => a - b));
-      const { rows } = await pool.query(
-        "SELECT command_id FROM commands WHERE state NOT IN ('pending', 'sending', 'in_doubt') ORDER BY id",
-      );
-      const settled = rows.map((row) => row.command_id);
-      expect(settled.every((id) => ids.includes(id))).toBe(true);
-      const { rows: open } = await pool.query("SELECT command_id FROM commands WHERE state = 'pending'");
-      expect(open.filter((row) => ids.includes(row.command_id))).toEqual([]);
+      expect((await idsOf("'sent'")).every((id) => ids.includes(id))).toBe(true);
+      expect((await idsOf("'pending'")).filter((id) => ids.includes(id))).toEqual([]);
+      await connection.close();
     },
   };
 }

@@ -1,8 +1,9 @@
 import type pg from "pg";
-import { guard, type Lease } from "./lease.ts";
+import { FencedOffError, type Lease } from "../../sidecar/src/store/postgres/lease.ts";
 
-// The messages as their own queue: what the embedded store does, in PostgreSQL's words. A chat's order is that of `seq`,
-// whoever owns the account reads it by an index, and nothing is claimed: the lease has claimed it all.
+// The messages as their own queue, as small as it gets, for what it costs beside an engine: sidecar/src/store/postgres/ has
+// all of it. A chat's order is that of `seq`, whoever owns the account reads it by an index, and nothing is claimed: the
+// lease has claimed it all.
 
 export interface NewMessage {
   chat: string;
@@ -23,6 +24,11 @@ export interface Answer {
 
 const LANE = "state = 'pending' AND NOT detached";
 const WAITING = "SELECT m.seq, p.request, m.attempts FROM messages m JOIN payloads p USING (seq)";
+
+async function guard(tx: pg.ClientBase, { account, token }: Lease): Promise<void> {
+  const owned = "SELECT 1 FROM leases WHERE account_id = $1 AND token = $2 FOR SHARE";
+  if ((await tx.query(owned, [account, token])).rowCount !== 1) throw new FencedOffError(account);
+}
 
 /** Takes messages in, in their order; one whose id is known is nothing new. */
 export async function accept(tx: pg.ClientBase, lease: Lease, messages: readonly NewMessage[]): Promise<void> {
@@ -60,15 +66,6 @@ export async function headOf(db: Pick<pg.Pool, "query">, chat: string): Promise<
   return rows[0];
 }
 
-/** The one behind it, which is asked as a witness while it waits. */
-export async function behind(db: Pick<pg.Pool, "query">, chat: string, seq: string): Promise<Waiting | undefined> {
-  const { rows } = await db.query<Waiting>(
-    `${WAITING} WHERE seq = (SELECT seq FROM messages WHERE chat = $1 AND seq > $2 AND ${LANE} ORDER BY seq LIMIT 1)`,
-    [chat, seq],
-  );
-  return rows[0];
-}
-
 /** Responses, `delivered` and the commands. */
 export async function delivered(tx: pg.ClientBase, lease: Lease, answers: readonly Answer[]): Promise<void> {
   await guard(tx, lease);
@@ -94,31 +91,6 @@ export async function delivered(tx: pg.ClientBase, lease: Lease, answers: readon
       ...[lease.account, answers.map(({ seq }) => seq)],
       ...(["seq", "position", "commandId", "text"] as const).map((column) => commands.map((of) => of[column])),
     ],
-  );
-}
-
-/** An attempt failed. `counts`: false in an outage, which is no message's fault. */
-export async function failed(
-  tx: pg.ClientBase,
-  lease: Lease,
-  seq: string,
-  { waitMs, counts, detach }: { waitMs: number; counts: boolean; detach: boolean },
-): Promise<void> {
-  await guard(tx, lease);
-  await tx.query(
-    `UPDATE messages SET attempts = attempts + $2, detached = detached OR $3,
-       next_attempt_at = clock_timestamp() + $4 * interval '1 ms' WHERE seq = $1 AND state = 'pending'`,
-    [seq, counts ? 1 : 0, detach, waitMs],
-  );
-}
-
-/** The message waits for the operator, and its chat goes on. */
-export async function dead(tx: pg.ClientBase, lease: Lease, seq: string): Promise<void> {
-  await guard(tx, lease);
-  await tx.query(
-    `UPDATE messages SET state = 'dead', attempts = attempts + 1, settled_at = now()
-     WHERE seq = $1 AND state = 'pending'`,
-    [seq],
   );
 }
 

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
+import type { Queries } from "../../sidecar/src/store/postgres/connection.ts";
 import { startPostgres } from "../setup/postgres.ts";
 import { SCHEMA } from "./schema.ts";
 
@@ -42,6 +43,11 @@ export function poolOf(host: string, max = 10): pg.Pool {
   pool.on("error", () => {});
   pool.on("connect", (client) => client.on("error", () => {}));
   return pool;
+}
+
+/** The same for what of the store is used here. */
+export function queriesOf(pool: pg.Pool): Queries {
+  return { rows: async (statement, ...values) => (await pool.query(statement, [...values])).rows };
 }
 
 /** A folder for a socket, short enough for its path, that PostgreSQL's user may write in. */

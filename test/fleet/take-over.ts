@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { layCable } from "./cable.ts";
-import { startServer } from "./server.ts";
+import { startDatabases, through } from "./databases.ts";
 
 const CHILD = fileURLToPath(new URL("./sender.child.ts", import.meta.url));
 
@@ -17,20 +17,21 @@ export const ENDS = ["killed", "stopped", "cut off"] as const;
 
 /** How long an account is without an owner that can do anything, ms, after its owner has ended so. */
 export async function takeOver(end: (typeof ENDS)[number]): Promise<number> {
-  const server = await startServer();
-  if (typeof server === "string") throw new Error(server);
-  await using started = server;
+  const databases = await startDatabases();
+  if (typeof databases === "string") throw new Error(databases);
+  await using started = databases;
+  const url = await started.make();
   await using cable = await layCable(started.host);
   const folder = mkdtempSync(join(tmpdir(), "hotbags-fleet-"));
-  const sender = (host: string, name: string) =>
-    fork(CHILD, [host, name, join(folder, "gateway"), String(TTL_MS), String(POLL_MS)]);
-  const first = sender(cable.host, "first");
+  const sender = (address: string, name: string) =>
+    fork(CHILD, [address, name, join(folder, "gateway"), String(TTL_MS), String(POLL_MS)]);
+  const first = sender(through(cable.host, url), "first");
   await told(first, "owns");
-  const second = sender(started.host, "second");
+  const second = sender(url, "second");
   await told(second, "waits");
   const ended = [first, second].map((child) => once(child, "exit"));
   // It has renewed its lease a while ago, as at any instant: whenever that was is up to chance.
-  await started.pool.query("SELECT pg_sleep(5 * random())");
+  await started.server.rows("SELECT pg_sleep(5 * random())");
   const owns = told(second, "owns");
   const begun = performance.now();
   if (end === "cut off") cable.cut();

@@ -219,7 +219,7 @@ it("whatever a backend answers, nothing is lost, order holds, POSTs are bounded,
         const isDone = () =>
           [...poisons].every(([text, poison]) => poison?.times === ALWAYS || world.took.includes(text));
         for (let minutes = 0; !isDone() && minutes < 24 * 60; minutes++) await world.pass(60 * SECOND_MS);
-        const { accepted, delivered, pending, dead } = world.store.counters.read();
+        const { accepted, delivered, pending, dead } = await world.store.counters();
         expect([accepted, accepted - delivered - pending - dead]).toEqual([arrivals.length, 0]);
         const { took } = world;
         expect([new Set(took).size, took.length]).toEqual([delivered, delivered]);

@@ -86,7 +86,7 @@ class World implements Clock {
   async restart() {
     this.store.close();
     this.store = this.open();
-    for (const id of this.store.commands.interrupted())
+    for (const id of await this.store.commands.interrupted())
       await this.store.commands.settled(id, "in_doubt", { reason: "restart", whatsappMessageId: null });
   }
   chatKey(chat: string): number | undefined {
@@ -105,7 +105,7 @@ const step = (name: string, run: (model: Model, world: World) => Promise<void>):
   check: () => true,
   run: async (model, world) => {
     await run(model, world);
-    verify(model, world);
+    await verify(model, world);
   },
   toString: () => name,
 });
@@ -232,7 +232,7 @@ const send = (chat: string, outcome: SettledState | "not_sent" | "crash") =>
 const endHandover = (chat: string, to: "sent" | "pending" | "in_doubt") =>
   step(`endHandover(${chat}, ${to})`, async (model, world) => {
     const expected = model.commands.find((command) => command.chat === chat && command.state === "queued_by_gateway");
-    const open = world.store.handovers.open(1_000).map((id) => world.store.commands.get(id));
+    const open = (await world.store.handovers.open(1_000)).map((id) => world.store.commands.get(id));
     const queued = model.commands.filter(({ state }) => state === "queued_by_gateway");
     expect(open.map((command) => command?.command_id).sort()).toEqual(queued.map(({ id }) => id).sort());
     const actual = open.find((command) => command?.command_id === expected?.id);
@@ -280,7 +280,7 @@ const sweep = () =>
   });
 
 /** The invariants, from the tables. */
-function verify(model: Model, world: World): void {
+async function verify(model: Model, world: World): Promise<void> {
   const kept = model.messages.filter((message) => !message.isForgotten);
   expect(world.look.messages.all()).toEqual(
     kept.map(({ chat, id, state, request, detached }) => ({ chat, id, state, request, detached: detached ? 1 : 0 })),
@@ -300,7 +300,7 @@ function verify(model: Model, world: World): void {
     expect(told.get(id) ?? "pending").toBe(state === "queued_by_gateway" ? "pending" : state);
   for (const command of model.commands) expect(command.unprovenSends).toBeLessThanOrEqual(1);
 
-  const counts = world.store.counters.read();
+  const counts = await world.store.counters();
   const inState = (state: string) => model.messages.filter((message) => message.state === state).length;
   expect(counts).toMatchObject({
     accepted: model.messages.length,

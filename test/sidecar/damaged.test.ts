@@ -76,9 +76,9 @@ function openTestLog() {
 const alarmsOf = (lines: Line[]) => lines.filter(({ alarm }) => alarm === true);
 
 /** Moves the clock until it is so: what can't be read is tried again some seconds later. */
-const inTime = (what: string, condition: () => boolean) =>
-  until(what, () => {
-    if (condition()) return true;
+const inTime = (what: string, condition: () => boolean | Promise<boolean>) =>
+  until(what, async () => {
+    if (await condition()) return true;
     clock.advance(1_000);
     return false;
   });
@@ -104,7 +104,7 @@ describe("on the way to Hot Bags", () => {
     client = new HotBagsClient(clientOptions(hotbags.url));
     const parts = { store, hotbags: client, clock, timers: clock, log, random: () => 0.5 };
     relay = new Relay({ ...parts, onCommands: () => {}, onDoubt: () => {}, alarm: () => {} }, RELAY_DEFAULTS);
-    relay.start();
+    void relay.start();
   }
 
   const delivered = () => hotbags.accepted.map(({ message_id }) => message_id);
@@ -114,8 +114,8 @@ describe("on the way to Hot Bags", () => {
     await store.messages.accept(message("b1", BEN, "hello"));
     damaged("payloads", textOf(1, 3));
     startRelay();
-    await inTime("all are settled", () => store.counters.read().pending === 0);
-    expect(store.counters.read()).toMatchObject({ accepted: 4, delivered: 3, dead: 1 });
+    await inTime("all are settled", async () => (await store.counters()).pending === 0);
+    expect(await store.counters()).toMatchObject({ accepted: 4, delivered: 3, dead: 1 });
     expect(delivered().filter((id) => id.startsWith("a"))).toEqual(["a1", "a3"]);
     expect(alarmsOf(lines)).toHaveLength(1);
     expect(alarmsOf(lines)[0]?.msg).toContain("can't be read");
@@ -129,7 +129,7 @@ describe("on the way to Hot Bags", () => {
     hotbags.next({ status: 429, retryAfter: 1 }, { status: 429, retryAfter: 1 });
     startRelay();
     await until("the breaker is open", () => relay.status.breakerOpen);
-    await inTime("all are settled", () => store.counters.read().pending === 0);
+    await inTime("all are settled", async () => (await store.counters()).pending === 0);
     expect(delivered().toSorted()).toEqual(["a2", "b1", "c1"]);
   });
 
@@ -139,8 +139,8 @@ describe("on the way to Hot Bags", () => {
     damaged("payloads", textOf(0, 2));
     hotbags.answers(() => [{ command_id: "", type: "send_text", text: "it has no id" }]);
     startRelay();
-    await inTime("all are settled", () => store.counters.read().pending === 0);
-    expect(store.counters.read()).toMatchObject({ delivered: 1, dead: 1, commands_failed: 1 });
+    await inTime("all are settled", async () => (await store.counters()).pending === 0);
+    expect(await store.counters()).toMatchObject({ delivered: 1, dead: 1, commands_failed: 1 });
     expect(store.damage).not.toBeNull();
   });
 
@@ -151,8 +151,8 @@ describe("on the way to Hot Bags", () => {
     await store.messages.failed(second.seq, { error: "no", status: 422, nextAttemptAt: 1, waitMs: 0, detach: true });
     damaged("payloads", textOf(0, 2));
     startRelay();
-    await inTime("both are settled", () => store.counters.read().pending === 0);
-    expect(store.counters.read()).toMatchObject({ delivered: 1, dead: 1 });
+    await inTime("both are settled", async () => (await store.counters()).pending === 0);
+    expect(await store.counters()).toMatchObject({ delivered: 1, dead: 1 });
   });
 
   it("a page of the bookkeeping costs the messages that are on it, and says so once for each", async () => {
@@ -162,14 +162,14 @@ describe("on the way to Hot Bags", () => {
     damaged("messages", { pick: (pages) => pages.slice(0, 1) });
     hotbags.answers(({ message_id }) => [{ command_id: `reply to ${message_id}`, type: "send_text", text: "yes" }]);
     startRelay();
-    await inTime("all are settled", () => store.counters.read().pending === 0);
-    const { accepted, delivered: done, dead } = store.counters.read();
+    await inTime("all are settled", async () => (await store.counters()).pending === 0);
+    const { accepted, delivered: done, dead } = await store.counters();
     expect(accepted).toBe(ids.length);
     expect(done + dead).toBe(accepted);
     // Those beside that page, whose state can't be written, were delivered all the same, in order, and are answered.
     const readable = ids.slice(dead);
     expect(done).toBe(readable.length);
-    expect(store.counters.read().commands_pending).toBe(done);
+    expect((await store.counters()).commands_pending).toBe(done);
     for (const chat of chats) {
       const of = (all: string[]) => all.filter((id) => id.startsWith(chat));
       expect(of(delivered())).toEqual(of(readable));
@@ -185,10 +185,10 @@ describe("on the way to Hot Bags", () => {
     startRelay();
     const { chat } = await store.messages.accept(message("new", ANNA, "hello"));
     relay.offer(chat);
-    await inTime("the new one is settled", () => store.counters.read().pending === 0);
+    await inTime("the new one is settled", async () => (await store.counters()).pending === 0);
     expect(delivered().filter((id) => id === "new")).toHaveLength(1);
     expect(alarmsOf(lines)).toEqual([]);
-    expect(store.counters.read()).toMatchObject({ accepted: accepted + 1, delivered: done + 1, dead });
+    expect(await store.counters()).toMatchObject({ accepted: accepted + 1, delivered: done + 1, dead });
   });
 });
 

@@ -49,5 +49,5 @@ it.each([
     status: Number(status),
     msg: expect.stringContaining(`Hot Bags answered ${status}: `),
   });
-  await until("both are delivered", () => running.store.counters.read().delivered === 2);
+  await until("both are delivered", async () => (await running.store.counters()).delivered === 2);
 });

@@ -62,8 +62,8 @@ export async function reopen(changes: Partial<ConsoleSettings> = {}): Promise<vo
 /** What a whole sidecar answers from, and is not asked for here. */
 export const unused: Omit<ApiParts, "running"> = {
   reads: {} as ApiParts["reads"],
-  pausedChats: () => [],
-  alerts: () => ({ open: [], past: [] }),
+  pausedChats: async () => [],
+  alerts: async () => ({ open: [], past: [] }),
   status: notAsked,
   path: notAsked,
   figures: notAsked,
@@ -74,7 +74,9 @@ function notAsked(): never {
 }
 
 async function open(changes: Partial<ConsoleSettings> = {}): Promise<Console> {
-  const log = openLog("info", { write: (line) => void told.lines.push(line) });
+  // A page of the test before may be gone only now: it is not this test's that goes.
+  const mine = told;
+  const log = openLog("info", { write: (line) => void mine.lines.push(line) });
   const address = { host: "127.0.0.1", port: 0 };
   const opened = new Console({
     ...{ address, origin: null, readOnly: false, ...changes },
@@ -90,15 +92,15 @@ async function open(changes: Partial<ConsoleSettings> = {}): Promise<Console> {
     api,
     (listener) => {
       const stop = store.onChange(listener);
-      told.listeners += 1;
+      mine.listeners += 1;
       return () => {
-        told.listeners -= 1;
+        mine.listeners -= 1;
         stop();
       };
     },
     async () => {
-      told.looks += 1;
-      return told.health;
+      mine.looks += 1;
+      return mine.health;
     },
   );
   await until("it listens", () => opened.port !== null);

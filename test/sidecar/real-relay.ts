@@ -82,7 +82,7 @@ export function startRelay(settings: RealRelayOptions): RealRelay {
     },
     { ...OPTIONS, ...options },
   );
-  relay.start();
+  void relay.start();
   return {
     store,
     relay,

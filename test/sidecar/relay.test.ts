@@ -34,9 +34,12 @@ async function restart(how: Omit<RealRelayOptions, "dir" | "url"> = {}) {
 }
 
 const takeIn: RealRelay["takeIn"] = (...args) => running.takeIn(...args);
-const counts = () => running.store.counters.read();
+const counts = async () => await running.store.counters();
 const settled = (delivered: number, dead = 0) =>
-  until(`${delivered} delivered, ${dead} dead`, () => counts().delivered === delivered && counts().dead === dead);
+  until(
+    `${delivered} delivered, ${dead} dead`,
+    async () => (await counts()).delivered === delivered && (await counts()).dead === dead,
+  );
 const attempts = () => hotbags.requests.length;
 const attemptsFor = (id: string) => hotbags.requests.filter(({ key }) => key === id);
 
@@ -74,7 +77,7 @@ describe("delivery", () => {
       await settled(1);
       expect(attemptsFor("A")).toHaveLength(2);
       expect(attemptsFor("A")[0]?.rawBody.equals(attemptsFor("A")[1]?.rawBody ?? Buffer.alloc(0))).toBe(true);
-      expect(counts().commands_pending).toBe(1);
+      expect((await counts()).commands_pending).toBe(1);
       expect(hotbags.violations).toEqual([]);
     },
   );
@@ -93,12 +96,12 @@ describe("delivery", () => {
 });
 
 /** Messages of another chat, which pass one after the other. */
-async function othersPass(enough: () => boolean) {
-  for (let n = 0; !enough(); n++) {
+async function othersPass(enough: () => Promise<boolean>) {
+  for (let n = 0; !(await enough()); n++) {
     if (n > 2_000) throw new Error("it was not enough");
-    const before = counts().delivered;
+    const before = (await counts()).delivered;
     await takeIn(`other-${n}`, BEN);
-    await until("it is delivered", () => counts().delivered > before);
+    await until("it is delivered", async () => (await counts()).delivered > before);
   }
 }
 
@@ -118,7 +121,7 @@ describe("a message at fault", () => {
       hotbags.faultFor(({ text }) => text === "bad", { status: Number(status) }, ALWAYS);
       await takeIn("bad");
       await takeIn("good");
-      await othersPass(() => counts().detached === 1);
+      await othersPass(async () => (await counts()).detached === 1);
       await until("its chat goes on", () => attemptsFor("good").length === 1);
       const lines = running.lines.filter(({ message_id }) => message_id === "bad");
       // Not sooner; later where it was tried twice before another one passed.
@@ -138,7 +141,7 @@ describe("a message at fault", () => {
       await takeIn("good");
       await settled(1);
       expect(hotbags.accepted.map(({ text }) => text)).toEqual(["good"]);
-      await until("it has stepped aside", () => counts().detached === 1);
+      await until("it has stepped aside", async () => (await counts()).detached === 1);
       expect(running.lines).toContainEqual(expect.objectContaining(bad));
       lift();
       await settled(2);
@@ -156,7 +159,7 @@ describe("a message at fault", () => {
     expect(running.lines.filter(({ alarm }) => alarm === true)).toHaveLength(1);
     await takeIn("good");
     await settled(1);
-    await until("it has stepped aside", () => counts().detached === 1);
+    await until("it has stepped aside", async () => (await counts()).detached === 1);
     expect(running.relay.status.problem).toBeNull();
     // Once more, after the one behind it had passed.
     expect(attemptsFor("bad")).toHaveLength(9);
@@ -180,7 +183,7 @@ describe("a message at fault", () => {
     await takeIn("A");
     await settled(1);
     expect(attemptsFor("A")).toHaveLength(2);
-    expect(counts().commands_pending).toBe(0);
+    expect((await counts()).commands_pending).toBe(0);
   });
 });
 
@@ -193,7 +196,7 @@ describe("a backend that is down", () => {
     await until("the breaker is open", () => running.relay.status.breakerOpen);
     const before = running.posts.length;
     await until("more probes than any message has time for", () => running.posts.length - before > 20);
-    expect(counts()).toMatchObject({ pending: 60, dead: 0 });
+    expect(await counts()).toMatchObject({ pending: 60, dead: 0 });
     await hotbags.start();
     await settled(60);
     for (const chat of chats) {
@@ -234,7 +237,7 @@ describe("a backend that is down", () => {
     await takeIn("C", CARA);
     await settled(1);
     expect(attemptsFor("C")).toHaveLength(1);
-    expect(counts().detached).toBe(0);
+    expect((await counts()).detached).toBe(0);
   });
 
   it("raises one alarm when the credentials are refused, and takes no time of any message", async () => {
@@ -244,7 +247,7 @@ describe("a backend that is down", () => {
       await takeIn(`B${n}`, BEN);
     }
     await until("it was probed for long", () => hotbags.requests.length > 20);
-    expect(counts()).toMatchObject({ pending: 6, dead: 0, detached: 0 });
+    expect(await counts()).toMatchObject({ pending: 6, dead: 0, detached: 0 });
     expect(running.lines.filter(({ alarm }) => alarm === true)).toEqual([
       expect.objectContaining({ fault: "credentials", msg: expect.stringContaining("HOTBAGS_BEARER_TOKEN") }),
     ]);

@@ -135,7 +135,7 @@ async function doubtful(store: Store, chatId: string, gatewayProcess: string | n
   return { id, key: commandIds[0] ?? "" };
 }
 
-const counts = () => running.store.counters.read();
+const counts = async () => await running.store.counters();
 const keysTo = (chatId: string) =>
   peer.sends.filter(({ to }) => to === chatId).map(({ idempotencyKey }) => idempotencyKey);
 const alarms = (about = "") =>
@@ -170,17 +170,17 @@ async function pass(ms: number) {
 
 describe("a chat that the operator pauses", () => {
   const anna = { accountId: "default", chatId: ANNA };
-  const held = () => running.store.pauses.list().map(({ waiting }) => waiting);
+  const held = async () => (await running.store.pauses.list()).map(({ waiting }) => waiting);
 
   it("is sent nothing until the pause is over, and then all of it, in order; others go on", async () => {
     await running.replies.pause(anna, { forMs: HOUR_MS, replies: "hold" });
     const keys = await reply(ANNA, "one", "two");
     await reply(BEN, "not paused");
-    await until("the other is sent", () => counts().commands_sent === 1);
+    await until("the other is sent", async () => (await counts()).commands_sent === 1);
     await pass(HOUR_MS - SECOND_MS);
-    expect([keysTo(ANNA), held()]).toEqual([[], [2]]);
+    expect([keysTo(ANNA), await held()]).toEqual([[], [2]]);
     await pass(SECOND_MS);
-    await until("all are sent", () => counts().commands_sent === 3);
+    await until("all are sent", async () => (await counts()).commands_sent === 3);
     expect(keysTo(ANNA)).toEqual(keys);
   });
 
@@ -190,7 +190,7 @@ describe("a chat that the operator pauses", () => {
     await looks();
     expect(keysTo(ANNA)).toEqual([]);
     expect(await running.replies.resume(anna)).toBe(true);
-    await until("all are sent", () => counts().commands_sent === 2);
+    await until("all are sent", async () => (await counts()).commands_sent === 2);
     expect(keysTo(ANNA)).toEqual(keys);
     expect(await running.replies.resume(anna)).toBe(false);
   });
@@ -201,7 +201,7 @@ describe("a chat that the operator pauses", () => {
     clock.jump(48 * HOUR_MS);
     await restart();
     await looks();
-    expect([keysTo(ANNA), held()]).toEqual([[], [1]]);
+    expect([keysTo(ANNA), await held()]).toEqual([[], [1]]);
   });
 });
 
@@ -209,7 +209,7 @@ describe("a chat rests", () => {
   it("for BRIDGE_CHAT_INTERVAL_MS between two replies, whatever the gateway does", async () => {
     await restart({ chatIntervalMs: 5_000, perMinute: 0 });
     const keys = await reply(ANNA, "one", "two");
-    await until("the first is sent", () => counts().commands_sent === 1);
+    await until("the first is sent", async () => (await counts()).commands_sent === 1);
     for (let n = 0; n < 3; n++) {
       await flap();
       keys.push(...(await reply(ANNA, `more ${n}`)));
@@ -220,10 +220,10 @@ describe("a chat rests", () => {
     await looks();
     expect(keysTo(ANNA)).toEqual(keys.slice(0, 1));
     clock.advance(1);
-    await until("the second is sent", () => counts().commands_sent === 2);
+    await until("the second is sent", async () => (await counts()).commands_sent === 2);
     for (let n = 3; n <= keys.length; n++) {
       clock.advance(5_000);
-      await until(`reply ${n} is sent`, () => counts().commands_sent === n);
+      await until(`reply ${n} is sent`, async () => (await counts()).commands_sent === n);
     }
     expect(keysTo(ANNA)).toEqual(keys);
   });
@@ -232,7 +232,7 @@ describe("a chat rests", () => {
     await restart({ chatIntervalMs: 0, perMinute: 2 });
     await reply(ANNA, "one", "two");
     await reply(BEN, "of another chat");
-    await until("the first is sent", () => counts().commands_sent === 1);
+    await until("the first is sent", async () => (await counts()).commands_sent === 1);
     await looks();
     const why = "BRIDGE_REPLIES_PER_MINUTE: the next one of all chats goes in 30 s";
     expect([await whyWaits(ANNA), await whyWaits(BEN)]).toEqual([why, why]);
@@ -241,12 +241,12 @@ describe("a chat rests", () => {
   it("also when it had nothing more to say at first", async () => {
     await restart({ chatIntervalMs: 5_000, perMinute: 0 });
     const keys = await reply(ANNA, "one");
-    await until("it is sent", () => counts().commands_sent === 1);
+    await until("it is sent", async () => (await counts()).commands_sent === 1);
     keys.push(...(await reply(ANNA, "two")));
     await flap();
     expect(keysTo(ANNA)).toEqual(keys.slice(0, 1));
     clock.advance(5_000);
-    await until("the second is sent", () => counts().commands_sent === 2);
+    await until("the second is sent", async () => (await counts()).commands_sent === 2);
   });
 
   it("and all of them for as long as the gateway asks for", async () => {
@@ -257,7 +257,7 @@ describe("a chat rests", () => {
         details: { limit: "30 per 60s" },
       });
     const keys = await reply(ANNA, "one");
-    await until("it is refused", () => counts().commands_pending === 1 && peer.sends.length === 1);
+    await until("it is refused", async () => (await counts()).commands_pending === 1 && peer.sends.length === 1);
     peer.send = ok;
     await flap();
     keys.push(...(await reply(ANNA, "two")));
@@ -269,7 +269,7 @@ describe("a chat rests", () => {
     await looks();
     expect(peer.sends).toHaveLength(1);
     clock.advance(1_000);
-    await until("all are sent", () => counts().commands_sent === 3);
+    await until("all are sent", async () => (await counts()).commands_sent === 3);
     expect(keysTo(ANNA)).toEqual([keys[0], ...keys]);
   });
 
@@ -281,7 +281,7 @@ describe("a chat rests", () => {
     expect(peer.sends).toEqual([]);
     peer.send = ok;
     peer.accounts = [CONNECTED];
-    await until("they are sent", () => counts().commands_sent === 2);
+    await until("they are sent", async () => (await counts()).commands_sent === 2);
     expect(keysTo(ANNA)).toEqual(keys);
   });
 });
@@ -290,7 +290,7 @@ describe("a reply that the gateway does not take", () => {
   it("is tried again after waits that grow, and goes out in order, once, when the gateway takes it", async () => {
     peer.send = () => BUSY;
     const keys = await reply(ANNA, "one", "two");
-    await until("it was tried", () => peer.sends.length === 1 && counts().commands_pending === 2);
+    await until("it was tried", async () => peer.sends.length === 1 && (await counts()).commands_pending === 2);
     await pass(HOUR_MS);
     // Half of 1, 2, 4 … 60 s: as many waits as fit into an hour, where one every 2 s would be 1,800.
     expect(peer.sends.length).toBeGreaterThan(100);
@@ -298,14 +298,17 @@ describe("a reply that the gateway does not take", () => {
     expect(alarms()).toBe(0);
     peer.send = ok;
     await pass(MINUTE_MS);
-    await until("both are sent", () => counts().commands_sent === 2);
+    await until("both are sent", async () => (await counts()).commands_sent === 2);
     expect(keysTo(ANNA).slice(-2)).toEqual(keys);
     expect(new Set(keysTo(ANNA).slice(0, -2))).toEqual(new Set(keys.slice(0, 1)));
     // What follows does not inherit the waits.
     peer.send = () => BUSY;
     const before = peer.sends.length;
     await reply(ANNA, "three");
-    await until("it was tried", () => peer.sends.length === before + 1 && counts().commands_pending === 1);
+    await until(
+      "it was tried",
+      async () => peer.sends.length === before + 1 && (await counts()).commands_pending === 1,
+    );
     await pass(2 * SECOND_MS);
     expect(peer.sends.length).toBeGreaterThan(before + 1);
   }, 60_000);
@@ -313,16 +316,19 @@ describe("a reply that the gateway does not take", () => {
   it("blocks no other chat", async () => {
     peer.send = (sent) => (sent.to === ANNA ? BUSY : ok(sent));
     await reply(ANNA, "one");
-    await until("it was tried", () => peer.sends.length === 1 && counts().commands_pending === 1);
+    await until("it was tried", async () => peer.sends.length === 1 && (await counts()).commands_pending === 1);
     await reply(BEN, "of another chat");
-    await until("the other is sent", () => counts().commands_sent === 1);
+    await until("the other is sent", async () => (await counts()).commands_sent === 1);
   });
 
   it("is alarmed once, shown with what to do, and tried slowly where only the operator can help", async () => {
     peer.send = () => FORBIDDEN;
     const keys = await reply(ANNA, "one", "two");
     await reply(BEN, "of another chat");
-    await until("both chats were tried", () => peer.sends.length === 2 && counts().commands_sending === 0);
+    await until(
+      "both chats were tried",
+      async () => peer.sends.length === 2 && (await counts()).commands_sending === 0,
+    );
     await pass(2 * HOUR_MS);
     // Each chat half of 1, 2, 4, 8, 15, 15 … minutes.
     expect(peer.sends.length).toBeLessThan(2 * 24);
@@ -335,13 +341,13 @@ describe("a reply that the gateway does not take", () => {
     expect(running.replies.status.problems).toHaveLength(1);
     expect(running.replies.status.problems[0]).toContain("OPENCLAW_GATEWAY_TOKEN");
     expect(JSON.stringify(running.replies.status.problems)).not.toContain("555");
-    expect(counts()).toMatchObject({ commands_pending: 3, commands_failed: 0 });
+    expect(await counts()).toMatchObject({ commands_pending: 3, commands_failed: 0 });
 
     // The operator corrects it, and restarts the gateway.
     peer.send = ok;
     const before = keysTo(ANNA).length;
     await peer.restartAs("boot-2");
-    await until("all are sent", () => counts().commands_sent === 3);
+    await until("all are sent", async () => (await counts()).commands_sent === 3);
     expect(keysTo(ANNA).slice(before)).toEqual(keys);
     expect(running.replies.status.problems).toEqual([]);
   }, 60_000);
@@ -353,7 +359,7 @@ describe("a reply that the gateway does not take", () => {
     expect(running.replies.status.problems[0]).toContain("plugin");
     peer.send = ok;
     await pass(MINUTE_MS);
-    await until("it is sent", () => counts().commands_sent === 1);
+    await until("it is sent", async () => (await counts()).commands_sent === 1);
     peer.send = () => refusal("INVALID_REQUEST", "unsupported channel: whatsapp");
     await reply(ANNA, "two");
     await until("another alarm", () => alarms() === 2);
@@ -374,7 +380,7 @@ describe("a reply that OpenClaw has put into its own queue", () => {
   const queued = (count = 1) =>
     until(
       "it is in OpenClaw's queue",
-      () => counts().commands_queued_by_gateway === count && counts().commands_sending === 0,
+      async () => (await counts()).commands_queued_by_gateway === count && (await counts()).commands_sending === 0,
     );
 
   it("is followed until OpenClaw was seen to send it; what follows in its chat waits, and no other chat", async () => {
@@ -383,14 +389,18 @@ describe("a reply that OpenClaw has put into its own queue", () => {
     await queued();
     peer.send = ok;
     await reply(BEN, "of another chat");
-    await until("the other is sent", () => counts().commands_sent === 1);
+    await until("the other is sent", async () => (await counts()).commands_sent === 1);
     await pass(2 * MINUTE_MS);
     expect(keysTo(ANNA)).toEqual(keys.slice(0, 1));
     expect(running.replies.status.handovers).toEqual({ count: 1, longestWaitMs: 2 * MINUTE_MS });
     seenSent(ANNA, "one");
-    await until("both are sent", () => counts().commands_sent === 3);
+    await until("both are sent", async () => (await counts()).commands_sent === 3);
     expect(keysTo(ANNA)).toEqual(keys);
-    expect(counts()).toMatchObject({ commands_queued_by_gateway: 0, replies_sent_from_queue: 1, replies_dropped: 0 });
+    expect(await counts()).toMatchObject({
+      commands_queued_by_gateway: 0,
+      replies_sent_from_queue: 1,
+      replies_dropped: 0,
+    });
     expect(running.replies.status.handovers).toEqual({ count: 0, longestWaitMs: 0 });
   });
 
@@ -402,8 +412,8 @@ describe("a reply that OpenClaw has put into its own queue", () => {
     await until("it waits to be looked for", () => running.replies.status.underWay === 0);
     peer.history = () => [key];
     clock.advance(30_000);
-    await until("it counts as sent", () => counts().commands_sent === 1);
-    expect(counts()).toMatchObject({ commands_queued_by_gateway: 0, replies_sent_from_queue: 1 });
+    await until("it counts as sent", async () => (await counts()).commands_sent === 1);
+    expect(await counts()).toMatchObject({ commands_queued_by_gateway: 0, replies_sent_from_queue: 1 });
   });
 
   it("is ours again when OpenClaw has dropped it unsent, and goes out once, in its order", async () => {
@@ -414,16 +424,20 @@ describe("a reply that OpenClaw has put into its own queue", () => {
     dropped(ANNA, "another text");
     dropped(BEN, "one");
     await looks();
-    expect(counts().replies_dropped).toBe(0);
+    expect((await counts()).replies_dropped).toBe(0);
     dropped(ANNA, "one");
     // Until then the gateway would only repeat its answer.
     await pass(6 * MINUTE_MS);
     expect(keysTo(ANNA)).toEqual(keys.slice(0, 1));
     await pass(MINUTE_MS);
-    await until("both are sent", () => counts().commands_sent === 2);
+    await until("both are sent", async () => (await counts()).commands_sent === 2);
     expect(keysTo(ANNA)).toEqual([keys[0], ...keys]);
-    expect(counts()).toMatchObject({ commands_queued_by_gateway: 0, replies_sent_from_queue: 0, replies_dropped: 1 });
-    expect(running.store.failures.latest("reply_dropped")).toMatchObject({
+    expect(await counts()).toMatchObject({
+      commands_queued_by_gateway: 0,
+      replies_sent_from_queue: 0,
+      replies_dropped: 1,
+    });
+    expect((await running.store.failures()).reply_dropped).toMatchObject({
       reason: "OpenClaw gave it up, unsent",
     });
   });
@@ -435,9 +449,9 @@ describe("a reply that OpenClaw has put into its own queue", () => {
     await queued();
     peer.send = ok;
     dropped(ANNA, "one", "delivery state is unknown_after_send; refusing blind replay without adapter reconciliation");
-    await until("what follows is sent", () => counts().commands_sent === 1);
+    await until("what follows is sent", async () => (await counts()).commands_sent === 1);
     await until("the operator is told", () => alarms("in doubt") === 1);
-    expect(counts()).toMatchObject({ commands_queued_by_gateway: 0, commands_in_doubt: 1, replies_dropped: 1 });
+    expect(await counts()).toMatchObject({ commands_queued_by_gateway: 0, commands_in_doubt: 1, replies_dropped: 1 });
     expect(keysTo(ANNA).filter((sent) => sent === key)).toHaveLength(1);
   });
 
@@ -452,11 +466,11 @@ describe("a reply that OpenClaw has put into its own queue", () => {
     await peer.restartAs("boot-2");
     await connected(running.gateway);
     await pass(19 * MINUTE_MS);
-    expect(counts().commands_queued_by_gateway).toBe(1);
+    expect((await counts()).commands_queued_by_gateway).toBe(1);
     await pass(2 * MINUTE_MS);
     await until("the operator is told", () => alarms("in doubt") === 1);
-    await until("what follows is sent", () => counts().commands_sent === 1);
-    expect(counts()).toMatchObject({ commands_queued_by_gateway: 0, commands_in_doubt: 1, replies_dropped: 0 });
+    await until("what follows is sent", async () => (await counts()).commands_sent === 1);
+    expect(await counts()).toMatchObject({ commands_queued_by_gateway: 0, commands_in_doubt: 1, replies_dropped: 0 });
     expect(keysTo(ANNA)).toEqual(keys);
   });
 
@@ -470,7 +484,7 @@ describe("a reply that OpenClaw has put into its own queue", () => {
     expect(keysTo(ANNA)).toEqual(keys.slice(0, 1));
     await pass(12 * MINUTE_MS);
     dropped(ANNA, "one");
-    await until("both are sent", () => counts().commands_sent === 2);
+    await until("both are sent", async () => (await counts()).commands_sent === 2);
     expect(keysTo(ANNA)).toEqual([keys[0], ...keys]);
   });
 
@@ -482,7 +496,7 @@ describe("a reply that OpenClaw has put into its own queue", () => {
     dropped(ANNA, "one");
     peer.send = ok;
     await restart();
-    await until("it is sent", () => counts().commands_sent === 1);
+    await until("it is sent", async () => (await counts()).commands_sent === 1);
     expect(keysTo(ANNA)).toEqual([key, key]);
   });
 
@@ -497,7 +511,7 @@ describe("a reply that OpenClaw has put into its own queue", () => {
     peer.send = ok;
     await pass(12 * MINUTE_MS);
     dropped(ANNA, "was it sent?");
-    await until("it is in doubt", () => counts().commands_in_doubt === 2);
+    await until("it is in doubt", async () => (await counts()).commands_in_doubt === 2);
     await pass(MINUTE_MS);
     expect(keysTo(ANNA)).toEqual(keys);
   });
@@ -514,19 +528,19 @@ describe("a number that WhatsApp has locked", () => {
   const lockDirectChats = (until: number | null) => {
     peer.send = (sent) => (sent.to === GROUP || sent.accountId !== "default" ? ok(sent) : locked(until));
   };
-  const held = (count: number) => until(`${count} wait here`, () => counts().commands_pending === count);
+  const held = (count: number) => until(`${count} wait here`, async () => (await counts()).commands_pending === count);
 
   it("holds the replies to its direct chats until its end; then one goes first, and the others when that was taken", async () => {
     const end = clock.now() + 20 * MINUTE_MS;
     lockDirectChats(end);
     const [canary = ""] = await reply(ANNA, "one");
-    await until("OpenClaw has it", () => counts().commands_queued_by_gateway === 1);
+    await until("OpenClaw has it", async () => (await counts()).commands_queued_by_gateway === 1);
     expect(running.locks).toEqual([expect.objectContaining({ account: "default", until: end, kind: "BIZ_QUALITY" })]);
 
     const [other = ""] = await reply(BEN, "two");
     const [third = ""] = await reply("+15550003000", "three");
     await reply(GROUP, "to a group");
-    await until("the group is answered", () => counts().commands_sent === 1);
+    await until("the group is answered", async () => (await counts()).commands_sent === 1);
     await held(2);
     await until("it is in /health", () => running.replies.status.problems[0]?.includes("2 chats") === true);
     expect(running.replies.status.problems).toEqual([
@@ -551,7 +565,7 @@ describe("a number that WhatsApp has locked", () => {
     await looks();
     expect(peer.sends).toHaveLength(before + 1);
     answer.resolve();
-    await until("all are sent", () => counts().commands_sent === 4);
+    await until("all are sent", async () => (await counts()).commands_sent === 4);
     const keys = peer.sends.map(({ idempotencyKey }) => idempotencyKey);
     expect(keys.filter((key) => key === canary)).toHaveLength(2);
     expect(keys.filter((key) => key === other || key === third)).toHaveLength(2);
@@ -562,7 +576,7 @@ describe("a number that WhatsApp has locked", () => {
   it("is tried every half an hour while its end is not known", async () => {
     lockDirectChats(null);
     await reply(ANNA, "one");
-    await until("OpenClaw has it", () => counts().commands_queued_by_gateway === 1);
+    await until("OpenClaw has it", async () => (await counts()).commands_queued_by_gateway === 1);
     await reply(BEN, "two");
     await held(1);
     await pass(29 * MINUTE_MS);
@@ -574,12 +588,12 @@ describe("a number that WhatsApp has locked", () => {
   it("is open again as soon as OpenClaw has sent a reply from its queue", async () => {
     lockDirectChats(clock.now() + 24 * HOUR_MS);
     await reply(ANNA, "one");
-    await until("OpenClaw has it", () => counts().commands_queued_by_gateway === 1);
+    await until("OpenClaw has it", async () => (await counts()).commands_queued_by_gateway === 1);
     await reply(BEN, "two");
     await held(1);
     peer.send = ok;
     seenSent(ANNA, "one");
-    await until("both are sent", () => counts().commands_sent === 2);
+    await until("both are sent", async () => (await counts()).commands_sent === 2);
     expect(running.replies.status.problems).toEqual([]);
   });
 });
@@ -588,7 +602,7 @@ describe("the brake", () => {
   it("counts what the run before has sent, and not what a clock that was set back takes for the future", async () => {
     const replies = Array.from({ length: DEFAULT_BRAKE.perMinute }, (_, n) => `reply ${n}`);
     await reply(ANNA, ...replies);
-    await until("all are sent", () => counts().commands_sent === replies.length);
+    await until("all are sent", async () => (await counts()).commands_sent === replies.length);
     await restart();
     const [held] = await reply(ANNA, "one more");
     await looks();
@@ -628,7 +642,7 @@ describe("what is in the outbox", () => {
     const late = await outbox(ANNA, ANNA);
     const last = await reply(ANNA, "two");
     await running.replies.resume({ accountId: "default", chatId: ANNA });
-    await until("all are sent", () => counts().commands_sent === 4);
+    await until("all are sent", async () => (await counts()).commands_sent === 4);
     expect(keysTo(ANNA)).toEqual([...first, ...late, ...last]);
   });
 
@@ -637,25 +651,25 @@ describe("what is in the outbox", () => {
     const chats = ["+15550002001", "+15550002002", "+15550002003", "+15550002004"];
     await outbox(...chats);
     await reply(BEN, "an answer");
-    await until("the answer and one more are sent", () => counts().commands_sent === 2);
+    await until("the answer and one more are sent", async () => (await counts()).commands_sent === 2);
     await looks();
     expect(peer.sends.map(({ to }) => to).toSorted()).toEqual([BEN, chats[0]].toSorted());
     expect(await whyWaits(chats[1] ?? "")).toMatch(/BRIDGE_OUTBOUND_PER_MINUTE: .* in 30 s/);
     await pass(30 * SECOND_MS);
-    await until("the next one is sent", () => counts().commands_sent === 3);
+    await until("the next one is sent", async () => (await counts()).commands_sent === 3);
     running.replies.adopt(limits);
-    await until("all are sent", () => counts().commands_sent === 5);
+    await until("all are sent", async () => (await counts()).commands_sent === 5);
   });
 
   it("is refused, and said so, where it is switched off meanwhile; the chat goes on", async () => {
     running.replies.adopt({ ...limits, outbound: { isOn: true, perMinute: 1 } });
     await outbox("+15550002001", ANNA);
-    await until("one is sent", () => counts().commands_sent === 1);
+    await until("one is sent", async () => (await counts()).commands_sent === 1);
     const [answer] = await reply(ANNA, "an answer");
     running.replies.adopt({ ...limits, outbound: { isOn: false, perMinute: 1 } });
     await until("the answer is sent", () => keysTo(ANNA).length === 1);
     expect(keysTo(ANNA)).toEqual([answer]);
-    expect(counts()).toMatchObject({ commands_sent: 2, commands_failed: 1 });
+    expect(await counts()).toMatchObject({ commands_sent: 2, commands_failed: 1 });
     expect(alarms("BRIDGE_OUTBOUND=off")).toBe(1);
   });
 
@@ -663,7 +677,7 @@ describe("what is in the outbox", () => {
     peer.history = () => [];
     peer.send = () => "hang up";
     await outbox(ANNA);
-    await until("it is in doubt", () => counts().commands_in_doubt === 1);
+    await until("it is in doubt", async () => (await counts()).commands_in_doubt === 1);
     await peer.stop();
     peer.send = ok;
     peer.bootId = "boot-2";
@@ -689,7 +703,7 @@ describe("a doubt", () => {
     expect([historiesOf(ANNA), alarms()]).toEqual([1, 1]);
     await restart();
     await reply(BEN, "the sidecar is at work");
-    await until("it is sent", () => counts().commands_sent === 1);
+    await until("it is sent", async () => (await counts()).commands_sent === 1);
     await looks();
     expect([historiesOf(ANNA), alarms()]).toEqual([1, 0]);
     await peer.restartAs("boot-2");
@@ -698,7 +712,7 @@ describe("a doubt", () => {
     await restart();
     await flap();
     expect([historiesOf(ANNA), alarms()]).toEqual([2, 0]);
-    expect(counts().commands_in_doubt).toBe(1);
+    expect((await counts()).commands_in_doubt).toBe(1);
   });
 
   it("is settled by a process that was asked later", async () => {
@@ -710,7 +724,7 @@ describe("a doubt", () => {
     await until("the alarm", () => alarms("in doubt") === 1);
     peer.history = () => [key];
     await peer.restartAs("boot-2");
-    await until("it is settled", () => counts().commands_sent === 1);
+    await until("it is settled", async () => (await counts()).commands_sent === 1);
     expect(peer.sends).toEqual([]);
   });
 
@@ -743,7 +757,7 @@ describe("a doubt", () => {
       clock.jump(-200_000);
     });
     await until("the operator is told", () => alarms("in doubt") === 1);
-    expect([peer.sends, counts().commands_in_doubt]).toEqual([[], 1]);
+    expect([peer.sends, (await counts()).commands_in_doubt]).toEqual([[], 1]);
   });
 
   it("is not resolved by the operator while it is asked for again, which may send it", async () => {
@@ -760,7 +774,7 @@ describe("a doubt", () => {
     expect(await resolve()).toBeNull();
     expect(resolved).toEqual([]);
     answer.resolve(ok(again as Sent));
-    await until("it is sent", () => counts().commands_sent === 1);
+    await until("it is sent", async () => (await counts()).commands_sent === 1);
     await resolve();
     expect(resolved).toEqual(["by the operator"]);
   });
@@ -771,7 +785,7 @@ describe("a doubt", () => {
     const [first, second] = await reply(ANNA, "one", "two");
     await until("it was tried", () => peer.sends.length === 1);
     peer.send = ok;
-    await until("both are settled", () => counts().commands_sent === 2);
+    await until("both are settled", async () => (await counts()).commands_sent === 2);
     expect(keysTo(ANNA)).toEqual([first, first, second]);
     expect(alarms()).toBe(0);
   });
@@ -780,7 +794,7 @@ describe("a doubt", () => {
 it("keeps a reply's outcome that can't be written, and sends nothing twice", async () => {
   peer.send = ok;
   await reply(ANNA, "one");
-  await until("it is sent", () => counts().commands_sent === 1);
+  await until("it is sent", async () => (await counts()).commands_sent === 1);
   const tables = new Database(join(dir, "bridge.sqlite"), { timeout: 0 });
   peer.send = (sent) => {
     tables.exec("CREATE TRIGGER full BEFORE UPDATE ON commands BEGIN SELECT RAISE(ABORT, 'no'); END");
@@ -792,13 +806,13 @@ it("keeps a reply's outcome that can't be written, and sends nothing twice", asy
     clock.advance(MINUTE_MS);
     await looks();
   }
-  expect(counts()).toMatchObject({ commands_sending: 1, commands_sent: 1 });
+  expect(await counts()).toMatchObject({ commands_sending: 1, commands_sent: 1 });
   peer.send = ok;
   tables.exec("DROP TRIGGER full");
   tables.close();
-  await until("all are sent", () => {
+  await until("all are sent", async () => {
     clock.advance(MINUTE_MS);
-    return counts().commands_sent === 3;
+    return (await counts()).commands_sent === 3;
   });
   expect(keysTo(ANNA).slice(1)).toEqual(keys);
 });
@@ -810,7 +824,7 @@ describe("a reply that says more than its text", () => {
   it("has the gateway quote a message", async () => {
     const { chat } = await answered(running.store, ANNA, ["this one"], '{"reply_to":"A1"}');
     running.replies.offer(chat);
-    await until("it is sent", () => counts().commands_sent === 1);
+    await until("it is sent", async () => (await counts()).commands_sent === 1);
     expect(paramsTo(ANNA)).toMatchObject([{ replyToId: "A1" }]);
   });
 
@@ -819,9 +833,9 @@ describe("a reply that says more than its text", () => {
     await reply(ANNA, "the next");
     await until("it was tried", async () => (await whyWaits(ANNA)) !== null);
     await pass(MINUTE_MS);
-    await until("the next is sent", () => counts().commands_sent === 1);
+    await until("the next is sent", async () => (await counts()).commands_sent === 1);
     expect(paramsTo(ANNA)).toMatchObject([{ message: literal("the next") }]);
-    expect(counts()).toMatchObject({ commands_failed: 1, commands_pending: 0, commands_sending: 0 });
+    expect(await counts()).toMatchObject({ commands_failed: 1, commands_pending: 0, commands_sending: 0 });
   });
 });
 
@@ -842,7 +856,7 @@ describe("a reaction", () => {
     peer.send = (params) => answers.shift() ?? ok(params);
     const { id, chat } = await react(running.store, ANNA);
     running.replies.offer(chat);
-    await until("it is known that it was sent", () => counts().commands_sent === 1);
+    await until("it is known that it was sent", async () => (await counts()).commands_sent === 1);
     const asked = {
       ...{ channel: "whatsapp", accountId: "default", idempotencyKey: `${id}-0` },
       ...{ action: "react", conversationReadOrigin: "direct-operator" },
@@ -864,9 +878,9 @@ describe("a reaction", () => {
     const observed = { accountId: "default", chatId: ANNA, textSha256, at: clock.now(), whatsappMessageId: "WA-1" };
     running.replies.observe(observed);
     await reply(ANNA, "a text");
-    await until("that is sent", () => counts().commands_sent === 1);
+    await until("that is sent", async () => (await counts()).commands_sent === 1);
     await until("the alarm", () => alarms("in doubt") === 1);
-    expect(counts()).toMatchObject({ commands_in_doubt: 1, commands_sent: 1 });
+    expect(await counts()).toMatchObject({ commands_in_doubt: 1, commands_sent: 1 });
   });
 });
 
@@ -894,7 +908,7 @@ describe("a file at a URL", () => {
     ]);
     running.replies.offer(chat);
   }
-  const isSettled = () => counts().commands_pending + counts().commands_sending === 0;
+  const isSettled = async () => (await counts()).commands_pending + (await counts()).commands_sending === 0;
 
   it("is fetched when it is its turn, then sent; its chat waits for it, and no other chat", async () => {
     const { promise: asked, resolve: ask } = Promise.withResolvers<() => void>();
@@ -903,12 +917,12 @@ describe("a file at a URL", () => {
     await sendFile(ANNA, "/prices.pdf");
     const deliver = await asked;
     await reply(BEN, "no file");
-    await until("the other is sent", () => counts().commands_sent === 1);
+    await until("the other is sent", async () => (await counts()).commands_sent === 1);
     expect([keysTo(ANNA), await whyWaits(ANNA)]).toEqual([[], "its file is being fetched"]);
     // Not before it is here: a crash now leaves no doubt.
-    expect(counts()).toMatchObject({ commands_pending: 2, commands_sending: 0 });
+    expect(await counts()).toMatchObject({ commands_pending: 2, commands_sending: 0 });
     deliver();
-    await until("both are sent", () => counts().commands_sent === 3);
+    await until("both are sent", async () => (await counts()).commands_sent === 3);
     const [file, text] = peer.asked.filter(({ params }) => params["to"] === ANNA).map(({ params }) => params);
     const buffer = Buffer.from("prices").toString("base64");
     expect(file).toMatchObject({ message: literal("the prices"), buffer, contentType: "application/pdf" });
@@ -924,15 +938,15 @@ describe("a file at a URL", () => {
     await until("all wait for it", async () => (await whyWaits("+15550001003")) === "its file is being fetched");
     expect(shop.asked).toHaveLength(2);
     deliver();
-    await until("all are sent", () => counts().commands_sent === 6);
+    await until("all are sent", async () => (await counts()).commands_sent === 6);
     expect(shop.asked).toHaveLength(3);
   });
 
   it("that can't be had is a failure with an alarm, no doubt, and its chat goes on; the log does not name it", async () => {
     shop.answer = (_, response) => response.writeHead(404).end();
     await sendFile(ANNA, "/secret-path");
-    await until("the text is sent", () => counts().commands_sent === 1);
-    expect(counts()).toMatchObject({ commands_failed: 1, commands_in_doubt: 0, commands_pending: 0 });
+    await until("the text is sent", async () => (await counts()).commands_sent === 1);
+    expect(await counts()).toMatchObject({ commands_failed: 1, commands_in_doubt: 0, commands_pending: 0 });
     expect(alarms("its file could not be fetched: it was answered with 404")).toBe(1);
     expect(JSON.stringify(running.lines)).not.toContain("secret-path");
   });
@@ -946,14 +960,14 @@ describe("a file at a URL", () => {
       clock.advance(SECOND_MS);
       return isSettled();
     });
-    expect([shop.asked.length, counts().commands_sent]).toEqual([3, 2]);
+    expect([shop.asked.length, (await counts()).commands_sent]).toEqual([3, 2]);
   });
 
   it("of a type that can't be sent is refused, which is known only then", async () => {
     shop.answer = (_, response) => response.writeHead(200, { "content-type": "audio/mpeg" }).end("a song");
     await sendFile(ANNA, "/song.mp3");
-    await until("the text is sent", () => counts().commands_sent === 1);
-    expect(counts()).toMatchObject({ commands_failed: 1, commands_in_doubt: 0, commands_pending: 0 });
+    await until("the text is sent", async () => (await counts()).commands_sent === 1);
+    expect(await counts()).toMatchObject({ commands_failed: 1, commands_in_doubt: 0, commands_pending: 0 });
     expect(keysTo(ANNA)).toHaveLength(1);
   });
 });

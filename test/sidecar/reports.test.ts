@@ -44,7 +44,7 @@ function start(path: string | null = REPORTS_PATH) {
   const { store, client } = relay;
   const parts = { kind: "reports" as const, store, hotbags: client, clock, timers: clock, log, random: Math.random };
   reporting = new Reporting(parts, { path, maxAgeMs: 24 * HOUR_MS });
-  reporting.start();
+  void reporting.start();
 }
 
 async function stop() {
@@ -74,12 +74,12 @@ it("tells each change once, those of one command in order, also after a restart 
   await stop();
   start();
   await tells("for-A in_doubt", "for-A resolved");
-  await until("none waits", () => relay.store.reports.waiting === 0);
+  await until("none waits", async () => (await relay.store.counters()).reports_waiting === 0);
   expect(told()).toEqual(["for-A in_doubt", "for-A resolved"]);
   const [first, second, third] = hotbags.reports.attempts;
   expect(hotbags.reports.attempts).toEqual([first, first, third]);
   expect(second).not.toBe(third);
-  expect(relay.store.counters.read()).toMatchObject({ reports_delivered: 2, reports_dropped: 0 });
+  expect(await relay.store.counters()).toMatchObject({ reports_delivered: 2, reports_dropped: 0 });
 });
 
 it("an end that hangs holds neither messages nor replies", async () => {
@@ -87,7 +87,7 @@ it("an end that hangs holds neither messages nor replies", async () => {
   for (let n = 0; n < REPORT_CONCURRENCY + 2; n += 1) await replied(`A${n}`);
   expect(hotbags.accepted).toHaveLength(REPORT_CONCURRENCY + 2);
   await until("all that may are under way", () => hotbags.reports.attempts.length === REPORT_CONCURRENCY);
-  expect(reporting.status).toMatchObject({ waiting: REPORT_CONCURRENCY + 2 });
+  expect((await relay.store.counters()).reports_waiting).toBe(REPORT_CONCURRENCY + 2);
 });
 
 it("one that is refused holds no other, and is tried again for as long as a message", async () => {
@@ -97,11 +97,11 @@ it("one that is refused holds no other, and is tried again for as long as a mess
   await replied("B");
   await tells("for-B sent");
   expect(told()).toEqual(["for-B sent"]);
-  await until("B is off the list", () => relay.store.reports.waiting === 1);
+  await until("B is off the list", async () => (await relay.store.counters()).reports_waiting === 1);
   clock.advance(24 * HOUR_MS);
   await says(/1 report to Hot Bags given up: too old\. Hot Bags answered 422/);
-  await until("none waits", () => reporting.status.waiting === 0);
-  expect(relay.store.counters.read()).toMatchObject({ reports_delivered: 1, reports_dropped: 1 });
+  await until("none waits", async () => (await relay.store.counters()).reports_waiting === 0);
+  expect(await relay.store.counters()).toMatchObject({ reports_delivered: 1, reports_dropped: 1 });
 });
 
 it.each<[string, Parameters<HotBags["reports"]["next"]>[0], RegExp]>([
@@ -113,7 +113,8 @@ it.each<[string, Parameters<HotBags["reports"]["next"]>[0], RegExp]>([
   await replied("A");
   await says(why);
   await replied("B");
-  expect(reporting.status).toMatchObject({ waiting: 2, problem: expect.stringMatching(/.+/) });
+  expect((await relay.store.counters()).reports_waiting).toBe(2);
+  expect(reporting.status).toMatchObject({ problem: expect.stringMatching(/.+/) });
   expect(hotbags.reports.attempts).toHaveLength(1);
   clock.advance(1_000);
   await tells("for-A sent", "for-B sent");
@@ -127,7 +128,8 @@ it("can be switched on and off: what is not wanted any more is dropped, and told
   reporting.adopt({ path: null, maxAgeMs: HOUR_MS });
   await says(/HOTBAGS_REPORTS_PATH is not set any more: 1 report dropped/);
   await replied("B");
-  expect(reporting.status).toMatchObject({ isOn: false, waiting: 0, problem: null });
+  expect((await relay.store.counters()).reports_waiting).toBe(0);
+  expect(reporting.status).toMatchObject({ isOn: false, problem: null });
   reporting.adopt({ path: REPORTS_PATH, maxAgeMs: HOUR_MS });
   await replied("C");
   await tells("for-C sent");
@@ -142,7 +144,7 @@ it("events go to a path of their own, also while reports have a dead end", async
   const parts = { store, hotbags: client, clock, timers: clock, log: openLog("silent"), random: Math.random };
   const path = EVENTS_PATH;
   const events = new Reporting({ ...parts, kind: "events" }, { path, maxAgeMs: HOUR_MS });
-  events.start();
+  await events.start();
   hotbags.happenings.next({ status: 422 });
   const up = { processId: null, startedAt: null, connectedAt: null, lastInboundAt: null, state: "up" } as const;
   const connection = { ...up, aliveAt: clock.now(), aliveUptimeMs: null };
@@ -152,7 +154,7 @@ it("events go to a path of their own, also while reports have a dead end", async
   clock.advance(1_000);
   await until("it is told", () => hotbags.happenings.taken.length === 1);
   expect(hotbags.happenings.taken).toMatchObject([{ type: "downtime", from: null }]);
-  await until("none waits", () => events.status.waiting === 0);
-  expect(reporting.status.waiting).toBe(1);
+  await until("none waits", async () => (await store.counters()).events_waiting === 0);
+  expect((await relay.store.counters()).reports_waiting).toBe(1);
   await events.stop();
 });

@@ -62,7 +62,7 @@ it.each(["swap:begun", "swap:moved-away", "swap:moved-in"])(
     expect(again.code).not.toBe(0);
     expect(again.stderr).toMatch(/cut off.*hotbags restore/);
     expect(await runHotbags(stateDir, "restore", file, "--force")).toMatchObject({ code: 0 });
-    const accepted = await withStore(stateDir, (store) => store.counters.read().accepted);
+    const accepted = await withStore(stateDir, async (store) => (await store.counters()).accepted);
     expect(accepted).toBe(1);
   },
 );

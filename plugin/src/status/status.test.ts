@@ -175,6 +175,22 @@ test("a clock that is set back does not keep the running plugin from reporting",
   await until("it has reported by the clock of now", async () => (await writtenAt()) <= wall());
 });
 
+test("what is written is of one instant: no ack of a link that it does not know yet", async () => {
+  const stateDir = temporaryFolder();
+  const board = new StatusBoard(stateDir, "2026.9.6", memoryLog(), { inMemory: () => 0, disk: () => null });
+  board.write();
+  // The write is under way: it looks for what an earlier run has left.
+  await Promise.resolve();
+  await Promise.resolve();
+  board.dialling("ws://127.0.0.1:18790/");
+  board.acknowledged();
+  await until("it has reported", async () => (await readStatus(statusFile(stateDir))) !== undefined);
+  expect(await readStatus(statusFile(stateDir))).toMatchObject({
+    link: { address: "ws://127.0.0.1:18790/" },
+    last_ack_at: expect.any(Number),
+  });
+});
+
 test("files that cannot be read are named, and nothing is thrown", async () => {
   const { stateDir, report } = await setUp();
   mkdirSync(join(stateDir, "hotbags"));

@@ -139,18 +139,18 @@ export class StatusBoard implements LinkReport {
 
   async #write(): Promise<void> {
     try {
+      await this.#carryOver();
+      // All of one instant: the ack of a link beside what was known before that link would say that it is down.
       const { inMemory, disk } = this.#present;
       const present = { in_memory: inMemory(), disk: disk(), hook: this.hook.read() };
       const news = { ...this.#status, ...present, written_at: 0 };
       const content = JSON.stringify(news);
       if (content === this.#written && performance.now() - this.#writtenMs < BEAT_MS) return;
-      await this.#carryOver();
+      const now = Date.now();
       await mkdir(dirname(this.#file), { recursive: true, mode: 0o700 });
       // In one step, or a reader would meet half a file.
       const beside = `${this.#file}.${process.pid}.new`;
-      const now = Date.now();
-      const whole = { ...news, last_ack_at: this.#status.last_ack_at, written_at: now };
-      await writeFile(beside, `${JSON.stringify(whole)}\n`, { mode: 0o600 });
+      await writeFile(beside, `${JSON.stringify({ ...news, written_at: now })}\n`, { mode: 0o600 });
       await rename(beside, this.#file);
       this.#written = content;
       this.#writtenMs = performance.now();

@@ -26,12 +26,12 @@ let alerts: Alerts;
 let now: Condition[];
 let unknown: Kind[];
 
-beforeEach(() => {
+beforeEach(async () => {
   [told, now, unknown] = [[], [], []];
   answer = { ok: true };
   clock = new SimulatedClock();
   dir = mkdtempSync(join(tmpdir(), "hotbags-alerts-"));
-  start();
+  await start();
 });
 afterEach(async () => {
   await stop();
@@ -48,7 +48,7 @@ function channelTo(name: Channel["name"], list: Notice[]): Channel {
   return { name, send, close: async () => {} };
 }
 
-function start() {
+async function start() {
   store = openStore(dir, clock);
   const channel = channelTo("ALERT_COMMAND", told);
   alerts = new Alerts({
@@ -56,6 +56,7 @@ function start() {
     ...{ log: pino({ level: "silent" }), random: () => 1 },
     limits: LIMITS,
   });
+  await alerts.start();
 }
 
 async function stop() {
@@ -66,7 +67,7 @@ async function stop() {
 async function restart(awayMs = 0) {
   await stop();
   clock.advance(awayMs);
-  start();
+  await start();
 }
 
 /** Moves on, and looks every 5 s on the way. */
@@ -105,7 +106,7 @@ it("tells of what begins, once, and of its end with how long it took", async () 
     { state: "over", text: expect.stringMatching(/^Over after 12 min( 5 s)?: WhatsApp is logged out \(default\)\.$/) },
   ]);
   expect(told[0]?.id).toBe(told[1]?.id);
-  expect([alerts.open, store.alerts.past(9)]).toMatchObject([[], [{ id: told[0]?.id, returns: 0 }]]);
+  expect([alerts.open, await store.alerts.past(9)]).toMatchObject([[], [{ id: told[0]?.id, returns: 0 }]]);
 });
 
 it("tells of nothing that passes before its time", async () => {
@@ -224,17 +225,17 @@ it("delivers after a restart what could not be delivered before", async () => {
   await until("an attempt has failed", () => alerts.channels[0]?.waiting === 1);
   await stop();
   answer = { ok: true };
-  start();
+  await start();
   await tellings(1);
   expect(told[0]?.state).toBe("started");
-  await until("it waits no more", () => store.alerts.notices().length === 0);
+  await until("it waits no more", async () => (await store.alerts.notices()).length === 0);
 });
 
 it("tells of what has happened, and remembers it", async () => {
   const gone = { id: "gateway_died-x", kind: "gateway_died", subject: "", text: "It died.", details: {} } as const;
   expect(await alerts.happened(gone)).toBe(true);
   await tellings(1);
-  expect([told[0]?.state, alerts.open, store.alerts.past(9)]).toMatchObject(["happened", [], [{ id: gone.id }]]);
+  expect([told[0]?.state, alerts.open, await store.alerts.past(9)]).toMatchObject(["happened", [], [{ id: gone.id }]]);
 });
 
 it("tells of what can't be written down, and writes it down when it can", async () => {
@@ -243,13 +244,13 @@ it("tells of what can't be written down, and writes it down when it can", async 
   now = [loggedOut()];
   pass(5_000);
   await tellings(1);
-  expect(store.alerts.open()).toEqual([]);
+  expect(await store.alerts.open()).toEqual([]);
   other.exec("COMMIT");
   other.close();
   await until("it is written", async () => {
     // The store looks by the clock of the machine whether it can write again.
     look();
-    return store.alerts.open().length === 1;
+    return (await store.alerts.open()).length === 1;
   });
 });
 
@@ -272,5 +273,5 @@ it("takes other ways over: what waits goes by the one of the same name", async (
   await until("it has come", () => byCommand.length === 1);
   await alerts.happened({ id: "x", kind: "gateway_died", subject: "", text: "It died.", details: {} });
   await until("both have the next one", () => byCommand.length === 2 && byWebhook.length === 1);
-  await until("nothing waits", () => store.alerts.notices().length === 0);
+  await until("nothing waits", async () => (await store.alerts.notices()).length === 0);
 });

@@ -69,15 +69,22 @@ export class Alerts {
   readonly #past = new Map<string, AlertRecord>();
   /** Since when what is not told yet is so, monotonic ms. */
   readonly #pending = new Map<string, { kind: Kind; since: number }>();
+  readonly #started = Promise.withResolvers<void>();
 
   constructor(parts: AlertsParts) {
     this.#parts = parts;
     this.#limits = parts.limits;
     this.#telling = new Telling(parts);
-    const { store } = parts;
-    for (const alert of store.past(LOOKS_BACK).toReversed()) this.#past.set(keyOf(alert), alert);
+  }
+
+  /** Takes up what the last run left. What happens before that is told afterwards. */
+  async start(): Promise<void> {
+    const { store } = this.#parts;
+    const [past, open] = await Promise.all([store.past(LOOKS_BACK), store.open(), this.#telling.start()]);
+    for (const alert of past.toReversed()) this.#past.set(keyOf(alert), alert);
     // One of a newer release has nobody here who could end it.
-    for (const alert of store.open()) if (alert.kind in ALERTS) this.#open.set(keyOf(alert), alert);
+    for (const alert of open) if (alert.kind in ALERTS) this.#open.set(keyOf(alert), alert);
+    this.#started.resolve();
   }
 
   /** Those that last and were told, the oldest first. */
@@ -114,6 +121,7 @@ export class Alerts {
 
   /** Resolves with true when it is on disk, and will be told whatever happens; with false when it is not. */
   async happened({ id, kind, subject, text, details }: Happening): Promise<boolean> {
+    await this.#started.promise;
     const at = Math.round(this.#parts.clock.now());
     const now = this.#parts.provenNow();
     const alert: AlertRecord = {

@@ -19,7 +19,7 @@ async function stand(answer: (response: ServerResponse, path: string) => void) {
   const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const state = { isHealthy: true };
   const heartbeat = new Heartbeat({
-    ...{ url: new URL(`${base}/${SECRET}`), isHealthy: () => state.isHealthy, everyMs: 10 },
+    ...{ url: new URL(`${base}/${SECRET}`), isHealthy: async () => state.isHealthy, everyMs: 10 },
     log: pino({ base: null }, { write: (line: string) => lines.push(line) }),
   });
   onTestFinished(async () => {

@@ -17,8 +17,8 @@ const MAX_ANSWER_BYTES = 64 * 1024;
 interface HeartbeatParts {
   /** `ALERT_HEARTBEAT_URL`; it holds a secret, and is never logged. Null: there is none. */
   url: URL | null;
-  /** Whether all is well. */
-  isHealthy(): boolean;
+  /** Whether all is well. Never rejects. */
+  isHealthy(): Promise<boolean>;
   log: Logger;
   everyMs?: number;
 }
@@ -86,12 +86,17 @@ export class Heartbeat {
   }
 
   #beat(): void {
-    if (this.#url === null || this.#pinging || !this.#parts.isHealthy()) return;
-    const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(PING_MS)]);
-    this.#pinging = this.ping(signal).then((attempt) => {
+    if (this.#url === null || this.#pinging) return;
+    this.#pinging = this.#pingIfHealthy().finally(() => {
       this.#pinging = null;
-      if (!this.#closing.signal.aborted) this.#say(attempt);
     });
+  }
+
+  async #pingIfHealthy(): Promise<void> {
+    if (!(await this.#parts.isHealthy()) || this.#closing.signal.aborted) return;
+    const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(PING_MS)]);
+    const attempt = await this.ping(signal);
+    if (!this.#closing.signal.aborted) this.#say(attempt);
   }
 
   #say(attempt: Attempt): void {

@@ -51,11 +51,15 @@ export class Telling {
   #number = 0;
 
   constructor(parts: TellingParts) {
-    const { store, channels } = parts;
+    const { channels } = parts;
     this.#parts = parts;
     this.#channels = channels;
     this.#deliveries = new Map(channels.map((channel) => [channel.name, this.#deliveriesTo(channel)]));
-    for (const { channel, number, told_at: toldAt, notice } of store.notices()) {
+  }
+
+  /** Takes up what the last run has not delivered. Before anything is told: its numbers go on from there. */
+  async start(): Promise<void> {
+    for (const { channel, number, told_at: toldAt, notice } of await this.#parts.store.notices()) {
       this.#number = Math.max(this.#number, number);
       const deliveries = this.#deliveries.get(channel);
       if (deliveries) deliveries.add({ number, toldAt, notice: JSON.parse(notice) as Notice });

@@ -216,7 +216,7 @@ describe("a backup that is no backup", () => {
   it("but is only compressed is one", async () => {
     writeFileSync(join(dir, "backup.tar"), gzipSync(await makeAll()));
     expect(await restoreTo(join(dir, "other"))).toMatchObject({ kept: null });
-    expect(reopen(join(dir, "other")).counters.read()).toMatchObject({ accepted: 1, pending: 1 });
+    expect(await reopen(join(dir, "other")).counters()).toMatchObject({ accepted: 1, pending: 1 });
   });
 });
 
@@ -249,7 +249,7 @@ describe("a restore", () => {
     await takeIn("B");
     store.close();
     await expect(restoreTo(stateDir)).rejects.toThrow(/there is a state in .* already/);
-    expect(reopen(stateDir).counters.read()).toMatchObject({ accepted: 2 });
+    expect(await reopen(stateDir).counters()).toMatchObject({ accepted: 2 });
   });
 
   it("is refused where what is lost would end before the backup was made", async () => {
@@ -266,9 +266,9 @@ describe("a restore", () => {
     await takeIn("B", ANNA, [after]);
     store.close();
     const { kept } = await restoreTo(stateDir, { force: true });
-    expect(reopen(stateDir).counters.read()).toMatchObject({ accepted: 1 });
+    expect(await reopen(stateDir).counters()).toMatchObject({ accepted: 1 });
     expect([sha256(before), sha256(after)].map((name) => store.files.sizeOf(name))).toEqual([10, undefined]);
-    expect(reopen(kept ?? "").counters.read()).toMatchObject({ accepted: 2 });
+    expect(await reopen(kept ?? "").counters()).toMatchObject({ accepted: 2 });
     expect([sha256(before), sha256(after)].map((name) => store.files.sizeOf(name))).toEqual([10, 10]);
   });
 
@@ -295,7 +295,7 @@ describe("a restore", () => {
     expect(() => openStore(stateDir, clock)).toThrow(/was cut off.*before-restore-then/);
     await expect(restoreTo(stateDir)).rejects.toThrow(/already/);
     await restoreTo(stateDir, { force: true });
-    expect(reopen(stateDir).counters.read()).toMatchObject({ accepted: 1 });
+    expect(await reopen(stateDir).counters()).toMatchObject({ accepted: 1 });
   });
 
   it("leaves nothing of an earlier try in the way", async () => {
@@ -307,9 +307,9 @@ describe("a restore", () => {
 });
 
 describe("after a restore", () => {
-  const doubtful = () => store.commands.inDoubt(100).map((id) => store.commands.get(id).command_id);
-  const ledger = () => {
-    const counts = store.counters.read();
+  const doubtful = async () => (await store.commands.inDoubt(100)).map((id) => store.commands.get(id).command_id);
+  const ledger = async () => {
+    const counts = await store.counters();
     const { accepted, delivered, pending, dead, discarded } = counts;
     expect(accepted).toBe(delivered + pending + dead + discarded);
     return counts;
@@ -324,10 +324,10 @@ describe("after a restore", () => {
     await backup();
     expect((await restoreTo(join(dir, "other"))).doubted).toEqual({ commands: 3, messages: 0 });
     reopen(join(dir, "other"));
-    expect(doubtful().sort()).toEqual(["queued", "sending", "waiting"]);
+    expect((await doubtful()).sort()).toEqual(["queued", "sending", "waiting"]);
     expect(store.commands.nextOf(1)).toBeUndefined();
     const counts = { commands_sent: 1, commands_in_doubt: 3, commands_pending: 0, commands_sending: 0 };
-    expect(ledger()).toMatchObject({ ...counts, commands_queued_by_gateway: 0 });
+    expect(await ledger()).toMatchObject({ ...counts, commands_queued_by_gateway: 0 });
     expect(await store.operator.audit(null, 1)).toMatchObject([{ who: "anna", kind: "restore" }]);
   });
 
@@ -348,7 +348,7 @@ describe("after a restore", () => {
       outcomes.push(recorded?.outcome);
     }
     expect(outcomes).toEqual(["in_doubt", "in_doubt", "in_doubt", "pending"]);
-    expect(ledger()).toMatchObject({ delivered: 4, dead: 0, commands_in_doubt: 3, commands_pending: 1 });
+    expect(await ledger()).toMatchObject({ delivered: 4, dead: 0, commands_in_doubt: 3, commands_pending: 1 });
   });
 
   it("a command that the backup remembers is neither sent nor in doubt", async () => {
@@ -362,7 +362,7 @@ describe("after a restore", () => {
     expect(await store.messages.delivered(second, 200, "{}", [command("order-17")])).toMatchObject([
       { outcome: "repeated" },
     ]);
-    expect(ledger()).toMatchObject({ commands_sent: 1, commands_in_doubt: 0 });
+    expect(await ledger()).toMatchObject({ commands_sent: 1, commands_in_doubt: 0 });
   });
 
   it("an order about a chat is obeyed as ever", async () => {

@@ -114,7 +114,7 @@ function offline(stateDir: string): Operator {
     running: null,
     alerts: (past) => alertsOf(view, past),
     status: () => statusOf(view, stateDir),
-    path: () => pathWithoutSidecar(view),
+    path: async () => pathWithoutSidecar(await view.counts(), (await view.alerts.open()).length),
     figures: (range) => readSeries(view.figures, range, systemClock.now()),
     pausedChats: () => view.pausedChats(),
   });
@@ -133,21 +133,22 @@ function offline(stateDir: string): Operator {
   };
 }
 
-function alertsOf({ alerts }: StoreView, past: number): Output<"alerts"> {
-  return listAlerts({ open: alerts.open(), past: alerts.past(past) });
+async function alertsOf({ alerts }: StoreView, past: number): Promise<Output<"alerts">> {
+  return listAlerts({ open: await alerts.open(), past: await alerts.past(past) });
 }
 
 /** What can be said of a sidecar that does not run: `messages` and `commands` as it would, but for what only it knows. */
 async function statusOf(view: StoreView, stateDir: string): Promise<Output<"status">> {
+  const counts = await view.counts();
   return {
     version: VERSION,
     ok: false,
     problems: ["the sidecar does not run: start it (systemctl start hotbags-sidecar)"],
-    messages: countMessages(view),
-    commands: { ...countCommands(view), paused_chats: view.pausedChats().length },
-    reports: countReports(view, "reports"),
-    events: countReports(view, "events"),
-    outbound: countOutbound(view),
+    messages: countMessages(counts),
+    commands: { ...countCommands(counts), paused_chats: (await view.pausedChats()).length },
+    reports: countReports(counts, "reports"),
+    events: countReports(counts, "events"),
+    outbound: countOutbound(counts),
     disk: { free_bytes: await freeBytesAt(stateDir) },
     last_backup: readLastBackup(stateDir),
   };

@@ -14,7 +14,7 @@ async function shown(minutes: [number, Partial<Figure["tally"]>][]) {
     at: Math.floor(NOW / 60_000 - ago) * 60,
     tally: { ...emptyTally(), ...tally },
   }));
-  const series = readSeries({ between: () => figures }, "hour", NOW);
+  const series = await readSeries({ between: async () => figures }, "hour", NOW);
   const stream = () => Object.assign(new PassThrough(), { isTTY: false });
   const [out, err] = [stream(), stream()];
   const operator = { ask: async () => series } as unknown as Operator;

@@ -43,7 +43,7 @@ export class ConsoleApi {
   /** Of a request whose host and origin are the console's. Rejects with OperatorError. */
   async answer(request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> {
     const { sessions, activate, feed } = this.#parts;
-    const session = sessions.of(request);
+    const session = await sessions.of(request);
     const what = `${request.method} ${url.pathname}`;
     if (what === "POST /api/session") return this.#logIn(request, response, session);
     if (session === null) throw new OperatorError(401, NO_SESSION);
@@ -53,7 +53,9 @@ export class ConsoleApi {
       if (feed.isFull) throw new OperatorError(503, "too many pages are open: close one of them");
       return feed.begin(response, session, done);
     }
-    response.once("close", done);
+    // The page may be gone already.
+    if (response.closed) done();
+    else response.once("close", done);
     await this.#answer(what, request, response, url, session);
   }
 
@@ -66,7 +68,7 @@ export class ConsoleApi {
       return reply(response, 200, {});
     }
     if (what === "GET /api/sessions") {
-      const shown = sessions.list().map((one) => ({ ...showSession(one), is_this: one.id === session.id }));
+      const shown = (await sessions.list()).map((one) => ({ ...showSession(one), is_this: one.id === session.id }));
       return reply(response, 200, { sessions: shown });
     }
     const [, id] = /^DELETE \/api\/sessions\/(\d{1,15})$/.exec(what) ?? [];

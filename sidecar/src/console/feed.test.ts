@@ -41,7 +41,7 @@ describe("an open page", () => {
     const cookie = await loggedIn("look");
     const page = await follow(cookie);
     const other = await follow(await loggedIn("look", "ben"));
-    const mine = store.console.sessions().find(({ user }) => user === "anna");
+    const mine = (await store.console.sessions()).find(({ user }) => user === "anna");
     await door.endSession(mine?.id ?? 0, "root");
     await until("it is over", () => page.isOver);
     expect((await follow(cookie)).status).toBe(401);
@@ -60,11 +60,11 @@ describe("an open page", () => {
       await until("it has heard that", () => page.text.split(": still here\n\n").length === beats + 1);
     }
     // Far beyond what one lasts that nobody uses.
-    const seenAt = () => store.console.sessions()[0]?.seen_at ?? 0;
+    const seenAt = async () => (await store.console.sessions())[0]?.seen_at ?? 0;
     for (let passed = 0; passed < 2 * IDLE_MS; passed += IDLE_MS / 3) {
-      const before = seenAt();
+      const before = await seenAt();
       clock.advance(IDLE_MS / 3);
-      await until("its session is used", () => seenAt() > before);
+      await until("its session is used", async () => (await seenAt()) > before);
     }
     expect(page.isOver).toBe(false);
   });

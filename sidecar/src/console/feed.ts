@@ -58,6 +58,8 @@ export class Feed {
 
   /** `done`: called when the page is gone. Throws when the database can't tell. */
   begin(response: ServerResponse, session: ConsoleSession, done: () => void): void {
+    // It went while it was looked up whose it is.
+    if (response.closed) return done();
     this.#stop ??= this.#start();
     this.#readers.set(response, { session, missed: 0 });
     // A page that is gone has nothing more to be told, nor any error of its own.
@@ -83,7 +85,7 @@ export class Feed {
     const unlisten = this.#parts.listen((changes) => this.#tell(changes));
     const { timers } = this.#parts;
     const stopLooking = every(timers, LOOK_MS, () => void this.#look());
-    const stopBeating = every(timers, HEARTBEAT_MS, () => this.#beat());
+    const stopBeating = every(timers, HEARTBEAT_MS, () => void this.#beat());
     return () => {
       stopLooking();
       stopBeating();
@@ -131,16 +133,24 @@ export class Feed {
     try {
       return JSON.stringify(await this.#parts.health());
     } catch (error) {
-      const { log } = this.#parts;
-      this.#throttle.log(() => log.warn({ err: error }, "the console can't be told how it is"), codeOf(error));
-      return null;
+      return this.#sayUntold(error);
     }
   }
 
+  #sayUntold(error: unknown): null {
+    const { log } = this.#parts;
+    this.#throttle.log(() => log.warn({ err: error }, "the console can't be told how it is"), codeOf(error));
+    return null;
+  }
+
   /** Pages whose session is over are ended; the others are told that they are connected, and that uses their session. */
-  #beat(): void {
-    const live = new Map(this.#parts.sessions.list().map((session) => [session.id, session]));
-    this.#endWhere(({ session }) => !live.has(session.id));
+  async #beat(): Promise<void> {
+    const before = new Set(this.#readers.values());
+    const sessions = await this.#parts.sessions.list().catch((error: unknown) => this.#sayUntold(error));
+    if (sessions === null) return;
+    const live = new Map(sessions.map((session) => [session.id, session]));
+    // Of one that has come meanwhile the session may be newer than the list.
+    this.#endWhere((reader) => before.has(reader) && !live.has(reader.session.id));
     for (const response of this.#readers.keys()) response.write(": still here\n\n");
     for (const id of new Set([...this.#readers.values()].map(({ session }) => session.id))) {
       const session = live.get(id);

@@ -58,7 +58,7 @@ it("whoever may act may change something, in their own name, unless the console 
   const cookie = await loggedIn("act", "anna");
   const retry = () => ask("POST", "/api/v1/messages/retry", { headers: { cookie }, body: { ids: [seq] } });
   await reopen({ readOnly: true });
-  expect([(await retry()).status, store.counters.read().dead]).toEqual([403, 1]);
+  expect([(await retry()).status, (await store.counters()).dead]).toEqual([403, 1]);
   const shown = await ask("GET", "/api/session", { headers: { cookie } });
   expect(shown.said).toMatchObject({ role: "look", read_only: true });
   await reopen();

@@ -37,7 +37,7 @@ describe("a link", () => {
     const token = await tokenOf();
     const both = await Promise.all([logInWith(token), logInWith(token)]);
     expect(both.map(({ status }) => status).toSorted()).toEqual([200, 401]);
-    expect(store.console.sessions()).toHaveLength(1);
+    expect(await store.console.sessions()).toHaveLength(1);
   });
 
   it("is good for ten minutes, also where the clock is set back", async () => {
@@ -66,7 +66,7 @@ describe("a link", () => {
   it("is in no file, nor is the cookie: only their hashes are", async () => {
     const cookie = (await loggedIn()).split("=")[1] ?? "";
     const unused = await tokenOf();
-    const stored = JSON.stringify([store.console.links(), store.console.sessions()]) + told.lines.join("");
+    const stored = JSON.stringify([await store.console.links(), await store.console.sessions()]) + told.lines.join("");
     expect(cookie).toHaveLength(43);
     for (const secret of [cookie, unused]) expect(stored).not.toContain(secret);
   });
@@ -85,7 +85,7 @@ describe("a session", () => {
     for (let used = 0; used + IDLE_MS < SESSION_MS; used += IDLE_MS - 1) {
       expect(await status()).toBe(200);
       // That it was used is on disk.
-      await until("it is seen", () => store.console.sessions()[0]?.seen_at === clock.now());
+      await until("it is seen", async () => (await store.console.sessions())[0]?.seen_at === clock.now());
       clock.advance(IDLE_MS - 1);
     }
     clock.advance(IDLE_MS);
@@ -132,7 +132,7 @@ describe("a session", () => {
       clock.advance(1);
       await loggedIn();
     }
-    expect(store.console.sessions()).toHaveLength(MAX_SESSIONS);
+    expect(await store.console.sessions()).toHaveLength(MAX_SESSIONS);
     expect((await ask("GET", "/api/session", { headers: { cookie: first } })).status).toBe(401);
   });
 });

@@ -41,7 +41,7 @@ export class Sessions {
    * there learns nothing by it. Resolves with null where the link is used, too old, or none at all.
    */
   async logIn(linkToken: unknown, before: ConsoleSession | null): Promise<Login | null> {
-    const link = matching(this.#access.links(), linkToken);
+    const link = matching(await this.#access.links(), linkToken);
     if (!link) return null;
     const token = newToken();
     const session = await this.#access.redeem(link, digest(token), before?.id ?? null);
@@ -53,10 +53,10 @@ export class Sessions {
    * Whose a request is; null: nobody's. Another server at this name can set a cookie of the same name, which the browser
    * sends besides, and may send first: it keeps nobody out.
    */
-  of({ headers: { cookie = "" } }: IncomingMessage): ConsoleSession | null {
+  async of({ headers: { cookie = "" } }: IncomingMessage): Promise<ConsoleSession | null> {
     const pairs = cookie.split(";").map((pair) => pair.trim());
     const tokens = pairs.filter((pair) => pair.startsWith(`${COOKIE}=`)).map((pair) => pair.slice(COOKIE.length + 1));
-    const sessions = tokens.length > 0 ? this.#access.sessions() : [];
+    const sessions = tokens.length > 0 ? await this.#access.sessions() : [];
     for (const token of tokens) {
       const session = matching(sessions, token);
       if (session !== undefined) return session;
@@ -65,7 +65,7 @@ export class Sessions {
   }
 
   /** Those that are not over. */
-  list(): ConsoleSession[] {
+  list(): Promise<ConsoleSession[]> {
     return this.#access.sessions();
   }
 

@@ -33,10 +33,10 @@ function msUntil(hour: number, minute = 0) {
 /** Moves the time on until then, and looks each minute on the way. */
 const to = (hour: number, minute = 0) => pass(msUntil(hour, minute));
 
-function pass(ms: number) {
+async function pass(ms: number) {
   for (let left = ms; left > 0; left -= MINUTE_MS) {
     clock.advance(Math.min(left, MINUTE_MS));
-    watch.look();
+    await watch.look();
   }
 }
 
@@ -78,79 +78,79 @@ afterEach(() => {
 
 it("tells once when nothing came in for as many opening hours, until something comes in, and again the next time", async () => {
   await writes();
-  to(12, 59);
+  await to(12, 59);
   expect([alerts, watch.problem]).toEqual([[], null]);
-  to(13);
+  await to(13);
   const text = expect.stringMatching(
     /^No message has come in for 4 h of the opening hours \(9-18\), though all is connected: the last one came on .* 09:00:00/,
   );
   expect(alerts).toEqual([{ text, quietMs: 4 * HOUR_MS, lastAt: clock.now() - 4 * HOUR_MS }]);
-  to(17);
+  await to(17);
   expect(alerts).toHaveLength(1);
   await writes();
-  watch.look();
+  await watch.look();
   expect([watch.problem, watch.isKnown]).toEqual([null, true]);
   // An hour of this day, and three of the next.
-  to(11, 59);
+  await to(11, 59);
   expect(alerts).toHaveLength(1);
-  to(12);
+  await to(12);
   expect(alerts).toHaveLength(2);
 });
 
 it("finds a quiet night and a quiet evening good", async () => {
-  to(17);
+  await to(17);
   await writes();
-  to(8, 59);
+  await to(8, 59);
   expect(watch.problem).toBeNull();
 });
 
 it("does not begin anew at a restart, and tells again of what lasts", async () => {
   await writes();
-  to(12);
+  await to(12);
   store.close();
   start();
-  to(12, 59);
+  await to(12, 59);
   expect(alerts).toEqual([]);
-  to(13);
+  await to(13);
   expect(alerts).toHaveLength(1);
   store.close();
   start();
-  pass(30 * MINUTE_MS);
+  await pass(30 * MINUTE_MS);
   expect(alerts).toHaveLength(2);
 });
 
 it("makes no hours of a clock that jumps, whether it runs or not", async () => {
   await writes();
-  pass(HOUR_MS);
+  await pass(HOUR_MS);
   clock.jump(20 * DAY_MS);
-  pass(HOUR_MS);
+  await pass(HOUR_MS);
   expect(alerts).toEqual([]);
   clock.jump(-20 * DAY_MS);
   store.close();
   clock.jump(-DAY_MS);
   start();
-  pass(HOUR_MS);
+  await pass(HOUR_MS);
   expect(alerts).toEqual([]);
-  to(13);
+  await to(13);
   expect(alerts).toHaveLength(1);
 });
 
 it("tells nothing while something is not connected, nor before what waited there can have come", async () => {
   await writes();
   connected = false;
-  to(14);
+  await to(14);
   expect(alerts).toEqual([]);
   // It may be quiet, or not: nobody can say.
   expect(watch.isKnown).toBe(false);
   connected = true;
-  pass(10 * MINUTE_MS);
+  await pass(10 * MINUTE_MS);
   expect(alerts).toEqual([]);
-  pass(MINUTE_MS);
+  await pass(MINUTE_MS);
   expect(alerts).toHaveLength(1);
 });
 
-it("tells when none has ever come", () => {
-  to(13);
+it("tells when none has ever come", async () => {
+  await to(13);
   expect(alerts).toMatchObject([{ text: expect.stringContaining("none is known"), lastAt: null }]);
 });
 

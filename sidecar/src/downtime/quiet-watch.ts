@@ -28,7 +28,7 @@ interface QuietProblem {
 }
 
 interface Parts {
-  store: Pick<Store, "messages">;
+  store: Pick<Store, "look">;
   gateway: Pick<Gateway, "state">;
   isPluginConnected(): boolean;
   /** Told when it has become quiet, or messages come in again. */
@@ -61,7 +61,7 @@ export class QuietWatch {
 
   /** Looks from now on. */
   start(): void {
-    if (this.#parts.limits.afterMs > 0) this.#timer = setInterval(() => this.look(), LOOK_EVERY_MS);
+    if (this.#parts.limits.afterMs > 0) this.#timer = setInterval(() => void this.look(), LOOK_EVERY_MS);
   }
 
   stop(): void {
@@ -88,11 +88,16 @@ export class QuietWatch {
     return this.#isKnown && (this.#problem === null || this.#isConnected());
   }
 
-  look(): void {
-    const { store, clock, limits, onChange } = this.#parts;
+  /** Never rejects: what can't be read is told by others. */
+  async look(): Promise<void> {
+    const parts = this.#parts;
+    const { store, clock, limits, onChange } = parts;
     const isSettled = this.#isSettled();
     const now = clock.now();
-    const last = store.messages.lastAccepted();
+    const look = await store.look().catch(() => null);
+    // Other limits began anew meanwhile.
+    if (look === null || this.#parts !== parts) return;
+    const last = look.lastAccepted;
     const openMs = openMsBetween(limits.hours, now - (last?.agoMs ?? clock.uptimeMs() - this.#startedMs), now);
     if (openMs < limits.afterMs) return this.#over();
     this.#isKnown = this.#problem !== null;

@@ -33,17 +33,17 @@ const gateway = {
   },
 } as unknown as Gateway;
 
-beforeEach(() => {
+beforeEach(async () => {
   dir = mkdtempSync(join(tmpdir(), "hotbags-downtime-"));
   lines = [];
-  start();
+  await start();
 });
 afterEach(async () => {
   await stop();
   rmSync(dir, { recursive: true });
 });
 
-function start(command: string | null = null) {
+async function start(command: string | null = null) {
   const log = pino({ base: null }, { write: (line: string) => lines.push(JSON.parse(line)) });
   const clock = { now: () => T0, uptimeMs: () => 0, bootMs: () => 0 };
   store = openStore(dir, clock);
@@ -53,6 +53,8 @@ function start(command: string | null = null) {
     limits: { repeatMs: 0, calmMs: 0 },
   });
   watch = new DowntimeWatch({ store, gateway, alerts, log });
+  await alerts.start();
+  await watch.start();
 }
 
 async function stop() {
@@ -78,8 +80,9 @@ const linesWith = (text: string) => lines.filter(({ msg }) => String(msg).includ
 const said = (text: string) => until(`a line with "${text}"`, () => linesWith(text).length > 0);
 const connectedAgain = (times: number) =>
   until(`connected again ${times} times`, () => linesWith("WhatsApp is connected again").length === times);
-const written = (accounts = 1) => until("it is on disk", () => store.downtimes.connections().size === accounts);
-const allTold = () => until("all alerts are raised", () => store.downtimes.nextToTell() === null);
+const written = (accounts = 1) =>
+  until("it is on disk", async () => (await store.downtimes.connections()).size === accounts);
+const allTold = () => until("all alerts are raised", async () => (await store.downtimes.nextToTell()) === null);
 
 it("raises one alert for a downtime, also over a restart", async () => {
   sees(0, "a", 0);
@@ -89,7 +92,7 @@ it("raises one alert for a downtime, also over a restart", async () => {
   await allTold();
   sees(10 * MIN + 3_000, "b", 10 * MIN);
   await stop();
-  start();
+  await start();
   sees(11 * MIN, "b", 10 * MIN);
   await said("WhatsApp has stayed connected");
   expect(raised()).toEqual([["default", iso(0), iso(9 * MIN)]]);
@@ -110,7 +113,10 @@ it("takes no notice of a status that says nothing", async () => {
   await written();
   sees(3_000, "a", 0, { running: null, connected: null, healthState: null });
   sees(90_000, "a", 0);
-  await until("it is written again", () => store.downtimes.connections().get("default")?.aliveAt === T0 + 90_000);
+  await until(
+    "it is written again",
+    async () => (await store.downtimes.connections()).get("default")?.aliveAt === T0 + 90_000,
+  );
   sees(100_000, "b", 100_000);
   await connectedAgain(1);
   expect(raised()).toEqual([]);
@@ -121,7 +127,7 @@ it("begins the downtime with what it wrote at its stop", async () => {
   await written();
   sees(9_000, "a", 0);
   await stop();
-  start();
+  await start();
   sees(10 * MIN, "b", 10 * MIN);
   await connectedAgain(1);
   expect(raised()).toEqual([["default", iso(9_000), iso(9 * MIN)]]);
@@ -133,20 +139,20 @@ it("writes no more than every 15 s while nothing changes", async () => {
     sees(at, "a", 0);
     // Any commit: it comes after that one, or with it.
     await store.pauses.resume({ accountId: "default", chatId: "nobody" });
-    writes.add(store.downtimes.connections().get("default")?.aliveAt);
+    writes.add((await store.downtimes.connections()).get("default")?.aliveAt);
   }
   expect([...writes]).toEqual([0, 15_000, 30_000, 45_000, 60_000].map((ms) => T0 + ms));
 });
 
 it("delivers an alert after the next start that was not delivered when the sidecar stopped", async () => {
   await stop();
-  start("exit 1");
+  await start("exit 1");
   sees(0, "a", 0);
   await written();
   sees(10 * MIN, "b", 10 * MIN);
   await said("not delivered");
   await stop();
-  start("exit 0");
+  await start("exit 0");
   await said("alert delivered");
   await allTold();
   expect(raised()).toEqual([["default", iso(0), iso(9 * MIN)]]);

@@ -40,11 +40,12 @@ export class DowntimeWatch {
   readonly #store: Store;
   readonly #alerts: Pick<Alerts, "happened">;
   readonly #log: Logger;
-  readonly #known: Map<string, Connection>;
+  #known = new Map<string, Connection>();
   /** `uptimeMs` when an account's connection was last written. */
   readonly #writtenAt = new Map<string, number>();
   readonly #writing = new Map<string, Promise<void>>();
-  readonly #unsubscribe: () => void;
+  readonly #gateway: Gateway;
+  #unsubscribe = () => {};
   #telling: Promise<void> | null = null;
   readonly #logThrottle = new LogThrottle({ everyMs: Number.POSITIVE_INFINITY });
 
@@ -52,8 +53,13 @@ export class DowntimeWatch {
     this.#store = store;
     this.#alerts = alerts;
     this.#log = log;
-    this.#known = store.downtimes.connections();
-    this.#unsubscribe = gateway.onStatus((report) => {
+    this.#gateway = gateway;
+  }
+
+  /** Follows from now on, from where the last run has left off. */
+  async start(): Promise<void> {
+    this.#known = await this.#store.downtimes.connections();
+    this.#unsubscribe = this.#gateway.onStatus((report) => {
       for (const [accountId, state] of report.accounts) this.#look(accountId, state, report);
     });
     this.#tell();
@@ -128,7 +134,9 @@ export class DowntimeWatch {
   }
 
   async #tellAll(): Promise<void> {
-    for (let next = this.#store.downtimes.nextToTell(); next; next = this.#store.downtimes.nextToTell()) {
+    for (;;) {
+      const next = await this.#store.downtimes.nextToTell();
+      if (!next) return;
       if (!(await this.#alerts.happened(alertOf(next)))) return;
       await this.#store.downtimes.told(next.id);
     }

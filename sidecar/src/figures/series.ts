@@ -30,13 +30,13 @@ export interface Running extends Figure {
  * What passed in the range that ends now (wall-clock ms), point by point, the last of which still runs, and in all. Null:
  * nobody counted then; of a percentile also that there was nothing to measure.
  */
-export function readSeries(
+export async function readSeries(
   figures: Pick<FigureReads, "between">,
   range: Range,
   now: number,
   running: Running | null = null,
 ) {
-  const { at, pointS, tallies, total } = gather(figures, range, now / 1_000, running);
+  const { at, pointS, tallies, total } = await gather(figures, range, now / 1_000, running);
   const each = <Value>(read: (tally: Tally) => Value) => tallies.map((tally) => (tally === null ? null : read(tally)));
   const kinds = Object.keys(total?.failures ?? {}).sort();
   return {
@@ -53,14 +53,14 @@ export function readSeries(
   };
 }
 
-function gather(figures: Pick<FigureReads, "between">, range: Range, now: number, running: Running | null) {
+async function gather(figures: Pick<FigureReads, "between">, range: Range, now: number, running: Running | null) {
   const { step, points, pointS } = RANGES[range];
   const last = beginOf(now, pointS);
   const first = last - (points - 1) * pointS;
   const at = Array.from({ length: points }, (_, n) => first + n * pointS);
   const tallies: (Tally | null)[] = at.map(() => null);
   const isOther = step === 60 && running?.goesOn === false;
-  const written = figures.between(step, first, now).filter((figure) => !isOther || figure.at !== running.at);
+  const written = (await figures.between(step, first, now)).filter((figure) => !isOther || figure.at !== running.at);
   const total = emptyTally();
   for (const figure of running === null ? written : [...written, running]) {
     const point = (beginOf(figure.at, pointS) - first) / pointS;

@@ -29,7 +29,7 @@ async function start({ storeBytes = DEFAULT_MEDIA_LIMITS.storeBytes, requestTime
   store = openStore(dir, systemClock, { ...DEFAULT_MEDIA_LIMITS, storeBytes });
   const log = openLog("info", { write: (line) => void lines.push(JSON.parse(line)) });
   const address = { host: "127.0.0.1", port: 0 };
-  listener = new Listener({ address, token: TOKEN, log, health: () => ({ ok: true }), requestTimeoutMs });
+  listener = new Listener({ address, token: TOKEN, log, health: async () => ({ ok: true }), requestTimeoutMs });
   port = Number((await listener.start()).split(":")[1]);
   listener.open({ store, onAccepted: () => {}, onSent: () => {} });
 }

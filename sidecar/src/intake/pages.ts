@@ -20,8 +20,8 @@ export interface Exposition {
 
 export interface PagesParts {
   log: Logger;
-  /** What `GET /health` answers; throws when the state can't be read. */
-  health(): Health;
+  /** What `GET /health` answers; rejects when the state can't be read. */
+  health(): Promise<Health>;
   /** What `GET /metrics` answers; null before there is anything to count. Rejects when the state can't be read. */
   metrics?(): Promise<Exposition | null>;
 }
@@ -43,14 +43,18 @@ export class Pages {
     // That it answers says it all: a restart helps against nothing of what /health may complain of.
     if (request.url === "/health/live") return respond(response, 200, { ok: true });
     if (request.url === "/metrics") return void this.#expose(response);
-    const health = this.#health();
+    void this.#tellHealth(response);
+  }
+
+  async #tellHealth(response: ServerResponse): Promise<void> {
+    const health = await this.#health();
     respond(response, health.ok ? 200 : 503, health);
   }
 
   /** What is wrong with the state must not end the process that says so. */
-  #health(): Health {
+  async #health(): Promise<Health> {
     try {
-      return this.#parts.health();
+      return await this.#parts.health();
     } catch (error) {
       const code = codeOf(error) || "see the log";
       this.#logThrottle.log(

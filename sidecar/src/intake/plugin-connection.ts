@@ -159,11 +159,6 @@ export class PluginConnection {
     const arrival = this.#arrivals++;
     this.#countUnacked(1);
     try {
-      // Looked up before anything is waited for: what comes in the same turn must not overtake it.
-      if (this.#parts.store.messages.lacksFile(message)) {
-        this.#awaitAgain(chat, message.message_id, arrival);
-        return this.#refuse(ref, "no_file", "a file of the message is not here", true);
-      }
       const accepted = await this.#parts.store.messages.accept(message);
       this.#send({ v: WIRE_VERSION, type: "ack", ref, duplicate: accepted.duplicate });
       if (accepted.refusal) log.error({ alarm: true }, `not delivered: ${accepted.refusal}; it is a dead letter`);

@@ -4,7 +4,7 @@ import type { Gateway, SendOutcome } from "../gateway/index.ts";
 import type { Posted } from "../relay/poster.ts";
 import { ruleFor } from "../relay/rules.ts";
 import { TROUBLES } from "../relay/symptom.ts";
-import type { Hop, PendingMessage, Store } from "../store/index.ts";
+import type { Hop, PendingMessage, Settled } from "../store/index.ts";
 
 /** From an answer on the same machine to an outage that a customer remembers, s. */
 const LATENCY_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3_600];
@@ -151,19 +151,21 @@ export class FlowMetrics {
     this.#figures.waits(-1);
   }
 
-  answered(outcome: SendOutcome, durationMs: number, times: ReturnType<Store["messages"]["timesOf"]>): void {
+  answered(outcome: SendOutcome, durationMs: number): void {
     this.#sendDuration.observe({ outcome: outcome.kind }, durationMs / 1_000);
     if (outcome.kind === "not_sent") this.#figures.failed("reply-not-sent");
     if (outcome.kind === "in_doubt") this.#figures.failed("reply-in-doubt");
-    if (outcome.kind !== "sent") return;
-    const { writtenAt, answeredAt } = times;
-    this.#took("reply", this.#reply, answeredAt);
-    this.#took("whole", this.#endToEnd, writtenAt);
   }
 
-  #took(hop: Hop, histogram: Histogram, since: number | null): void {
+  /** A reply went out, wall-clock ms. */
+  sent(at: number, { writtenAt, answeredAt }: Settled["times"]): void {
+    this.#took("reply", this.#reply, answeredAt, at);
+    this.#took("whole", this.#endToEnd, writtenAt, at);
+  }
+
+  #took(hop: Hop, histogram: Histogram, since: number | null, until: number): void {
     if (since === null) return;
-    const ms = msBetween(since, this.#now());
+    const ms = msBetween(since, until);
     histogram.observe(ms / 1_000);
     this.#figures.took(hop, ms);
   }

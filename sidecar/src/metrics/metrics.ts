@@ -19,14 +19,14 @@ export class Metrics {
     this.#process = new ProcessMetrics(this.registry);
   }
 
-  /** There is a state to be read now, and so much was counted before. `read` throws when it can't be read. */
-  observe(start: Counted, read: () => State): void {
+  /** There is a state to be read now, and so much was counted before. `read` rejects when it can't be read. */
+  observe(start: Counted, read: () => Promise<State>): void {
     this.#state = new StateMetrics(this.registry, start, read);
   }
 
   /** Rejects when the state can't be read. */
   async expose(): Promise<{ contentType: string; text: string }> {
-    this.#state?.refresh();
+    await this.#state?.refresh();
     this.#process.refresh();
     return { contentType: this.registry.contentType, text: await this.registry.metrics() };
   }

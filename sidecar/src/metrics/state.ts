@@ -2,11 +2,11 @@ import { VERSION } from "@hotbags/shared";
 import { Counter, Gauge, type Registry } from "@prometheus-io/client";
 import { ACCOUNT_STATES, type GatewayState } from "../gateway/index.ts";
 import type { Health } from "../ops/health.ts";
-import type { CounterName } from "../store/index.ts";
+import type { Counts } from "../store/index.ts";
 
 /** What has been counted so far, ever. */
 export interface Counted {
-  counts: Readonly<Record<CounterName, number>>;
+  counts: Counts["counters"];
   breakerOpenings: number;
 }
 
@@ -269,11 +269,11 @@ const COUNTERS: readonly Metric<Counted>[] = [
 
 /** What is the case when it is asked for: one reading of the state a scrape. */
 export class StateMetrics {
-  readonly #read: () => State;
+  readonly #read: () => Promise<State>;
   readonly #writers: ((state: State) => void)[];
 
-  /** `read` throws when the state can't be read. Counters count from `start` on. */
-  constructor(registry: Registry, start: Counted, read: () => State) {
+  /** `read` rejects when the state can't be read. Counters count from `start` on. */
+  constructor(registry: Registry, start: Counted, read: () => Promise<State>) {
     this.#read = read;
     const registers = [registry];
     const gauges = GAUGES.map((metric) => {
@@ -298,9 +298,9 @@ export class StateMetrics {
     this.#writers = [...gauges, ...counters];
   }
 
-  /** Brings all up to date. Throws when the state can't be read. */
-  refresh(): void {
-    const state = this.#read();
+  /** Brings all up to date. Rejects when the state can't be read. */
+  async refresh(): Promise<void> {
+    const state = await this.#read();
     for (const write of this.#writers) write(state);
   }
 }

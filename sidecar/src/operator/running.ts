@@ -21,7 +21,7 @@ interface MessageWait {
 export interface ConsoleDesk {
   /** `who` makes a one-time link for `user`. Resolves with when it is worth nothing any more (wall-clock ms). Rejects with OperatorError. */
   makeLink(user: string, role: Role, who: string): Promise<ConsoleLink>;
-  sessions(): ConsoleSession[];
+  sessions(): Promise<ConsoleSession[]>;
   /** Resolves with whether there was such a session. */
   endSession(id: number, who: string): Promise<boolean>;
 }
@@ -67,13 +67,13 @@ export interface Running {
 export interface ApiParts {
   reads: OperatorReads;
   /** Those that last, the oldest first, and `past` ones that are over, the newest first. */
-  alerts(past: number): Output<"alerts">;
+  alerts(past: number): Promise<Output<"alerts">>;
   /** Null: there is a database, but no sidecar runs on it. */
   running: Running | null;
-  status(): Output<"status"> | Promise<Output<"status">>;
-  path(): Output<"path">;
-  figures(range: NonNullable<Input<"figures">["range"]>): Output<"figures">;
-  pausedChats(): PausedChat[];
+  status(): Promise<Output<"status">>;
+  path(): Promise<Output<"path">>;
+  figures(range: NonNullable<Input<"figures">["range"]>): Promise<Output<"figures">>;
+  pausedChats(): Promise<PausedChat[]>;
 }
 
 const NOT_RUNNING = "the sidecar does not run, so that nothing can be changed: start it, and ask again";

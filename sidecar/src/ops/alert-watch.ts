@@ -24,6 +24,9 @@ export class AlertWatch {
   readonly #throttle = new LogThrottle();
   #timer: NodeJS.Timeout | undefined;
   #soon: NodeJS.Immediate | undefined;
+  #looking: Promise<void> | null = null;
+  /** Something may have changed since the look that is under way began. */
+  #isDue = false;
 
   constructor(parts: AlertWatchParts) {
     this.#parts = parts;
@@ -31,8 +34,8 @@ export class AlertWatch {
 
   /** Looks from now on, and at once. */
   start(): void {
-    this.#timer = setInterval(() => this.look(), LOOK_EVERY_MS);
-    this.look();
+    this.#timer = setInterval(() => this.#look(), LOOK_EVERY_MS);
+    this.#look();
   }
 
   stop(): void {
@@ -45,19 +48,36 @@ export class AlertWatch {
   readonly soon = (): void => {
     this.#soon ??= setImmediate(() => {
       this.#soon = undefined;
-      if (this.#timer !== undefined) this.look();
+      if (this.#timer !== undefined) this.#look();
     });
   };
 
-  look(): void {
+  /** One look at a time: what one has seen must not be told after what a later one has. */
+  #look(): void {
+    this.#isDue = true;
+    this.#looking ??= this.#lookWhileDue().finally(() => {
+      this.#looking = null;
+    });
+  }
+
+  async #lookWhileDue(): Promise<void> {
+    while (this.#isDue) {
+      this.#isDue = false;
+      await this.#lookOnce();
+    }
+  }
+
+  async #lookOnce(): Promise<void> {
     const { alerts, health } = this.#parts;
     try {
-      const findings = readFindings(health);
+      const look = await health.store.look();
+      if (this.#timer === undefined) return;
+      const findings = readFindings(health, look);
       for (const finding of findings) this.since(finding);
       const conditions = findings.flatMap((finding) => finding.alerts);
       alerts.look({ conditions, unknown: unknownKinds(health) });
     } catch (error) {
-      this.#sayUnreadable(error);
+      if (this.#timer !== undefined) this.#sayUnreadable(error);
     }
   }
 

@@ -1,5 +1,5 @@
 import { count, maskAddress } from "@hotbags/shared";
-import type { Failure, Store } from "../store/index.ts";
+import type { Counts, Failure, Look } from "../store/index.ts";
 import { bad, condition, type Finding, good } from "./finding.ts";
 import type { HealthParts } from "./health-parts.ts";
 import { ofLock, ofNumber, ofRunaway } from "./sentences.ts";
@@ -14,17 +14,16 @@ const CERTIFICATE_DAYS = 14;
 const REFUSED_MS = 3_600_000;
 
 /** What stands between a customer and an answer: Hot Bags, what waits, and what was given up. */
-export function readFindings(parts: HealthParts): Finding[] {
-  const { store } = parts;
+export function readFindings(parts: HealthParts, look: Look): Finding[] {
   return [
-    ...[ofQuiet(parts), ofHotBags(parts), ofCertificate(parts), ...ofReplies(parts), ofRunaways(parts)],
-    ...[ofMessageWait(parts), ofReplyWait(parts), ofHandovers(parts)],
+    ...[ofQuiet(parts), ofHotBags(parts, look), ofCertificate(parts), ...ofReplies(parts), ofRunaways(parts)],
+    ...[ofMessageWait(parts, look), ofReplyWait(parts, look), ofHandovers(parts)],
     ...[
-      ofDeadLetters(store),
-      ofDoubts(store),
-      ofRefused(store, parts.clock.now()),
-      ofReporting(parts, "reports"),
-      ofReporting(parts, "events"),
+      ofDeadLetters(look),
+      ofDoubts(look),
+      ofRefused(look, parts.clock.now()),
+      ofReporting(parts, look, "reports"),
+      ofReporting(parts, look, "events"),
       ofOutbound(parts),
     ],
   ];
@@ -38,10 +37,9 @@ function ofQuiet({ quiet: { problem } }: HealthParts): Finding {
 }
 
 /** The value: minutes since it took a message last; null where none is known. That there was none to take is healthy. */
-function ofHotBags({ relay, store }: HealthParts): Finding {
+function ofHotBags({ relay }: HealthParts, { lastDeliveredAgoMs: agoMs }: Look): Finding {
   const name = "hot_bags_last_success_minutes";
   const { problem, alarms } = relay.status;
-  const agoMs = store.messages.lastDeliveredAgoMs();
   const minutes = agoMs === null ? null : Math.floor(agoMs / MINUTE_MS);
   const alerts = alarms.map(({ text, fault, status }) =>
     condition("hot_bags", text, { subject: fault, details: { fault, status } }),
@@ -96,9 +94,9 @@ function ofRunaways({ replies, brake }: HealthParts): Finding {
   return bad("held_chats", heldChats, problem, [alert]);
 }
 
-function ofMessageWait({ store, relay, maxWaitMs }: HealthParts): Finding {
+function ofMessageWait({ relay, maxWaitMs }: HealthParts, { longestWaitMs }: Look): Finding {
   const name = "message_waits_minutes";
-  const waitMs = store.messages.longestWaitMs();
+  const waitMs = longestWaitMs.messages;
   const minutes = Math.round(waitMs / MINUTE_MS);
   if (waitMs <= maxWaitMs) return good(name, minutes);
   const waited = count(minutes, "minute");
@@ -109,9 +107,9 @@ function ofMessageWait({ store, relay, maxWaitMs }: HealthParts): Finding {
   return bad(name, minutes, problem, [condition("message_waits", text, { details: { minutes } })]);
 }
 
-function ofReplyWait({ store, maxWaitMs }: HealthParts): Finding {
+function ofReplyWait({ maxWaitMs }: HealthParts, { longestWaitMs }: Look): Finding {
   const name = "reply_waits_minutes";
-  const waitMs = store.commands.longestWaitMs();
+  const waitMs = longestWaitMs.replies;
   const minutes = Math.round(waitMs / MINUTE_MS);
   if (waitMs <= maxWaitMs) return good(name, minutes);
   const waited = count(minutes, "minute");
@@ -130,23 +128,20 @@ function ofHandovers({ replies, maxWaitMs }: HealthParts): Finding {
   return bad(name, minutes, problem, [alert]);
 }
 
-function ofDeadLetters({ counters, failures }: Store): Finding {
-  const { dead } = counters.read();
+function ofDeadLetters({ counters: { dead }, failures }: Counts): Finding {
   if (dead === 0) return good("dead_letters", 0);
-  const text = `There ${dead === 1 ? "is" : "are"} ${count(dead, "dead letter")}, which Hot Bags has not got, and gets no more by itself. ${lastOf(failures.latest("dead"))}See hotbags messages list --state dead, then send them again (hotbags messages retry) or discard them.`;
+  const text = `There ${dead === 1 ? "is" : "are"} ${count(dead, "dead letter")}, which Hot Bags has not got, and gets no more by itself. ${lastOf(failures.dead)}See hotbags messages list --state dead, then send them again (hotbags messages retry) or discard them.`;
   return { ...good("dead_letters", dead), alerts: [condition("dead_letter", text, counted(dead))] };
 }
 
-function ofDoubts({ counters, commands }: Store): Finding {
-  const doubts = counters.read().commands_in_doubt === 0 ? 0 : commands.doubtsLeft();
+function ofDoubts({ doubtsLeft: doubts }: Look): Finding {
   if (doubts === 0) return good("in_doubt", 0);
   const text = `Nobody can say whether ${count(doubts, "reply has", "replies have")} reached the customer. What is in doubt is never sent again by itself: see hotbags commands list --state in_doubt, look at the chats on the shop's phone, and say what became of each (hotbags commands resolve).`;
   return { ...good("in_doubt", doubts), alerts: [condition("in_doubt", text, counted(doubts))] };
 }
 
 /** The value: how many there ever were. */
-function ofRefused({ failures }: Store, now: number): Finding {
-  const last = failures.latest("command_failed");
+function ofRefused({ failures: { command_failed: last } }: Counts, now: number): Finding {
   const value = good("refused_commands", last?.count ?? 0);
   if (last === null || Math.abs(now - last.at) > REFUSED_MS) return value;
   const text = `A reply was refused, and its customer hears nothing. ${lastOf(last)}See hotbags commands list --state failed: mend what Hot Bags answers, and answer on the shop's phone.`;
@@ -154,12 +149,13 @@ function ofRefused({ failures }: Store, now: number): Finding {
 }
 
 /** The value: minutes that the oldest one waits. No customer waits for it, so it is healthy. */
-function ofReporting({ store, reporting, maxWaitMs }: HealthParts, kind: "reports" | "events"): Finding {
+function ofReporting({ reporting, maxWaitMs }: HealthParts, look: Look, kind: "reports" | "events"): Finding {
   const one = { reports: "report", events: "event" }[kind];
-  const { waiting, longestWaitMs, problem, isBroken } = reporting[kind].status;
-  const value = good(`${one}_waits_minutes`, Math.round(longestWaitMs / MINUTE_MS));
-  if (!isBroken && longestWaitMs <= maxWaitMs) return value;
-  const dropped = store.counters.read()[`${kind}_dropped`];
+  const { problem, isBroken } = reporting[kind].status;
+  const waitMs = look.longestWaitMs[kind];
+  const value = good(`${one}_waits_minutes`, Math.round(waitMs / MINUTE_MS));
+  if (!isBroken && waitMs <= maxWaitMs) return value;
+  const { [`${kind}_waiting` as const]: waiting, [`${kind}_dropped` as const]: dropped } = look.counters;
   const lost = dropped === 0 ? "" : ` ${count(dropped, one)} ${dropped === 1 ? "was" : "were"} given up so far.`;
   const why = problem === null ? "" : ` The last failure: ${problem}.`;
   const what = { reports: "what has become of its commands", events: "what has happened to the bridge" }[kind];

@@ -1,5 +1,5 @@
 import type { LastBackup } from "../checks/last-backup.ts";
-import { RESTORE, type Store } from "../store/index.ts";
+import { type Counts, type Look, RESTORE, type Store } from "../store/index.ts";
 import { bad, condition, type Finding, good } from "./finding.ts";
 import type { HealthParts } from "./health-parts.ts";
 import { ofDamage } from "./sentences.ts";
@@ -13,10 +13,10 @@ const HOUR_MS = 3_600_000;
 const FRESH_HOURS = 50;
 
 /** The store, its disk and the clock. */
-export function readFindings({ store, disk, clock, lastBackup, alerting }: HealthParts): Finding[] {
+export function readFindings({ store, disk, clock, lastBackup, alerting }: HealthParts, look: Look): Finding[] {
   const now = clock.now();
   return [
-    ...[ofStore(store), ofLedger(store), ofDisk(disk), ofBackup(lastBackup(), now), ofClock(now)],
+    ...[ofStore(store), ofLedger(look), ofDisk(disk), ofBackup(lastBackup(), now), ofClock(now)],
     ...alerting().map(ofChannel),
   ];
 }
@@ -45,8 +45,8 @@ function ofStore({ outage, damage }: Store): Finding {
 /** What passes within this time, ms, is a lock or a busy disk. */
 const OUTAGE_MS = 10_000;
 
-function ofLedger({ counters }: Store): Finding {
-  const { accepted, delivered, pending, dead, discarded } = counters.read();
+function ofLedger({ counters }: Counts): Finding {
+  const { accepted, delivered, pending, dead, discarded } = counters;
   const missing = accepted - delivered - pending - dead - discarded;
   if (missing === 0) return good("ledger", 0);
   const problem = "the ledger does not add up: accepted is not delivered + pending + dead + discarded";

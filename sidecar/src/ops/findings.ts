@@ -1,13 +1,14 @@
 import type { Kind } from "../alerts/table.ts";
+import type { Look } from "../store/index.ts";
 import type { Finding } from "./finding.ts";
 import * as customers from "./findings-of-customers.ts";
 import * as links from "./findings-of-links.ts";
 import * as machine from "./findings-of-machine.ts";
 import type { HealthParts } from "./health-parts.ts";
 
-/** All that is looked at, in the order in which `/health` names it. Throws when the state can't be read. */
-export function readFindings(parts: HealthParts): Finding[] {
-  return [...machine.readFindings(parts), ...links.readFindings(parts), ...customers.readFindings(parts)];
+/** All that is looked at, in the order in which `/health` names it. */
+export function readFindings(parts: HealthParts, look: Look): Finding[] {
+  return [...machine.readFindings(parts, look), ...links.readFindings(parts), ...customers.readFindings(parts, look)];
 }
 
 /** Kinds of which nothing can be said now: after a start, or where somebody is away who would have to say it. */

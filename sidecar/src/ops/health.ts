@@ -1,23 +1,21 @@
 import { shownId } from "@hotbags/shared";
 import type { Alerts } from "../alerts/alerts.ts";
 import type { RotationStatus } from "../rotation.ts";
+import type { Look } from "../store/index.ts";
 import type { Finding } from "./finding.ts";
 import { readFindings } from "./findings.ts";
 import { describeAccount, versionsOf } from "./findings-of-links.ts";
 import type { HealthParts } from "./health-parts.ts";
 import { countCommands, countMessages, countOutbound, countReports } from "./stored-counts.ts";
 
-/** How many of the last downtimes are shown. */
-const SHOWN_DOWNTIMES = 5;
-
 export type Health = ReturnType<typeof readHealth>;
 
 /**
  * Whether messages flow: bad when the plugin or the gateway is not connected, WhatsApp is not connected, a write fails,
  * or something waits too long. A quiet night is good. Counts and sentences; no customer's number, text or token.
- * `since`: when each of the findings became as it is, wall-clock ms.
+ * `look`: of the store. `since`: when each of the findings became as it is, wall-clock ms.
  */
-export function readHealth(parts: HealthParts, since: (finding: Finding) => number, open: Alerts["open"]) {
+export function readHealth(parts: HealthParts, look: Look, since: (finding: Finding) => number, open: Alerts["open"]) {
   const { store, relay, replies, gateway, disk, plugin, outbox, rotations, lastBackup, releases } = parts;
   const accounts = Object.fromEntries(
     [...gateway.state.accounts].map(([id, state]) => [shownId(id), describeAccount(state)]),
@@ -25,7 +23,7 @@ export function readHealth(parts: HealthParts, since: (finding: Finding) => numb
   const { reachable, lastSuccessAt, lastFailure } = relay.status;
   const { heldChats } = replies.status;
   const files = store.files.status;
-  const findings = readFindings(parts);
+  const findings = readFindings(parts, look);
   const problems = findings.flatMap(({ problem }) => problem ?? []);
 
   return {
@@ -39,9 +37,7 @@ export function readHealth(parts: HealthParts, since: (finding: Finding) => numb
     versions: versionsOf(parts),
     releases: releases(),
     last_backup: lastBackup(),
-    downtime: store.downtimes
-      .latest(SHOWN_DOWNTIMES)
-      .map(({ accountId, from, to }) => ({ account: accountId, from: iso(from), to: iso(to) })),
+    downtime: look.downtimes.map(({ accountId, from, to }) => ({ account: accountId, from: iso(from), to: iso(to) })),
     hotbags: {
       reachable,
       last_success_at: iso(lastSuccessAt),
@@ -49,32 +45,33 @@ export function readHealth(parts: HealthParts, since: (finding: Finding) => numb
       last_failure: lastFailure?.error ?? null,
     },
     messages: {
-      ...countMessages(store),
-      last_accepted_at: iso(store.messages.lastAccepted()?.at ?? null),
-      oldest_wait_ms: store.messages.longestWaitMs(),
+      ...countMessages(look),
+      last_accepted_at: iso(look.lastAccepted?.at ?? null),
+      oldest_wait_ms: look.longestWaitMs.messages,
     },
     disk: { free_bytes: disk.status.freeBytes, low_disk_bytes: disk.status.lowBytes },
     files: { stored: files.count, bytes: files.bytes, limit_bytes: files.limitBytes },
     commands: {
-      ...countCommands(store),
+      ...countCommands(look),
       held_chats: heldChats,
-      paused_chats: store.pauses.chats,
-      oldest_wait_ms: store.commands.longestWaitMs(),
+      paused_chats: look.pausedChats,
+      oldest_wait_ms: look.longestWaitMs.replies,
     },
-    reports: describeReporting(parts, "reports"),
-    events: describeReporting(parts, "events"),
-    outbound: describeOutbound(parts),
+    reports: describeReporting(parts, look, "reports"),
+    events: describeReporting(parts, look, "events"),
+    outbound: describeOutbound(parts, look),
   };
 }
 
-function describeReporting({ store, reporting }: HealthParts, kind: "reports" | "events") {
-  const { isOn, longestWaitMs, problem } = reporting[kind].status;
-  return { on: isOn, ...countReports(store, kind), oldest_wait_ms: longestWaitMs, last_failure: problem };
+function describeReporting({ reporting }: HealthParts, look: Look, kind: "reports" | "events") {
+  const { isOn, problem } = reporting[kind].status;
+  return { on: isOn, ...countReports(look, kind), oldest_wait_ms: look.longestWaitMs[kind], last_failure: problem };
 }
 
-function describeOutbound({ store, outbound }: HealthParts) {
-  const { mode, waiting, lastAnswerAt, problem } = outbound.status;
-  return { mode, ...countOutbound(store), waiting, last_answer_at: iso(lastAnswerAt), last_failure: problem };
+function describeOutbound({ outbound }: HealthParts, look: Look) {
+  const { mode, lastAnswerAt, problem } = outbound.status;
+  const waiting = look.outboundWaiting;
+  return { mode, ...countOutbound(look), waiting, last_answer_at: iso(lastAnswerAt), last_failure: problem };
 }
 
 function describeFinding({ name, account, ok, value, problem }: Finding, since: number) {

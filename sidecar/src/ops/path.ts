@@ -1,5 +1,5 @@
 import type { Alerts } from "../alerts/alerts.ts";
-import type { StoreView } from "../store/index.ts";
+import type { Counts, Look } from "../store/index.ts";
 import type { Finding } from "./finding.ts";
 import { readFindings, unknownKinds } from "./findings.ts";
 import type { HealthParts } from "./health-parts.ts";
@@ -11,33 +11,35 @@ export type Path = ReturnType<typeof describePath> & Counted;
 
 /**
  * Whether customers are being answered, and how each hop of a message's way is: from what `/health` and the alerts know at
- * this moment, and by no other judgement. Nobody is asked for it. `since`: when a finding became as it is, wall-clock ms.
+ * this moment, and by no other judgement. Nobody is asked for it. `look`: of the store; null: that can't be read, and
+ * AlertWatch says why. `since`: when a finding became as it is, wall-clock ms.
  */
-export function readPath(parts: HealthParts, since: (finding: Finding) => number, open: Alerts["open"]): Path {
-  const { store, gateway, relay, plugin } = parts;
-  try {
-    const { reachable, problem } = relay.status;
-    const hasTaken = store.messages.lastDeliveredAgoMs() !== null;
-    const seen: Seen = {
-      ...{ findings: readFindings(parts), since, open, unknown: unknownKinds(parts) },
-      ...{ gateway: gateway.state, isPluginConnected: plugin() !== null, hotbags: { reachable, problem, hasTaken } },
-    };
-    const [oldestMs, oldestReplyMs] = [store.messages.longestWaitMs(), store.commands.longestWaitMs()];
-    return { ...describePath(seen), ...countWhatWaits(store.counters.read(), oldestMs, oldestReplyMs) };
-  } catch {
-    // AlertWatch says why.
-    return { ...describeHops(UNREADABLE, open.length), ...NOT_COUNTED };
-  }
+export function readPath(
+  parts: HealthParts,
+  look: Look | null,
+  since: (finding: Finding) => number,
+  open: Alerts["open"],
+): Path {
+  if (look === null) return { ...describeHops(UNREADABLE, open.length), ...NOT_COUNTED };
+  const { gateway, relay, plugin } = parts;
+  const { reachable, problem } = relay.status;
+  const hasTaken = look.lastDeliveredAgoMs !== null;
+  const seen: Seen = {
+    ...{ findings: readFindings(parts, look), since, open, unknown: unknownKinds(parts) },
+    ...{ gateway: gateway.state, isPluginConnected: plugin() !== null, hotbags: { reachable, problem, hasTaken } },
+  };
+  const { messages, replies } = look.longestWaitMs;
+  return { ...describePath(seen), ...countWhatWaits(look, messages, replies) };
 }
 
-/** The same of a sidecar that does not run. */
-export function pathWithoutSidecar({ counters, alerts }: Pick<StoreView, "counters" | "alerts">): Path {
+/** The same of a sidecar that does not run. `alerts`: how many last. */
+export function pathWithoutSidecar(counts: Counts, alerts: number): Path {
   const stopped = STATIONS.map((hop): Hop => {
     const sentence = "The sidecar does not run.";
     const state = hop === "sidecar" ? ({ state: "down", code: "stopped" } as const) : NOT_KNOWN;
     return { hop, account: null, since: null, sentence, ...state };
   });
-  return { ...describeHops(stopped, alerts.open().length), ...countWhatWaits(counters.read(), null, null) };
+  return { ...describeHops(stopped, alerts), ...countWhatWaits(counts, null, null) };
 }
 
 const STATIONS: readonly Station[] = ["whatsapp", "openclaw", "plugin", "sidecar", "hotbags"];
@@ -69,12 +71,8 @@ function describeHops(hops: readonly Hop[], alerts: number, troubles: ReturnType
   };
 }
 
-function countWhatWaits(
-  counts: ReturnType<StoreView["counters"]["read"]>,
-  oldestMs: number | null,
-  oldestReplyMs: number | null,
-): Counted {
-  const { pending: messages, commands_pending: replies, dead, commands_in_doubt, commands_failed } = counts;
+function countWhatWaits({ counters }: Counts, oldestMs: number | null, oldestReplyMs: number | null): Counted {
+  const { pending: messages, commands_pending: replies, dead, commands_in_doubt, commands_failed } = counters;
   return {
     waiting: {
       ...{ messages, oldest_ms: messages === 0 ? null : oldestMs },

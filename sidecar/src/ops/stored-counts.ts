@@ -1,52 +1,48 @@
 import { shownId } from "@hotbags/shared";
-import type { Failure, StoreView } from "../store/index.ts";
-
-type Stored = Pick<StoreView, "counters" | "failures">;
+import type { Counts, Failure } from "../store/index.ts";
 
 /** What the database says of messages: the same whether a sidecar runs on it or not. */
-export function countMessages({ counters, failures }: Stored) {
-  const { accepted, delivered, pending, detached, dead, discarded } = counters.read();
+export function countMessages({ counters, failures }: Counts) {
+  const { accepted, delivered, pending, detached, dead, discarded } = counters;
   return {
     ...{ accepted, delivered, pending, detached },
-    last_detached: describeFailure(failures.latest("detached")),
+    last_detached: describeFailure(failures.detached),
     dead,
-    last_dead: describeFailure(failures.latest("dead")),
+    last_dead: describeFailure(failures.dead),
     discarded,
   };
 }
 
 /** What the database says of commands: the same whether a sidecar runs on it or not. */
-export function countCommands({ counters, failures }: Stored) {
-  const counts = counters.read();
+export function countCommands({ counters, failures }: Counts) {
   return {
-    pending: counts.commands_pending,
-    sending: counts.commands_sending,
-    sent: counts.commands_sent,
-    queued_by_gateway: counts.commands_queued_by_gateway,
-    sent_from_gateway_queue: counts.replies_sent_from_queue,
-    dropped_by_gateway: counts.replies_dropped,
-    last_dropped_by_gateway: describeFailure(failures.latest("reply_dropped")),
-    in_doubt: counts.commands_in_doubt,
-    failed: counts.commands_failed,
-    last_failed: describeFailure(failures.latest("command_failed")),
-    skipped: counts.commands_skipped,
-    done: counts.commands_done,
+    pending: counters.commands_pending,
+    sending: counters.commands_sending,
+    sent: counters.commands_sent,
+    queued_by_gateway: counters.commands_queued_by_gateway,
+    sent_from_gateway_queue: counters.replies_sent_from_queue,
+    dropped_by_gateway: counters.replies_dropped,
+    last_dropped_by_gateway: describeFailure(failures.reply_dropped),
+    in_doubt: counters.commands_in_doubt,
+    failed: counters.commands_failed,
+    last_failed: describeFailure(failures.command_failed),
+    skipped: counters.commands_skipped,
+    done: counters.commands_done,
   };
 }
 
 /** What the database says of delivery reports, or of events: the same whether a sidecar runs on it or not. */
-export function countReports({ counters }: Pick<Stored, "counters">, kind: "reports" | "events") {
-  const counts = counters.read();
+export function countReports({ counters }: Counts, kind: "reports" | "events") {
   return {
-    waiting: counts[`${kind}_waiting`],
-    delivered: counts[`${kind}_delivered`],
-    dropped: counts[`${kind}_dropped`],
+    waiting: counters[`${kind}_waiting`],
+    delivered: counters[`${kind}_delivered`],
+    dropped: counters[`${kind}_dropped`],
   };
 }
 
 /** The same of what Hot Bags sends without being asked. */
-export function countOutbound({ counters }: Pick<Stored, "counters">) {
-  const { outbound_taken: taken, outbound_refused: refused } = counters.read();
+export function countOutbound({ counters }: Counts) {
+  const { outbound_taken: taken, outbound_refused: refused } = counters;
   return { taken, refused };
 }
 

@@ -106,10 +106,8 @@ export class Outbox {
   /** What an operator wants to know of it. `problem`: why Hot Bags gives nothing; null where it does, or is not asked. */
   get status() {
     const { mode } = this.#options;
-    const { store } = this.#parts;
     return {
       mode,
-      waiting: store.outbound.waiting,
       lastAnswerAt: this.#answeredAt,
       problem: mode === "off" ? null : this.#problem,
     };

@@ -118,11 +118,12 @@ export class Relay {
   }
 
   /** Takes up what waits in the store. */
-  start(): void {
+  async start(): Promise<void> {
     const { messages } = this.#parts.store;
-    for (const { chat, next_attempt_at } of messages.laneHeads())
+    const [heads, detached] = await Promise.all([messages.laneHeads(), messages.detachedHeads()]);
+    for (const { chat, next_attempt_at } of heads)
       this.#lanes.chats.schedule(chat, "backoff", this.#dueAt(next_attempt_at));
-    for (const { chat, next_attempt_at } of messages.detachedHeads())
+    for (const { chat, next_attempt_at } of detached)
       this.#lanes.detached.schedule(chat, "backoff", this.#dueAt(next_attempt_at));
   }
 

@@ -107,12 +107,12 @@ export class Reporting {
     ];
   }
 
-  /** Takes up what waits in the store. From now on reports are made, if Hot Bags wants any. Throws when the store does. */
-  start(): void {
+  /** Takes up what waits in the store. From now on reports are made, if Hot Bags wants any. Rejects when the store does. */
+  async start(): Promise<void> {
     const { store, clock } = this.#parts;
     this.#turn();
     if (this.#options.path === null) return;
-    for (const { lane, next_attempt_at } of this.#reports.lanes()) {
+    for (const { lane, next_attempt_at } of await this.#reports.lanes()) {
       const waitMs = Math.min(Math.max(0, next_attempt_at - store.provenNow()), REFUSED_BACKOFF.maxMs);
       this.#lanes.schedule(lane, "backoff", clock.uptimeMs() + waitMs);
     }
@@ -135,8 +135,6 @@ export class Reporting {
     const broken = `${this.#words.one}s can't be written: a page of the database is damaged. None is made until the next start`;
     return {
       isOn: this.#options.path !== null,
-      waiting: reports.waiting,
-      longestWaitMs: reports.longestWaitMs(),
       problem: reports.isBroken ? broken : this.#problem,
       isBroken: reports.isBroken,
     };

@@ -83,7 +83,7 @@ export class Handovers {
   /** What the last run has handed over. */
   async takeOver(): Promise<void> {
     const { store, log } = this.#parts;
-    for (const id of this.#lastRuns()) {
+    for (const id of await this.#lastRuns()) {
       try {
         this.add(id);
       } catch (error) {
@@ -97,10 +97,10 @@ export class Handovers {
   }
 
   /** None, where the list can't be read: that must not keep the sidecar from starting. */
-  #lastRuns(): number[] {
+  async #lastRuns(): Promise<number[]> {
     const { store, log } = this.#parts;
     try {
-      return store.handovers.open(MAX_HANDOVERS).reverse();
+      return (await store.handovers.open(MAX_HANDOVERS)).reverse();
     } catch (error) {
       if (!isDamage(error)) throw error;
       log.error({ err: error, alarm: true }, `which replies OpenClaw has in its queue can't be read. ${RESTORE}`);

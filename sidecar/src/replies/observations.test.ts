@@ -18,7 +18,7 @@ const reply = (text: string, sendingAt = 9_000) => ({
 });
 
 it("proves a reply of the same words, in the same chat, from the time of sending on", () => {
-  const observations = new Observations([]);
+  const observations = new Observations();
   observations.add(seen("yes", "W1"));
   expect(observations.claim({ ...reply("yes"), chatId: "+15550002000" })).toBeUndefined();
   expect(observations.claim({ ...reply("yes"), accountId: "outlet" })).toBeUndefined();
@@ -28,14 +28,15 @@ it("proves a reply of the same words, in the same chat, from the time of sending
 });
 
 it("proves one reply only", () => {
-  const observations = new Observations([]);
+  const observations = new Observations();
   observations.add(seen("yes", "W1"));
   observations.claim(reply("yes"));
   expect(observations.claim(reply("yes"))).toBeUndefined();
 });
 
 it("does not take another reply's send for the one in doubt, whichever is heard of first", () => {
-  const observations = new Observations(["W0"]);
+  const observations = new Observations();
+  observations.know(["W0"]);
   observations.add(seen("yes", "W0"));
   observations.add(seen("yes", "W1"));
   observations.account("W1");
@@ -45,13 +46,13 @@ it("does not take another reply's send for the one in doubt, whichever is heard 
 });
 
 it("takes no proof from a send without an id", () => {
-  const observations = new Observations([]);
+  const observations = new Observations();
   observations.add(seen("yes", null));
   expect(observations.claim(reply("yes"))).toBeUndefined();
 });
 
 it("remembers a bounded number", () => {
-  const observations = new Observations([]);
+  const observations = new Observations();
   for (let n = 0; n < 1_500; n++) observations.add(seen(`text ${n}`, `W${n}`));
   expect(observations.claim(reply("text 0"))).toBeUndefined();
   expect(observations.claim(reply("text 1499"))).toBeDefined();

@@ -21,9 +21,9 @@ export class Observations {
   readonly #known = new Set<string>();
   #unclaimed: Observation[] = [];
 
-  /** `knownIds`: WhatsApp ids of replies that are on record as sent; their observations may still come. */
-  constructor(knownIds: Iterable<string>) {
-    for (const id of knownIds) this.#know(id);
+  /** WhatsApp ids of replies that are on record as sent; their observations may still come. */
+  know(ids: Iterable<string>): void {
+    for (const id of ids) this.#know(id);
   }
 
   add(observation: Observation): void {

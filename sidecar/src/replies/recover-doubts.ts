@@ -15,14 +15,14 @@ interface Parts {
 export async function recoverDoubts(parts: Parts, open: OpenDoubts): Promise<void> {
   const { store, log } = parts;
   const reason = "the sidecar ended while it was being sent";
-  for (const id of list(parts, "sent", () => store.commands.interrupted())) {
+  for (const id of await list(parts, "sent", () => store.commands.interrupted())) {
     await unlessGivenUp(parts, id, "sending", async () => {
       const command = store.commands.get(id);
       await store.commands.settled(id, "in_doubt", { reason, whatsappMessageId: null });
       commandLog(log, command).warn(`it is not known whether the reply was sent: ${reason}`);
     });
   }
-  for (const id of list(parts, "in doubt", () => store.commands.inDoubt(MAX_OPEN_DOUBTS)).reverse()) {
+  for (const id of (await list(parts, "in doubt", () => store.commands.inDoubt(MAX_OPEN_DOUBTS))).reverse()) {
     await unlessGivenUp(parts, id, "in_doubt", () => {
       const command = store.commands.doubt(id);
       if (command) open.add(command);
@@ -31,9 +31,9 @@ export async function recoverDoubts(parts: Parts, open: OpenDoubts): Promise<voi
 }
 
 /** Commands by id; none, where the list can't be read. */
-function list({ log }: Parts, what: string, ids: () => number[]): number[] {
+async function list({ log }: Parts, what: string, ids: () => Promise<number[]>): Promise<number[]> {
   try {
-    return ids();
+    return await ids();
   } catch (error) {
     if (!isDamage(error)) throw error;
     log.error({ err: error, alarm: true }, `which replies were ${what} can't be read. ${RESTORE}`);

@@ -11,6 +11,7 @@ import {
   isDamage,
   type Pause,
   RowUnreadableError,
+  type Settled,
   type Store,
   type WaitingCommand,
 } from "../store/index.ts";
@@ -67,7 +68,9 @@ interface RepliesParts extends RepliesLimits {
   /** Told of replies that wait because their account has another number; see NumberChanges. */
   onNumberChange(change: NumberChange): void;
   /** Told of each send that the gateway has answered, or not; ms. What is asked about later is none. */
-  onAnswered?(command: WaitingCommand, outcome: SendOutcome, durationMs: number): void;
+  onAnswered?(outcome: SendOutcome, durationMs: number): void;
+  /** Told of each reply that went out, once that is on disk: when (wall-clock ms), and what it answered. */
+  onSent?(at: number, times: Settled["times"]): void;
   /** What may be reached for files. Default: the internet. */
   reach?: Reach;
   /** Told of an account that WhatsApp has locked for direct chats; see TimeLocks. */
@@ -80,7 +83,7 @@ export class Replies {
   readonly #chats: LaneRunner<Cause>;
   readonly #doubts: Doubts;
   readonly #handovers: Handovers;
-  readonly #observations: Observations;
+  readonly #observations = new Observations();
   readonly #pace: Pace;
   readonly #outbound: OutboundPace;
   readonly #brake: Brake;
@@ -109,7 +112,6 @@ export class Replies {
     this.#locks = new TimeLocks(parts);
     this.#faults = new StoreFaults(parts);
     this.#refusals = new Refusals(parts);
-    this.#observations = new Observations(store.commands.sentIds(REMEMBERED_REPLIES));
     this.#doubts = new Doubts({
       ...parts,
       observations: this.#observations,
@@ -124,7 +126,7 @@ export class Replies {
       onEnded: (handover, end) => this.#handoverEnded(handover, end),
     });
     this.#results = new SendResults({
-      ...{ store, log: parts.log, faults: this.#faults },
+      ...{ store, log: parts.log, faults: this.#faults, onSent: parts.onSent },
       onWritten: (command, outcome) => this.#written(command, outcome),
     });
     this.#files = new FileFetches({ ...parts, onChange: (chat) => this.#chats.release("file", chat ?? undefined) });
@@ -147,10 +149,11 @@ export class Replies {
   /** Takes up what the last run left: first what it was sending, which is in doubt now, then what waits. */
   async start(): Promise<void> {
     const { store, gateway } = this.#parts;
-    this.#brakeTakesOver();
+    this.#observations.know(await store.commands.sentIds(REMEMBERED_REPLIES));
+    await this.#brakeTakesOver();
     await this.#doubts.takeOver();
     await this.#handovers.takeOver();
-    for (const chat of store.commands.waitingChats()) this.#chats.offer(chat);
+    for (const chat of await store.commands.waitingChats()) this.#chats.offer(chat);
     const unsubscribers = [
       gateway.onChange(() => this.#changed()),
       this.#faults.onRecovery(() => this.#chats.release("store")),
@@ -281,7 +284,7 @@ export class Replies {
   /** The next step of a chat: one command at the most. Throws when the store fails. */
   async #run(chat: number): Promise<Verdict<Cause>> {
     const { store, gateway, clock } = this.#parts;
-    if (this.#results.isUnwritten(chat)) return await this.#results.write(chat);
+    if (this.#results.isUnwritten(chat)) return this.#after(chat, await this.#results.write(chat));
     const command = this.#next(chat);
     if (command instanceof RowUnreadableError)
       return (await this.#results.giveUp(command.row, "pending", "failed", command)) ?? "more";
@@ -312,8 +315,11 @@ export class Replies {
     const lockedMs = this.#locks.hold(chat, account, command.chat_id);
     if (lockedMs > 0) return { cause: "lock", until: now + lockedMs };
     if (isOutbound) this.#outbound.spend(account, now);
-    const verdict = await this.#send(command, attached.file, this.#pace.spend(now));
-    return verdict === "more" && !store.commands.hasNext(chat) ? this.#empty(chat) : verdict;
+    return this.#after(chat, await this.#send(command, attached.file, this.#pace.spend(now)));
+  }
+
+  #after(chat: number, verdict: Verdict<Cause>): Verdict<Cause> {
+    return verdict === "empty" ? this.#empty(chat) : verdict;
   }
 
   #empty(chat: number): "empty" {
@@ -335,10 +341,10 @@ export class Replies {
   }
 
   /** What earlier runs have sent counts too. Of what a clock that was set back takes for the future nobody knows when it was. */
-  #brakeTakesOver(): void {
+  async #brakeTakesOver(): Promise<void> {
     const { store, clock } = this.#parts;
     const now = clock.now();
-    for (const { chat, at } of store.commands.sentBetween(now - BRAKE_LOOKS_BACK_MS, now))
+    for (const { chat, at } of await store.commands.sentBetween(now - BRAKE_LOOKS_BACK_MS, now))
       this.#brake.sent(chat, clock.uptimeMs() - (now - at));
   }
 
@@ -373,13 +379,14 @@ export class Replies {
       failpoint("send:after");
       const durationMs = this.#parts.clock.uptimeMs() - askedAt;
       this.#width.answered(outcome.kind === "sent" ? durationMs : Number.POSITIVE_INFINITY);
-      this.#parts.onAnswered?.(command, outcome, durationMs);
+      this.#parts.onAnswered?.(outcome, durationMs);
       if (outcome.kind === "sent") {
         this.#observations.account(outcome.whatsappMessageId);
         this.#unlockedBy(accountId, to, begunAt);
       }
       if (outcome.kind === "queued_by_gateway" && outcome.timeLock) this.#locks.refused(accountId, outcome.timeLock);
-      this.#results.add({ command, outcome, ...this.#judge(chat, outcome, restMs) });
+      const at = this.#parts.clock.now();
+      this.#results.add({ command, outcome, at, ...this.#judge(chat, outcome, restMs) });
     } catch (error) {
       if (error instanceof UnsendableError) return await this.#results.refuse(command, error.message);
       // It could not be read, or the intent not be written, so nothing was sent.

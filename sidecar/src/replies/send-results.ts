@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 import type { SendOutcome } from "../gateway/index.ts";
 import type { Rest, Verdict } from "../lanes.ts";
-import { isDamage, RESTORE, type SettledState, type Store, type WaitingCommand } from "../store/index.ts";
+import { isDamage, RESTORE, type Settled, type SettledState, type Store, type WaitingCommand } from "../store/index.ts";
 import type { StoreFaults } from "../store-faults.ts";
 import type { Cause } from "./cause.ts";
 import { commandLog } from "./command-log.ts";
@@ -13,6 +13,8 @@ interface SendResult {
   verdict: Verdict<Cause>;
   /** What the operator has to do before replies go out again, where that was not said yet. */
   raised: string | null;
+  /** When the gateway has answered, wall-clock ms: it may be written down much later. */
+  at: number;
 }
 
 interface SendResultsParts {
@@ -21,6 +23,8 @@ interface SendResultsParts {
   faults: StoreFaults;
   /** Told of each result that is on disk. */
   onWritten(command: WaitingCommand, outcome: SendOutcome): void;
+  /** Told of each reply that went out, once that is on disk. */
+  onSent?: ((at: number, times: Settled["times"]) => void) | undefined;
 }
 
 /**
@@ -52,9 +56,11 @@ export class SendResults {
   async write(chat: number): Promise<Verdict<Cause>> {
     const result = this.#unwritten.get(chat);
     if (!result) return "more";
-    const { command, outcome, verdict } = result;
+    const { command, outcome } = result;
+    let { verdict } = result;
     try {
-      await this.#settle(result);
+      const hasNext = await this.#settle(result);
+      if (verdict === "more" && !hasNext) verdict = "empty";
       this.#parts.faults.forget(command.id);
     } catch (error) {
       if (!isDamage(error)) throw error;
@@ -101,17 +107,23 @@ export class SendResults {
     return null;
   }
 
-  async #settle({ command, outcome, raised }: SendResult): Promise<void> {
+  /** Resolves with whether more waits in the chat. */
+  async #settle({ command, outcome, raised, at }: SendResult): Promise<boolean> {
     const { commands } = this.#parts.store;
+    let hasNext = true;
     if (outcome.kind === "not_sent") await commands.notSent(command.id, outcome);
     else {
       const { reason, said = null } = outcome.kind === "sent" ? { reason: null } : outcome;
       const whatsappMessageId = outcome.kind === "sent" ? outcome.whatsappMessageId : null;
       const partial = outcome.kind === "in_doubt" && outcome.partial === true;
-      await commands.settled(command.id, outcome.kind, { reason, said, whatsappMessageId, partial });
+      const settlement = { reason, said, whatsappMessageId, partial };
+      const settled = await commands.settled(command.id, outcome.kind, settlement);
+      hasNext = settled.hasNext;
+      if (outcome.kind === "sent") this.#parts.onSent?.(at, settled.times);
     }
     announce(outcome, raised, commandLog(this.#parts.log, command));
     this.#parts.onWritten(command, outcome);
+    return hasNext;
   }
 }
 

@@ -44,7 +44,7 @@ export class AlertReads {
   }
 
   /** Those that last, the oldest first. */
-  open(): AlertRecord[] {
+  async open(): Promise<AlertRecord[]> {
     return unlessDamaged(
       () => this.#sql.open.all(),
       () => [],
@@ -52,7 +52,7 @@ export class AlertReads {
   }
 
   /** Those that are over, the newest first. */
-  past(limit: number): AlertRecord[] {
+  async past(limit: number): Promise<AlertRecord[]> {
     return unlessDamaged(
       () => this.#sql.past.all(limit),
       () => [],
@@ -72,7 +72,7 @@ export class AlertRecords extends AlertReads {
   }
 
   /** In the order in which they were told. */
-  notices(): NoticeRecord[] {
+  async notices(): Promise<NoticeRecord[]> {
     return unlessDamaged(
       () => this.#sql.notices.all(),
       () => [],

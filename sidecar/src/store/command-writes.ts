@@ -187,14 +187,23 @@ export class CommandWrites {
     this.#failures.note("command_failed", this.#sql.messageId.get(moved.seq)?.message_id ?? null, reason);
   }
 
-  settled(id: number, state: SettledState, { reason, said = null, whatsappMessageId, partial }: Settlement): void {
+  /** Returns whose it was; null where nothing was changed, since it is settled already. */
+  settled(
+    id: number,
+    state: SettledState,
+    { reason, said = null, whatsappMessageId, partial }: Settlement,
+  ): { seq: number; chat: number } | null {
     const now = this.#clock.now();
     const moved = this.#sql.settle.get(state, now, reason, said, whatsappMessageId, partial ? 1 : 0, id);
-    if (!moved) return this.#hasState(id);
+    if (!moved) {
+      this.#hasState(id);
+      return null;
+    }
     this.#move("commands_sending", `commands_${state}`);
-    if (state !== "failed") return;
+    if (state !== "failed") return moved;
     const messageId = this.#sql.messageId.get(moved.seq)?.message_id ?? null;
     this.#failures.note("command_failed", messageId, reason ?? "it could not be sent");
+    return moved;
   }
 
   proven(id: number, state: "sent" | "queued_by_gateway", whatsappMessageId: string | null): void {
@@ -285,8 +294,11 @@ function prepare(db: Database.Database) {
     refuse: db.prepare<[number, string, number], { seq: number }>(
       "UPDATE commands SET state = 'failed', settled_at = ?, last_error = ? WHERE id = ? AND state = 'pending' RETURNING seq",
     ),
-    settle: db.prepare<[string, number, string | null, string | null, string | null, number, number], { seq: number }>(
-      "UPDATE commands SET state = ?, settled_at = ?, last_error = ?, said = ?, whatsapp_message_id = ?, partial = ? WHERE id = ? AND state = 'sending' RETURNING seq",
+    settle: db.prepare<
+      [string, number, string | null, string | null, string | null, number, number],
+      { seq: number; chat: number }
+    >(
+      "UPDATE commands SET state = ?, settled_at = ?, last_error = ?, said = ?, whatsapp_message_id = ?, partial = ? WHERE id = ? AND state = 'sending' RETURNING seq, chat",
     ),
     notSent: db.prepare<[string | null, string | null, number], { chat: number }>(
       "UPDATE commands SET state = 'pending', last_error = ?, said = ? WHERE id = ? AND state = 'sending' RETURNING chat",

@@ -36,6 +36,17 @@ export interface DoubtfulCommand extends WaitingCommand {
   alarmed_at: number | null;
 }
 
+/** What is known of a command that is settled. */
+export interface Settled {
+  /** Whether another one is next in its chat; true also where that can't be read. */
+  hasNext: boolean;
+  /**
+   * Of one that was sent: when its message was written, as WhatsApp says, and when that was answered, wall-clock ms; null
+   * where that is not known, is forgotten, or can't be read, and of what answers none.
+   */
+  times: { writtenAt: number | null; answeredAt: number | null };
+}
+
 /** A flipped bit can make anything of a row. */
 const waitingCommand: z.ZodType<WaitingCommand> = z.object({
   id: z.int(),
@@ -79,7 +90,7 @@ export class Commands {
   }
 
   /** Chats with a command to send, oldest first. Read once at start. Where a page can't be read, every chat may have one. */
-  waitingChats(): number[] {
+  async waitingChats(): Promise<number[]> {
     const rows = unlessDamaged(
       () => this.#sql.waitingChats.all(),
       () => this.#sql.chats.all(),
@@ -97,21 +108,13 @@ export class Commands {
     );
   }
 
-  /** Whether a command is next in a chat, or may be, where that can't be read: `nextOf` without reading it, a tenth of the cost. */
-  hasNext(chat: number): boolean {
-    return unlessDamaged(
-      () => this.#sql.nextId.get(chat) !== undefined,
-      () => true,
-    );
-  }
-
   /** Commands that were being sent when the process ended, by id. Read once at start. */
-  interrupted(): number[] {
+  async interrupted(): Promise<number[]> {
     return this.#sql.interrupted.all().map(({ id }) => id);
   }
 
   /** Commands in doubt, by id, newest first. Read once at start. */
-  inDoubt(limit: number): number[] {
+  async inDoubt(limit: number): Promise<number[]> {
     return this.#sql.inDoubt.all(limit).map(({ id }) => id);
   }
 
@@ -125,7 +128,7 @@ export class Commands {
   }
 
   /** WhatsApp's ids of the replies sent last, as far as they can be read. */
-  sentIds(limit: number): string[] {
+  async sentIds(limit: number): Promise<string[]> {
     const { sentIds, lastSent, sentId } = this.#sql;
     const rows = unlessDamaged(
       () => sentIds.all(limit),
@@ -165,7 +168,7 @@ export class Commands {
    * What was sent, or may have been, between these times by the wall clock, oldest first. Read once at start; nothing where a page
    * can't be read.
    */
-  sentBetween(from: number, to: number): { chat: number; at: number }[] {
+  async sentBetween(from: number, to: number): Promise<{ chat: number; at: number }[]> {
     return unlessDamaged(
       () => this.#sql.sentBetween.all(from, to),
       () => [],
@@ -185,9 +188,13 @@ export class Commands {
     return this.#commit.run("refused", () => this.#writes.refused(id, reason));
   }
 
-  /** How the sending ended. */
-  settled(id: number, state: SettledState, settlement: Settlement): Promise<void> {
-    return this.#commit.run(state, () => this.#writes.settled(id, state, settlement));
+  /** How the sending of a command ended. Resolves with what is to be known next. */
+  async settled(id: number, state: SettledState, settlement: Settlement): Promise<Settled> {
+    const moved = await this.#commit.run(state, () => this.#writes.settled(id, state, settlement));
+    return {
+      hasNext: moved === null || this.#hasNext(moved.chat),
+      times: moved !== null && state === "sent" ? this.#timesOf(moved.seq) : { writtenAt: null, answeredAt: null },
+    };
   }
 
   /** A command in doubt turned out to have gone. */
@@ -234,6 +241,23 @@ export class Commands {
       () => 0,
     );
   }
+
+  /** `nextOf` without reading it, a tenth of the cost. */
+  #hasNext(chat: number): boolean {
+    return unlessDamaged(
+      () => this.#sql.nextId.get(chat) !== undefined,
+      () => true,
+    );
+  }
+
+  #timesOf(seq: number): Settled["times"] {
+    const row = unlessDamaged(
+      () => this.#sql.times.get(seq),
+      () => undefined,
+    );
+    const writtenAt = typeof row?.timestamp === "string" ? Date.parse(row.timestamp) : Number.NaN;
+    return { writtenAt: Number.isNaN(writtenAt) ? null : writtenAt, answeredAt: row?.settled_at ?? null };
+  }
 }
 
 function prepare(db: Database.Database) {
@@ -254,6 +278,10 @@ function prepare(db: Database.Database) {
     chats: db.prepare<[], { chat: number }>("SELECT chat FROM chats"),
     next: db.prepare<[number]>(`${waiting} WHERE k.id = (${nextId})`),
     nextId: db.prepare<[number], { id: number }>(nextId),
+    times: db.prepare<[number], { settled_at: number | null; timestamp: unknown }>(
+      `SELECT settled_at, (SELECT json_extract(request, '$.timestamp') FROM payloads p WHERE p.seq = m.seq) AS timestamp
+       FROM messages m WHERE seq = ? AND outbound IS NULL`,
+    ),
     interrupted: db.prepare<[], { id: number }>(
       `SELECT id FROM commands WHERE state = 'sending' AND ${notPassedOver} ORDER BY id`,
     ),

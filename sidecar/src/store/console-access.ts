@@ -66,13 +66,13 @@ export class ConsoleAccess {
   }
 
   /** Links that are still worth something. */
-  links(): ConsoleLink[] {
+  async links(): Promise<ConsoleLink[]> {
     const now = this.#now();
     return this.#sql.links.all().filter(({ made_at, made }) => !isOver({ wall: made_at, proven: made }, LINK_MS, now));
   }
 
   /** Those that are not over, the one that was used last first. */
-  sessions(): ConsoleSession[] {
+  async sessions(): Promise<ConsoleSession[]> {
     const now = this.#now();
     const live = this.#sql.sessions
       .all()

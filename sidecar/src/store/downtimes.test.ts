@@ -29,7 +29,7 @@ it("gives back over a restart what was recorded, except for what means nothing t
   await store.downtimes.record("second", { ...connection, processId: null, state: "taken" }, downtime(7));
   store.close();
   store = openStore(dir, systemClock);
-  expect([...store.downtimes.connections()]).toEqual([
+  expect([...(await store.downtimes.connections())]).toEqual([
     ["default", { ...connection, aliveUptimeMs: null }],
     ["second", { ...connection, processId: null, state: "taken", aliveUptimeMs: null }],
   ]);
@@ -43,7 +43,7 @@ it("keeps the newest hundred, uses no id twice, and forgets none that is still t
   }
   const kept = store.downtimes.latest(1_000).map(({ id }) => id);
   expect(kept).toEqual([...Array.from({ length: 100 }, (_, n) => 150 - n), 20]);
-  expect(store.downtimes.nextToTell()).toMatchObject({ id: 20, to: 20 });
+  expect(await store.downtimes.nextToTell()).toMatchObject({ id: 20, to: 20 });
 });
 
 it("rejects where a downtime is found to be told, but not to be marked: it would be told for ever", async () => {
@@ -51,7 +51,7 @@ it("rejects where a downtime is found to be told, but not to be marked: it would
   store.close();
   flipFirstKey(join(dir, "bridge.sqlite"), "downtimes");
   store = openStore(dir, systemClock);
-  const id = store.downtimes.nextToTell()?.id ?? 0;
+  const id = (await store.downtimes.nextToTell())?.id ?? 0;
   expect(id).toBe(9);
   await expect(store.downtimes.told(id)).rejects.toThrow(/contradicts/);
 });

@@ -48,7 +48,7 @@ export class Downtimes {
   }
 
   /** The last connection of each account, as an earlier process of the sidecar saw it; none where they can't be read. */
-  connections(): Map<string, Connection> {
+  async connections(): Promise<Map<string, Connection>> {
     const rows = unlessDamaged(
       () => this.#sql.connections.all(),
       () => [],
@@ -70,7 +70,7 @@ export class Downtimes {
   }
 
   /** The oldest downtime whose alert is not raised yet. */
-  nextToTell(): RecordedDowntime | null {
+  async nextToTell(): Promise<RecordedDowntime | null> {
     return this.#sql.nextToTell.get() ?? null;
   }
 
@@ -79,7 +79,7 @@ export class Downtimes {
     return this.#commit.run("downtime-told", () => {
       // It would be the next to tell again, at once and for ever.
       const isTold = this.#sql.told.run(this.#clock.now(), id).changes === 1;
-      if (!isTold && this.nextToTell()?.id === id) throw new RowContradictedError("downtime", id);
+      if (!isTold && this.#sql.nextToTell.get()?.id === id) throw new RowContradictedError("downtime", id);
     });
   }
 

@@ -9,7 +9,7 @@ const UNREADABLE = "(unreadable)";
  * `dead`: a message became a dead letter. `detached`: an attempt failed by its message's own fault.
  * `command_failed`: a command was refused, or could not be sent. `reply_dropped`: OpenClaw gave up a reply of its queue.
  */
-type FailureKind = "dead" | "detached" | "command_failed" | "reply_dropped";
+export type FailureKind = "dead" | "detached" | "command_failed" | "reply_dropped";
 
 export interface Failure {
   /** Wall-clock ms. */
@@ -26,7 +26,7 @@ export interface Failure {
 export class Failures {
   readonly #clock: Clock;
   readonly #note: Database.Statement<[FailureKind, number, string, string]>;
-  readonly #latest: Database.Statement<[FailureKind], Failure>;
+  readonly #all: Database.Statement<[], Failure & { kind: FailureKind }>;
   #isDamaged = false;
 
   constructor(db: Database.Database, clock: Clock) {
@@ -36,7 +36,7 @@ export class Failures {
        ON CONFLICT (kind) DO UPDATE SET at = excluded.at, message_id = excluded.message_id, reason = excluded.reason,
          count = count + 1`,
     );
-    this.#latest = db.prepare("SELECT at, message_id, reason, count FROM failures WHERE kind = ?");
+    this.#all = db.prepare("SELECT kind, at, message_id, reason, count FROM failures");
   }
 
   /**
@@ -53,8 +53,12 @@ export class Failures {
     }
   }
 
-  /** Null: there was none yet. */
-  latest(kind: FailureKind): Failure | null {
-    return this.#latest.get(kind) ?? null;
+  /** The last of each kind; null: there was none yet. */
+  all(): Record<FailureKind, Failure | null> {
+    const all: Record<FailureKind, Failure | null> = {
+      ...{ dead: null, detached: null, command_failed: null, reply_dropped: null },
+    };
+    for (const { kind, ...failure } of this.#all.all()) if (kind in all) all[kind] = failure;
+    return all;
   }
 }

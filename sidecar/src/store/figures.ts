@@ -29,7 +29,7 @@ export class FigureReads {
   }
 
   /** Steps that began from `from` to `to`, s since 1970, in any order. One in which nobody counted is missing. */
-  between(step: Step, from: number, to: number): Figure[] {
+  async between(step: Step, from: number, to: number): Promise<Figure[]> {
     const { first, length } = RINGS[step];
     const rows = unlessDamaged(
       () => this.#between.all(first, first + length, from, to),

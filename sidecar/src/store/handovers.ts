@@ -42,7 +42,7 @@ export class Handovers {
   }
 
   /** Their commands, by id, newest first. Read once at start. */
-  open(limit: number): number[] {
+  async open(limit: number): Promise<number[]> {
     return this.#sql.open.all(limit).map(({ id }) => id);
   }
 

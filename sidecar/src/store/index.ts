@@ -17,6 +17,7 @@ import { ForgottenKeys } from "./forgotten-keys.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { Handovers } from "./handovers.ts";
 import { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./limits.ts";
+import { type Counts, type Look, readCounts, readLook } from "./look.ts";
 import { LostTime } from "./lost-time.ts";
 import { Media } from "./media.ts";
 import { MessageWrites } from "./message-writes.ts";
@@ -39,7 +40,7 @@ import { type Outage, Writability } from "./writability.ts";
 export type { AlertReads, AlertRecord, AlertRecords, NoticeRecord } from "./alert-records.ts";
 export type { AttemptRow } from "./attempts.ts";
 export type { CommandFromResponse, RecordedCommand, SettledState } from "./command-writes.ts";
-export type { DoubtfulCommand, WaitingCommand } from "./commands.ts";
+export type { DoubtfulCommand, Settled, WaitingCommand } from "./commands.ts";
 export {
   type ConsoleAccess,
   type ConsoleLink,
@@ -69,6 +70,7 @@ export { type Files, type Received, readStoredFile } from "./files.ts";
 export type { HandoverEnd } from "./handovers.ts";
 export { type Inspection, inspectStore } from "./inspection.ts";
 export { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./limits.ts";
+export type { Counts, Look } from "./look.ts";
 export { base64Length, type InlinedFile } from "./media.ts";
 export type { Accepted } from "./message-writes.ts";
 export type { PendingMessage } from "./messages.ts";
@@ -97,8 +99,6 @@ export interface Store {
   messages: Messages;
   commands: Commands;
   pauses: Pauses;
-  counters: Counters;
-  failures: Failures;
   handovers: Handovers;
   downtimes: Downtimes;
   alerts: AlertRecords;
@@ -112,6 +112,11 @@ export interface Store {
   files: Files;
   operator: OperatorStore;
   console: ConsoleAccess;
+  /** What somebody sees who looks at it: all of it at one instant. Rejects when it can't be read. */
+  look(): Promise<Look>;
+  /** A part of it: whoever needs no more does not depend on pages that others need. Rejects when it can't be read. */
+  counters(): Promise<Counts["counters"]>;
+  failures(): Promise<Counts["failures"]>;
   /** Since when nothing can be written, and why; null while writes are taken. Meanwhile what would have to be written down must not be begun. */
   readonly outage: Outage | null;
   /** Damage that is met now and then; null while none is. */
@@ -139,13 +144,12 @@ export interface Store {
 
 /** What can be seen of a store without being its owner. */
 export interface StoreView {
-  counters: Counters;
-  failures: Failures;
+  counts(): Promise<Counts>;
   alerts: AlertReads;
   figures: FigureReads;
   operator: OperatorReads;
   /** Those that would last if the sidecar ran. */
-  pausedChats(): PausedChat[];
+  pausedChats(): Promise<PausedChat[]>;
   close(): void;
 }
 
@@ -155,13 +159,14 @@ export function viewStore(stateDir: string, clock: Clock): StoreView {
   const time = new ProvenTime(db, clock);
   const pauses = new PauseList(db);
   const search = new CustomerSearch({ db, clock, forgotten: new ForgottenKeys(db) });
+  const counted = { counters: new Counters(db), failures: new Failures(db, clock) };
   return {
-    counters: new Counters(db),
-    failures: new Failures(db, clock),
+    // Somebody may write meanwhile, in another process.
+    counts: async () => db.transaction(() => readCounts(counted))(),
     alerts: new AlertReads(db),
     figures: new FigureReads(db),
     operator: operatorReads(db, new Audit(db, clock), search, (provenAt) => provenAt),
-    pausedChats: () => pauses.at(time.now()),
+    pausedChats: async () => pauses.at(time.now()),
     close: () => db.close(),
   };
 }
@@ -209,22 +214,28 @@ export function openStore(
   const audit = new Audit(db, clock);
   const repairs = new Repairs({ db, commit, counters, media, clock, time, audit });
   const erasure = new Erasure({ db, commit, counters, media, files, clock, time, audit, forgotten });
+  const downtimes = new Downtimes(db, commit, clock);
+  const reports = new Reports({ db, commit, counters, kind: "command", recorder: recorders.command, time });
+  const events = new Reports({ db, commit, counters, kind: "event", recorder: recorders.event, time });
+  const outbound = new Outbound({
+    ...{ db, commit, counters, failures, commands: commandWrites, recorder: recorders.command, clock, time },
+  });
+  const seen = { counters, failures, messages, commands, pauses, reports, events, outbound, downtimes };
   return {
     messages,
     commands,
     pauses,
-    counters,
-    failures,
     handovers: new Handovers({ db, commit, counters, failures, pauses, clock }),
-    downtimes: new Downtimes(db, commit, clock),
+    downtimes,
     alerts: new AlertRecords(db, commit),
     figures: new FigureRecords(db, commit),
-    reports: new Reports({ db, commit, counters, kind: "command", recorder: recorders.command, time }),
-    events: new Reports({ db, commit, counters, kind: "event", recorder: recorders.event, time }),
-    outbound: new Outbound({
-      ...{ db, commit, counters, failures, commands: commandWrites, recorder: recorders.command, clock, time },
-    }),
+    reports,
+    events,
+    outbound,
     files,
+    look: async () => readLook(seen),
+    counters: async () => counters.read(),
+    failures: async () => failures.all(),
     operator: {
       ...operatorReads(
         db,

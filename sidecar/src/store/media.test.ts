@@ -13,7 +13,7 @@ import {
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../clock.ts";
 import { Body } from "../relay/body.ts";
-import { DEFAULT_MEDIA_LIMITS, openStore, type PendingMessage, type Store } from "./index.ts";
+import { DEFAULT_MEDIA_LIMITS, FileMissingError, openStore, type PendingMessage, type Store } from "./index.ts";
 
 let dir: string;
 let store: Store;
@@ -143,20 +143,30 @@ describe("a file that is not here", () => {
   };
 
   it("keeps its message out, and counts nothing", async () => {
-    expect(store.messages.lacksFile(message([await item(1), missing]))).toBe(true);
-    await expect(store.messages.accept(message([missing]))).rejects.toThrow(/file/);
-    expect(store.counters.read().accepted).toBe(0);
-    expect(store.messages.lacksFile(message([{ ...missing, omitted: OMITTED.tooLarge }]))).toBe(false);
+    for (const media of [[missing], [await item(1), missing]])
+      await expect(store.messages.accept(message(media))).rejects.toThrow(FileMissingError);
+    expect((await store.counters()).accepted).toBe(0);
+    await store.messages.accept(message([{ ...missing, omitted: OMITTED.tooLarge }]));
+    expect((await store.counters()).accepted).toBe(1);
+  });
+
+  it("keeps out what its chat has handed in behind it, and nothing else", async () => {
+    const ends = await Promise.allSettled([
+      store.messages.accept(message([missing])),
+      store.messages.accept(message([], { message_id: "B" })),
+      store.messages.accept(message([], { message_id: "C", chat_id: "+15550002000" })),
+    ]);
+    expect(ends.map(({ status }) => status)).toEqual(["rejected", "rejected", "fulfilled"]);
+    expect((await store.counters()).accepted).toBe(1);
   });
 
   it("does not matter to a message that is known", async () => {
     const media = [await item(10)];
     await accept(media);
     rmSync(join(dir, "media", media[0]?.sha256 ?? ""));
-    expect(store.messages.lacksFile(message(media))).toBe(false);
     expect(await store.messages.accept(message(media))).toMatchObject({ duplicate: true });
-    expect(store.messages.lacksFile(message(media, { message_id: "B" }))).toBe(true);
-    expect(store.messages.lacksFile(message(media, { chat_id: "+15550002000" }))).toBe(true);
+    for (const other of [{ message_id: "B" }, { chat_id: "+15550002000" }])
+      await expect(store.messages.accept(message(media, other))).rejects.toThrow(FileMissingError);
   });
 });
 

@@ -1,27 +1,10 @@
-import {
-  type InboundMessage,
-  MAX_BODY_BYTES,
-  type MediaItem,
-  OMITTED,
-  type OutgoingItem,
-  renderBody,
-} from "@hotbags/shared";
+import { type InboundMessage, OMITTED } from "@hotbags/shared";
 import type Database from "better-sqlite3";
 import { RowContradictedError } from "./errors.ts";
 import type { Files } from "./files.ts";
+import { type InlinedFile, type KeptFile, type LaidOut, lacksFile, layOut } from "./lay-out.ts";
 
-/** A file whose bytes go along with its message. */
-export interface InlinedFile {
-  /** Its place in the message's `media`, from 0. */
-  position: number;
-  sha256: string;
-  size_bytes: number;
-  /** The byte of the stored request at which its base64 is put in. */
-  place: number;
-}
-
-/** A file of a message; `place` as above, or null when it is only described. */
-type KeptFile = Omit<InlinedFile, "place"> & { place: number | null };
+export { base64Length, type InlinedFile, type LaidOut } from "./lay-out.ts";
 
 /** A file of a delivered message, at its place in the order in which they were delivered. */
 export interface DeliveredFile {
@@ -29,12 +12,6 @@ export interface DeliveredFile {
   delivered_at: number;
   seq: number;
   position: number;
-}
-
-/** A message as it is written down: the request without the files' bytes, and which files it has. */
-export interface LaidOut {
-  request: string;
-  files: KeptFile[];
 }
 
 /**
@@ -47,9 +24,6 @@ export const HAS_FILE = '"sha256":"';
 const PAGE = 50;
 
 const PROPERTY = '"data_base64":"';
-
-/** Bytes of the base64 of so many bytes. */
-export const base64Length = (bytes: number) => 4 * Math.ceil(bytes / 3);
 
 /** Which files a message has, and what of them goes along to Hot Bags. Writes belong inside a commit. */
 export class Media {
@@ -68,43 +42,14 @@ export class Media {
     this.#inlineBytes = inlineBytes;
   }
 
-  /** Whether a file that the message counts on is not here. Throws when the disk can't be read. */
-  lacksFile({ media }: InboundMessage): boolean {
-    return media.some((item) => isKept(item) && this.#files.sizeOf(item.sha256) === undefined);
+  /** See lay-out.ts. */
+  lacksFile(message: InboundMessage): boolean {
+    return lacksFile(message, this.#files);
   }
 
-  /**
-   * Decides, once for all attempts, which files go along: in the order of the items, whatever still fits into the setting and into what Hot Bags can take.
-   * Undefined when a file is not here. Throws when the disk can't be read.
-   */
+  /** See lay-out.ts. */
   layOut(message: InboundMessage): LaidOut | undefined {
-    const files: KeptFile[] = [];
-    const described: OutgoingItem[] = [...message.media];
-    for (const [position, item] of message.media.entries()) {
-      if (!isKept(item)) continue;
-      const size_bytes = this.#files.sizeOf(item.sha256);
-      if (size_bytes === undefined) return undefined;
-      files.push({ position, sha256: item.sha256, size_bytes, place: null });
-      described[position] = { ...item, size_bytes, omitted: OMITTED.tooLargeToInline };
-    }
-    const plain = renderBody(message, described);
-    if (files.length === 0) return { request: plain.request, files };
-    let bodyBytes = Buffer.byteLength(plain.request);
-    let inlinedBytes = 0;
-    const inlined: KeptFile[] = [];
-    for (const file of files) {
-      const body = bodyBytes + base64Length(file.size_bytes);
-      const total = inlinedBytes + file.size_bytes;
-      if (this.#inlineBytes === 0 || total > this.#inlineBytes || body > MAX_BODY_BYTES) continue;
-      bodyBytes = body;
-      inlinedBytes = total;
-      inlined.push(file);
-      const { omitted: _, ...item } = described[file.position] as MediaItem;
-      described[file.position] = { ...item, data_base64: "" };
-    }
-    const { request, places } = renderBody(message, described);
-    for (const [n, file] of inlined.entries()) file.place = places[n] ?? null;
-    return { request, files };
+    return layOut(message, this.#files, this.#inlineBytes);
   }
 
   record(seq: number, files: KeptFile[]): void {
@@ -177,10 +122,6 @@ export class Media {
     }
     return bytes.toString("utf8");
   }
-}
-
-function isKept(item: MediaItem): item is MediaItem & { sha256: string } {
-  return item.omitted === undefined && item.sha256 !== null;
 }
 
 /** A file that stays in the body would be left out again and again, at once. */

@@ -93,12 +93,6 @@ export class MessageWrites {
     this.#sql = prepare(parts.db);
   }
 
-  /** See Messages.lacksFile. */
-  lacksFile(message: InboundMessage): boolean {
-    if (!this.#parts.media.lacksFile(message)) return false;
-    return this.#known(this.#usersOf(message.message_id), message) === undefined;
-  }
-
   /** See Messages.accept. Throws FileMissingError when a file is not here. */
   accept(message: InboundMessage, laidOut: LaidOut | undefined): Accepted {
     const { media, counters, failures, clock, time, lostTime } = this.#parts;

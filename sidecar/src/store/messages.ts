@@ -4,7 +4,7 @@ import { z } from "zod";
 import type { CommandFromResponse, RecordedCommand } from "./command-writes.ts";
 import { DAMAGED, isDamage, readListed, unlessDamaged } from "./errors.ts";
 import type { GroupCommit } from "./group-commit.ts";
-import { HAS_FILE, type InlinedFile, type Media } from "./media.ts";
+import { HAS_FILE, type InlinedFile, type LaidOut, type Media } from "./media.ts";
 import type { Accepted, FailedAttempt, MessageWrites } from "./message-writes.ts";
 import type { ProvenTime } from "./proven-time.ts";
 
@@ -71,14 +71,6 @@ export class Messages {
   }
 
   /**
-   * Whether a file that a new message counts on is not here, so that it can't be accepted yet. A message that is known needs none: its files are there,
-   * or were forgotten with it. Throws when the disk can't be read.
-   */
-  lacksFile(message: InboundMessage): boolean {
-    return this.#writes.lacksFile(message);
-  }
-
-  /**
    * The shop's number that the message was written to, as OpenClaw names it; null if that is not known, or can't be read.
    * Of a command of the outbox: that the chat's last message before it was.
    */
@@ -91,28 +83,18 @@ export class Messages {
   }
 
   /**
-   * When a message was written, as WhatsApp says, and when it was answered, wall-clock ms; null where that is not known,
-   * is forgotten, or can't be read, and of what answers none.
-   */
-  timesOf(seq: number): { writtenAt: number | null; answeredAt: number | null } {
-    const row = unlessDamaged(
-      () => this.#sql.times.get(seq),
-      () => undefined,
-    );
-    const writtenAt = typeof row?.timestamp === "string" ? Date.parse(row.timestamp) : Number.NaN;
-    return { writtenAt: Number.isNaN(writtenAt) ? null : writtenAt, answeredAt: row?.settled_at ?? null };
-  }
-
-  /**
    * Takes a message into the store. Resolves when it is on disk; only then may it be acked. Idempotent by account, chat and message id.
    * Two accounts in one group, or on one customer's broadcast list, get the same message under the same id. Its key is that id, so Hot Bags
    * can have it once: the copy that came first counts. A message id that something else has used would make Hot Bags see one key with
-   * two bodies: the message is kept as a dead letter. Rejects with FileMissingError when a file is not here.
+   * two bodies: the message is kept as a dead letter. Rejects with FileMissingError when a file is not here that it counts on; one that
+   * is known needs none: its files are there, or were forgotten with it.
+   *
+   * Of one chat, none is taken that was handed in after one that is rejected, until its caller has been told of that.
    */
-  async accept(message: InboundMessage): Promise<Accepted> {
-    const laidOut = this.#media.layOut(message);
+  accept(message: InboundMessage): Promise<Accepted> {
+    const laidOut = this.#layOut(message);
     const order = `${message.account_id} ${message.chat_id}`;
-    return this.#commit.run("accept", () => this.#writes.accept(message, laidOut), order);
+    return this.#commit.run("accept", () => this.#writes.accept(message, laidOut()), order);
   }
 
   /**
@@ -142,7 +124,7 @@ export class Messages {
    * When the first message of each lane that has one is due. Read once at start; costs one index pass. Where a page
    * can't be read, every chat may have one.
    */
-  laneHeads(): LaneHead[] {
+  async laneHeads(): Promise<LaneHead[]> {
     return unlessDamaged(
       () => this.#sql.laneHeads.all(),
       () => this.#sql.chats.all(),
@@ -150,7 +132,7 @@ export class Messages {
   }
 
   /** The same of the detached messages of each chat that has any. */
-  detachedHeads(): LaneHead[] {
+  async detachedHeads(): Promise<LaneHead[]> {
     return unlessDamaged(
       () => this.#sql.detachedHeads.all(),
       () => this.#sql.chats.all(),
@@ -263,6 +245,18 @@ export class Messages {
     return oldest ? Math.max(0, this.#time.now() - oldest.state_since) : 0;
   }
 
+  /** Where the disk can't be read, that is said in the message's turn: nothing that comes behind it must pass it. */
+  #layOut(message: InboundMessage): () => LaidOut | undefined {
+    try {
+      const laidOut = this.#media.layOut(message);
+      return () => laidOut;
+    } catch (error) {
+      return () => {
+        throw error;
+      };
+    }
+  }
+
   #changeBody(name: "file-lost" | "files-left-out", message: PendingMessage, change: () => string) {
     return this.#commit.run(name, () => {
       const request = change();
@@ -305,10 +299,6 @@ function prepare(db: Database.Database) {
       `SELECT json_extract(request, '$.raw.To') AS number FROM payloads WHERE seq = (SELECT CASE WHEN outbound IS NULL THEN seq ELSE
          (SELECT seq FROM messages w INDEXED BY messages_chat WHERE w.chat = m.chat AND w.seq < m.seq AND outbound IS NULL
           ORDER BY seq DESC LIMIT 1) END FROM messages m WHERE seq = @seq)`,
-    ),
-    times: db.prepare<[number], { settled_at: number | null; timestamp: unknown }>(
-      `SELECT settled_at, (SELECT json_extract(request, '$.timestamp') FROM payloads p WHERE p.seq = m.seq) AS timestamp
-       FROM messages m WHERE seq = ? AND outbound IS NULL`,
     ),
     laneHeads: db.prepare<[], LaneHead>(
       `SELECT h.chat, m.next_attempt_at FROM (${heads}) h JOIN messages m USING (seq) ORDER BY h.seq`,

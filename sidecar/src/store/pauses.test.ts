@@ -62,7 +62,7 @@ it("holds what is given after it, and not what stood before it in the same answe
   expect(heldMs(chat)).toBe(HOUR_MS);
   clock.advance(HOUR_MS);
   expect(heldMs(chat)).toBe(0);
-  expect(store.counters.read()).toMatchObject({ commands_done: 1, commands_pending: 1, commands_sent: 1 });
+  expect(await store.counters()).toMatchObject({ commands_done: 1, commands_pending: 1, commands_sent: 1 });
 });
 
 it("lasts for as long as was said over a restart, and over a clock that jumps", async () => {
@@ -86,7 +86,7 @@ it("skips what is given meanwhile, if it is told to, and nothing that is given a
   expect(heldMs(chat)).toBe(0);
   clock.advance(HOUR_MS);
   expect((await answered(ANNA, "again")).outcomes).toEqual(["pending"]);
-  expect(store.counters.read()).toMatchObject({ commands_skipped: 2, commands_pending: 2, commands_done: 1 });
+  expect(await store.counters()).toMatchObject({ commands_skipped: 2, commands_pending: 2, commands_done: 1 });
 });
 
 it("is made longer or shorter by another one, which lets nothing out, and decides on what is held", async () => {
@@ -96,7 +96,7 @@ it("is made longer or shorter by another one, which lets nothing out, and decide
   await answered(ANNA, pauseFor(MINUTE_MS));
   expect(heldMs(chat)).toBe(MINUTE_MS);
   await answered(ANNA, pauseFor(HOUR_MS, "skip"));
-  expect(store.counters.read()).toMatchObject({ commands_pending: 0, commands_skipped: 2 });
+  expect(await store.counters()).toMatchObject({ commands_pending: 0, commands_skipped: 2 });
   clock.advance(HOUR_MS);
   // One that is over holds nothing: the next one begins anew.
   await answered(ANNA, "goes out", pauseFor(HOUR_MS));
@@ -111,7 +111,7 @@ it("of the operator holds or skips all that waits, and Hot Bags does not end it"
   expect(heldMs(chat)).toBe(HOUR_MS);
   await store.pauses.pause(addressOf(ANNA), { forMs: HOUR_MS, replies: "skip" });
   expect(store.commands.nextOf(chat)).toBeUndefined();
-  expect(store.counters.read()).toMatchObject({ commands_skipped: 1, commands_pending: 0 });
+  expect(await store.counters()).toMatchObject({ commands_skipped: 1, commands_pending: 0 });
 });
 
 it("that skips leaves alone what is being sent, and skips it when it turns out not to be", async () => {
@@ -119,9 +119,13 @@ it("that skips leaves alone what is being sent, and skips it when it turns out n
   const id = store.commands.nextOf(chat)?.id ?? 0;
   await store.commands.sending(id, null);
   await store.pauses.pause(addressOf(ANNA), { forMs: HOUR_MS, replies: "skip" });
-  expect(store.counters.read()).toMatchObject({ commands_sending: 1, commands_skipped: 1 });
+  expect(await store.counters()).toMatchObject({ commands_sending: 1, commands_skipped: 1 });
   await store.commands.notSent(id, { reason: "busy" });
-  expect(store.counters.read()).toMatchObject({ commands_sending: 0, commands_skipped: 2, commands_pending: 0 });
+  expect(await store.counters()).toMatchObject({
+    commands_sending: 0,
+    commands_skipped: 2,
+    commands_pending: 0,
+  });
 });
 
 it("that skips comes before a send that was about to begin", async () => {
@@ -130,7 +134,11 @@ it("that skips comes before a send that was about to begin", async () => {
   const skipped = store.pauses.pause(addressOf(ANNA), { forMs: HOUR_MS, replies: "skip" });
   expect(await store.commands.sending(id, null)).toBe(false);
   await skipped;
-  expect(store.counters.read()).toMatchObject({ commands_sending: 0, commands_skipped: 1, commands_pending: 0 });
+  expect(await store.counters()).toMatchObject({
+    commands_sending: 0,
+    commands_skipped: 1,
+    commands_pending: 0,
+  });
 });
 
 it("can be of a chat in which nobody has written yet", async () => {
@@ -149,7 +157,7 @@ it("is ended by the operator whoever began it, by Hot Bags if it did, and tells 
   await answered(BEN, pauseFor(HOUR_MS), "held");
   expect(await store.pauses.resume(addressOf(ANNA))).toBe(chat);
   expect(await store.pauses.resume(addressOf(ANNA))).toBeNull();
-  expect(store.pauses.list()).toMatchObject([{ chat_id: BEN }]);
+  expect(await store.pauses.list()).toMatchObject([{ chat_id: BEN }]);
 });
 
 it("is in a list with its chat, by whom, until when and what waits", async () => {
@@ -158,7 +166,7 @@ it("is in a list with its chat, by whom, until when and what waits", async () =>
   await store.pauses.pause(addressOf(BEN), { forMs: HOUR_MS, replies: "hold" });
   await store.pauses.pause(addressOf(ANNA), { forMs: 3 * HOUR_MS, replies: "hold" });
   const account_id = "default";
-  expect(store.pauses.list()).toEqual(
+  expect(await store.pauses.list()).toEqual(
     [
       { ...ben, account_id, chat_id: BEN, by: "operator", replies: "hold", leftMs: HOUR_MS, waiting: 1 },
       { ...anna, account_id, chat_id: ANNA, by: "hotbags", replies: "hold", leftMs: 2 * HOUR_MS, waiting: 2 },
@@ -192,5 +200,5 @@ it("and its order are done once, however often Hot Bags gives them", async () =>
   expect(await answer("first")).toMatchObject([{ outcome: "done", reason: expect.stringContaining("3600 s") }]);
   await store.pauses.resume(addressOf(ANNA));
   expect(await answer("second")).toMatchObject([{ outcome: "repeated" }]);
-  expect(store.pauses.list()).toEqual([]);
+  expect(await store.pauses.list()).toEqual([]);
 });

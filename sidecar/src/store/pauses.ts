@@ -144,7 +144,7 @@ export class Pauses {
   }
 
   /** The pauses that last, the ones that end first before the others. */
-  list(): PausedChat[] {
+  async list(): Promise<PausedChat[]> {
     return this.#list.at(this.#time.now());
   }
 

@@ -62,7 +62,7 @@ export class Reports {
   }
 
   /** Lanes with a report, the oldest first, and when their first one is due. Read once at start. */
-  lanes(): { lane: number; next_attempt_at: number }[] {
+  async lanes(): Promise<{ lane: number; next_attempt_at: number }[]> {
     return this.#sql.lanes.all(this.#kind);
   }
 
@@ -98,11 +98,6 @@ export class Reports {
   /** They can't be written: none is made until the next start. */
   get isBroken(): boolean {
     return this.#parts.recorder.isBroken;
-  }
-
-  /** How many wait. */
-  get waiting(): number {
-    return this.#parts.counters.of(COUNTED[this.#kind].waiting);
   }
 
   /** How long the oldest has waited, ms; 0 when none waits, or that can't be read. */

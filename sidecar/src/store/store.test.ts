@@ -39,8 +39,8 @@ function command(id: string | null, text: string): CommandFromResponse {
   return { commandId: id, type: "send_text", text, payload: JSON.stringify(["send_text", text]), refusal: null };
 }
 
-function expectLedger(counts: { accepted: number; delivered: number; pending: number; dead: number }) {
-  expect(store.counters.read()).toMatchObject(counts);
+async function expectLedger(counts: { accepted: number; delivered: number; pending: number; dead: number }) {
+  expect(await store.counters()).toMatchObject(counts);
   expect(counts.accepted).toBe(counts.delivered + counts.pending + counts.dead);
 }
 
@@ -55,13 +55,13 @@ describe("messages", () => {
     const second = await store.messages.accept({ ...message("A"), text: "told again" });
     expect([first.duplicate, second.duplicate, second.seq]).toEqual([false, true, first.seq]);
     expect(store.messages.headOf(first.chat)?.request).toContain("text of A");
-    expectLedger({ accepted: 1, delivered: 0, pending: 1, dead: 0 });
+    await expectLedger({ accepted: 1, delivered: 0, pending: 1, dead: 0 });
   });
 
   it("accepts two copies that come in the same turn once", async () => {
     const both = await Promise.all([store.messages.accept(message("A")), store.messages.accept(message("A"))]);
     expect(both.map(({ duplicate }) => duplicate)).toEqual([false, true]);
-    expectLedger({ accepted: 1, delivered: 0, pending: 1, dead: 0 });
+    await expectLedger({ accepted: 1, delivered: 0, pending: 1, dead: 0 });
   });
 
   it("keeps a message whose id another chat has used as a dead letter, and says why", async () => {
@@ -69,7 +69,7 @@ describe("messages", () => {
     const other = await store.messages.accept(message("A", "+15550002000"));
     expect(other).toMatchObject({ duplicate: false, refusal: expect.stringContaining("another chat") });
     expect(store.messages.headOf(other.chat)).toBeUndefined();
-    expectLedger({ accepted: 2, delivered: 0, pending: 1, dead: 1 });
+    await expectLedger({ accepted: 2, delivered: 0, pending: 1, dead: 1 });
   });
 
   it("takes what two accounts got in one group for one message, and what only looks like it for a reused id", async () => {
@@ -79,7 +79,7 @@ describe("messages", () => {
     expect(copy).toMatchObject({ duplicate: true, seq: first.seq, chat: first.chat });
     const other = await store.messages.accept({ ...message("A", group), account_id: "outlet", from: "+15550002000" });
     expect(other).toMatchObject({ duplicate: false, refusal: expect.stringContaining("another chat") });
-    expectLedger({ accepted: 2, delivered: 0, pending: 1, dead: 1 });
+    await expectLedger({ accepted: 2, delivered: 0, pending: 1, dead: 1 });
   });
 
   it("gives a chat's messages in order of arrival, each chat for itself, also after a restart", async () => {
@@ -87,11 +87,11 @@ describe("messages", () => {
     const b1 = await store.messages.accept(message("b1", "+15550002000"));
     await store.messages.accept(message("a2", "+15550001000"));
     reopen();
-    expect(store.messages.laneHeads().map(({ chat }) => chat)).toEqual([a1.chat, b1.chat]);
+    expect((await store.messages.laneHeads()).map(({ chat }) => chat)).toEqual([a1.chat, b1.chat]);
     expect(store.messages.headOf(a1.chat)?.message_id).toBe("a1");
     await store.messages.delivered(a1.seq, 200, "{}", []);
     expect(store.messages.headOf(a1.chat)?.message_id).toBe("a2");
-    expectLedger({ accepted: 3, delivered: 1, pending: 2, dead: 0 });
+    await expectLedger({ accepted: 3, delivered: 1, pending: 2, dead: 0 });
   });
 
   it("keeps lanes of two accounts apart", async () => {
@@ -121,8 +121,8 @@ describe("messages", () => {
     await detached("a2", "+15550001000", 20);
     const other = await detached("b1", "+15550002000", 40);
     reopen();
-    expect(store.messages.laneHeads()).toEqual([]);
-    expect(store.messages.detachedHeads()).toEqual([
+    expect(await store.messages.laneHeads()).toEqual([]);
+    expect(await store.messages.detachedHeads()).toEqual([
       { chat: one, next_attempt_at: 20 },
       { chat: other, next_attempt_at: 40 },
     ]);
@@ -160,32 +160,35 @@ describe("messages", () => {
     const { seq } = await store.messages.accept(message("A"));
     await store.messages.dead(seq, 400, "refused");
     await store.messages.dead(seq, 400, "refused");
-    expectLedger({ accepted: 1, delivered: 0, pending: 0, dead: 1 });
+    await expectLedger({ accepted: 1, delivered: 0, pending: 0, dead: 1 });
   });
 
   it("counts those that are detached, once each and for as long as they wait", async () => {
     const [one, two] = [await store.messages.accept(message("A")), await store.messages.accept(message("B"))];
     const attempt = { error: "no", status: 422, nextAttemptAt: 1, waitMs: 1, detach: true };
-    const detached = () => store.counters.read().detached;
+    const detached = async () => (await store.counters()).detached;
     expect(await store.messages.failed(one.seq, { ...attempt, detach: false })).toBe(false);
-    expect(detached()).toBe(0);
+    expect(await detached()).toBe(0);
     expect([await store.messages.failed(one.seq, attempt), await store.messages.failed(one.seq, attempt)]).toEqual([
       true,
       false,
     ]);
     await store.messages.failed(two.seq, attempt);
-    expect(detached()).toBe(2);
+    expect(await detached()).toBe(2);
     await store.messages.delivered(one.seq, 200, "{}", []);
     await store.messages.dead(two.seq, 422, "no");
-    expect(detached()).toBe(0);
+    expect(await detached()).toBe(0);
   });
 });
 
 describe("what failed last", () => {
   it("is there with its message and reason, also after a restart, until the next one of its kind", async () => {
     const kinds = ["dead", "detached", "command_failed"] as const;
-    const latest = () => kinds.map((kind) => store.failures.latest(kind));
-    expect(latest()).toEqual([null, null, null]);
+    const latest = async () => {
+      const failures = await store.failures();
+      return kinds.map((kind) => failures[kind]);
+    };
+    expect(await latest()).toEqual([null, null, null]);
     for (const id of ["A", "B"]) {
       const { seq } = await store.messages.accept(message(id));
       await store.messages.failed(seq, { error: `late ${id}`, status: 422, nextAttemptAt: 1, waitMs: 1, detach: true });
@@ -195,7 +198,7 @@ describe("what failed last", () => {
       await store.messages.delivered(other.seq, 200, "{}", [{ ...command(null, "x"), refusal }]);
       reopen();
       const common = { at: expect.any(Number), count: id === "A" ? 1 : 2 };
-      expect(latest()).toEqual([
+      expect(await latest()).toEqual([
         { ...common, message_id: id, reason: `given up ${id}` },
         { ...common, message_id: id, reason: `late ${id}` },
         { ...common, message_id: `${id}2`, reason: `no id ${id}` },
@@ -206,7 +209,7 @@ describe("what failed last", () => {
   it("can be a message whose id another chat has used, and a command that the gateway refused", async () => {
     const { seq } = await store.messages.accept(message("A"));
     await store.messages.accept(message("A", "+15550002000"));
-    expect(store.failures.latest("dead")).toMatchObject({
+    expect((await store.failures()).dead).toMatchObject({
       message_id: "A",
       reason: expect.stringContaining("already used"),
     });
@@ -214,7 +217,7 @@ describe("what failed last", () => {
     const id = store.commands.nextOf(1)?.id ?? 0;
     await store.commands.sending(id, "boot");
     await store.commands.settled(id, "failed", { reason: "unknown target", whatsappMessageId: null });
-    expect(store.failures.latest("command_failed")).toMatchObject({ message_id: "A", reason: "unknown target" });
+    expect((await store.failures()).command_failed).toMatchObject({ message_id: "A", reason: "unknown target" });
   });
 });
 
@@ -227,7 +230,7 @@ describe("commands", () => {
   it("are written with their message's delivery, and wait in array order", async () => {
     const [one] = await deliver("A", [command("c1", "one"), command("c2", "two")]);
     const chat = one?.chat ?? 0;
-    expect(store.commands.waitingChats()).toEqual([chat]);
+    expect(await store.commands.waitingChats()).toEqual([chat]);
     const next = store.commands.nextOf(chat);
     expect(next).toMatchObject({
       command_id: "c1",
@@ -239,14 +242,18 @@ describe("commands", () => {
     await store.commands.sending(next?.id ?? 0, "boot");
     await store.commands.settled(next?.id ?? 0, "sent", { reason: null, whatsappMessageId: "W1" });
     expect(store.commands.nextOf(chat)?.command_id).toBe("c2");
-    expect(store.counters.read()).toMatchObject({ commands_sent: 1, commands_pending: 1, commands_sending: 0 });
+    expect(await store.counters()).toMatchObject({
+      commands_sent: 1,
+      commands_pending: 1,
+      commands_sending: 0,
+    });
   });
 
   it("with an id seen before are skipped, also within one response", async () => {
     await deliver("A", [command("c1", "one")]);
     const again = await deliver("B", [command("c1", "one"), command("c2", "two"), command("c2", "two")]);
     expect(again.map(({ outcome }) => outcome)).toEqual(["repeated", "pending", "repeated"]);
-    expect(store.counters.read().commands_pending).toBe(2);
+    expect((await store.counters()).commands_pending).toBe(2);
   });
 
   it("with an id seen before and other content are refused, and leave the first one alone", async () => {
@@ -255,7 +262,7 @@ describe("commands", () => {
     const [elsewhere] = await deliver("C", [command("c1", "one")], "+15550002000");
     expect([reused?.outcome, elsewhere?.outcome]).toEqual(["failed", "failed"]);
     expect(reused?.reason).toContain("already used");
-    expect(store.counters.read()).toMatchObject({ commands_pending: 1, commands_failed: 2 });
+    expect(await store.counters()).toMatchObject({ commands_pending: 1, commands_failed: 2 });
   });
 
   it("that were being sent when the process ended are found again", async () => {
@@ -263,7 +270,7 @@ describe("commands", () => {
     const id = store.commands.nextOf(1)?.id ?? 0;
     await store.commands.sending(id, "boot-7");
     reopen();
-    expect(store.commands.interrupted()).toEqual([id]);
+    expect(await store.commands.interrupted()).toEqual([id]);
     expect(store.commands.get(id)).toMatchObject({ command_id: "c1", gateway_process: "boot-7" });
     expect(store.commands.nextOf(1)).toBeUndefined();
   });
@@ -276,9 +283,9 @@ describe("commands", () => {
       await store.commands.settled(id, "in_doubt", { reason: "?", whatsappMessageId: null, partial });
     }
     reopen();
-    const doubts = store.commands.inDoubt(10).map((id) => store.commands.doubt(id)?.command_id);
+    const doubts = (await store.commands.inDoubt(10)).map((id) => store.commands.doubt(id)?.command_id);
     expect(doubts).toEqual([undefined, "c1"]);
-    expect(store.counters.read().commands_in_doubt).toBe(2);
+    expect((await store.counters()).commands_in_doubt).toBe(2);
   });
 
   it("in doubt remember which gateway process was asked in vain, and since when the operator knows", async () => {
@@ -301,18 +308,18 @@ describe("commands", () => {
     const id = store.commands.nextOf(1)?.id ?? 0;
     expect(await store.commands.sending(id, null)).toBe(true);
     expect(await store.commands.sending(id, null)).toBe(false);
-    expect(store.counters.read()).toMatchObject({ commands_pending: 0, commands_sending: 1 });
+    expect(await store.counters()).toMatchObject({ commands_pending: 0, commands_sending: 1 });
     await store.commands.notSent(id, { reason: "not connected" });
     expect(store.commands.nextOf(1)?.id).toBe(id);
     await store.commands.settled(id, "sent", { reason: null, whatsappMessageId: null });
-    expect(store.counters.read()).toMatchObject({ commands_pending: 1, commands_sent: 0 });
+    expect(await store.counters()).toMatchObject({ commands_pending: 1, commands_sent: 0 });
   });
 
   it("of a message that is delivered twice are written once", async () => {
     const { seq } = await store.messages.accept(message("A"));
     await store.messages.delivered(seq, 200, "{}", [command("c1", "one")]);
     await store.messages.delivered(seq, 200, "{}", [command("c1", "one"), command("c2", "two")]);
-    expect(store.counters.read()).toMatchObject({ delivered: 1, commands_pending: 1 });
+    expect(await store.counters()).toMatchObject({ delivered: 1, commands_pending: 1 });
   });
 });
 
@@ -387,8 +394,8 @@ describe("the file", () => {
       damage(file, index);
       store = openStore(dir, systemClock);
     }
-    expect(store.messages.laneHeads()).toEqual(chats.map((chat) => ({ chat, next_attempt_at: 0 })));
-    expect(store.commands.waitingChats()).toEqual(chats);
+    expect(await store.messages.laneHeads()).toEqual(chats.map((chat) => ({ chat, next_attempt_at: 0 })));
+    expect(await store.commands.waitingChats()).toEqual(chats);
   });
 
   it("is refused where it can't be made", () => {

@@ -37,8 +37,8 @@ beforeEach(() => {
       onResolved: () => {},
       whyMessageWaits: async () => null,
     } as Partial<Running> as Running,
-    pausedChats: () => [],
-    alerts: () => ({ open: [], past: [] }),
+    pausedChats: async () => [],
+    alerts: async () => ({ open: [], past: [] }),
     ...{ status: notAsked, path: notAsked, figures: notAsked },
   });
 });

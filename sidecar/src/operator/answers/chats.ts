@@ -22,7 +22,7 @@ export function chatAnswers(parts: ApiParts): Answers<keyof typeof chatRoutes> {
       const filter = { accountId: account_id, chatId: number };
       const { rows, next, unreadable } = await reads.chats(filter, before ?? null, limit);
       const counts = await reads.chatCounts(rows.map(({ chat }) => chat));
-      const paused = new Set(parts.pausedChats().map(({ chat }) => chat));
+      const paused = new Set((await parts.pausedChats()).map(({ chat }) => chat));
       const chats = rows.map(({ chat, account_id, chat_id, last_at }) => ({
         ...{ chat, account_id, name: nameOf(chat_id), last_at: iso(last_at), ...NONE, ...counts.get(chat) },
         paused: paused.has(chat),
@@ -42,7 +42,7 @@ export function chatAnswers(parts: ApiParts): Answers<keyof typeof chatRoutes> {
       // Of what has the same time, what came later stands behind in the list: it is turned around first.
       const newestFirst = entries.reverse().sort((a, b) => Date.parse(b.at) - Date.parse(a.at));
       const next = spoken.length === limit ? (spoken.at(-1)?.id ?? null) : null;
-      const pauses = parts.pausedChats().filter(({ chat }) => chat === id);
+      const pauses = (await parts.pausedChats()).filter(({ chat }) => chat === id);
       return { chat: id, account_id, name: nameOf(chat_id), pauses: pauses.map(show), entries: newestFirst, next };
     },
 
@@ -53,7 +53,7 @@ export function chatAnswers(parts: ApiParts): Answers<keyof typeof chatRoutes> {
     },
 
     pausedChats: async () => {
-      return { chats: parts.pausedChats().map(show) };
+      return { chats: (await parts.pausedChats()).map(show) };
     },
 
     pause: async ({ account_id, chat_id, ...how }, _id, who) => {

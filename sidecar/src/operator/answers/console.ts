@@ -14,11 +14,9 @@ export function consoleAnswers(parts: ApiParts): Answers<keyof typeof consoleRou
     },
 
     consoleSessions: async () => ({
-      sessions: deskOf(parts)
-        .sessions()
-        .map(({ id, user, role, made_at, seen_at, expires_at }) => ({
-          ...{ id, user, role, created_at: iso(made_at), last_seen_at: iso(seen_at), expires_at: iso(expires_at) },
-        })),
+      sessions: (await deskOf(parts).sessions()).map(({ id, user, role, made_at, seen_at, expires_at }) => ({
+        ...{ id, user, role, created_at: iso(made_at), last_seen_at: iso(seen_at), expires_at: iso(expires_at) },
+      })),
     }),
 
     endConsoleSession: async (_input, id, who) => {

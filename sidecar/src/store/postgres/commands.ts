@@ -1,0 +1,237 @@
+import type { SettledState, Settlement, Told, UnsettledState } from "../command-writes.ts";
+import type { DoubtfulCommand, Settled, WaitingCommand } from "../commands.ts";
+import { RowUnreadableError } from "../errors.ts";
+import type { Batches } from "./batches.ts";
+import type { Queries } from "./connection.ts";
+import type { Ownership } from "./ownership.ts";
+import type { ProvenTime } from "./proven-time.ts";
+import { ASKED_IN_VAIN, COMMAND_PASSED_OVER, NOT_SENT, PROVEN, REFUSED, SENDING, SETTLED } from "./send.ts";
+
+interface CommandsParts {
+  db: Queries;
+  batches: Batches;
+  time: ProvenTime;
+  ownership: Pick<Ownership, "isFresh">;
+  /** Those that this sidecar owns: what is read of all chats is read of theirs. */
+  accounts: () => readonly string[];
+}
+
+const COMMAND = `SELECT k.id, k.seq, k.chat, k.command_id, CASE WHEN m.outbound IS NULL THEN m.message_id ELSE 'outbox' END AS message_id,
+    c.account_id, c.chat_id, k.type, k.text, k.details, m.outbound, k.sending_at, k.sending_boot_ms, k.gateway_process,
+    k.asked_process, k.alarmed_at
+  FROM commands k JOIN messages m USING (seq) JOIN chats c ON c.chat = k.chat`;
+
+export const NOT_PASSED_OVER = "NOT EXISTS (SELECT 1 FROM passed_over_commands o WHERE o.id = commands.id)";
+const IS_NEXT = `state = 'pending' AND ${NOT_PASSED_OVER}`;
+
+/** More are not counted. */
+const MAX_COUNTED = 1_000;
+
+/** The commands' side of the store, with the verbs of the embedded one: see there. */
+export class Commands {
+  readonly #parts: CommandsParts;
+
+  constructor(parts: CommandsParts) {
+    this.#parts = parts;
+  }
+
+  /** Chats with a command to send, oldest first; of one account, or of all that are ours. */
+  async waitingChats(account?: string): Promise<number[]> {
+    const rows = await this.#rows<{ chat: number }>(
+      `SELECT chat FROM commands WHERE account_id = ANY ($1) AND ${IS_NEXT} GROUP BY chat ORDER BY min(id)`,
+      this.#accounts(account),
+    );
+    return rows.map(({ chat }) => chat);
+  }
+
+  /** The command that is next in a chat. */
+  async nextOf(chat: number): Promise<WaitingCommand | undefined> {
+    const [row] = await this.#rows<DoubtfulCommand>(
+      `${COMMAND} WHERE k.id = (SELECT id FROM commands WHERE chat = $1 AND ${IS_NEXT} ORDER BY id LIMIT 1)`,
+      chat,
+    );
+    return row && waiting(row);
+  }
+
+  /** Commands that were being sent when the account's owner ended, by id; of one account, or of all that are ours. */
+  async interrupted(account?: string): Promise<number[]> {
+    return await this.#ids(`state = 'sending' AND ${NOT_PASSED_OVER} ORDER BY id`, account);
+  }
+
+  /** Commands in doubt, by id, newest first. */
+  async inDoubt(limit: number, account?: string): Promise<number[]> {
+    return await this.#ids(`state = 'in_doubt' AND ${NOT_PASSED_OVER} ORDER BY id DESC LIMIT $2`, account, limit);
+  }
+
+  /** A command in doubt that a proof could still settle; undefined for any other. */
+  async doubt(id: number): Promise<DoubtfulCommand | undefined> {
+    const [row] = await this.#rows<DoubtfulCommand>(
+      `${COMMAND} WHERE k.id = $1 AND k.state = 'in_doubt' AND NOT k.partial`,
+      id,
+    );
+    return row;
+  }
+
+  /** WhatsApp's ids of the replies sent last. */
+  async sentIds(limit: number): Promise<string[]> {
+    const rows = await this.#rows<{ whatsapp_message_id: string }>(
+      `SELECT whatsapp_message_id FROM (SELECT id, whatsapp_message_id FROM commands WHERE account_id = ANY ($1)
+         ORDER BY id DESC LIMIT $2) AS last WHERE whatsapp_message_id IS NOT NULL ORDER BY id DESC`,
+      ...[this.#parts.accounts(), limit],
+    );
+    return rows.map((row) => row.whatsapp_message_id);
+  }
+
+  /** Any command that there is. Throws RowUnreadableError. */
+  async get(id: number): Promise<WaitingCommand> {
+    const [row] = await this.#rows<DoubtfulCommand>(`${COMMAND} WHERE k.id = $1`, id);
+    if (!row) throw new RowUnreadableError("command", id, undefined);
+    return waiting(row);
+  }
+
+  /** The bytes of the file that came with a command; null: none did, or they are forgotten. */
+  async fileOf(id: number): Promise<Buffer | null> {
+    const [row] = await this.#rows<{ file: Buffer | null }>("SELECT file FROM commands WHERE id = $1", id);
+    return row?.file ?? null;
+  }
+
+  /** How many commands this gateway process was handed since, ms since the machine started; counts to 1,000, no further. */
+  async sendsSince(gatewayProcess: string, bootMs: number): Promise<number> {
+    const [row] = await this.#rows<{ n: number }>(
+      `SELECT count(*) AS n FROM (SELECT 1 FROM commands WHERE gateway_process = $1 AND sending_boot_ms >= $2 LIMIT ${MAX_COUNTED}) AS s`,
+      ...[gatewayProcess, bootMs],
+    );
+    return row?.n ?? 0;
+  }
+
+  /** What was sent, or may have been, between these times by the wall clock, oldest first. */
+  async sentBetween(from: number, to: number): Promise<{ chat: number; at: number }[]> {
+    return await this.#rows<{ chat: number; at: number }>(
+      `SELECT chat, sending_at AS at FROM commands WHERE account_id = ANY ($1) AND sending_at BETWEEN $2 AND $3
+         AND state IN ('sending', 'sent', 'queued_by_gateway', 'in_doubt') ORDER BY sending_at`,
+      ...[this.#parts.accounts(), from, to],
+    );
+  }
+
+  /**
+   * The intent to send, committed before the gateway is asked. Resolves with whether it may be sent: it may have been
+   * skipped meanwhile. Where this process was stopped since the commit, so that another sidecar may own the account by
+   * now, it is not to be sent: the command waits again if the account is still ours, and FencedOffError is thrown if not.
+   */
+  async sending(id: number, gatewayProcess: string | null): Promise<boolean> {
+    const { batches, ownership } = this.#parts;
+    const account = await batches.run(SENDING, { id, gatewayProcess });
+    if (account === null) return false;
+    if (ownership.isFresh(account)) return true;
+    await this.notSent(id, { reason: "the lease of its account was over before it could be handed to the gateway" });
+    return false;
+  }
+
+  /** It can't be sent, and that was known before the gateway was asked. */
+  async refused(id: number, reason: string): Promise<void> {
+    await this.#parts.batches.run(REFUSED, { id, reason });
+  }
+
+  /** How the sending ended. Resolves with what is to be known next. */
+  async settled(id: number, state: SettledState, settlement: Settlement): Promise<Settled> {
+    const moved = await this.#parts.batches.run(SETTLED, { id, state, settlement });
+    return {
+      hasNext: moved === null || (await this.#hasNext(moved.chat)),
+      times:
+        moved !== null && state === "sent" ? await this.#timesOf(moved.seq) : { writtenAt: null, answeredAt: null },
+    };
+  }
+
+  /** A command in doubt turned out to have gone. */
+  async proven(id: number, state: "sent" | "queued_by_gateway", whatsappMessageId: string | null): Promise<void> {
+    await this.#parts.batches.run(PROVEN, { id, state, whatsappMessageId });
+  }
+
+  /** A gateway process was asked about a command in doubt, and proved nothing. The operator has been told of it by now. */
+  async askedInVain(id: number, gatewayProcess: string | null): Promise<void> {
+    await this.#parts.batches.run(ASKED_IN_VAIN, { id, gatewayProcess });
+  }
+
+  /** A command that can't be read, or whose state can't be written. It is counted as `to`, and passed over. */
+  async passOver(id: number, from: UnsettledState, to: SettledState): Promise<void> {
+    await this.#parts.batches.run(COMMAND_PASSED_OVER, { id, from, to });
+  }
+
+  /** It is proven that nothing was sent: the command waits again, unless its chat was paused meanwhile in a way that skips it. */
+  async notSent(id: number, told: Told): Promise<void> {
+    await this.#parts.batches.run(NOT_SENT, { id, told });
+  }
+
+  /**
+   * How long the oldest command that waits has waited, since its message was answered or the pause of its chat ended,
+   * ms; 0 when none waits. What a pause holds does not wait for us, and for what is in the outbox no customer does.
+   */
+  async longestWaitMs(): Promise<number> {
+    const { time, accounts } = this.#parts;
+    const now = time.now();
+    const [row] = await this.#rows<{ since: number | null }>(
+      `SELECT least(
+         (SELECT k.state_since FROM unnest($1::text[]) AS of (account_id) CROSS JOIN LATERAL (
+            SELECT id, m.state_since FROM commands JOIN messages m USING (seq)
+            WHERE commands.account_id = of.account_id AND commands.state = 'pending' AND ${NOT_PASSED_OVER} AND m.outbound IS NULL
+              AND NOT EXISTS (SELECT 1 FROM pauses p WHERE p.chat = commands.chat AND commands.id > p.after_command)
+            ORDER BY id LIMIT 1) k ORDER BY k.id LIMIT 1),
+         (SELECT min(greatest(p.until_at, m.state_since))
+          FROM (SELECT chat, max(until_at) AS until_at, min(after_command) AS after_command FROM pauses
+                JOIN chats c USING (chat) WHERE c.account_id = ANY ($1) GROUP BY chat) p
+          JOIN LATERAL (SELECT seq FROM commands k WHERE k.state = 'pending' AND k.chat = p.chat AND k.id > p.after_command
+                        ORDER BY id LIMIT 1) k ON true
+          JOIN messages m ON m.seq = k.seq AND m.outbound IS NULL WHERE p.until_at <= $2)) AS since`,
+      ...[accounts(), now],
+    );
+    return row?.since == null ? 0 : Math.max(0, now - row.since);
+  }
+
+  /** How many in doubt are the operator's to resolve, because nobody else is asked about them any more; 1000 at most. */
+  async doubtsLeft(): Promise<number> {
+    const [row] = await this.#rows<{ n: number }>(
+      `SELECT count(*) AS n FROM (SELECT 1 FROM commands WHERE account_id = ANY ($1) AND state = 'in_doubt'
+         AND (alarmed_at IS NOT NULL OR partial) LIMIT ${MAX_COUNTED}) AS s`,
+      this.#parts.accounts(),
+    );
+    return row?.n ?? 0;
+  }
+
+  /** It is settled: where no more can be read, that does not make it fail. */
+  async #hasNext(chat: number): Promise<boolean> {
+    try {
+      return (await this.#rows(`SELECT id FROM commands WHERE chat = $1 AND ${IS_NEXT} LIMIT 1`, chat)).length > 0;
+    } catch {
+      return true;
+    }
+  }
+
+  async #timesOf(seq: number): Promise<Settled["times"]> {
+    const rows = this.#rows<{ settled_at: number | null; timestamp: string | null }>(
+      `SELECT settled_at, (SELECT p.request::json ->> 'timestamp' FROM payloads p WHERE p.seq = m.seq) AS timestamp
+       FROM messages m WHERE seq = $1 AND outbound IS NULL`,
+      seq,
+    );
+    const [row] = await rows.catch(() => []);
+    const writtenAt = Date.parse(row?.timestamp ?? "");
+    return { writtenAt: Number.isNaN(writtenAt) ? null : writtenAt, answeredAt: row?.settled_at ?? null };
+  }
+
+  #rows<R extends object>(statement: string, ...values: readonly unknown[]): Promise<R[]> {
+    return this.#parts.db.rows<R>(statement, ...values);
+  }
+
+  async #ids(which: string, account: string | undefined, ...values: readonly unknown[]): Promise<number[]> {
+    const statement = `SELECT id FROM commands WHERE account_id = ANY ($1) AND ${which}`;
+    const rows = await this.#rows<{ id: number }>(statement, this.#accounts(account), ...values);
+    return rows.map(({ id }) => id);
+  }
+
+  #accounts(account: string | undefined): readonly string[] {
+    return account === undefined ? this.#parts.accounts() : [account];
+  }
+}
+
+function waiting({ asked_process: _, alarmed_at: __, ...command }: DoubtfulCommand): WaitingCommand {
+  return command;
+}

@@ -1,0 +1,92 @@
+import pg from "pg";
+
+/** What PostgreSQL says itself; all else that a query throws is of the way to it. */
+export const { DatabaseError } = pg;
+
+/** The way to the server is broken: there is none, it was cut, or nothing came back in time. */
+export class DisconnectedError extends Error {
+  override readonly name = "DisconnectedError";
+}
+
+/** The way broke while a COMMIT was out: it is not known whether all of the transaction is written, or nothing. */
+export class UncertainCommitError extends Error {
+  override readonly name = "UncertainCommitError";
+
+  constructor(cause: unknown) {
+    super("the way to the server broke while a commit was out", { cause });
+  }
+}
+
+/** Two transactions were in each other's way, and the same work goes well the next time. */
+export class CollisionError extends Error {
+  override readonly name = "CollisionError";
+}
+
+/** What helps, by PostgreSQL's code or the beginning of it, the longest first; or by the code of the system. */
+const REMEDIES: readonly (readonly [code: string, remedy: string])[] = [
+  [
+    "25006",
+    "this server takes no writes, as a replica or a primary that was replaced: name the primary in the address",
+  ],
+  ["53100", "the server's disk is full: make room there"],
+  ["53200", "the server has no memory left"],
+  ["53300", "the server has no connection left: put a transaction pooler in front of it, or raise its max_connections"],
+  ["57P03", "the server is starting, or shutting down"],
+  ["57P01", "the server was shut down, or the connection was ended there"],
+  ["28", "the server refuses this user: look at the name and the password in the address"],
+  ["3D000", "there is no such database: make it, or correct the address"],
+  ["42501", "this user lacks a right: it must own the bridge's tables"],
+  ["42P01", "a table is not there: another program has changed the database, or a migration is missing"],
+  ["XX00", "the server's disk may be failing: look at its log, and restore a backup"],
+  ["ECONNREFUSED", "nothing listens there: start the server, or correct the address"],
+  ["ENOTFOUND", "there is no such host: correct the address"],
+  ["ENOENT", "the server's socket is not there: start the server, or correct the address"],
+];
+
+/** Serialization failure, deadlock, and a lock that somebody else has had for too long. */
+const COLLISIONS = new Set(["40001", "40P01", "55P03"]);
+
+/** What the server says as it ends a connection, so that the work can go on in another. */
+const ENDINGS = /^(08|57P0|25P03)/;
+
+/** Data that can't be, and what a constraint refuses; a statement of ours that is wrong; a damaged page, which not all need. */
+const OWN = /^(2[123]|42(?!501|P01)|XX00[12])/;
+
+/** PostgreSQL's code, or the system's; empty: there is none. */
+export function faultCode(error: unknown): string {
+  if (!(error instanceof Error)) return "";
+  const { code } = error as { code?: unknown };
+  return typeof code === "string" ? code : faultCode(error.cause);
+}
+
+/** The connection is at fault, and nothing was said of what was asked: on another one it can go well. */
+export function isDisconnection(error: unknown): boolean {
+  return error instanceof DisconnectedError || (error instanceof DatabaseError && ENDINGS.test(error.code ?? ""));
+}
+
+/** Whether the same work can go well at once, since only another transaction was in its way. */
+export function isCollision(error: unknown): boolean {
+  return error instanceof CollisionError || (error instanceof DatabaseError && COLLISIONS.has(error.code ?? ""));
+}
+
+/**
+ * Whether a write can have failed by its own fault: an error of ours, or a constraint. What else PostgreSQL says is the
+ * store's: every other write would fail as well.
+ */
+export function isOwnFault(error: unknown): boolean {
+  if (error instanceof DisconnectedError || error instanceof UncertainCommitError) return false;
+  return !(error instanceof DatabaseError) || OWN.test(error.code ?? "");
+}
+
+/** Whether a page of the database is damaged, there on its server. */
+export function isDamage(error: unknown): boolean {
+  return /^XX00[12]/.test(faultCode(error));
+}
+
+/** What went wrong, with the code for it, and what to do. */
+export function wordsOf(error: unknown): string {
+  const message = error instanceof Error ? error.message || error.name : String(error);
+  const code = faultCode(error);
+  const remedy = REMEDIES.find(([prefix]) => code.startsWith(prefix))?.[1];
+  return `${message}${code === "" ? "" : ` (${code})`}${remedy === undefined ? "" : `: ${remedy}`}`;
+}

@@ -1,0 +1,173 @@
+import { type Clock, every, systemTimers, type Timers } from "../../clock.ts";
+import { StoreUnusableError } from "../errors.ts";
+import type { Change } from "../feed.ts";
+import type { Files } from "../files.ts";
+import { DEFAULT_MEDIA_LIMITS } from "../limits.ts";
+import type { Outage } from "../writability.ts";
+import { Availability } from "./availability.ts";
+import { Batches } from "./batches.ts";
+import { Commands } from "./commands.ts";
+import { Connection, type ConnectionOptions } from "./connection.ts";
+import { Counters } from "./counters.ts";
+import { Failures } from "./failures.ts";
+import { isDisconnection, isOwnFault, wordsOf } from "./faults.ts";
+import { Handovers } from "./handovers.ts";
+import { Leases, type Owner } from "./lease.ts";
+import { Messages } from "./messages.ts";
+import { migrate } from "./migrate.ts";
+import { Ownership } from "./ownership.ts";
+import { Pauses } from "./pauses.ts";
+import { probe } from "./probe.ts";
+import { ProvenTime } from "./proven-time.ts";
+import { Reports } from "./report-lanes.ts";
+
+/** A lease that was not renewed for so long can be taken by another sidecar. */
+const TTL_MS = 15_000;
+const RENEW_MS = 5_000;
+const ASK_MS = 2_000;
+
+/** How often it is written down how far the proven time is: after a crash it goes on from there. */
+const NOTE_MS = 60_000;
+
+/** One for what is written, one for the leases: neither may wait behind what is read. */
+const WRITERS = 2;
+
+/** A migration of many rows takes as long as it takes. */
+const MIGRATION_MS = 3_600_000;
+
+export interface PostgresStoreOptions extends ConnectionOptions {
+  /** Names this sidecar for people. */
+  owner: string;
+  /** Those that it would own. */
+  accounts: readonly string[];
+  clock: Clock;
+  timers?: Timers;
+  /** The attachments that are here. */
+  files: Pick<Files, "sizeOf">;
+  inlineBytes?: number;
+  leaseMs?: { ttl: number; renew: number; ask: number };
+  /** Told how long each transaction took, ms. */
+  onCommit?: (durationMs: number) => void;
+}
+
+/** What of the store is in PostgreSQL so far, with the verbs of the embedded one. */
+export interface PostgresStore {
+  messages: Messages;
+  commands: Commands;
+  handovers: Handovers;
+  pauses: Pauses;
+  /** See the embedded store: over the accounts that are ours. Rejects when it can't be read. */
+  counters(): ReturnType<Counters["read"]>;
+  failures(): ReturnType<Failures["all"]>;
+  /** What Hot Bags is to be told of its commands. */
+  reports: Reports;
+  /** Since when nothing can be written, and why; null while writes are taken. */
+  readonly outage: Outage | null;
+  onOutage(listener: (outage: Outage | null) => void): () => void;
+  /** Told of each account that is ours from now on, and at once of those that are. Returns how to stop that. */
+  onOwned(listener: (account: string) => void): () => void;
+  /** Told of each that is ours no more. Returns how to stop that. */
+  onLost(listener: (account: string) => void): () => void;
+  /** Who owns which account, of all sidecars. */
+  owners(): Promise<Owner[]>;
+  /** Told of all changes of a transaction, once it is committed. Returns how to stop that. */
+  onChange(listener: (changes: Change[]) => void): () => void;
+  /** Something could not be read. Returns whether only that is at fault; false: an outage has begun. */
+  check(error: unknown): boolean;
+  provenNow(): number;
+  readonly clockJumpMs: number;
+  /** Writes what waits, then gives the accounts back and closes the connections. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the store in a PostgreSQL, makes its tables if need be, and asks for the accounts. Rejects with StoreUnusableError
+ * with what to do.
+ */
+export async function openPostgresStore(options: PostgresStoreOptions): Promise<PostgresStore> {
+  await prepare(options.url);
+  const reader = new Connection(options);
+  const writer = new Connection({ ...options, connections: WRITERS });
+  try {
+    return await open(reader, writer, options);
+  } catch (error) {
+    await Promise.all([reader.close(), writer.close()]);
+    throw unusable(error);
+  }
+}
+
+async function prepare(url: string): Promise<void> {
+  const patient = new Connection({ url, connections: 1, answerMs: MIGRATION_MS });
+  try {
+    await migrate(patient);
+  } catch (error) {
+    throw unusable(error);
+  } finally {
+    await patient.close();
+  }
+}
+
+function unusable(error: unknown): Error {
+  if (error instanceof StoreUnusableError) return error;
+  return new StoreUnusableError(`the database can't be used: ${wordsOf(error)}`, {
+    passes: isDisconnection(error) || !isOwnFault(error),
+  });
+}
+
+async function open(reader: Connection, writer: Connection, options: PostgresStoreOptions): Promise<PostgresStore> {
+  const { owner, clock, timers = systemTimers, files, inlineBytes = DEFAULT_MEDIA_LIMITS.inlineBytes } = options;
+  const { ttl, renew, ask } = options.leaseMs ?? { ttl: TTL_MS, renew: RENEW_MS, ask: ASK_MS };
+  const time = await ProvenTime.read(writer, clock);
+  const availability = new Availability({ clock, timers, probe: (cause) => probe(writer, cause) });
+  const leases = new Leases({ connection: writer, owner, ttlMs: ttl, uptimeMs: () => clock.uptimeMs() });
+  const failed = (error: unknown) => availability.check("lease", error);
+  const ownership = new Ownership({ leases, timers, accounts: options.accounts, renewMs: renew, askMs: ask, failed });
+  let isReporting = false;
+  const batches = new Batches({
+    ...{ connection: writer, ownership, availability, clock, time },
+    reports: () => isReporting,
+    onCommit: options.onCommit,
+  });
+  const accounts = () => ownership.leases.map(({ account }) => account);
+  const [counters, failures] = [new Counters(reader, accounts), new Failures(reader, accounts)];
+  const common = { db: reader, batches, time, accounts };
+  const note = () => time.note().catch((error: unknown) => availability.check("time", error));
+  await note();
+  const noteNoMore = every(timers, NOTE_MS, () => void note());
+  await ownership.start();
+  return {
+    messages: new Messages({ ...common, files, inlineBytes: () => inlineBytes }),
+    commands: new Commands({ ...common, ownership }),
+    handovers: new Handovers(common),
+    pauses: new Pauses(common),
+    counters: () => counters.read(),
+    failures: () => failures.all(),
+    reports: new Reports({
+      ...common,
+      turn: (on) => {
+        isReporting = on;
+      },
+    }),
+    get outage() {
+      return availability.outage;
+    },
+    onOutage: (listener) => availability.onChange(listener),
+    onOwned: (listener) => ownership.onOwned(listener),
+    onLost: (listener) => ownership.onLost(listener),
+    owners: () => leases.owners(),
+    onChange: (listener) => batches.onChange(listener),
+    check: (error) => availability.check("read", error),
+    provenNow: () => time.now(),
+    get clockJumpMs() {
+      return time.jumpMs;
+    },
+    async close() {
+      await batches.close();
+      availability.close();
+      noteNoMore();
+      await note();
+      await ownership.close();
+      await Promise.all([reader.close(), writer.close()]);
+    },
+  };
+}

@@ -1,0 +1,4 @@
+import { theStore } from "./0001-the-store.ts";
+
+/** In order; the number of a migration is its place, and the table `schema_version` says how many a database has had. Never edit one that was released. */
+export const migrations: readonly string[] = [theStore];

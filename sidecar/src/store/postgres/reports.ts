@@ -1,0 +1,67 @@
+import { randomUUID } from "node:crypto";
+import { type DeliveryReport, storableJson, transportSessionId } from "@hotbags/shared";
+import { isForgotten } from "./forgotten.ts";
+
+export { MAX_REPORTS } from "../report-recorder.ts";
+
+/** A command that has changed its state, as the statement that did it says. */
+export interface CommandChange {
+  id: number;
+  seq: number;
+  account_id: string;
+  chat_id: string;
+  /** Null: of a command of the outbox. */
+  message_id: string | null;
+  command_id: string | null;
+  owns_id: boolean;
+  /** Null: it is new. */
+  from: string | null;
+  to: string;
+  whatsapp_message_id: string | null;
+  partial: boolean;
+  last_error: string | null;
+}
+
+/** What Hot Bags is to be told. The lane is the command. */
+export interface Report {
+  lane: number;
+  key: string;
+  account: string;
+  body: string;
+}
+
+const TOLD = new Set(["sent", "failed", "skipped", "in_doubt"]);
+
+/** Delivery reports of what has changed, in its order. */
+export function renderReports(changes: readonly CommandChange[], now: number): Report[] {
+  return changes.filter(isTold).map((change) => render(change, now));
+}
+
+/** One without an id can't be named; one that has used another's id would be taken for that. */
+function isTold({ command_id, chat_id, owns_id, from, to, last_error }: CommandChange): boolean {
+  if (command_id === null || !owns_id || isForgotten(command_id) || isForgotten(chat_id)) return false;
+  // What is skipped without a reason is done: `pause_chat`.
+  if (from === null) return to !== "sent" && TOLD.has(to) && last_error !== null;
+  return from !== to && (TOLD.has(to) || from === "in_doubt");
+}
+
+function render(change: CommandChange, now: number): Report {
+  const key = randomUUID();
+  const { id, account_id, to, from } = change;
+  const isResolved = from === "in_doubt";
+  const body: DeliveryReport = {
+    ...{ report_id: key, command_id: change.command_id ?? "", message_id: change.message_id, chat_id: change.chat_id },
+    state: isResolved ? "resolved" : (to as DeliveryReport["state"]),
+    outcome: isResolved ? outcomeOf(to) : null,
+    is_partial: to === "in_doubt" && change.partial,
+    ...{ whatsapp_message_id: change.whatsapp_message_id, reason: to === "sent" ? null : change.last_error },
+    timestamp: new Date(now).toISOString(),
+    transport_session_id: transportSessionId(account_id),
+  };
+  return { lane: id, key, account: account_id, body: storableJson(JSON.stringify(body)) };
+}
+
+/** What became of what was in doubt. */
+function outcomeOf(state: string): DeliveryReport["outcome"] {
+  return state === "sent" || state === "failed" ? state : "pending";
+}

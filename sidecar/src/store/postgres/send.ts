@@ -1,0 +1,209 @@
+import type { SettledState, Settlement, Told, UnsettledState } from "../command-writes.ts";
+import type { CounterName } from "../counters.ts";
+import { DAMAGED, RowContradictedError } from "../errors.ts";
+import type { HandoverEnd } from "../handovers.ts";
+import { OUTBOX } from "../outbox-rows.ts";
+import { checkUnmoved, type MovedRow, movedRows } from "./command-changes.ts";
+import { skipHeld } from "./pauses.ts";
+import type { Verb } from "./verb.ts";
+import type { Writing } from "./writing.ts";
+
+interface Of {
+  id: number;
+}
+
+const keyOf = ({ id }: Of) => `command ${id}`;
+
+const ids = (inputs: readonly Of[]) => inputs.map(({ id }) => id);
+
+/** The intent to send, committed before the gateway is asked. Says whose it is; null: it may not be sent, as one that was skipped. */
+export const SENDING: Verb<Of & { gatewayProcess: string | null }, string | null> = {
+  name: "sending",
+  keyOf,
+  async write(writing, inputs) {
+    const moved = await movedRows(
+      writing,
+      `UPDATE commands SET state = 'sending', sending_at = $3, sending_boot_ms = $4, gateway_process = g.process
+       FROM unnest($5::bigint[], $6::text[]) AS g (id, process) WHERE commands.id = g.id`,
+      "pending",
+      ...[writing.now, writing.bootMs, ids(inputs), inputs.map(({ gatewayProcess }) => gatewayProcess)],
+    );
+    await checkUnmoved(writing, inputs, moved);
+    const accounts = new Map(moved.map(({ id, account_id }) => [id, account_id]));
+    return inputs.map(({ id }) => accounts.get(id) ?? null);
+  },
+};
+
+/** It can't be sent, and that was known before the gateway was asked. */
+export const REFUSED: Verb<Of & { reason: string }, void> = {
+  name: "refused",
+  keyOf,
+  async write(writing, inputs) {
+    const moved = await movedRows(
+      writing,
+      `UPDATE commands SET state = 'failed', settled_at = $3, last_error = g.reason
+       FROM unnest($4::bigint[], $5::text[]) AS g (id, reason) WHERE commands.id = g.id`,
+      "pending",
+      ...[writing.now, ids(inputs), inputs.map(({ reason }) => reason)],
+    );
+    await checkUnmoved(writing, inputs, moved);
+    noteFailed(writing, moved);
+    return inputs.map(() => undefined);
+  },
+};
+
+/** How the sending ended. */
+export const SETTLED: Verb<Of & { state: SettledState; settlement: Settlement }, { seq: number; chat: number } | null> =
+  {
+    name: "settled",
+    keyOf,
+    async write(writing, inputs) {
+      const moved = await movedRows(
+        writing,
+        `UPDATE commands SET state = g.state, settled_at = $3, last_error = g.reason, said = g.said,
+         whatsapp_message_id = g.whatsapp_id, partial = g.partial
+       FROM unnest($4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[], $9::boolean[])
+         AS g (id, state, reason, said, whatsapp_id, partial) WHERE commands.id = g.id`,
+        "sending",
+        writing.now,
+        ids(inputs),
+        inputs.map(({ state }) => state),
+        inputs.map(({ settlement }) => settlement.reason),
+        inputs.map(({ settlement }) => settlement.said ?? null),
+        inputs.map(({ settlement }) => settlement.whatsappMessageId),
+        inputs.map(({ settlement }) => settlement.partial ?? false),
+      );
+      await checkUnmoved(writing, inputs, moved);
+      noteFailed(writing, moved);
+      return inputs.map(({ id }) => moved.find((row) => row.id === id) ?? null);
+    },
+  };
+
+/** A command in doubt turned out to have gone. */
+export const PROVEN: Verb<Of & { state: "sent" | "queued_by_gateway"; whatsappMessageId: string | null }, void> = {
+  name: "proven",
+  keyOf,
+  async write(writing, inputs) {
+    const moved = await movedRows(
+      writing,
+      `UPDATE commands SET state = g.state, settled_at = $3, whatsapp_message_id = g.whatsapp_id, last_error = NULL, said = NULL
+       FROM unnest($4::bigint[], $5::text[], $6::text[]) AS g (id, state, whatsapp_id) WHERE commands.id = g.id`,
+      "in_doubt",
+      writing.now,
+      ids(inputs),
+      inputs.map(({ state }) => state),
+      inputs.map(({ whatsappMessageId }) => whatsappMessageId),
+    );
+    await checkUnmoved(writing, inputs, moved);
+    return inputs.map(() => undefined);
+  },
+};
+
+/** A gateway process was asked about a command in doubt, and proved nothing. The operator has been told of it by now. */
+export const ASKED_IN_VAIN: Verb<Of & { gatewayProcess: string | null }, void> = {
+  name: "asked-in-vain",
+  keyOf,
+  async write(writing, inputs) {
+    const asked = await writing.rows<{ id: number }>(
+      `UPDATE commands SET asked_process = g.process, alarmed_at = coalesce(alarmed_at, $2)
+       FROM unnest($3::bigint[], $4::text[]) AS g (id, process)
+       WHERE commands.id = g.id AND commands.account_id = ANY ($1) AND commands.state = 'in_doubt' RETURNING commands.id`,
+      ...[writing.accounts, writing.now, ids(inputs), inputs.map(({ gatewayProcess }) => gatewayProcess)],
+    );
+    await checkUnmoved(writing, inputs, asked);
+    return inputs.map(() => undefined);
+  },
+};
+
+/** It is proven that nothing was sent: the command waits again, unless its chat was paused meanwhile in a way that skips it. */
+export const NOT_SENT: Verb<Of & { told: Told }, void> = {
+  name: "not-sent",
+  keyOf,
+  async write(writing, inputs) {
+    const moved = await movedRows(
+      writing,
+      `UPDATE commands SET state = 'pending', last_error = g.reason, said = g.said
+       FROM unnest($3::bigint[], $4::text[], $5::text[]) AS g (id, reason, said) WHERE commands.id = g.id`,
+      "sending",
+      ids(inputs),
+      inputs.map(({ told }) => told.reason),
+      inputs.map(({ told }) => told.said ?? null),
+    );
+    await checkUnmoved(writing, inputs, moved);
+    for (const chat of chatsOf(moved)) await skipHeld(writing, chat);
+    return inputs.map(() => undefined);
+  },
+};
+
+/** OpenClaw has it no more. Without its process: asked again by its key, the gateway would only repeat that it was queued. */
+export const HANDOVER_ENDED: Verb<Of & { end: HandoverEnd }, void> = {
+  name: "handover-ended",
+  keyOf,
+  async write(writing, inputs) {
+    const ends = new Map(inputs.map(({ id, end }) => [id, end]));
+    const moved = await movedRows(
+      writing,
+      `UPDATE commands SET state = g.state, settled_at = CASE WHEN g.state <> 'pending' THEN $3::bigint END,
+         last_error = g.reason, said = g.said, whatsapp_message_id = g.whatsapp_id, gateway_process = NULL
+       FROM unnest($4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[]) AS g (id, state, reason, said, whatsapp_id)
+       WHERE commands.id = g.id`,
+      "queued_by_gateway",
+      writing.now,
+      ids(inputs),
+      inputs.map(({ end }) => end.to),
+      inputs.map(({ end }) => (end.to === "sent" ? null : end.reason)),
+      inputs.map(({ end }) => (end.to === "sent" ? null : (end.said ?? null))),
+      inputs.map(({ end }) => (end.to === "sent" ? end.whatsappMessageId : null)),
+    );
+    await checkUnmoved(writing, inputs, moved);
+    for (const row of moved) noteEnd(writing, row, ends.get(row.id));
+    for (const chat of chatsOf(moved.filter(({ to }) => to === "pending"))) await skipHeld(writing, chat);
+    return inputs.map(() => undefined);
+  },
+};
+
+/** The row stays as it is, is counted as `to`, and whoever looks for work goes on without it. */
+export const COMMAND_PASSED_OVER: Verb<Of & { from: UnsettledState; to: SettledState }, void> = {
+  name: "passed-over",
+  keyOf,
+  async write(writing, inputs) {
+    for (const input of inputs) await passOver(writing, input);
+    return inputs.map(() => undefined);
+  },
+};
+
+async function passOver(
+  writing: Writing,
+  { id, from, to }: Of & { from: UnsettledState; to: SettledState },
+): Promise<void> {
+  const [row] = await writing.rows<{ account_id: string; state: string; message_id: string | null; is_new: boolean }>(
+    `WITH passed AS (INSERT INTO passed_over_commands VALUES ($1) ON CONFLICT DO NOTHING RETURNING id)
+     SELECT k.account_id, k.state, CASE WHEN m.outbound IS NULL THEN m.message_id END AS message_id,
+       EXISTS (SELECT 1 FROM passed) AS is_new
+     FROM commands k JOIN messages m USING (seq) WHERE k.id = $1`,
+    id,
+  );
+  if (!row) throw new RowContradictedError("command", id);
+  writing.mustOwn(row.account_id);
+  if (!row.is_new || from === to || row.state !== from) return;
+  writing.moved(row.account_id, `commands_${from}` as CounterName, `commands_${to}` as CounterName);
+  if (to === "failed") writing.failed(row.account_id, "command_failed", row.message_id ?? OUTBOX, DAMAGED);
+}
+
+function noteFailed(writing: Writing, moved: readonly MovedRow[]): void {
+  for (const { to, account_id, message_id, last_error } of moved)
+    if (to === "failed")
+      writing.failed(account_id, "command_failed", message_id ?? OUTBOX, last_error ?? "it could not be sent");
+}
+
+function noteEnd(writing: Writing, { account_id, message_id }: MovedRow, end: HandoverEnd | undefined): void {
+  if (end?.to === "sent") writing.count(account_id, "replies_sent_from_queue", 1);
+  else if (end?.dropped) {
+    writing.count(account_id, "replies_dropped", 1);
+    writing.failed(account_id, "reply_dropped", message_id ?? OUTBOX, end.reason);
+  }
+}
+
+function chatsOf(rows: readonly MovedRow[]): number[] {
+  return [...new Set(rows.map(({ chat }) => chat))];
+}

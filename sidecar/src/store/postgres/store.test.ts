@@ -1,0 +1,188 @@
+import { afterAll, beforeAll, describe, expect, it, type TestContext } from "vitest";
+import { type Databases, running, startDatabases } from "../../../../test/fleet/databases.ts";
+import { messageOf } from "../../../../test/sidecar/message.ts";
+import { SimulatedClock } from "../../../../test/simulated-clock.ts";
+import { until } from "../../../../test/until.ts";
+import { systemTimers, type Timers } from "../../clock.ts";
+import { StoreUnusableError, StoreUnwritableError } from "../errors.ts";
+import { Connection } from "./connection.ts";
+import { openPostgresStore, type PostgresStore } from "./index.ts";
+import { FencedOffError } from "./lease.ts";
+import { migrations } from "./migrations/index.ts";
+
+// What the embedded store has no like of: several sidecars on one database, and a server that is away. What both promise
+// is in test/fleet/.
+
+const TTL_MS = 3_600_000;
+const GROUP = "120363000000000001@g.us";
+
+let databases: Databases | string;
+beforeAll(async () => {
+  databases = await startDatabases();
+}, 120_000);
+afterAll(async () => {
+  if (typeof databases !== "string") await databases[Symbol.asyncDispose]();
+});
+
+async function fleet(test: Pick<TestContext, "skip">) {
+  const url = await running(test, databases).make();
+  const connection = new Connection({ url, connections: 1 });
+  const stores: PostgresStore[] = [];
+  return {
+    url,
+    connection,
+    async sidecar(
+      owner: string,
+      accounts: readonly string[],
+      clock = new SimulatedClock(),
+      ask = TTL_MS,
+      timers: Timers = systemTimers,
+    ) {
+      const files = { sizeOf: () => undefined };
+      const leaseMs = { ttl: TTL_MS, renew: TTL_MS, ask };
+      const store = await openPostgresStore({ url, owner, accounts, clock, timers, files, leaseMs });
+      stores.push(store);
+      const [owned, lost]: [string[], string[]] = [[], []];
+      store.onOwned((account) => owned.push(account));
+      store.onLost((account) => lost.push(account));
+      return { store, clock, owned, lost };
+    },
+    isOver: () => connection.rows("UPDATE leases SET expires_at = clock_timestamp()"),
+    async [Symbol.asyncDispose]() {
+      await Promise.all(stores.map((store) => store.close()));
+      await connection.rows("UPDATE schema_version SET version = $1", migrations.length);
+      await connection.close();
+      running(test, databases).giveBack(url);
+    },
+  };
+}
+
+const ofShop = (id: string) => messageOf(id, "+15550001001", { account_id: "shop" });
+
+describe("two sidecars", () => {
+  it("own an account one after the other, and the first one is told", async (test) => {
+    await using it = await fleet(test);
+    const first = await it.sidecar("first", ["shop"]);
+    const { seq, chat } = await first.store.messages.accept(ofShop("A"));
+    await it.isOver();
+    const second = await it.sidecar("second", ["shop"]);
+    expect([first.owned, second.owned, first.lost]).toEqual([["shop"], ["shop"], []]);
+    await expect(first.store.messages.delivered(seq, 200, "{}", [])).rejects.toThrow(FencedOffError);
+    await expect(first.store.messages.accept(ofShop("B"))).rejects.toThrow(FencedOffError);
+    expect(first.lost).toEqual(["shop"]);
+    expect(await second.store.messages.laneHeads()).toEqual([{ chat, next_attempt_at: 0 }]);
+    await second.store.messages.delivered(seq, 200, "{}", []);
+    expect(await second.store.counters()).toMatchObject({ accepted: 1, delivered: 1, pending: 0 });
+    expect(await second.store.owners()).toMatchObject([{ account_id: "shop", owner: "second", token: 2 }]);
+  });
+
+  it("take what another one gives back as it ends", async (test) => {
+    await using it = await fleet(test);
+    const first = await it.sidecar("first", ["shop"]);
+    const second = await it.sidecar("second", ["shop"], undefined, 5);
+    await expect(second.store.messages.accept(ofShop("A"))).rejects.toThrow(FencedOffError);
+    expect(second.owned).toEqual([]);
+    await first.store.close();
+    await until("the second one owns the account", () => second.owned.length > 0);
+    expect(await second.store.messages.accept(ofShop("A"))).toMatchObject({ duplicate: false });
+  });
+
+  it("do not send what they were stopped before, while another one may own the account", async (test) => {
+    await using it = await fleet(test);
+    const first = await it.sidecar("first", ["shop"]);
+    const { seq, chat } = await first.store.messages.accept(ofShop("A"));
+    const command = { commandId: "c", type: "send_text", text: "Yes", payload: "", refusal: null };
+    await first.store.messages.delivered(seq, 200, "{}", [command]);
+    const id = (await first.store.commands.nextOf(chat))?.id ?? 0;
+    // Its lease has run out here, and nobody has taken it.
+    first.clock.advance(TTL_MS);
+    expect(await first.store.commands.sending(id, "boot")).toBe(false);
+    expect((await first.store.commands.nextOf(chat))?.id).toBe(id);
+    expect(await first.store.counters()).toMatchObject({ commands_pending: 1, commands_sending: 0 });
+    // Somebody has.
+    await it.isOver();
+    await it.sidecar("second", ["shop"]);
+    await expect(first.store.commands.sending(id, "boot")).rejects.toThrow(FencedOffError);
+    expect((await first.store.commands.nextOf(chat))?.id).toBe(id);
+  });
+
+  it("that get one message of a group at the same moment take it in once", async (test) => {
+    await using it = await fleet(test);
+    const [shop, outlet] = [await it.sidecar("first", ["shop"]), await it.sidecar("second", ["outlet"])];
+    const ids = Array.from({ length: 40 }, (_, n) => `m${n}`);
+    const take = ({ store }: typeof shop, account_id: string, order: readonly string[]) =>
+      Promise.all(order.map((id) => store.messages.accept(messageOf(id, GROUP, { account_id }))));
+    // In both directions: each holds what the other one waits for.
+    const [one, other] = await Promise.all([take(shop, "shop", ids), take(outlet, "outlet", ids.toReversed())]);
+    const taken = [...one, ...other].filter(({ duplicate }) => !duplicate);
+    expect(taken).toHaveLength(ids.length);
+    expect(taken.every(({ refusal }) => refusal === null)).toBe(true);
+    const counts = [await shop.store.counters(), await outlet.store.counters()];
+    expect(counts.reduce((sum, { accepted }) => sum + accepted, 0)).toBe(ids.length);
+  });
+
+  it("agree about the time, whatever their clocks say", async (test) => {
+    await using it = await fleet(test);
+    const first = await it.sidecar("first", ["shop"]);
+    const wrong = new SimulatedClock();
+    wrong.jump(40 * 365 * 24 * 3_600_000);
+    const second = await it.sidecar("second", ["outlet"], wrong);
+    // A simulated clock stands still: between them is what the machine needed to open the second one.
+    const apart = second.store.provenNow() - first.store.provenNow();
+    expect(apart).toBeGreaterThanOrEqual(0);
+    expect(apart).toBeLessThan(3_600_000);
+    first.clock.advance(24 * 3_600_000);
+    await first.store.close();
+    // It goes on where the first one was.
+    const third = await it.sidecar("third", ["shop"]);
+    expect(third.store.provenNow()).toBeGreaterThanOrEqual(first.store.provenNow());
+  });
+
+  it("write down every minute how late it is, for whoever comes after a crash", async (test) => {
+    await using it = await fleet(test);
+    const clock = new SimulatedClock();
+    const { store } = await it.sidecar("first", ["shop"], clock, TTL_MS, clock);
+    const began = store.provenNow();
+    clock.advance(59_000);
+    const written = async () =>
+      (await it.connection.rows<{ at: number }>("SELECT proven_at AS at FROM proven_time"))[0]?.at;
+    expect(await written()).toBe(began);
+    clock.advance(1_000);
+    await until("it is written down", async () => (await written()) === began + 60_000);
+  });
+});
+
+describe("a server", () => {
+  it("that is away is an outage, which ends by itself, and nothing that was acknowledged is lost", async (test) => {
+    await using it = await fleet(test);
+    const { server } = running(test, databases);
+    const { store } = await it.sidecar("first", ["shop"]);
+    const told: unknown[] = [];
+    store.onOutage((outage) => told.push(outage));
+    const { chat } = await store.messages.accept(ofShop("A"));
+    const name = (await it.connection.rows<{ name: string }>("SELECT current_database() AS name"))[0]?.name;
+    await server.rows(`ALTER DATABASE ${name} ALLOW_CONNECTIONS false`);
+    await server.rows(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${name}'`);
+    await expect(store.messages.accept(ofShop("B"))).rejects.toThrow(StoreUnwritableError);
+    expect(store.outage).toMatchObject({ failure: expect.stringContaining("accept: ") });
+    const read = await store.messages.headOf(chat).catch((error: unknown) => error);
+    expect(read).toBeInstanceOf(Error);
+    expect(store.check(read)).toBe(false);
+    await server.rows(`ALTER DATABASE ${name} ALLOW_CONNECTIONS true`);
+    await until("the outage is over", () => store.outage === null, 60_000);
+    expect(told).toMatchObject([{ failure: expect.any(String) }, null]);
+    expect((await store.messages.headOf(chat))?.message_id).toBe("A");
+    expect(await store.messages.accept(ofShop("B"))).toMatchObject({ duplicate: false });
+  });
+
+  it("that can't be used is told with what to do", async (test) => {
+    await using it = await fleet(test);
+    const options = { owner: "", accounts: [], clock: new SimulatedClock(), files: { sizeOf: () => undefined } };
+    const away = openPostgresStore({ ...options, url: "postgres://postgres@127.0.0.1:1/x" });
+    await expect(away).rejects.toMatchObject({ passes: true, message: expect.stringMatching(/ECONNREFUSED.*start/) });
+    await it.connection.rows("UPDATE schema_version SET version = 99");
+    const newer = openPostgresStore({ ...options, url: it.url });
+    await expect(newer).rejects.toThrow(StoreUnusableError);
+    await expect(newer).rejects.toMatchObject({ passes: false, message: expect.stringContaining("install that one") });
+  });
+});

@@ -1,0 +1,192 @@
+import type { Clock } from "../../clock.ts";
+import type { CounterName } from "../counters.ts";
+import type { FailureKind } from "../failures.ts";
+import type { Change } from "../feed.ts";
+import { OUTBOX } from "../outbox-rows.ts";
+import type { Queries } from "./connection.ts";
+import { forgottenId } from "./forgotten.ts";
+import { FencedOffError, type Guarded } from "./lease.ts";
+import type { ProvenTime } from "./proven-time.ts";
+import { type CommandChange, MAX_REPORTS, renderReports } from "./reports.ts";
+
+/** A message that has changed, as the statement that did it says. */
+export interface MessageChange {
+  seq: number;
+  account_id: string;
+  chat_id: string;
+  message_id: string;
+  outbound: string | null;
+}
+
+export interface WritingParts {
+  tx: Queries;
+  guarded: Pick<Guarded, "accounts" | "secret">;
+  clock: Clock;
+  time: ProvenTime;
+  /** Somebody wants delivery reports. */
+  reports: boolean;
+}
+
+/**
+ * One transaction of the store, and what follows from its verbs: counters, failures, reports and what listeners are told,
+ * all of which are written once, at its end.
+ */
+export class Writing implements Queries {
+  readonly #parts: WritingParts;
+  readonly #counts = new Map<string, { account: string; name: CounterName; by: number }>();
+  readonly #failures = new Map<
+    string,
+    { account: string; kind: FailureKind; messageId: string; reason: string; n: number }
+  >();
+  readonly #commands: CommandChange[] = [];
+  /** To be told once all of it is on disk. */
+  readonly changes: Change[] = [];
+  /** Lanes with new reports. */
+  lanes: number[] = [];
+
+  constructor(parts: WritingParts) {
+    this.#parts = parts;
+  }
+
+  rows<R extends object>(statement: string, ...values: readonly unknown[]): Promise<R[]> {
+    return this.#parts.tx.rows<R>(statement, ...values);
+  }
+
+  /** What may be changed, for `= ANY ($n)`. */
+  get accounts(): string[] {
+    return [...this.#parts.guarded.accounts];
+  }
+
+  /** Throws FencedOffError where the account is not ours. */
+  mustOwn(account: string): void {
+    if (!this.#parts.guarded.accounts.has(account)) throw new FencedOffError(account);
+  }
+
+  owns(account: string): boolean {
+    return this.#parts.guarded.accounts.has(account);
+  }
+
+  /** What stands in for an id of somebody who was forgotten; null: nobody was. */
+  forgotten(id: string): string | null {
+    const { secret } = this.#parts.guarded;
+    return secret && forgottenId(secret, id);
+  }
+
+  /** Wall-clock ms. */
+  get now(): number {
+    return Math.round(this.#parts.clock.now());
+  }
+
+  get bootMs(): number {
+    return this.#parts.clock.bootMs();
+  }
+
+  /** Ms of proven time. */
+  get provenNow(): number {
+    return this.#parts.time.now();
+  }
+
+  count(account: string, name: CounterName, by: number): void {
+    const key = `${name} ${account}`;
+    const count = this.#counts.get(key);
+    if (count) count.by += by;
+    else this.#counts.set(key, { account, name, by });
+  }
+
+  /** A command has gone from one state to the other; null: it is new. */
+  moved(account: string, from: CounterName | null, to: CounterName): void {
+    if (from !== null) this.count(account, from, -1);
+    this.count(account, to, 1);
+  }
+
+  failed(account: string, kind: FailureKind, messageId: string, reason: string): void {
+    const key = `${kind} ${account}`;
+    const n = (this.#failures.get(key)?.n ?? 0) + 1;
+    this.#failures.set(key, { account, kind, messageId, reason, n });
+  }
+
+  messageChanged(message: MessageChange, what: Change["what"], reason: string | null): void {
+    const { seq: id, account_id, chat_id, message_id, outbound } = message;
+    if (outbound !== null) return;
+    this.changes.push({ kind: "message", id, what, account_id, chat_id, message_id, command_id: null, reason });
+  }
+
+  commandChanged(change: CommandChange): void {
+    const { id, to, account_id, chat_id, command_id, last_error: reason } = change;
+    const [message_id, what] = [null, to as Change["what"]];
+    this.changes.push({ kind: "command", id, what, account_id, chat_id, message_id, command_id, reason });
+    this.#commands.push(change);
+  }
+
+  /** Writes what follows from all that was done. */
+  async end(): Promise<void> {
+    if (this.#parts.reports) await this.#writeReports();
+    await this.#writeCounts();
+    await this.#writeFailures();
+  }
+
+  async #writeReports(): Promise<void> {
+    const reports = renderReports(this.#commands, this.now);
+    if (reports.length === 0) return;
+    await this.rows(
+      `INSERT INTO reports (kind, lane, key, account_id, body, made_at)
+       SELECT 'command', lane, key, account_id, body, $5::bigint
+       FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[]) WITH ORDINALITY AS g (lane, key, account_id, body, n)
+       ORDER BY n`,
+      ...(["lane", "key", "account", "body"] as const).map((column) => reports.map((report) => report[column])),
+      this.provenNow,
+    );
+    for (const { account } of reports) this.count(account, "reports_waiting", 1);
+    this.lanes = reports.map(({ lane }) => lane);
+  }
+
+  async #writeCounts(): Promise<void> {
+    const counts = [...this.#counts.values()].filter(({ by }) => by !== 0);
+    if (counts.length === 0) return;
+    const written = await this.rows<{ account_id: string; name: string; value: number }>(
+      // In one order, so that no two transactions wait for each other.
+      `INSERT INTO counters (account_id, name, value)
+       SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[]) AS g (account_id, name, value) ORDER BY 1, 2
+       ON CONFLICT (account_id, name) DO UPDATE SET value = counters.value + excluded.value
+       RETURNING account_id, name, value`,
+      ...(["account", "name", "by"] as const).map((column) => counts.map((count) => count[column])),
+    );
+    for (const { account_id, name, value } of written)
+      if (name === "reports_waiting" && value > MAX_REPORTS) await this.#makeRoom(account_id, value - MAX_REPORTS);
+  }
+
+  /** The oldest reports make room. */
+  async #makeRoom(account: string, count: number): Promise<void> {
+    await this.rows(
+      `WITH gone AS (DELETE FROM reports WHERE id IN
+         (SELECT id FROM reports WHERE account_id = $1::text AND kind = 'command' ORDER BY id LIMIT $2) RETURNING 1),
+       counts AS (SELECT count(*) AS n FROM gone)
+       INSERT INTO counters SELECT $1::text, name, CASE name WHEN 'reports_dropped' THEN n ELSE -n END
+       FROM counts, (VALUES ('reports_dropped'), ('reports_waiting')) AS of (name)
+       ON CONFLICT (account_id, name) DO UPDATE SET value = counters.value + excluded.value`,
+      ...[account, count],
+    );
+  }
+
+  async #writeFailures(): Promise<void> {
+    const failures = [...this.#failures.values()];
+    if (failures.length === 0) return;
+    await this.rows(
+      `INSERT INTO failures (account_id, kind, at, message_id, reason, count)
+       SELECT account_id, kind, $6::bigint, message_id, reason, n
+       FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[]) AS g (account_id, kind, message_id, reason, n)
+       ORDER BY 1, 2
+       ON CONFLICT (account_id, kind) DO UPDATE SET at = excluded.at, message_id = excluded.message_id,
+         reason = excluded.reason, count = failures.count + excluded.count`,
+      ...(["account", "kind", "messageId", "reason", "n"] as const).map((column) =>
+        failures.map((failure) => failure[column]),
+      ),
+      this.now,
+    );
+  }
+}
+
+/** As people and reports name the message of a command. */
+export function nameOf({ message_id, outbound }: { message_id: string; outbound: string | null }): string {
+  return outbound === null ? message_id : OUTBOX;
+}

@@ -1,0 +1,197 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { TestContext } from "vitest";
+import { type Clock, systemTimers } from "../../sidecar/src/clock.ts";
+import { openStore, type Store } from "../../sidecar/src/store/index.ts";
+import { Connection } from "../../sidecar/src/store/postgres/connection.ts";
+import { openPostgresStore, type PostgresStore } from "../../sidecar/src/store/postgres/index.ts";
+import { type Databases, running, startDatabases } from "./databases.ts";
+
+/** A verb or a read of either room, for who awaits both. */
+type Loose<F> = F extends (...args: infer A) => infer R ? (...args: A) => Promise<Awaited<R>> | Awaited<R> : never;
+type Either<T, K extends keyof T> = { [Name in K]: Loose<T[Name]> };
+
+type Messages = Either<
+  Store["messages"],
+  | "accept"
+  | "headOf"
+  | "headSeqOf"
+  | "behind"
+  | "laneHeads"
+  | "detachedHeads"
+  | "firstDetachedOf"
+  | "detachedDueOf"
+  | "delivered"
+  | "failed"
+  | "dead"
+  | "giveUp"
+  | "giveUpDelivered"
+  | "longestWaitMs"
+  | "lastAccepted"
+  | "lastDeliveredAgoMs"
+  | "writtenTo"
+>;
+type Commands = Either<
+  Store["commands"],
+  | "waitingChats"
+  | "nextOf"
+  | "interrupted"
+  | "inDoubt"
+  | "doubt"
+  | "sentIds"
+  | "get"
+  | "fileOf"
+  | "sendsSince"
+  | "sentBetween"
+  | "sending"
+  | "refused"
+  | "settled"
+  | "proven"
+  | "askedInVain"
+  | "passOver"
+  | "notSent"
+  | "longestWaitMs"
+  | "doubtsLeft"
+>;
+
+/** What both rooms of the store have so far. */
+export interface RoomStore {
+  messages: Messages;
+  commands: Commands;
+  pauses: Either<Store["pauses"], "pause" | "resume" | "leftMs" | "list">;
+  counters: Store["counters"];
+  failures: Store["failures"];
+  handovers: Either<Store["handovers"], "open" | "ended">;
+  reports: Either<
+    Store["reports"],
+    "turn" | "onNew" | "lanes" | "headOf" | "delivered" | "drop" | "dropOld" | "refused" | "longestWaitMs"
+  >;
+  onChange: Store["onChange"];
+  provenNow(): number;
+}
+
+/** The store of one test, in one of the rooms. */
+export interface Opened extends AsyncDisposable {
+  store: RoomStore;
+  /** As a process that has ended, and another one. */
+  reopen(clock?: Clock): Promise<void>;
+  /** What the tables have, for what no verb tells; in words that both databases know. */
+  look<R extends object>(statement: string): Promise<R[]>;
+}
+
+export interface Room {
+  readonly name: "SQLite" | "PostgreSQL";
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  /** Of the accounts "default", "shop" and "outlet", with delivery reports. */
+  open(test: Pick<TestContext, "skip">, clock: Clock): Promise<Opened>;
+}
+
+const ACCOUNTS = ["default", "shop", "outlet"];
+
+/** Both rooms, each with what it needs for a file of tests. */
+export function rooms(): Room[] {
+  return [sqliteRoom(), postgresRoom()];
+}
+
+function sqliteRoom(): Room {
+  return {
+    name: "SQLite",
+    start: async () => {},
+    stop: async () => {},
+    async open(_, clock) {
+      const dir = mkdtempSync(join(tmpdir(), "hotbags-room-"));
+      const open = (by: Clock) => {
+        const opened = openStore(dir, by);
+        void opened.reports.turn(true);
+        return opened;
+      };
+      let store = open(clock);
+      return {
+        get store() {
+          return store;
+        },
+        async reopen(by = clock) {
+          store.close();
+          store = open(by);
+        },
+        async look<R extends object>(statement: string) {
+          const { default: Database } = await import("better-sqlite3");
+          const db = new Database(join(dir, "bridge.sqlite"), { readonly: true });
+          try {
+            return db.prepare<[], R>(statement).all();
+          } finally {
+            db.close();
+          }
+        },
+        async [Symbol.asyncDispose]() {
+          store.close();
+          rmSync(dir, { recursive: true });
+        },
+      };
+    },
+  };
+}
+
+function postgresRoom(): Room {
+  let databases: Databases | string = "it was not started";
+  return {
+    name: "PostgreSQL",
+    async start() {
+      databases = await startDatabases();
+    },
+    async stop() {
+      if (typeof databases !== "string") await databases[Symbol.asyncDispose]();
+    },
+    async open(test, clock) {
+      const here = running(test, databases);
+      const url = await here.make();
+      const direct = new Connection({ url, connections: 1 });
+      const open = async (by: Clock) => {
+        const opened = await openPostgresStore({
+          ...{
+            url,
+            owner: "here",
+            accounts: ACCOUNTS,
+            clock: by,
+            timers: systemTimers,
+            files: { sizeOf: () => undefined },
+          },
+          leaseMs: { ttl: 3_600_000, renew: 1_200_000, ask: 1_200_000 },
+        });
+        await opened.reports.turn(true);
+        return opened;
+      };
+      let opened: PostgresStore = await open(clock);
+      let store = storeOf(opened);
+      return {
+        get store() {
+          return store;
+        },
+        async reopen(by = clock) {
+          await opened.close();
+          opened = await open(by);
+          store = storeOf(opened);
+        },
+        look: (statement) => direct.rows(statement),
+        async [Symbol.asyncDispose]() {
+          await opened.close();
+          await direct.close();
+          here.giveBack(url);
+        },
+      };
+    },
+  };
+}
+
+function storeOf(opened: PostgresStore): RoomStore {
+  const { messages, commands, handovers, pauses, reports } = opened;
+  return {
+    ...{ messages, commands, handovers, pauses, reports },
+    counters: () => opened.counters(),
+    failures: () => opened.failures(),
+    onChange: (listener) => opened.onChange(listener),
+    provenNow: () => opened.provenNow(),
+  };
+}
