@@ -87,7 +87,7 @@ export function startRelay(settings: RealRelayOptions): RealRelay {
     },
     { ...OPTIONS, ...options },
   );
-  void relay.start();
+  const started = relay.start();
   return {
     store,
     relay,
@@ -97,11 +97,13 @@ export function startRelay(settings: RealRelayOptions): RealRelay {
     posts,
     commandChats,
     async takeIn(id, chat = ANNA) {
+      await started;
       const accepted = await store.messages.accept(messageOf(id, chat));
       relay.offer(accepted.chat);
       return accepted;
     },
     async stop() {
+      await started;
       await relay.stop();
       await client.close();
       store.close();

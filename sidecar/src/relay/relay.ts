@@ -117,7 +117,7 @@ export class Relay {
     });
   }
 
-  /** Takes up what waits in the store. */
+  /** Takes up what waits in the store. Before anything is offered: what is read here would hasten what has failed since. */
   async start(): Promise<void> {
     const { messages } = this.#parts.store;
     const [heads, detached] = await Promise.all([messages.laneHeads(), messages.detachedHeads()]);
