@@ -151,8 +151,8 @@ async function measureOneChat(): Promise<OneChatScale> {
   for (let n = 0; n < MEASURED / 10; n += 1) {
     await accept.of(1, () => store.messages.accept(messageOf(0, `new.${n}`)));
     let seq = 0;
-    await head.of(1, () => {
-      seq = store.messages.headOf(lane.chat)?.seq ?? 0;
+    await head.of(1, async () => {
+      seq = (await store.messages.headOf(lane.chat))?.seq ?? 0;
     });
     await deliver.of(1, () => answer(seq));
     await reply.of(1, () => send(lane.chat));
