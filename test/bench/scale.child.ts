@@ -83,8 +83,10 @@ async function measure(): Promise<Scale> {
     await accept.of(BATCH, () => Promise.all(messages.map((message) => store.messages.accept(message))));
     const from = n % Math.max(1, heads.length - BATCH);
     const lanes = [...heads.slice(0, 1), ...heads.slice(from + 1, from + BATCH)];
-    const next = lanes.flatMap(({ chat }) => store.messages.headOf(chat) ?? []);
-    await head.of(lanes.length, () => lanes.map(({ chat }) => store.messages.headOf(chat)));
+    const next = (await Promise.all(lanes.map(({ chat }) => store.messages.headOf(chat)))).filter(
+      (it) => it !== undefined,
+    );
+    await head.of(lanes.length, () => Promise.all(lanes.map(({ chat }) => store.messages.headOf(chat))));
     await deliver.of(next.length, () => Promise.all(next.map(({ seq }) => answer(seq))));
     await reply.of(next.length, () => Promise.all(next.map(({ chat }) => send(chat))));
   }
@@ -149,8 +151,8 @@ async function measureOneChat(): Promise<OneChatScale> {
   for (let n = 0; n < MEASURED / 10; n += 1) {
     await accept.of(1, () => store.messages.accept(messageOf(0, `new.${n}`)));
     let seq = 0;
-    await head.of(1, () => {
-      seq = store.messages.headOf(lane.chat)?.seq ?? 0;
+    await head.of(1, async () => {
+      seq = (await store.messages.headOf(lane.chat))?.seq ?? 0;
     });
     await deliver.of(1, () => answer(seq));
     await reply.of(1, () => send(lane.chat));

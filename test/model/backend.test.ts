@@ -7,6 +7,7 @@ import { openLog } from "../../sidecar/src/log.ts";
 import { HotBags } from "../../sidecar/src/relay/hotbags.ts";
 import { Relay, relayOptions } from "../../sidecar/src/relay/relay.ts";
 import { openStore } from "../../sidecar/src/store/index.ts";
+import { lateReads } from "../sidecar/late-reads.ts";
 import { messageOf } from "../sidecar/message.ts";
 import { answer, type Bytes, RawBackend, TAKEN } from "../sidecar/raw-backend.ts";
 import { clientOptions } from "../sidecar/real-relay.ts";
@@ -77,7 +78,12 @@ class World {
   readonly client: HotBags;
   readonly relay: Relay;
 
-  constructor(backend: RawBackend, answerTo: (text: string, at: number) => Bytes, random: () => number) {
+  constructor(
+    backend: RawBackend,
+    answerTo: (text: string, at: number) => Bytes,
+    random: () => number,
+    readsAreLate: boolean,
+  ) {
     backend.answerTo = (text) => {
       const at = this.clock.uptimeMs();
       const said = answerTo(text, at);
@@ -92,7 +98,8 @@ class World {
     this.client = new HotBags(clientOptions(backend.url));
     this.relay = new Relay(
       {
-        ...{ store: this.store, hotbags: this.client, clock: this.clock, timers: this.clock, log, random },
+        store: readsAreLate ? lateReads(this.store, random) : this.store,
+        ...{ hotbags: this.client, clock: this.clock, timers: this.clock, log, random },
         onCommands: () => {},
         onDoubt: () => {},
         alarm: ({ text, fault }) => log.error({ alarm: true, fault }, text),
@@ -191,56 +198,63 @@ function expectBounded({ seen }: World): void {
   }
 }
 
-it("whatever a backend answers, nothing is lost, order holds, POSTs are bounded, and every alarm is true", async () => {
-  const backend = await new RawBackend().start();
-  const property = fc.asyncProperty(
-    fc.array(arrival, { minLength: 1, maxLength: 14 }),
-    fc.array(weather, { maxLength: 5 }),
-    fc.infiniteStream(fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })),
-    async (arrivals, weathers, chance) => {
-      const poisons = new Map(arrivals.map(({ poison }, n) => [`m${n}`, poison && { ...poison }]));
-      const answerTo = (text: string, at: number): Bytes => {
-        const poison = poisons.get(text);
-        if (poison && poison.times-- > 0) return poison.answer;
-        let end = 1_000;
-        for (const { seconds, answer: said, share } of weathers) {
-          end += seconds * SECOND_MS;
-          if (at < end) return Number(text.slice(1)) % share === 0 ? said : TAKEN;
+it.each([
+  ["reads are answered at once", false],
+  ["reads are answered late", true],
+])(
+  "whatever a backend answers, nothing is lost, order holds, POSTs are bounded, and every alarm is true: %s",
+  async (_, readsAreLate) => {
+    const backend = await new RawBackend().start();
+    const property = fc.asyncProperty(
+      fc.array(arrival, { minLength: 1, maxLength: 14 }),
+      fc.array(weather, { maxLength: 5 }),
+      fc.infiniteStream(fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })),
+      async (arrivals, weathers, chance) => {
+        const poisons = new Map(arrivals.map(({ poison }, n) => [`m${n}`, poison && { ...poison }]));
+        const answerTo = (text: string, at: number): Bytes => {
+          const poison = poisons.get(text);
+          if (poison && poison.times-- > 0) return poison.answer;
+          let end = 1_000;
+          for (const { seconds, answer: said, share } of weathers) {
+            end += seconds * SECOND_MS;
+            if (at < end) return Number(text.slice(1)) % share === 0 ? said : TAKEN;
+          }
+          return TAKEN;
+        };
+        const world = new World(backend, answerTo, () => chance.next().value, readsAreLate);
+        try {
+          for (const [n, { chat, afterMs }] of arrivals.entries()) {
+            await world.pass(afterMs);
+            await world.takeIn(`m${n}`, chat);
+          }
+          await world.idle();
+          const isDone = () =>
+            [...poisons].every(([text, poison]) => poison?.times === ALWAYS || world.took.includes(text));
+          for (let minutes = 0; !isDone() && minutes < 24 * 60; minutes++) await world.pass(60 * SECOND_MS);
+          const { accepted, delivered, pending, dead } = await world.store.counters();
+          expect([accepted, accepted - delivered - pending - dead]).toEqual([arrivals.length, 0]);
+          const { took } = world;
+          expect([new Set(took).size, took.length]).toEqual([delivered, delivered]);
+          // Only what always fails is not delivered in the end.
+          for (const [text, poison] of poisons) if (poison?.times !== ALWAYS) expect(took).toContain(text);
+          const aside = new Set(world.lines.filter(({ detached }) => detached).map(({ message_id }) => message_id));
+          for (let chat = 0; chat < CHATS; chat++)
+            expectOrder(
+              world.seen.filter(({ text }) => arrivals[numberOf(text)]?.chat === chat),
+              aside,
+            );
+          expectTrue(world);
+          expectBounded(world);
+        } finally {
+          await world.close();
         }
-        return TAKEN;
-      };
-      const world = new World(backend, answerTo, () => chance.next().value);
-      try {
-        for (const [n, { chat, afterMs }] of arrivals.entries()) {
-          await world.pass(afterMs);
-          await world.takeIn(`m${n}`, chat);
-        }
-        await world.idle();
-        const isDone = () =>
-          [...poisons].every(([text, poison]) => poison?.times === ALWAYS || world.took.includes(text));
-        for (let minutes = 0; !isDone() && minutes < 24 * 60; minutes++) await world.pass(60 * SECOND_MS);
-        const { accepted, delivered, pending, dead } = await world.store.counters();
-        expect([accepted, accepted - delivered - pending - dead]).toEqual([arrivals.length, 0]);
-        const { took } = world;
-        expect([new Set(took).size, took.length]).toEqual([delivered, delivered]);
-        // Only what always fails is not delivered in the end.
-        for (const [text, poison] of poisons) if (poison?.times !== ALWAYS) expect(took).toContain(text);
-        const aside = new Set(world.lines.filter(({ detached }) => detached).map(({ message_id }) => message_id));
-        for (let chat = 0; chat < CHATS; chat++)
-          expectOrder(
-            world.seen.filter(({ text }) => arrivals[numberOf(text)]?.chat === chat),
-            aside,
-          );
-        expectTrue(world);
-        expectBounded(world);
-      } finally {
-        await world.close();
-      }
-    },
-  );
-  try {
-    await fc.assert(property, { numRuns: Number(process.env["BACKENDS"] ?? 60) });
-  } finally {
-    await backend.stop();
-  }
-}, 180_000);
+      },
+    );
+    try {
+      await fc.assert(property, { numRuns: Number(process.env["BACKENDS"] ?? 60) });
+    } finally {
+      await backend.stop();
+    }
+  },
+  180_000,
+);

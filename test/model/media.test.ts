@@ -140,7 +140,7 @@ it("over random messages: the body says of each file what is so, keeps the limit
         raw: raw as Record<string, never>,
       });
       const posted = (message: PendingMessage) => collect(new Body(message, opened.files).pieces());
-      const head = opened.messages.headOf(chat) as PendingMessage;
+      const head = (await opened.messages.headOf(chat)) as PendingMessage;
       const before = await posted(head);
       expect(before.length).toBe(new Body(head, opened.files).byteLength);
       const sent = JSON.parse(before.toString());
@@ -162,7 +162,7 @@ it("over random messages: the body says of each file what is so, keeps the limit
 
       const lost = head.inlined.filter(({ position }) => attachments[position]?.lost);
       const without = await opened.messages.filesLost(head, lost);
-      expect(opened.messages.headOf(chat)).toEqual(without);
+      expect(await opened.messages.headOf(chat)).toEqual(without);
       const after = await posted(without);
       for (const { position } of lost) {
         const { data_base64: _, ...described } = sent.media[position];
@@ -172,7 +172,7 @@ it("over random messages: the body says of each file what is so, keeps the limit
 
       // What is left is too large for Hot Bags: it goes without, and the files are kept.
       const bare = await opened.messages.leaveFilesOut(without);
-      expect([bare.inlined, opened.messages.headOf(chat)]).toEqual([[], bare]);
+      expect([bare.inlined, await opened.messages.headOf(chat)]).toEqual([[], bare]);
       for (const { position } of without.inlined) {
         const { data_base64: _, ...described } = sent.media[position];
         sent.media[position] = { ...described, omitted: OMITTED.tooLargeToInline };

@@ -145,7 +145,7 @@ function head(model: Model, chat: string, detached: boolean): ModelMessage | und
 const deliver = (chat: string, commands: { id: string; text: string }[]) =>
   step(`deliver(${chat}, ${JSON.stringify(commands)})`, async (model, world) => {
     const expected = head(model, chat, false);
-    const actual = world.store.messages.headOf(world.chatKey(chat) ?? -1);
+    const actual = await world.store.messages.headOf(world.chatKey(chat) ?? -1);
     expect(actual?.message_id).toBe(expected?.id);
     if (!expected || !actual) return;
     expect(actual.request).toBe(expected.request);
@@ -175,11 +175,11 @@ const deliver = (chat: string, commands: { id: string; text: string }[]) =>
 const fail = (chat: string, how: "wait" | "detach" | "dead") =>
   step(`fail(${chat}, ${how})`, async (model, world) => {
     const expected = head(model, chat, false);
-    const actual = world.store.messages.headOf(world.chatKey(chat) ?? -1);
+    const actual = await world.store.messages.headOf(world.chatKey(chat) ?? -1);
     if (!expected || !actual) return;
     const behind = model.messages.slice(model.messages.indexOf(expected) + 1);
     const second = behind.find((message) => message.chat === chat && message.state === "pending" && !message.detached);
-    expect(world.store.messages.behind(actual.chat, actual.seq)?.message_id).toBe(second?.id);
+    expect((await world.store.messages.behind(actual.chat, actual.seq))?.message_id).toBe(second?.id);
     if (how === "dead") await world.store.messages.dead(actual.seq, 400, "refused");
     else {
       const nextAttemptAt = world.now() + 1_000;
@@ -197,7 +197,7 @@ const fail = (chat: string, how: "wait" | "detach" | "dead") =>
 
 const settleDetached = (chat: string, how: "deliver" | "dead") =>
   step(`settleDetached(${chat}, ${how})`, async (model, world) => {
-    const actual = world.store.messages.firstDetachedOf(world.chatKey(chat) ?? -1);
+    const actual = await world.store.messages.firstDetachedOf(world.chatKey(chat) ?? -1);
     const expected = model.messages.find((message) => message.id === actual?.message_id && message.chat === chat);
     expect(expected === undefined).toBe(head(model, chat, true) === undefined);
     if (!actual || !expected) return;

@@ -135,7 +135,10 @@ describe("of a message", () => {
     whileClosed(lose);
     const b2 = await store.messages.accept(messageOf("b2", BEN));
     startRelay();
-    await inTime("what comes next is delivered", () => posts("b2") > 0 && store.messages.headOf(b2.chat) === undefined);
+    await inTime(
+      "what comes next is delivered",
+      async () => posts("b2") > 0 && (await store.messages.headOf(b2.chat)) === undefined,
+    );
     await inTime("the other is left alone", () => alarms().length > 0);
     expect(posts("a1")).toBeLessThanOrEqual(3);
     expect(await store.counters()).toMatchObject({ accepted: 3, dead: 0, commands_pending: 1 });

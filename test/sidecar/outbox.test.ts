@@ -140,7 +140,10 @@ it("asks nobody before OpenClaw has named its accounts", async () => {
   const before = hotbags.outbox.polls.length;
   accounts = new Set();
   start();
-  clock.advance(MINUTE_MS);
+  for (let seconds = 0; seconds < 60; seconds += 1) {
+    clock.advance(1_000);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
   expect(hotbags.outbox.polls).toHaveLength(before);
   accounts = new Set(["default"]);
   clock.advance(1_000);
@@ -150,7 +153,7 @@ it("asks nobody before OpenClaw has named its accounts", async () => {
 it("leaves in the outbox what would be too much here", async () => {
   await isOpen();
   hotbags.outbox.put(...Array.from({ length: 1_150 }, (_, n) => text(`a${n}`)));
-  await until("as much as fits is taken", () => relay.store.outbound.waiting === 1_000);
+  await until("as much as fits is taken", async () => (await relay.store.outbound.waiting()) === 1_000);
   expect(hotbags.outbox.polls.at(-1)?.after).toBe("900");
   const [chat = 0] = await relay.store.commands.waitingChats();
   const next = relay.store.commands.nextOf(chat);
@@ -203,7 +206,7 @@ describe("what goes wrong", () => {
     hotbags.outbox.put(text("b", BEN));
     await says(why);
     expect(outbox.status.problem).toMatch(why);
-    expect(relay.store.outbound.cursorOf(OUTBOX_PATH)).toBe("2");
+    expect(await relay.store.outbound.cursorOf(OUTBOX_PATH)).toBe("2");
     hotbags.outbox.put(text("c", "+15550001003"));
     await until("it is well again", () => {
       clock.advance(MINUTE_MS);
@@ -268,9 +271,9 @@ describe("what goes wrong", () => {
     hotbags.outbox.next(...["10", "20", "30"].map((last) => page({ cursor: last, commands: [pause(last)] })));
     const begunAt = clock.uptimeMs();
     hotbags.outbox.put(text("a"));
-    await until("all are taken", () => {
+    await until("all are taken", async () => {
       clock.advance(50);
-      return relay.store.outbound.cursorOf(OUTBOX_PATH) === "30";
+      return (await relay.store.outbound.cursorOf(OUTBOX_PATH)) === "30";
     });
     expect(clock.uptimeMs() - begunAt).toBeGreaterThanOrEqual(2_000);
     // Nobody but the faults has given these.
@@ -289,7 +292,7 @@ describe("what goes wrong", () => {
     const body = gzipSync(JSON.stringify({ cursor: 3, commands: [text("x", BEN)] }));
     hotbags.outbox.next({ status: 200, headers: { "content-encoding": "gzip" }, body });
     hotbags.outbox.put(text("b"));
-    await until("it is taken", () => relay.store.outbound.cursorOf(OUTBOX_PATH) === "3");
+    await until("it is taken", async () => (await relay.store.outbound.cursorOf(OUTBOX_PATH)) === "3");
     expect(await waiting()).toEqual(["a", "x"]);
     // Nobody but the fault has given that one.
     await until("it was asked for more", () => hotbags.violations.length > 0);

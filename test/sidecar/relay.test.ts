@@ -86,7 +86,7 @@ describe("delivery", () => {
     hotbags.next({ status: 500 });
     await restart({ options: { backoff: { baseMs: 2_000, maxMs: 2_000 } } });
     await takeIn("A");
-    await until("a failed attempt is on record", () => running.store.messages.headOf(1)?.next_attempt_at);
+    await until("a failed attempt is on record", async () => (await running.store.messages.headOf(1))?.next_attempt_at);
     await restart();
     await settled(1);
     const [first, second] = attemptsFor("A");

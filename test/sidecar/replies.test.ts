@@ -621,7 +621,7 @@ describe("what is in the outbox", () => {
   /** Hot Bags sends these of itself, each to a chat. */
   async function outbox(...chats: string[]) {
     const { store, replies } = running;
-    const after = store.outbound.cursorOf("/");
+    const after = await store.outbound.cursorOf("/");
     const commands = chats.map((chatId, n) => {
       const id = `outbox-${after}-${n}`;
       return {

@@ -150,7 +150,7 @@ it("events go to a path of their own, also while reports have a dead end", async
   const connection = { ...up, aliveAt: clock.now(), aliveUptimeMs: null };
   await store.downtimes.record("default", connection, { from: null, to: clock.now(), clockJumpMs: 0 });
   await until("it was refused", () => events.status.problem !== null && hotbags.happenings.attempts.length === 1);
-  await until("it waits", () => store.events.headOf(1)?.attempts === 1);
+  await until("it waits", async () => (await store.events.headOf(1))?.attempts === 1);
   clock.advance(1_000);
   await until("it is told", () => hotbags.happenings.taken.length === 1);
   expect(hotbags.happenings.taken).toMatchObject([{ type: "downtime", from: null }]);

@@ -111,12 +111,12 @@ describe("why a message waits", () => {
     await hotbags.stop();
     const { seq, chat } = await running.takeIn("waits");
     await idle();
-    const wait = whyWaits(seq, chat);
+    const wait = await whyWaits(seq, chat);
     expect(wait?.reason).toMatch(/^Hot Bags: .*ECONNREFUSED/);
     expect(wait?.until).toBeGreaterThan(clock.now());
     await hotbags.start();
     await pass(MINUTE_MS);
-    expect(whyWaits(seq, chat)).toBeNull();
+    expect(await whyWaits(seq, chat)).toBeNull();
   });
 
   it("is its own failure, or the message before it in its chat", async () => {
@@ -124,8 +124,11 @@ describe("why a message waits", () => {
     const { seq, chat } = await running.takeIn("bad");
     await idle();
     const behind = await running.store.messages.accept(messageOf("behind", ANNA));
-    expect(whyWaits(seq, chat)).toEqual({ reason: "its next attempt, for it has failed", until: clock.now() + 750 });
-    expect(whyWaits(behind.seq, chat)).toEqual({
+    expect(await whyWaits(seq, chat)).toEqual({
+      reason: "its next attempt, for it has failed",
+      until: clock.now() + 750,
+    });
+    expect(await whyWaits(behind.seq, chat)).toEqual({
       reason: `message ${seq}, which came before it in its chat`,
       until: null,
     });
@@ -136,7 +139,7 @@ describe("why a message waits", () => {
     await takeInDetached("bad");
     await asked("bad");
     const { seq, chat } = row("bad") as { seq: number; chat: number };
-    expect(whyWaits(seq, chat, true)?.reason).toBe("its next attempt, for it has failed");
+    expect((await whyWaits(seq, chat, true))?.reason).toBe("its next attempt, for it has failed");
   });
 });
 

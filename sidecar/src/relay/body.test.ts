@@ -37,7 +37,7 @@ beforeEach(async () => {
     media: [{ type: "image", mime_type: null, file_name: null, size_bytes: FILE_BYTES, sha256 }],
     timestamp: "2026-03-01T12:00:00.000Z",
   });
-  message = store.messages.headOf(chat) as PendingMessage;
+  message = (await store.messages.headOf(chat)) as PendingMessage;
 });
 afterEach(async () => {
   await hotbags?.close();

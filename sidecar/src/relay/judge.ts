@@ -139,7 +139,8 @@ export class Judge {
     const isRepeated = this.#evidence.isFailing(seq);
     const terms = turn === "probe" ? "probe" : this.isHolding ? "witness" : "free";
     if (terms === "witness") {
-      if (isDetached || (turn !== "behind" && isRepeated)) return null;
+      // It was let go when there were fewer, or none was held.
+      if (isDetached || (turn !== "behind" && (isRepeated || !this.wantsWitness))) return null;
       this.#witnesses += 1;
     }
     if (terms === "probe") {

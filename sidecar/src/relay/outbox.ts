@@ -123,31 +123,36 @@ export class Outbox {
 
   async #run(): Promise<void> {
     while (!this.#isStopped) {
-      const waitMs = this.#isFree ? await this.#ask() : this.#options.mode === "off" ? OFF_MS : LOOK_AGAIN_MS;
+      if (this.#question.signal.aborted) this.#question = new AbortController();
+      const { signal } = this.#question;
+      const isFree = await this.#isFree();
+      const waitMs = isFree ? await this.#ask(signal) : this.#options.mode === "off" ? OFF_MS : LOOK_AGAIN_MS;
+      // Other options came while something was looked up: nobody would wake what rests by the former ones.
+      if (signal.aborted) continue;
       if (waitMs > 0 && !this.#isStopped) await this.#rest(waitMs);
     }
   }
 
   /** Nothing is in the way on our side. */
-  get #isFree(): boolean {
+  async #isFree(): Promise<boolean> {
     const { store, accounts } = this.#parts;
     // What can't be sent stays where it is: Hot Bags can still take it back.
     return (
       this.#options.mode !== "off" &&
       store.outage === null &&
       accounts().size > 0 &&
-      store.outbound.waiting < MAX_OUTBOUND_WAITING
+      (await store.outbound.waiting()) < MAX_OUTBOUND_WAITING
     );
   }
 
   /** Returns how long to wait before the next question, ms. */
-  async #ask(): Promise<number> {
+  async #ask(signal: AbortSignal): Promise<number> {
     const { store, hotbags, clock, log } = this.#parts;
     const { path, waitSeconds } = this.#options;
-    const { signal } = this.#question;
     const begunAt = clock.uptimeMs();
     try {
-      const after = store.outbound.cursorOf(path);
+      const after = await store.outbound.cursorOf(path);
+      if (signal.aborted) return 0;
       const outcome = await hotbags.poll({ path, after, waitSeconds }, signal);
       // Whatever it is, it was asked on terms that are over: it comes again.
       if (signal.aborted) return 0;
@@ -176,15 +181,14 @@ export class Outbox {
         "store",
       );
       return LOOK_AGAIN_MS;
-    } finally {
-      if (signal.aborted) this.#question = new AbortController();
     }
   }
 
   async #take({ cursor, commands }: Polled, path: string, after: string): Promise<RecordedCommand[]> {
     const { store, accounts, log, onCommands, onDoubt } = this.#parts;
     const { mode, knownMs, newChatsPerDay } = this.#options;
-    if (mode === "off" || (commands.length === 0 && cursor === after && !store.outbound.isBehind(path))) return [];
+    if (mode === "off" || (commands.length === 0 && cursor === after && !(await store.outbound.isBehind(path))))
+      return [];
     const known = accounts();
     const rules = { mode, knownMs, newChatsPerDay, hasAccount: (id: string) => known.has(id) };
     const recorded = await store.outbound.take({ path, after, cursor, commands }, rules);

@@ -38,10 +38,11 @@ export class Poster {
   /**
    * One POST of the message that `read` gives. `nothing`: there was none. `sits out`: it would tell nothing new, and waits;
    * if it was to be the probe, the judge is still to be told.
-   * Throws when the store fails, and what `read` throws.
+   * Throws when the store fails, and what `read` rejects with. While that is under way others may pass or fail: the judge is
+   * asked afterwards, by what is known then.
    */
   async post(
-    read: () => PendingMessage | undefined,
+    read: () => Promise<PendingMessage | undefined>,
     isDetached: boolean,
     turn: Turn,
   ): Promise<Posted | "nothing" | "sits out"> {
@@ -49,7 +50,7 @@ export class Poster {
     let attempt: Attempt | null = null;
     let isOver = false;
     try {
-      const next = read();
+      const next = await read();
       if (!next) return "nothing";
       attempt = judge.begin(next, isDetached, turn);
       if (!attempt) {

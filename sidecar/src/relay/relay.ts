@@ -117,7 +117,7 @@ export class Relay {
     });
   }
 
-  /** Takes up what waits in the store. */
+  /** Takes up what waits in the store. Before anything is offered: what is read here would hasten what has failed since. */
   async start(): Promise<void> {
     const { messages } = this.#parts.store;
     const [heads, detached] = await Promise.all([messages.laneHeads(), messages.detachedHeads()]);
@@ -164,7 +164,7 @@ export class Relay {
   }
 
   /** Why a message that is pending waits just now; null: it is about to go, or under way. */
-  whyWaits(message: Waiting): Wait | null {
+  async whyWaits(message: Waiting): Promise<Wait | null> {
     const { store, clock } = this.#parts;
     return whyWaits(message, { store, clock, judge: this.#judge, lanes: this.#lanes });
   }
@@ -218,12 +218,12 @@ export class Relay {
     this.#faults.passed(-chat);
     if (typeof end === "object" && end.cause !== "backoff") return { cause: end.cause, until: end.until };
     // Another one may be due before the one that failed.
-    const due = messages.detachedDueOf(chat);
+    const due = await messages.detachedDueOf(chat);
     return due === undefined ? "empty" : { cause: "backoff", until: this.#dueAt(due) };
   }
 
   /** Takes the message that `read` gives as far as it gets. Throws when the store fails. */
-  async #deliver(read: () => PendingMessage | undefined, isDetached: boolean, turn: Turn): Promise<End> {
+  async #deliver(read: () => Promise<PendingMessage | undefined>, isDetached: boolean, turn: Turn): Promise<End> {
     const begun = this.#parts.clock.uptimeMs();
     let posted: Posted | "nothing" | "sits out" | undefined;
     try {

@@ -161,7 +161,7 @@ export class Reporting {
   async #run(lane: number): Promise<Verdict<Cause>> {
     const { hotbags } = this.#parts;
     const { path } = this.#options;
-    const report = path === null ? undefined : this.#reports.headOf(lane);
+    const report = path === null ? undefined : await this.#reports.headOf(lane);
     if (path === null || !report) return "empty";
     const outcome = await hotbags.report(path, report);
     if (outcome.kind === "failed") return await this.#failed(report, outcome.symptom);

@@ -35,7 +35,10 @@ const REASONS: Record<Cause, string> = {
 };
 
 /** Why this message waits just now; null: it is about to go, or under way. Reads no text. */
-export function whyWaits({ seq, chat, isDetached }: Waiting, { store, clock, judge, lanes }: WaitParts): Wait | null {
+export async function whyWaits(
+  { seq, chat, isDetached }: Waiting,
+  { store, clock, judge, lanes }: WaitParts,
+): Promise<Wait | null> {
   if (store.outage) return { reason: "the database, which can't be written", until: null };
   const now = clock.uptimeMs();
   const toWall = (uptimeMs: number) => clock.now() + Math.max(0, uptimeMs - now);
@@ -44,7 +47,7 @@ export function whyWaits({ seq, chat, isDetached }: Waiting, { store, clock, jud
     return { reason: `Hot Bags: ${failure}`, until: toWall(judge.probeAt ?? now) };
   }
   // Else a message behind another one would be said to wait for an attempt of its own.
-  const head = isDetached ? seq : store.messages.headSeqOf(chat);
+  const head = isDetached ? seq : await store.messages.headSeqOf(chat);
   if (head !== undefined && head !== seq)
     return { reason: `message ${head}, which came before it in its chat`, until: null };
   const rest = (isDetached ? lanes.detached : lanes.chats).restOf(chat);

@@ -72,7 +72,7 @@ export function readLook(parts: LookParts): Look {
     },
     doubtsLeft: counts.counters.commands_in_doubt === 0 ? 0 : commands.doubtsLeft(),
     pausedChats: pauses.chats,
-    outboundWaiting: outbound.waiting,
+    outboundWaiting: outbound.countWaiting(),
     downtimes: downtimes.latest(SHOWN_DOWNTIMES),
   };
 }

@@ -57,7 +57,7 @@ const message = (media: MediaItem[], changes: Partial<InboundMessage> = {}): Inb
 
 async function accept(media: MediaItem[], changes: Partial<InboundMessage> = {}): Promise<PendingMessage> {
   const { chat } = await store.messages.accept(message(media, changes));
-  const head = store.messages.headOf(chat);
+  const head = await store.messages.headOf(chat);
   if (!head) throw new Error("it was not accepted");
   return head;
 }
@@ -125,7 +125,7 @@ describe("what goes along", () => {
     const before = await bodyOf(await accept(media));
     for (const inlineBytes of [0, 1_000, 700]) {
       open(inlineBytes);
-      const head = store.messages.headOf(1) as PendingMessage;
+      const head = (await store.messages.headOf(1)) as PendingMessage;
       expect((await bodyOf(head)).equals(before)).toBe(true);
     }
   });
@@ -177,5 +177,5 @@ it("describes a file that was lost from the last place of many bytes on, with it
   const [, second] = head.inlined;
   const after = await store.messages.filesLost(head, second ? [second] : []);
   expect(inlinedOf(await bodyOf(after))).toEqual([10, OMITTED.lost, 30]);
-  expect(store.messages.headOf(1)).toEqual(after);
+  expect(await store.messages.headOf(1)).toEqual(after);
 });

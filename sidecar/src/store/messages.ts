@@ -139,8 +139,8 @@ export class Messages {
     );
   }
 
-  /** The message that is next in a chat's lane. Costs the same however long the lane is. Throws RowUnreadableError. */
-  headOf(chat: number): PendingMessage | undefined {
+  /** The message that is next in a chat's lane. Costs the same however long the lane is. Rejects with RowUnreadableError. */
+  async headOf(chat: number): Promise<PendingMessage | undefined> {
     const { head, headSeq } = this.#sql;
     return readListed(
       "message",
@@ -150,15 +150,15 @@ export class Messages {
   }
 
   /** The number of the message that is next in a chat's lane; undefined: there is none, or it can't be read. */
-  headSeqOf(chat: number): number | undefined {
+  async headSeqOf(chat: number): Promise<number | undefined> {
     return unlessDamaged(
       () => this.#sql.headSeq.get(chat)?.seq,
       () => undefined,
     );
   }
 
-  /** The message that comes after this one in a chat's lane. Throws RowUnreadableError. */
-  behind(chat: number, seq: number): PendingMessage | undefined {
+  /** The message that comes after this one in a chat's lane. Rejects with RowUnreadableError. */
+  async behind(chat: number, seq: number): Promise<PendingMessage | undefined> {
     const { behind, behindSeq } = this.#sql;
     return readListed(
       "message",
@@ -168,12 +168,12 @@ export class Messages {
   }
 
   /** When the first of a chat's detached messages is due, ms of proven time; undefined when there is none. */
-  detachedDueOf(chat: number): number | undefined {
+  async detachedDueOf(chat: number): Promise<number | undefined> {
     return this.#sql.detachedDue.get(chat)?.next_attempt_at;
   }
 
-  /** The one of a chat's detached messages that is due first. Throws RowUnreadableError. */
-  firstDetachedOf(chat: number): PendingMessage | undefined {
+  /** The one of a chat's detached messages that is due first. Rejects with RowUnreadableError. */
+  async firstDetachedOf(chat: number): Promise<PendingMessage | undefined> {
     const { firstDetached, detachedDue } = this.#sql;
     return readListed(
       "message",

@@ -64,19 +64,32 @@ export class Outbound {
   }
 
   /** How far the outbox at this path was read. */
-  cursorOf(path: string): string {
+  async cursorOf(path: string): Promise<string> {
+    return this.#cursorOf(path);
+  }
+
+  #cursorOf(path: string): string {
     return this.#sql.cursor.get(path)?.cursor ?? FIRST_CURSOR;
   }
 
   /** What it gives now may have been sent in the time that a restore has lost. */
-  isBehind(path: string): boolean {
+  async isBehind(path: string): Promise<boolean> {
+    return this.#isBehind(path);
+  }
+
+  #isBehind(path: string): boolean {
     const row = this.#sql.cursor.get(path);
     // Of a path that was never read, as far as is known, nobody can say.
     return row ? row.is_behind === 1 : this.#sql.restored.get()?.id != null;
   }
 
   /** Commands of the outbox that wait to be sent; none more than MAX_OUTBOUND_WAITING are counted. */
-  get waiting(): number {
+  async waiting(): Promise<number> {
+    return this.countWaiting();
+  }
+
+  /** The same, for a look. */
+  countWaiting(): number {
     return unlessDamaged(
       () => this.#sql.waiting.get()?.n ?? 0,
       () => 0,
@@ -89,8 +102,8 @@ export class Outbound {
    */
   take(page: OutboundPage, rules: OutboundRules): Promise<RecordedCommand[]> {
     return this.#parts.commit.run("outbox-taken", () => {
-      if (this.cursorOf(page.path) !== page.after) return [];
-      const isBehind = this.isBehind(page.path);
+      if (this.#cursorOf(page.path) !== page.after) return [];
+      const isBehind = this.#isBehind(page.path);
       const recorded = page.commands.map((one) => this.#takeOne(one, rules, isBehind));
       // Empty: what was there when a restore had lost the time has been seen.
       const isStillBehind = isBehind && page.commands.length > 0;

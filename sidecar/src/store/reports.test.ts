@@ -119,12 +119,12 @@ it("a report is there if and only if its change is: of a write that is taken bac
 it("outlives the process, with its key and its bytes, until Hot Bags has it", async () => {
   const id = await sending("x");
   await store.commands.settled(id, "sent", NOTHING);
-  const before = store.reports.headOf(id);
+  const before = await store.reports.headOf(id);
   store.close();
   store = openStore(dir, clock);
   await store.reports.turn(true);
   expect(await store.reports.lanes()).toEqual([{ lane: id, next_attempt_at: 0 }]);
-  expect(store.reports.headOf(id)).toEqual(before);
+  expect(await store.reports.headOf(id)).toEqual(before);
   await store.reports.delivered(before?.id ?? 0);
   await store.reports.delivered(before?.id ?? 0);
   expect(waiting()).toEqual([]);
@@ -227,7 +227,7 @@ it("where there are too many the oldest makes room, and is counted", async () =>
   await store.commands.settled(id, "sent", NOTHING);
   expect(await store.counters()).toMatchObject({ reports_waiting: MAX_REPORTS, reports_dropped: 1 });
   expect(ids.get()).toBe(before + 1);
-  expect(store.reports.headOf(id)).toMatchObject({ lane: id });
+  expect(await store.reports.headOf(id)).toMatchObject({ lane: id });
   db.close();
 });
 

@@ -67,7 +67,7 @@ export class Reports {
   }
 
   /** The report that is next in a lane. */
-  headOf(lane: number): WaitingReport | undefined {
+  async headOf(lane: number): Promise<WaitingReport | undefined> {
     return this.#sql.head.get(this.#kind, lane);
   }
 

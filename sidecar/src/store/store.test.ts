@@ -54,7 +54,7 @@ describe("messages", () => {
     const first = await store.messages.accept(message("A"));
     const second = await store.messages.accept({ ...message("A"), text: "told again" });
     expect([first.duplicate, second.duplicate, second.seq]).toEqual([false, true, first.seq]);
-    expect(store.messages.headOf(first.chat)?.request).toContain("text of A");
+    expect((await store.messages.headOf(first.chat))?.request).toContain("text of A");
     await expectLedger({ accepted: 1, delivered: 0, pending: 1, dead: 0 });
   });
 
@@ -68,7 +68,7 @@ describe("messages", () => {
     await store.messages.accept(message("A"));
     const other = await store.messages.accept(message("A", "+15550002000"));
     expect(other).toMatchObject({ duplicate: false, refusal: expect.stringContaining("another chat") });
-    expect(store.messages.headOf(other.chat)).toBeUndefined();
+    expect(await store.messages.headOf(other.chat)).toBeUndefined();
     await expectLedger({ accepted: 2, delivered: 0, pending: 1, dead: 1 });
   });
 
@@ -88,9 +88,9 @@ describe("messages", () => {
     await store.messages.accept(message("a2", "+15550001000"));
     reopen();
     expect((await store.messages.laneHeads()).map(({ chat }) => chat)).toEqual([a1.chat, b1.chat]);
-    expect(store.messages.headOf(a1.chat)?.message_id).toBe("a1");
+    expect((await store.messages.headOf(a1.chat))?.message_id).toBe("a1");
     await store.messages.delivered(a1.seq, 200, "{}", []);
-    expect(store.messages.headOf(a1.chat)?.message_id).toBe("a2");
+    expect((await store.messages.headOf(a1.chat))?.message_id).toBe("a2");
     await expectLedger({ accepted: 3, delivered: 1, pending: 2, dead: 0 });
   });
 
@@ -105,10 +105,14 @@ describe("messages", () => {
     await store.messages.accept(message("B"));
     const nextAttemptAt = Date.now() + 60_000;
     await store.messages.failed(first.seq, { error: "400", status: 400, nextAttemptAt, waitMs: 60_000, detach: true });
-    expect(store.messages.headOf(first.chat)?.message_id).toBe("B");
+    expect((await store.messages.headOf(first.chat))?.message_id).toBe("B");
     const { chat } = first;
-    expect(store.messages.firstDetachedOf(chat)).toMatchObject({ message_id: "A", attempts: 1, retrying_ms: 60_000 });
-    expect(store.messages.detachedDueOf(chat)).toBe(nextAttemptAt);
+    expect(await store.messages.firstDetachedOf(chat)).toMatchObject({
+      message_id: "A",
+      attempts: 1,
+      retrying_ms: 60_000,
+    });
+    expect(await store.messages.detachedDueOf(chat)).toBe(nextAttemptAt);
   });
 
   it("gives each chat's detached messages by when they are due, also after a restart", async () => {
@@ -126,16 +130,16 @@ describe("messages", () => {
       { chat: one, next_attempt_at: 20 },
       { chat: other, next_attempt_at: 40 },
     ]);
-    expect(store.messages.firstDetachedOf(one)?.message_id).toBe("a2");
-    expect(store.messages.firstDetachedOf(other)?.message_id).toBe("b1");
+    expect((await store.messages.firstDetachedOf(one))?.message_id).toBe("a2");
+    expect((await store.messages.firstDetachedOf(other))?.message_id).toBe("b1");
   });
 
   it("keeps the body byte for byte over restarts", async () => {
     const text = "\u0000 👩‍👩‍👧 مرحبا \ud800 \n";
     const { chat } = await store.messages.accept({ ...message("A"), text });
-    const before = store.messages.headOf(chat)?.request;
+    const before = (await store.messages.headOf(chat))?.request;
     reopen();
-    expect(store.messages.headOf(chat)?.request).toBe(before);
+    expect((await store.messages.headOf(chat))?.request).toBe(before);
     expect(JSON.parse(before ?? "").text).toBe("\ufffd 👩‍👩‍👧 مرحبا \ufffd \n");
   });
 
@@ -146,7 +150,7 @@ describe("messages", () => {
     ] as const;
     const media = [{ ...file, omitted: "no room for it" }];
     const { chat } = await store.messages.accept({ ...message("A"), text: "a\0b", raw, media });
-    const body = JSON.parse(store.messages.headOf(chat)?.request ?? "");
+    const body = JSON.parse((await store.messages.headOf(chat))?.request ?? "");
     expect(body.text).toBe("a\ufffdb");
     expect(body.media[0].file_name).toBe("a\ufffd\ufffd.jpg");
     expect(body.raw).toEqual({

@@ -57,7 +57,7 @@ it("a database of the first release, with all it can hold, goes on where it was"
     reason: "it has no id",
     count: 0,
   });
-  expect(store.messages.headOf(1)).toMatchObject({ message_id: "W", request: REQUEST, inlined: [] });
+  expect(await store.messages.headOf(1)).toMatchObject({ message_id: "W", request: REQUEST, inlined: [] });
   expect(store.commands.nextOf(1)).toMatchObject({ command_id: "c1", text: "yes" });
   expect(await store.operator.command(1)).toMatchObject({
     reason: "the gateway is busy",

@@ -42,7 +42,7 @@ const openOurs: Open = async (work, folder) => {
   let atRest = () => {};
   const run = async (chat: number) => {
     running += 1;
-    for (let head = store.messages.headOf(chat); head; head = store.messages.headOf(chat)) {
+    for (let head = await store.messages.headOf(chat); head; head = await store.messages.headOf(chat)) {
       await work(head);
       await store.messages.delivered(head.seq, 200, "{}", []);
     }

@@ -133,7 +133,7 @@ it("takes the same customer in again as a new one, and can forget them again", a
   await forget();
   expect(await accept("B", ANNA)).toMatchObject({ duplicate: false, refusal: null });
   const { seq } = await store.messages.accept(messageOf("C", ANNA));
-  expect(store.messages.headOf(2)).toMatchObject({ message_id: "B", chat_id: ANNA });
+  expect(await store.messages.headOf(2)).toMatchObject({ message_id: "B", chat_id: ANNA });
   expect(seq).toBe(3);
   expect(await forget({ includingWaiting: true })).toMatchObject({ forgotten: 2, isNumberGone: true });
   for (const id of ["A", "B", "C"]) expect(await accept(id, ANNA)).toMatchObject({ duplicate: true });
@@ -151,7 +151,7 @@ describe("what waits", () => {
     await answer("doubt", ANNA, "in_doubt");
     await answer("reply waits", ANNA, "pending");
     expect(await forget()).toMatchObject({ forgotten: 1, left: 3, isNumberGone: false });
-    expect(store.messages.headOf(1)).toMatchObject({ message_id: "waits", chat_id: ANNA });
+    expect(await store.messages.headOf(1)).toMatchObject({ message_id: "waits", chat_id: ANNA });
     expect(await store.operator.audit(null, 1)).toMatchObject([
       {
         action: "forget +1555…01",
@@ -171,7 +171,7 @@ describe("what waits", () => {
     const attempt = { status: 500, nextAttemptAt: 0, waitMs: 1, detach: true, error: "no" };
     await store.messages.failed(detached, attempt);
     expect(await forget({ includingWaiting: true })).toMatchObject({ forgotten: 4, left: 0, isNumberGone: true });
-    expect(store.messages.headOf(1)).toBeUndefined();
+    expect(await store.messages.headOf(1)).toBeUndefined();
     expect(store.commands.nextOf(1)).toBeUndefined();
     expect(await ledger()).toMatchObject({
       ...{ pending: 0, detached: 0, dead: 0, discarded: 2, delivered: 2 },

@@ -54,7 +54,7 @@ describe("the attempts of a message", () => {
     await fail(seq, 2);
     await store.messages.dead(seq, 500, "refused", 10);
     expect(await store.operator.retry(seq, "anna")).toMatchObject({ done: true });
-    expect(store.messages.headOf(1)).toMatchObject({ seq, attempts: 0, retrying_ms: 0 });
+    expect(await store.messages.headOf(1)).toMatchObject({ seq, attempts: 0, retrying_ms: 0 });
     await fail(seq, 1);
     const life = await store.operator.message(seq);
     expect(life?.failed_attempts.map(({ error }) => error)).toEqual(["failure 1", "failure 2", "refused", "failure 1"]);
@@ -65,9 +65,9 @@ describe("a dead letter", () => {
   it("that is sent again comes before what came after it in its chat", async () => {
     const seq = await deadLetter("A");
     await store.messages.accept(messageOf("B"));
-    expect(store.messages.headOf(1)?.message_id).toBe("B");
+    expect((await store.messages.headOf(1))?.message_id).toBe("B");
     await store.operator.retry(seq, "anna");
-    expect(store.messages.headOf(1)?.message_id).toBe("A");
+    expect((await store.messages.headOf(1))?.message_id).toBe("A");
     expect(await ledger()).toEqual({ pending: 2, dead: 0, discarded: 0 });
   });
 
