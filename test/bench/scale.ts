@@ -108,7 +108,7 @@ export async function scaleTable(sizes: Sizes, say: (line: string) => void): Pro
 const at = (x: number | undefined, y: number) => ({ x: x ?? Number.NaN, y });
 
 const CHARTED: [keyof Scale, string][] = [
-  ["deliver", "delivered, with its reply"],
+  ["deliver", "delivered"],
   ["forget", "forget"],
   ["accept", "take in"],
   ["reply", "reply, sent"],
