@@ -34,6 +34,34 @@ export type CounterName =
   | "outbound_taken"
   | "outbound_refused";
 
+/** All counters of a store in which nothing has happened. */
+export const NO_COUNTS: Readonly<Record<CounterName, number>> = {
+  accepted: 0,
+  delivered: 0,
+  pending: 0,
+  dead: 0,
+  discarded: 0,
+  detached: 0,
+  commands_pending: 0,
+  commands_sending: 0,
+  commands_sent: 0,
+  commands_queued_by_gateway: 0,
+  commands_in_doubt: 0,
+  commands_failed: 0,
+  commands_skipped: 0,
+  commands_done: 0,
+  replies_sent_from_queue: 0,
+  replies_dropped: 0,
+  reports_waiting: 0,
+  reports_delivered: 0,
+  reports_dropped: 0,
+  events_waiting: 0,
+  events_delivered: 0,
+  events_dropped: 0,
+  outbound_taken: 0,
+  outbound_refused: 0,
+};
+
 /**
  * Counts kept in the same transactions as what they count: `add` belongs inside a commit, and what was added is written
  * before its end, once a counter however many messages it is of.
@@ -74,32 +102,7 @@ export class Counters {
 
   /** All counters; one that never moved is 0. */
   read(): Record<CounterName, number> {
-    const counts: Record<CounterName, number> = {
-      accepted: 0,
-      delivered: 0,
-      pending: 0,
-      dead: 0,
-      discarded: 0,
-      detached: 0,
-      commands_pending: 0,
-      commands_sending: 0,
-      commands_sent: 0,
-      commands_queued_by_gateway: 0,
-      commands_in_doubt: 0,
-      commands_failed: 0,
-      commands_skipped: 0,
-      commands_done: 0,
-      replies_sent_from_queue: 0,
-      replies_dropped: 0,
-      reports_waiting: 0,
-      reports_delivered: 0,
-      reports_dropped: 0,
-      events_waiting: 0,
-      events_delivered: 0,
-      events_dropped: 0,
-      outbound_taken: 0,
-      outbound_refused: 0,
-    };
+    const counts = { ...NO_COUNTS };
     for (const { name, value } of this.#all.all()) if (name in counts) counts[name as CounterName] = value;
     return counts;
   }
