@@ -61,7 +61,7 @@ function worker(store: Store) {
   return {
     answer: (seq: number) => store.messages.delivered(seq, 200, "{}", [{ ...COMMAND, commandId: `re:${seq}` }], 1),
     async send(chat: number) {
-      const { id } = store.commands.nextOf(chat) ?? { id: 0 };
+      const { id } = (await store.commands.nextOf(chat)) ?? { id: 0 };
       await store.commands.sending(id, "boot");
       await store.commands.settled(id, "sent", { reason: null, whatsappMessageId: `WA${id}` });
     },

@@ -66,7 +66,7 @@ async function leaveInDoubt(store: Store, id: string): Promise<number> {
   const { seq, chat } = await store.messages.accept(messageOf(id, ANNA, { text: HOSTILE }));
   const reply = { commandId: `to-${id}`, type: "send_text", text: HOSTILE, payload: HOSTILE, refusal: null };
   await store.messages.delivered(seq, 200, JSON.stringify({ commands: [] }), [reply]);
-  const command = store.commands.nextOf(chat);
+  const command = await store.commands.nextOf(chat);
   if (!command) throw new Error("there is no command");
   await store.commands.sending(command.id, "another boot");
   const reason = "nobody knows";

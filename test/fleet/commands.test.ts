@@ -75,7 +75,7 @@ describe.each(rooms())("commands in $name", (room) => {
     ]);
     const next = await store.commands.nextOf(chat);
     expect(next).toMatchObject({ details: '{"reply_to":"A"}' });
-    expect(await store.commands.fileOf(next?.id ?? 0)).toEqual(file);
+    expect([next?.file, await store.commands.fileOf(next?.id ?? 0)]).toEqual([file, file]);
     expect(await store.commands.fileOf(recorded[1]?.id ?? 0)).toBeNull();
     expect(await store.it.look("SELECT command_id, text FROM commands ORDER BY id")).toEqual([
       { command_id: "c1", text: "see" },
@@ -229,7 +229,7 @@ describe.each(rooms())("commands in $name", (room) => {
     ]);
     expect(outcomes).toEqual(["pending", "done", "pending"]);
     expect(recorded[1]?.reason).toContain("paused for 3600 s");
-    const left = async () => await store.it.store.pauses.leftMs(chat, (await store.commands.nextOf(chat))?.id ?? 0);
+    const left = async () => (await store.commands.nextOf(chat))?.pausedMs;
     expect(await left()).toBe(0);
     await store.send(chat, "sent");
     expect(await left()).toBe(HOUR_MS);
@@ -238,6 +238,20 @@ describe.each(rooms())("commands in $name", (room) => {
     store.clock.advance(HOUR_MS + 5);
     expect(await left()).toBe(0);
     expect(await store.commands.longestWaitMs()).toBe(5);
+  });
+
+  it("that a pause holds which came since they were read are not sent", async (test) => {
+    await using store = await opened(test);
+    const { chat } = await store.deliver([command("c1", "is about to be sent"), command("c2", "waits")]);
+    const id = (await store.commands.nextOf(chat))?.id ?? 0;
+    const address = { accountId: "default", chatId: ANNA };
+    await store.it.store.pauses.pause(address, { forMs: HOUR_MS, replies: "hold" });
+    expect(await store.commands.sending(id, "boot-7")).toBe(false);
+    expect(await store.commands.nextOf(chat)).toMatchObject({ id, pausedMs: HOUR_MS });
+    expect(await store.counts()).toMatchObject({ commands_pending: 2, commands_sending: 0 });
+    await store.it.store.pauses.resume(address);
+    await store.deliver([order("c3", pauseFor("hold"))]);
+    expect(await store.commands.sending(id, "boot-7")).toBe(true);
   });
 
   it("are skipped by a pause that skips, until another order or the operator ends it", async (test) => {

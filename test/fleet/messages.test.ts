@@ -208,10 +208,10 @@ describe.each(rooms())("messages in $name", (room) => {
     await using store = await opened(test);
     expect([await store.messages.lastAccepted(), await store.messages.longestWaitMs()]).toEqual([null, 0]);
     expect(await store.messages.lastDeliveredAgoMs()).toBeNull();
-    const { seq } = await store.messages.accept(message("A"));
+    const { seq, chat } = await store.messages.accept(message("A"));
     expect(await store.messages.lastAccepted()).toMatchObject({ at: expect.any(Number), agoMs: expect.any(Number) });
-    expect(await store.messages.writtenTo(seq)).toBe("+15559990000");
-    await store.messages.delivered(seq, 200, "{}", []);
+    await store.messages.delivered(seq, 200, "{}", [command("c1", "yes")]);
+    expect(await store.it.store.commands.nextOf(chat)).toMatchObject({ writtenTo: "+15559990000" });
     expect(await store.messages.lastDeliveredAgoMs()).toEqual(expect.any(Number));
     expect(await store.messages.longestWaitMs()).toBe(0);
   });

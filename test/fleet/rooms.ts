@@ -30,7 +30,6 @@ type Messages = Either<
   | "longestWaitMs"
   | "lastAccepted"
   | "lastDeliveredAgoMs"
-  | "writtenTo"
 >;
 type Commands = Either<
   Store["commands"],
@@ -59,7 +58,7 @@ type Commands = Either<
 export interface RoomStore {
   messages: Messages;
   commands: Commands;
-  pauses: Either<Store["pauses"], "pause" | "resume" | "leftMs" | "list">;
+  pauses: Either<Store["pauses"], "pause" | "resume" | "list">;
   counters: Store["counters"];
   failures: Store["failures"];
   handovers: Either<Store["handovers"], "open" | "ended">;

@@ -210,7 +210,7 @@ const settleDetached = (chat: string, how: "deliver" | "dead") =>
 const send = (chat: string, outcome: SettledState | "not_sent" | "crash") =>
   step(`send(${chat}, ${outcome})`, async (model, world) => {
     const expected = model.commands.find((command) => command.chat === chat && command.state === "pending");
-    const actual = world.store.commands.nextOf(world.chatKey(chat) ?? -1);
+    const actual = await world.store.commands.nextOf(world.chatKey(chat) ?? -1);
     expect(actual?.command_id).toBe(expected?.id);
     if (!expected || !actual) return;
     expect(actual.text).toBe(expected.text);
@@ -232,7 +232,8 @@ const send = (chat: string, outcome: SettledState | "not_sent" | "crash") =>
 const endHandover = (chat: string, to: "sent" | "pending" | "in_doubt") =>
   step(`endHandover(${chat}, ${to})`, async (model, world) => {
     const expected = model.commands.find((command) => command.chat === chat && command.state === "queued_by_gateway");
-    const open = (await world.store.handovers.open(1_000)).map((id) => world.store.commands.get(id));
+    const ids = await world.store.handovers.open(1_000);
+    const open = await Promise.all(ids.map((id) => world.store.commands.get(id)));
     const queued = model.commands.filter(({ state }) => state === "queued_by_gateway");
     expect(open.map((command) => command?.command_id).sort()).toEqual(queued.map(({ id }) => id).sort());
     const actual = open.find((command) => command?.command_id === expected?.id);

@@ -290,7 +290,7 @@ describe("the bytes of an answer", () => {
   it("keep every character that is UTF-8, U+FFFD too, where Hot Bags wrote it", async () => {
     const text = "café 👜 \u05d0\u0000 \ufffd";
     const { chat } = await exchange({ status: 200, body: jsonOf(sendText("c1", text)) });
-    expect(running.store.commands.nextOf(chat)?.text).toBe(text);
+    expect((await running.store.commands.nextOf(chat))?.text).toBe(text);
   });
 });
 
@@ -353,7 +353,7 @@ describe("a numeric command_id", () => {
     const body = jsonOf(sendText("c0", "first"), sendText("c1"), sendText("c2", "last")).replace('"c1"', number);
     const { chat } = await exchange({ status: 200, body });
     expect(await counts()).toMatchObject({ commands_pending: 2, commands_failed: 1 });
-    expect(running.store.commands.nextOf(chat)?.command_id).toBe("c0");
+    expect((await running.store.commands.nextOf(chat))?.command_id).toBe("c0");
     const [refused] = linesOf("A").filter(({ alarm }) => alarm === true);
     expect(refused?.["msg"]).toMatch(
       /command_id: as a number it must be a whole one from 1 to 9007199254740991, in digits alone/,
@@ -385,7 +385,7 @@ it("command_ids that differ in half a pair of surrogates are two, and each is kn
   const { chat } = await exchange({ status: 200, body }, "A");
   await exchange({ status: 200, body }, "B");
   expect(await counts()).toMatchObject({ commands_pending: 3, commands_failed: 0 });
-  expect(running.store.commands.nextOf(chat)?.command_id).toMatch(/^\ufffd#[0-9a-f]{32}$/);
+  expect((await running.store.commands.nextOf(chat))?.command_id).toMatch(/^\ufffd#[0-9a-f]{32}$/);
 });
 
 describe("many commands", () => {

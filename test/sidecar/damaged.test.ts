@@ -266,7 +266,7 @@ describe("on the way to WhatsApp", () => {
       [1, "sending"],
       [2, "in_doubt"],
     ] as const) {
-      const id = store.commands.nextOf(chat)?.id ?? 0;
+      const id = (await store.commands.nextOf(chat))?.id ?? 0;
       await store.commands.sending(id, null);
       if (state === "in_doubt")
         await store.commands.settled(id, state, { reason: "the link broke", whatsappMessageId: null });

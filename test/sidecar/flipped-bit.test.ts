@@ -229,7 +229,7 @@ describe("of a command", () => {
 
   it("that was being sent when the last run ended: it is in doubt, and nobody is kept from starting", async () => {
     await answered("m1", ANNA, "a1", "a2");
-    await store.commands.sending(store.commands.nextOf(1)?.id ?? 0, null);
+    await store.commands.sending((await store.commands.nextOf(1))?.id ?? 0, null);
     whileClosed(() => flipBit(file, "commands", beforeStateOf("a1"), "sending"));
     await startReplies();
     await inTime("the next one is sent", async () => (await store.counters()).commands_sent === 1);
@@ -240,7 +240,7 @@ describe("of a command", () => {
 
   it("that is in doubt: the proof counts, though it can't be written", async () => {
     await answered("m1", ANNA, "a1");
-    const id = store.commands.nextOf(1)?.id ?? 0;
+    const id = (await store.commands.nextOf(1))?.id ?? 0;
     await store.commands.sending(id, null);
     await store.commands.settled(id, "in_doubt", { reason: "the link broke", whatsappMessageId: null });
     peer.history = () => ["a1"];

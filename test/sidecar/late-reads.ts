@@ -1,9 +1,12 @@
 import type { Store } from "../../sidecar/src/store/index.ts";
 
-/** What is asked on a message's way, or at a start, by the part of the store. */
+/** What is asked on a message's way, on a reply's, or at a start, by the part of the store. */
 const READS: { readonly [Part in keyof Store]?: readonly (keyof Store[Part])[] } = {
   messages: ["headOf", "headSeqOf", "behind", "firstDetachedOf", "detachedDueOf", "laneHeads", "detachedHeads"],
-  commands: ["waitingChats", "interrupted", "inDoubt", "sentIds", "sentBetween"],
+  commands: [
+    ...(["waitingChats", "interrupted", "inDoubt", "sentIds", "sentBetween"] as const),
+    ...(["nextOf", "get", "fileOf", "doubt", "sendsSince"] as const),
+  ],
   handovers: ["open"],
   reports: ["headOf", "lanes"],
   events: ["headOf", "lanes"],
@@ -44,4 +47,9 @@ export function lateReads(store: Store, random: () => number): Store {
   return new Proxy(store, {
     get: (target, name) => parts.get(name) ?? Reflect.get(target, name, target),
   });
+}
+
+/** `LATE_READS=1`: tests of the relay and of replies run on a store whose reads are late. */
+export function lateIfAsked(store: Store): Store {
+  return process.env["LATE_READS"] === "1" ? lateReads(store, Math.random) : store;
 }

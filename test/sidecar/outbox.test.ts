@@ -75,7 +75,7 @@ const text = (id: string, to = ANNA, changes: object = {}) => ({
 /** All that wait, in the order in which they were taken. */
 async function waiting(): Promise<string[]> {
   const { commands } = relay.store;
-  const heads = (await commands.waitingChats()).map((chat) => commands.nextOf(chat));
+  const heads = await Promise.all((await commands.waitingChats()).map((chat) => commands.nextOf(chat)));
   return heads.flatMap((command) => command?.command_id ?? []);
 }
 const waits = (...ids: string[]) => until(`${ids} wait`, async () => (await waiting()).join() === ids.join());
@@ -156,7 +156,7 @@ it("leaves in the outbox what would be too much here", async () => {
   await until("as much as fits is taken", async () => (await relay.store.outbound.waiting()) === 1_000);
   expect(hotbags.outbox.polls.at(-1)?.after).toBe("900");
   const [chat = 0] = await relay.store.commands.waitingChats();
-  const next = relay.store.commands.nextOf(chat);
+  const next = await relay.store.commands.nextOf(chat);
   await relay.store.commands.sending(next?.id ?? 0, "boot");
   clock.advance(1_000);
   await until("it goes on", () => hotbags.outbox.polls.at(-1)?.after === "1000");

@@ -5,7 +5,7 @@ import { HotBags as HotBagsClient, type HotBagsOptions } from "../../sidecar/src
 import { MAX_RETRY_AFTER_MS, Relay, type RelayOptions, relayOptions } from "../../sidecar/src/relay/relay.ts";
 import { type Accepted, openStore, type Store } from "../../sidecar/src/store/index.ts";
 import { BEARER_TOKEN } from "./built-sidecar.ts";
-import { lateReads } from "./late-reads.ts";
+import { lateIfAsked } from "./late-reads.ts";
 import { ANNA, messageOf } from "./message.ts";
 
 /** What no attempt takes on the busiest machine, ms. */
@@ -64,9 +64,6 @@ export function clientOptions(url: string, bearerToken = BEARER_TOKEN): HotBagsO
   };
 }
 
-/** `LATE_READS=1`: every test of the relay runs on a store whose reads take some turns of the event loop. */
-const READS_ARE_LATE = process.env["LATE_READS"] === "1";
-
 export function startRelay(settings: RealRelayOptions): RealRelay {
   const { dir, url, options = {}, bearerToken = BEARER_TOKEN } = settings;
   const { clock = systemClock, timers, random = Math.random } = settings;
@@ -80,7 +77,7 @@ export function startRelay(settings: RealRelayOptions): RealRelay {
   const onCommands = (chat: number) => void commandChats.push(chat);
   const relay = new Relay(
     {
-      store: READS_ARE_LATE ? lateReads(store, Math.random) : store,
+      store: lateIfAsked(store),
       ...{ hotbags: client, clock, timers, log, random, onCommands, onDoubt: () => {} },
       onPosted: ({ message }) => void posts.push(message.message_id),
       alarm: ({ text, ...about }) => log.error({ ...about, alarm: true }, text),

@@ -16,6 +16,7 @@ import { type Answer, CONNECTED, GATEWAY_TOKEN, ScriptedGateway, type Sent } fro
 import { type HttpsServer, startHttpsServer } from "../https-server.ts";
 import { SimulatedClock } from "../simulated-clock.ts";
 import { until } from "../until.ts";
+import { lateIfAsked } from "./late-reads.ts";
 import { ANNA, BEN, messageOf } from "./message.ts";
 import { NOTHING_HELD } from "./nothing-held.ts";
 
@@ -65,7 +66,8 @@ async function start(
   const locks: LockedAccount[] = [];
   const onLock = (lock: LockedAccount) => void locks.push(lock);
   const held = { ...NOTHING_HELD, onLock };
-  const parts = { store, gateway, clock, timers: clock, log, pace, ...held, ...(reach && { reach }) };
+  const from = { store: lateIfAsked(store), gateway, clock, timers: clock, log, pace };
+  const parts = { ...from, ...held, ...(reach && { reach }) };
   const replies = new Replies({ ...parts, random: () => 0.5 });
   await replies.start();
   await connected(gateway);
@@ -129,7 +131,7 @@ async function reply(chatId: string, ...texts: string[]) {
 /** A reply of which an earlier run does not know whether it was sent. */
 async function doubtful(store: Store, chatId: string, gatewayProcess: string | null) {
   const { chat, commandIds } = await answered(store, chatId, ["was it sent?"]);
-  const id = store.commands.nextOf(chat)?.id ?? 0;
+  const id = (await store.commands.nextOf(chat))?.id ?? 0;
   await store.commands.sending(id, gatewayProcess);
   await store.commands.settled(id, "in_doubt", { reason: "the link broke", whatsappMessageId: null });
   return { id, key: commandIds[0] ?? "" };
@@ -653,8 +655,10 @@ describe("what is in the outbox", () => {
     await reply(BEN, "an answer");
     await until("the answer and one more are sent", async () => (await counts()).commands_sent === 2);
     await looks();
-    expect(peer.sends.map(({ to }) => to).toSorted()).toEqual([BEN, chats[0]].toSorted());
-    expect(await whyWaits(chats[1] ?? "")).toMatch(/BRIDGE_OUTBOUND_PER_MINUTE: .* in 30 s/);
+    const went = peer.sends.map(({ to }) => to);
+    const [waits = ""] = chats.filter((chat) => !went.includes(chat));
+    expect([went.length, went.includes(BEN)]).toEqual([2, true]);
+    expect(await whyWaits(waits)).toMatch(/BRIDGE_OUTBOUND_PER_MINUTE: .* in 30 s/);
     await pass(30 * SECOND_MS);
     await until("the next one is sent", async () => (await counts()).commands_sent === 3);
     running.replies.adopt(limits);
@@ -663,8 +667,9 @@ describe("what is in the outbox", () => {
 
   it("is refused, and said so, where it is switched off meanwhile; the chat goes on", async () => {
     running.replies.adopt({ ...limits, outbound: { isOn: true, perMinute: 1 } });
-    await outbox("+15550002001", ANNA);
+    await outbox("+15550002001");
     await until("one is sent", async () => (await counts()).commands_sent === 1);
+    await outbox(ANNA);
     const [answer] = await reply(ANNA, "an answer");
     running.replies.adopt({ ...limits, outbound: { isOn: false, perMinute: 1 } });
     await until("the answer is sent", () => keysTo(ANNA).length === 1);
@@ -696,7 +701,7 @@ describe("a doubt", () => {
     await restart(undefined, async (store) => {
       id = (await doubtful(store, ANNA, LAST_RUN)).id;
     });
-    const asked = (process: string) => running.store.commands.doubt(id)?.asked_process === process;
+    const asked = async (process: string) => (await running.store.commands.doubt(id))?.asked_process === process;
     await until("it is written that the process was asked", () => asked("boot-1"));
     expect([historiesOf(ANNA), alarms("in doubt")]).toEqual([1, 1]);
     await flap();
@@ -870,7 +875,7 @@ describe("a reaction", () => {
     peer.history = () => [];
     await restart(undefined, async (store) => {
       const { chat } = await react(store, ANNA);
-      id = store.commands.nextOf(chat)?.id ?? 0;
+      id = (await store.commands.nextOf(chat))?.id ?? 0;
       await store.commands.sending(id, "boot-0");
       await store.commands.settled(id, "in_doubt", { reason: "the link broke", whatsappMessageId: null });
     });

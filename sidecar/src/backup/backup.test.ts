@@ -307,7 +307,10 @@ describe("a restore", () => {
 });
 
 describe("after a restore", () => {
-  const doubtful = async () => (await store.commands.inDoubt(100)).map((id) => store.commands.get(id).command_id);
+  const doubtful = async () => {
+    const doubts = (await store.commands.inDoubt(100)).map((id) => store.commands.get(id));
+    return (await Promise.all(doubts)).map(({ command_id }) => command_id);
+  };
   const ledger = async () => {
     const counts = await store.counters();
     const { accepted, delivered, pending, dead, discarded } = counts;
@@ -325,7 +328,7 @@ describe("after a restore", () => {
     expect((await restoreTo(join(dir, "other"))).doubted).toEqual({ commands: 3, messages: 0 });
     reopen(join(dir, "other"));
     expect((await doubtful()).sort()).toEqual(["queued", "sending", "waiting"]);
-    expect(store.commands.nextOf(1)).toBeUndefined();
+    expect(await store.commands.nextOf(1)).toBeUndefined();
     const counts = { commands_sent: 1, commands_in_doubt: 3, commands_pending: 0, commands_sending: 0 };
     expect(await ledger()).toMatchObject({ ...counts, commands_queued_by_gateway: 0 });
     expect(await store.operator.audit(null, 1)).toMatchObject([{ who: "anna", kind: "restore" }]);

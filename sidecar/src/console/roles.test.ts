@@ -45,7 +45,7 @@ it("no id has a customer's number in it, and a message is found by its whole id 
   const { seq, chat } = await store.messages.accept(messageOf(id));
   const reply = { commandId: `to-${id}`, type: "send_text", text: "yes", payload: "{}", refusal: null };
   await store.messages.delivered(seq, 200, "{}", [reply]);
-  expect(store.commands.nextOf(chat)).toBeDefined();
+  expect(await store.commands.nextOf(chat)).toBeDefined();
   const headers = { cookie: await loggedIn("look") };
   const found = await ask("GET", `/api/v1/messages?message_id=${encodeURIComponent(id)}`, { headers });
   expect(found.said).toMatchObject({ messages: [{ id: seq, message_id: "order-+1555…01-1" }] });

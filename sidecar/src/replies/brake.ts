@@ -13,37 +13,41 @@ export const DEFAULT_BRAKE: BrakeLimits = { perMinute: 30, perHour: 300 };
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
 
-interface BrakeParts {
-  limits: BrakeLimits;
-  /** Told when a chat is held and none was in the hour before. */
-  onHeld(chat: number): void;
+/** For how long a chat's next reply is held. */
+export interface Hold {
+  /** 0: it may go. */
+  ms: number;
+  /** No chat was held in the hour before. */
+  isNew: boolean;
 }
+
+const FREE: Hold = { ms: 0, isNew: false };
 
 /**
  * Holds the replies of a chat that gets more of them than people exchange: two bots that answer each other, or a
  * backend that answers in a loop. What is held goes as fast as the limits allow. Times are monotonic ms.
  */
 export class Brake {
-  #parts: BrakeParts;
+  #limits: BrakeLimits;
   /** When each chat was sent its replies of the last hour, oldest first; the chat with the oldest last reply first. */
   readonly #sent = new Map<number, number[]>();
   /** Until when each chat is held. */
   readonly #held = new Map<number, number>();
   #lastHeldUntil = Number.NEGATIVE_INFINITY;
 
-  constructor(parts: BrakeParts) {
-    this.#parts = parts;
+  constructor(limits: BrakeLimits) {
+    this.#limits = limits;
   }
 
   /** Goes on with other limits. One that is higher than all were before begins with what was counted for those. */
   adopt(limits: BrakeLimits): void {
-    this.#parts = { ...this.#parts, limits };
+    this.#limits = limits;
     this.#held.clear();
   }
 
   /** A reply went out, or may have. */
   sent(chat: number, at: number): void {
-    const { perMinute, perHour } = this.#parts.limits;
+    const { perMinute, perHour } = this.#limits;
     if (perMinute === 0 && perHour === 0) return;
     const times = this.#sent.get(chat) ?? [];
     times.push(at);
@@ -57,17 +61,16 @@ export class Brake {
     }
   }
 
-  /** How long the chat's next reply is held, ms; 0 when it may go. To be asked when there is one. */
-  hold(chat: number, now: number): number {
-    const { perMinute, perHour } = this.#parts.limits;
+  /** For how long the chat's next reply is held. To be asked when there is one. */
+  hold(chat: number, now: number): Hold {
+    const { perMinute, perHour } = this.#limits;
     const times = this.#sent.get(chat) ?? [];
     const until = Math.max(freeAt(times, perMinute, MINUTE_MS), freeAt(times, perHour, HOUR_MS));
-    if (until <= now) return 0;
+    if (until <= now) return FREE;
     this.#held.set(chat, until);
     const isNew = this.#lastHeldUntil <= now - HOUR_MS;
     this.#lastHeldUntil = Math.max(this.#lastHeldUntil, until);
-    if (isNew) this.#parts.onHeld(chat);
-    return until - now;
+    return { ms: until - now, isNew };
   }
 
   /** Chats that are held, or were within the last minute: a loop is held and let go by turns. */

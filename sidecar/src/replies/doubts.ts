@@ -33,8 +33,8 @@ interface DoubtsParts extends ProofSearchParts {
   random: () => number;
   /** Told of a chat when `blocks` may be over. */
   onSettled(chat: number): void;
-  /** Told of a command that turned out to be in OpenClaw's own queue. */
-  onHandedOver(id: number): void;
+  /** Told of a command that turned out to be in OpenClaw's own queue. Awaited, before its chat goes on. */
+  onHandedOver(id: number): Promise<void>;
 }
 
 /**
@@ -94,8 +94,8 @@ export class Doubts {
   }
 
   /** A command was settled as `in_doubt` just now. */
-  add(id: number): void {
-    const command = this.#parts.store.commands.doubt(id);
+  async add(id: number): Promise<void> {
+    const command = await this.#parts.store.commands.doubt(id);
     if (command) this.#offer(this.#open.add(command));
   }
 
@@ -189,9 +189,9 @@ export class Doubts {
       await commands.passOver(doubt.id, "in_doubt", state);
       log.error({ err: error, alarm: true }, `the reply is ${state}, but that can't be written. ${RESTORE}`);
     }
+    if (state === "queued_by_gateway") await this.#parts.onHandedOver(doubt.id);
     this.#open.delete(doubt);
     log.info(`no longer in doubt, ${state}: ${how}`);
-    if (state === "queued_by_gateway") this.#parts.onHandedOver(doubt.id);
   }
 
   #isAskable(doubt: Doubt): boolean {

@@ -1,6 +1,6 @@
 import { type Clock, systemTimers, type Timers } from "../clock.ts";
 import { type ReplyFile, sourceOf } from "../commands/index.ts";
-import { RowUnreadableError, type Store, type WaitingCommand } from "../store/index.ts";
+import { type NextCommand, RowUnreadableError } from "../store/index.ts";
 import { FetchError, fetchFile, type Reach } from "./fetch-file.ts";
 import { storedFile } from "./stored-file.ts";
 
@@ -27,7 +27,6 @@ interface Slot {
 }
 
 interface FileFetchesParts {
-  store: Store;
   clock: Clock;
   timers?: Timers | undefined;
   reach?: Reach | undefined;
@@ -49,18 +48,17 @@ export class FileFetches {
   }
 
   /** What goes with a reply. To be asked when nothing else holds it; again when told of its chat. */
-  of(command: WaitingCommand): Fetched | RowUnreadableError {
+  of(command: NextCommand): Fetched | RowUnreadableError {
     try {
       const url = sourceOf(command);
-      if (url !== null) return this.#fetched(command, url);
-      return { state: "here", file: storedFile(command, this.#parts.store.commands) };
+      return url === null ? { state: "here", file: storedFile(command.file) } : this.#fetched(command, url);
     } catch (error) {
       if (error instanceof RowUnreadableError) return error;
       throw error;
     }
   }
 
-  #fetched(command: WaitingCommand, url: URL): Fetched {
+  #fetched(command: NextCommand, url: URL): Fetched {
     const now = this.#parts.clock.uptimeMs();
     const slot = this.#slots.get(command.id);
     if (slot) {
@@ -87,7 +85,7 @@ export class FileFetches {
     this.#slots.clear();
   }
 
-  #begin({ id, chat }: WaitingCommand, url: URL, now: number): void {
+  #begin({ id, chat }: NextCommand, url: URL, now: number): void {
     const slot: Slot = { chat, fetched: { state: "waits" }, since: now, abort: new AbortController() };
     this.#slots.set(id, slot);
     void this.#fetch(url, slot.abort.signal).then((fetched) => {

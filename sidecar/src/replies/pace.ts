@@ -6,6 +6,14 @@ export interface PaceLimits {
   perMinute: number;
 }
 
+/** What lets one reply go. */
+export interface Turn {
+  /** How long the reply's chat rests behind it, ms. */
+  restMs: number;
+  /** No reply goes: the next one may go when this one might have. */
+  giveBack(): void;
+}
+
 /** Spaces replies out, because WhatsApp bans numbers that blast. Times are monotonic ms. */
 export class Pace {
   #limits: PaceLimits;
@@ -25,9 +33,16 @@ export class Pace {
     return Math.max(now, this.#nextAt);
   }
 
-  /** A reply goes now. Returns how long its chat rests, ms. */
-  spend(now: number): number {
-    if (this.#limits.perMinute > 0) this.#nextAt = Math.max(now, this.#nextAt) + 60_000 / this.#limits.perMinute;
-    return this.#limits.chatIntervalMs;
+  /** A reply is to go now, as soon as it is read: until it is known whether it does, no other has its turn. */
+  take(now: number): Turn {
+    const { perMinute, chatIntervalMs } = this.#limits;
+    const intervalMs = perMinute > 0 ? 60_000 / perMinute : 0;
+    if (intervalMs > 0) this.#nextAt = Math.max(now, this.#nextAt) + intervalMs;
+    return {
+      restMs: chatIntervalMs,
+      giveBack: () => {
+        this.#nextAt -= intervalMs;
+      },
+    };
   }
 }

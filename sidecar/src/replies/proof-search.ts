@@ -96,10 +96,9 @@ export class ProofSearch {
     const { store, gateway, clock } = this.#parts;
     const { gatewayProcess: processId, sendingBootMs: bootMs } = doubt;
     if (bootMs === null || processId === null) return "in_doubt";
-    const first = { processId, bootMs, sendsSince: store.commands.sendsSince(processId, bootMs) };
-    if (!stillRemembers(gateway.process, first, clock.bootMs())) return "in_doubt";
-    const call = this.#callOf(doubt.id);
-    if (call === null) return "in_doubt";
+    const call = await this.#callOf(doubt.id);
+    const first = { processId, bootMs, sendsSince: await store.commands.sendsSince(processId, bootMs) };
+    if (call === null || !stillRemembers(gateway.process, first, clock.bootMs())) return "in_doubt";
     doubt.isAskedAgain = true;
     try {
       const { accountId, chatId: to, commandId } = doubt;
@@ -110,11 +109,11 @@ export class ProofSearch {
   }
 
   /** Null where it can't be read, or its file was somewhere else: nothing can be asked for again then. */
-  #callOf(id: number): GatewayCall | null {
+  async #callOf(id: number): Promise<GatewayCall | null> {
     try {
       const { commands } = this.#parts.store;
-      const command = commands.get(id);
-      return callOf(command, storedFile(command, commands));
+      const command = await commands.get(id);
+      return callOf(command, storedFile(command.details === null ? null : await commands.fileOf(id)));
     } catch (error) {
       if (isDamage(error)) return null;
       throw error;

@@ -17,14 +17,14 @@ export async function recoverDoubts(parts: Parts, open: OpenDoubts): Promise<voi
   const reason = "the sidecar ended while it was being sent";
   for (const id of await list(parts, "sent", () => store.commands.interrupted())) {
     await unlessGivenUp(parts, id, "sending", async () => {
-      const command = store.commands.get(id);
+      const command = await store.commands.get(id);
       await store.commands.settled(id, "in_doubt", { reason, whatsappMessageId: null });
       commandLog(log, command).warn(`it is not known whether the reply was sent: ${reason}`);
     });
   }
   for (const id of (await list(parts, "in doubt", () => store.commands.inDoubt(MAX_OPEN_DOUBTS))).reverse()) {
-    await unlessGivenUp(parts, id, "in_doubt", () => {
-      const command = store.commands.doubt(id);
+    await unlessGivenUp(parts, id, "in_doubt", async () => {
+      const command = await store.commands.doubt(id);
       if (command) open.add(command);
     });
   }
@@ -46,7 +46,7 @@ async function unlessGivenUp(
   { store, log }: Parts,
   id: number,
   state: "sending" | "in_doubt",
-  act: () => void | Promise<void>,
+  act: () => Promise<void>,
 ): Promise<void> {
   try {
     await act();

@@ -9,7 +9,9 @@ import {
   type ChatAddress,
   type HandoverEnd,
   isDamage,
+  type NextCommand,
   type Pause,
+  RESTORE,
   RowUnreadableError,
   type Settled,
   type Store,
@@ -23,7 +25,7 @@ import { Doubts } from "./doubts.ts";
 import type { Reach } from "./fetch-file.ts";
 import { FileFetches } from "./file-fetches.ts";
 import { type Drop, Handovers } from "./handovers.ts";
-import { type NumberChange, NumberChanges, type Numbers } from "./number-change.ts";
+import { type NumberChange, NumberChanges } from "./number-change.ts";
 import { type Observation, Observations } from "./observations.ts";
 import type { Handover } from "./open-handovers.ts";
 import { OUTBOUND_OFF, type OutboundLimits, OutboundPace } from "./outbound-pace.ts";
@@ -77,6 +79,12 @@ interface RepliesParts extends RepliesLimits {
   onLock(lock: LockedAccount): void;
 }
 
+/** A command that may go now, with what goes with it. */
+interface Ready {
+  command: NextCommand;
+  file: ReplyFile | null;
+}
+
 /** Executes commands: in order within a chat, at most once each, and only while WhatsApp is connected. */
 export class Replies {
   readonly #parts: RepliesParts;
@@ -107,7 +115,7 @@ export class Replies {
     this.#parts = parts;
     this.#pace = new Pace(parts.pace);
     this.#outbound = new OutboundPace(parts.outbound);
-    this.#brake = new Brake({ limits: parts.brake, onHeld: (chat) => this.#runaway(chat) });
+    this.#brake = new Brake(parts.brake);
     this.#numbers = new NumberChanges({ ...parts, onChange: parts.onNumberChange });
     this.#locks = new TimeLocks(parts);
     this.#faults = new StoreFaults(parts);
@@ -123,6 +131,7 @@ export class Replies {
       ...parts,
       observations: this.#observations,
       isInDoubt: (chat, textSha256) => this.#doubts.isInDoubt(chat, textSha256),
+      onDoubt: (id) => this.#doubts.add(id),
       onEnded: (handover, end) => this.#handoverEnded(handover, end),
     });
     this.#results = new SendResults({
@@ -138,7 +147,7 @@ export class Replies {
       },
       gate: (now) => this.#admit(now),
       run: async (chat) => {
-        const verdict = await this.#run(chat);
+        const verdict = await this.#takeTurn(chat);
         this.#faults.passed(chat);
         return verdict;
       },
@@ -172,7 +181,11 @@ export class Replies {
 
   /** A command is in doubt that nobody has handed over since the start: a restore has lost what became of it. */
   doubt(id: number): void {
-    this.#doubts.add(id);
+    // Nothing waits for it: it was handed to nobody, so that nobody can be asked to send it.
+    this.#doubts.add(id).catch((error: unknown) => {
+      const what = "a reply in doubt can't be read: nobody is asked for a proof that it was sent";
+      this.#parts.log.error({ command: id, err: error, alarm: true }, `${what}. ${RESTORE}`);
+    });
   }
 
   /** Has the operator resolve a doubt; null: not now, since OpenClaw is being asked for it again, and may send it. */
@@ -281,45 +294,64 @@ export class Replies {
     return gateway > pace ? { cause: "gateway", until: gateway } : { cause: "pace", until: pace };
   }
 
-  /** The next step of a chat: one command at the most. Throws when the store fails. */
-  async #run(chat: number): Promise<Verdict<Cause>> {
-    const { store, gateway, clock } = this.#parts;
-    if (this.#results.isUnwritten(chat)) return this.#after(chat, await this.#results.write(chat));
-    const command = this.#next(chat);
-    if (command instanceof RowUnreadableError)
-      return (await this.#results.giveUp(command.row, "pending", "failed", command)) ?? "more";
-    if (!command) return this.#empty(chat);
-    const isOutbound = command.outbound !== null;
-    if (isOutbound && !this.#outbound.isOn) return await this.#results.refuse(command, OUTBOUND_OFF);
-    const now = clock.uptimeMs();
-    const pausedMs = store.pauses.leftMs(chat, command.id);
+  /** The next step of a chat: one command at the most. Rejects when the store fails. */
+  async #takeTurn(chat: number): Promise<Verdict<Cause>> {
+    const turn = this.#pace.take(this.#parts.clock.uptimeMs());
+    let ready: Ready | Verdict<Cause> | undefined;
+    try {
+      ready = await this.#look(chat);
+    } finally {
+      if (!isReady(ready)) turn.giveBack();
+    }
+    const verdict = isReady(ready) ? await this.#send(ready, turn.restMs) : ready;
+    return verdict === "empty" ? this.#empty(chat) : verdict;
+  }
+
+  /** What a chat has to send now; or else what becomes of the chat. */
+  async #look(chat: number): Promise<Ready | Verdict<Cause>> {
+    if (this.#results.isUnwritten(chat)) return await this.#results.write(chat);
+    const command = await this.#next(chat);
+    if (!command) return "empty";
+    if (command instanceof RowUnreadableError) return await this.#giveUp(command);
+    if (command.outbound !== null && !this.#outbound.isOn) return await this.#results.refuse(command, OUTBOUND_OFF);
+    // From here on nothing is awaited: what is found to hold it is so until it is handed over.
+    const now = this.#parts.clock.uptimeMs();
+    const rest = this.#restOf(command, now);
+    if (rest) return rest;
+    const attached = this.#files.of(command);
+    if (attached instanceof RowUnreadableError) return await this.#giveUp(attached);
+    if (attached.state === "waits") return { cause: "file", until: now + ASK_AGAIN_MS };
+    if (attached.state === "failed") return await this.#results.refuse(command, attached.reason);
+    const lockedMs = this.#locks.hold(chat, command.account_id, command.chat_id);
+    if (lockedMs > 0) return { cause: "lock", until: now + lockedMs };
+    if (command.outbound !== null) this.#outbound.spend(command.account_id, now);
+    return { command, file: attached.file };
+  }
+
+  /** What holds a chat's next command; null: it may go, with its file. */
+  #restOf(command: NextCommand, now: number): Rest<Cause> | null {
+    const { gateway } = this.#parts;
+    const { chat, account_id: account, pausedMs, writtenTo } = command;
     if (pausedMs > 0) {
       this.#nothingWaits(chat);
       return { cause: "pause", until: now + pausedMs };
     }
-    if (this.#doubts.blocks(chat)) return { cause: "doubt", until: now + ASK_AGAIN_MS };
-    if (this.#handovers.blocks(chat)) return { cause: "handover", until: now + ASK_AGAIN_MS };
-    const { account_id: account } = command;
-    if (!gateway.canSend(account)) return { cause: `account ${account}`, until: now + ASK_AGAIN_MS };
-    if (this.#numbers.holds(chat, account, this.#numbersOf(command)))
-      return { cause: "number", until: now + ASK_AGAIN_MS };
-    const heldMs = this.#brake.hold(chat, now);
-    if (heldMs > 0) return { cause: "brake", until: now + heldMs };
-    const pacedUntil = isOutbound ? this.#outbound.nextAt(account, now) : now;
-    if (pacedUntil > now) return { cause: "outbound", until: pacedUntil };
-    const attached = this.#files.of(command);
-    if (attached instanceof RowUnreadableError)
-      return (await this.#results.giveUp(command.id, "pending", "failed", attached)) ?? "more";
-    if (attached.state === "waits") return { cause: "file", until: now + ASK_AGAIN_MS };
-    if (attached.state === "failed") return await this.#results.refuse(command, attached.reason);
-    const lockedMs = this.#locks.hold(chat, account, command.chat_id);
-    if (lockedMs > 0) return { cause: "lock", until: now + lockedMs };
-    if (isOutbound) this.#outbound.spend(account, now);
-    return this.#after(chat, await this.#send(command, attached.file, this.#pace.spend(now)));
+    const askAgainAt = now + ASK_AGAIN_MS;
+    if (this.#doubts.blocks(chat)) return { cause: "doubt", until: askAgainAt };
+    if (this.#handovers.blocks(chat)) return { cause: "handover", until: askAgainAt };
+    if (!gateway.canSend(account)) return { cause: `account ${account}`, until: askAgainAt };
+    const linked = gateway.state.accounts.get(account)?.number ?? null;
+    if (this.#numbers.holds(chat, account, { linked, writtenTo })) return { cause: "number", until: askAgainAt };
+    const held = this.#brake.hold(chat, now);
+    if (held.isNew) this.#runaway(command);
+    if (held.ms > 0) return { cause: "brake", until: now + held.ms };
+    const pacedUntil = command.outbound === null ? now : this.#outbound.nextAt(account, now);
+    return pacedUntil > now ? { cause: "outbound", until: pacedUntil } : null;
   }
 
-  #after(chat: number, verdict: Verdict<Cause>): Verdict<Cause> {
-    return verdict === "empty" ? this.#empty(chat) : verdict;
+  /** A command that waits can't be read: for what its chat rests, or it goes on behind it. */
+  async #giveUp(error: RowUnreadableError): Promise<Verdict<Cause>> {
+    return (await this.#results.giveUp(error.row, "pending", "failed", error)) ?? "more";
   }
 
   #empty(chat: number): "empty" {
@@ -334,12 +366,6 @@ export class Replies {
     this.#locks.over(chat);
   }
 
-  #numbersOf({ account_id: account, seq }: WaitingCommand): Numbers {
-    const { store, gateway } = this.#parts;
-    const linked = gateway.state.accounts.get(account)?.number ?? null;
-    return { linked, writtenTo: linked === null ? null : store.messages.writtenTo(seq) };
-  }
-
   /** What earlier runs have sent counts too. Of what a clock that was set back takes for the future nobody knows when it was. */
   async #brakeTakesOver(): Promise<void> {
     const { store, clock } = this.#parts;
@@ -348,16 +374,14 @@ export class Replies {
       this.#brake.sent(chat, clock.uptimeMs() - (now - at));
   }
 
-  #runaway(chat: number): void {
-    const command = this.#next(chat);
-    if (!command || command instanceof RowUnreadableError) return;
+  #runaway(command: WaitingCommand): void {
     this.#lastRunaway = command;
     this.#parts.onRunaway(command);
   }
 
-  #next(chat: number): WaitingCommand | RowUnreadableError | undefined {
+  async #next(chat: number): Promise<NextCommand | RowUnreadableError | undefined> {
     try {
-      return this.#parts.store.commands.nextOf(chat);
+      return await this.#parts.store.commands.nextOf(chat);
     } catch (error) {
       if (error instanceof RowUnreadableError) return error;
       throw error;
@@ -365,7 +389,7 @@ export class Replies {
   }
 
   /** Sends one command, and writes down what came of it. */
-  async #send(command: WaitingCommand, file: ReplyFile | null, restMs: number): Promise<Verdict<Cause>> {
+  async #send({ command, file }: Ready, restMs: number): Promise<Verdict<Cause>> {
     const { store, gateway } = this.#parts;
     const { id, chat, account_id: accountId, chat_id: to, command_id: commandId } = command;
     const begunAt = this.#parts.clock.uptimeMs();
@@ -412,17 +436,16 @@ export class Replies {
   }
 
   /** What came of a send is on disk. */
-  #written(command: WaitingCommand, outcome: SendOutcome): void {
+  async #written(command: WaitingCommand, outcome: SendOutcome): Promise<void> {
     if (outcome.kind === "not_sent") return;
-    if (outcome.kind === "in_doubt" && outcome.partial !== true) this.#doubts.add(command.id);
-    if (outcome.kind === "queued_by_gateway") this.#handovers.add(command.id);
+    if (outcome.kind === "in_doubt" && outcome.partial !== true) await this.#doubts.add(command.id);
+    if (outcome.kind === "queued_by_gateway") await this.#handovers.add(command.id);
     this.#doubts.observed(command.account_id, command.chat_id);
   }
 
   /** OpenClaw has a reply no longer in its queue, and that is on disk. */
-  #handoverEnded({ id, chat, accountId, chatId }: Handover, end: HandoverEnd): void {
+  #handoverEnded({ chat, accountId, chatId }: Handover, end: HandoverEnd): void {
     if (end.to === "sent") this.#unlockedBy(accountId, chatId, Number.POSITIVE_INFINITY);
-    if (end.to === "in_doubt") this.#doubts.add(id);
     if (end.to === "pending") this.#chats.offer(chat);
     this.#chats.release("handover", chat);
   }
@@ -430,4 +453,8 @@ export class Replies {
   #unlockedBy(accountId: string, chatId: string, begunAt: number): void {
     if (this.#locks.sent(accountId, chatId, begunAt)) this.#chats.release("lock");
   }
+}
+
+function isReady(found: Ready | Verdict<Cause> | undefined): found is Ready {
+  return typeof found === "object" && "command" in found;
 }

@@ -167,8 +167,9 @@ export class CommandWrites {
     return { id, commandId: command.commandId, chat, outcome, reason };
   }
 
-  /** False: it waits no longer, as when its chat was paused meanwhile and replies are skipped. */
+  /** False: its chat was paused meanwhile. It is held then, or skipped. */
   sending(id: number, gatewayProcess: string | null): boolean {
+    if (this.#pauses.holds(id)) return false;
     const moved = this.#sql.sending.run(this.#clock.now(), this.#clock.bootMs(), gatewayProcess, id);
     if (moved.changes !== 1) {
       // Handed out by this index, whatever the row says.

@@ -28,6 +28,19 @@ export interface WaitingCommand {
   gateway_process: string | null;
 }
 
+/** The command that is next in a chat, with all that decides whether it goes. */
+export interface NextCommand extends WaitingCommand {
+  /** For how long a pause of its chat holds it, ms; 0 when none does. A pause that can't be read holds nothing. */
+  pausedMs: number;
+  /**
+   * The shop's number that its message was written to; of what is in the outbox, that the chat's last message was. Null
+   * where that is not known, is forgotten, or can't be read.
+   */
+  writtenTo: string | null;
+  /** The bytes of the file that came with it; null: none did. */
+  file: Buffer | null;
+}
+
 /** A command of which it is not known whether it was sent. */
 export interface DoubtfulCommand extends WaitingCommand {
   /** The gateway process that was asked about it last, in vain. */
@@ -98,14 +111,29 @@ export class Commands {
     return rows.map((row) => row.chat);
   }
 
-  /** The command that is next in a chat. Throws RowUnreadableError. */
-  nextOf(chat: number): WaitingCommand | undefined {
-    const { next, nextId } = this.#sql;
-    return readListed(
+  /** The command that is next in a chat. Rejects with RowUnreadableError. */
+  async nextOf(chat: number): Promise<NextCommand | undefined> {
+    return this.next(chat);
+  }
+
+  /** `nextOf` inside a transaction. */
+  next(chat: number): NextCommand | undefined {
+    const { next, nextId, file } = this.#sql;
+    const command = readListed(
       "command",
       () => waitingCommand.safeParse(next.get(chat)).data,
       () => nextId.get(chat)?.id,
     );
+    if (!command) return undefined;
+    const { id, seq, details } = command;
+    // Of most, which are texts alone, nothing more is read.
+    const row = readRow(
+      "command",
+      () => (details === null ? undefined : file.get(id)),
+      () => id,
+    );
+    const pausedMs = this.#pauses.leftMs(chat, id);
+    return { ...command, pausedMs, writtenTo: this.#writtenTo(seq), file: row?.file ?? null };
   }
 
   /** Commands that were being sent when the process ended, by id. Read once at start. */
@@ -118,8 +146,8 @@ export class Commands {
     return this.#sql.inDoubt.all(limit).map(({ id }) => id);
   }
 
-  /** A command in doubt that a proof could still settle; undefined for any other. Throws RowUnreadableError. */
-  doubt(id: number): DoubtfulCommand | undefined {
+  /** A command in doubt that a proof could still settle; undefined for any other. Rejects with RowUnreadableError. */
+  async doubt(id: number): Promise<DoubtfulCommand | undefined> {
     return readRow(
       "command",
       () => this.#sql.doubt.get(id),
@@ -143,8 +171,8 @@ export class Commands {
     return rows.map((row) => row.whatsapp_message_id);
   }
 
-  /** Any command that there is. Throws RowUnreadableError. */
-  get(id: number): WaitingCommand {
+  /** Any command that there is. Rejects with RowUnreadableError. */
+  async get(id: number): Promise<WaitingCommand> {
     const command = readRow(
       "command",
       () => waitingCommand.safeParse(this.#sql.get.get(id)).data,
@@ -155,12 +183,12 @@ export class Commands {
   }
 
   /** The bytes of the file that came with a command; null: none did, or they are forgotten. */
-  fileOf(id: number): Buffer | null {
+  async fileOf(id: number): Promise<Buffer | null> {
     return this.#sql.file.get(id)?.file ?? null;
   }
 
   /** How many commands this gateway process was handed since, ms since the machine started; counts to 1,000, no further. */
-  sendsSince(gatewayProcess: string, bootMs: number): number {
+  async sendsSince(gatewayProcess: string, bootMs: number): Promise<number> {
     return this.#sql.sendsSince.get(gatewayProcess, bootMs)?.n ?? 0;
   }
 
@@ -177,7 +205,7 @@ export class Commands {
 
   /**
    * The intent to send, on disk before the gateway is asked: what is `sending` after a crash may have gone out. Resolves
-   * with whether it may be sent: it may have been skipped meanwhile.
+   * with whether it may be sent: since it was read its chat may have been paused, which holds or skips it.
    */
   sending(id: number, gatewayProcess: string | null): Promise<boolean> {
     return this.#commit.run("sending", () => this.#writes.sending(id, gatewayProcess));
@@ -250,6 +278,14 @@ export class Commands {
     );
   }
 
+  #writtenTo(seq: number): string | null {
+    const row = unlessDamaged(
+      () => this.#sql.writtenTo.get({ seq }),
+      () => undefined,
+    );
+    return typeof row?.number === "string" ? row.number : null;
+  }
+
   #timesOf(seq: number): Settled["times"] {
     const row = unlessDamaged(
       () => this.#sql.times.get(seq),
@@ -281,6 +317,11 @@ function prepare(db: Database.Database) {
     times: db.prepare<[number], { settled_at: number | null; timestamp: unknown }>(
       `SELECT settled_at, (SELECT json_extract(request, '$.timestamp') FROM payloads p WHERE p.seq = m.seq) AS timestamp
        FROM messages m WHERE seq = ? AND outbound IS NULL`,
+    ),
+    writtenTo: db.prepare<[{ seq: number }], { number: unknown }>(
+      `SELECT json_extract(request, '$.raw.To') AS number FROM payloads WHERE seq = (SELECT CASE WHEN outbound IS NULL THEN seq ELSE
+         (SELECT seq FROM messages w INDEXED BY messages_chat WHERE w.chat = m.chat AND w.seq < m.seq AND outbound IS NULL
+          ORDER BY seq DESC LIMIT 1) END FROM messages m WHERE seq = @seq)`,
     ),
     interrupted: db.prepare<[], { id: number }>(
       `SELECT id FROM commands WHERE state = 'sending' AND ${notPassedOver} ORDER BY id`,

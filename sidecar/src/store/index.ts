@@ -40,7 +40,7 @@ import { type Outage, Writability } from "./writability.ts";
 export type { AlertReads, AlertRecord, AlertRecords, NoticeRecord } from "./alert-records.ts";
 export type { AttemptRow } from "./attempts.ts";
 export type { CommandFromResponse, RecordedCommand, SettledState } from "./command-writes.ts";
-export type { DoubtfulCommand, Settled, WaitingCommand } from "./commands.ts";
+export type { DoubtfulCommand, NextCommand, Settled, WaitingCommand } from "./commands.ts";
 export {
   type ConsoleAccess,
   type ConsoleLink,

@@ -71,18 +71,6 @@ export class Messages {
   }
 
   /**
-   * The shop's number that the message was written to, as OpenClaw names it; null if that is not known, or can't be read.
-   * Of a command of the outbox: that the chat's last message before it was.
-   */
-  writtenTo(seq: number): string | null {
-    const row = unlessDamaged(
-      () => this.#sql.writtenTo.get({ seq }),
-      () => undefined,
-    );
-    return typeof row?.number === "string" ? row.number : null;
-  }
-
-  /**
    * Takes a message into the store. Resolves when it is on disk; only then may it be acked. Idempotent by account, chat and message id.
    * Two accounts in one group, or on one customer's broadcast list, get the same message under the same id. Its key is that id, so Hot Bags
    * can have it once: the copy that came first counts. A message id that something else has used would make Hot Bags see one key with
@@ -294,11 +282,6 @@ function prepare(db: Database.Database) {
     lastDelivered: db.prepare<[0 | 1], { at: number | null }>(
       `SELECT state_since AS at FROM messages INDEXED BY messages_delivered
        WHERE state = 'delivered' AND has_text = ? AND outbound IS NULL ORDER BY state_since DESC LIMIT 1`,
-    ),
-    writtenTo: db.prepare<[{ seq: number }], { number: unknown }>(
-      `SELECT json_extract(request, '$.raw.To') AS number FROM payloads WHERE seq = (SELECT CASE WHEN outbound IS NULL THEN seq ELSE
-         (SELECT seq FROM messages w INDEXED BY messages_chat WHERE w.chat = m.chat AND w.seq < m.seq AND outbound IS NULL
-          ORDER BY seq DESC LIMIT 1) END FROM messages m WHERE seq = @seq)`,
     ),
     laneHeads: db.prepare<[], LaneHead>(
       `SELECT h.chat, m.next_attempt_at FROM (${heads}) h JOIN messages m USING (seq) ORDER BY h.seq`,

@@ -48,20 +48,20 @@ async function answered(chatId: string, ...commands: (string | ChatOrder)[]) {
 }
 
 /** For how long the chat's next reply is held, ms. */
-const heldMs = (chat: number) => store.pauses.leftMs(chat, store.commands.nextOf(chat)?.id ?? 0);
+const heldMs = async (chat: number) => (await store.commands.nextOf(chat))?.pausedMs;
 
 it("holds what is given after it, and not what stood before it in the same answer", async () => {
   const { chat, outcomes } = await answered(ANNA, "a colleague will answer you", pauseFor(HOUR_MS), "held");
   expect(outcomes).toEqual(["pending", "done", "pending"]);
-  const first = store.commands.nextOf(chat);
+  const first = await store.commands.nextOf(chat);
   expect(first?.text).toBe("a colleague will answer you");
-  expect(heldMs(chat)).toBe(0);
+  expect(await heldMs(chat)).toBe(0);
   await store.commands.sending(first?.id ?? 0, null);
   await store.commands.settled(first?.id ?? 0, "sent", { reason: null, whatsappMessageId: "WA1" });
-  expect(store.commands.nextOf(chat)?.text).toBe("held");
-  expect(heldMs(chat)).toBe(HOUR_MS);
+  expect((await store.commands.nextOf(chat))?.text).toBe("held");
+  expect(await heldMs(chat)).toBe(HOUR_MS);
   clock.advance(HOUR_MS);
-  expect(heldMs(chat)).toBe(0);
+  expect(await heldMs(chat)).toBe(0);
   expect(await store.counters()).toMatchObject({ commands_done: 1, commands_pending: 1, commands_sent: 1 });
 });
 
@@ -69,21 +69,21 @@ it("lasts for as long as was said over a restart, and over a clock that jumps", 
   const { chat } = await answered(ANNA, pauseFor(2 * HOUR_MS), "held");
   clock.advance(HOUR_MS);
   clock.jump(DAY_MS);
-  expect(heldMs(chat)).toBe(HOUR_MS);
+  expect(await heldMs(chat)).toBe(HOUR_MS);
   store.close();
   clock.jump(-3 * DAY_MS);
   store = openStore(dir, clock);
-  expect(heldMs(chat)).toBe(HOUR_MS);
+  expect(await heldMs(chat)).toBe(HOUR_MS);
   clock.advance(HOUR_MS);
-  expect(heldMs(chat)).toBe(0);
+  expect(await heldMs(chat)).toBe(0);
 });
 
 it("skips what is given meanwhile, if it is told to, and nothing that is given afterwards", async () => {
   const { chat, outcomes } = await answered(ANNA, "before", pauseFor(HOUR_MS, "skip"), "after");
   expect(outcomes).toEqual(["pending", "done", "skipped"]);
   expect((await answered(ANNA, "meanwhile")).outcomes).toEqual(["skipped"]);
-  expect(store.commands.nextOf(chat)?.text).toBe("before");
-  expect(heldMs(chat)).toBe(0);
+  expect((await store.commands.nextOf(chat))?.text).toBe("before");
+  expect(await heldMs(chat)).toBe(0);
   clock.advance(HOUR_MS);
   expect((await answered(ANNA, "again")).outcomes).toEqual(["pending"]);
   expect(await store.counters()).toMatchObject({ commands_skipped: 2, commands_pending: 2, commands_done: 1 });
@@ -92,31 +92,31 @@ it("skips what is given meanwhile, if it is told to, and nothing that is given a
 it("is made longer or shorter by another one, which lets nothing out, and decides on what is held", async () => {
   const { chat } = await answered(ANNA, pauseFor(HOUR_MS), "held");
   await answered(ANNA, "held, too", pauseFor(3 * HOUR_MS));
-  expect([store.commands.nextOf(chat)?.text, heldMs(chat)]).toEqual(["held", 3 * HOUR_MS]);
+  expect([(await store.commands.nextOf(chat))?.text, await heldMs(chat)]).toEqual(["held", 3 * HOUR_MS]);
   await answered(ANNA, pauseFor(MINUTE_MS));
-  expect(heldMs(chat)).toBe(MINUTE_MS);
+  expect(await heldMs(chat)).toBe(MINUTE_MS);
   await answered(ANNA, pauseFor(HOUR_MS, "skip"));
   expect(await store.counters()).toMatchObject({ commands_pending: 0, commands_skipped: 2 });
   clock.advance(HOUR_MS);
   // One that is over holds nothing: the next one begins anew.
   await answered(ANNA, "goes out", pauseFor(HOUR_MS));
-  expect([store.commands.nextOf(chat)?.text, heldMs(chat)]).toEqual(["goes out", 0]);
+  expect([(await store.commands.nextOf(chat))?.text, await heldMs(chat)]).toEqual(["goes out", 0]);
 });
 
 it("of the operator holds or skips all that waits, and Hot Bags does not end it", async () => {
   const { chat } = await answered(ANNA, "waits");
   await store.pauses.pause(addressOf(ANNA), { forMs: HOUR_MS, replies: "hold" });
-  expect(heldMs(chat)).toBe(HOUR_MS);
+  expect(await heldMs(chat)).toBe(HOUR_MS);
   await answered(ANNA, { kind: "resume" }, pauseFor(MINUTE_MS));
-  expect(heldMs(chat)).toBe(HOUR_MS);
+  expect(await heldMs(chat)).toBe(HOUR_MS);
   await store.pauses.pause(addressOf(ANNA), { forMs: HOUR_MS, replies: "skip" });
-  expect(store.commands.nextOf(chat)).toBeUndefined();
+  expect(await store.commands.nextOf(chat)).toBeUndefined();
   expect(await store.counters()).toMatchObject({ commands_skipped: 1, commands_pending: 0 });
 });
 
 it("that skips leaves alone what is being sent, and skips it when it turns out not to be", async () => {
   const { chat } = await answered(ANNA, "is being sent", "waits");
-  const id = store.commands.nextOf(chat)?.id ?? 0;
+  const id = (await store.commands.nextOf(chat))?.id ?? 0;
   await store.commands.sending(id, null);
   await store.pauses.pause(addressOf(ANNA), { forMs: HOUR_MS, replies: "skip" });
   expect(await store.counters()).toMatchObject({ commands_sending: 1, commands_skipped: 1 });
@@ -128,9 +128,21 @@ it("that skips leaves alone what is being sent, and skips it when it turns out n
   });
 });
 
+it("that holds comes before a send that was about to begin, but not before one of which it stands behind", async () => {
+  const { chat } = await answered(ANNA, "is about to be sent");
+  const id = (await store.commands.nextOf(chat))?.id ?? 0;
+  const held = store.pauses.pause(addressOf(ANNA), { forMs: HOUR_MS, replies: "hold" });
+  expect(await store.commands.sending(id, null)).toBe(false);
+  await held;
+  expect([(await store.commands.nextOf(chat))?.id, await heldMs(chat)]).toEqual([id, HOUR_MS]);
+  await store.pauses.resume(addressOf(ANNA));
+  await answered(ANNA, pauseFor(HOUR_MS), "held");
+  expect(await store.commands.sending(id, null)).toBe(true);
+});
+
 it("that skips comes before a send that was about to begin", async () => {
   const { chat } = await answered(ANNA, "is about to be sent");
-  const id = store.commands.nextOf(chat)?.id ?? 0;
+  const id = (await store.commands.nextOf(chat))?.id ?? 0;
   const skipped = store.pauses.pause(addressOf(ANNA), { forMs: HOUR_MS, replies: "skip" });
   expect(await store.commands.sending(id, null)).toBe(false);
   await skipped;
@@ -144,16 +156,16 @@ it("that skips comes before a send that was about to begin", async () => {
 it("can be of a chat in which nobody has written yet", async () => {
   await store.pauses.pause(addressOf(ANNA), { forMs: HOUR_MS, replies: "hold" });
   const { chat } = await answered(ANNA, "held");
-  expect(heldMs(chat)).toBe(HOUR_MS);
+  expect(await heldMs(chat)).toBe(HOUR_MS);
   expect(await store.pauses.resume(addressOf(BEN))).toBeNull();
 });
 
 it("is ended by the operator whoever began it, by Hot Bags if it did, and tells whether there was one", async () => {
   const { chat } = await answered(ANNA, pauseFor(HOUR_MS), "held");
   await answered(ANNA, { kind: "resume" });
-  expect(heldMs(chat)).toBe(0);
+  expect(await heldMs(chat)).toBe(0);
   await answered(ANNA, pauseFor(HOUR_MS));
-  expect(heldMs(chat)).toBe(0);
+  expect(await heldMs(chat)).toBe(0);
   await answered(BEN, pauseFor(HOUR_MS), "held");
   expect(await store.pauses.resume(addressOf(ANNA))).toBe(chat);
   expect(await store.pauses.resume(addressOf(ANNA))).toBeNull();

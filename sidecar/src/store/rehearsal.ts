@@ -64,7 +64,7 @@ export class Rehearsal {
       const { seq, chat } = messageWrites.accept(message, media.layOut(message));
       messages.headOf(chat);
       messageWrites.delivered(seq, { status: 200 }, "{}", [command]);
-      const next = commands.nextOf(chat);
+      const next = commands.next(chat);
       if (!next) return;
       commandWrites.sending(next.id, id);
       commandWrites.settled(next.id, "sent", { reason: null, whatsappMessageId: id });

@@ -212,7 +212,7 @@ it("what a restored backup has put in doubt is told once, and not where nobody w
   await store.operator.resolve(id, "resend", "anna");
   clock.advance(1);
   await restore(false);
-  expect(store.commands.nextOf(1)).toBeUndefined();
+  expect(await store.commands.nextOf(1)).toBeUndefined();
   expect(waiting()).toEqual([]);
 });
 

@@ -76,7 +76,7 @@ async function deliver(id: string, commandState: "pending" | "sent" | "in_doubt"
   };
   await store.messages.delivered(seq, 200, "{}", [command]);
   if (commandState === "pending") return;
-  const { id: row } = store.commands.nextOf(chat) ?? { id: 0 };
+  const { id: row } = (await store.commands.nextOf(chat)) ?? { id: 0 };
   await store.commands.sending(row, "boot");
   await store.commands.settled(row, commandState, { reason: null, said: `of ${id}`, whatsappMessageId: null });
 }

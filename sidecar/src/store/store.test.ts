@@ -218,7 +218,7 @@ describe("what failed last", () => {
       reason: expect.stringContaining("already used"),
     });
     await store.messages.delivered(seq, 200, "{}", [command("c1", "one")]);
-    const id = store.commands.nextOf(1)?.id ?? 0;
+    const id = (await store.commands.nextOf(1))?.id ?? 0;
     await store.commands.sending(id, "boot");
     await store.commands.settled(id, "failed", { reason: "unknown target", whatsappMessageId: null });
     expect((await store.failures()).command_failed).toMatchObject({ message_id: "A", reason: "unknown target" });
@@ -235,7 +235,7 @@ describe("commands", () => {
     const [one] = await deliver("A", [command("c1", "one"), command("c2", "two")]);
     const chat = one?.chat ?? 0;
     expect(await store.commands.waitingChats()).toEqual([chat]);
-    const next = store.commands.nextOf(chat);
+    const next = await store.commands.nextOf(chat);
     expect(next).toMatchObject({
       command_id: "c1",
       text: "one",
@@ -245,7 +245,7 @@ describe("commands", () => {
     });
     await store.commands.sending(next?.id ?? 0, "boot");
     await store.commands.settled(next?.id ?? 0, "sent", { reason: null, whatsappMessageId: "W1" });
-    expect(store.commands.nextOf(chat)?.command_id).toBe("c2");
+    expect((await store.commands.nextOf(chat))?.command_id).toBe("c2");
     expect(await store.counters()).toMatchObject({
       commands_sent: 1,
       commands_pending: 1,
@@ -271,50 +271,50 @@ describe("commands", () => {
 
   it("that were being sent when the process ended are found again", async () => {
     await deliver("A", [command("c1", "one")]);
-    const id = store.commands.nextOf(1)?.id ?? 0;
+    const id = (await store.commands.nextOf(1))?.id ?? 0;
     await store.commands.sending(id, "boot-7");
     reopen();
     expect(await store.commands.interrupted()).toEqual([id]);
-    expect(store.commands.get(id)).toMatchObject({ command_id: "c1", gateway_process: "boot-7" });
-    expect(store.commands.nextOf(1)).toBeUndefined();
+    expect(await store.commands.get(id)).toMatchObject({ command_id: "c1", gateway_process: "boot-7" });
+    expect(await store.commands.nextOf(1)).toBeUndefined();
   });
 
   it("in doubt can still be settled by proof, except those that went out in part", async () => {
     await deliver("A", [command("c1", "one"), command("c2", "two")]);
     for (const partial of [false, true]) {
-      const id = store.commands.nextOf(1)?.id ?? 0;
+      const id = (await store.commands.nextOf(1))?.id ?? 0;
       await store.commands.sending(id, "boot");
       await store.commands.settled(id, "in_doubt", { reason: "?", whatsappMessageId: null, partial });
     }
     reopen();
-    const doubts = (await store.commands.inDoubt(10)).map((id) => store.commands.doubt(id)?.command_id);
-    expect(doubts).toEqual([undefined, "c1"]);
+    const doubts = (await store.commands.inDoubt(10)).map((id) => store.commands.doubt(id));
+    expect((await Promise.all(doubts)).map((doubt) => doubt?.command_id)).toEqual([undefined, "c1"]);
     expect((await store.counters()).commands_in_doubt).toBe(2);
   });
 
   it("in doubt remember which gateway process was asked in vain, and since when the operator knows", async () => {
     await deliver("A", [command("c1", "one")]);
-    const id = store.commands.nextOf(1)?.id ?? 0;
+    const id = (await store.commands.nextOf(1))?.id ?? 0;
     await store.commands.sending(id, "boot-1");
     await store.commands.settled(id, "in_doubt", { reason: "?", whatsappMessageId: null });
-    expect(store.commands.doubt(id)).toMatchObject({ asked_process: null, alarmed_at: null });
+    expect(await store.commands.doubt(id)).toMatchObject({ asked_process: null, alarmed_at: null });
     await store.commands.askedInVain(id, "boot-1");
-    const alarmedAt = store.commands.doubt(id)?.alarmed_at;
+    const alarmedAt = (await store.commands.doubt(id))?.alarmed_at;
     await store.commands.askedInVain(id, "boot-2");
     reopen();
-    expect(store.commands.doubt(id)).toMatchObject({ asked_process: "boot-2", alarmed_at: alarmedAt });
+    expect(await store.commands.doubt(id)).toMatchObject({ asked_process: "boot-2", alarmed_at: alarmedAt });
     await store.commands.proven(id, "sent", null);
-    expect(store.commands.doubt(id)).toBeUndefined();
+    expect(await store.commands.doubt(id)).toBeUndefined();
   });
 
   it("go back to waiting only from sending", async () => {
     await deliver("A", [command("c1", "one")]);
-    const id = store.commands.nextOf(1)?.id ?? 0;
+    const id = (await store.commands.nextOf(1))?.id ?? 0;
     expect(await store.commands.sending(id, null)).toBe(true);
     expect(await store.commands.sending(id, null)).toBe(false);
     expect(await store.counters()).toMatchObject({ commands_pending: 0, commands_sending: 1 });
     await store.commands.notSent(id, { reason: "not connected" });
-    expect(store.commands.nextOf(1)?.id).toBe(id);
+    expect((await store.commands.nextOf(1))?.id).toBe(id);
     await store.commands.settled(id, "sent", { reason: null, whatsappMessageId: null });
     expect(await store.counters()).toMatchObject({ commands_pending: 1, commands_sent: 0 });
   });

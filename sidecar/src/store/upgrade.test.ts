@@ -48,7 +48,7 @@ it("a database of the first release, with all it can hold, goes on where it was"
   expect(await store.counters()).toMatchObject({ commands_queued_by_gateway: 0, commands_in_doubt: 1 });
   expect([
     await store.handovers.open(10),
-    (await store.commands.inDoubt(10)).map((id) => store.commands.doubt(id)),
+    await Promise.all((await store.commands.inDoubt(10)).map((id) => store.commands.doubt(id))),
   ]).toEqual([[], [undefined]]);
   expect((await store.failures()).dead).toEqual({ at: 5, message_id: "X", reason: "it was refused", count: 0 });
   expect((await store.failures()).command_failed).toEqual({
@@ -58,7 +58,7 @@ it("a database of the first release, with all it can hold, goes on where it was"
     count: 0,
   });
   expect(await store.messages.headOf(1)).toMatchObject({ message_id: "W", request: REQUEST, inlined: [] });
-  expect(store.commands.nextOf(1)).toMatchObject({ command_id: "c1", text: "yes" });
+  expect(await store.commands.nextOf(1)).toMatchObject({ command_id: "c1", text: "yes" });
   expect(await store.operator.command(1)).toMatchObject({
     reason: "the gateway is busy",
     said: "the gateway is busy (UNAVAILABLE: its words (all))",

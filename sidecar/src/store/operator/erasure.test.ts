@@ -54,7 +54,7 @@ async function answer(
   const besides = message.from === BEN ? {} : { details: `canary of ${ANNA}`, file: Buffer.from("canary") };
   const reply = { commandId: `to-${id}`, type: "send_text", text, payload: text, refusal: null, ...besides };
   await store.messages.delivered(accepted.seq, 200, JSON.stringify({ text }), [reply]);
-  const command = store.commands.nextOf(accepted.chat);
+  const command = await store.commands.nextOf(accepted.chat);
   if (state === "pending" || !command) return accepted;
   await store.commands.sending(command.id, "boot");
   const whatsappMessageId = `WA-${id}`;
@@ -172,7 +172,7 @@ describe("what waits", () => {
     await store.messages.failed(detached, attempt);
     expect(await forget({ includingWaiting: true })).toMatchObject({ forgotten: 4, left: 0, isNumberGone: true });
     expect(await store.messages.headOf(1)).toBeUndefined();
-    expect(store.commands.nextOf(1)).toBeUndefined();
+    expect(await store.commands.nextOf(1)).toBeUndefined();
     expect(await ledger()).toMatchObject({
       ...{ pending: 0, detached: 0, dead: 0, discarded: 2, delivered: 2 },
       ...{ commands_pending: 0, commands_in_doubt: 0, commands_failed: 2 },

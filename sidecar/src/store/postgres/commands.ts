@@ -1,5 +1,5 @@
 import type { SettledState, Settlement, Told, UnsettledState } from "../command-writes.ts";
-import type { DoubtfulCommand, Settled, WaitingCommand } from "../commands.ts";
+import type { DoubtfulCommand, NextCommand, Settled, WaitingCommand } from "../commands.ts";
 import { RowUnreadableError } from "../errors.ts";
 import type { Batches } from "./batches.ts";
 import type { Queries } from "./connection.ts";
@@ -44,13 +44,20 @@ export class Commands {
     return rows.map(({ chat }) => chat);
   }
 
-  /** The command that is next in a chat. */
-  async nextOf(chat: number): Promise<WaitingCommand | undefined> {
-    const [row] = await this.#rows<DoubtfulCommand>(
-      `${COMMAND} WHERE k.id = (SELECT id FROM commands WHERE chat = $1 AND ${IS_NEXT} ORDER BY id LIMIT 1)`,
+  /** The command that is next in a chat, with all that decides whether it goes. */
+  async nextOf(chat: number): Promise<NextCommand | undefined> {
+    const [row] = await this.#rows<DoubtfulCommand & { file: Buffer | null; until: number | null; to: string | null }>(
+      `SELECT n.*, k.file, (SELECT max(until_at) FROM pauses p WHERE p.chat = n.chat AND p.after_command < n.id) AS until,
+         (SELECT p.request::json -> 'raw' ->> 'To' FROM payloads p WHERE p.seq = CASE WHEN n.outbound IS NULL THEN n.seq ELSE
+           (SELECT w.seq FROM messages w WHERE w.chat = n.chat AND w.seq < n.seq AND w.outbound IS NULL ORDER BY w.seq DESC LIMIT 1) END) AS to
+       FROM (${COMMAND} WHERE k.id = (SELECT id FROM commands WHERE chat = $1 AND ${IS_NEXT} ORDER BY id LIMIT 1)) n
+       JOIN commands k USING (id)`,
       chat,
     );
-    return row && waiting(row);
+    if (!row) return undefined;
+    const { file, until, to, ...command } = row;
+    const pausedMs = Math.max(0, (until ?? 0) - this.#parts.time.now());
+    return { ...waiting(command), pausedMs, writtenTo: to, file };
   }
 
   /** Commands that were being sent when the account's owner ended, by id; of one account, or of all that are ours. */
@@ -114,8 +121,8 @@ export class Commands {
   }
 
   /**
-   * The intent to send, committed before the gateway is asked. Resolves with whether it may be sent: it may have been
-   * skipped meanwhile. Where this process was stopped since the commit, so that another sidecar may own the account by
+   * The intent to send, committed before the gateway is asked. Resolves with whether it may be sent: since it was read
+   * its chat may have been paused, which holds or skips it. Where this process was stopped since the commit, so that another sidecar may own the account by
    * now, it is not to be sent: the command waits again if the account is still ours, and FencedOffError is thrown if not.
    */
   async sending(id: number, gatewayProcess: string | null): Promise<boolean> {

@@ -44,18 +44,6 @@ export class Messages {
     return await batches.run(this.#accept, { message, laidOut }, { order, bytes: laidOut?.request.length ?? 0 });
   }
 
-  /** The shop's number that the message was written to; of a command of the outbox, that the chat's last message was. */
-  async writtenTo(seq: number): Promise<string | null> {
-    const [row] = await this.#parts.db.rows<{ number: string | null }>(
-      `SELECT p.request::json -> 'raw' ->> 'To' AS number FROM messages m JOIN payloads p ON p.seq =
-         CASE WHEN m.outbound IS NULL THEN m.seq ELSE
-           (SELECT w.seq FROM messages w WHERE w.chat = m.chat AND w.seq < m.seq AND w.outbound IS NULL ORDER BY w.seq DESC LIMIT 1) END
-       WHERE m.seq = $1`,
-      seq,
-    );
-    return row?.number ?? null;
-  }
-
   /** When the last message came, and how long ago that was by the proven time, ms; null: none is known. */
   async lastAccepted(): Promise<{ at: number; agoMs: number } | null> {
     const [row] = await this.#parts.db.rows<{ received_at: number; state_since: number }>(

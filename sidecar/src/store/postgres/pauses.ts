@@ -39,15 +39,6 @@ export class Pauses {
     return await this.#parts.batches.run(RESUME, { address });
   }
 
-  /** How long this reply of the chat is still held, ms; 0 when it may go. */
-  async leftMs(chat: number, command: number): Promise<number> {
-    const [row] = await this.#parts.db.rows<{ until: number | null }>(
-      "SELECT max(until_at) AS until FROM pauses WHERE chat = $1 AND after_command < $2",
-      ...[chat, command],
-    );
-    return Math.max(0, (row?.until ?? 0) - this.#parts.time.now());
-  }
-
   /** The pauses that last, the ones that end first before the others. */
   async list(): Promise<PausedChat[]> {
     const now = this.#parts.time.now();

@@ -16,7 +16,7 @@ const keyOf = ({ id }: Of) => `command ${id}`;
 
 const ids = (inputs: readonly Of[]) => inputs.map(({ id }) => id);
 
-/** The intent to send, committed before the gateway is asked. Says whose it is; null: it may not be sent, as one that was skipped. */
+/** The intent to send, committed before the gateway is asked. Says whose it is; null: it may not be sent, for a pause holds or skips it. */
 export const SENDING: Verb<Of & { gatewayProcess: string | null }, string | null> = {
   name: "sending",
   keyOf,
@@ -24,9 +24,16 @@ export const SENDING: Verb<Of & { gatewayProcess: string | null }, string | null
     const moved = await movedRows(
       writing,
       `UPDATE commands SET state = 'sending', sending_at = $3, sending_boot_ms = $4, gateway_process = g.process
-       FROM unnest($5::bigint[], $6::text[]) AS g (id, process) WHERE commands.id = g.id`,
+       FROM unnest($5::bigint[], $6::text[]) AS g (id, process) WHERE commands.id = g.id AND NOT EXISTS
+         (SELECT 1 FROM pauses p WHERE p.chat = commands.chat AND p.after_command < commands.id AND p.until_at > $7)`,
       "pending",
-      ...[writing.now, writing.bootMs, ids(inputs), inputs.map(({ gatewayProcess }) => gatewayProcess)],
+      ...[
+        writing.now,
+        writing.bootMs,
+        ids(inputs),
+        inputs.map(({ gatewayProcess }) => gatewayProcess),
+        writing.provenNow,
+      ],
     );
     await checkUnmoved(writing, inputs, moved);
     const accounts = new Map(moved.map(({ id, account_id }) => [id, account_id]));
