@@ -44,7 +44,7 @@ describe.each(rooms())("commands in $name", (room) => {
       /** The next of the chat is handed to the gateway, and ends so. */
       async send(chat: number, ...[state, more]: [Parameters<typeof it.store.commands.settled>[1], object?]) {
         const id = (await it.store.commands.nextOf(chat))?.id ?? 0;
-        expect(await it.store.commands.sending(id, "boot")).toBe(true);
+        expect(await it.store.commands.sending(id, "boot")).not.toBeNull();
         await it.store.commands.settled(id, state, { reason: null, whatsappMessageId: null, ...more });
         return id;
       },
@@ -166,8 +166,8 @@ describe.each(rooms())("commands in $name", (room) => {
     await using store = await opened(test);
     const { chat } = await store.deliver([command("c1", "one"), command("c2", "two")]);
     const id = (await store.commands.nextOf(chat))?.id ?? 0;
-    expect(await store.commands.sending(id, null)).toBe(true);
-    expect(await store.commands.sending(id, null)).toBe(false);
+    expect(await store.commands.sending(id, null)).not.toBeNull();
+    expect(await store.commands.sending(id, null)).toBeNull();
     expect(await store.counts()).toMatchObject({ commands_pending: 1, commands_sending: 1 });
     await store.commands.refused(id, "too late");
     await store.commands.notSent(id, { reason: "not connected" });
@@ -240,18 +240,31 @@ describe.each(rooms())("commands in $name", (room) => {
     expect(await store.commands.longestWaitMs()).toBe(5);
   });
 
+  it("that one before them is to be sent again were read too early, and are not sent", async (test) => {
+    await using store = await opened(test);
+    const { chat } = await store.deliver([command("c1", "one"), command("c2", "two")]);
+    const first = await store.send(chat, "queued_by_gateway");
+    const second = (await store.commands.nextOf(chat))?.id ?? 0;
+    expect(second).not.toBe(first);
+    await store.it.store.handovers.ended(first, { to: "pending", reason: "given up", dropped: true });
+    expect(await store.commands.sending(second, "boot-7")).toBeNull();
+    expect(await store.commands.nextOf(chat)).toMatchObject({ command_id: "c1" });
+    await store.send(chat, "sent");
+    expect(await store.commands.sending(second, "boot-7")).toMatchObject({ gateway_process: "boot-7" });
+  });
+
   it("that a pause holds which came since they were read are not sent", async (test) => {
     await using store = await opened(test);
     const { chat } = await store.deliver([command("c1", "is about to be sent"), command("c2", "waits")]);
     const id = (await store.commands.nextOf(chat))?.id ?? 0;
     const address = { accountId: "default", chatId: ANNA };
     await store.it.store.pauses.pause(address, { forMs: HOUR_MS, replies: "hold" });
-    expect(await store.commands.sending(id, "boot-7")).toBe(false);
+    expect(await store.commands.sending(id, "boot-7")).toBeNull();
     expect(await store.commands.nextOf(chat)).toMatchObject({ id, pausedMs: HOUR_MS });
     expect(await store.counts()).toMatchObject({ commands_pending: 2, commands_sending: 0 });
     await store.it.store.pauses.resume(address);
     await store.deliver([order("c3", pauseFor("hold"))]);
-    expect(await store.commands.sending(id, "boot-7")).toBe(true);
+    expect(await store.commands.sending(id, "boot-7")).not.toBeNull();
   });
 
   it("are skipped by a pause that skips, until another order or the operator ends it", async (test) => {

@@ -4,10 +4,10 @@ import type { Clock, Timers } from "../clock.ts";
 import { type Admission, LaneRunner } from "../lane-runner.ts";
 import type { Verdict } from "../lanes.ts";
 import { Retries } from "../retries.ts";
-import { isDamage, RESTORE, type Store } from "../store/index.ts";
+import { type DoubtfulCommand, isDamage, RESTORE, type Store } from "../store/index.ts";
 import { StoreFaults } from "../store-faults.ts";
 import { commandLog } from "./command-log.ts";
-import { idsOf } from "./followed-command.ts";
+import { type FollowedCommand, idsOf } from "./followed-command.ts";
 import { type Doubt, OpenDoubts, type Proof } from "./open-doubts.ts";
 import { ProofSearch, type ProofSearchParts } from "./proof-search.ts";
 import { recoverDoubts } from "./recover-doubts.ts";
@@ -33,8 +33,8 @@ interface DoubtsParts extends ProofSearchParts {
   random: () => number;
   /** Told of a chat when `blocks` may be over. */
   onSettled(chat: number): void;
-  /** Told of a command that turned out to be in OpenClaw's own queue. Awaited, before its chat goes on. */
-  onHandedOver(id: number): Promise<void>;
+  /** Told of a command that turned out to be in OpenClaw's own queue. */
+  onHandedOver(command: FollowedCommand): void;
 }
 
 /**
@@ -94,9 +94,13 @@ export class Doubts {
   }
 
   /** A command was settled as `in_doubt` just now. */
-  async add(id: number): Promise<void> {
-    const command = await this.#parts.store.commands.doubt(id);
-    if (command) this.#offer(this.#open.add(command));
+  add(command: DoubtfulCommand): void {
+    this.#offer(this.#open.add(command));
+  }
+
+  /** OpenClaw has a reply no longer in its queue, and nothing tells what became of it. */
+  addHandover(command: FollowedCommand): void {
+    this.#offer(this.#open.addHandover(command));
   }
 
   /**
@@ -189,9 +193,9 @@ export class Doubts {
       await commands.passOver(doubt.id, "in_doubt", state);
       log.error({ err: error, alarm: true }, `the reply is ${state}, but that can't be written. ${RESTORE}`);
     }
-    if (state === "queued_by_gateway") await this.#parts.onHandedOver(doubt.id);
     this.#open.delete(doubt);
     log.info(`no longer in doubt, ${state}: ${how}`);
+    if (state === "queued_by_gateway") this.#parts.onHandedOver(doubt);
   }
 
   #isAskable(doubt: Doubt): boolean {

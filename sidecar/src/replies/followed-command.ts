@@ -11,6 +11,8 @@ export interface FollowedCommand {
   readonly chatId: string;
   readonly commandId: string;
   readonly messageId: string;
+  /** When it was handed over, by the wall clock, ms; null: nobody has. */
+  readonly sendingAt: number | null;
   /** The gateway tells of the text as it was given to it. Empty: it tells nothing of such a reply. */
   readonly textSha256: string;
 }
@@ -23,6 +25,7 @@ export function followed(command: WaitingCommand): FollowedCommand {
     chatId: command.chat_id,
     commandId: command.command_id,
     messageId: command.message_id,
+    sendingAt: command.sending_at,
     textSha256: isObserved(command.type) ? createHash("sha256").update(literal(command.text)).digest("hex") : "",
   };
 }

@@ -4,17 +4,10 @@ import type { Clock, Timers } from "../clock.ts";
 import { asWritten, type Gateway, verdictOnDrop } from "../gateway/index.ts";
 import { type Admission, LaneRunner } from "../lane-runner.ts";
 import type { Rest, Verdict } from "../lanes.ts";
-import {
-  type HandoverEnd,
-  isDamage,
-  RESTORE,
-  RowUnreadableError,
-  type Store,
-  type WaitingCommand,
-} from "../store/index.ts";
+import { type HandoverEnd, isDamage, RESTORE, RowUnreadableError, type Store } from "../store/index.ts";
 import { StoreFaults } from "../store-faults.ts";
 import { commandLog } from "./command-log.ts";
-import { idsOf } from "./followed-command.ts";
+import { type FollowedCommand, followed, idsOf } from "./followed-command.ts";
 import type { Observation, Observations } from "./observations.ts";
 import { type Handover, MAX_HANDOVERS, OpenHandovers } from "./open-handovers.ts";
 
@@ -54,8 +47,6 @@ interface HandoversParts {
   isInDoubt(chat: number, textSha256: string): boolean;
   /** Told of each reply that OpenClaw has no more, once that is on disk. */
   onEnded(handover: Handover, end: HandoverEnd): void;
-  /** Told of one of which nobody can tell what became of it, once that is on disk. */
-  onDoubt(id: number): Promise<void>;
 }
 
 /**
@@ -91,7 +82,18 @@ export class Handovers {
 
   /** What the last run has handed over. */
   async takeOver(): Promise<void> {
-    for (const id of await this.#lastRuns()) await this.add(id);
+    const { store, log } = this.#parts;
+    for (const id of await this.#lastRuns()) {
+      try {
+        this.add(followed(await store.commands.get(id)));
+      } catch (error) {
+        // It must not keep the others from being followed.
+        if (!(error instanceof RowUnreadableError)) throw error;
+        await store.commands.passOver(id, "queued_by_gateway", "in_doubt");
+        const what = `command ${id} can't be read; it may have been sent or not. ${RESTORE}`;
+        log.error({ command: id, err: error, alarm: true }, what);
+      }
+    }
   }
 
   /** None, where the list can't be read: that must not keep the sidecar from starting. */
@@ -106,18 +108,8 @@ export class Handovers {
     }
   }
 
-  /** A command that was settled as `queued_by_gateway`. One that can't be read is given up: others must be followed. */
-  async add(id: number): Promise<void> {
-    const { store, log } = this.#parts;
-    let command: WaitingCommand;
-    try {
-      command = await store.commands.get(id);
-    } catch (error) {
-      if (!(error instanceof RowUnreadableError)) throw error;
-      await store.commands.passOver(id, "queued_by_gateway", "in_doubt");
-      const what = `command ${id} can't be read; it may have been sent or not. ${RESTORE}`;
-      return log.error({ command: id, err: error, alarm: true }, what);
-    }
+  /** A command that was settled as `queued_by_gateway`. */
+  add(command: FollowedCommand): void {
     this.#claim(this.#open.add(command, this.#parts.clock.uptimeMs()));
     this.#chats.offer(command.chat);
   }
@@ -178,7 +170,7 @@ export class Handovers {
 
   #claim(handover: Handover): boolean {
     if (handover.end !== null) return false;
-    const seen = this.#parts.observations.claim(handover);
+    const seen = this.#parts.observations.claim({ ...handover, sendingAt: handover.sendingAt ?? 0 });
     if (!seen) return false;
     handover.end = { to: "sent", whatsappMessageId: seen.whatsappMessageId };
     return true;
@@ -220,7 +212,7 @@ export class Handovers {
 
   /** Writes down what is known of a chat's handovers. For what the lane rests when a damaged page keeps it from that. */
   async #settle(chat: number): Promise<Rest<"store"> | null> {
-    const { store, onDoubt, onEnded } = this.#parts;
+    const { store, onEnded } = this.#parts;
     for (const handover of this.#open.of(chat)) {
       const { id, end } = handover;
       if (end === null || (end.to === "pending" && this.#isRemembered(handover))) continue;
@@ -235,8 +227,6 @@ export class Handovers {
         const about = { err: error, alarm: true };
         commandLog(this.#parts.log, idsOf(handover)).error(about, `what became of it can't be written. ${RESTORE}`);
       }
-      // First: until then its chat waits for the handover, and from then on for the doubt.
-      if (end.to === "in_doubt") await onDoubt(id);
       this.#faults.forget(id);
       this.#open.delete(handover);
       onEnded(handover, end);

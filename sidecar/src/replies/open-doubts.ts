@@ -12,8 +12,7 @@ export interface Proof {
 
 /** What is remembered of a doubtful command. */
 export interface Doubt extends FollowedCommand {
-  /** When it was handed to the gateway, by the wall clock and since the machine started, ms, and to which process. */
-  readonly sendingAt: number | null;
+  /** When it was handed to the gateway, since the machine started, ms, and to which process; null: nobody can be asked for it again. */
   readonly sendingBootMs: number | null;
   readonly gatewayProcess: string | null;
   /** The gateway process that has been asked in vain; another one may know more. */
@@ -26,6 +25,11 @@ export interface Doubt extends FollowedCommand {
   /** Found, but not on disk yet. */
   proof: Proof | null;
 }
+
+const NEVER_ASKED = {
+  ...{ sendingBootMs: null, gatewayProcess: null, askedProcess: null, isAlarmed: false },
+  ...{ questions: 0, isAskedAgain: false, proof: null },
+};
 
 /** The doubts that a proof could still settle: at most `MAX_OPEN_DOUBTS`, the oldest one is forgotten first. */
 export class OpenDoubts {
@@ -49,7 +53,22 @@ export class OpenDoubts {
   }
 
   add(command: DoubtfulCommand): Doubt {
-    const doubt = doubtOf(command);
+    return this.#remember({
+      ...followed(command),
+      ...NEVER_ASKED,
+      sendingBootMs: command.sending_boot_ms,
+      gatewayProcess: command.gateway_process,
+      askedProcess: command.asked_process,
+      isAlarmed: command.alarmed_at !== null,
+    });
+  }
+
+  /** One that OpenClaw had in its own queue: asked for it again, it would only repeat that. */
+  addHandover(command: FollowedCommand): Doubt {
+    return this.#remember({ ...command, ...NEVER_ASKED });
+  }
+
+  #remember(doubt: Doubt): Doubt {
     this.#byCommand.set(doubt.id, doubt);
     const ofChat = this.#byChat.get(doubt.chat);
     if (ofChat) ofChat.add(doubt);
@@ -65,18 +84,4 @@ export class OpenDoubts {
     ofChat?.delete(doubt);
     if (ofChat?.size === 0) this.#byChat.delete(doubt.chat);
   }
-}
-
-function doubtOf(command: DoubtfulCommand): Doubt {
-  return {
-    ...followed(command),
-    sendingAt: command.sending_at,
-    sendingBootMs: command.sending_boot_ms,
-    gatewayProcess: command.gateway_process,
-    askedProcess: command.asked_process,
-    isAlarmed: command.alarmed_at !== null,
-    questions: 0,
-    isAskedAgain: false,
-    proof: null,
-  };
 }

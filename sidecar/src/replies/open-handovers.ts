@@ -1,5 +1,5 @@
-import type { HandoverEnd, WaitingCommand } from "../store/index.ts";
-import { type FollowedCommand, followed } from "./followed-command.ts";
+import type { HandoverEnd } from "../store/index.ts";
+import type { FollowedCommand } from "./followed-command.ts";
 import type { Observation } from "./observations.ts";
 
 /** Handovers that are taken over at start, the newest ones. A chat has one, and few are answered when WhatsApp goes. */
@@ -10,8 +10,6 @@ const CLOCK_SLACK_MS = 2_000;
 
 /** What is remembered of a reply that OpenClaw has in its own queue. */
 export interface Handover extends FollowedCommand {
-  /** When it was handed over, by the wall clock, ms. */
-  readonly sendingAt: number;
   /** Since when it is followed, monotonic ms. */
   readonly since: number;
   /** What became of it. Found, but not on disk yet. */
@@ -36,8 +34,8 @@ export class OpenHandovers {
   }
 
   /** `now`: monotonic ms. */
-  add(command: WaitingCommand, now: number): Handover {
-    const handover: Handover = { ...followed(command), sendingAt: command.sending_at ?? 0, since: now, end: null };
+  add(command: FollowedCommand, now: number): Handover {
+    const handover: Handover = { ...command, since: now, end: null };
     this.#byCommand.set(handover.id, handover);
     return handover;
   }
@@ -54,7 +52,7 @@ export class OpenHandovers {
         handover.accountId === accountId &&
         handover.chatId === chatId &&
         handover.textSha256 === textSha256 &&
-        at >= handover.sendingAt - CLOCK_SLACK_MS,
+        at >= (handover.sendingAt ?? 0) - CLOCK_SLACK_MS,
     );
   }
 }

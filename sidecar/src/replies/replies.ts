@@ -24,6 +24,7 @@ import { type Cause, type CauseOfAll, sentenceOf, sentenceOfAll } from "./cause.
 import { Doubts } from "./doubts.ts";
 import type { Reach } from "./fetch-file.ts";
 import { FileFetches } from "./file-fetches.ts";
+import { followed } from "./followed-command.ts";
 import { type Drop, Handovers } from "./handovers.ts";
 import { type NumberChange, NumberChanges } from "./number-change.ts";
 import { type Observation, Observations } from "./observations.ts";
@@ -125,13 +126,12 @@ export class Replies {
       observations: this.#observations,
       isSending: (chat) => this.#sending.has(chat),
       onSettled: (chat) => this.#chats.release("doubt", chat),
-      onHandedOver: (id) => this.#handovers.add(id),
+      onHandedOver: (command) => this.#handovers.add(command),
     });
     this.#handovers = new Handovers({
       ...parts,
       observations: this.#observations,
       isInDoubt: (chat, textSha256) => this.#doubts.isInDoubt(chat, textSha256),
-      onDoubt: (id) => this.#doubts.add(id),
       onEnded: (handover, end) => this.#handoverEnded(handover, end),
     });
     this.#results = new SendResults({
@@ -182,10 +182,7 @@ export class Replies {
   /** A command is in doubt that nobody has handed over since the start: a restore has lost what became of it. */
   doubt(id: number): void {
     // Nothing waits for it: it was handed to nobody, so that nobody can be asked to send it.
-    this.#doubts.add(id).catch((error: unknown) => {
-      const what = "a reply in doubt can't be read: nobody is asked for a proof that it was sent";
-      this.#parts.log.error({ command: id, err: error, alarm: true }, `${what}. ${RESTORE}`);
-    });
+    void this.#addDoubt(id);
   }
 
   /** Has the operator resolve a doubt; null: not now, since OpenClaw is being asked for it again, and may send it. */
@@ -379,6 +376,17 @@ export class Replies {
     this.#parts.onRunaway(command);
   }
 
+  async #addDoubt(id: number): Promise<void> {
+    const { store, log } = this.#parts;
+    try {
+      const command = await store.commands.doubt(id);
+      if (command) this.#doubts.add(command);
+    } catch (error) {
+      const what = "a reply in doubt can't be read: nobody is asked for a proof that it was sent";
+      log.error({ command: id, err: error, alarm: true }, `${what}. ${RESTORE}`);
+    }
+  }
+
   async #next(chat: number): Promise<NextCommand | RowUnreadableError | undefined> {
     try {
       return await this.#parts.store.commands.nextOf(chat);
@@ -396,7 +404,8 @@ export class Replies {
     this.#sending.add(chat);
     try {
       const call = callOf(command, file);
-      if (!(await store.commands.sending(id, gateway.process?.id ?? null))) return "more";
+      const handed = await store.commands.sending(id, gateway.process?.id ?? null);
+      if (!handed) return "more";
       failpoint("send:before");
       const askedAt = this.#parts.clock.uptimeMs();
       const outcome = await gateway.send({ accountId, to, call, commandId });
@@ -410,7 +419,7 @@ export class Replies {
       }
       if (outcome.kind === "queued_by_gateway" && outcome.timeLock) this.#locks.refused(accountId, outcome.timeLock);
       const at = this.#parts.clock.now();
-      this.#results.add({ command, outcome, at, ...this.#judge(chat, outcome, restMs) });
+      this.#results.add({ command: { ...command, ...handed }, outcome, at, ...this.#judge(chat, outcome, restMs) });
     } catch (error) {
       if (error instanceof UnsendableError) return await this.#results.refuse(command, error.message);
       // It could not be read, or the intent not be written, so nothing was sent.
@@ -436,15 +445,18 @@ export class Replies {
   }
 
   /** What came of a send is on disk. */
-  async #written(command: WaitingCommand, outcome: SendOutcome): Promise<void> {
+  #written(command: WaitingCommand, outcome: SendOutcome): void {
     if (outcome.kind === "not_sent") return;
-    if (outcome.kind === "in_doubt" && outcome.partial !== true) await this.#doubts.add(command.id);
-    if (outcome.kind === "queued_by_gateway") await this.#handovers.add(command.id);
+    if (outcome.kind === "in_doubt" && outcome.partial !== true)
+      this.#doubts.add({ ...command, asked_process: null, alarmed_at: null });
+    if (outcome.kind === "queued_by_gateway") this.#handovers.add(followed(command));
     this.#doubts.observed(command.account_id, command.chat_id);
   }
 
   /** OpenClaw has a reply no longer in its queue, and that is on disk. */
-  #handoverEnded({ chat, accountId, chatId }: Handover, end: HandoverEnd): void {
+  #handoverEnded(handover: Handover, end: HandoverEnd): void {
+    const { chat, accountId, chatId } = handover;
+    if (end.to === "in_doubt") this.#doubts.addHandover(handover);
     if (end.to === "sent") this.#unlockedBy(accountId, chatId, Number.POSITIVE_INFINITY);
     if (end.to === "pending") this.#chats.offer(chat);
     this.#chats.release("handover", chat);

@@ -21,8 +21,8 @@ interface SendResultsParts {
   store: Store;
   log: Logger;
   faults: StoreFaults;
-  /** Told of each result that is on disk. Awaited, before anything else of the chat. */
-  onWritten(command: WaitingCommand, outcome: SendOutcome): Promise<void>;
+  /** Told of each result that is on disk. */
+  onWritten(command: WaitingCommand, outcome: SendOutcome): void;
   /** Told of each reply that went out, once that is on disk. */
   onSent?: ((at: number, times: Settled["times"]) => void) | undefined;
 }
@@ -122,7 +122,7 @@ export class SendResults {
       if (outcome.kind === "sent") this.#parts.onSent?.(at, settled.times);
     }
     announce(outcome, raised, commandLog(this.#parts.log, command));
-    await this.#parts.onWritten(command, outcome);
+    this.#parts.onWritten(command, outcome);
     return hasNext;
   }
 }

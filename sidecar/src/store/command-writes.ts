@@ -39,6 +39,15 @@ export interface RecordedCommand {
   reason: string | null;
 }
 
+/** When a command was handed to the gateway, and to which process of it. */
+export interface HandedOver {
+  /** Wall-clock ms. */
+  sending_at: number;
+  /** Since the machine started, ms. */
+  sending_boot_ms: number;
+  gateway_process: string | null;
+}
+
 /** Why a command is not sent, or may not be. */
 export interface Told {
   /** In our own words. */
@@ -167,18 +176,20 @@ export class CommandWrites {
     return { id, commandId: command.commandId, chat, outcome, reason };
   }
 
-  /** False: its chat was paused meanwhile. It is held then, or skipped. */
-  sending(id: number, gatewayProcess: string | null): boolean {
-    if (this.#pauses.holds(id)) return false;
-    const moved = this.#sql.sending.run(this.#clock.now(), this.#clock.bootMs(), gatewayProcess, id);
+  /** Null: its chat was paused meanwhile, which holds or skips it, or one before it is to be sent again, as when OpenClaw has dropped it. */
+  sending(id: number, gatewayProcess: string | null): HandedOver | null {
+    const place = this.#sql.place.get(id);
+    if (place && (place.is_behind === 1 || this.#pauses.leftMs(place.chat, id) > 0)) return null;
+    const [now, bootMs] = [this.#clock.now(), this.#clock.bootMs()];
+    const moved = this.#sql.sending.run(now, bootMs, gatewayProcess, id);
     if (moved.changes !== 1) {
       // Handed out by this index, whatever the row says.
       const row = this.#sql.state.get(id);
       if (!row || this.#sql.listed.get(row.chat, id)) throw new RowContradictedError("command", id);
-      return false;
+      return null;
     }
     this.#move("commands_pending", "commands_sending");
-    return true;
+    return { sending_at: now, sending_boot_ms: bootMs, gateway_process: gatewayProcess };
   }
 
   refused(id: number, reason: string): void {
@@ -280,6 +291,10 @@ function prepare(db: Database.Database) {
     ),
     state: db.prepare<[number], { seq: number; chat: number; state: string }>(
       "SELECT seq, chat, state FROM commands WHERE id = ?",
+    ),
+    place: db.prepare<[number], { chat: number; is_behind: 0 | 1 }>(
+      `SELECT chat, EXISTS (SELECT 1 FROM commands b INDEXED BY commands_lane WHERE b.chat = k.chat AND b.id < k.id AND b.state = 'pending'
+         AND NOT EXISTS (SELECT 1 FROM passed_over_commands o WHERE o.id = b.id)) AS is_behind FROM commands k WHERE id = ?`,
     ),
     listed: db.prepare<[number, number], { id: number }>(
       "SELECT id FROM commands INDEXED BY commands_lane WHERE chat = +? AND id = +? AND state = 'pending'",

@@ -1,6 +1,6 @@
 import type Database from "better-sqlite3";
 import { z } from "zod";
-import type { CommandWrites, SettledState, Settlement, Told, UnsettledState } from "./command-writes.ts";
+import type { CommandWrites, HandedOver, SettledState, Settlement, Told, UnsettledState } from "./command-writes.ts";
 import { DAMAGED, RowUnreadableError, readListed, readRow, unlessDamaged } from "./errors.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import { MESSAGE_ID } from "./outbox-rows.ts";
@@ -205,9 +205,10 @@ export class Commands {
 
   /**
    * The intent to send, on disk before the gateway is asked: what is `sending` after a crash may have gone out. Resolves
-   * with whether it may be sent: since it was read its chat may have been paused, which holds or skips it.
+   * with what is written of it; with null where it must not be sent: since it was read its chat was paused, which holds or
+   * skips it, or one before it is to be sent again.
    */
-  sending(id: number, gatewayProcess: string | null): Promise<boolean> {
+  sending(id: number, gatewayProcess: string | null): Promise<HandedOver | null> {
     return this.#commit.run("sending", () => this.#writes.sending(id, gatewayProcess));
   }
 

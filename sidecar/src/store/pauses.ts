@@ -143,15 +143,6 @@ export class Pauses {
     return Math.max(0, (until ?? 0) - this.#time.now());
   }
 
-  /** Whether a command is held; belongs inside the commit that would let it go. A pause that can't be read holds nothing. */
-  holds(command: number): boolean {
-    const until = unlessDamaged(
-      () => this.#sql.untilOf.get(command, command)?.until_at,
-      () => undefined,
-    );
-    return (until ?? 0) > this.#time.now();
-  }
-
   /** The pauses that last, the ones that end first before the others. */
   async list(): Promise<PausedChat[]> {
     return this.#list.at(this.#time.now());
@@ -195,9 +186,6 @@ function prepare(db: Database.Database) {
     until: db.prepare<[number, number], { until_at: number | null }>(
       // `+?`: see messages.ts.
       "SELECT max(until_at) AS until_at FROM pauses WHERE chat = +? AND after_command < +?",
-    ),
-    untilOf: db.prepare<[number, number], { until_at: number | null }>(
-      "SELECT max(until_at) AS until_at FROM pauses WHERE chat = (SELECT chat FROM commands WHERE id = ?) AND after_command < +?",
     ),
     skipHeld: db.prepare<[number, string, number, number]>(
       `UPDATE commands SET state = 'skipped', settled_at = ?, last_error = ? WHERE chat = ? AND state = 'pending'

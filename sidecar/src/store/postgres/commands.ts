@@ -1,4 +1,4 @@
-import type { SettledState, Settlement, Told, UnsettledState } from "../command-writes.ts";
+import type { HandedOver, SettledState, Settlement, Told, UnsettledState } from "../command-writes.ts";
 import type { DoubtfulCommand, NextCommand, Settled, WaitingCommand } from "../commands.ts";
 import { RowUnreadableError } from "../errors.ts";
 import type { Batches } from "./batches.ts";
@@ -121,17 +121,19 @@ export class Commands {
   }
 
   /**
-   * The intent to send, committed before the gateway is asked. Resolves with whether it may be sent: since it was read
-   * its chat may have been paused, which holds or skips it. Where this process was stopped since the commit, so that another sidecar may own the account by
-   * now, it is not to be sent: the command waits again if the account is still ours, and FencedOffError is thrown if not.
+   * The intent to send, committed before the gateway is asked. Resolves with what is written of it; with null where it
+   * must not be sent: since it was read its chat was paused, which holds or skips it, or one before it is to be sent again. Where this process was stopped since
+   * the commit, so that another sidecar may own the account by now, it must not be sent either: the command waits again if
+   * the account is still ours, and FencedOffError is thrown if not.
    */
-  async sending(id: number, gatewayProcess: string | null): Promise<boolean> {
+  async sending(id: number, gatewayProcess: string | null): Promise<HandedOver | null> {
     const { batches, ownership } = this.#parts;
-    const account = await batches.run(SENDING, { id, gatewayProcess });
-    if (account === null) return false;
-    if (ownership.isFresh(account)) return true;
+    const written = await batches.run(SENDING, { id, gatewayProcess });
+    if (written === null) return null;
+    const { account, ...handed } = written;
+    if (ownership.isFresh(account)) return handed;
     await this.notSent(id, { reason: "the lease of its account was over before it could be handed to the gateway" });
-    return false;
+    return null;
   }
 
   /** It can't be sent, and that was known before the gateway was asked. */

@@ -1,4 +1,4 @@
-import type { SettledState, Settlement, Told, UnsettledState } from "../command-writes.ts";
+import type { HandedOver, SettledState, Settlement, Told, UnsettledState } from "../command-writes.ts";
 import type { CounterName } from "../counters.ts";
 import { DAMAGED, RowContradictedError } from "../errors.ts";
 import type { HandoverEnd } from "../handovers.ts";
@@ -16,8 +16,8 @@ const keyOf = ({ id }: Of) => `command ${id}`;
 
 const ids = (inputs: readonly Of[]) => inputs.map(({ id }) => id);
 
-/** The intent to send, committed before the gateway is asked. Says whose it is; null: it may not be sent, for a pause holds or skips it. */
-export const SENDING: Verb<Of & { gatewayProcess: string | null }, string | null> = {
+/** The intent to send, committed before the gateway is asked. Says whose it is, and what is written; null: it must not be sent: a pause holds or skips it, or it is not the next one. */
+export const SENDING: Verb<Of & { gatewayProcess: string | null }, (HandedOver & { account: string }) | null> = {
   name: "sending",
   keyOf,
   async write(writing, inputs) {
@@ -25,7 +25,9 @@ export const SENDING: Verb<Of & { gatewayProcess: string | null }, string | null
       writing,
       `UPDATE commands SET state = 'sending', sending_at = $3, sending_boot_ms = $4, gateway_process = g.process
        FROM unnest($5::bigint[], $6::text[]) AS g (id, process) WHERE commands.id = g.id AND NOT EXISTS
-         (SELECT 1 FROM pauses p WHERE p.chat = commands.chat AND p.after_command < commands.id AND p.until_at > $7)`,
+         (SELECT 1 FROM pauses p WHERE p.chat = commands.chat AND p.after_command < commands.id AND p.until_at > $7)
+         AND NOT EXISTS (SELECT 1 FROM commands b WHERE b.chat = commands.chat AND b.id < commands.id AND b.state = 'pending'
+           AND NOT EXISTS (SELECT 1 FROM passed_over_commands o WHERE o.id = b.id))`,
       "pending",
       ...[
         writing.now,
@@ -37,7 +39,11 @@ export const SENDING: Verb<Of & { gatewayProcess: string | null }, string | null
     );
     await checkUnmoved(writing, inputs, moved);
     const accounts = new Map(moved.map(({ id, account_id }) => [id, account_id]));
-    return inputs.map(({ id }) => accounts.get(id) ?? null);
+    const at = { sending_at: writing.now, sending_boot_ms: writing.bootMs };
+    return inputs.map(({ id, gatewayProcess }) => {
+      const account = accounts.get(id);
+      return account === undefined ? null : { ...at, gateway_process: gatewayProcess, account };
+    });
   },
 };
 

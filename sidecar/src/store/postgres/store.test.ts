@@ -96,7 +96,7 @@ describe("two sidecars", () => {
     const id = (await first.store.commands.nextOf(chat))?.id ?? 0;
     // Its lease has run out here, and nobody has taken it.
     first.clock.advance(TTL_MS);
-    expect(await first.store.commands.sending(id, "boot")).toBe(false);
+    expect(await first.store.commands.sending(id, "boot")).toBeNull();
     expect((await first.store.commands.nextOf(chat))?.id).toBe(id);
     expect(await first.store.counters()).toMatchObject({ commands_pending: 1, commands_sending: 0 });
     // Somebody has.
