@@ -5,6 +5,7 @@ import type { Batches } from "./batches.ts";
 import type { Queries } from "./connection.ts";
 import type { Ownership } from "./ownership.ts";
 import type { ProvenTime } from "./proven-time.ts";
+import { readRow } from "./read-row.ts";
 import { ASKED_IN_VAIN, COMMAND_PASSED_OVER, NOT_SENT, PROVEN, REFUSED, SENDING, SETTLED } from "./send.ts";
 
 interface CommandsParts {
@@ -44,11 +45,13 @@ export class Commands {
     return rows.map(({ chat }) => chat);
   }
 
-  /** The command that is next in a chat. */
+  /** The command that is next in a chat. Rejects with RowUnreadableError. */
   async nextOf(chat: number): Promise<WaitingCommand | undefined> {
-    const [row] = await this.#rows<DoubtfulCommand>(
-      `${COMMAND} WHERE k.id = (SELECT id FROM commands WHERE chat = $1 AND ${IS_NEXT} ORDER BY id LIMIT 1)`,
-      chat,
+    const next = `SELECT id FROM commands WHERE chat = $1 AND ${IS_NEXT} ORDER BY id LIMIT 1`;
+    const [row] = await readRow(
+      "command",
+      () => this.#rows<DoubtfulCommand>(`${COMMAND} WHERE k.id = (${next})`, chat),
+      async () => (await this.#rows<{ id: number }>(next, chat))[0]?.id,
     );
     return row && waiting(row);
   }
@@ -63,13 +66,12 @@ export class Commands {
     return await this.#ids(`state = 'in_doubt' AND ${NOT_PASSED_OVER} ORDER BY id DESC LIMIT $2`, account, limit);
   }
 
-  /** A command in doubt that a proof could still settle; undefined for any other. */
+  /** A command in doubt that a proof could still settle; undefined for any other. Rejects with RowUnreadableError. */
   async doubt(id: number): Promise<DoubtfulCommand | undefined> {
-    const [row] = await this.#rows<DoubtfulCommand>(
+    return await this.#one<DoubtfulCommand>(
       `${COMMAND} WHERE k.id = $1 AND k.state = 'in_doubt' AND NOT k.partial`,
       id,
     );
-    return row;
   }
 
   /** WhatsApp's ids of the replies sent last. */
@@ -82,17 +84,19 @@ export class Commands {
     return rows.map((row) => row.whatsapp_message_id);
   }
 
-  /** Any command that there is. Throws RowUnreadableError. */
+  /** Any command that there is. Rejects with RowUnreadableError. */
   async get(id: number): Promise<WaitingCommand> {
-    const [row] = await this.#rows<DoubtfulCommand>(`${COMMAND} WHERE k.id = $1`, id);
+    const row = await this.#one<DoubtfulCommand>(`${COMMAND} WHERE k.id = $1`, id);
     if (!row) throw new RowUnreadableError("command", id, undefined);
     return waiting(row);
   }
 
-  /** The bytes of the file that came with a command; null: none did, or they are forgotten. */
+  /**
+   * The bytes of the file that came with a command; null: none did, or they are forgotten. Rejects with
+   * RowUnreadableError.
+   */
   async fileOf(id: number): Promise<Buffer | null> {
-    const [row] = await this.#rows<{ file: Buffer | null }>("SELECT file FROM commands WHERE id = $1", id);
-    return row?.file ?? null;
+    return (await this.#one<{ file: Buffer | null }>("SELECT file FROM commands WHERE id = $1", id))?.file ?? null;
   }
 
   /** How many commands this gateway process was handed since, ms since the machine started; counts to 1,000, no further. */
@@ -219,6 +223,12 @@ export class Commands {
 
   #rows<R extends object>(statement: string, ...values: readonly unknown[]): Promise<R[]> {
     return this.#parts.db.rows<R>(statement, ...values);
+  }
+
+  /** Of the command with this number. */
+  async #one<R extends object>(statement: string, id: number): Promise<R | undefined> {
+    const read = async () => (await this.#rows<R>(statement, id))[0];
+    return await readRow("command", read, async () => id);
   }
 
   async #ids(which: string, account: string | undefined, ...values: readonly unknown[]): Promise<number[]> {

@@ -1,8 +1,8 @@
 import { type Clock, every, systemTimers, type Timers } from "../../clock.ts";
 import { StoreUnusableError } from "../errors.ts";
 import type { Change } from "../feed.ts";
-import type { Files } from "../files.ts";
-import { DEFAULT_MEDIA_LIMITS } from "../limits.ts";
+import { Files } from "../files.ts";
+import { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "../limits.ts";
 import type { Outage } from "../writability.ts";
 import { Availability } from "./availability.ts";
 import { Batches } from "./batches.ts";
@@ -42,9 +42,9 @@ export interface PostgresStoreOptions extends ConnectionOptions {
   accounts: readonly string[];
   clock: Clock;
   timers?: Timers;
-  /** The attachments that are here. */
-  files: Pick<Files, "sizeOf">;
-  inlineBytes?: number;
+  /** Attachments lie below it. */
+  stateDir: string;
+  limits?: MediaLimits;
   leaseMs?: { ttl: number; renew: number; ask: number };
   /** Told how long each transaction took, ms. */
   onCommit?: (durationMs: number) => void;
@@ -61,6 +61,8 @@ export interface PostgresStore {
   failures(): ReturnType<Failures["all"]>;
   /** What Hot Bags is to be told of its commands. */
   reports: Reports;
+  /** The attachments that this sidecar has, on its own disk. */
+  files: Files;
   /** Since when nothing can be written, and why; null while writes are taken. */
   readonly outage: Outage | null;
   onOutage(listener: (outage: Outage | null) => void): () => void;
@@ -76,6 +78,8 @@ export interface PostgresStore {
   check(error: unknown): boolean;
   provenNow(): number;
   readonly clockJumpMs: number;
+  /** Goes on with other limits. */
+  adopt(limits: MediaLimits): void;
   /** Writes what waits, then gives the accounts back and closes the connections. */
   close(): Promise<void>;
 }
@@ -115,9 +119,11 @@ function unusable(error: unknown): Error {
 }
 
 async function open(reader: Connection, writer: Connection, options: PostgresStoreOptions): Promise<PostgresStore> {
-  const { owner, clock, timers = systemTimers, files, inlineBytes = DEFAULT_MEDIA_LIMITS.inlineBytes } = options;
+  const { owner, clock, timers = systemTimers, limits = DEFAULT_MEDIA_LIMITS } = options;
   const { ttl, renew, ask } = options.leaseMs ?? { ttl: TTL_MS, renew: RENEW_MS, ask: ASK_MS };
   const time = await ProvenTime.read(writer, clock);
+  const files = new Files(options.stateDir, limits.storeBytes, time);
+  let { inlineBytes } = limits;
   const availability = new Availability({ clock, timers, probe: (cause) => probe(writer, cause) });
   const leases = new Leases({ connection: writer, owner, ttlMs: ttl, uptimeMs: () => clock.uptimeMs() });
   const failed = (error: unknown) => availability.check("lease", error);
@@ -148,6 +154,7 @@ async function open(reader: Connection, writer: Connection, options: PostgresSto
         isReporting = on;
       },
     }),
+    files,
     get outage() {
       return availability.outage;
     },
@@ -160,6 +167,10 @@ async function open(reader: Connection, writer: Connection, options: PostgresSto
     provenNow: () => time.now(),
     get clockJumpMs() {
       return time.jumpMs;
+    },
+    adopt(to) {
+      files.adopt(to.storeBytes);
+      inlineBytes = to.inlineBytes;
     },
     async close() {
       await batches.close();

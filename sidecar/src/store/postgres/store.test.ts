@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from "vitest";
 import { type Databases, running, startDatabases } from "../../../../test/fleet/databases.ts";
 import { messageOf } from "../../../../test/sidecar/message.ts";
@@ -17,10 +20,13 @@ const TTL_MS = 3_600_000;
 const GROUP = "120363000000000001@g.us";
 
 let databases: Databases | string;
+let stateDir: string;
 beforeAll(async () => {
+  stateDir = mkdtempSync(join(tmpdir(), "hotbags-fleet-"));
   databases = await startDatabases();
 }, 120_000);
 afterAll(async () => {
+  rmSync(stateDir, { recursive: true });
   if (typeof databases !== "string") await databases[Symbol.asyncDispose]();
 });
 
@@ -38,9 +44,8 @@ async function fleet(test: Pick<TestContext, "skip">) {
       ask = TTL_MS,
       timers: Timers = systemTimers,
     ) {
-      const files = { sizeOf: () => undefined };
       const leaseMs = { ttl: TTL_MS, renew: TTL_MS, ask };
-      const store = await openPostgresStore({ url, owner, accounts, clock, timers, files, leaseMs });
+      const store = await openPostgresStore({ url, owner, accounts, clock, timers, stateDir, leaseMs });
       stores.push(store);
       const [owned, lost]: [string[], string[]] = [[], []];
       store.onOwned((account) => owned.push(account));
@@ -177,7 +182,7 @@ describe("a server", () => {
 
   it("that can't be used is told with what to do", async (test) => {
     await using it = await fleet(test);
-    const options = { owner: "", accounts: [], clock: new SimulatedClock(), files: { sizeOf: () => undefined } };
+    const options = { owner: "", accounts: [], clock: new SimulatedClock(), stateDir };
     const away = openPostgresStore({ ...options, url: "postgres://postgres@127.0.0.1:1/x" });
     await expect(away).rejects.toMatchObject({ passes: true, message: expect.stringMatching(/ECONNREFUSED.*start/) });
     await it.connection.rows("UPDATE schema_version SET version = 99");
