@@ -69,6 +69,7 @@ export interface RoomStore {
     Store["reports"],
     "turn" | "onNew" | "lanes" | "headOf" | "delivered" | "drop" | "dropOld" | "refused" | "longestWaitMs"
   >;
+  outbound: Either<Store["outbound"], "cursorOf" | "isBehind" | "waiting" | "take">;
   files: Store["files"];
   adopt: Store["adopt"];
   onChange: Store["onChange"];
@@ -95,6 +96,8 @@ export interface Room {
   /** Of the accounts "default", "shop" and "outlet", with delivery reports. */
   open(test: Pick<TestContext, "skip">, clock: Clock, limits?: Limits): Promise<Opened>;
 }
+
+const YEAR_MS = 365 * 24 * 3_600_000;
 
 const ACCOUNTS = ["default", "shop", "outlet"];
 
@@ -162,7 +165,8 @@ function postgresRoom(): Room {
         const opened = await openPostgresStore({
           ...{ url, owner: "here", accounts: ACCOUNTS, clock: by, timers: systemTimers, stateDir: dir },
           limits: { ...DEFAULT_MEDIA_LIMITS, ...limits },
-          leaseMs: { ttl: 3_600_000, renew: 1_200_000, ask: 1_200_000 },
+          // Longer than any test says that it is.
+          leaseMs: { ttl: YEAR_MS, renew: 1_200_000, ask: 1_200_000 },
         });
         await opened.reports.turn(true);
         return opened;
@@ -192,9 +196,9 @@ function postgresRoom(): Room {
 }
 
 function storeOf(opened: PostgresStore): RoomStore {
-  const { messages, commands, handovers, pauses, reports, files } = opened;
+  const { messages, commands, handovers, pauses, reports, outbound, files } = opened;
   return {
-    ...{ messages, commands, handovers, pauses, reports, files },
+    ...{ messages, commands, handovers, pauses, reports, outbound, files },
     adopt: (limits) => opened.adopt(limits),
     counters: () => opened.counters(),
     failures: () => opened.failures(),

@@ -12,9 +12,10 @@ import { Counters } from "./counters.ts";
 import { Failures } from "./failures.ts";
 import { isDisconnection, isOwnFault, wordsOf } from "./faults.ts";
 import { Handovers } from "./handovers.ts";
-import { Leases, type Owner } from "./lease.ts";
+import { FLEET, Leases, type Owner } from "./lease.ts";
 import { Messages } from "./messages.ts";
 import { migrate } from "./migrate.ts";
+import { Outbound } from "./outbound.ts";
 import { Ownership } from "./ownership.ts";
 import { Pauses } from "./pauses.ts";
 import { probe } from "./probe.ts";
@@ -61,6 +62,8 @@ export interface PostgresStore {
   failures(): ReturnType<Failures["all"]>;
   /** What Hot Bags is to be told of its commands. */
   reports: Reports;
+  /** What Hot Bags sends without being asked. */
+  outbound: Outbound;
   /** The attachments that this sidecar has, on its own disk. */
   files: Files;
   /** Since when nothing can be written, and why; null while writes are taken. */
@@ -70,6 +73,8 @@ export interface PostgresStore {
   onOwned(listener: (account: string) => void): () => void;
   /** Told of each that is ours no more. Returns how to stop that. */
   onLost(listener: (account: string) => void): () => void;
+  /** Whether this sidecar does what is done once for all of them: it reads the outbox, for one. */
+  readonly leads: boolean;
   /** Who owns which account, of all sidecars. */
   owners(): Promise<Owner[]>;
   /** Told of all changes of a transaction, once it is committed. Returns how to stop that. */
@@ -127,7 +132,10 @@ async function open(reader: Connection, writer: Connection, options: PostgresSto
   const availability = new Availability({ clock, timers, probe: (cause) => probe(writer, cause) });
   const leases = new Leases({ connection: writer, owner, ttlMs: ttl, uptimeMs: () => clock.uptimeMs() });
   const failed = (error: unknown) => availability.check("lease", error);
-  const ownership = new Ownership({ leases, timers, accounts: options.accounts, renewMs: renew, askMs: ask, failed });
+  const ownership = new Ownership({
+    ...{ leases, timers, renewMs: renew, askMs: ask, failed },
+    accounts: [...options.accounts, FLEET],
+  });
   let isReporting = false;
   const batches = new Batches({
     ...{ connection: writer, ownership, availability, clock, time },
@@ -154,13 +162,17 @@ async function open(reader: Connection, writer: Connection, options: PostgresSto
         isReporting = on;
       },
     }),
+    outbound: new Outbound(common),
     files,
+    get leads() {
+      return accounts().includes(FLEET);
+    },
     get outage() {
       return availability.outage;
     },
     onOutage: (listener) => availability.onChange(listener),
-    onOwned: (listener) => ownership.onOwned(listener),
-    onLost: (listener) => ownership.onLost(listener),
+    onOwned: (listener) => ownership.onOwned((account) => account !== FLEET && listener(account)),
+    onLost: (listener) => ownership.onLost((account) => account !== FLEET && listener(account)),
     owners: () => leases.owners(),
     onChange: (listener) => batches.onChange(listener),
     check: (error) => availability.check("read", error),

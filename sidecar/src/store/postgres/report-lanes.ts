@@ -2,6 +2,7 @@ import type { WaitingReport } from "../reports.ts";
 import type { Batches } from "./batches.ts";
 import type { Queries } from "./connection.ts";
 import type { ProvenTime } from "./proven-time.ts";
+import { accountOf } from "./reports.ts";
 import type { Verb } from "./verb.ts";
 import type { Writing } from "./writing.ts";
 
@@ -49,7 +50,7 @@ export class Reports {
        WHERE account_id = ANY ($1) AND kind = 'command' AND lane = $2 ORDER BY id LIMIT 1`,
       ...[this.#parts.accounts(), lane],
     );
-    return row;
+    return row && { ...row, account_id: accountOf(row) };
   }
 
   /** Hot Bags has it. */

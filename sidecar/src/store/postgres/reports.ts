@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { type DeliveryReport, storableJson, transportSessionId } from "@hotbags/shared";
 import { isForgotten } from "./forgotten.ts";
+import { FLEET } from "./lease.ts";
 
 export { MAX_REPORTS } from "../report-recorder.ts";
 
@@ -45,7 +46,25 @@ function isTold({ command_id, chat_id, owns_id, from, to, last_error }: CommandC
   return from !== to && (TOLD.has(to) || from === "in_doubt");
 }
 
-function render(change: CommandChange, now: number): Report {
+/** A command of the outbox that no row stands for. Who leads tells of it. */
+export function renderRefused(
+  command: { command_id: string; account_id: string; chat_id: string | null; reason: string },
+  now: number,
+): Report {
+  const { reason: last_error, ...address } = command;
+  const told = { id: 0, message_id: null, from: null, to: "failed", whatsapp_message_id: null, partial: false };
+  return { ...render({ ...told, ...address, last_error }, now), account: FLEET };
+}
+
+/** The account that a report is about: one that is told by who leads says so only itself. */
+export function accountOf({ account_id, body }: { account_id: string; body: string }): string {
+  if (account_id !== FLEET) return account_id;
+  return (JSON.parse(body) as DeliveryReport).transport_session_id.replace(transportSessionId(""), "");
+}
+
+type Told = Omit<CommandChange, "chat_id" | "seq" | "owns_id"> & { chat_id: string | null };
+
+function render(change: Told, now: number): Report {
   const key = randomUUID();
   const { id, account_id, to, from } = change;
   const isResolved = from === "in_doubt";

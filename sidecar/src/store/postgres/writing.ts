@@ -7,7 +7,7 @@ import type { Queries } from "./connection.ts";
 import { forgottenId } from "./forgotten.ts";
 import { FencedOffError, type Guarded } from "./lease.ts";
 import type { ProvenTime } from "./proven-time.ts";
-import { type CommandChange, MAX_REPORTS, renderReports } from "./reports.ts";
+import { type CommandChange, MAX_REPORTS, type Report, renderReports } from "./reports.ts";
 
 /** A message that has changed, as the statement that did it says. */
 export interface MessageChange {
@@ -39,6 +39,7 @@ export class Writing implements Queries {
     { account: string; kind: FailureKind; messageId: string; reason: string; n: number }
   >();
   readonly #commands: CommandChange[] = [];
+  readonly #told: Report[] = [];
   /** To be told once all of it is on disk. */
   readonly changes: Change[] = [];
   /** Lanes with new reports. */
@@ -118,6 +119,11 @@ export class Writing implements Queries {
     this.#commands.push(change);
   }
 
+  /** Hot Bags is to be told of what no row says. */
+  tell(report: Report): void {
+    this.#told.push(report);
+  }
+
   /** Writes what follows from all that was done. */
   async end(): Promise<void> {
     if (this.#parts.reports) await this.#writeReports();
@@ -126,7 +132,7 @@ export class Writing implements Queries {
   }
 
   async #writeReports(): Promise<void> {
-    const reports = renderReports(this.#commands, this.now);
+    const reports = [...renderReports(this.#commands, this.now), ...this.#told];
     if (reports.length === 0) return;
     await this.rows(
       `INSERT INTO reports (kind, lane, key, account_id, body, made_at)
