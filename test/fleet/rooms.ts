@@ -57,6 +57,11 @@ type Commands = Either<
   | "doubtsLeft"
 >;
 
+type Reports = Either<
+  Store["reports"],
+  "turn" | "onNew" | "lanes" | "headOf" | "delivered" | "drop" | "dropOld" | "refused" | "longestWaitMs"
+>;
+
 /** What both rooms of the store have so far. */
 export interface RoomStore {
   messages: Messages;
@@ -65,10 +70,13 @@ export interface RoomStore {
   counters: Store["counters"];
   failures: Store["failures"];
   handovers: Either<Store["handovers"], "open" | "ended">;
-  reports: Either<
-    Store["reports"],
-    "turn" | "onNew" | "lanes" | "headOf" | "delivered" | "drop" | "dropOld" | "refused" | "longestWaitMs"
-  >;
+  reports: Reports;
+  events: Reports;
+  downtimes: Either<Store["downtimes"], "connections" | "record" | "nextToTell" | "told" | "latest">;
+  /** Of the account "default", where the room has them by account. */
+  alerts: Either<Store["alerts"], "open" | "past" | "notices" | "write" | "done">;
+  figures: Either<Store["figures"], "between" | "add">;
+  look: Store["look"];
   outbound: Either<Store["outbound"], "cursorOf" | "isBehind" | "waiting" | "take">;
   files: Store["files"];
   adopt: Store["adopt"];
@@ -196,9 +204,11 @@ function postgresRoom(): Room {
 }
 
 function storeOf(opened: PostgresStore): RoomStore {
-  const { messages, commands, handovers, pauses, reports, outbound, files } = opened;
+  const { messages, commands, handovers, pauses, reports, events, outbound, downtimes, files } = opened;
   return {
-    ...{ messages, commands, handovers, pauses, reports, outbound, files },
+    ...{ messages, commands, handovers, pauses, reports, events, outbound, downtimes, files },
+    ...{ alerts: opened.alertsOf("default"), figures: opened.figuresOf("default") },
+    look: () => opened.look(),
     adopt: (limits) => opened.adopt(limits),
     counters: () => opened.counters(),
     failures: () => opened.failures(),

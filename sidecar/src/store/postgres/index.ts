@@ -3,16 +3,21 @@ import { StoreUnusableError } from "../errors.ts";
 import type { Change } from "../feed.ts";
 import { Files } from "../files.ts";
 import { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "../limits.ts";
+import type { Look } from "../look.ts";
 import type { Outage } from "../writability.ts";
+import { AlertRecords } from "./alert-records.ts";
 import { Availability } from "./availability.ts";
 import { Batches } from "./batches.ts";
 import { Commands } from "./commands.ts";
-import { Connection, type ConnectionOptions } from "./connection.ts";
+import { Connection, type ConnectionOptions, type Queries } from "./connection.ts";
 import { Counters } from "./counters.ts";
+import { Downtimes } from "./downtimes.ts";
 import { Failures } from "./failures.ts";
 import { isDisconnection, isOwnFault, wordsOf } from "./faults.ts";
+import { FigureReads, FigureRecords } from "./figures.ts";
 import { Handovers } from "./handovers.ts";
 import { FLEET, Leases, type Owner } from "./lease.ts";
+import { readLook } from "./look.ts";
 import { Messages } from "./messages.ts";
 import { migrate } from "./migrate.ts";
 import { Outbound } from "./outbound.ts";
@@ -21,6 +26,7 @@ import { Pauses } from "./pauses.ts";
 import { probe } from "./probe.ts";
 import { ProvenTime } from "./proven-time.ts";
 import { Reports } from "./report-lanes.ts";
+import type { ReportKind } from "./reports.ts";
 
 /** A lease that was not renewed for so long can be taken by another sidecar. */
 const TTL_MS = 15_000;
@@ -57,11 +63,21 @@ export interface PostgresStore {
   commands: Commands;
   handovers: Handovers;
   pauses: Pauses;
+  downtimes: Downtimes;
+  /** What is the matter with all accounts together, which who leads tells of; and with one of them, which its owner does. */
+  alerts: AlertRecords;
+  alertsOf(account: string): AlertRecords;
+  /** What passed, of all accounts that are ours; and what passes of one of them. */
+  figures: FigureReads;
+  figuresOf(account: string): FigureRecords;
+  /** What somebody sees who looks at it: all of it at one instant. Rejects when it can't be read. */
+  look(): Promise<Look>;
   /** See the embedded store: over the accounts that are ours. Rejects when it can't be read. */
   counters(): ReturnType<Counters["read"]>;
   failures(): ReturnType<Failures["all"]>;
-  /** What Hot Bags is to be told of its commands. */
+  /** What Hot Bags is to be told: of its commands, and of the bridge. */
   reports: Reports;
+  events: Reports;
   /** What Hot Bags sends without being asked. */
   outbound: Outbound;
   /** The attachments that this sidecar has, on its own disk. */
@@ -136,33 +152,45 @@ async function open(reader: Connection, writer: Connection, options: PostgresSto
     ...{ leases, timers, renewMs: renew, askMs: ask, failed },
     accounts: [...options.accounts, FLEET],
   });
-  let isReporting = false;
+  const wanted = new Set<ReportKind>();
   const batches = new Batches({
     ...{ connection: writer, ownership, availability, clock, time },
-    reports: () => isReporting,
+    wanted: () => wanted,
     onCommit: options.onCommit,
   });
   const accounts = () => ownership.leases.map(({ account }) => account);
-  const [counters, failures] = [new Counters(reader, accounts), new Failures(reader, accounts)];
-  const common = { db: reader, batches, time, accounts };
+  const partsOn = (db: Queries) => {
+    const common = { db, batches, time, accounts };
+    const reportsOf = (kind: ReportKind) =>
+      new Reports({ ...common, kind, turn: (on) => (on ? wanted.add(kind) : wanted.delete(kind)) });
+    return {
+      messages: new Messages({ ...common, files, inlineBytes: () => inlineBytes }),
+      commands: new Commands({ ...common, ownership }),
+      handovers: new Handovers(common),
+      pauses: new Pauses(common),
+      downtimes: new Downtimes(common),
+      counters: new Counters(db, accounts),
+      failures: new Failures(db, accounts),
+      reports: reportsOf("command"),
+      events: reportsOf("event"),
+      outbound: new Outbound(common),
+    };
+  };
+  const { counters, failures, ...parts } = partsOn(reader);
+  const alertsOf = (account: string) => new AlertRecords({ db: reader, batches, account });
   const note = () => time.note().catch((error: unknown) => availability.check("time", error));
   await note();
   const noteNoMore = every(timers, NOTE_MS, () => void note());
   await ownership.start();
   return {
-    messages: new Messages({ ...common, files, inlineBytes: () => inlineBytes }),
-    commands: new Commands({ ...common, ownership }),
-    handovers: new Handovers(common),
-    pauses: new Pauses(common),
+    ...parts,
+    alerts: alertsOf(FLEET),
+    alertsOf,
+    figures: new FigureReads(reader, accounts),
+    figuresOf: (account) => new FigureRecords(reader, batches, account),
+    look: () => reader.snapshot((tx) => readLook(partsOn(tx))),
     counters: () => counters.read(),
     failures: () => failures.all(),
-    reports: new Reports({
-      ...common,
-      turn: (on) => {
-        isReporting = on;
-      },
-    }),
-    outbound: new Outbound(common),
     files,
     get leads() {
       return accounts().includes(FLEET);
