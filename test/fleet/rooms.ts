@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "vitest";
 import { type Clock, systemTimers } from "../../sidecar/src/clock.ts";
-import { openStore, type Store } from "../../sidecar/src/store/index.ts";
+import { DEFAULT_MEDIA_LIMITS, openStore, type Store } from "../../sidecar/src/store/index.ts";
 import { Connection } from "../../sidecar/src/store/postgres/connection.ts";
 import { openPostgresStore, type PostgresStore } from "../../sidecar/src/store/postgres/index.ts";
 import { type Databases, running, startDatabases } from "./databases.ts";
@@ -18,6 +18,8 @@ type Messages = Either<
   | "headOf"
   | "headSeqOf"
   | "behind"
+  | "filesLost"
+  | "leaveFilesOut"
   | "laneHeads"
   | "detachedHeads"
   | "firstDetachedOf"
@@ -54,6 +56,11 @@ type Commands = Either<
   | "doubtsLeft"
 >;
 
+type Reports = Either<
+  Store["reports"],
+  "turn" | "onNew" | "lanes" | "headOf" | "delivered" | "drop" | "dropOld" | "refused" | "longestWaitMs"
+>;
+
 /** What both rooms of the store have so far. */
 export interface RoomStore {
   messages: Messages;
@@ -62,10 +69,16 @@ export interface RoomStore {
   counters: Store["counters"];
   failures: Store["failures"];
   handovers: Either<Store["handovers"], "open" | "ended">;
-  reports: Either<
-    Store["reports"],
-    "turn" | "onNew" | "lanes" | "headOf" | "delivered" | "drop" | "dropOld" | "refused" | "longestWaitMs"
-  >;
+  reports: Reports;
+  events: Reports;
+  downtimes: Either<Store["downtimes"], "connections" | "record" | "nextToTell" | "told" | "latest">;
+  /** Of the account "default", where the room has them by account. */
+  alerts: Either<Store["alerts"], "open" | "past" | "notices" | "write" | "done">;
+  figures: Either<Store["figures"], "between" | "add">;
+  look: Store["look"];
+  outbound: Either<Store["outbound"], "cursorOf" | "isBehind" | "waiting" | "take">;
+  files: Store["files"];
+  adopt: Store["adopt"];
   onChange: Store["onChange"];
   provenNow(): number;
 }
@@ -73,19 +86,25 @@ export interface RoomStore {
 /** The store of one test, in one of the rooms. */
 export interface Opened extends AsyncDisposable {
   store: RoomStore;
+  /** Where its attachments lie. */
+  dir: string;
   /** As a process that has ended, and another one. */
   reopen(clock?: Clock): Promise<void>;
   /** What the tables have, for what no verb tells; in words that both databases know. */
   look<R extends object>(statement: string): Promise<R[]>;
 }
 
+type Limits = Partial<typeof DEFAULT_MEDIA_LIMITS>;
+
 export interface Room {
   readonly name: "SQLite" | "PostgreSQL";
   start(): Promise<void>;
   stop(): Promise<void>;
   /** Of the accounts "default", "shop" and "outlet", with delivery reports. */
-  open(test: Pick<TestContext, "skip">, clock: Clock): Promise<Opened>;
+  open(test: Pick<TestContext, "skip">, clock: Clock, limits?: Limits): Promise<Opened>;
 }
+
+const YEAR_MS = 365 * 24 * 3_600_000;
 
 const ACCOUNTS = ["default", "shop", "outlet"];
 
@@ -99,15 +118,16 @@ function sqliteRoom(): Room {
     name: "SQLite",
     start: async () => {},
     stop: async () => {},
-    async open(_, clock) {
+    async open(_, clock, limits) {
       const dir = mkdtempSync(join(tmpdir(), "hotbags-room-"));
       const open = (by: Clock) => {
-        const opened = openStore(dir, by);
+        const opened = openStore(dir, by, { ...DEFAULT_MEDIA_LIMITS, ...limits });
         void opened.reports.turn(true);
         return opened;
       };
       let store = open(clock);
       return {
+        dir,
         get store() {
           return store;
         },
@@ -143,21 +163,17 @@ function postgresRoom(): Room {
     async stop() {
       if (typeof databases !== "string") await databases[Symbol.asyncDispose]();
     },
-    async open(test, clock) {
+    async open(test, clock, limits) {
       const here = running(test, databases);
+      const dir = mkdtempSync(join(tmpdir(), "hotbags-room-"));
       const url = await here.make();
       const direct = new Connection({ url, connections: 1 });
       const open = async (by: Clock) => {
         const opened = await openPostgresStore({
-          ...{
-            url,
-            owner: "here",
-            accounts: ACCOUNTS,
-            clock: by,
-            timers: systemTimers,
-            files: { sizeOf: () => undefined },
-          },
-          leaseMs: { ttl: 3_600_000, renew: 1_200_000, ask: 1_200_000 },
+          ...{ url, owner: "here", accounts: ACCOUNTS, clock: by, timers: systemTimers, stateDir: dir },
+          limits: { ...DEFAULT_MEDIA_LIMITS, ...limits },
+          // Longer than any test says that it is.
+          leaseMs: { ttl: YEAR_MS, renew: 1_200_000, ask: 1_200_000 },
         });
         await opened.reports.turn(true);
         return opened;
@@ -165,6 +181,7 @@ function postgresRoom(): Room {
       let opened: PostgresStore = await open(clock);
       let store = storeOf(opened);
       return {
+        dir,
         get store() {
           return store;
         },
@@ -178,6 +195,7 @@ function postgresRoom(): Room {
           await opened.close();
           await direct.close();
           here.giveBack(url);
+          rmSync(dir, { recursive: true });
         },
       };
     },
@@ -185,9 +203,12 @@ function postgresRoom(): Room {
 }
 
 function storeOf(opened: PostgresStore): RoomStore {
-  const { messages, commands, handovers, pauses, reports } = opened;
+  const { messages, commands, handovers, pauses, reports, events, outbound, downtimes, files } = opened;
   return {
-    ...{ messages, commands, handovers, pauses, reports },
+    ...{ messages, commands, handovers, pauses, reports, events, outbound, downtimes, files },
+    ...{ alerts: opened.alertsOf("default"), figures: opened.figuresOf("default") },
+    look: () => opened.look(),
+    adopt: (limits) => opened.adopt(limits),
     counters: () => opened.counters(),
     failures: () => opened.failures(),
     onChange: (listener) => opened.onChange(listener),

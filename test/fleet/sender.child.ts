@@ -2,6 +2,7 @@
 // is pending in order. What it hands to the gateway is a line in a file, which nobody can take back.
 import { subscribe } from "node:diagnostics_channel";
 import { appendFileSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { systemClock } from "../../sidecar/src/clock.ts";
 import { openPostgresStore } from "../../sidecar/src/store/postgres/index.ts";
 
@@ -23,7 +24,7 @@ subscribe("hotbags:failpoint", (name) => {
 
 const ttlMs = Number(ttl);
 const store = await openPostgresStore({
-  ...{ url, owner, accounts: ["shop"], clock: systemClock, files: { sizeOf: () => undefined }, idleMs: 1_000 },
+  ...{ url, owner, accounts: ["shop"], clock: systemClock, stateDir: dirname(file), idleMs: 1_000 },
   leaseMs: { ttl: ttlMs, renew: ttlMs / 3, ask: Number(pollMs) },
 });
 

@@ -43,10 +43,13 @@ export class FileMissingError extends Error {
   override readonly name = "FileMissingError";
 }
 
+/** SQLite's codes of a damaged page, and PostgreSQL's (data_corrupted, index_corrupted). */
+const DAMAGES = /^(SQLITE_(CORRUPT|IOERR|NOTADB)|XX00[12])/;
+
 /** Whether a page or a row is damaged, as opposed to a statement that asks for something impossible. */
 export function isDamage(error: unknown): boolean {
   if (error instanceof RowUnreadableError || error instanceof RowContradictedError) return true;
-  return /^SQLITE_(CORRUPT|IOERR|NOTADB)/.test(codeOf(error));
+  return DAMAGES.test(codeOf(error));
 }
 
 /**

@@ -3,7 +3,13 @@ import type { Clock } from "../clock.ts";
 import type { Rendered, ReportSource } from "./report-recorder.ts";
 
 /** What has happened, as a trigger says it. Times are wall-clock ms. */
-type Noted = [type: BridgeEvent["type"], account: string, from: number | null, to: number | null, cause: string | null];
+export type Noted = [
+  type: BridgeEvent["type"],
+  account: string,
+  from: number | null,
+  to: number | null,
+  cause: string | null,
+];
 
 /** One that Hot Bags refuses holds none about something else. */
 const LANES: Readonly<Record<BridgeEvent["type"], number>> = { downtime: 1, relink_needed: 2, relinked: 2 };
@@ -20,15 +26,19 @@ export class EventReports implements ReportSource {
   }
 
   render(values: readonly unknown[], key: string): Rendered {
-    const [type, account, from, to, cause] = values as Noted;
-    const body: BridgeEvent = {
-      ...{ event_id: key, type, from: iso(from), to: iso(to) },
-      cause: cause === "logged_out" || cause === "replaced" ? cause : null,
-      timestamp: new Date(this.#clock.now()).toISOString(),
-      transport_session_id: transportSessionId(account),
-    };
-    return { lane: LANES[type], accountId: account, body };
+    return renderEvent(values as Noted, key, this.#clock.now());
   }
+}
+
+/** What Hot Bags is told of it. `now`: wall-clock ms. */
+export function renderEvent([type, account, from, to, cause]: Noted, key: string, now: number): Rendered {
+  const body: BridgeEvent = {
+    ...{ event_id: key, type, from: iso(from), to: iso(to) },
+    cause: cause === "logged_out" || cause === "replaced" ? cause : null,
+    timestamp: new Date(now).toISOString(),
+    transport_session_id: transportSessionId(account),
+  };
+  return { lane: LANES[type], accountId: account, body };
 }
 
 const iso = (at: number | null) => (at === null ? null : new Date(at).toISOString());

@@ -4,9 +4,9 @@ import type { GroupCommit } from "./group-commit.ts";
 import { addTally, readTally, type Tally, writeTally } from "./tally.ts";
 
 /** The steps that are kept, by their seconds: minutes for two days, hours for 40. */
-const RINGS = { 60: { first: 0, length: 2_880 }, 3600: { first: 2_880, length: 960 } } as const;
+export const RINGS = { 60: { first: 0, length: 2_880 }, 3600: { first: 2_880, length: 960 } } as const;
 export type Step = keyof typeof RINGS;
-const STEPS = [60, 3_600] as const satisfies readonly Step[];
+export const STEPS = [60, 3_600] as const satisfies readonly Step[];
 
 /** What passed in a step. */
 export interface Figure {

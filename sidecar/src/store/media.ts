@@ -3,6 +3,7 @@ import type Database from "better-sqlite3";
 import { RowContradictedError } from "./errors.ts";
 import type { Files } from "./files.ts";
 import { type InlinedFile, type KeptFile, type LaidOut, lacksFile, layOut } from "./lay-out.ts";
+import { takeOut } from "./take-out.ts";
 
 export { base64Length, type InlinedFile, type LaidOut } from "./lay-out.ts";
 
@@ -22,8 +23,6 @@ export const HAS_FILE = '"sha256":"';
 
 /** Delivered files looked at a time. */
 const PAGE = 50;
-
-const PROPERTY = '"data_base64":"';
 
 /** Which files a message has, and what of them goes along to Hot Bags. Writes belong inside a commit. */
 export class Media {
@@ -110,17 +109,11 @@ export class Media {
     return this.#sql.needed.get(sha256) !== undefined;
   }
 
-  /** The request with a sentence in the place of each file's bytes. Those of the other files go on where they belong. */
+  /** See take-out.ts. */
   #takeOut(seq: number, request: string, files: readonly InlinedFile[], why: string): string {
-    let bytes = Buffer.from(request);
-    // From behind, so that the places before stay right.
-    for (const { place } of [...files].sort((a, b) => b.place - a.place)) {
-      const sentence = Buffer.from(`"omitted":${JSON.stringify(why)}`);
-      const [from, to] = [place - PROPERTY.length, place + 1];
-      bytes = Buffer.concat([bytes.subarray(0, from), sentence, bytes.subarray(to)]);
-      this.#sql.move.run(sentence.length - (to - from), seq, place);
-    }
-    return bytes.toString("utf8");
+    const { request: changed, shifts } = takeOut(request, files, why);
+    for (const { place, by } of shifts) this.#sql.move.run(by, seq, place);
+    return changed;
   }
 }
 

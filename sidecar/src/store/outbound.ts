@@ -7,11 +7,12 @@ import type { Counters } from "./counters.ts";
 import { unlessDamaged } from "./errors.ts";
 import type { Failures } from "./failures.ts";
 import type { GroupCommit } from "./group-commit.ts";
+import { DAY_MS, type OutboundRules, whyNot } from "./outbound-rules.ts";
 import { OUTBOX } from "./outbox-rows.ts";
 import type { ProvenTime } from "./proven-time.ts";
 import type { ReportRecorder } from "./report-recorder.ts";
 
-const DAY_MS = 24 * 3_600_000;
+export type { OutboundRules } from "./outbound-rules.ts";
 
 /** More are not counted of those that wait. */
 export const MAX_OUTBOUND_WAITING = 1_000;
@@ -21,16 +22,6 @@ export interface OutboundFromAnswer {
   accountId: string | null;
   chatId: string | null;
   command: CommandFromResponse;
-}
-
-/** Who may be written to without having asked. */
-export interface OutboundRules {
-  /** `known`: chats that have written to us within `knownMs`. `any`: others too, so many new ones a day. */
-  mode: "known" | "any";
-  knownMs: number;
-  newChatsPerDay: number;
-  /** Whether OpenClaw has such an account. */
-  hasAccount(accountId: string): boolean;
 }
 
 /** What came of one poll, to be written down. */
@@ -163,14 +154,11 @@ export class Outbound {
 
   /** Why a chat is not written to; null: it is. */
   #whyNot(accountId: string, chat: number | undefined, rules: OutboundRules): string | null {
-    if (!rules.hasAccount(accountId)) return "OpenClaw has no such WhatsApp account";
-    if (chat !== undefined && this.#hasWritten(chat, rules.knownMs)) return null;
-    if (rules.mode === "known")
-      return `the chat has not written within ${Math.round(rules.knownMs / 3_600_000)} h (BRIDGE_OUTBOUND_KNOWN_HOURS), and BRIDGE_OUTBOUND=known lets no other be written to`;
-    if (chat !== undefined && this.#isBegun(chat)) return null;
-    const begun = this.#sql.begun.get(this.#parts.time.now() - DAY_MS)?.n ?? 0;
-    if (begun < rules.newChatsPerDay) return null;
-    return `${rules.newChatsPerDay} new conversations were begun within a day (BRIDGE_OUTBOUND_NEW_CHATS_PER_DAY)`;
+    return whyNot(rules, accountId, {
+      hasWritten: chat !== undefined && this.#hasWritten(chat, rules.knownMs),
+      isBegun: chat !== undefined && this.#isBegun(chat),
+      begun: () => this.#sql.begun.get(this.#parts.time.now() - DAY_MS)?.n ?? 0,
+    });
   }
 
   /** The shop has written to it first, within a day. */

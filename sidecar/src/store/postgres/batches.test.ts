@@ -74,7 +74,7 @@ async function opened(test: Pick<TestContext, "skip">, { host = "" } = {}) {
   statements = [];
   let commits = 0;
   const batches = new Batches({
-    ...{ connection, ownership, availability, clock: systemClock, time, reports: () => false },
+    ...{ connection, ownership, availability, clock: systemClock, time, wanted: () => new Set<never>() },
     onCommit: () => {
       commits += 1;
     },

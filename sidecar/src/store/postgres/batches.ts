@@ -8,6 +8,7 @@ import { DisconnectedError, isCollision, isDisconnection, UncertainCommitError, 
 import { guard, type Lease } from "./lease.ts";
 import type { Ownership } from "./ownership.ts";
 import type { ProvenTime } from "./proven-time.ts";
+import type { Report, ReportKind } from "./reports.ts";
 import { RefusedError, type Verb } from "./verb.ts";
 import { Writing } from "./writing.ts";
 
@@ -41,8 +42,8 @@ interface BatchesParts {
   availability: Availability;
   clock: Clock;
   time: ProvenTime;
-  /** Whether somebody wants delivery reports. */
-  reports: () => boolean;
+  /** What Hot Bags wants to be told. */
+  wanted: () => ReadonlySet<ReportKind>;
   /** Told how long each transaction took, ms. */
   onCommit?: ((durationMs: number) => void) | undefined;
 }
@@ -62,7 +63,7 @@ export interface CallOptions {
 export class Batches {
   readonly #parts: BatchesParts;
   readonly #changed = new Set<(changes: Change[]) => void>();
-  readonly #reported = new Set<(lanes: number[]) => void>();
+  readonly #reported = new Set<(reports: readonly Report[]) => void>();
   #waiting: Call[] = [];
   #writing: Promise<void> | undefined;
   readonly #closing = Promise.withResolvers<void>();
@@ -98,8 +99,8 @@ export class Batches {
     return () => this.#changed.delete(listener);
   }
 
-  /** Told of the lanes that have new reports, once they are committed. Returns how to stop that. */
-  onReports(listener: (lanes: number[]) => void): () => void {
+  /** Told of new reports, once they are committed. Returns how to stop that. */
+  onReports(listener: (reports: readonly Report[]) => void): () => void {
     this.#reported.add(listener);
     return () => this.#reported.delete(listener);
   }
@@ -189,9 +190,9 @@ export class Batches {
       failpoint(`${call.verb.name}:after-commit`);
       call.settle.resolve(results.get(call));
     }
-    const { changes, lanes } = writing;
+    const { changes, reports } = writing;
     if (changes.length > 0) for (const listener of [...this.#changed]) listener(changes);
-    if (lanes.length > 0) for (const listener of [...this.#reported]) listener(lanes);
+    if (reports.length > 0) for (const listener of [...this.#reported]) listener(reports);
   }
 
   /** Tries again at once where that can help: another transaction was in the way, or a connection that is no more. */
@@ -206,7 +207,7 @@ export class Batches {
   }
 
   async #writeOnce(calls: readonly Call[]): Promise<Written> {
-    const { connection, ownership, clock, time, reports, onCommit } = this.#parts;
+    const { connection, ownership, clock, time, wanted, onCommit } = this.#parts;
     const leases = ownership.leases;
     const begun = performance.now();
     let [done, xid]: [Written | undefined, string] = [undefined, ""];
@@ -215,7 +216,7 @@ export class Batches {
         const guarded = await guard(tx, leases);
         xid = guarded.xid;
         this.#noteLost(leases, guarded.accounts);
-        const writing = new Writing({ tx, guarded, clock, time, reports: reports() });
+        const writing = new Writing({ tx, guarded, clock, time, wanted: wanted() });
         done = { writing, results: await writeInGroups(writing, calls) };
         await writing.end();
         for (const { verb } of calls) failpoint(`${verb.name}:before-commit`);

@@ -1,10 +1,11 @@
 import type { HandedOver, SettledState, Settlement, Told, UnsettledState } from "../command-writes.ts";
 import type { DoubtfulCommand, NextCommand, Settled, WaitingCommand } from "../commands.ts";
-import { RowUnreadableError } from "../errors.ts";
+import { isDamage, RowUnreadableError } from "../errors.ts";
 import type { Batches } from "./batches.ts";
 import type { Queries } from "./connection.ts";
 import type { Ownership } from "./ownership.ts";
 import type { ProvenTime } from "./proven-time.ts";
+import { readRow } from "./read-row.ts";
 import { ASKED_IN_VAIN, COMMAND_PASSED_OVER, NOT_SENT, PROVEN, REFUSED, SENDING, SETTLED } from "./send.ts";
 
 interface CommandsParts {
@@ -23,6 +24,18 @@ const COMMAND = `SELECT k.id, k.seq, k.chat, k.command_id, CASE WHEN m.outbound 
 
 export const NOT_PASSED_OVER = "NOT EXISTS (SELECT 1 FROM passed_over_commands o WHERE o.id = commands.id)";
 const IS_NEXT = `state = 'pending' AND ${NOT_PASSED_OVER}`;
+
+const NEXT_ID = `SELECT id FROM commands WHERE chat = $1 AND ${IS_NEXT} ORDER BY id LIMIT 1`;
+const NEXT = `SELECT of.*, k.file FROM (${COMMAND} WHERE k.id = (${NEXT_ID})) of JOIN commands k USING (id)`;
+
+/** Until when a command `n` is held, by the proven time. */
+const PAUSED_UNTIL = "SELECT max(until_at) FROM pauses p WHERE p.chat = n.chat AND p.after_command < n.id";
+
+/** The shop's number that a command's message was written to; of what is in the outbox, that the chat's last message was. */
+const WRITTEN_TO = `SELECT p.request::json -> 'raw' ->> 'To' FROM payloads p WHERE p.seq = CASE WHEN n.outbound IS NULL THEN n.seq ELSE
+  (SELECT w.seq FROM messages w WHERE w.chat = n.chat AND w.seq < n.seq AND w.outbound IS NULL ORDER BY w.seq DESC LIMIT 1) END`;
+
+type NextRow = DoubtfulCommand & { file: Buffer | null; until: number | null; to: string | null };
 
 /** More are not counted. */
 const MAX_COUNTED = 1_000;
@@ -44,15 +57,12 @@ export class Commands {
     return rows.map(({ chat }) => chat);
   }
 
-  /** The command that is next in a chat, with all that decides whether it goes. */
+  /** The command that is next in a chat, with all that decides whether it goes. Rejects with RowUnreadableError. */
   async nextOf(chat: number): Promise<NextCommand | undefined> {
-    const [row] = await this.#rows<DoubtfulCommand & { file: Buffer | null; until: number | null; to: string | null }>(
-      `SELECT n.*, k.file, (SELECT max(until_at) FROM pauses p WHERE p.chat = n.chat AND p.after_command < n.id) AS until,
-         (SELECT p.request::json -> 'raw' ->> 'To' FROM payloads p WHERE p.seq = CASE WHEN n.outbound IS NULL THEN n.seq ELSE
-           (SELECT w.seq FROM messages w WHERE w.chat = n.chat AND w.seq < n.seq AND w.outbound IS NULL ORDER BY w.seq DESC LIMIT 1) END) AS to
-       FROM (${COMMAND} WHERE k.id = (SELECT id FROM commands WHERE chat = $1 AND ${IS_NEXT} ORDER BY id LIMIT 1)) n
-       JOIN commands k USING (id)`,
-      chat,
+    const [row] = await readRow(
+      "command",
+      () => this.#next(chat),
+      async () => (await this.#rows<{ id: number }>(NEXT_ID, chat))[0]?.id,
     );
     if (!row) return undefined;
     const { file, until, to, ...command } = row;
@@ -70,13 +80,12 @@ export class Commands {
     return await this.#ids(`state = 'in_doubt' AND ${NOT_PASSED_OVER} ORDER BY id DESC LIMIT $2`, account, limit);
   }
 
-  /** A command in doubt that a proof could still settle; undefined for any other. */
+  /** A command in doubt that a proof could still settle; undefined for any other. Rejects with RowUnreadableError. */
   async doubt(id: number): Promise<DoubtfulCommand | undefined> {
-    const [row] = await this.#rows<DoubtfulCommand>(
+    return await this.#one<DoubtfulCommand>(
       `${COMMAND} WHERE k.id = $1 AND k.state = 'in_doubt' AND NOT k.partial`,
       id,
     );
-    return row;
   }
 
   /** WhatsApp's ids of the replies sent last. */
@@ -89,17 +98,19 @@ export class Commands {
     return rows.map((row) => row.whatsapp_message_id);
   }
 
-  /** Any command that there is. Throws RowUnreadableError. */
+  /** Any command that there is. Rejects with RowUnreadableError. */
   async get(id: number): Promise<WaitingCommand> {
-    const [row] = await this.#rows<DoubtfulCommand>(`${COMMAND} WHERE k.id = $1`, id);
+    const row = await this.#one<DoubtfulCommand>(`${COMMAND} WHERE k.id = $1`, id);
     if (!row) throw new RowUnreadableError("command", id, undefined);
     return waiting(row);
   }
 
-  /** The bytes of the file that came with a command; null: none did, or they are forgotten. */
+  /**
+   * The bytes of the file that came with a command; null: none did, or they are forgotten. Rejects with
+   * RowUnreadableError.
+   */
   async fileOf(id: number): Promise<Buffer | null> {
-    const [row] = await this.#rows<{ file: Buffer | null }>("SELECT file FROM commands WHERE id = $1", id);
-    return row?.file ?? null;
+    return (await this.#one<{ file: Buffer | null }>("SELECT file FROM commands WHERE id = $1", id))?.file ?? null;
   }
 
   /** How many commands this gateway process was handed since, ms since the machine started; counts to 1,000, no further. */
@@ -206,6 +217,20 @@ export class Commands {
     return row?.n ?? 0;
   }
 
+  async #next(chat: number): Promise<NextRow[]> {
+    const some = (columns: string) => this.#rows<NextRow>(`SELECT ${columns} FROM (${NEXT}) n`, chat);
+    try {
+      return await some(`n.*, (${PAUSED_UNTIL}) AS until, (${WRITTEN_TO}) AS to`);
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+    }
+    // A page is damaged. Where that is not the command's own, what can't be read does not hold it.
+    const rows = await some("n.*");
+    const [paused] = await some(`(${PAUSED_UNTIL}) AS until`).catch(noneIfDamaged);
+    const [written] = await some(`(${WRITTEN_TO}) AS to`).catch(noneIfDamaged);
+    return rows.map((row) => ({ ...row, until: paused?.until ?? null, to: written?.to ?? null }));
+  }
+
   /** It is settled: where no more can be read, that does not make it fail. */
   async #hasNext(chat: number): Promise<boolean> {
     try {
@@ -230,6 +255,12 @@ export class Commands {
     return this.#parts.db.rows<R>(statement, ...values);
   }
 
+  /** Of the command with this number. */
+  async #one<R extends object>(statement: string, id: number): Promise<R | undefined> {
+    const read = async () => (await this.#rows<R>(statement, id))[0];
+    return await readRow("command", read, async () => id);
+  }
+
   async #ids(which: string, account: string | undefined, ...values: readonly unknown[]): Promise<number[]> {
     const statement = `SELECT id FROM commands WHERE account_id = ANY ($1) AND ${which}`;
     const rows = await this.#rows<{ id: number }>(statement, this.#accounts(account), ...values);
@@ -243,4 +274,9 @@ export class Commands {
 
 function waiting({ asked_process: _, alarmed_at: __, ...command }: DoubtfulCommand): WaitingCommand {
   return command;
+}
+
+function noneIfDamaged(error: unknown): [] {
+  if (isDamage(error)) return [];
+  throw error;
 }

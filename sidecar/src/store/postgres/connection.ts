@@ -18,6 +18,10 @@ const STATEMENT_MS = 20_000;
 /** Nothing came back for this time, ms: the way is cut. The server itself would have ended the statement before. */
 const ANSWER_MS = 25_000;
 
+/** Of the server's own settings one could take back what was acknowledged. A stricter one stays. */
+const DURABLE =
+  "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'";
+
 /** PostgreSQL's number of `bigint`, which the driver gives as a text. None of ours is beyond 2^53. */
 const BIGINT = 20;
 
@@ -44,7 +48,7 @@ export interface ConnectionOptions {
  */
 export class Connection implements Queries {
   readonly #pool: pg.Pool;
-  readonly #begin: string;
+  readonly #limits: string;
   #closed: Promise<void> | undefined;
 
   constructor({ url, connections = 2, idleMs = IDLE_MS, answerMs = ANSWER_MS }: ConnectionOptions) {
@@ -60,12 +64,9 @@ export class Connection implements Queries {
     // A connection that breaks while nobody waits for it: the next query opens another.
     this.#pool.on("error", () => {});
     this.#pool.on("connect", (client) => client.on("error", () => {}));
-    // Of the server's own settings one could take back what was acknowledged. A stricter one stays.
-    this.#begin = `BEGIN;
-      SET LOCAL idle_in_transaction_session_timeout = ${Math.round(idleMs)};
+    this.#limits = `SET LOCAL idle_in_transaction_session_timeout = ${Math.round(idleMs)};
       SET LOCAL lock_timeout = ${LOCK_MS};
-      SET LOCAL statement_timeout = ${STATEMENT_MS};
-      SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'`;
+      SET LOCAL statement_timeout = ${STATEMENT_MS}`;
   }
 
   async rows<R extends object>(statement: string, ...values: readonly unknown[]): Promise<R[]> {
@@ -77,10 +78,19 @@ export class Connection implements Queries {
    * what `work` throws; with UncertainCommitError where it is not known whether all of it is.
    */
   async transaction<T>(work: (tx: Queries) => Promise<T>): Promise<T> {
+    return await this.#run(`BEGIN; ${this.#limits}; ${DURABLE}`, work);
+  }
+
+  /** Runs `work`, which only reads: all that it reads is of one instant. */
+  async snapshot<T>(work: (tx: Queries) => Promise<T>): Promise<T> {
+    return await this.#run(`BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; ${this.#limits}`, work);
+  }
+
+  async #run<T>(begin: string, work: (tx: Queries) => Promise<T>): Promise<T> {
     const client = await onServer(() => this.#pool.connect());
     let isBroken = false;
     try {
-      await onServer(() => client.query(this.#begin));
+      await onServer(() => client.query(begin));
       const result = await work({
         rows: (statement, ...values) =>
           onServer(async () => (await client.query(statement, values.map(storable))).rows),

@@ -78,11 +78,6 @@ export function isOwnFault(error: unknown): boolean {
   return !(error instanceof DatabaseError) || OWN.test(error.code ?? "");
 }
 
-/** Whether a page of the database is damaged, there on its server. */
-export function isDamage(error: unknown): boolean {
-  return /^XX00[12]/.test(faultCode(error));
-}
-
 /** What went wrong, with the code for it, and what to do. */
 export function wordsOf(error: unknown): string {
   const message = error instanceof Error ? error.message || error.name : String(error);

@@ -1,25 +1,32 @@
 import { type Clock, every, systemTimers, type Timers } from "../../clock.ts";
 import { StoreUnusableError } from "../errors.ts";
 import type { Change } from "../feed.ts";
-import type { Files } from "../files.ts";
-import { DEFAULT_MEDIA_LIMITS } from "../limits.ts";
+import { Files } from "../files.ts";
+import { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "../limits.ts";
+import type { Look } from "../look.ts";
 import type { Outage } from "../writability.ts";
+import { AlertRecords } from "./alert-records.ts";
 import { Availability } from "./availability.ts";
 import { Batches } from "./batches.ts";
 import { Commands } from "./commands.ts";
-import { Connection, type ConnectionOptions } from "./connection.ts";
+import { Connection, type ConnectionOptions, type Queries } from "./connection.ts";
 import { Counters } from "./counters.ts";
+import { Downtimes } from "./downtimes.ts";
 import { Failures } from "./failures.ts";
 import { isDisconnection, isOwnFault, wordsOf } from "./faults.ts";
+import { FigureReads, FigureRecords } from "./figures.ts";
 import { Handovers } from "./handovers.ts";
-import { Leases, type Owner } from "./lease.ts";
+import { FLEET, Leases, type Owner } from "./lease.ts";
+import { readLook } from "./look.ts";
 import { Messages } from "./messages.ts";
 import { migrate } from "./migrate.ts";
+import { Outbound } from "./outbound.ts";
 import { Ownership } from "./ownership.ts";
 import { Pauses } from "./pauses.ts";
 import { probe } from "./probe.ts";
 import { ProvenTime } from "./proven-time.ts";
 import { Reports } from "./report-lanes.ts";
+import type { ReportKind } from "./reports.ts";
 
 /** A lease that was not renewed for so long can be taken by another sidecar. */
 const TTL_MS = 15_000;
@@ -42,9 +49,9 @@ export interface PostgresStoreOptions extends ConnectionOptions {
   accounts: readonly string[];
   clock: Clock;
   timers?: Timers;
-  /** The attachments that are here. */
-  files: Pick<Files, "sizeOf">;
-  inlineBytes?: number;
+  /** Attachments lie below it. */
+  stateDir: string;
+  limits?: MediaLimits;
   leaseMs?: { ttl: number; renew: number; ask: number };
   /** Told how long each transaction took, ms. */
   onCommit?: (durationMs: number) => void;
@@ -56,11 +63,25 @@ export interface PostgresStore {
   commands: Commands;
   handovers: Handovers;
   pauses: Pauses;
+  downtimes: Downtimes;
+  /** What is the matter with all accounts together, which who leads tells of; and with one of them, which its owner does. */
+  alerts: AlertRecords;
+  alertsOf(account: string): AlertRecords;
+  /** What passed, of all accounts that are ours; and what passes of one of them. */
+  figures: FigureReads;
+  figuresOf(account: string): FigureRecords;
+  /** What somebody sees who looks at it: all of it at one instant. Rejects when it can't be read. */
+  look(): Promise<Look>;
   /** See the embedded store: over the accounts that are ours. Rejects when it can't be read. */
   counters(): ReturnType<Counters["read"]>;
   failures(): ReturnType<Failures["all"]>;
-  /** What Hot Bags is to be told of its commands. */
+  /** What Hot Bags is to be told: of its commands, and of the bridge. */
   reports: Reports;
+  events: Reports;
+  /** What Hot Bags sends without being asked. */
+  outbound: Outbound;
+  /** The attachments that this sidecar has, on its own disk. */
+  files: Files;
   /** Since when nothing can be written, and why; null while writes are taken. */
   readonly outage: Outage | null;
   onOutage(listener: (outage: Outage | null) => void): () => void;
@@ -68,6 +89,8 @@ export interface PostgresStore {
   onOwned(listener: (account: string) => void): () => void;
   /** Told of each that is ours no more. Returns how to stop that. */
   onLost(listener: (account: string) => void): () => void;
+  /** Whether this sidecar does what is done once for all of them: it reads the outbox, for one. */
+  readonly leads: boolean;
   /** Who owns which account, of all sidecars. */
   owners(): Promise<Owner[]>;
   /** Told of all changes of a transaction, once it is committed. Returns how to stop that. */
@@ -76,6 +99,8 @@ export interface PostgresStore {
   check(error: unknown): boolean;
   provenNow(): number;
   readonly clockJumpMs: number;
+  /** Goes on with other limits. */
+  adopt(limits: MediaLimits): void;
   /** Writes what waits, then gives the accounts back and closes the connections. */
   close(): Promise<void>;
 }
@@ -115,51 +140,77 @@ function unusable(error: unknown): Error {
 }
 
 async function open(reader: Connection, writer: Connection, options: PostgresStoreOptions): Promise<PostgresStore> {
-  const { owner, clock, timers = systemTimers, files, inlineBytes = DEFAULT_MEDIA_LIMITS.inlineBytes } = options;
+  const { owner, clock, timers = systemTimers, limits = DEFAULT_MEDIA_LIMITS } = options;
   const { ttl, renew, ask } = options.leaseMs ?? { ttl: TTL_MS, renew: RENEW_MS, ask: ASK_MS };
   const time = await ProvenTime.read(writer, clock);
+  const files = new Files(options.stateDir, limits.storeBytes, time);
+  let { inlineBytes } = limits;
   const availability = new Availability({ clock, timers, probe: (cause) => probe(writer, cause) });
   const leases = new Leases({ connection: writer, owner, ttlMs: ttl, uptimeMs: () => clock.uptimeMs() });
   const failed = (error: unknown) => availability.check("lease", error);
-  const ownership = new Ownership({ leases, timers, accounts: options.accounts, renewMs: renew, askMs: ask, failed });
-  let isReporting = false;
+  const ownership = new Ownership({
+    ...{ leases, timers, renewMs: renew, askMs: ask, failed },
+    accounts: [...options.accounts, FLEET],
+  });
+  const wanted = new Set<ReportKind>();
   const batches = new Batches({
     ...{ connection: writer, ownership, availability, clock, time },
-    reports: () => isReporting,
+    wanted: () => wanted,
     onCommit: options.onCommit,
   });
   const accounts = () => ownership.leases.map(({ account }) => account);
-  const [counters, failures] = [new Counters(reader, accounts), new Failures(reader, accounts)];
-  const common = { db: reader, batches, time, accounts };
+  const partsOn = (db: Queries) => {
+    const common = { db, batches, time, accounts };
+    const reportsOf = (kind: ReportKind) =>
+      new Reports({ ...common, kind, turn: (on) => (on ? wanted.add(kind) : wanted.delete(kind)) });
+    return {
+      messages: new Messages({ ...common, files, inlineBytes: () => inlineBytes }),
+      commands: new Commands({ ...common, ownership }),
+      handovers: new Handovers(common),
+      pauses: new Pauses(common),
+      downtimes: new Downtimes(common),
+      counters: new Counters(db, accounts),
+      failures: new Failures(db, accounts),
+      reports: reportsOf("command"),
+      events: reportsOf("event"),
+      outbound: new Outbound(common),
+    };
+  };
+  const { counters, failures, ...parts } = partsOn(reader);
+  const alertsOf = (account: string) => new AlertRecords({ db: reader, batches, account });
   const note = () => time.note().catch((error: unknown) => availability.check("time", error));
   await note();
   const noteNoMore = every(timers, NOTE_MS, () => void note());
   await ownership.start();
   return {
-    messages: new Messages({ ...common, files, inlineBytes: () => inlineBytes }),
-    commands: new Commands({ ...common, ownership }),
-    handovers: new Handovers(common),
-    pauses: new Pauses(common),
+    ...parts,
+    alerts: alertsOf(FLEET),
+    alertsOf,
+    figures: new FigureReads(reader, accounts),
+    figuresOf: (account) => new FigureRecords(reader, batches, account),
+    look: () => reader.snapshot((tx) => readLook(partsOn(tx))),
     counters: () => counters.read(),
     failures: () => failures.all(),
-    reports: new Reports({
-      ...common,
-      turn: (on) => {
-        isReporting = on;
-      },
-    }),
+    files,
+    get leads() {
+      return accounts().includes(FLEET);
+    },
     get outage() {
       return availability.outage;
     },
     onOutage: (listener) => availability.onChange(listener),
-    onOwned: (listener) => ownership.onOwned(listener),
-    onLost: (listener) => ownership.onLost(listener),
+    onOwned: (listener) => ownership.onOwned((account) => account !== FLEET && listener(account)),
+    onLost: (listener) => ownership.onLost((account) => account !== FLEET && listener(account)),
     owners: () => leases.owners(),
     onChange: (listener) => batches.onChange(listener),
     check: (error) => availability.check("read", error),
     provenNow: () => time.now(),
     get clockJumpMs() {
       return time.jumpMs;
+    },
+    adopt(to) {
+      files.adopt(to.storeBytes);
+      inlineBytes = to.inlineBytes;
     },
     async close() {
       await batches.close();

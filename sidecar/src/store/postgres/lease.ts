@@ -6,12 +6,19 @@ export interface Lease {
   token: number;
 }
 
+/**
+ * Stands in the place of an account for what is done once for all sidecars: whoever owns it leads. No account of OpenClaw
+ * is called so.
+ */
+export const FLEET = "";
+
 /** This process owns the account no more, or not yet. Nothing of what was to be changed is written. */
 export class FencedOffError extends Error {
   override readonly name = "FencedOffError";
 
   constructor(account: string) {
-    super(`the account ${account} is another sidecar's, or nobody's: what this one would change of it is not written`);
+    const what = account === FLEET ? "what one sidecar does for all" : `the account ${account}`;
+    super(`${what} is another sidecar's, or nobody's: what this one would change of it is not written`);
   }
 }
 
@@ -110,7 +117,8 @@ export class Leases {
     return await this.#options.connection.rows<Owner>(
       `SELECT account_id, owner, token, (extract(epoch FROM since) * 1000)::bigint AS since,
          CASE WHEN expires_at = '-infinity' THEN 0 ELSE (extract(epoch FROM expires_at - clock_timestamp()) * 1000)::bigint END AS left_ms
-       FROM leases ORDER BY account_id`,
+       FROM leases WHERE account_id <> $1 ORDER BY account_id`,
+      FLEET,
     );
   }
 }
@@ -142,4 +150,25 @@ export async function guard(tx: Queries, leases: readonly Lease[]): Promise<Guar
     xid: first?.xid ?? "",
     secret: first?.secret ?? null,
   };
+}
+
+/**
+ * Locks accounts of others, in the midst of a transaction: until its end their owners write nothing of them, and nobody
+ * takes one over. Returns those of `accounts` that there are, with the ones that are ours.
+ */
+export async function lockOthers(
+  tx: Queries & { accounts: readonly string[] },
+  accounts: readonly string[],
+): Promise<Set<string>> {
+  const ours = new Set(tx.accounts);
+  const asked = new Set(accounts.filter((account) => account !== FLEET));
+  const others = [...asked].filter((account) => !ours.has(account));
+  const rows =
+    others.length === 0
+      ? []
+      : await tx.rows<{ account_id: string }>(
+          "SELECT account_id FROM leases WHERE account_id = ANY ($1) ORDER BY account_id FOR NO KEY UPDATE",
+          others,
+        );
+  return new Set([...[...asked].filter((account) => ours.has(account)), ...rows.map((row) => row.account_id)]);
 }

@@ -1,3 +1,4 @@
+import { RowUnreadableError } from "../errors.ts";
 import type { InlinedFile } from "../media.ts";
 import type { PendingMessage } from "../messages.ts";
 
@@ -6,7 +7,7 @@ export const PENDING = `SELECT m.seq, m.chat, m.message_id, m.account_id, c.chat
     m.received_at, m.next_attempt_at,
     (SELECT json_agg(json_build_object('position', position, 'sha256', sha256, 'size_bytes', size_bytes, 'place', place) ORDER BY position)
      FROM media d WHERE d.seq = m.seq AND d.place IS NOT NULL) AS inlined
-  FROM messages m JOIN chats c USING (chat) JOIN payloads p USING (seq)`;
+  FROM messages m JOIN chats c USING (chat) LEFT JOIN payloads p USING (seq)`;
 
 const NOT_PASSED_OVER = "NOT EXISTS (SELECT 1 FROM passed_over_messages o WHERE o.seq = messages.seq)";
 
@@ -14,8 +15,15 @@ export const IN_LANE = `state = 'pending' AND NOT detached AND ${NOT_PASSED_OVER
 export const DETACHED = `state = 'pending' AND detached AND ${NOT_PASSED_OVER}`;
 export const WAITING = `state = 'pending' AND ${NOT_PASSED_OVER}`;
 
-export type PendingRow = Omit<PendingMessage, "inlined"> & { inlined: InlinedFile[] | null };
+export type PendingRow = Omit<PendingMessage, "inlined" | "request"> & {
+  request: string | null;
+  inlined: InlinedFile[] | null;
+};
 
+/** Throws RowUnreadableError where its text is not there. */
 export function pendingOf(row: PendingRow | undefined): PendingMessage | undefined {
-  return row && { ...row, inlined: row.inlined ?? [] };
+  if (!row) return undefined;
+  const { request, inlined } = row;
+  if (request === null) throw new RowUnreadableError("message", row.seq, undefined);
+  return { ...row, request, inlined: inlined ?? [] };
 }

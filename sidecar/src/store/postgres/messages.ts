@@ -1,17 +1,18 @@
 import type { InboundMessage } from "@hotbags/shared";
 import type { AttemptRow } from "../attempts.ts";
 import type { CommandFromResponse, RecordedCommand } from "../command-writes.ts";
-import { DAMAGED } from "../errors.ts";
+import { DAMAGED, isDamage } from "../errors.ts";
 import type { Files } from "../files.ts";
-import { lacksFile, layOut } from "../lay-out.ts";
+import { type InlinedFile, lacksFile, layOut } from "../lay-out.ts";
 import type { Accepted, FailedAttempt } from "../message-writes.ts";
 import type { LaneHead, PendingMessage } from "../messages.ts";
 import { acceptVerb, type Incoming } from "./accept.ts";
 import type { Batches } from "./batches.ts";
 import type { Queries } from "./connection.ts";
-import { isDamage } from "./faults.ts";
+import { FILES_LEFT_OUT, FILES_LOST } from "./files-out.ts";
 import { DETACHED, IN_LANE, PENDING, type PendingRow, pendingOf, WAITING } from "./message-rows.ts";
 import type { ProvenTime } from "./proven-time.ts";
+import { readRow } from "./read-row.ts";
 import { DEAD, DELIVERED, FAILED, PASSED_OVER } from "./settle.ts";
 import type { Verb } from "./verb.ts";
 
@@ -84,7 +85,7 @@ export class Messages {
     );
   }
 
-  /** The message that is next in a chat's lane. */
+  /** The message that is next in a chat's lane. Rejects with RowUnreadableError. */
   async headOf(chat: number): Promise<PendingMessage | undefined> {
     return await this.#pending(`SELECT seq FROM messages WHERE chat = $1 AND ${IN_LANE} ORDER BY seq LIMIT 1`, chat);
   }
@@ -98,7 +99,7 @@ export class Messages {
     return row?.seq;
   }
 
-  /** The message that comes after this one in a chat's lane. */
+  /** The message that comes after this one in a chat's lane. Rejects with RowUnreadableError. */
   async behind(chat: number, seq: number): Promise<PendingMessage | undefined> {
     const next = `SELECT seq FROM messages WHERE chat = $1 AND seq > $2 AND ${IN_LANE} ORDER BY seq LIMIT 1`;
     return await this.#pending(next, chat, seq);
@@ -113,10 +114,25 @@ export class Messages {
     return row?.at;
   }
 
-  /** The one of a chat's detached messages that is due first. */
+  /** The one of a chat's detached messages that is due first. Rejects with RowUnreadableError. */
   async firstDetachedOf(chat: number): Promise<PendingMessage | undefined> {
     const first = `SELECT seq FROM messages WHERE chat = $1 AND ${DETACHED} ORDER BY next_attempt_at, seq LIMIT 1`;
     return await this.#pending(first, chat);
+  }
+
+  /**
+   * Files that went along with a message can't be read any more: from now on its body says so instead. Resolves with the
+   * message as it is then, once that is committed. Only this and `leaveFilesOut` change a body.
+   */
+  async filesLost(message: PendingMessage, lost: readonly InlinedFile[]): Promise<PendingMessage> {
+    const bytes = message.request.length;
+    return await this.#parts.batches.run(FILES_LOST, { message, files: lost }, { bytes });
+  }
+
+  /** Hot Bags takes no body of this size: the same for all files, which are kept. */
+  async leaveFilesOut(message: PendingMessage): Promise<PendingMessage> {
+    const bytes = message.request.length;
+    return await this.#parts.batches.run(FILES_LEFT_OUT, { message, files: message.inlined }, { bytes });
   }
 
   /** Hot Bags answered with 2xx: the response, `delivered`, the commands and what follows, in one transaction. */
@@ -180,8 +196,12 @@ export class Messages {
   }
 
   async #pending(which: string, ...values: readonly unknown[]): Promise<PendingMessage | undefined> {
-    const [row] = await this.#parts.db.rows<PendingRow>(`${PENDING} WHERE m.seq = (${which})`, ...values);
-    return pendingOf(row);
+    const { db } = this.#parts;
+    return await readRow(
+      "message",
+      async () => pendingOf((await db.rows<PendingRow>(`${PENDING} WHERE m.seq = (${which})`, ...values))[0]),
+      async () => (await db.rows<{ seq: number }>(which, ...values))[0]?.seq,
+    );
   }
 
   #accounts(account: string | undefined): readonly string[] {

@@ -34,8 +34,8 @@ interface Judged extends Given {
   ownsId: boolean;
 }
 
-interface IdOwner {
-  command_id: string;
+/** The command that has an id. */
+export interface IdOwner {
   payload_sha256: string;
   chat: number;
 }
@@ -69,7 +69,7 @@ export async function record(
 }
 
 /** Its id as the database has it: it is compared with what comes from there. */
-function named(command: CommandFromResponse): CommandFromResponse {
+export function named(command: CommandFromResponse): CommandFromResponse {
   return command.commandId === null ? command : { ...command, commandId: storableText(command.commandId) };
 }
 
@@ -95,13 +95,13 @@ async function recordPart(
   part: readonly Given[],
   skipping: ReadonlySet<number>,
 ): Promise<Map<Given, RecordedCommand>> {
-  const forgotten = await ownersAmongForgotten(writing, part);
+  const forgotten = await ownersAmongForgotten(writing, idsOf(part));
   const owned = (one: Given) => (one.command.commandId === null ? undefined : forgotten.get(one.command.commandId));
   const free = part.filter((one) => owned(one) === undefined).map((one) => judge(one, skipping));
   const ids = await insert(writing, free);
   // The unique index has refused the others: their ids have an owner, be it one of this very answer.
   const taken = free.filter((one) => !ids.has(one));
-  const owners = new Map([...forgotten, ...(await ownersOf(writing, taken))]);
+  const owners = new Map([...forgotten, ...(await ownersAmongKnown(writing, idsOf(taken)))]);
   const rest = part.filter((one) => owned(one) !== undefined || taken.some((other) => isSame(one, other)));
   const recorded = new Map<Given, RecordedCommand>();
   const reused: Judged[] = [];
@@ -193,33 +193,41 @@ function note(writing: Writing, judged: Judged, id: number): void {
   if (outcome === "failed") writing.failed(account_id, "command_failed", message_id ?? OUTBOX, reason ?? "");
 }
 
-async function ownersOf(writing: Writing, commands: readonly Given[]): Promise<Map<string, IdOwner>> {
-  const ids = commands.flatMap(({ command }) => command.commandId ?? []);
+/** The commands that have these ids, by the id as it was given; also those of somebody who was forgotten. */
+export async function ownersOf(writing: Writing, ids: readonly string[]): Promise<Map<string, IdOwner>> {
+  return new Map([...(await ownersAmongForgotten(writing, ids)), ...(await ownersAmongKnown(writing, ids))]);
+}
+
+async function ownersAmongKnown(writing: Writing, ids: readonly string[]): Promise<Map<string, IdOwner>> {
+  return await readOwners(writing, ids, ids);
+}
+
+async function ownersAmongForgotten(writing: Writing, ids: readonly string[]): Promise<Map<string, IdOwner>> {
+  const forgotten = ids.flatMap((id) => writing.forgotten(id) ?? []);
+  return forgotten.length === 0 ? new Map() : await readOwners(writing, ids, forgotten);
+}
+
+/** `names`: what they have in the place of these ids. */
+async function readOwners(
+  writing: Writing,
+  ids: readonly string[],
+  names: readonly string[],
+): Promise<Map<string, IdOwner>> {
   if (ids.length === 0) return new Map();
   const rows = await writing.rows<IdOwner & { given: string }>(
-    `SELECT g.id AS given, k.command_id, k.payload_sha256, k.chat
-     FROM unnest($1::text[]) AS g (id) JOIN commands k ON k.command_id = g.id AND k.owns_id`,
-    ids,
+    `SELECT g.id AS given, k.payload_sha256, k.chat
+     FROM unnest($1::text[], $2::text[]) AS g (id, name) JOIN commands k ON k.command_id = g.name AND k.owns_id`,
+    ...[ids, names],
   );
   return new Map(rows.map((row) => [row.given, row]));
 }
 
-/** Owners of these ids that are forgotten, by the id as it was given. */
-async function ownersAmongForgotten(writing: Writing, part: readonly Given[]): Promise<Map<string, IdOwner>> {
-  const ids = part.flatMap(({ command: { commandId } }) => {
-    const forgotten = commandId === null ? null : writing.forgotten(commandId);
-    return commandId === null || forgotten === null ? [] : [{ commandId, forgotten }];
-  });
-  if (ids.length === 0) return new Map();
-  const rows = await writing.rows<IdOwner & { given: string }>(
-    `SELECT g.id AS given, k.command_id, k.payload_sha256, k.chat
-     FROM unnest($1::text[], $2::text[]) AS g (id, forgotten) JOIN commands k ON k.command_id = g.forgotten AND k.owns_id`,
-    ids.map(({ commandId }) => commandId),
-    ids.map(({ forgotten }) => forgotten),
-  );
-  return new Map(rows.map((row) => [row.given, row]));
+/** Their ids, of those that have one. */
+function idsOf(commands: readonly Given[]): string[] {
+  return commands.flatMap(({ command }) => command.commandId ?? []);
 }
 
-function hashOf(payload: string): string {
+/** By which the same command is known again. */
+export function hashOf(payload: string): string {
   return createHash("sha256").update(payload).digest("hex");
 }

@@ -2,6 +2,7 @@ import type { WaitingReport } from "../reports.ts";
 import type { Batches } from "./batches.ts";
 import type { Queries } from "./connection.ts";
 import type { ProvenTime } from "./proven-time.ts";
+import { accountOf, COUNTED, type ReportKind } from "./reports.ts";
 import type { Verb } from "./verb.ts";
 import type { Writing } from "./writing.ts";
 
@@ -10,11 +11,12 @@ interface ReportsParts {
   batches: Batches;
   time: ProvenTime;
   accounts: () => readonly string[];
+  kind: ReportKind;
   /** Makes reports of what changes from now on, or none. */
   turn: (on: boolean) => void;
 }
 
-/** Delivery reports that Hot Bags is still to be told, with the verbs of the embedded store: see there. */
+/** What Hot Bags is still to be told, of one kind, with the verbs of the embedded store: see there. */
 export class Reports {
   readonly #parts: ReportsParts;
 
@@ -25,20 +27,25 @@ export class Reports {
   /** Whether somebody wants reports. Resolves with how many were dropped, since nobody does. */
   async turn(on: boolean): Promise<number> {
     this.#parts.turn(on);
-    return on ? 0 : await this.#parts.batches.run(DROP, { upTo: null });
+    const { batches, kind } = this.#parts;
+    return on ? 0 : await batches.run(DROP, { kind, upTo: null });
   }
 
   /** Told of the lanes that have new reports, once they are committed. Returns how to stop that. */
   onNew(listener: (lanes: number[]) => void): () => void {
-    return this.#parts.batches.onReports(listener);
+    const { batches, kind } = this.#parts;
+    return batches.onReports((reports) => {
+      const lanes = reports.filter((report) => report.kind === kind).map(({ lane }) => lane);
+      if (lanes.length > 0) listener(lanes);
+    });
   }
 
   /** Lanes with a report, the oldest first, and when their first one is due; of one account, or of all that are ours. */
   async lanes(account?: string): Promise<{ lane: number; next_attempt_at: number }[]> {
     return await this.#parts.db.rows<{ lane: number; next_attempt_at: number }>(
       `SELECT lane, next_attempt_at FROM reports WHERE id IN
-         (SELECT min(id) FROM reports WHERE account_id = ANY ($1) AND kind = 'command' GROUP BY lane) ORDER BY id`,
-      account === undefined ? this.#parts.accounts() : [account],
+         (SELECT min(id) FROM reports WHERE account_id = ANY ($1) AND kind = $2 GROUP BY lane) ORDER BY id`,
+      ...[account === undefined ? this.#parts.accounts() : [account], this.#parts.kind],
     );
   }
 
@@ -46,10 +53,10 @@ export class Reports {
   async headOf(lane: number): Promise<WaitingReport | undefined> {
     const [row] = await this.#parts.db.rows<WaitingReport>(
       `SELECT id, lane, key, account_id, body, made_at, attempts, next_attempt_at FROM reports
-       WHERE account_id = ANY ($1) AND kind = 'command' AND lane = $2 ORDER BY id LIMIT 1`,
-      ...[this.#parts.accounts(), lane],
+       WHERE account_id = ANY ($1) AND kind = $2 AND lane = $3 ORDER BY id LIMIT 1`,
+      ...[this.#parts.accounts(), this.#parts.kind, lane],
     );
-    return row;
+    return row && { ...row, account_id: accountOf(row) };
   }
 
   /** Hot Bags has it. */
@@ -64,7 +71,8 @@ export class Reports {
 
   /** Gives all up that were made by this proven time, ms. Resolves with how many. */
   async dropOld(by: number): Promise<number> {
-    return await this.#parts.batches.run(DROP, { upTo: by });
+    const { batches, kind } = this.#parts;
+    return await batches.run(DROP, { kind, upTo: by });
   }
 
   /** Hot Bags refused it: it is tried again at this proven time, ms. */
@@ -76,8 +84,8 @@ export class Reports {
   async longestWaitMs(): Promise<number> {
     const [row] = await this.#parts.db.rows<{ at: number | null }>(
       `SELECT min(r.made_at) AS at FROM unnest($1::text[]) AS of (account_id) CROSS JOIN LATERAL
-         (SELECT made_at FROM reports WHERE reports.account_id = of.account_id AND kind = 'command' ORDER BY id LIMIT 1) r`,
-      this.#parts.accounts(),
+         (SELECT made_at FROM reports WHERE reports.account_id = of.account_id AND kind = $2 ORDER BY id LIMIT 1) r`,
+      ...[this.#parts.accounts(), this.#parts.kind],
     );
     return row?.at == null ? 0 : Math.max(0, this.#parts.time.now() - row.at);
   }
@@ -89,12 +97,12 @@ const DONE: Verb<{ id: number; as: "delivered" | "dropped" }, void> = {
   name: "report-done",
   keyOf,
   async write(writing, inputs) {
-    const gone = await writing.rows<{ id: number; account_id: string }>(
-      "DELETE FROM reports WHERE id = ANY ($2) AND account_id = ANY ($1) RETURNING id, account_id",
+    const gone = await writing.rows<{ id: number; kind: ReportKind; account_id: string }>(
+      "DELETE FROM reports WHERE id = ANY ($2) AND account_id = ANY ($1) RETURNING id, kind, account_id",
       ...[writing.accounts, inputs.map(({ id }) => id)],
     );
     const ends = new Map(inputs.map(({ id, as }) => [id, as]));
-    for (const { id, account_id } of gone) count(writing, account_id, ends.get(id) ?? "dropped");
+    for (const { id, kind, account_id } of gone) count(writing, kind, account_id, ends.get(id) ?? "dropped");
     return inputs.map(() => undefined);
   },
 };
@@ -113,25 +121,25 @@ const REFUSED: Verb<{ id: number; nextAttemptAt: number }, void> = {
 };
 
 /** `upTo`: made by this proven time; null: all. */
-const DROP: Verb<{ upTo: number | null }, number> = {
+const DROP: Verb<{ kind: ReportKind; upTo: number | null }, number> = {
   name: "reports-dropped",
-  keyOf: () => "reports",
+  keyOf: ({ kind }) => `reports ${kind}`,
   async write(writing, inputs) {
     const dropped: number[] = [];
-    for (const { upTo } of inputs) {
+    for (const { kind, upTo } of inputs) {
       const gone = await writing.rows<{ account_id: string }>(
-        `DELETE FROM reports WHERE account_id = ANY ($1) AND kind = 'command' AND ($2::bigint IS NULL OR made_at <= $2)
+        `DELETE FROM reports WHERE account_id = ANY ($1) AND kind = $2 AND ($3::bigint IS NULL OR made_at <= $3)
          RETURNING account_id`,
-        ...[writing.accounts, upTo],
+        ...[writing.accounts, kind, upTo],
       );
-      for (const { account_id } of gone) count(writing, account_id, "dropped");
+      for (const { account_id } of gone) count(writing, kind, account_id, "dropped");
       dropped.push(gone.length);
     }
     return dropped;
   },
 };
 
-function count(writing: Writing, account: string, as: "delivered" | "dropped"): void {
-  writing.count(account, "reports_waiting", -1);
-  writing.count(account, `reports_${as}`, 1);
+function count(writing: Writing, kind: ReportKind, account: string, as: "delivered" | "dropped"): void {
+  writing.count(account, COUNTED[kind].waiting, -1);
+  writing.count(account, COUNTED[kind][as], 1);
 }

@@ -1,8 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { type DeliveryReport, storableJson, transportSessionId } from "@hotbags/shared";
+import { type Noted, renderEvent } from "../event-reports.ts";
+import type { ReportKind } from "../report-recorder.ts";
 import { isForgotten } from "./forgotten.ts";
+import { FLEET } from "./lease.ts";
 
-export { MAX_REPORTS } from "../report-recorder.ts";
+export { COUNTED, MAX_REPORTS, type ReportKind } from "../report-recorder.ts";
 
 /** A command that has changed its state, as the statement that did it says. */
 export interface CommandChange {
@@ -22,8 +25,9 @@ export interface CommandChange {
   last_error: string | null;
 }
 
-/** What Hot Bags is to be told. The lane is the command. */
+/** What Hot Bags is to be told. The lane of a command's is its number. */
 export interface Report {
+  kind: ReportKind;
   lane: number;
   key: string;
   account: string;
@@ -45,7 +49,28 @@ function isTold({ command_id, chat_id, owns_id, from, to, last_error }: CommandC
   return from !== to && (TOLD.has(to) || from === "in_doubt");
 }
 
-function render(change: CommandChange, now: number): Report {
+/** A command of the outbox that no row stands for. Who leads tells of it. */
+export function renderRefused(
+  command: { command_id: string; account_id: string; chat_id: string | null; reason: string },
+  now: number,
+): Report {
+  const { reason: last_error, ...address } = command;
+  const told = { id: 0, message_id: null, from: null, to: "failed", whatsapp_message_id: null, partial: false };
+  return { ...render({ ...told, ...address, last_error }, now), account: FLEET };
+}
+
+/** The account that a report is about: one that is told by who leads says so only itself. */
+export function accountOf({ account_id, body }: { account_id: string; body: string }): string {
+  if (account_id !== FLEET) return account_id;
+  return (JSON.parse(body) as Pick<DeliveryReport, "transport_session_id">).transport_session_id.replace(
+    transportSessionId(""),
+    "",
+  );
+}
+
+type Told = Omit<CommandChange, "chat_id" | "seq" | "owns_id"> & { chat_id: string | null };
+
+function render(change: Told, now: number): Report {
   const key = randomUUID();
   const { id, account_id, to, from } = change;
   const isResolved = from === "in_doubt";
@@ -58,7 +83,14 @@ function render(change: CommandChange, now: number): Report {
     timestamp: new Date(now).toISOString(),
     transport_session_id: transportSessionId(account_id),
   };
-  return { lane: id, key, account: account_id, body: storableJson(JSON.stringify(body)) };
+  return { kind: "command", lane: id, key, account: account_id, body: storableJson(JSON.stringify(body)) };
+}
+
+/** What has happened to the bridge. `teller`: whose sidecar tells of it. */
+export function eventReport(noted: Noted, teller: string, now: number): Report {
+  const key = randomUUID();
+  const { lane, body } = renderEvent(noted, key, now);
+  return { kind: "event", lane, key, account: teller, body: storableJson(JSON.stringify(body)) };
 }
 
 /** What became of what was in doubt. */

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from "vitest";
 import { type Databases, running, startDatabases } from "../../../../test/fleet/databases.ts";
 import { messageOf } from "../../../../test/sidecar/message.ts";
@@ -5,6 +8,7 @@ import { SimulatedClock } from "../../../../test/simulated-clock.ts";
 import { until } from "../../../../test/until.ts";
 import { systemTimers, type Timers } from "../../clock.ts";
 import { StoreUnusableError, StoreUnwritableError } from "../errors.ts";
+import { emptyTally } from "../tally.ts";
 import { Connection } from "./connection.ts";
 import { openPostgresStore, type PostgresStore } from "./index.ts";
 import { FencedOffError } from "./lease.ts";
@@ -17,10 +21,13 @@ const TTL_MS = 3_600_000;
 const GROUP = "120363000000000001@g.us";
 
 let databases: Databases | string;
+let stateDir: string;
 beforeAll(async () => {
+  stateDir = mkdtempSync(join(tmpdir(), "hotbags-fleet-"));
   databases = await startDatabases();
 }, 120_000);
 afterAll(async () => {
+  rmSync(stateDir, { recursive: true });
   if (typeof databases !== "string") await databases[Symbol.asyncDispose]();
 });
 
@@ -38,9 +45,8 @@ async function fleet(test: Pick<TestContext, "skip">) {
       ask = TTL_MS,
       timers: Timers = systemTimers,
     ) {
-      const files = { sizeOf: () => undefined };
       const leaseMs = { ttl: TTL_MS, renew: TTL_MS, ask };
-      const store = await openPostgresStore({ url, owner, accounts, clock, timers, files, leaseMs });
+      const store = await openPostgresStore({ url, owner, accounts, clock, timers, stateDir, leaseMs });
       stores.push(store);
       const [owned, lost]: [string[], string[]] = [[], []];
       store.onOwned((account) => owned.push(account));
@@ -121,6 +127,47 @@ describe("two sidecars", () => {
     expect(counts.reduce((sum, { accepted }) => sum + accepted, 0)).toBe(ids.length);
   });
 
+  it("tell once of what is the matter with all: the one that leads does, and of an account its owner", async (test) => {
+    await using it = await fleet(test);
+    const first = await it.sidecar("first", ["shop"]);
+    const second = await it.sidecar("second", ["outlet"], undefined, 5);
+    expect([first.store.leads, second.store.leads]).toEqual([true, false]);
+    const alert = (id: string) => ({
+      ...{ id, kind: "hot_bags", subject: "backend", text: "", details: "{}", since_at: 1, since: 1, away_since: null },
+      ...{ told_at: 1, told_amount: 0, returns: 0, is_reopened: 0 as const, ended_at: null, ended: null },
+    });
+    const notice = { channel: "webhook", number: 1, told_at: 1, notice: "{}" };
+    await first.store.alerts.write([alert("a")], [notice]);
+    await expect(second.store.alerts.write([alert("b")], [notice])).rejects.toThrow(FencedOffError);
+    await expect(second.store.alerts.done("webhook", 1)).rejects.toThrow(FencedOffError);
+    await expect(second.store.alertsOf("shop").write([alert("b")], [])).rejects.toThrow(FencedOffError);
+    await second.store.alertsOf("outlet").write([alert("b")], [notice]);
+    expect(await second.store.alertsOf("outlet").open()).toEqual([alert("b")]);
+    // Another one leads: it goes on with what was told.
+    await first.store.close();
+    await until("the second one leads", () => second.store.leads);
+    expect([await second.store.alerts.open(), await second.store.alerts.notices()]).toEqual([[alert("a")], [notice]]);
+    await second.store.alerts.done("webhook", 1);
+    expect(await second.store.alertsOf("outlet").notices()).toEqual([notice]);
+    expect(second.owned).toEqual(["outlet"]);
+  });
+
+  it("count what passes by account, and add it up over those that are theirs", async (test) => {
+    await using it = await fleet(test);
+    const first = await it.sidecar("first", ["shop", "outlet"]);
+    const second = await it.sidecar("second", ["else"]);
+    const passed = (messagesIn: number) => ({ ...emptyTally(), messagesIn, waiting: messagesIn });
+    for (const [account, messagesIn] of [
+      ["shop", 1],
+      ["outlet", 2],
+    ] as const)
+      await first.store.figuresOf(account).add(600, passed(messagesIn), null, null);
+    await second.store.figuresOf("else").add(600, passed(4), null, null);
+    await expect(second.store.figuresOf("shop").add(600, passed(4), null, null)).rejects.toThrow(FencedOffError);
+    expect(await first.store.figures.between(60, 0, 600)).toEqual([{ at: 600, tally: { ...passed(3), waiting: 2 } }]);
+    expect(await second.store.figures.between(60, 0, 600)).toEqual([{ at: 600, tally: passed(4) }]);
+  });
+
   it("agree about the time, whatever their clocks say", async (test) => {
     await using it = await fleet(test);
     const first = await it.sidecar("first", ["shop"]);
@@ -177,7 +224,7 @@ describe("a server", () => {
 
   it("that can't be used is told with what to do", async (test) => {
     await using it = await fleet(test);
-    const options = { owner: "", accounts: [], clock: new SimulatedClock(), files: { sizeOf: () => undefined } };
+    const options = { owner: "", accounts: [], clock: new SimulatedClock(), stateDir };
     const away = openPostgresStore({ ...options, url: "postgres://postgres@127.0.0.1:1/x" });
     await expect(away).rejects.toMatchObject({ passes: true, message: expect.stringMatching(/ECONNREFUSED.*start/) });
     await it.connection.rows("UPDATE schema_version SET version = 99");

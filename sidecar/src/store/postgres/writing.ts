@@ -7,7 +7,7 @@ import type { Queries } from "./connection.ts";
 import { forgottenId } from "./forgotten.ts";
 import { FencedOffError, type Guarded } from "./lease.ts";
 import type { ProvenTime } from "./proven-time.ts";
-import { type CommandChange, MAX_REPORTS, renderReports } from "./reports.ts";
+import { COUNTED, type CommandChange, MAX_REPORTS, type Report, type ReportKind, renderReports } from "./reports.ts";
 
 /** A message that has changed, as the statement that did it says. */
 export interface MessageChange {
@@ -23,8 +23,8 @@ export interface WritingParts {
   guarded: Pick<Guarded, "accounts" | "secret">;
   clock: Clock;
   time: ProvenTime;
-  /** Somebody wants delivery reports. */
-  reports: boolean;
+  /** What Hot Bags wants to be told. */
+  wanted: ReadonlySet<ReportKind>;
 }
 
 /**
@@ -39,10 +39,11 @@ export class Writing implements Queries {
     { account: string; kind: FailureKind; messageId: string; reason: string; n: number }
   >();
   readonly #commands: CommandChange[] = [];
+  readonly #told: Report[] = [];
   /** To be told once all of it is on disk. */
   readonly changes: Change[] = [];
-  /** Lanes with new reports. */
-  lanes: number[] = [];
+  /** New reports. */
+  reports: readonly Report[] = [];
 
   constructor(parts: WritingParts) {
     this.#parts = parts;
@@ -118,26 +119,33 @@ export class Writing implements Queries {
     this.#commands.push(change);
   }
 
+  /** Hot Bags is to be told of what no row says. */
+  tell(report: Report): void {
+    this.#told.push(report);
+  }
+
   /** Writes what follows from all that was done. */
   async end(): Promise<void> {
-    if (this.#parts.reports) await this.#writeReports();
+    await this.#writeReports();
     await this.#writeCounts();
     await this.#writeFailures();
   }
 
   async #writeReports(): Promise<void> {
-    const reports = renderReports(this.#commands, this.now);
+    const { wanted } = this.#parts;
+    const ofCommands = wanted.has("command") ? renderReports(this.#commands, this.now) : [];
+    const reports = [...ofCommands, ...this.#told.filter(({ kind }) => wanted.has(kind))];
     if (reports.length === 0) return;
     await this.rows(
       `INSERT INTO reports (kind, lane, key, account_id, body, made_at)
-       SELECT 'command', lane, key, account_id, body, $5::bigint
-       FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[]) WITH ORDINALITY AS g (lane, key, account_id, body, n)
-       ORDER BY n`,
-      ...(["lane", "key", "account", "body"] as const).map((column) => reports.map((report) => report[column])),
+       SELECT kind, lane, key, account_id, body, $6::bigint
+       FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[]) WITH ORDINALITY
+         AS g (kind, lane, key, account_id, body, n) ORDER BY n`,
+      ...(["kind", "lane", "key", "account", "body"] as const).map((column) => reports.map((report) => report[column])),
       this.provenNow,
     );
-    for (const { account } of reports) this.count(account, "reports_waiting", 1);
-    this.lanes = reports.map(({ lane }) => lane);
+    for (const { kind, account } of reports) this.count(account, COUNTED[kind].waiting, 1);
+    this.reports = reports;
   }
 
   async #writeCounts(): Promise<void> {
@@ -151,20 +159,23 @@ export class Writing implements Queries {
        RETURNING account_id, name, value`,
       ...(["account", "name", "by"] as const).map((column) => counts.map((count) => count[column])),
     );
-    for (const { account_id, name, value } of written)
-      if (name === "reports_waiting" && value > MAX_REPORTS) await this.#makeRoom(account_id, value - MAX_REPORTS);
+    for (const kind of ["command", "event"] as const)
+      for (const { account_id, name, value } of written)
+        if (name === COUNTED[kind].waiting && value > MAX_REPORTS)
+          await this.#makeRoom(kind, account_id, value - MAX_REPORTS);
   }
 
   /** The oldest reports make room. */
-  async #makeRoom(account: string, count: number): Promise<void> {
+  async #makeRoom(kind: ReportKind, account: string, count: number): Promise<void> {
+    const { waiting, dropped } = COUNTED[kind];
     await this.rows(
       `WITH gone AS (DELETE FROM reports WHERE id IN
-         (SELECT id FROM reports WHERE account_id = $1::text AND kind = 'command' ORDER BY id LIMIT $2) RETURNING 1),
+         (SELECT id FROM reports WHERE account_id = $1::text AND kind = $3 ORDER BY id LIMIT $2) RETURNING 1),
        counts AS (SELECT count(*) AS n FROM gone)
-       INSERT INTO counters SELECT $1::text, name, CASE name WHEN 'reports_dropped' THEN n ELSE -n END
-       FROM counts, (VALUES ('reports_dropped'), ('reports_waiting')) AS of (name)
+       INSERT INTO counters SELECT $1::text, name, n * sign
+       FROM counts, (VALUES ($4::text, 1), ($5::text, -1)) AS of (name, sign)
        ON CONFLICT (account_id, name) DO UPDATE SET value = counters.value + excluded.value`,
-      ...[account, count],
+      ...[account, count, kind, dropped, waiting],
     );
   }
 

@@ -70,7 +70,7 @@ CREATE INDEX messages_dead ON messages (account_id, seq) WHERE state = 'dead' AN
 CREATE INDEX messages_dead_chat ON messages (chat) WHERE state = 'dead' AND discarded_at IS NULL;
 CREATE INDEX messages_discarded ON messages (account_id, seq) WHERE discarded_at IS NOT NULL;
 CREATE INDEX messages_chat ON messages (chat, seq);
-CREATE INDEX messages_begun ON messages (state_since, chat) WHERE outbound = 'new';
+CREATE INDEX messages_begun ON messages (account_id, state_since, chat) WHERE outbound = 'new';
 
 -- The bytes apart from the bookkeeping: texts can be forgotten long before keys. Request and response apart from each
 -- other: what is put into a row writes the whole of it once more.

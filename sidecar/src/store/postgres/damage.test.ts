@@ -1,0 +1,91 @@
+import { randomBytes } from "node:crypto";
+import { closeSync, mkdtempSync, openSync, rmSync, statSync, writeSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { type Databases, running, startDatabases, urlOf } from "../../../../test/fleet/databases.ts";
+import { messageOf } from "../../../../test/sidecar/message.ts";
+import { SimulatedClock } from "../../../../test/simulated-clock.ts";
+import { isDamage, RowUnreadableError } from "../errors.ts";
+import { Connection } from "./connection.ts";
+import { openPostgresStore } from "./index.ts";
+
+// Pages of the server's files that can't be read: only what is on them is lost.
+
+const PAGE_BYTES = 8_192;
+const DAMAGED = "damaged";
+
+let databases: Databases | string;
+let stateDir: string;
+beforeAll(async () => {
+  stateDir = mkdtempSync(join(tmpdir(), "hotbags-damage-"));
+  databases = await startDatabases();
+}, 120_000);
+afterAll(async () => {
+  rmSync(stateDir, { recursive: true });
+  if (typeof databases !== "string") await databases[Symbol.asyncDispose]();
+});
+
+const open = (url: string) =>
+  openPostgresStore({ url, owner: "here", accounts: ["default"], clock: new SimulatedClock(), stateDir });
+
+/** A copy of the database, made on the disk, in which the long texts of these tables are damaged. Resolves with its address. */
+async function damagedCopyOf(url: string, tables: readonly string[]): Promise<string> {
+  const { server, host } = running({ skip: () => expect.unreachable() }, databases);
+  const source = new Connection({ url, connections: 1 });
+  const files = await source.rows<{ path: string; name: string }>(
+    `SELECT pg_relation_filepath(reltoastrelid) AS path, current_database() AS name FROM pg_class WHERE relname = ANY ($1)`,
+    tables,
+  );
+  await source.close();
+  // No page of a copy is in the server's memory yet.
+  await server.rows(`CREATE DATABASE ${DAMAGED} TEMPLATE ${files[0]?.name} STRATEGY file_copy`);
+  const [copy] = await server.rows<{ oid: string }>(`SELECT oid::text FROM pg_database WHERE datname = '${DAMAGED}'`);
+  for (const { path } of files) destroy(join(host, "data", "base", copy?.oid ?? "", path.split("/").at(-1) ?? ""));
+  return urlOf(host, DAMAGED);
+}
+
+/** The head of each of its pages. */
+function destroy(file: string): void {
+  const { size } = statSync(file);
+  expect(size).toBeGreaterThan(0);
+  const fd = openSync(file, "r+");
+  for (let at = 0; at < size; at += PAGE_BYTES) writeSync(fd, Buffer.alloc(24, 0xff), 0, 24, at);
+  closeSync(fd);
+}
+
+it("a message or a command on a damaged page is named, given up, and passed by all others", async (test) => {
+  const url = await running(test, databases).make();
+  const before = await open(url);
+  // Too long for a row, and nothing that could be compressed.
+  const long = () => randomBytes(30_000).toString("base64");
+  const accept = (id: string, text: string) => before.messages.accept(messageOf(id, undefined, { text }));
+  const [answered, lost] = [await accept("answered", "short"), await accept("lost", long())];
+  await accept("behind", "short");
+  const command = (commandId: string, text: string) => ({
+    ...{ commandId, type: "send_text", text, payload: commandId, refusal: null },
+  });
+  await before.messages.delivered(answered.seq, 200, "{}", [command("c1", long()), command("c2", "short")]);
+  await before.close();
+
+  const store = await open(await damagedCopyOf(url, ["payloads", "commands"]));
+  try {
+    const unread = await store.messages.headOf(lost.chat).catch((error: unknown) => error);
+    expect(unread).toBeInstanceOf(RowUnreadableError);
+    expect(unread).toMatchObject({ row: lost.seq, message: expect.stringContaining("XX001") });
+    expect([isDamage(unread), store.check(unread), store.outage]).toEqual([true, true, null]);
+    await store.messages.giveUp(lost.seq, false);
+    expect((await store.messages.headOf(lost.chat))?.message_id).toBe("behind");
+    expect(await store.counters()).toMatchObject({ accepted: 3, delivered: 1, dead: 1, pending: 1 });
+
+    const unsent = await store.commands.nextOf(lost.chat).catch((error: unknown) => error);
+    expect(unsent).toBeInstanceOf(RowUnreadableError);
+    const { row } = unsent as RowUnreadableError;
+    await expect(store.commands.get(row)).rejects.toThrow(RowUnreadableError);
+    await store.commands.passOver(row, "pending", "failed");
+    expect((await store.commands.nextOf(lost.chat))?.command_id).toBe("c2");
+    expect(await store.counters()).toMatchObject({ commands_failed: 1, commands_pending: 1 });
+  } finally {
+    await store.close();
+  }
+});
