@@ -59,7 +59,7 @@ async function exchange(fault: Fault, id = "A") {
 async function expectTaken(fault: Fault) {
   const { chat, attempts } = await exchange(fault);
   expect(attempts).toBe(1);
-  expect(running.store.commands.nextOf(chat)).toMatchObject({ command_id: "c1", text: "Two left." });
+  expect(await running.store.commands.nextOf(chat)).toMatchObject({ command_id: "c1", text: "Two left." });
 }
 
 /** The answer is refused as a whole, the operator is told why, and the message is tried again. Returns the reason. */
@@ -334,7 +334,7 @@ describe("a numeric command_id", () => {
     ["9007199254740991", "9007199254740991"],
   ])("%s is the id %o", async (number, id) => {
     const { chat } = await exchange({ status: 200, body: ANSWER.replace('"c1"', number) });
-    expect(running.store.commands.nextOf(chat)).toMatchObject({ command_id: id, text: "Two left." });
+    expect(await running.store.commands.nextOf(chat)).toMatchObject({ command_id: id, text: "Two left." });
   });
 
   it.each([

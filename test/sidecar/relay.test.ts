@@ -49,7 +49,7 @@ describe("delivery", () => {
     const { chat } = await takeIn("A");
     await settled(1);
     expect(running.commandChats).toEqual([chat]);
-    expect(running.store.commands.nextOf(chat)).toMatchObject({ command_id: "c-A", text: "welcome" });
+    expect(await running.store.commands.nextOf(chat)).toMatchObject({ command_id: "c-A", text: "welcome" });
     expect(hotbags.violations).toEqual([]);
   });
 
