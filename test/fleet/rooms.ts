@@ -78,6 +78,7 @@ export interface RoomStore {
   figures: Either<Store["figures"], "between" | "add">;
   look: Store["look"];
   outbound: Either<Store["outbound"], "cursorOf" | "isBehind" | "waiting" | "take">;
+  retention: Either<Store["retention"], "sweep">;
   files: Store["files"];
   adopt: Store["adopt"];
   onChange: Store["onChange"];
@@ -105,7 +106,7 @@ export interface Room {
   open(test: Pick<TestContext, "skip">, clock: Clock, limits?: Limits): Promise<Opened>;
 }
 
-const YEAR_MS = 365 * 24 * 3_600_000;
+const TEN_YEARS_MS = 3_650 * 24 * 3_600_000;
 
 const ACCOUNTS = ["default", "shop", "outlet"];
 
@@ -174,7 +175,7 @@ function postgresRoom(): Room {
           ...{ url, owner: "here", accounts: ACCOUNTS, clock: by, timers: systemTimers, stateDir: dir },
           limits: { ...DEFAULT_MEDIA_LIMITS, ...limits },
           // Longer than any test says that it is.
-          leaseMs: { ttl: YEAR_MS, renew: 1_200_000, ask: 1_200_000 },
+          leaseMs: { ttl: TEN_YEARS_MS, renew: 1_200_000, ask: 1_200_000 },
         });
         await opened.reports.turn(true);
         return opened;
@@ -204,9 +205,9 @@ function postgresRoom(): Room {
 }
 
 function storeOf(opened: PostgresStore): RoomStore {
-  const { messages, commands, handovers, pauses, reports, events, outbound, downtimes, files } = opened;
+  const { messages, commands, handovers, pauses, reports, events, outbound, downtimes, retention, files } = opened;
   return {
-    ...{ messages, commands, handovers, pauses, reports, events, outbound, downtimes, files },
+    ...{ messages, commands, handovers, pauses, reports, events, outbound, downtimes, retention, files },
     ...{ alerts: opened.alertsOf("default"), figures: opened.figuresOf("default") },
     look: () => opened.look(),
     adopt: (limits) => opened.adopt(limits),
