@@ -79,6 +79,8 @@ export interface RoomStore {
   look: Store["look"];
   outbound: Either<Store["outbound"], "cursorOf" | "isBehind" | "waiting" | "take">;
   retention: Either<Store["retention"], "sweep">;
+  operator: Either<Store["operator"], keyof Store["operator"]>;
+  console: Either<Store["console"], "links" | "sessions" | "link" | "redeem" | "seen" | "end">;
   files: Store["files"];
   adopt: Store["adopt"];
   onChange: Store["onChange"];
@@ -94,6 +96,8 @@ export interface Opened extends AsyncDisposable {
   reopen(clock?: Clock): Promise<void>;
   /** What the tables have, for what no verb tells; in words that both databases know. */
   look<R extends object>(statement: string): Promise<R[]>;
+  /** All rows of all tables, as text. */
+  everything(): Promise<string>;
 }
 
 type Limits = Partial<typeof DEFAULT_MEDIA_LIMITS>;
@@ -128,8 +132,18 @@ function sqliteRoom(): Room {
         return opened;
       };
       let store = open(clock);
+      const look = async <R extends object>(statement: string) => {
+        const { default: Database } = await import("better-sqlite3");
+        const db = new Database(join(dir, "bridge.sqlite"), { readonly: true });
+        try {
+          return db.prepare<[], R>(statement).all();
+        } finally {
+          db.close();
+        }
+      };
       return {
         dir,
+        look,
         get store() {
           return store;
         },
@@ -137,15 +151,8 @@ function sqliteRoom(): Room {
           store.close();
           store = open(by);
         },
-        async look<R extends object>(statement: string) {
-          const { default: Database } = await import("better-sqlite3");
-          const db = new Database(join(dir, "bridge.sqlite"), { readonly: true });
-          try {
-            return db.prepare<[], R>(statement).all();
-          } finally {
-            db.close();
-          }
-        },
+        everything: () =>
+          everythingOf(look, "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"),
         async [Symbol.asyncDispose]() {
           store.close();
           rmSync(dir, { recursive: true });
@@ -193,6 +200,11 @@ function postgresRoom(): Room {
           store = storeOf(opened);
         },
         look: (statement) => direct.rows(statement),
+        everything: () =>
+          everythingOf(
+            (statement) => direct.rows(statement),
+            "SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public'",
+          ),
         async [Symbol.asyncDispose]() {
           await opened.close();
           await direct.close();
@@ -204,10 +216,19 @@ function postgresRoom(): Room {
   };
 }
 
+async function everythingOf(look: Opened["look"], tables: string): Promise<string> {
+  const rows: object[] = [];
+  for (const { name } of await look<{ name: string }>(tables)) rows.push(...(await look(`SELECT * FROM ${name}`)));
+  const text = (value: unknown) => (Buffer.isBuffer(value) ? value.toString("latin1") : String(value));
+  return rows.flatMap((row) => Object.values(row).map(text)).join("\n");
+}
+
 function storeOf(opened: PostgresStore): RoomStore {
-  const { messages, commands, handovers, pauses, reports, events, outbound, downtimes, retention, files } = opened;
+  const { messages, commands, handovers, pauses, reports, events, outbound, downtimes, retention, operator, files } =
+    opened;
   return {
-    ...{ messages, commands, handovers, pauses, reports, events, outbound, downtimes, retention, files },
+    ...{ messages, commands, handovers, pauses, reports, events, outbound, downtimes, retention, operator, files },
+    console: opened.console,
     ...{ alerts: opened.alertsOf("default"), figures: opened.figuresOf("default") },
     look: () => opened.look(),
     adopt: (limits) => opened.adopt(limits),

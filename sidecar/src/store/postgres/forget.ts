@@ -1,6 +1,6 @@
 import { FencedOffError } from "./lease.ts";
 import { refuse, type Verb } from "./verb.ts";
-import type { Writing } from "./writing.ts";
+import type { MessageChange, Writing } from "./writing.ts";
 
 /** What is forgotten of messages: texts first, with which a dead letter is discarded, and later their keys. */
 export type Part = "texts" | "deadLetters" | "keys" | "deadKeys";
@@ -37,8 +37,9 @@ const STATEMENTS: Readonly<Record<Part, string>> = {
     UPDATE messages SET has_text = false WHERE seq IN (SELECT seq FROM settled) RETURNING seq`,
   // As a discard does. Its key begins to grow old only now: the operator can still see what has become of it.
   deadLetters: `WITH ${SETTLED("dead", true)}, ${TEXTS}
-    UPDATE messages SET has_text = false, discarded_at = $3, state_since = $4 WHERE seq IN (SELECT seq FROM settled)
-    RETURNING seq`,
+    UPDATE messages m SET has_text = false, discarded_at = $3, state_since = $4 FROM chats c
+    WHERE m.seq IN (SELECT seq FROM settled) AND c.chat = m.chat
+    RETURNING m.seq, m.account_id, c.chat_id, m.message_id, m.outbound`,
   keys: `WITH ${SETTLED("delivered", false)} DELETE FROM messages WHERE seq IN (SELECT seq FROM settled) RETURNING seq`,
   deadKeys: `WITH ${SETTLED("dead", false)} DELETE FROM messages WHERE seq IN (SELECT seq FROM settled) RETURNING seq`,
 };
@@ -57,10 +58,11 @@ export const FORGOTTEN: Verb<Old, number> = {
 
 async function forget(writing: Writing, { account, part, seqs }: Old): Promise<number> {
   const times = part === "deadLetters" ? [writing.now, writing.provenNow] : [];
-  const { length } = await writing.rows(STATEMENTS[part], account, seqs, ...times);
-  if (part === "deadLetters") {
-    writing.count(account, "dead", -length);
-    writing.count(account, "discarded", length);
-  }
-  return length;
+  const rows = await writing.rows<MessageChange>(STATEMENTS[part], account, seqs, ...times);
+  if (part === "deadLetters")
+    for (const row of rows) {
+      writing.moved(account, "dead", "discarded");
+      writing.messageChanged(row, "discarded", null);
+    }
+  return rows.length;
 }

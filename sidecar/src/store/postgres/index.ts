@@ -10,6 +10,7 @@ import { Availability } from "./availability.ts";
 import { Batches } from "./batches.ts";
 import { Commands } from "./commands.ts";
 import { Connection, type ConnectionOptions, type Queries } from "./connection.ts";
+import { ConsoleAccess } from "./console-access.ts";
 import { Counters } from "./counters.ts";
 import { Downtimes } from "./downtimes.ts";
 import { Failures } from "./failures.ts";
@@ -20,6 +21,7 @@ import { FLEET, Leases, type Owner } from "./lease.ts";
 import { readLook } from "./look.ts";
 import { Messages } from "./messages.ts";
 import { migrate } from "./migrate.ts";
+import { type Operator, operatorOf } from "./operator.ts";
 import { Outbound } from "./outbound.ts";
 import { Ownership } from "./ownership.ts";
 import { Pauses } from "./pauses.ts";
@@ -83,6 +85,8 @@ export interface PostgresStore {
   /** What Hot Bags sends without being asked. */
   outbound: Outbound;
   retention: Retention;
+  operator: Operator;
+  console: ConsoleAccess;
   /** The attachments that this sidecar has, on its own disk. */
   files: Files;
   /** Since when nothing can be written, and why; null while writes are taken. */
@@ -178,6 +182,8 @@ async function open(reader: Connection, writer: Connection, options: PostgresSto
       events: reportsOf("event"),
       outbound: new Outbound(common),
       retention: new Retention(common),
+      operator: operatorOf({ ...common, clock }),
+      console: new ConsoleAccess({ ...common, clock }),
     };
   };
   const room = new Room({ db: reader, batches, accounts, files });

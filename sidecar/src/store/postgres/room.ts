@@ -97,3 +97,20 @@ const GIVEN_UP: Verb<GivenUp, void> = {
     return inputs.map(() => undefined);
   },
 };
+
+/** Throws away what no message has any more, of whatever account. */
+export const UNNEEDED: Verb<{ names: readonly string[]; files: Pick<Files, "giveUp"> }, void> = {
+  name: "file-thrown-away",
+  keyOf: () => "files",
+  async write(writing, inputs) {
+    for (const { names, files } of inputs) {
+      const rows = await writing.rows<{ sha256: string }>(
+        "SELECT DISTINCT sha256 FROM media WHERE sha256 = ANY ($1)",
+        names,
+      );
+      const needed = new Set(rows.map(({ sha256 }) => sha256));
+      for (const name of names) if (!needed.has(name)) files.giveUp(name);
+    }
+    return inputs.map(() => undefined);
+  },
+};
