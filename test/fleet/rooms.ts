@@ -77,6 +77,9 @@ export interface RoomStore {
   figures: Either<Store["figures"], "between" | "add">;
   look: Store["look"];
   outbound: Either<Store["outbound"], "cursorOf" | "isBehind" | "waiting" | "take">;
+  retention: Either<Store["retention"], "sweep">;
+  operator: Either<Store["operator"], keyof Store["operator"]>;
+  console: Either<Store["console"], "links" | "sessions" | "link" | "redeem" | "seen" | "end">;
   files: Store["files"];
   adopt: Store["adopt"];
   onChange: Store["onChange"];
@@ -92,6 +95,8 @@ export interface Opened extends AsyncDisposable {
   reopen(clock?: Clock): Promise<void>;
   /** What the tables have, for what no verb tells; in words that both databases know. */
   look<R extends object>(statement: string): Promise<R[]>;
+  /** All rows of all tables, as text. */
+  everything(): Promise<string>;
 }
 
 type Limits = Partial<typeof DEFAULT_MEDIA_LIMITS>;
@@ -104,7 +109,7 @@ export interface Room {
   open(test: Pick<TestContext, "skip">, clock: Clock, limits?: Limits): Promise<Opened>;
 }
 
-const YEAR_MS = 365 * 24 * 3_600_000;
+const TEN_YEARS_MS = 3_650 * 24 * 3_600_000;
 
 const ACCOUNTS = ["default", "shop", "outlet"];
 
@@ -126,8 +131,18 @@ function sqliteRoom(): Room {
         return opened;
       };
       let store = open(clock);
+      const look = async <R extends object>(statement: string) => {
+        const { default: Database } = await import("better-sqlite3");
+        const db = new Database(join(dir, "bridge.sqlite"), { readonly: true });
+        try {
+          return db.prepare<[], R>(statement).all();
+        } finally {
+          db.close();
+        }
+      };
       return {
         dir,
+        look,
         get store() {
           return store;
         },
@@ -135,15 +150,8 @@ function sqliteRoom(): Room {
           store.close();
           store = open(by);
         },
-        async look<R extends object>(statement: string) {
-          const { default: Database } = await import("better-sqlite3");
-          const db = new Database(join(dir, "bridge.sqlite"), { readonly: true });
-          try {
-            return db.prepare<[], R>(statement).all();
-          } finally {
-            db.close();
-          }
-        },
+        everything: () =>
+          everythingOf(look, "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"),
         async [Symbol.asyncDispose]() {
           store.close();
           rmSync(dir, { recursive: true });
@@ -173,7 +181,7 @@ function postgresRoom(): Room {
           ...{ url, owner: "here", accounts: ACCOUNTS, clock: by, timers: systemTimers, stateDir: dir },
           limits: { ...DEFAULT_MEDIA_LIMITS, ...limits },
           // Longer than any test says that it is.
-          leaseMs: { ttl: YEAR_MS, renew: 1_200_000, ask: 1_200_000 },
+          leaseMs: { ttl: TEN_YEARS_MS, renew: 1_200_000, ask: 1_200_000 },
         });
         await opened.reports.turn(true);
         return opened;
@@ -191,6 +199,11 @@ function postgresRoom(): Room {
           store = storeOf(opened);
         },
         look: (statement) => direct.rows(statement),
+        everything: () =>
+          everythingOf(
+            (statement) => direct.rows(statement),
+            "SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public'",
+          ),
         async [Symbol.asyncDispose]() {
           await opened.close();
           await direct.close();
@@ -202,10 +215,19 @@ function postgresRoom(): Room {
   };
 }
 
+async function everythingOf(look: Opened["look"], tables: string): Promise<string> {
+  const rows: object[] = [];
+  for (const { name } of await look<{ name: string }>(tables)) rows.push(...(await look(`SELECT * FROM ${name}`)));
+  const text = (value: unknown) => (Buffer.isBuffer(value) ? value.toString("latin1") : String(value));
+  return rows.flatMap((row) => Object.values(row).map(text)).join("\n");
+}
+
 function storeOf(opened: PostgresStore): RoomStore {
-  const { messages, commands, handovers, pauses, reports, events, outbound, downtimes, files } = opened;
+  const { messages, commands, handovers, pauses, reports, events, outbound, downtimes, retention, operator, files } =
+    opened;
   return {
-    ...{ messages, commands, handovers, pauses, reports, events, outbound, downtimes, files },
+    ...{ messages, commands, handovers, pauses, reports, events, outbound, downtimes, retention, operator, files },
+    console: opened.console,
     ...{ alerts: opened.alertsOf("default"), figures: opened.figuresOf("default") },
     look: () => opened.look(),
     adopt: (limits) => opened.adopt(limits),

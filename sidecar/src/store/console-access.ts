@@ -32,11 +32,11 @@ export const IDLE_MS = 12 * 3_600_000;
 export const SESSION_MS = 7 * 24 * 3_600_000;
 
 /** Links that wait, and sessions. Beyond that the oldest link goes, and the session that was used last the longest ago. */
-const MAX_LINKS = 16;
+export const MAX_LINKS = 16;
 export const MAX_SESSIONS = 32;
 
 /** That a session is used is written down so often at most, ms. */
-const SEEN_EVERY_MS = 5 * 60_000;
+export const SEEN_EVERY_MS = 5 * 60_000;
 
 interface ConsoleAccessParts {
   db: Database.Database;
@@ -47,7 +47,7 @@ interface ConsoleAccessParts {
 }
 
 /** One instant by both clocks: a wall clock that is set back makes nothing last longer, nor does a machine that was off. */
-interface Instant {
+export interface Instant {
   wall: number;
   proven: number;
 }
@@ -140,13 +140,15 @@ export class ConsoleAccess {
   }
 }
 
-const TOO_MANY = `there are more than ${MAX_SESSIONS}`;
+export const TOO_MANY = `there are more than ${MAX_SESSIONS}`;
 
-function isOver(since: Instant, ms: number, now: Instant): boolean {
+/** Whether this is longer ago. */
+export function isOver(since: Instant, ms: number, now: Instant): boolean {
   return now.wall - since.wall >= ms || now.proven - since.proven >= ms;
 }
 
-function expiryOf({ made_at, seen_at }: Pick<ConsoleSession, "made_at" | "seen_at">): number {
+/** When a session ends if nobody uses it, wall-clock ms. */
+export function expiryOf({ made_at, seen_at }: Pick<ConsoleSession, "made_at" | "seen_at">): number {
   return Math.min(made_at + SESSION_MS, seen_at + IDLE_MS);
 }
 

@@ -20,6 +20,17 @@ export async function movedRows(
   from: string,
   ...values: readonly unknown[]
 ): Promise<MovedRow[]> {
+  return await movedRowsOf(writing, writing.accounts, update, from, ...values);
+}
+
+/** The same of these accounts, which are ours or locked. */
+export async function movedRowsOf(
+  writing: Writing,
+  accounts: readonly string[],
+  update: string,
+  from: string,
+  ...values: readonly unknown[]
+): Promise<MovedRow[]> {
   const moved = await writing.rows<MovedRow>(
     `WITH moved AS (
        ${update} AND commands.account_id = ANY ($1) AND commands.state = $2
@@ -28,7 +39,7 @@ export async function movedRows(
      )
      SELECT moved.*, c.account_id, c.chat_id, CASE WHEN m.outbound IS NULL THEN m.message_id END AS message_id
      FROM moved JOIN chats c USING (chat) JOIN messages m USING (seq) ORDER BY id`,
-    writing.accounts,
+    accounts,
     from,
     ...values,
   );

@@ -13,7 +13,6 @@ import { openPostgresStore } from "./index.ts";
 // Pages of the server's files that can't be read: only what is on them is lost.
 
 const PAGE_BYTES = 8_192;
-const DAMAGED = "damaged";
 
 let databases: Databases | string;
 let stateDir: string;
@@ -26,8 +25,11 @@ afterAll(async () => {
   if (typeof databases !== "string") await databases[Symbol.asyncDispose]();
 });
 
-const open = (url: string) =>
-  openPostgresStore({ url, owner: "here", accounts: ["default"], clock: new SimulatedClock(), stateDir });
+const open = (url: string, clock = new SimulatedClock()) =>
+  openPostgresStore({ url, owner: "here", accounts: ["default"], clock, stateDir });
+
+/** Too long for a row, and nothing that could be compressed. */
+const long = () => randomBytes(30_000).toString("base64");
 
 /** A copy of the database, made on the disk, in which the long texts of these tables are damaged. Resolves with its address. */
 async function damagedCopyOf(url: string, tables: readonly string[]): Promise<string> {
@@ -39,10 +41,11 @@ async function damagedCopyOf(url: string, tables: readonly string[]): Promise<st
   );
   await source.close();
   // No page of a copy is in the server's memory yet.
-  await server.rows(`CREATE DATABASE ${DAMAGED} TEMPLATE ${files[0]?.name} STRATEGY file_copy`);
-  const [copy] = await server.rows<{ oid: string }>(`SELECT oid::text FROM pg_database WHERE datname = '${DAMAGED}'`);
+  const name = `damaged_${files[0]?.name}`;
+  await server.rows(`CREATE DATABASE ${name} TEMPLATE ${files[0]?.name} STRATEGY file_copy`);
+  const [copy] = await server.rows<{ oid: string }>(`SELECT oid::text FROM pg_database WHERE datname = '${name}'`);
   for (const { path } of files) destroy(join(host, "data", "base", copy?.oid ?? "", path.split("/").at(-1) ?? ""));
-  return urlOf(host, DAMAGED);
+  return urlOf(host, name);
 }
 
 /** The head of each of its pages. */
@@ -57,8 +60,6 @@ function destroy(file: string): void {
 it("a message or a command on a damaged page is named, given up, and passed by all others", async (test) => {
   const url = await running(test, databases).make();
   const before = await open(url);
-  // Too long for a row, and nothing that could be compressed.
-  const long = () => randomBytes(30_000).toString("base64");
   const accept = (id: string, text: string) => before.messages.accept(messageOf(id, undefined, { text }));
   const [answered, lost] = [await accept("answered", "short"), await accept("lost", long())];
   await accept("behind", "short");
@@ -86,6 +87,34 @@ it("a message or a command on a damaged page is named, given up, and passed by a
     expect((await store.commands.nextOf(lost.chat))?.command_id).toBe("c2");
     expect(await store.counters()).toMatchObject({ commands_failed: 1, commands_pending: 1 });
   } finally {
+    await store.close();
+  }
+});
+
+it("what can't be forgotten for a damaged page is said, and all else is forgotten", async (test) => {
+  const url = await running(test, databases).make();
+  const before = await open(url);
+  for (const [id, text] of [
+    ["A", "short"],
+    ["B", long()],
+    ["C", "short"],
+  ] as const) {
+    const { seq } = await before.messages.accept(messageOf(id, undefined, { text }));
+    await before.messages.delivered(seq, 200, "{}", []);
+  }
+  await before.close();
+  const damaged = await damagedCopyOf(url, ["payloads"]);
+  const clock = new SimulatedClock();
+  const store = await open(damaged, clock);
+  const direct = new Connection({ url: damaged, connections: 1 });
+  try {
+    clock.advance(31 * 24 * 3_600_000);
+    const keep = { textsDays: 30, keysDays: 90, deadLettersDays: 90 };
+    await expect(store.retention.sweep(keep)).rejects.toThrow(/^1 message\(s\) can't be forgotten/);
+    expect(store.outage).toBeNull();
+    expect(await direct.rows("SELECT message_id FROM messages WHERE has_text")).toEqual([{ message_id: "B" }]);
+  } finally {
+    await direct.close();
     await store.close();
   }
 });

@@ -10,6 +10,7 @@ import { Availability } from "./availability.ts";
 import { Batches } from "./batches.ts";
 import { Commands } from "./commands.ts";
 import { Connection, type ConnectionOptions, type Queries } from "./connection.ts";
+import { ConsoleAccess } from "./console-access.ts";
 import { Counters } from "./counters.ts";
 import { Downtimes } from "./downtimes.ts";
 import { Failures } from "./failures.ts";
@@ -20,6 +21,7 @@ import { FLEET, Leases, type Owner } from "./lease.ts";
 import { readLook } from "./look.ts";
 import { Messages } from "./messages.ts";
 import { migrate } from "./migrate.ts";
+import { type Operator, operatorOf } from "./operator.ts";
 import { Outbound } from "./outbound.ts";
 import { Ownership } from "./ownership.ts";
 import { Pauses } from "./pauses.ts";
@@ -27,6 +29,8 @@ import { probe } from "./probe.ts";
 import { ProvenTime } from "./proven-time.ts";
 import { Reports } from "./report-lanes.ts";
 import type { ReportKind } from "./reports.ts";
+import { Retention } from "./retention.ts";
+import { Room } from "./room.ts";
 
 /** A lease that was not renewed for so long can be taken by another sidecar. */
 const TTL_MS = 15_000;
@@ -80,6 +84,9 @@ export interface PostgresStore {
   events: Reports;
   /** What Hot Bags sends without being asked. */
   outbound: Outbound;
+  retention: Retention;
+  operator: Operator;
+  console: ConsoleAccess;
   /** The attachments that this sidecar has, on its own disk. */
   files: Files;
   /** Since when nothing can be written, and why; null while writes are taken. */
@@ -143,7 +150,7 @@ async function open(reader: Connection, writer: Connection, options: PostgresSto
   const { owner, clock, timers = systemTimers, limits = DEFAULT_MEDIA_LIMITS } = options;
   const { ttl, renew, ask } = options.leaseMs ?? { ttl: TTL_MS, renew: RENEW_MS, ask: ASK_MS };
   const time = await ProvenTime.read(writer, clock);
-  const files = new Files(options.stateDir, limits.storeBytes, time);
+  const files = new Files(options.stateDir, limits.storeBytes, time, (bytes) => room.make(bytes));
   let { inlineBytes } = limits;
   const availability = new Availability({ clock, timers, probe: (cause) => probe(writer, cause) });
   const leases = new Leases({ connection: writer, owner, ttlMs: ttl, uptimeMs: () => clock.uptimeMs() });
@@ -160,11 +167,11 @@ async function open(reader: Connection, writer: Connection, options: PostgresSto
   });
   const accounts = () => ownership.leases.map(({ account }) => account);
   const partsOn = (db: Queries) => {
-    const common = { db, batches, time, accounts };
+    const common = { db, batches, time, accounts, files };
     const reportsOf = (kind: ReportKind) =>
       new Reports({ ...common, kind, turn: (on) => (on ? wanted.add(kind) : wanted.delete(kind)) });
     return {
-      messages: new Messages({ ...common, files, inlineBytes: () => inlineBytes }),
+      messages: new Messages({ ...common, inlineBytes: () => inlineBytes }),
       commands: new Commands({ ...common, ownership }),
       handovers: new Handovers(common),
       pauses: new Pauses(common),
@@ -174,8 +181,12 @@ async function open(reader: Connection, writer: Connection, options: PostgresSto
       reports: reportsOf("command"),
       events: reportsOf("event"),
       outbound: new Outbound(common),
+      retention: new Retention(common),
+      operator: operatorOf({ ...common, clock }),
+      console: new ConsoleAccess({ ...common, clock }),
     };
   };
+  const room = new Room({ db: reader, batches, accounts, files });
   const { counters, failures, ...parts } = partsOn(reader);
   const alertsOf = (account: string) => new AlertRecords({ db: reader, batches, account });
   const note = () => time.note().catch((error: unknown) => availability.check("time", error));

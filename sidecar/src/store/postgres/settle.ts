@@ -222,7 +222,11 @@ async function checkUnchanged(
   });
 }
 
-async function forgetAttempts(writing: Writing, rows: readonly { seq: number; attempt: number }[]): Promise<void> {
+/** Of each message so many are kept; `attempt`: its newest. */
+export async function forgetAttempts(
+  writing: Writing,
+  rows: readonly { seq: number; attempt: number }[],
+): Promise<void> {
   const long = rows.filter(({ attempt }) => attempt > KEPT_FIRST + KEPT_LAST);
   if (long.length === 0) return;
   await writing.rows(

@@ -152,6 +152,54 @@ describe("two sidecars", () => {
     expect(second.owned).toEqual(["outlet"]);
   });
 
+  it("let an operator repair at each what another one owns, and look at all of it", async (test) => {
+    await using it = await fleet(test);
+    const first = await it.sidecar("first", ["shop"]);
+    const { store } = await it.sidecar("second", []);
+    const dead = await first.store.messages.accept(ofShop("A"));
+    await first.store.messages.dead(dead.seq, 400, "refused");
+    const { seq } = await first.store.messages.accept(ofShop("B"));
+    const command = { commandId: "c", type: "send_text", text: "Yes", payload: "", refusal: null };
+    await first.store.messages.delivered(seq, 200, "{}", [command]);
+    const id = (await first.store.commands.nextOf(dead.chat))?.id ?? 0;
+    await first.store.commands.sending(id, "boot");
+    await first.store.commands.settled(id, "in_doubt", { reason: "?", whatsappMessageId: null });
+    expect((await store.operator.messages({}, null, 10)).rows).toHaveLength(2);
+    expect(await store.operator.retry(dead.seq, "anna")).toEqual({ done: true, chat: dead.chat });
+    expect(await store.operator.resolve(id, "resend", "anna")).toEqual({ done: true, chat: dead.chat });
+    await store.operator.note({ who: "anna", action: "look", kind: "chat", subject: dead.chat, result: "done" });
+    expect(await first.store.counters()).toMatchObject({
+      dead: 0,
+      pending: 1,
+      commands_in_doubt: 0,
+      commands_pending: 1,
+    });
+    expect(await first.store.messages.headOf(dead.chat)).toMatchObject({ message_id: "A" });
+    expect(await first.store.operator.audit(null, 10)).toHaveLength(3);
+    // It is the operator who may, and no lane.
+    await expect(store.commands.sending(id, "boot")).rejects.toThrow(FencedOffError);
+    const request = { number: "+15550001001", after: 0, left: 0, forgotten: 0, includingWaiting: true };
+    expect(await store.operator.forget(request, "anna")).toMatchObject({ forgotten: 2, isNumberGone: true });
+    // Who was there before knows as well whom that was.
+    expect(await first.store.messages.accept(ofShop("A"))).toMatchObject({ duplicate: true, seq: dead.seq });
+    expect(await first.store.counters()).toMatchObject({ discarded: 1, pending: 0, commands_failed: 1 });
+  });
+
+  it("share who may use the console, and a link is used once", async (test) => {
+    await using it = await fleet(test);
+    const [first, second] = [await it.sidecar("first", ["shop"]), await it.sidecar("second", ["outlet"])];
+    const link = { token_sha256: Buffer.alloc(32, 1), user: "anna", role: "act" as const };
+    await first.store.console.link(link, "root");
+    const both = await Promise.all(
+      [first, second].map(({ store }, n) => store.console.redeem(link, Buffer.alloc(32, n), null)),
+    );
+    expect(both.filter((session) => session !== null)).toHaveLength(1);
+    const [session] = await second.store.console.sessions();
+    expect(session).toMatchObject({ user: "anna" });
+    await first.store.console.end(session?.id ?? 0, "root");
+    expect(await second.store.console.sessions()).toEqual([]);
+  });
+
   it("count what passes by account, and add it up over those that are theirs", async (test) => {
     await using it = await fleet(test);
     const first = await it.sidecar("first", ["shop", "outlet"]);
