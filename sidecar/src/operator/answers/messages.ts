@@ -52,7 +52,7 @@ export function messageAnswers(parts: ApiParts): Answers<keyof typeof messageRou
     },
 
     file: async ({ n }, id, who) => {
-      const file = runningOf(parts).store.file(id, n);
+      const file = await runningOf(parts).store.file(id, n);
       if (!file) throw new OperatorError(404, `message ${id} has no file ${n}, or it is forgotten`);
       await noteLook(parts, "message", id, who, "see a file");
       const picture = await Picture.of(file.bytes, file.read()).catch((error: unknown) => {

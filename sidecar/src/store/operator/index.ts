@@ -54,7 +54,7 @@ export interface OperatorWrites {
   /** One step of it; see Erasure. */
   forget(request: ErasureRequest, who: string): Promise<Erased>;
   /** A file that a message came with, by its place; undefined: it has none there, or it is forgotten. Reading throws FileLostError. */
-  file(id: number, position: number): StoredFile | undefined;
+  file(id: number, position: number): Promise<StoredFile | undefined>;
   /** Writes down what was done elsewhere, or what somebody looked at. */
   note(entry: Omit<AuditEntry, "id" | "at">): Promise<void>;
 }
@@ -123,7 +123,7 @@ export function operatorWrites({ repairs, erasure, audit, commit, media, files }
     discard: (id, who) => repairs.discard(id, who),
     resolve: (id, as, who) => repairs.resolve(id, as, who),
     forget: (request, who) => erasure.step(request, who),
-    file(id, position) {
+    async file(id, position) {
       const kept = media.fileAt(id, position);
       return kept && { bytes: kept.size_bytes, read: () => files.read(kept.sha256, kept.size_bytes) };
     },

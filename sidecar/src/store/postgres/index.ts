@@ -2,6 +2,7 @@ import { type Clock, every, systemTimers, type Timers } from "../../clock.ts";
 import { StoreUnusableError } from "../errors.ts";
 import type { Change } from "../feed.ts";
 import { Files } from "../files.ts";
+import type { OperatorStore } from "../index.ts";
 import { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "../limits.ts";
 import type { Look } from "../look.ts";
 import type { Outage } from "../writability.ts";
@@ -21,7 +22,7 @@ import { FLEET, Leases, type Owner } from "./lease.ts";
 import { readLook } from "./look.ts";
 import { Messages } from "./messages.ts";
 import { migrate } from "./migrate.ts";
-import { type Operator, operatorOf } from "./operator.ts";
+import { operatorOf } from "./operator.ts";
 import { Outbound } from "./outbound.ts";
 import { Ownership } from "./ownership.ts";
 import { Pauses } from "./pauses.ts";
@@ -85,7 +86,7 @@ export interface PostgresStore {
   /** What Hot Bags sends without being asked. */
   outbound: Outbound;
   retention: Retention;
-  operator: Operator;
+  operator: OperatorStore;
   console: ConsoleAccess;
   /** The attachments that this sidecar has, on its own disk. */
   files: Files;

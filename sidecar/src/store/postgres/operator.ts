@@ -23,16 +23,8 @@ interface OperatorParts {
   files: Pick<Files, "giveUp" | "read">;
 }
 
-type Stored = OperatorStore["file"];
-
 /** What an operator may ask and do, of all accounts, whoever owns them. */
-export type Operator = OperatorReads &
-  Omit<OperatorStore, keyof OperatorReads | "file"> & {
-    /** A file that a message came with, if it is here. Reading throws FileLostError. */
-    file(...which: Parameters<Stored>): Promise<ReturnType<Stored>>;
-  };
-
-export function operatorOf(parts: OperatorParts): Operator {
+export function operatorOf(parts: OperatorParts): OperatorStore {
   const { db, batches, clock, files } = parts;
   const erasure = new Erasure(parts);
   return {
