@@ -206,14 +206,14 @@ describe.each(rooms())("messages in $name", (room) => {
 
   it("say when they came, how long they wait and to which number they were written", async (test) => {
     await using store = await opened(test);
-    expect([await store.messages.lastAccepted(), await store.messages.longestWaitMs()]).toEqual([null, 0]);
-    expect(await store.messages.lastDeliveredAgoMs()).toBeNull();
+    expect(await store.it.store.look()).toMatchObject({ lastAccepted: null, lastDeliveredAgoMs: null });
     const { seq, chat } = await store.messages.accept(message("A"));
-    expect(await store.messages.lastAccepted()).toMatchObject({ at: expect.any(Number), agoMs: expect.any(Number) });
+    const { lastAccepted } = await store.it.store.look();
+    expect(lastAccepted).toEqual({ at: expect.any(Number), agoMs: expect.any(Number) });
     await store.messages.delivered(seq, 200, "{}", [command("c1", "yes")]);
     expect(await store.it.store.commands.nextOf(chat)).toMatchObject({ writtenTo: "+15559990000" });
-    expect(await store.messages.lastDeliveredAgoMs()).toEqual(expect.any(Number));
-    expect(await store.messages.longestWaitMs()).toBe(0);
+    const look = await store.it.store.look();
+    expect([look.lastDeliveredAgoMs, look.longestWaitMs.messages]).toEqual([expect.any(Number), 0]);
   });
 
   it("tell of each change, once it is written", async (test) => {

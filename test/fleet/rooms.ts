@@ -8,83 +8,30 @@ import { Connection } from "../../sidecar/src/store/postgres/connection.ts";
 import { openPostgresStore, type PostgresStore } from "../../sidecar/src/store/postgres/index.ts";
 import { type Databases, running, startDatabases } from "./databases.ts";
 
-/** A verb or a read of either room, for who awaits both. */
-type Loose<F> = F extends (...args: infer A) => infer R ? (...args: A) => Promise<Awaited<R>> | Awaited<R> : never;
-type Either<T, K extends keyof T> = { [Name in K]: Loose<T[Name]> };
-
-type Messages = Either<
-  Store["messages"],
-  | "accept"
-  | "headOf"
-  | "headSeqOf"
-  | "behind"
-  | "filesLost"
-  | "leaveFilesOut"
-  | "laneHeads"
-  | "detachedHeads"
-  | "firstDetachedOf"
-  | "detachedDueOf"
-  | "delivered"
-  | "failed"
-  | "dead"
-  | "giveUp"
-  | "giveUpDelivered"
-  | "longestWaitMs"
-  | "lastAccepted"
-  | "lastDeliveredAgoMs"
->;
-type Commands = Either<
-  Store["commands"],
-  | "waitingChats"
-  | "nextOf"
-  | "interrupted"
-  | "inDoubt"
-  | "doubt"
-  | "sentIds"
-  | "get"
-  | "fileOf"
-  | "sendsSince"
-  | "sentBetween"
-  | "sending"
-  | "refused"
-  | "settled"
-  | "proven"
-  | "askedInVain"
-  | "passOver"
-  | "notSent"
-  | "longestWaitMs"
-  | "doubtsLeft"
->;
-
-type Reports = Either<
-  Store["reports"],
-  "turn" | "onNew" | "lanes" | "headOf" | "delivered" | "drop" | "dropOld" | "refused" | "longestWaitMs"
->;
-
 /** What both rooms of the store have so far. */
-export interface RoomStore {
-  messages: Messages;
-  commands: Commands;
-  pauses: Either<Store["pauses"], "pause" | "resume" | "list">;
-  counters: Store["counters"];
-  failures: Store["failures"];
-  handovers: Either<Store["handovers"], "open" | "ended">;
-  reports: Reports;
-  events: Reports;
-  downtimes: Either<Store["downtimes"], "connections" | "record" | "nextToTell" | "told" | "latest">;
-  /** Of the account "default", where the room has them by account. */
-  alerts: Either<Store["alerts"], "open" | "past" | "notices" | "write" | "done">;
-  figures: Either<Store["figures"], "between" | "add">;
-  look: Store["look"];
-  outbound: Either<Store["outbound"], "cursorOf" | "isBehind" | "waiting" | "take">;
-  retention: Either<Store["retention"], "sweep">;
-  operator: Either<Store["operator"], keyof Store["operator"]>;
-  console: Either<Store["console"], "links" | "sessions" | "link" | "redeem" | "seen" | "end">;
-  files: Store["files"];
-  adopt: Store["adopt"];
-  onChange: Store["onChange"];
-  provenNow(): number;
-}
+export type RoomStore = Pick<
+  Store,
+  | "messages"
+  | "commands"
+  | "pauses"
+  | "handovers"
+  | "reports"
+  | "events"
+  | "downtimes"
+  | "alerts"
+  | "figures"
+  | "outbound"
+  | "retention"
+  | "operator"
+  | "console"
+  | "files"
+  | "look"
+  | "counters"
+  | "failures"
+  | "adopt"
+  | "onChange"
+  | "provenNow"
+>;
 
 /** The store of one test, in one of the rooms. */
 export interface Opened extends AsyncDisposable {

@@ -1,5 +1,5 @@
 import { durationInWords } from "../downtime/local-time.ts";
-import type { AlertRecord, AlertRecords } from "../store/index.ts";
+import type { AlertRecord, AlertStore } from "../store/index.ts";
 import type { Channel, Details } from "./notice.ts";
 import { ALERTS, type AlertKind, type Kind, titleOf } from "./table.ts";
 import { Telling, type TellingParts, type Tested } from "./telling.ts";
@@ -51,7 +51,7 @@ export interface AlertLimits {
 }
 
 interface AlertsParts extends TellingParts {
-  store: AlertRecords;
+  store: AlertStore;
   limits: AlertLimits;
 }
 

@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import type { Clock, Timers } from "../clock.ts";
-import type { AlertRecord, AlertRecords, NoticeRecord } from "../store/index.ts";
+import type { AlertRecord, AlertStore, NoticeRecord } from "../store/index.ts";
 import { Deliveries, MAX_WAITING, type Waiting } from "./deliveries.ts";
 import type { Attempt, Channel, Details, Notice } from "./notice.ts";
 import { ALERTS, type Kind, titleOf } from "./table.ts";
@@ -13,7 +13,7 @@ const PREFIX: Readonly<Record<Notice["state"], string>> = {
   ...{ started: "", again: "Again: ", lasts: "Still: ", over: "Over: ", happened: "", test: "" },
 };
 
-export type NoticeStore = Pick<AlertRecords, "notices" | "write" | "done">;
+export type NoticeStore = Pick<AlertStore, "notices" | "write" | "done">;
 
 /** What came of a test of one way. */
 export interface Tested {

@@ -378,6 +378,6 @@ describe("after a restore", () => {
       order: { kind: "pause" as const, forMs: 60_000, replies: "hold" as const },
     };
     expect(await store.messages.delivered(seq, 200, "{}", [pause])).toMatchObject([{ outcome: "done" }]);
-    expect(store.pauses.chats).toBe(1);
+    expect((await store.look()).pausedChats).toBe(1);
   });
 });

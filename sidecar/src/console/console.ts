@@ -8,7 +8,7 @@ import { OperatorError } from "../operator/error.ts";
 import type { Listen } from "../operator/event-stream.ts";
 import { refuse, targetOf } from "../operator/http.ts";
 import type { ConsoleDesk } from "../operator/running.ts";
-import type { ConsoleAccess, Role } from "../store/index.ts";
+import type { ConsoleStore, Role } from "../store/index.ts";
 import { ConsoleApi } from "./console-api.ts";
 import { Feed } from "./feed.ts";
 import { checkHost, checkOrigin } from "./gate.ts";
@@ -35,7 +35,7 @@ export interface ConsoleSettings {
 interface ConsoleParts extends ConsoleSettings {
   /** Where the built page is. */
   folder: string;
-  access: ConsoleAccess;
+  access: ConsoleStore;
   timers: Timers;
   log: Logger;
 }

@@ -1,6 +1,6 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
-import { type ConsoleAccess, type ConsoleSession, type Role, SESSION_MS } from "../store/index.ts";
+import { type ConsoleSession, type ConsoleStore, type Role, SESSION_MS } from "../store/index.ts";
 
 /** 256 bits, in base64url. */
 const TOKEN = /^[\w-]{43}$/;
@@ -17,10 +17,10 @@ export interface Login {
 
 /** Makes links, turns them into sessions, and knows whose a request is. */
 export class Sessions {
-  readonly #access: ConsoleAccess;
+  readonly #access: ConsoleStore;
   readonly #listeners = new Set<(id: number) => void>();
 
-  constructor(access: ConsoleAccess) {
+  constructor(access: ConsoleStore) {
     this.#access = access;
   }
 

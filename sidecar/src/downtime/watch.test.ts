@@ -88,7 +88,7 @@ it("raises one alert for a downtime, also over a restart", async () => {
   sees(0, "a", 0);
   await written();
   sees(10 * MIN, "b", 10 * MIN);
-  await until("the downtime is on disk", () => store.downtimes.latest(10).length === 1);
+  await until("the downtime is on disk", async () => (await store.look()).downtimes.length === 1);
   await allTold();
   sees(10 * MIN + 3_000, "b", 10 * MIN);
   await stop();

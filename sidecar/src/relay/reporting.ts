@@ -3,7 +3,7 @@ import type { Logger } from "pino";
 import type { Clock, Timers } from "../clock.ts";
 import { LaneRunner } from "../lane-runner.ts";
 import type { Verdict } from "../lanes.ts";
-import type { Reports, Store, WaitingReport } from "../store/index.ts";
+import type { ReportStore, Store, WaitingReport } from "../store/index.ts";
 import { StoreFaults } from "../store-faults.ts";
 import type { HotBags } from "./hotbags.ts";
 import { type Rule, ruleFor } from "./rules.ts";
@@ -72,7 +72,7 @@ type Cause = "away" | "backoff" | "store";
 export class Reporting {
   readonly #parts: ReportingParts;
   #options: ReportingOptions;
-  readonly #reports: Reports;
+  readonly #reports: ReportStore;
   readonly #words: (typeof KINDS)[keyof typeof KINDS];
   readonly #faults: StoreFaults;
   readonly #lanes: LaneRunner<Cause>;

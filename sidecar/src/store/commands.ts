@@ -1,11 +1,35 @@
-import type Database from "better-sqlite3";
-import { z } from "zod";
-import type { CommandWrites, HandedOver, SettledState, Settlement, Told, UnsettledState } from "./command-writes.ts";
-import { DAMAGED, RowUnreadableError, readListed, readRow, unlessDamaged } from "./errors.ts";
-import type { GroupCommit } from "./group-commit.ts";
-import { MESSAGE_ID } from "./outbox-rows.ts";
-import type { Pauses } from "./pauses.ts";
-import type { ProvenTime } from "./proven-time.ts";
+import type { ChatOrder } from "./pauses.ts";
+
+/** A command as the relay read it from a response, in array order. */
+export interface CommandFromResponse {
+  commandId: string | null;
+  type: string | null;
+  text: string | null;
+  /** What it says besides its text, as JSON. */
+  details?: string | null;
+  /** The bytes of its file. */
+  file?: Buffer | null;
+  /** The command as it came, for telling a repeat from a reuse of its id. */
+  payload: string;
+  /** Why it won't be executed; null when it will. */
+  refusal: { state: "failed" | "skipped"; reason: string } | null;
+  /** What it is about its chat: it is done as soon as it is recorded, and nothing is sent. */
+  order?: ChatOrder;
+}
+
+export interface RecordedCommand {
+  /** Its number; null where nothing was written. */
+  id: number | null;
+  commandId: string | null;
+  chat: number;
+  /**
+   * `pending`: to be sent. `in_doubt`: it may have been sent in the time that a restore has lost. `repeated`: its id and
+   * payload were seen before, nothing was written.
+   */
+  outcome: "pending" | "in_doubt" | "done" | "failed" | "skipped" | "repeated";
+  /** Why it is not sent, or what was done. */
+  reason: string | null;
+}
 
 /** A command that waits to be sent, or whose sending was cut off. */
 export interface WaitingCommand {
@@ -49,6 +73,34 @@ export interface DoubtfulCommand extends WaitingCommand {
   alarmed_at: number | null;
 }
 
+/** When a command was handed to the gateway, and to which process of it. */
+export interface HandedOver {
+  /** Wall-clock ms. */
+  sending_at: number;
+  /** Since the machine started, ms. */
+  sending_boot_ms: number;
+  gateway_process: string | null;
+}
+
+/** Why a command is not sent, or may not be. */
+export interface Told {
+  /** In our own words. */
+  reason: string | null;
+  /** In the gateway's, which can quote the customer: seen by whoever looks at this one command, and forgotten with its text. */
+  said?: string | null | undefined;
+}
+
+export interface Settlement extends Told {
+  whatsappMessageId: string | null;
+  /** A part of the text is on the phone and the rest is not: no proof of a send can settle that. */
+  partial?: boolean;
+}
+
+export type SettledState = "sent" | "queued_by_gateway" | "in_doubt" | "failed";
+
+/** States that a damaged page can keep a command from leaving. */
+export type UnsettledState = "pending" | "sending" | "queued_by_gateway" | "in_doubt";
+
 /** What is known of a command that is settled. */
 export interface Settled {
   /** Whether another one is next in its chat; true also where that can't be read. */
@@ -60,303 +112,75 @@ export interface Settled {
   times: { writtenAt: number | null; answeredAt: number | null };
 }
 
-/** A flipped bit can make anything of a row. */
-const waitingCommand: z.ZodType<WaitingCommand> = z.object({
-  id: z.int(),
-  seq: z.int(),
-  chat: z.int(),
-  command_id: z.string(),
-  message_id: z.string(),
-  account_id: z.string(),
-  chat_id: z.string(),
-  type: z.string(),
-  text: z.string(),
-  details: z.string().nullable(),
-  outbound: z.string().nullable(),
-  sending_at: z.int().nullable(),
-  sending_boot_ms: z.int().nullable(),
-  gateway_process: z.string().nullable(),
-});
+/** Why a reply is in doubt that was never handed over. */
+export const MAYBE_SENT = "a backup was restored: it may have been sent in the time that was lost";
 
-interface CommandsParts {
-  db: Database.Database;
-  commit: GroupCommit;
-  writes: CommandWrites;
-  pauses: Pauses;
-  time: ProvenTime;
-}
-
-/** The commands' side of the store. States: `pending → sending → sent | queued_by_gateway | in_doubt | failed`, `pending → failed` where nobody was asked, `sending → pending` only where it is proven that nothing was sent; on from `queued_by_gateway` by Handovers. */
-export class Commands {
-  readonly #commit: GroupCommit;
-  readonly #writes: CommandWrites;
-  readonly #pauses: Pauses;
-  readonly #time: ProvenTime;
-  readonly #sql: ReturnType<typeof prepare>;
-
-  constructor({ db, commit, writes, pauses, time }: CommandsParts) {
-    this.#commit = commit;
-    this.#writes = writes;
-    this.#pauses = pauses;
-    this.#time = time;
-    this.#sql = prepare(db);
-  }
-
+/**
+ * The commands' side of the store. States: `pending → sending → sent | queued_by_gateway | in_doubt | failed`, `pending → failed` where nobody was asked,
+ * `sending → pending` only where it is proven that nothing was sent; on from `queued_by_gateway` by HandoverStore.
+ */
+export interface CommandStore {
   /** Chats with a command to send, oldest first. Read once at start. Where a page can't be read, every chat may have one. */
-  async waitingChats(): Promise<number[]> {
-    const rows = unlessDamaged(
-      () => this.#sql.waitingChats.all(),
-      () => this.#sql.chats.all(),
-    );
-    return rows.map((row) => row.chat);
-  }
+  waitingChats(): Promise<number[]>;
 
   /** The command that is next in a chat. Rejects with RowUnreadableError. */
-  async nextOf(chat: number): Promise<NextCommand | undefined> {
-    return this.next(chat);
-  }
-
-  /** `nextOf` inside a transaction. */
-  next(chat: number): NextCommand | undefined {
-    const { next, nextId, file } = this.#sql;
-    const command = readListed(
-      "command",
-      () => waitingCommand.safeParse(next.get(chat)).data,
-      () => nextId.get(chat)?.id,
-    );
-    if (!command) return undefined;
-    const { id, seq, details } = command;
-    // Of most, which are texts alone, nothing more is read.
-    const row = readRow(
-      "command",
-      () => (details === null ? undefined : file.get(id)),
-      () => id,
-    );
-    const pausedMs = this.#pauses.leftMs(chat, id);
-    return { ...command, pausedMs, writtenTo: this.#writtenTo(seq), file: row?.file ?? null };
-  }
+  nextOf(chat: number): Promise<NextCommand | undefined>;
 
   /** Commands that were being sent when the process ended, by id. Read once at start. */
-  async interrupted(): Promise<number[]> {
-    return this.#sql.interrupted.all().map(({ id }) => id);
-  }
+  interrupted(): Promise<number[]>;
 
   /** Commands in doubt, by id, newest first. Read once at start. */
-  async inDoubt(limit: number): Promise<number[]> {
-    return this.#sql.inDoubt.all(limit).map(({ id }) => id);
-  }
+  inDoubt(limit: number): Promise<number[]>;
 
   /** A command in doubt that a proof could still settle; undefined for any other. Rejects with RowUnreadableError. */
-  async doubt(id: number): Promise<DoubtfulCommand | undefined> {
-    return readRow(
-      "command",
-      () => this.#sql.doubt.get(id),
-      () => id,
-    );
-  }
+  doubt(id: number): Promise<DoubtfulCommand | undefined>;
 
   /** WhatsApp's ids of the replies sent last, as far as they can be read. */
-  async sentIds(limit: number): Promise<string[]> {
-    const { sentIds, lastSent, sentId } = this.#sql;
-    const rows = unlessDamaged(
-      () => sentIds.all(limit),
-      () =>
-        lastSent.all(limit).flatMap(({ id }) =>
-          unlessDamaged(
-            () => sentId.all(id),
-            () => [],
-          ),
-        ),
-    );
-    return rows.map((row) => row.whatsapp_message_id);
-  }
+  sentIds(limit: number): Promise<string[]>;
 
   /** Any command that there is. Rejects with RowUnreadableError. */
-  async get(id: number): Promise<WaitingCommand> {
-    const command = readRow(
-      "command",
-      () => waitingCommand.safeParse(this.#sql.get.get(id)).data,
-      () => id,
-    );
-    if (!command) throw new RowUnreadableError("command", id, undefined);
-    return command;
-  }
+  get(id: number): Promise<WaitingCommand>;
 
   /** The bytes of the file that came with a command; null: none did, or they are forgotten. */
-  async fileOf(id: number): Promise<Buffer | null> {
-    return this.#sql.file.get(id)?.file ?? null;
-  }
+  fileOf(id: number): Promise<Buffer | null>;
 
   /** How many commands this gateway process was handed since, ms since the machine started; counts to 1,000, no further. */
-  async sendsSince(gatewayProcess: string, bootMs: number): Promise<number> {
-    return this.#sql.sendsSince.get(gatewayProcess, bootMs)?.n ?? 0;
-  }
+  sendsSince(gatewayProcess: string, bootMs: number): Promise<number>;
 
   /**
    * What was sent, or may have been, between these times by the wall clock, oldest first. Read once at start; nothing where a page
    * can't be read.
    */
-  async sentBetween(from: number, to: number): Promise<{ chat: number; at: number }[]> {
-    return unlessDamaged(
-      () => this.#sql.sentBetween.all(from, to),
-      () => [],
-    );
-  }
+  sentBetween(from: number, to: number): Promise<{ chat: number; at: number }[]>;
 
   /**
    * The intent to send, on disk before the gateway is asked: what is `sending` after a crash may have gone out. Resolves
    * with what is written of it; with null where it must not be sent: since it was read its chat was paused, which holds or
    * skips it, or one before it is to be sent again.
    */
-  sending(id: number, gatewayProcess: string | null): Promise<HandedOver | null> {
-    return this.#commit.run("sending", () => this.#writes.sending(id, gatewayProcess));
-  }
+  sending(id: number, gatewayProcess: string | null): Promise<HandedOver | null>;
 
   /** It can't be sent, and that was known before the gateway was asked. */
-  refused(id: number, reason: string): Promise<void> {
-    return this.#commit.run("refused", () => this.#writes.refused(id, reason));
-  }
+  refused(id: number, reason: string): Promise<void>;
 
   /** How the sending of a command ended. Resolves with what is to be known next. */
-  async settled(id: number, state: SettledState, settlement: Settlement): Promise<Settled> {
-    const moved = await this.#commit.run(state, () => this.#writes.settled(id, state, settlement));
-    return {
-      hasNext: moved === null || this.#hasNext(moved.chat),
-      times: moved !== null && state === "sent" ? this.#timesOf(moved.seq) : { writtenAt: null, answeredAt: null },
-    };
-  }
+  settled(id: number, state: SettledState, settlement: Settlement): Promise<Settled>;
 
   /** A command in doubt turned out to have gone. */
-  proven(id: number, state: "sent" | "queued_by_gateway", whatsappMessageId: string | null): Promise<void> {
-    return this.#commit.run("proven", () => this.#writes.proven(id, state, whatsappMessageId));
-  }
+  proven(id: number, state: "sent" | "queued_by_gateway", whatsappMessageId: string | null): Promise<void>;
 
   /**
    * A gateway process was asked about a command in doubt, and proved nothing. The operator has been told of it by
    * now.
    */
-  askedInVain(id: number, gatewayProcess: string | null): Promise<void> {
-    return this.#commit.run("asked-in-vain", () => this.#writes.askedInVain(id, gatewayProcess));
-  }
+  askedInVain(id: number, gatewayProcess: string | null): Promise<void>;
 
   /**
    * A command that can't be read, or whose state can't be written, since a page is damaged. Its row stays as it is
    * there; it is counted as `to`, and passed over.
    */
-  passOver(id: number, from: UnsettledState, to: SettledState): Promise<void> {
-    const command = this.#writes.readDamaged(id);
-    return this.#commit.run("passed-over", () => this.#writes.passOver(command, from, to, DAMAGED));
-  }
+  passOver(id: number, from: UnsettledState, to: SettledState): Promise<void>;
 
   /** It is proven that nothing was sent: the command waits again, unless its chat was paused meanwhile in a way that skips it. */
-  notSent(id: number, told: Told): Promise<void> {
-    return this.#commit.run("not-sent", () => this.#writes.notSent(id, told));
-  }
-
-  /**
-   * How long the oldest command that waits has waited, since its message was answered or the pause of its chat ended,
-   * ms; 0 when none waits. What a pause holds does not wait for us, and for what is in the outbox no customer does.
-   */
-  longestWaitMs(): number {
-    const since = [this.#sql.oldestWaiting.get()?.state_since, this.#pauses.freeSince ?? undefined];
-    const waits = since.map((at) => (at === undefined ? 0 : this.#time.now() - at));
-    return Math.max(0, ...waits);
-  }
-
-  /** How many in doubt are the operator's to resolve, because nobody else is asked about them any more; 1000 at most. */
-  doubtsLeft(): number {
-    return unlessDamaged(
-      () => this.#sql.doubtsLeft.get()?.n ?? 0,
-      () => 0,
-    );
-  }
-
-  /** `nextOf` without reading it, a tenth of the cost. */
-  #hasNext(chat: number): boolean {
-    return unlessDamaged(
-      () => this.#sql.nextId.get(chat) !== undefined,
-      () => true,
-    );
-  }
-
-  #writtenTo(seq: number): string | null {
-    const row = unlessDamaged(
-      () => this.#sql.writtenTo.get({ seq }),
-      () => undefined,
-    );
-    return typeof row?.number === "string" ? row.number : null;
-  }
-
-  #timesOf(seq: number): Settled["times"] {
-    const row = unlessDamaged(
-      () => this.#sql.times.get(seq),
-      () => undefined,
-    );
-    const writtenAt = typeof row?.timestamp === "string" ? Date.parse(row.timestamp) : Number.NaN;
-    return { writtenAt: Number.isNaN(writtenAt) ? null : writtenAt, answeredAt: row?.settled_at ?? null };
-  }
-}
-
-function prepare(db: Database.Database) {
-  const waiting = `SELECT k.id, k.seq, k.chat, k.command_id, ${MESSAGE_ID}, c.account_id, c.chat_id, k.type, k.text, k.details, m.outbound, k.sending_at, k.sending_boot_ms, k.gateway_process
-    FROM commands k JOIN messages m USING (seq) JOIN chats c ON c.chat = k.chat`;
-  const notPassedOver = "NOT EXISTS (SELECT 1 FROM passed_over_commands o WHERE o.id = commands.id)";
-  // By an index alone, so that it tells of a row that can't be read. `+?`: see messages.ts.
-  const isNext = `state = 'pending' AND ${notPassedOver}`;
-  const nextId = `SELECT id FROM commands WHERE chat = +? AND ${isNext} ORDER BY id LIMIT 1`;
-  return {
-    doubtsLeft: db.prepare<[], { n: number }>(
-      `SELECT count(*) AS n FROM
-         (SELECT 1 FROM commands WHERE state = 'in_doubt' AND (alarmed_at IS NOT NULL OR partial = 1) LIMIT 1000)`,
-    ),
-    waitingChats: db.prepare<[], { chat: number }>(
-      `SELECT chat FROM commands WHERE state = 'pending' AND ${notPassedOver} GROUP BY chat ORDER BY min(id)`,
-    ),
-    chats: db.prepare<[], { chat: number }>("SELECT chat FROM chats"),
-    next: db.prepare<[number]>(`${waiting} WHERE k.id = (${nextId})`),
-    nextId: db.prepare<[number], { id: number }>(nextId),
-    times: db.prepare<[number], { settled_at: number | null; timestamp: unknown }>(
-      `SELECT settled_at, (SELECT json_extract(request, '$.timestamp') FROM payloads p WHERE p.seq = m.seq) AS timestamp
-       FROM messages m WHERE seq = ? AND outbound IS NULL`,
-    ),
-    writtenTo: db.prepare<[{ seq: number }], { number: unknown }>(
-      `SELECT json_extract(request, '$.raw.To') AS number FROM payloads WHERE seq = (SELECT CASE WHEN outbound IS NULL THEN seq ELSE
-         (SELECT seq FROM messages w INDEXED BY messages_chat WHERE w.chat = m.chat AND w.seq < m.seq AND outbound IS NULL
-          ORDER BY seq DESC LIMIT 1) END FROM messages m WHERE seq = @seq)`,
-    ),
-    interrupted: db.prepare<[], { id: number }>(
-      `SELECT id FROM commands WHERE state = 'sending' AND ${notPassedOver} ORDER BY id`,
-    ),
-    inDoubt: db.prepare<[number], { id: number }>(
-      `SELECT id FROM commands WHERE state = 'in_doubt' AND ${notPassedOver} ORDER BY id DESC LIMIT ?`,
-    ),
-    file: db.prepare<[number], { file: Buffer | null }>("SELECT file FROM commands WHERE id = ?"),
-    get: db.prepare<[number]>(`${waiting} WHERE k.id = +?`),
-    // In doubt, or in no state at all: an index has named it.
-    doubt: db.prepare<[number], DoubtfulCommand>(
-      `SELECT w.*, k.asked_process, k.alarmed_at FROM (${waiting}) w JOIN commands k USING (id)
-       WHERE k.id = +? AND k.state NOT IN ('pending', 'sending', 'sent', 'queued_by_gateway', 'failed', 'skipped') AND k.partial = 0`,
-    ),
-    sendsSince: db.prepare<[string, number], { n: number }>(
-      "SELECT count(*) AS n FROM (SELECT 1 FROM commands WHERE gateway_process = ? AND sending_boot_ms >= ? LIMIT 1000)",
-    ),
-    sentBetween: db.prepare<[number, number], { chat: number; at: number }>(
-      "SELECT chat, sending_at AS at FROM commands WHERE sending_at BETWEEN ? AND ? AND state IN ('sending', 'sent', 'queued_by_gateway', 'in_doubt') ORDER BY sending_at",
-    ),
-    sentIds: db.prepare<[number], { whatsapp_message_id: string }>(
-      "SELECT whatsapp_message_id FROM (SELECT whatsapp_message_id FROM commands ORDER BY id DESC LIMIT ?) WHERE whatsapp_message_id IS NOT NULL",
-    ),
-    lastSent: db.prepare<[number], { id: number }>(
-      "SELECT id FROM commands WHERE sending_at IS NOT NULL ORDER BY sending_at DESC LIMIT ?",
-    ),
-    sentId: db.prepare<[number], { whatsapp_message_id: string }>(
-      "SELECT whatsapp_message_id FROM commands WHERE id = ? AND whatsapp_message_id IS NOT NULL",
-    ),
-    oldestWaiting: db.prepare<[], { state_since: number }>(
-      `SELECT state_since FROM commands JOIN messages USING (seq) WHERE id =
-         (SELECT min(id) FROM commands INDEXED BY commands_pending WHERE state = 'pending' AND ${notPassedOver}
-          AND NOT EXISTS (SELECT 1 FROM pauses p WHERE p.chat = commands.chat AND commands.id > p.after_command)
-          AND NOT EXISTS (SELECT 1 FROM messages o WHERE o.seq = commands.seq AND o.outbound IS NOT NULL))`,
-    ),
-  };
+  notSent(id: number, told: Told): Promise<void>;
 }

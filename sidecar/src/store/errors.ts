@@ -1,7 +1,4 @@
 import { codeOf } from "@hotbags/shared";
-import Database from "better-sqlite3";
-
-const { SqliteError } = Database;
 
 /** The store can't be used as it is; the message says why and what the operator can do. */
 export class StoreUnusableError extends Error {
@@ -61,30 +58,6 @@ export function isLastingDamage(error: unknown): boolean {
 }
 
 /**
- * Whether a write can have failed by its own fault: an error of ours, or a constraint. What else SQLite says can be the
- * store's: a full disk, a lock, a page that can't be read.
- */
-export function isOwnFault(error: unknown): boolean {
-  return !(error instanceof SqliteError) || error.code.startsWith("SQLITE_CONSTRAINT");
-}
-
-/** What went wrong, with SQLite's code for it. */
-export function wordsOf(error: unknown): string {
-  if (error instanceof SqliteError) return `${error.message} (${error.code})`;
-  return error instanceof Error ? error.message : String(error);
-}
-
-/** What `read` gives or, where a page is damaged, what `otherwise` does. */
-export function unlessDamaged<T>(read: () => T, otherwise: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    if (isDamage(error)) return otherwise();
-    throw error;
-  }
-}
-
-/**
  * A row that is there, but can't be read: a page of the database is damaged. Only that row is lost; whoever goes on
  * without it says so to the store.
  */
@@ -115,29 +88,4 @@ export class RowContradictedError extends Error {
   constructor(what: string, row: number) {
     super(`${what} ${row} contradicts an index of the database: its state can't be written`);
   }
-}
-
-/**
- * What `read` gives. Where a page is damaged, `find` names the row by an index alone, and the error is a
- * RowUnreadableError of it.
- */
-export function readRow<T>(what: string, read: () => T, find: () => number | undefined): T {
-  try {
-    return read();
-  } catch (error) {
-    const row = isDamage(error) ? find() : undefined;
-    throw row === undefined ? error : new RowUnreadableError(what, row, error);
-  }
-}
-
-/**
- * What `read` gives of a row that `find` knows by an index; undefined where there is none. Throws RowUnreadableError also
- * where `read` finds no such row, or one that makes no sense.
- */
-export function readListed<T>(what: string, read: () => T | undefined, find: () => number | undefined): T | undefined {
-  const found = readRow(what, read, find);
-  if (found !== undefined) return found;
-  const row = find();
-  if (row !== undefined) throw new RowUnreadableError(what, row, undefined);
-  return undefined;
 }

@@ -1,14 +1,22 @@
-import type { Commands } from "./commands.ts";
-import type { CounterName, Counters } from "./counters.ts";
-import type { Downtimes, RecordedDowntime } from "./downtimes.ts";
-import type { Failure, FailureKind, Failures } from "./failures.ts";
-import type { Messages } from "./messages.ts";
-import type { Outbound } from "./outbound.ts";
-import type { Pauses } from "./pauses.ts";
-import type { Reports } from "./reports.ts";
+import type { CounterName } from "./counters.ts";
+import type { RecordedDowntime } from "./downtimes.ts";
 
-/** How many of the last downtimes are shown. */
-const SHOWN_DOWNTIMES = 5;
+/**
+ * `dead`: a message became a dead letter. `detached`: an attempt failed by its message's own fault.
+ * `command_failed`: a command was refused, or could not be sent. `reply_dropped`: OpenClaw gave up a reply of its queue.
+ */
+export type FailureKind = "dead" | "detached" | "command_failed" | "reply_dropped";
+
+export interface Failure {
+  /** Wall-clock ms. */
+  at: number;
+  /** "(unreadable)" where a damaged page has it. */
+  message_id: string;
+  /** A sentence for the operator, without any of the customer's or Hot Bags' words. */
+  reason: string;
+  /** How many there ever were. */
+  count: number;
+}
 
 /** What was counted, all at one instant: it adds up. */
 export interface Counts {
@@ -39,40 +47,4 @@ export interface Look extends Counts {
   readonly outboundWaiting: number;
   /** The newest ones, newest first; none where they can't be read. */
   readonly downtimes: readonly RecordedDowntime[];
-}
-
-interface LookParts {
-  counters: Counters;
-  failures: Failures;
-  messages: Messages;
-  commands: Commands;
-  pauses: Pauses;
-  reports: Reports;
-  events: Reports;
-  outbound: Outbound;
-  downtimes: Downtimes;
-}
-
-/** Throws when it can't be read. */
-export function readCounts({ counters, failures }: Pick<LookParts, "counters" | "failures">): Counts {
-  return { counters: counters.read(), failures: failures.all() };
-}
-
-/** Throws when it can't be read. In one turn, in which nobody writes. */
-export function readLook(parts: LookParts): Look {
-  const { messages, commands, pauses, reports, events, outbound, downtimes } = parts;
-  const counts = readCounts(parts);
-  return {
-    ...counts,
-    lastAccepted: messages.lastAccepted(),
-    lastDeliveredAgoMs: messages.lastDeliveredAgoMs(),
-    longestWaitMs: {
-      ...{ messages: messages.longestWaitMs(), replies: commands.longestWaitMs() },
-      ...{ reports: reports.longestWaitMs(), events: events.longestWaitMs() },
-    },
-    doubtsLeft: counts.counters.commands_in_doubt === 0 ? 0 : commands.doubtsLeft(),
-    pausedChats: pauses.chats,
-    outboundWaiting: outbound.countWaiting(),
-    downtimes: downtimes.latest(SHOWN_DOWNTIMES),
-  };
 }

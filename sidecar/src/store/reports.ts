@@ -1,9 +1,17 @@
-import type Database from "better-sqlite3";
-import type { Counters } from "./counters.ts";
-import { unlessDamaged } from "./errors.ts";
-import type { GroupCommit } from "./group-commit.ts";
-import type { ProvenTime } from "./proven-time.ts";
-import { COUNTED, type ReportKind, type ReportRecorder } from "./report-recorder.ts";
+import type { CounterName } from "./counters.ts";
+
+/** What a report is about: each kind has a path of its own at Hot Bags. */
+export type ReportKind = "command" | "event";
+
+/** Those of one kind that wait, at most: a few MB. The oldest make room. */
+export const MAX_REPORTS = 10_000;
+
+/** Where each kind is counted. */
+export const COUNTED: Readonly<Record<ReportKind, Readonly<Record<"waiting" | "delivered" | "dropped", CounterName>>>> =
+  {
+    command: { waiting: "reports_waiting", delivered: "reports_delivered", dropped: "reports_dropped" },
+    event: { waiting: "events_waiting", delivered: "events_delivered", dropped: "events_dropped" },
+  };
 
 /** A report that waits. Times are proven ones, ms. */
 export interface WaitingReport {
@@ -19,125 +27,42 @@ export interface WaitingReport {
   next_attempt_at: number;
 }
 
-interface ReportsParts {
-  db: Database.Database;
-  commit: GroupCommit;
-  counters: Counters;
-  kind: ReportKind;
-  recorder: ReportRecorder;
-  time: ProvenTime;
+/** What is to be told. Those of one lane are told in their order. */
+export interface Rendered {
+  lane: number;
+  accountId: string;
+  body: object;
 }
 
 /** What Hot Bags is still to be told, of one kind. Those of one lane are told in their order. */
-export class Reports {
-  readonly #parts: ReportsParts;
-  readonly #kind: ReportKind;
-  readonly #sql: ReturnType<typeof prepare>;
-
-  constructor(parts: ReportsParts) {
-    this.#parts = parts;
-    this.#kind = parts.kind;
-    this.#sql = prepare(parts.db);
-  }
-
+export interface ReportStore {
   /**
    * Whether somebody wants reports. Of what changes while nobody does none is made, and those that wait are dropped.
    * Resolves with how many; rejects when the store can't be written.
    */
-  async turn(on: boolean): Promise<number> {
-    const { recorder, commit } = this.#parts;
-    recorder.turn(on);
-    return await commit.run("reports-turned", () => {
-      recorder.catchUp(on);
-      if (on) return 0;
-      const { changes } = this.#sql.dropAll.run(this.#kind);
-      this.#count(changes, "dropped");
-      return changes;
-    });
-  }
+  turn(on: boolean): Promise<number>;
 
   /** Told of the lanes that have new reports, once they are on disk. Returns how to stop that. */
-  onNew(listener: (lanes: number[]) => void): () => void {
-    return this.#parts.recorder.onNew(listener);
-  }
+  onNew(listener: (lanes: number[]) => void): () => void;
 
   /** Lanes with a report, the oldest first, and when their first one is due. Read once at start. */
-  async lanes(): Promise<{ lane: number; next_attempt_at: number }[]> {
-    return this.#sql.lanes.all(this.#kind);
-  }
+  lanes(): Promise<{ lane: number; next_attempt_at: number }[]>;
 
   /** The report that is next in a lane. */
-  async headOf(lane: number): Promise<WaitingReport | undefined> {
-    return this.#sql.head.get(this.#kind, lane);
-  }
+  headOf(lane: number): Promise<WaitingReport | undefined>;
 
   /** Hot Bags has it. */
-  delivered(id: number): Promise<void> {
-    return this.#parts.commit.run("report-delivered", () => this.#done(id, "delivered"));
-  }
+  delivered(id: number): Promise<void>;
 
   /** It is given up. */
-  drop(id: number): Promise<void> {
-    return this.#parts.commit.run("report-dropped", () => this.#done(id, "dropped"));
-  }
+  drop(id: number): Promise<void>;
 
   /** Gives all up that were made by this proven time, ms. Resolves with how many. */
-  dropOld(by: number): Promise<number> {
-    return this.#parts.commit.run("reports-dropped", () => {
-      const { changes } = this.#sql.dropOld.run(this.#kind, by);
-      this.#count(changes, "dropped");
-      return changes;
-    });
-  }
+  dropOld(by: number): Promise<number>;
 
   /** Hot Bags refused it: it is tried again at this proven time, ms. */
-  refused(id: number, nextAttemptAt: number): Promise<void> {
-    return this.#parts.commit.run("report-refused", () => void this.#sql.refused.run(nextAttemptAt, id));
-  }
+  refused(id: number, nextAttemptAt: number): Promise<void>;
 
   /** They can't be written: none is made until the next start. */
-  get isBroken(): boolean {
-    return this.#parts.recorder.isBroken;
-  }
-
-  /** How long the oldest has waited, ms; 0 when none waits, or that can't be read. */
-  longestWaitMs(): number {
-    const oldest = unlessDamaged(
-      () => this.#sql.oldest.get(this.#kind)?.made_at,
-      () => undefined,
-    );
-    return oldest === undefined ? 0 : Math.max(0, this.#parts.time.now() - oldest);
-  }
-
-  #done(id: number, as: "delivered" | "dropped"): void {
-    this.#count(this.#sql.remove.run(id).changes, as);
-  }
-
-  #count(changes: number, as: "delivered" | "dropped"): void {
-    const { counters } = this.#parts;
-    counters.add(COUNTED[this.#kind].waiting, -changes);
-    counters.add(COUNTED[this.#kind][as], changes);
-  }
-}
-
-function prepare(db: Database.Database) {
-  return {
-    lanes: db.prepare<[ReportKind], { lane: number; next_attempt_at: number }>(
-      `SELECT lane, next_attempt_at FROM reports r WHERE kind = ? AND id =
-         (SELECT min(id) FROM reports f WHERE f.kind = r.kind AND f.lane = r.lane) ORDER BY id`,
-    ),
-    head: db.prepare<[ReportKind, number], WaitingReport>(
-      `SELECT id, lane, key, account_id, body, made_at, attempts, next_attempt_at FROM reports
-       WHERE kind = ? AND lane = ? ORDER BY id LIMIT 1`,
-    ),
-    remove: db.prepare<[number]>("DELETE FROM reports WHERE id = ?"),
-    dropAll: db.prepare<[ReportKind]>("DELETE FROM reports WHERE kind = ?"),
-    dropOld: db.prepare<[ReportKind, number]>("DELETE FROM reports WHERE kind = ? AND made_at <= ?"),
-    refused: db.prepare<[number, number]>(
-      "UPDATE reports SET attempts = attempts + 1, next_attempt_at = ? WHERE id = ?",
-    ),
-    oldest: db.prepare<[ReportKind], { made_at: number }>(
-      "SELECT made_at FROM reports WHERE kind = ? ORDER BY id LIMIT 1",
-    ),
-  };
+  readonly isBroken: boolean;
 }

@@ -1,7 +1,7 @@
 import { type InboundMessage, storableText } from "@hotbags/shared";
 import { FileMissingError } from "../errors.ts";
-import type { LaidOut } from "../media.ts";
-import type { Accepted } from "../message-writes.ts";
+import type { LaidOut } from "../lay-out.ts";
+import type { Accepted } from "../messages.ts";
 import { CollisionError } from "./faults.ts";
 import { FencedOffError } from "./lease.ts";
 import { refuse, type Verb } from "./verb.ts";

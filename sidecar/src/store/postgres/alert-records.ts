@@ -1,4 +1,4 @@
-import type { AlertRecord, NoticeRecord } from "../alert-records.ts";
+import type { AlertRecord, AlertStore, NoticeRecord } from "../alerts.ts";
 import type { Batches } from "./batches.ts";
 import type { Queries } from "./connection.ts";
 import { FencedOffError } from "./lease.ts";
@@ -23,7 +23,7 @@ const ALERT = `id, kind, subject, text, details, since_at, since, away_since, to
  * Alerts of one account, or of all together, and what is still to be told of them, with the verbs of the embedded store:
  * see there. Each is written, and so told, by one sidecar.
  */
-export class AlertRecords {
+export class AlertRecords implements AlertStore {
   readonly #parts: AlertRecordsParts;
 
   constructor(parts: AlertRecordsParts) {

@@ -1,4 +1,4 @@
-import type { AuditEntry, ReadEntry } from "../index.ts";
+import type { AuditEntry, ReadEntry } from "../operator.ts";
 import type { Queries } from "./connection.ts";
 import type { Verb } from "./verb.ts";
 import type { Writing } from "./writing.ts";

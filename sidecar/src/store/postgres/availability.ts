@@ -1,6 +1,6 @@
 import { type Backoff, backoffMs } from "@hotbags/shared";
 import type { Clock, Timers } from "../../clock.ts";
-import type { Outage } from "../writability.ts";
+import type { Outage } from "../outage.ts";
 import { isOwnFault, wordsOf } from "./faults.ts";
 
 /** Waits between two probes. Each costs the server a transaction, and a customer may be waiting for the end of the outage. */

@@ -4,7 +4,7 @@ import { type Databases, running, startDatabases, through } from "../../../../te
 import { until } from "../../../../test/until.ts";
 import { systemClock, systemTimers } from "../../clock.ts";
 import { StoreUnwritableError } from "../errors.ts";
-import type { Outage } from "../writability.ts";
+import type { Outage } from "../outage.ts";
 import { Availability } from "./availability.ts";
 import { Batches } from "./batches.ts";
 import { Connection } from "./connection.ts";

@@ -1,7 +1,7 @@
 import { failpoint } from "@hotbags/shared";
 import type { Clock } from "../../clock.ts";
+import type { Change } from "../changes.ts";
 import { StoreUnwritableError } from "../errors.ts";
-import type { Change } from "../feed.ts";
 import type { Availability } from "./availability.ts";
 import type { Connection } from "./connection.ts";
 import { DisconnectedError, isCollision, isDisconnection, UncertainCommitError, wordsOf } from "./faults.ts";

@@ -1,5 +1,15 @@
-import type { HandedOver, SettledState, Settlement, Told, UnsettledState } from "../command-writes.ts";
-import type { DoubtfulCommand, NextCommand, Settled, WaitingCommand } from "../commands.ts";
+import type {
+  CommandStore,
+  DoubtfulCommand,
+  HandedOver,
+  NextCommand,
+  Settled,
+  SettledState,
+  Settlement,
+  Told,
+  UnsettledState,
+  WaitingCommand,
+} from "../commands.ts";
 import { isDamage, RowUnreadableError } from "../errors.ts";
 import type { Batches } from "./batches.ts";
 import type { Queries } from "./connection.ts";
@@ -41,7 +51,7 @@ type NextRow = DoubtfulCommand & { file: Buffer | null; until: number | null; to
 const MAX_COUNTED = 1_000;
 
 /** The commands' side of the store, with the verbs of the embedded one: see there. */
-export class Commands {
+export class Commands implements CommandStore {
   readonly #parts: CommandsParts;
 
   constructor(parts: CommandsParts) {

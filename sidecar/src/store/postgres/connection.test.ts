@@ -6,7 +6,7 @@ import { layCable } from "../../../../test/fleet/cable.ts";
 import { type Databases, running, startDatabases, through, urlOf } from "../../../../test/fleet/databases.ts";
 import { startPooler } from "../../../../test/fleet/pooler.ts";
 import { until } from "../../../../test/until.ts";
-import { openDatabase } from "../database.ts";
+import { openDatabase } from "../sqlite/database.ts";
 import { Connection } from "./connection.ts";
 import {
   DisconnectedError,

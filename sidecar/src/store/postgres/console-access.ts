@@ -12,7 +12,7 @@ import {
   SEEN_EVERY_MS,
   SESSION_MS,
   TOO_MANY,
-} from "../console-access.ts";
+} from "../console.ts";
 import { noteInAudit } from "./audit.ts";
 import type { Batches } from "./batches.ts";
 import type { Queries } from "./connection.ts";

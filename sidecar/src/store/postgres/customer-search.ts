@@ -1,5 +1,5 @@
 import type { Clock } from "../../clock.ts";
-import type { OperatorReads } from "../index.ts";
+import type { OperatorReads } from "../operator.ts";
 import type { Queries } from "./connection.ts";
 
 type SearchStep = Awaited<ReturnType<OperatorReads["find"]>>;

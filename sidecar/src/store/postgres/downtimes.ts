@@ -1,4 +1,4 @@
-import type { Connection, Downtime, RecordedDowntime } from "../downtimes.ts";
+import type { Connection, Downtime, DowntimeStore, RecordedDowntime } from "../downtimes.ts";
 import type { Batches } from "./batches.ts";
 import type { Queries } from "./connection.ts";
 import { FencedOffError } from "./lease.ts";
@@ -18,7 +18,7 @@ interface DowntimesParts {
 }
 
 /** When each account was last seen connected, and what came of it, with the verbs of the embedded store: see there. */
-export class Downtimes {
+export class Downtimes implements DowntimeStore {
   readonly #parts: DowntimesParts;
 
   constructor(parts: DowntimesParts) {

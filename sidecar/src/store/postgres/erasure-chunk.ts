@@ -1,4 +1,4 @@
-import type { ErasureRequest } from "../index.ts";
+import type { ErasureRequest } from "../operator.ts";
 import { add, chunkAfter, type Found, type MessageOf, NOTHING } from "./customer-search.ts";
 import { forgottenId } from "./forgotten.ts";
 import { lockOthers } from "./lease.ts";

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { count, maskAddress } from "@hotbags/shared";
 import type { Clock } from "../../clock.ts";
 import type { Files } from "../files.ts";
-import type { Erased, ErasureRequest } from "../index.ts";
+import type { Erased, ErasureRequest } from "../operator.ts";
 import { type Entry, NOTED, noteInAudit } from "./audit.ts";
 import type { Batches } from "./batches.ts";
 import type { Queries } from "./connection.ts";

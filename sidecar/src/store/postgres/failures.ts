@@ -1,4 +1,4 @@
-import type { Failure, FailureKind } from "../failures.ts";
+import type { Failure, FailureKind } from "../look.ts";
 import type { Queries } from "./connection.ts";
 
 /** What failed last, by kind, over the accounts that this sidecar owns. */

@@ -1,3 +1,4 @@
+import type { FigureStore } from "../figures.ts";
 import { beginOf, type Figure, RINGS, STEPS, type Step } from "../figures.ts";
 import { addTally, readTally, type Tally, writeTally } from "../tally.ts";
 import type { Batches } from "./batches.ts";
@@ -35,7 +36,7 @@ export class FigureReads {
 }
 
 /** What passes of one account, with the verbs of the embedded store: see there. */
-export class FigureRecords extends FigureReads {
+export class FigureRecords extends FigureReads implements FigureStore {
   readonly #batches: Batches;
   readonly #account: string;
 

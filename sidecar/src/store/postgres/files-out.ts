@@ -1,6 +1,6 @@
 import { OMITTED } from "@hotbags/shared";
 import { RowContradictedError } from "../errors.ts";
-import type { InlinedFile } from "../media.ts";
+import type { InlinedFile } from "../lay-out.ts";
 import type { PendingMessage } from "../messages.ts";
 import { type Shift, takeOut } from "../take-out.ts";
 import type { Verb } from "./verb.ts";

@@ -1,4 +1,4 @@
-import type { HandoverEnd } from "../handovers.ts";
+import type { HandoverEnd, HandoverStore } from "../handovers.ts";
 import type { Batches } from "./batches.ts";
 import { NOT_PASSED_OVER } from "./commands.ts";
 import type { Queries } from "./connection.ts";
@@ -11,7 +11,7 @@ interface HandoversParts {
 }
 
 /** Commands that OpenClaw has in its own queue, with the verbs of the embedded store: see there. */
-export class Handovers {
+export class Handovers implements HandoverStore {
   readonly #parts: HandoversParts;
 
   constructor(parts: HandoversParts) {

@@ -1,11 +1,11 @@
 import { type Clock, every, systemTimers, type Timers } from "../../clock.ts";
+import type { Change } from "../changes.ts";
 import { StoreUnusableError } from "../errors.ts";
-import type { Change } from "../feed.ts";
 import { Files } from "../files.ts";
-import type { OperatorStore } from "../index.ts";
 import { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "../limits.ts";
 import type { Look } from "../look.ts";
-import type { Outage } from "../writability.ts";
+import type { OperatorStore } from "../operator.ts";
+import type { Outage } from "../outage.ts";
 import { AlertRecords } from "./alert-records.ts";
 import { Availability } from "./availability.ts";
 import { Batches } from "./batches.ts";

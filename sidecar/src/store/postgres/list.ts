@@ -1,4 +1,4 @@
-import type { Page } from "../index.ts";
+import type { Page } from "../operator.ts";
 import type { Queries } from "./connection.ts";
 
 /** Rows that one page looks at, whatever it finds: what it costs has nothing to do with how many there are. */

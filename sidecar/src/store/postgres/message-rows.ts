@@ -1,5 +1,5 @@
 import { RowUnreadableError } from "../errors.ts";
-import type { InlinedFile } from "../media.ts";
+import type { InlinedFile } from "../lay-out.ts";
 import type { PendingMessage } from "../messages.ts";
 
 /** What a message's POST needs, with its files in `inlined`. Behind it: which message, by `m.seq`. */

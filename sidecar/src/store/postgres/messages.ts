@@ -1,11 +1,9 @@
 import type { InboundMessage } from "@hotbags/shared";
-import type { AttemptRow } from "../attempts.ts";
-import type { CommandFromResponse, RecordedCommand } from "../command-writes.ts";
+import type { CommandFromResponse, RecordedCommand } from "../commands.ts";
 import { DAMAGED, isDamage } from "../errors.ts";
 import type { Files } from "../files.ts";
 import { type InlinedFile, lacksFile, layOut } from "../lay-out.ts";
-import type { Accepted, FailedAttempt } from "../message-writes.ts";
-import type { LaneHead, PendingMessage } from "../messages.ts";
+import type { Accepted, AttemptRow, FailedAttempt, LaneHead, MessageStore, PendingMessage } from "../messages.ts";
 import { acceptVerb, type Incoming } from "./accept.ts";
 import type { Batches } from "./batches.ts";
 import type { Queries } from "./connection.ts";
@@ -28,7 +26,7 @@ export interface MessagesParts {
 }
 
 /** The messages' side of the store, with the verbs of the embedded one: see there. */
-export class Messages {
+export class Messages implements MessageStore {
   readonly #parts: MessagesParts;
   readonly #accept: Verb<Incoming, Accepted>;
 

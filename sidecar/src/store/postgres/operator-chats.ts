@@ -1,4 +1,4 @@
-import type { ChatRow, OperatorReads, Page, SpokenCommand, SpokenMessage } from "../index.ts";
+import type { ChatRow, OperatorReads, Page, SpokenCommand, SpokenMessage } from "../operator.ts";
 import type { Queries } from "./connection.ts";
 import { readPage } from "./list.ts";
 

@@ -1,4 +1,4 @@
-import type { CommandFilter, CommandLife, CommandRow, Page } from "../index.ts";
+import type { CommandFilter, CommandLife, CommandRow, Page } from "../operator.ts";
 import type { Queries } from "./connection.ts";
 import { readPage } from "./list.ts";
 

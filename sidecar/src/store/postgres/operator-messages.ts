@@ -1,5 +1,5 @@
-import type { AttemptRow } from "../attempts.ts";
-import type { MessageFilter, MessageRow, MessageState, Page, WholeMessage } from "../index.ts";
+import type { AttemptRow } from "../messages.ts";
+import type { MessageFilter, MessageRow, MessageState, Page, WholeMessage } from "../operator.ts";
 import type { Queries } from "./connection.ts";
 import { readPage, SCANNED_ROWS } from "./list.ts";
 

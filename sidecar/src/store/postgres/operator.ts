@@ -1,6 +1,6 @@
 import type { Clock } from "../../clock.ts";
 import type { Files } from "../files.ts";
-import type { OperatorReads, OperatorStore } from "../index.ts";
+import type { OperatorReads, OperatorStore } from "../operator.ts";
 import { Audit, NOTED } from "./audit.ts";
 import type { Batches } from "./batches.ts";
 import type { Queries } from "./connection.ts";

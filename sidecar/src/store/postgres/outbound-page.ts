@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
-import type { CommandFromResponse, RecordedCommand } from "../command-writes.ts";
+import type { CommandFromResponse, RecordedCommand } from "../commands.ts";
 import type { OutboundFromAnswer } from "../outbound.ts";
+import { OUTBOX } from "../outbound.ts";
 import { DAY_MS, type OutboundRules, whyNot } from "../outbound-rules.ts";
-import { OUTBOX } from "../outbox-rows.ts";
 import { FLEET, lockOthers } from "./lease.ts";
 import { skippingChats } from "./pauses.ts";
 import { hashOf, type IdOwner, named, ownersOf, record } from "./record.ts";

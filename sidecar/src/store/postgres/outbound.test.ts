@@ -7,7 +7,7 @@ import { ANNA, BEN, messageOf } from "../../../../test/sidecar/message.ts";
 import { SimulatedClock } from "../../../../test/simulated-clock.ts";
 import { until } from "../../../../test/until.ts";
 import { NO_EXTRAS, readOutbound } from "../../commands/index.ts";
-import type { OutboundRules } from "../outbound.ts";
+import type { OutboundRules } from "../outbound-rules.ts";
 import { Connection } from "./connection.ts";
 import { openPostgresStore, type PostgresStore } from "./index.ts";
 import { FencedOffError } from "./lease.ts";

@@ -1,6 +1,8 @@
 import { FIRST_CURSOR } from "@hotbags/shared";
-import type { RecordedCommand } from "../command-writes.ts";
-import { MAX_OUTBOUND_WAITING, type OutboundPage, type OutboundRules } from "../outbound.ts";
+import type { RecordedCommand } from "../commands.ts";
+import type { OutboundStore } from "../outbound.ts";
+import { MAX_OUTBOUND_WAITING, type OutboundPage } from "../outbound.ts";
+import type { OutboundRules } from "../outbound-rules.ts";
 import type { Batches } from "./batches.ts";
 import type { Queries } from "./connection.ts";
 import { FencedOffError, FLEET } from "./lease.ts";
@@ -17,7 +19,7 @@ interface OutboundParts {
  * What Hot Bags sends without being asked, with the verbs of the embedded store: see there. There is one outbox for all
  * accounts, so whoever leads reads it for all.
  */
-export class Outbound {
+export class Outbound implements OutboundStore {
   readonly #parts: OutboundParts;
 
   constructor(parts: OutboundParts) {

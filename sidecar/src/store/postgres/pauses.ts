@@ -1,4 +1,4 @@
-import type { ChatAddress, ChatOrder, Pause, PausedChat } from "../pauses.ts";
+import type { ChatAddress, ChatOrder, Pause, PausedChat, PauseStore } from "../pauses.ts";
 import type { Batches } from "./batches.ts";
 import { movedRows } from "./command-changes.ts";
 import type { Queries } from "./connection.ts";
@@ -22,7 +22,7 @@ interface PausesParts {
 }
 
 /** Pauses of chats, as in the embedded store: see there. */
-export class Pauses {
+export class Pauses implements PauseStore {
   readonly #parts: PausesParts;
 
   constructor(parts: PausesParts) {

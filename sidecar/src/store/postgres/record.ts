@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { storableText } from "@hotbags/shared";
-import { type CommandFromResponse, MAYBE_SENT, type RecordedCommand } from "../command-writes.ts";
-import { OUTBOX } from "../outbox-rows.ts";
+import { type CommandFromResponse, MAYBE_SENT, type RecordedCommand } from "../commands.ts";
+import { OUTBOX } from "../outbound.ts";
 import { obey, SKIPPED, skippingChats } from "./pauses.ts";
 import type { Writing } from "./writing.ts";
 

@@ -1,4 +1,4 @@
-import type { Repaired, Resolution } from "../index.ts";
+import type { Repaired, Resolution } from "../operator.ts";
 import { noteInAudit } from "./audit.ts";
 import { movedRowsOf } from "./command-changes.ts";
 import { lockOthers } from "./lease.ts";

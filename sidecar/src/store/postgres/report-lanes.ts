@@ -1,8 +1,9 @@
-import type { WaitingReport } from "../reports.ts";
+import type { ReportStore, WaitingReport } from "../reports.ts";
+import { COUNTED } from "../reports.ts";
 import type { Batches } from "./batches.ts";
 import type { Queries } from "./connection.ts";
 import type { ProvenTime } from "./proven-time.ts";
-import { accountOf, COUNTED, type ReportKind } from "./reports.ts";
+import { accountOf, type ReportKind } from "./reports.ts";
 import type { Verb } from "./verb.ts";
 import type { Writing } from "./writing.ts";
 
@@ -17,7 +18,9 @@ interface ReportsParts {
 }
 
 /** What Hot Bags is still to be told, of one kind, with the verbs of the embedded store: see there. */
-export class Reports {
+export class Reports implements ReportStore {
+  /** What can't be written of a report is refused with its change, and keeps no other from being made. */
+  readonly isBroken = false;
   readonly #parts: ReportsParts;
 
   constructor(parts: ReportsParts) {

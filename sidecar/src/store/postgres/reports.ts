@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { type DeliveryReport, storableJson, transportSessionId } from "@hotbags/shared";
-import { type Noted, renderEvent } from "../event-reports.ts";
-import type { ReportKind } from "../report-recorder.ts";
+import { type Noted, renderEvent } from "../events.ts";
+import type { ReportKind } from "../reports.ts";
 import { isForgotten } from "./forgotten.ts";
 import { FLEET } from "./lease.ts";
 
-export { COUNTED, MAX_REPORTS, type ReportKind } from "../report-recorder.ts";
+export type { ReportKind } from "../reports.ts";
 
 /** A command that has changed its state, as the statement that did it says. */
 export interface CommandChange {

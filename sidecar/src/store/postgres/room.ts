@@ -1,6 +1,6 @@
 import { isDamage, StoreUnwritableError } from "../errors.ts";
 import type { Files } from "../files.ts";
-import type { DeliveredFile } from "../media.ts";
+import type { DeliveredFile } from "../retention.ts";
 import type { Batches } from "./batches.ts";
 import type { Queries } from "./connection.ts";
 import type { Verb } from "./verb.ts";

@@ -1,8 +1,8 @@
-import type { HandedOver, SettledState, Settlement, Told, UnsettledState } from "../command-writes.ts";
+import type { HandedOver, SettledState, Settlement, Told, UnsettledState } from "../commands.ts";
 import type { CounterName } from "../counters.ts";
 import { DAMAGED, RowContradictedError } from "../errors.ts";
 import type { HandoverEnd } from "../handovers.ts";
-import { OUTBOX } from "../outbox-rows.ts";
+import { OUTBOX } from "../outbound.ts";
 import { checkUnmoved, type MovedRow, movedRows } from "./command-changes.ts";
 import { skipHeld } from "./pauses.ts";
 import type { Verb } from "./verb.ts";

@@ -1,6 +1,6 @@
-import type { CommandFromResponse, RecordedCommand } from "../command-writes.ts";
+import type { CommandFromResponse, RecordedCommand } from "../commands.ts";
 import { DAMAGED, RowContradictedError } from "../errors.ts";
-import type { FailedAttempt } from "../message-writes.ts";
+import type { FailedAttempt } from "../messages.ts";
 import { FencedOffError } from "./lease.ts";
 import { type AnsweredMessage, record } from "./record.ts";
 import { refuse, type Verb } from "./verb.ts";

@@ -1,13 +1,14 @@
 import type { Clock } from "../../clock.ts";
+import type { Change } from "../changes.ts";
 import type { CounterName } from "../counters.ts";
-import type { FailureKind } from "../failures.ts";
-import type { Change } from "../feed.ts";
-import { OUTBOX } from "../outbox-rows.ts";
+import type { FailureKind } from "../look.ts";
+import { OUTBOX } from "../outbound.ts";
+import { COUNTED, MAX_REPORTS } from "../reports.ts";
 import type { Queries } from "./connection.ts";
 import { forgottenId } from "./forgotten.ts";
 import { FencedOffError, type Guarded } from "./lease.ts";
 import type { ProvenTime } from "./proven-time.ts";
-import { COUNTED, type CommandChange, MAX_REPORTS, type Report, type ReportKind, renderReports } from "./reports.ts";
+import { type CommandChange, type Report, type ReportKind, renderReports } from "./reports.ts";
 
 /** A message that has changed, as the statement that did it says. */
 export interface MessageChange {

@@ -1,5 +1,0 @@
-/** Stands for the message of a command that was in the outbox, and answers none. */
-export const OUTBOX = "outbox";
-
-/** Of `messages`: a customer's, or what stands for it. */
-export const MESSAGE_ID = `CASE WHEN outbound IS NULL THEN message_id ELSE '${OUTBOX}' END AS message_id`;

@@ -1,0 +1,76 @@
+import type { AlertReads, AlertStore } from "./alerts.ts";
+import type { Change } from "./changes.ts";
+import type { CommandStore } from "./commands.ts";
+import type { ConsoleStore } from "./console.ts";
+import type { DowntimeStore } from "./downtimes.ts";
+import type { FigureReads, FigureStore } from "./figures.ts";
+import type { Files } from "./files.ts";
+import type { HandoverStore } from "./handovers.ts";
+import type { MediaLimits } from "./limits.ts";
+import type { Counts, Look } from "./look.ts";
+import type { MessageStore } from "./messages.ts";
+import type { OperatorReads, OperatorStore } from "./operator.ts";
+import type { Damage, Outage } from "./outage.ts";
+import type { OutboundStore } from "./outbound.ts";
+import type { PausedChat, PauseStore } from "./pauses.ts";
+import type { ReportStore } from "./reports.ts";
+import type { RetentionStore } from "./retention.ts";
+
+/** Everything the sidecar must not forget, and the only owner of SQL. */
+export interface Store {
+  messages: MessageStore;
+  commands: CommandStore;
+  pauses: PauseStore;
+  handovers: HandoverStore;
+  downtimes: DowntimeStore;
+  alerts: AlertStore;
+  figures: FigureStore;
+  /** What Hot Bags is to be told: of its commands, and of the bridge. */
+  reports: ReportStore;
+  events: ReportStore;
+  /** What Hot Bags sends without being asked. */
+  outbound: OutboundStore;
+  retention: RetentionStore;
+  files: Files;
+  operator: OperatorStore;
+  console: ConsoleStore;
+  /** What somebody sees who looks at it: all of it at one instant. Rejects when it can't be read. */
+  look(): Promise<Look>;
+  /** A part of it: whoever needs no more does not depend on pages that others need. Rejects when it can't be read. */
+  counters(): Promise<Counts["counters"]>;
+  failures(): Promise<Counts["failures"]>;
+  /** Since when nothing can be written, and why; null while writes are taken. Meanwhile what would have to be written down must not be begun. */
+  readonly outage: Outage | null;
+  /** Damage that is met now and then; null while none is. */
+  readonly damage: Damage | null;
+  /** The time that has surely passed, ms: a wait that is to outlive the process is written down by it. See ProvenTime. */
+  provenNow(): number;
+  /** By how much the wall clock has moved without that time having passed, ms; negative: back. See ProvenTime. */
+  readonly clockJumpMs: number;
+  /** Tells of the beginning of an outage, and with null of its end. Returns how to stop that. */
+  onOutage(listener: (outage: Outage | null) => void): () => void;
+  /** Told each time that damage is met. Returns how to stop that. */
+  onDamage(listener: () => void): () => void;
+  /** Told of all changes of a commit, once it is on disk. Returns how to stop that. */
+  onChange(listener: (changes: Change[]) => void): () => void;
+  /**
+   * Something could not be read. Returns whether only that is at fault; false: an outage has begun, for the next message
+   * would fail as well.
+   */
+  check(error: unknown): boolean;
+  /** Goes on with other limits. */
+  adopt(limits: MediaLimits): void;
+  /** Writes what waits, then closes the database and gives the lock back. */
+  close(): void;
+}
+
+/** What can be seen of a store without being its owner. */
+export interface StoreView {
+  counts(): Promise<Counts>;
+  alerts: AlertReads;
+  figures: FigureReads;
+  operator: OperatorReads;
+  /** Those that would last if the sidecar ran. */
+  pausedChats(): Promise<PausedChat[]>;
+  close(): void;
+}
