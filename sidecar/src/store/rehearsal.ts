@@ -76,7 +76,8 @@ export class Rehearsal {
   }
 }
 
-function madeUp(): InboundMessage {
+/** A message that there is not. */
+export function madeUp(): InboundMessage {
   const number = `+${randomInt(10 ** 11, 10 ** 12)}`;
   return {
     account_id: "default",
