@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from "vitest";
 import { deliveryReport } from "../../shared/src/index.ts";
-import type { CommandFromResponse, SettledState } from "../../sidecar/src/store/index.ts";
+import type { CommandFromResponse, Resolution, SettledState } from "../../sidecar/src/store/index.ts";
 import { type Opened, rooms } from "../fleet/rooms.ts";
 import { SimulatedClock } from "../simulated-clock.ts";
 
@@ -17,7 +17,7 @@ interface ModelMessage {
   chat: string;
   id: string;
   text: string;
-  state: "pending" | "delivered" | "dead";
+  state: "pending" | "delivered" | "dead" | "discarded";
   detached: boolean;
 }
 
@@ -63,7 +63,9 @@ const accept = (ones: readonly { account: string; chat: string; id: string; text
     for (const [n, { account, chat, id, text }] of ones.entries()) {
       const own = model.messages.find((one) => one.id === id && one.chat === chat && one.account === account);
       const users = model.messages.filter((one) => one.id === id);
-      const isKnown = own !== undefined || users.some((one) => one.chat === chat && one.text === text);
+      // Of what is discarded the id is all there is.
+      const isSame = (one: ModelMessage) => one.chat === chat && (one.text === text || one.state === "discarded");
+      const isKnown = own !== undefined || users.some(isSame);
       expect(taken[n]?.duplicate).toBe(isKnown);
       if (isKnown) continue;
       model.chats.set(keyOf(account, chat), taken[n]?.chat ?? 0);
@@ -162,6 +164,55 @@ const endHandover = (key: string, to: "sent" | "pending" | "in_doubt") =>
     expected.state = to;
   });
 
+const repair = (key: string, how: "retry" | "discard") =>
+  step(`repair(${key}, ${how})`, async (model, { store: { operator } }) => {
+    const expected = model.messages.find((one) => keyOf(one.account, one.chat) === key && one.state === "dead");
+    if (!expected) return;
+    const withId = await operator.messagesWithId(expected.id);
+    const actual = withId.find((one) => keyOf(one.account_id, one.chat_id) === key);
+    const hasTwin = withId.length > 1;
+    const done = how === "discard" || !hasTwin;
+    expect(await operator[how](actual?.id ?? 0, "anna")).toMatchObject({ done });
+    if (done) Object.assign(expected, { state: how === "discard" ? "discarded" : "pending", detached: false });
+  });
+
+const resolve = (key: string, as: Resolution) =>
+  step(`resolve(${key}, ${as})`, async (model, { store: { operator } }) => {
+    const expected = model.commands.find((command) => command.chat === key && command.state === "in_doubt");
+    if (!expected) return;
+    const actual = await operator.commandWithId(expected.id);
+    expect(await operator.resolve(actual?.id ?? 0, as, "anna")).toMatchObject({ done: true });
+    expected.state = { sent: "sent", resend: "pending", discard: "failed" }[as];
+  });
+
+/** What the outbox gives goes to chats that have written. */
+const takeIn = (ones: readonly { account: string; chat: string; id: string; text: string }[]) =>
+  step(`takeIn(${JSON.stringify(ones)})`, async (model, { store: { outbound } }) => {
+    const after = await outbound.cursorOf("/outbox");
+    const commands = ones.map(({ account, chat, id, text }) => ({
+      ...{ accountId: account, chatId: chat },
+      command: { commandId: id, type: "send_text", text, payload: JSON.stringify(["send_text", text]), refusal: null },
+    }));
+    const page = { path: "/outbox", after, cursor: String(Number(after) + ones.length), commands };
+    const rules = {
+      mode: "known",
+      knownMs: Number.MAX_SAFE_INTEGER / 2,
+      newChatsPerDay: 0,
+      hasAccount: () => true,
+    } as const;
+    const recorded = await outbound.take(page, rules);
+    for (const [n, { account, chat, id, text }] of ones.entries()) {
+      const key = keyOf(account, chat);
+      const owner = model.commands.find((command) => command.id === id);
+      const same = owner?.chat === key && owner.text === text;
+      const hasWritten = model.messages.some((one) => one.account === account && one.chat === chat);
+      expect(recorded[n]?.outcome).toBe(same ? "repeated" : owner || !hasWritten ? "failed" : "pending");
+      if (!owner) model.commands.push({ id, chat: key, text, state: hasWritten ? "pending" : "failed" });
+      else if (!same) model.refused += 1;
+      model.chats.set(key, recorded[n]?.chat ?? 0);
+    }
+  });
+
 async function restarted(opened: Opened): Promise<void> {
   await opened.reopen();
   const { commands } = opened.store;
@@ -172,14 +223,14 @@ async function restarted(opened: Opened): Promise<void> {
 /** The invariants, from the tables. */
 async function verify(model: Model, { store, look }: Opened): Promise<void> {
   const messages = await look<{ account_id: string; chat_id: string; message_id: string; state: string }>(
-    "SELECT c.account_id, c.chat_id, m.message_id, m.state FROM messages m JOIN chats c USING (chat) ORDER BY m.seq",
+    "SELECT c.account_id, c.chat_id, m.message_id, m.state FROM messages m JOIN chats c USING (chat) WHERE m.outbound IS NULL ORDER BY m.seq",
   );
   expect(messages).toEqual(
     model.messages.map(({ account, chat, id, state }) => ({
       account_id: account,
       chat_id: chat,
       message_id: id,
-      state,
+      state: state === "discarded" ? "dead" : state,
     })),
   );
   const commands = await look<{ command_id: string; text: string; state: string }>(
@@ -198,7 +249,7 @@ async function verify(model: Model, { store, look }: Opened): Promise<void> {
   const inState = (state: string) => model.messages.filter((message) => message.state === state).length;
   expect(counts).toMatchObject({
     ...{ accepted: model.messages.length, delivered: inState("delivered") },
-    ...{ pending: inState("pending"), dead: inState("dead") },
+    ...{ pending: inState("pending"), dead: inState("dead"), discarded: inState("discarded") },
     detached: model.messages.filter(({ state, detached }) => state === "pending" && detached).length,
   });
   for (const state of ["pending", "sending", "sent", "queued_by_gateway", "in_doubt"] as const)
@@ -213,6 +264,7 @@ const key = fc.tuple(account, chat).map((pair) => keyOf(...pair));
 const text = fc.constantFrom("yes", "no", '👜 \\ " {}');
 const incoming = fc.record({ account, chat, id: fc.constantFrom("A", "B", "C", "D", "E", "F"), text });
 const reply = fc.record({ id: fc.constantFrom("c1", "c2", "c3", "c4", "c5", "c6"), text });
+const written = fc.record({ account, chat, id: reply.map(({ id }) => id), text });
 const STEPS: fc.Arbitrary<Step>[] = [
   fc.array(incoming, { minLength: 1, maxLength: 4 }).map(accept),
   fc.tuple(key, fc.array(reply, { maxLength: 3 })).map((args) => deliver(...args)),
@@ -227,6 +279,11 @@ const STEPS: fc.Arbitrary<Step>[] = [
   fc
     .tuple(key, fc.constantFrom("sent" as const, "pending" as const, "in_doubt" as const))
     .map((args) => endHandover(...args)),
+  fc.tuple(key, fc.constantFrom("retry" as const, "discard" as const)).map((args) => repair(...args)),
+  fc
+    .tuple(key, fc.constantFrom("sent" as const, "resend" as const, "discard" as const))
+    .map((args) => resolve(...args)),
+  fc.array(written, { maxLength: 4 }).map(takeIn),
   fc.constant(step("restart", (_, opened) => restarted(opened))),
 ];
 

@@ -1,14 +1,24 @@
 import { type Backoff, backoffMs } from "@hotbags/shared";
 import type { Clock, Timers } from "../../clock.ts";
+import type { DamageRecord } from "../damage.ts";
+import { isDamage } from "../errors.ts";
 import type { Outage } from "../outage.ts";
+
 import { isOwnFault, wordsOf } from "./faults.ts";
 
 /** Waits between two probes. Each costs the server a transaction, and a customer may be waiting for the end of the outage. */
 const BACKOFF: Backoff = { baseMs: 250, maxMs: 2_000 };
 
+/**
+ * For so long, ms, a probe that went well answers for damage that is met: what rests meanwhile is tried at once when an
+ * outage is over.
+ */
+const PROVEN_FOR_MS = 10_000;
+
 interface AvailabilityParts {
   clock: Clock;
   timers: Timers;
+  damage: DamageRecord;
   /** Writes what the next message would, and takes it back. Rejects with what stands in its way. */
   probe: (cause: unknown) => Promise<void>;
   backoff?: Backoff | undefined;
@@ -16,13 +26,15 @@ interface AvailabilityParts {
 
 /**
  * Whether the database takes writes. Once something has failed for no reason of its own there is an outage, until a probe
- * goes well: what hits all is waited out, and costs no message an attempt.
+ * goes well: what hits all is waited out, and costs no message an attempt. A damaged page can be one row's or everybody's:
+ * that is an outage, too, until a probe has told.
  */
 export class Availability {
   readonly #parts: AvailabilityParts;
   readonly #listeners = new Set<(outage: Outage | null) => void>();
   #outage: Outage | null = null;
   #failures = 0;
+  #provenAt = Number.NEGATIVE_INFINITY;
   #callOff = () => {};
   #closed = false;
 
@@ -47,11 +59,21 @@ export class Availability {
    */
   check(what: string, error: unknown): boolean {
     if (this.#outage || this.#closed) return false;
-    if (isOwnFault(error)) return true;
+    const { damage, clock } = this.#parts;
+    const failure = `${what}: ${wordsOf(error)}`;
+    const isOfDamage = isDamage(error);
+    if (isOfDamage) damage.note(failure);
+    if (isOwnFault(error) && (!isOfDamage || this.#isProven)) return true;
     this.#failures = 0;
     this.#schedule(error);
-    this.#change({ failure: `${what}: ${wordsOf(error)}`, since: this.#parts.clock.now(), isDamage: false });
+    this.#change({ failure, since: clock.now(), isDamage: isOfDamage });
     return false;
+  }
+
+  /** The same by whoever can wait for it: of damage a probe tells at once, and no outage begins where it goes well. */
+  async judge(what: string, error: unknown): Promise<boolean> {
+    if (!this.#outage && !this.#closed && isDamage(error) && !this.#isProven) await this.#whyNot(error);
+    return this.check(what, error);
   }
 
   /** Probes no more. */
@@ -67,14 +89,27 @@ export class Availability {
   }
 
   async #look(cause: unknown): Promise<void> {
+    const failure = await this.#whyNot(cause);
+    if (this.#closed) return;
+    if (failure === null) this.#change(null);
+    // What is said of the last attempt helps more than what was said of the first one, an hour ago.
+    else this.#schedule(failure);
+  }
+
+  get #isProven(): boolean {
+    return this.#parts.clock.uptimeMs() - this.#provenAt < PROVEN_FOR_MS;
+  }
+
+  /** What stands in the way of the next message; null: nothing does. */
+  async #whyNot(cause: unknown): Promise<unknown> {
     try {
       await this.#parts.probe(cause);
     } catch (error) {
-      // What is said of the last attempt helps more than what was said of the first one, an hour ago.
-      if (!this.#closed) this.#schedule(error);
-      return;
+      // A made-up message that fails by itself says nothing of the others.
+      if (!isOwnFault(error) || isDamage(error)) return error;
     }
-    if (!this.#closed) this.#change(null);
+    this.#provenAt = this.#parts.clock.uptimeMs();
+    return null;
   }
 
   #change(outage: Outage | null): void {

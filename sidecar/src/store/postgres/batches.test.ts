@@ -3,6 +3,7 @@ import { layCable } from "../../../../test/fleet/cable.ts";
 import { type Databases, running, startDatabases, through } from "../../../../test/fleet/databases.ts";
 import { until } from "../../../../test/until.ts";
 import { systemClock, systemTimers } from "../../clock.ts";
+import { DamageRecord } from "../damage.ts";
 import { StoreUnwritableError } from "../errors.ts";
 import type { Outage } from "../outage.ts";
 import { Availability } from "./availability.ts";
@@ -62,6 +63,7 @@ async function opened(test: Pick<TestContext, "skip">, { host = "" } = {}) {
   const told: (Outage | null)[] = [];
   const availability = new Availability({
     ...{ clock: systemClock, timers: systemTimers, backoff: { baseMs: 2, maxMs: 10 } },
+    damage: new DamageRecord(systemClock),
     probe: (cause) => probe(connection, cause),
   });
   availability.onChange((outage) => told.push(outage));

@@ -144,7 +144,7 @@ export class Batches {
       written = await this.#write(calls);
     } catch (error) {
       if (error instanceof PartlyRefusedError) return await this.#leaveOut(error.reasons, calls, refused);
-      if (!this.#parts.availability.check(first.verb.name, error))
+      if (!(await this.#parts.availability.judge(first.verb.name, error)))
         return this.#rejectAll(
           calls,
           new StoreUnwritableError(`${first.verb.name}: ${wordsOf(error)}`, { cause: error }),

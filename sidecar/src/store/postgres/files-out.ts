@@ -3,7 +3,7 @@ import { RowContradictedError } from "../errors.ts";
 import type { InlinedFile } from "../lay-out.ts";
 import type { PendingMessage } from "../messages.ts";
 import { type Shift, takeOut } from "../take-out.ts";
-import type { Verb } from "./verb.ts";
+import { refused, type Verb } from "./verb.ts";
 import type { Writing } from "./writing.ts";
 
 /** Files that do not go along with their message any more. */
@@ -29,18 +29,24 @@ function filesOutVerb(name: string, why: string, change: string): Verb<FilesOut,
     keyOf: ({ message: { seq } }) => `message ${seq}`,
     async write(writing, inputs) {
       const changed: PendingMessage[] = [];
-      for (const input of inputs) changed.push(await writeOne(writing, input, why, change));
+      for (const [place, input] of inputs.entries()) {
+        const message = await writeOne(writing, input, why, change);
+        // A file that stays in the body would be left out again and again, at once.
+        if (!message) throw refused(place, new RowContradictedError("a file of message", input.message.seq));
+        changed.push(message);
+      }
       return changed;
     },
   };
 }
 
+/** Undefined: the rows are not as the message says. */
 async function writeOne(
   writing: Writing,
   { message, files }: FilesOut,
   why: string,
   change: string,
-): Promise<PendingMessage> {
+): Promise<PendingMessage | undefined> {
   const { seq, account_id } = message;
   writing.mustOwn(account_id);
   const { request, shifts } = takeOut(message.request, files, why);
@@ -62,10 +68,8 @@ async function writeOne(
     inlined.map(({ position }) => position),
     inlined.map(({ place }) => place),
   );
-  // A file that stays in the body would be left out again and again, at once.
-  if (written?.requests !== 1 || written.out !== out.size || written.moved !== inlined.length)
-    throw new RowContradictedError("a file of message", seq);
-  return { ...message, request, inlined };
+  const isDone = written?.requests === 1 && written.out === out.size && written.moved === inlined.length;
+  return isDone ? { ...message, request, inlined } : undefined;
 }
 
 function shifted(file: InlinedFile, shifts: readonly Shift[]): InlinedFile {

@@ -1,11 +1,13 @@
 import { type Clock, every, systemTimers, type Timers } from "../../clock.ts";
+
 import type { Change } from "../changes.ts";
-import { StoreUnusableError } from "../errors.ts";
+import { DamageRecord } from "../damage.ts";
+import { isDamage, StoreUnusableError } from "../errors.ts";
 import { Files } from "../files.ts";
 import { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "../limits.ts";
 import type { Look } from "../look.ts";
 import type { OperatorStore } from "../operator.ts";
-import type { Outage } from "../outage.ts";
+import type { Damage, Outage } from "../outage.ts";
 import { AlertRecords } from "./alert-records.ts";
 import { Availability } from "./availability.ts";
 import { Batches } from "./batches.ts";
@@ -28,6 +30,7 @@ import { Ownership } from "./ownership.ts";
 import { Pauses } from "./pauses.ts";
 import { probe } from "./probe.ts";
 import { ProvenTime } from "./proven-time.ts";
+import { rehearse } from "./rehearsal.ts";
 import { Reports } from "./report-lanes.ts";
 import type { ReportKind } from "./reports.ts";
 import { Retention } from "./retention.ts";
@@ -92,6 +95,10 @@ export interface PostgresStore {
   files: Files;
   /** Since when nothing can be written, and why; null while writes are taken. */
   readonly outage: Outage | null;
+  /** Damage that is met now and then; null while none is. */
+  readonly damage: Damage | null;
+  /** Told each time that damage is met. Returns how to stop that. */
+  onDamage(listener: () => void): () => void;
   onOutage(listener: (outage: Outage | null) => void): () => void;
   /** Told of each account that is ours from now on, and at once of those that are. Returns how to stop that. */
   onOwned(listener: (account: string) => void): () => void;
@@ -153,14 +160,21 @@ async function open(reader: Connection, writer: Connection, options: PostgresSto
   const time = await ProvenTime.read(writer, clock);
   const files = new Files(options.stateDir, limits.storeBytes, time, (bytes) => room.make(bytes));
   let { inlineBytes } = limits;
-  const availability = new Availability({ clock, timers, probe: (cause) => probe(writer, cause) });
+  const wanted = new Set<ReportKind>();
+  const damage = new DamageRecord(clock);
+  const availability = new Availability({
+    ...{ clock, timers, damage },
+    async probe(cause) {
+      await probe(writer, cause);
+      if (isDamage(cause)) await rehearse({ connection: writer, ownership, clock, time, wanted: () => wanted });
+    },
+  });
   const leases = new Leases({ connection: writer, owner, ttlMs: ttl, uptimeMs: () => clock.uptimeMs() });
   const failed = (error: unknown) => availability.check("lease", error);
   const ownership = new Ownership({
     ...{ leases, timers, renewMs: renew, askMs: ask, failed },
     accounts: [...options.accounts, FLEET],
   });
-  const wanted = new Set<ReportKind>();
   const batches = new Batches({
     ...{ connection: writer, ownership, availability, clock, time },
     wanted: () => wanted,
@@ -211,6 +225,10 @@ async function open(reader: Connection, writer: Connection, options: PostgresSto
       return availability.outage;
     },
     onOutage: (listener) => availability.onChange(listener),
+    get damage() {
+      return damage.met;
+    },
+    onDamage: (listener) => damage.onMet(listener),
     onOwned: (listener) => ownership.onOwned((account) => account !== FLEET && listener(account)),
     onLost: (listener) => ownership.onLost((account) => account !== FLEET && listener(account)),
     owners: () => leases.owners(),

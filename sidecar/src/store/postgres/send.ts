@@ -5,7 +5,7 @@ import type { HandoverEnd } from "../handovers.ts";
 import { OUTBOX } from "../outbound.ts";
 import { checkUnmoved, type MovedRow, movedRows } from "./command-changes.ts";
 import { skipHeld } from "./pauses.ts";
-import type { Verb } from "./verb.ts";
+import { refused, type Verb } from "./verb.ts";
 import type { Writing } from "./writing.ts";
 
 interface Of {
@@ -180,15 +180,17 @@ export const COMMAND_PASSED_OVER: Verb<Of & { from: UnsettledState; to: SettledS
   name: "passed-over",
   keyOf,
   async write(writing, inputs) {
-    for (const input of inputs) await passOver(writing, input);
+    for (const [place, input] of inputs.entries())
+      if (!(await passOver(writing, input))) throw refused(place, new RowContradictedError("command", input.id));
     return inputs.map(() => undefined);
   },
 };
 
+/** Returns whether there is such a command. */
 async function passOver(
   writing: Writing,
   { id, from, to }: Of & { from: UnsettledState; to: SettledState },
-): Promise<void> {
+): Promise<boolean> {
   const [row] = await writing.rows<{ account_id: string; state: string; message_id: string | null; is_new: boolean }>(
     `WITH passed AS (INSERT INTO passed_over_commands VALUES ($1) ON CONFLICT DO NOTHING RETURNING id)
      SELECT k.account_id, k.state, CASE WHEN m.outbound IS NULL THEN m.message_id END AS message_id,
@@ -196,11 +198,12 @@ async function passOver(
      FROM commands k JOIN messages m USING (seq) WHERE k.id = $1`,
     id,
   );
-  if (!row) throw new RowContradictedError("command", id);
+  if (!row) return false;
   writing.mustOwn(row.account_id);
-  if (!row.is_new || from === to || row.state !== from) return;
+  if (!row.is_new || from === to || row.state !== from) return true;
   writing.moved(row.account_id, `commands_${from}` as CounterName, `commands_${to}` as CounterName);
   if (to === "failed") writing.failed(row.account_id, "command_failed", row.message_id ?? OUTBOX, DAMAGED);
+  return true;
 }
 
 function noteFailed(writing: Writing, moved: readonly MovedRow[]): void {

@@ -3,7 +3,7 @@ import { DAMAGED, RowContradictedError } from "../errors.ts";
 import type { FailedAttempt } from "../messages.ts";
 import { FencedOffError } from "./lease.ts";
 import { type AnsweredMessage, record } from "./record.ts";
-import { refuse, type Verb } from "./verb.ts";
+import { refuse, refused, type Verb } from "./verb.ts";
 import { type MessageChange, nameOf, type Writing } from "./writing.ts";
 
 /** Attempts of a message that are kept: where it began to fail, and how it fails now. */
@@ -133,12 +133,20 @@ export const PASSED_OVER: Verb<PassedOver, RecordedCommand[]> = {
   keyOf,
   async write(writing, inputs) {
     const recorded: RecordedCommand[][] = [];
-    for (const input of inputs) recorded.push(await passOver(writing, input));
+    for (const [place, input] of inputs.entries()) {
+      const commands = await passOver(writing, input);
+      if (!commands) throw refused(place, new RowContradictedError("message", input.seq));
+      recorded.push(commands);
+    }
     return recorded;
   },
 };
 
-async function passOver(writing: Writing, { seq, wasDetached, commands }: PassedOver): Promise<RecordedCommand[]> {
+/** Undefined: there is no such message. */
+async function passOver(
+  writing: Writing,
+  { seq, wasDetached, commands }: PassedOver,
+): Promise<RecordedCommand[] | undefined> {
   const [row] = await writing.rows<SettledRow & { state: string; is_new: boolean }>(
     `WITH passed AS (INSERT INTO passed_over_messages VALUES ($1) ON CONFLICT DO NOTHING RETURNING seq)
      SELECT m.seq, m.account_id, m.chat, c.chat_id, m.message_id, m.outbound, m.detached, m.maybe_answered, m.state,
@@ -146,7 +154,7 @@ async function passOver(writing: Writing, { seq, wasDetached, commands }: Passed
      FROM messages m JOIN chats c USING (chat) WHERE m.seq = $1`,
     ...[seq, writing.provenNow],
   );
-  if (!row) throw new RowContradictedError("message", seq);
+  if (!row) return undefined;
   writing.mustOwn(row.account_id);
   if (!row.is_new || row.state !== "pending") return [];
   const to = commands ? "delivered" : "dead";

@@ -27,6 +27,11 @@ export class RefusedError extends Error {
   }
 }
 
+/** The call at this place alone is at fault. */
+export function refused(place: number, reason: Error): RefusedError {
+  return new RefusedError(new Map([[place, reason]]));
+}
+
 /** Throws RefusedError for those of which `reasonOf` says why. */
 export function refuse<I>(inputs: readonly I[], reasonOf: (input: I) => Error | undefined): void {
   const reasons = new Map<number, Error>();

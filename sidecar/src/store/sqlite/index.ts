@@ -1,4 +1,5 @@
 import type { Clock } from "../../clock.ts";
+import { DamageRecord } from "../damage.ts";
 import { Files } from "../files.ts";
 import { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "../limits.ts";
 import type { Store, StoreView } from "../store.ts";
@@ -8,7 +9,6 @@ import { CommandWrites } from "./command-writes.ts";
 import { Commands } from "./commands.ts";
 import { ConsoleAccess } from "./console-access.ts";
 import { Counters } from "./counters.ts";
-import { DamageRecord } from "./damage.ts";
 import { openDatabase, openForReading } from "./database.ts";
 import { Downtimes } from "./downtimes.ts";
 import { EventReports } from "./event-reports.ts";

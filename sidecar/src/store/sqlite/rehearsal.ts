@@ -1,19 +1,13 @@
-import { randomBytes, randomInt } from "node:crypto";
 import type { InboundMessage } from "@hotbags/shared";
 import type Database from "better-sqlite3";
 import { isDamage } from "../errors.ts";
+import { madeUp, TRIES } from "../made-up-message.ts";
 import type { CommandWrites } from "./command-writes.ts";
 import type { Commands } from "./commands.ts";
 import type { Counters } from "./counters.ts";
 import type { Media } from "./media.ts";
 import type { MessageWrites } from "./message-writes.ts";
 import type { Messages } from "./messages.ts";
-
-/**
- * Made-up messages at the most. Their ids are random: where an index is in the order of ids, each comes to another page
- * of it, and one damaged page among several is not the whole store's damage.
- */
-const TRIES = 8;
 
 interface RehearsalParts {
   db: Database.Database;
@@ -74,19 +68,4 @@ export class Rehearsal {
       counters.takeBack();
     }
   }
-}
-
-function madeUp(): InboundMessage {
-  const number = `+${randomInt(10 ** 11, 10 ** 12)}`;
-  return {
-    account_id: "default",
-    message_id: randomBytes(16).toString("hex").toUpperCase(),
-    chat_id: number,
-    from: number,
-    text: "rehearsal",
-    media: [],
-    // Behind any time that a restore has lost: its reply is to be rehearsed, too.
-    timestamp: "9999-12-31T23:59:59.999Z",
-    raw: {},
-  };
 }

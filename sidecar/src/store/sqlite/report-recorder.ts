@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { storableJson } from "@hotbags/shared";
 import type Database from "better-sqlite3";
+import type { DamageRecord } from "../damage.ts";
 import { isDamage } from "../errors.ts";
 import type { Rendered, ReportKind } from "../reports.ts";
 import { COUNTED, MAX_REPORTS } from "../reports.ts";
 import type { Counters } from "./counters.ts";
-import type { DamageRecord } from "./damage.ts";
 import { wordsOf } from "./faults.ts";
 import type { ProvenTime } from "./proven-time.ts";
 

@@ -1,9 +1,9 @@
 import { type Backoff, backoffMs, MAX_FRAME_BYTES } from "@hotbags/shared";
 import type Database from "better-sqlite3";
 import { type Clock, systemTimers, type Timers } from "../../clock.ts";
+import type { DamageRecord } from "../damage.ts";
 import { isDamage, isLastingDamage } from "../errors.ts";
 import type { Outage } from "../outage.ts";
-import type { DamageRecord } from "./damage.ts";
 import { isOwnFault, wordsOf } from "./faults.ts";
 
 /** Waits between two probes. Each costs a few ms, and a customer may be waiting for the end of the outage. */

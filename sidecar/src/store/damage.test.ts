@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { SimulatedClock } from "../../../../test/simulated-clock.ts";
+import { SimulatedClock } from "../../../test/simulated-clock.ts";
 import { DamageRecord } from "./damage.ts";
 
 it("speaks of damage as long as it is met, and two minutes more", () => {

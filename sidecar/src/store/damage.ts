@@ -1,5 +1,5 @@
-import type { Clock } from "../../clock.ts";
-import type { Damage } from "../outage.ts";
+import type { Clock } from "../clock.ts";
+import type { Damage } from "./outage.ts";
 
 /** So long after it was met last, ms, damage is spoken of no more. What fails by it is tried again within a minute. */
 const LASTS_MS = 2 * 60_000;
