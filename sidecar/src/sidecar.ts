@@ -46,6 +46,7 @@ import { Replies } from "./replies/replies.ts";
 import type { SettingsInUse } from "./settings/in-use.ts";
 import { Starting } from "./starting.ts";
 import { type Look, type Outage, openStore } from "./store/index.ts";
+import { TakeOvers } from "./take-overs.ts";
 
 /** A connection to Hot Bags that takes longer than this to come about, ms, is given up. The answer has its own time. */
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -200,6 +201,10 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
     },
     settings.outbox,
   );
+  const takeOvers = new TakeOvers({
+    ...{ store, log, random: Math.random },
+    parts: [reporting.reports, reporting.events, replies, relay],
+  });
   const intake: IntakeParts = {
     store,
     onAccepted: ({ chat }, message) => {
@@ -335,6 +340,7 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
       reporting.reports.stop(),
       reporting.events.stop(),
       outbox.stop(),
+      takeOvers.stop(),
       alerts.close(),
       downtimes.stop(),
       heartbeat.stop(),
@@ -357,11 +363,12 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
     figures.start();
     await alerts.start();
     await downtimes.start();
+    takeOvers.start();
     // What becomes of commands from here on is to be told.
     await reporting.reports.start();
     await reporting.events.start();
     await replies.start();
-    await relay.start();
+    await relay.takeUp();
     outbox.start();
     void sweep();
     disk.start();

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
 import { SimulatedClock } from "../../test/simulated-clock.ts";
 import { openLog } from "./log.ts";
-import { openStore, RowUnreadableError, StoreUnwritableError } from "./store/index.ts";
+import { NotOwnedError, openStore, RowUnreadableError, StoreUnwritableError } from "./store/index.ts";
 import { StoreFaults } from "./store-faults.ts";
 
 function stand() {
@@ -22,7 +22,10 @@ function stand() {
 
 it("a lane rests longer each time, up to a minute, until a run of it passes", () => {
   const { clock, faults } = stand();
-  const seconds = (lane: number) => Math.ceil((faults.failed(lane, new Error("no")).until - clock.uptimeMs()) / 1_000);
+  const seconds = (lane: number) => {
+    const rest = faults.failed(lane, new Error("no"));
+    return rest === "empty" ? 0 : Math.ceil((rest.until - clock.uptimeMs()) / 1_000);
+  };
   expect(Array.from({ length: 8 }, () => seconds(1))).toEqual([1, 2, 4, 8, 16, 32, 60, 60]);
   expect(seconds(-1)).toBe(1);
   faults.passed(1);
@@ -41,7 +44,13 @@ it("a full disk is said once a minute, however many lanes it concerns", () => {
 
 it("an outage is left to the line that it has in the log", () => {
   const { lines, faults } = stand();
-  expect(faults.failed(1, new StoreUnwritableError("full")).cause).toBe("store");
+  expect(faults.failed(1, new StoreUnwritableError("full"))).toMatchObject({ cause: "store" });
+  expect(lines).toEqual([]);
+});
+
+it("a lane of an account that is another process's ends, and nothing is said", () => {
+  const { lines, faults } = stand();
+  expect(faults.failed(1, new NotOwnedError("another one's"))).toBe("empty");
   expect(lines).toEqual([]);
 });
 

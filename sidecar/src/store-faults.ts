@@ -3,7 +3,7 @@ import type { Logger } from "pino";
 import type { Clock } from "./clock.ts";
 import type { Rest } from "./lanes.ts";
 import { Retries } from "./retries.ts";
-import { isDamage, type Store, StoreUnwritableError } from "./store/index.ts";
+import { isDamage, NotOwnedError, type SharedStore, StoreUnwritableError } from "./store/index.ts";
 
 /** Waits before a lane is run again for which the store could not be read or written. */
 const BACKOFF: Backoff = { baseMs: 1_000, maxMs: 60_000 };
@@ -19,7 +19,7 @@ const MAX_TRIES = 3;
  * for a while of its own, until the outage is over if it was one, and the operator is told of all of them at once.
  */
 export class StoreFaults {
-  readonly #store: Store;
+  readonly #store: SharedStore;
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #ofLanes: Retries<number>;
@@ -27,7 +27,7 @@ export class StoreFaults {
   /** However many lanes it concerns. */
   readonly #logThrottle: LogThrottle;
 
-  constructor({ store, clock, random, log }: { store: Store; clock: Clock; random: () => number; log: Logger }) {
+  constructor({ store, clock, random, log }: { store: SharedStore; clock: Clock; random: () => number; log: Logger }) {
     this.#store = store;
     this.#clock = clock;
     this.#log = log;
@@ -48,8 +48,12 @@ export class StoreFaults {
     });
   }
 
-  /** The run of a lane threw: only the store does that. */
-  failed(lane: number, error: unknown): Rest<"store"> {
+  /** The run of a lane threw: only the store does that. A lane that is another process's ends here. */
+  failed(lane: number, error: unknown): Rest<"store"> | "empty" {
+    if (error instanceof NotOwnedError) {
+      this.#ofLanes.clear(lane);
+      return "empty";
+    }
     if (isDamage(error)) this.#store.check(error);
     // An outage has its own line in the log.
     if (!(error instanceof StoreUnwritableError)) {

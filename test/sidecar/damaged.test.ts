@@ -104,7 +104,7 @@ describe("on the way to Hot Bags", () => {
     client = new HotBagsClient(clientOptions(hotbags.url));
     const parts = { store, hotbags: client, clock, timers: clock, log, random: () => 0.5 };
     relay = new Relay({ ...parts, onCommands: () => {}, onDoubt: () => {}, alarm: () => {} }, RELAY_DEFAULTS);
-    void relay.start();
+    void relay.takeUp();
   }
 
   const delivered = () => hotbags.accepted.map(({ message_id }) => message_id);

@@ -79,7 +79,7 @@ describe("of a message", () => {
       await relay.stop();
       await client.close();
     });
-    void relay.start();
+    void relay.takeUp();
   }
 
   const posts = (id: string) => hotbags.requests.filter(({ key }) => key === id).length;

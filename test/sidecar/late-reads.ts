@@ -1,7 +1,7 @@
-import type { Store } from "../../sidecar/src/store/index.ts";
+import type { SharedStore } from "../../sidecar/src/store/index.ts";
 
 /** What is asked on a message's way, on a reply's, or at a start, by the part of the store. */
-const READS: { readonly [Part in keyof Store]?: readonly (keyof Store[Part])[] } = {
+const READS: { readonly [Part in keyof SharedStore]?: readonly (keyof SharedStore[Part])[] } = {
   messages: ["headOf", "headSeqOf", "behind", "firstDetachedOf", "detachedDueOf", "laneHeads", "detachedHeads"],
   commands: [
     ...(["waitingChats", "interrupted", "inDoubt", "sentIds", "sentBetween"] as const),
@@ -20,7 +20,7 @@ const MOST_TURNS = 5;
  * The same store, as one that is on another machine: each read takes some turns of the event loop, before it sees what is
  * there, or on its way back, when that may have changed already.
  */
-export function lateReads(store: Store, random: () => number): Store {
+export function lateReads(store: SharedStore, random: () => number): SharedStore {
   const someTurns = async () => {
     for (let left = Math.floor(random() * MOST_TURNS); left > 0; left -= 1)
       await new Promise((resolve) => setImmediate(resolve));
@@ -50,6 +50,6 @@ export function lateReads(store: Store, random: () => number): Store {
 }
 
 /** `LATE_READS=1`: tests of the relay and of replies run on a store whose reads are late. */
-export function lateIfAsked(store: Store): Store {
+export function lateIfAsked(store: SharedStore): SharedStore {
   return process.env["LATE_READS"] === "1" ? lateReads(store, Math.random) : store;
 }

@@ -84,7 +84,7 @@ export function startRelay(settings: RealRelayOptions): RealRelay {
     },
     { ...OPTIONS, ...options },
   );
-  const started = relay.start();
+  const started = relay.takeUp();
   return {
     store,
     relay,

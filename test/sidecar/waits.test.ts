@@ -58,7 +58,7 @@ async function takeInDetached(id: string, chat = ANNA, attempts = 1) {
   const { seq } = await messages.accept(messageOf(id, chat));
   const attempt = { error: "no", status: 422, nextAttemptAt: running.store.provenNow(), waitMs: 0, detach: true };
   for (let n = 0; n < attempts; n++) await messages.failed(seq, attempt);
-  await running.relay.start();
+  await running.relay.takeUp();
 }
 
 /** Takes one in and waits for the outcome of all that this sets going. */

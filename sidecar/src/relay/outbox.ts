@@ -1,7 +1,7 @@
 import { type Backoff, count, failpoint, LogThrottle, steadyBackoffMs } from "@hotbags/shared";
 import type { Logger } from "pino";
 import { type Clock, systemTimers, type Timers } from "../clock.ts";
-import { MAX_OUTBOUND_WAITING, type OutboundRules, type RecordedCommand, type Store } from "../store/index.ts";
+import { MAX_OUTBOUND_WAITING, type OutboundRules, type RecordedCommand, type SharedStore } from "../store/index.ts";
 import { announce } from "./announce.ts";
 import type { HotBags } from "./hotbags.ts";
 import type { Polled } from "./outbox-answer.ts";
@@ -43,7 +43,7 @@ export interface OutboxOptions {
 }
 
 interface OutboxParts {
-  store: Store;
+  store: SharedStore;
   hotbags: Pick<HotBags, "poll">;
   /** The accounts that OpenClaw has; empty: it has not said. */
   accounts(): ReadonlySet<string>;

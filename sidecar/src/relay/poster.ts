@@ -1,7 +1,7 @@
 import { failpoint, maskAddress, transportSessionId } from "@hotbags/shared";
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
-import type { PendingMessage, Store } from "../store/index.ts";
+import type { PendingMessage, SharedStore } from "../store/index.ts";
 import { Body, findLost } from "./body.ts";
 import type { HotBags } from "./hotbags.ts";
 import type { Attempt, Judge, Turn } from "./judge.ts";
@@ -18,7 +18,7 @@ export interface Posted {
 }
 
 interface PosterParts {
-  store: Store;
+  store: SharedStore;
   hotbags: HotBags;
   judge: Judge;
   clock: Clock;

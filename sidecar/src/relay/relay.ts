@@ -2,7 +2,7 @@ import { type Backoff, LogThrottle } from "@hotbags/shared";
 import type { Logger } from "pino";
 import type { Clock, Timers } from "../clock.ts";
 import type { Rest, Verdict } from "../lanes.ts";
-import { isDamage, type PendingMessage, RowUnreadableError, type Store } from "../store/index.ts";
+import { isDamage, type PendingMessage, RowUnreadableError, type SharedStore } from "../store/index.ts";
 import { StoreFaults } from "../store-faults.ts";
 import { Width } from "../width.ts";
 import type { HotBags } from "./hotbags.ts";
@@ -43,7 +43,7 @@ export function relayOptions(maxRetryingMs: number): RelayOptions {
 }
 
 interface RelayParts {
-  store: Store;
+  store: SharedStore;
   hotbags: HotBags;
   clock: Clock;
   timers?: Timers | undefined;
@@ -117,10 +117,13 @@ export class Relay {
     });
   }
 
-  /** Takes up what waits in the store. Before anything is offered: what is read here would hasten what has failed since. */
-  async start(): Promise<void> {
+  /**
+   * Takes up what waits in the store; of one account that has become ours, or of all that are. Before anything of it is
+   * offered: what is read here would hasten what has failed since.
+   */
+  async takeUp(account?: string): Promise<void> {
     const { messages } = this.#parts.store;
-    const [heads, detached] = await Promise.all([messages.laneHeads(), messages.detachedHeads()]);
+    const [heads, detached] = await Promise.all([messages.laneHeads(account), messages.detachedHeads(account)]);
     for (const { chat, next_attempt_at } of heads)
       this.#lanes.chats.schedule(chat, "backoff", this.#dueAt(next_attempt_at));
     for (const { chat, next_attempt_at } of detached)

@@ -3,7 +3,7 @@ import type { Logger } from "pino";
 import type { Clock, Timers } from "../clock.ts";
 import { LaneRunner } from "../lane-runner.ts";
 import type { Verdict } from "../lanes.ts";
-import type { ReportStore, Store, WaitingReport } from "../store/index.ts";
+import type { ReportStore, SharedStore, WaitingReport } from "../store/index.ts";
 import { StoreFaults } from "../store-faults.ts";
 import type { HotBags } from "./hotbags.ts";
 import { type Rule, ruleFor } from "./rules.ts";
@@ -49,7 +49,7 @@ const KINDS = {
 
 interface ReportingParts {
   kind: keyof typeof KINDS;
-  store: Store;
+  store: SharedStore;
   hotbags: Pick<HotBags, "report">;
   clock: Clock;
   timers?: Timers | undefined;
@@ -109,10 +109,15 @@ export class Reporting {
 
   /** Takes up what waits in the store. From now on reports are made, if Hot Bags wants any. Rejects when the store does. */
   async start(): Promise<void> {
-    const { store, clock } = this.#parts;
     this.#turn();
+    await this.takeUp();
+  }
+
+  /** What waits of an account that has become ours; without one, of all that are. */
+  async takeUp(account?: string): Promise<void> {
+    const { store, clock } = this.#parts;
     if (this.#options.path === null) return;
-    for (const { lane, next_attempt_at } of await this.#reports.lanes()) {
+    for (const { lane, next_attempt_at } of await this.#reports.lanes(account)) {
       const waitMs = Math.min(Math.max(0, next_attempt_at - store.provenNow()), REFUSED_BACKOFF.maxMs);
       this.#lanes.schedule(lane, "backoff", clock.uptimeMs() + waitMs);
     }

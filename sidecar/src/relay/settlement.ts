@@ -1,6 +1,6 @@
 import { type Backoff, steadyBackoffMs } from "@hotbags/shared";
 import type { Logger } from "pino";
-import { type PendingMessage, RESTORE, type RecordedCommand, type Store } from "../store/index.ts";
+import { type PendingMessage, RESTORE, type RecordedCommand, type SharedStore } from "../store/index.ts";
 import { announce } from "./announce.ts";
 import type { Judgement } from "./judge.ts";
 import type { Outcome } from "./outcome.ts";
@@ -13,7 +13,7 @@ export type Answered = Extract<Outcome, { kind: "answered" }>;
 const POSTPONED_MS = 60_000;
 
 interface SettlementParts {
-  store: Store;
+  store: SharedStore;
   log: Logger;
   random: () => number;
   /** Waits of one message between its attempts. */

@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import type { Store } from "../store/index.ts";
+import type { SharedStore } from "../store/index.ts";
 import type { Judge } from "./judge.ts";
 import type { Cause, MessageLanes } from "./message-lanes.ts";
 
@@ -20,7 +20,7 @@ export interface Wait {
 }
 
 interface WaitParts {
-  store: Store;
+  store: SharedStore;
   clock: Clock;
   judge: Judge;
   lanes: MessageLanes;

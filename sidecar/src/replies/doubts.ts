@@ -4,7 +4,7 @@ import type { Clock, Timers } from "../clock.ts";
 import { type Admission, LaneRunner } from "../lane-runner.ts";
 import type { Verdict } from "../lanes.ts";
 import { Retries } from "../retries.ts";
-import { type DoubtfulCommand, isDamage, RESTORE, type Store } from "../store/index.ts";
+import { type DoubtfulCommand, isDamage, RESTORE, type SharedStore } from "../store/index.ts";
 import { StoreFaults } from "../store-faults.ts";
 import { commandLog } from "./command-log.ts";
 import { type FollowedCommand, idsOf } from "./followed-command.ts";
@@ -26,7 +26,7 @@ const OTHER_CONCURRENCY = 1;
 type Cause = "unanswered" | "store";
 
 interface DoubtsParts extends ProofSearchParts {
-  store: Store;
+  store: SharedStore;
   clock: Clock;
   timers?: Timers | undefined;
   log: Logger;
@@ -88,9 +88,15 @@ export class Doubts {
     });
   }
 
-  /** What the last run was sending when it ended is in doubt now. */
-  async takeOver(): Promise<void> {
-    await recoverDoubts(this.#parts, this.#open);
+  /** What the last run was sending when it ended is in doubt now; or the last owner of this account. */
+  async takeUp(account?: string): Promise<void> {
+    await recoverDoubts(this.#parts, this.#open, account);
+    for (const doubt of this.#open.all) if (doubt.accountId === account) this.#offer(doubt);
+  }
+
+  /** The account is another process's: nobody here asks about its doubts any more. */
+  letGo(account: string): void {
+    for (const doubt of this.#open.all) if (doubt.accountId === account) this.#open.delete(doubt);
   }
 
   /** A command was settled as `in_doubt` just now. */

@@ -4,7 +4,7 @@ import type { Clock, Timers } from "../clock.ts";
 import { asWritten, type Gateway, verdictOnDrop } from "../gateway/index.ts";
 import { type Admission, LaneRunner } from "../lane-runner.ts";
 import type { Rest, Verdict } from "../lanes.ts";
-import { type HandoverEnd, isDamage, RESTORE, RowUnreadableError, type Store } from "../store/index.ts";
+import { type HandoverEnd, isDamage, RESTORE, RowUnreadableError, type SharedStore } from "../store/index.ts";
 import { StoreFaults } from "../store-faults.ts";
 import { commandLog } from "./command-log.ts";
 import { type FollowedCommand, followed, idsOf } from "./followed-command.ts";
@@ -36,7 +36,7 @@ type Cause = "waiting" | "store";
 export type Drop = Omit<Observation, "whatsappMessageId"> & { reason: string };
 
 interface HandoversParts {
-  store: Store;
+  store: SharedStore;
   gateway: Gateway;
   clock: Clock;
   timers?: Timers | undefined;
@@ -80,10 +80,10 @@ export class Handovers {
     this.#unsubscribe = this.#faults.onRecovery(() => this.#chats.release("store"));
   }
 
-  /** What the last run has handed over. */
-  async takeOver(): Promise<void> {
+  /** What the last run has handed over, or the last owner of this account. */
+  async takeUp(account?: string): Promise<void> {
     const { store, log } = this.#parts;
-    for (const id of await this.#lastRuns()) {
+    for (const id of await this.#lastRuns(account)) {
       try {
         this.add(followed(await store.commands.get(id)));
       } catch (error) {
@@ -97,15 +97,20 @@ export class Handovers {
   }
 
   /** None, where the list can't be read: that must not keep the sidecar from starting. */
-  async #lastRuns(): Promise<number[]> {
+  async #lastRuns(account: string | undefined): Promise<number[]> {
     const { store, log } = this.#parts;
     try {
-      return (await store.handovers.open(MAX_HANDOVERS)).reverse();
+      return (await store.handovers.open(MAX_HANDOVERS, account)).reverse();
     } catch (error) {
       if (!isDamage(error)) throw error;
       log.error({ err: error, alarm: true }, `which replies OpenClaw has in its queue can't be read. ${RESTORE}`);
       return [];
     }
+  }
+
+  /** The account is another process's: nobody here follows its replies any more. */
+  letGo(account: string): void {
+    for (const handover of this.#open.all) if (handover.accountId === account) this.#open.delete(handover);
   }
 
   /** A command that was settled as `queued_by_gateway`. */

@@ -2,7 +2,7 @@ import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
 import { callOf } from "../commands/index.ts";
 import { type Gateway, type GatewayCall, type SendOutcome, stillRemembers } from "../gateway/index.ts";
-import { isDamage, type Store } from "../store/index.ts";
+import { isDamage, type SharedStore } from "../store/index.ts";
 import { commandLog } from "./command-log.ts";
 import { idsOf } from "./followed-command.ts";
 import type { Observations } from "./observations.ts";
@@ -22,7 +22,7 @@ interface Transcript {
 }
 
 export interface ProofSearchParts {
-  store: Store;
+  store: SharedStore;
   gateway: Gateway;
   clock: Clock;
   log: Logger;

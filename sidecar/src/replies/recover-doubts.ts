@@ -1,28 +1,29 @@
 import type { Logger } from "pino";
-import { isDamage, RESTORE, type Store, StoreUnwritableError } from "../store/index.ts";
+import { isDamage, RESTORE, type SharedStore, StoreUnwritableError } from "../store/index.ts";
 import { commandLog } from "./command-log.ts";
 import { MAX_OPEN_DOUBTS, type OpenDoubts } from "./open-doubts.ts";
 
 interface Parts {
-  store: Store;
+  store: SharedStore;
   log: Logger;
 }
 
 /**
- * At the start: what the last run was sending when it ended is in doubt now, and goes into `open` with what was in
- * doubt before. What can't be read must not keep the sidecar from starting.
+ * At the start, or when an account has become ours: what the last run was sending when it ended, or the account's last
+ * owner, is in doubt now, and goes into `open` with what was in doubt before. What can't be read must not keep the sidecar
+ * from starting.
  */
-export async function recoverDoubts(parts: Parts, open: OpenDoubts): Promise<void> {
+export async function recoverDoubts(parts: Parts, open: OpenDoubts, account?: string): Promise<void> {
   const { store, log } = parts;
   const reason = "the sidecar ended while it was being sent";
-  for (const id of await list(parts, "sent", () => store.commands.interrupted())) {
+  for (const id of await list(parts, "sent", () => store.commands.interrupted(account))) {
     await unlessGivenUp(parts, id, "sending", async () => {
       const command = await store.commands.get(id);
       await store.commands.settled(id, "in_doubt", { reason, whatsappMessageId: null });
       commandLog(log, command).warn(`it is not known whether the reply was sent: ${reason}`);
     });
   }
-  for (const id of (await list(parts, "in doubt", () => store.commands.inDoubt(MAX_OPEN_DOUBTS))).reverse()) {
+  for (const id of (await list(parts, "in doubt", () => store.commands.inDoubt(MAX_OPEN_DOUBTS, account))).reverse()) {
     await unlessGivenUp(parts, id, "in_doubt", async () => {
       const command = await store.commands.doubt(id);
       if (command) open.add(command);

@@ -14,7 +14,7 @@ import {
   RESTORE,
   RowUnreadableError,
   type Settled,
-  type Store,
+  type SharedStore,
   type WaitingCommand,
 } from "../store/index.ts";
 import { StoreFaults } from "../store-faults.ts";
@@ -60,7 +60,7 @@ interface RepliesLimits {
 }
 
 interface RepliesParts extends RepliesLimits {
-  store: Store;
+  store: SharedStore;
   gateway: Gateway;
   clock: Clock;
   timers?: Timers | undefined;
@@ -151,18 +151,17 @@ export class Replies {
         this.#faults.passed(chat);
         return verdict;
       },
-      failed: (chat, error) => this.#faults.failed(chat, error),
+      failed: (chat, error) => {
+        const verdict = this.#faults.failed(chat, error);
+        return verdict === "empty" ? this.#empty(chat) : verdict;
+      },
     });
   }
 
   /** Takes up what the last run left: first what it was sending, which is in doubt now, then what waits. */
   async start(): Promise<void> {
-    const { store, gateway } = this.#parts;
-    this.#observations.know(await store.commands.sentIds(REMEMBERED_REPLIES));
-    await this.#brakeTakesOver();
-    await this.#doubts.takeOver();
-    await this.#handovers.takeOver();
-    for (const chat of await store.commands.waitingChats()) this.#chats.offer(chat);
+    const { gateway } = this.#parts;
+    await this.takeUp();
     const unsubscribers = [
       gateway.onChange(() => this.#changed()),
       this.#faults.onRecovery(() => this.#chats.release("store")),
@@ -171,6 +170,23 @@ export class Replies {
       for (const unsubscribe of unsubscribers) unsubscribe();
     };
     this.#changed();
+  }
+
+  /** An account has become ours; without one, all that are. Before its messages are: what they are answered comes behind. */
+  async takeUp(account?: string): Promise<void> {
+    const { store } = this.#parts;
+    this.#observations.know(await store.commands.sentIds(REMEMBERED_REPLIES, account));
+    await this.#brakeTakesOver(account);
+    await this.#doubts.takeUp(account);
+    await this.#handovers.takeUp(account);
+    for (const chat of await store.commands.waitingChats(account)) this.#chats.offer(chat);
+  }
+
+  /** An account is another process's now. Its lanes end by themselves: there is nothing to read in them. */
+  letGo(account: string): void {
+    this.#results.letGo(account);
+    this.#doubts.letGo(account);
+    this.#handovers.letGo(account);
   }
 
   /** A chat has new commands, or its pause has begun or ended. */
@@ -364,10 +380,10 @@ export class Replies {
   }
 
   /** What earlier runs have sent counts too. Of what a clock that was set back takes for the future nobody knows when it was. */
-  async #brakeTakesOver(): Promise<void> {
+  async #brakeTakesOver(account: string | undefined): Promise<void> {
     const { store, clock } = this.#parts;
     const now = clock.now();
-    for (const { chat, at } of await store.commands.sentBetween(now - BRAKE_LOOKS_BACK_MS, now))
+    for (const { chat, at } of await store.commands.sentBetween(now - BRAKE_LOOKS_BACK_MS, now, account))
       this.#brake.sent(chat, clock.uptimeMs() - (now - at));
   }
 

@@ -1,7 +1,14 @@
 import type { Logger } from "pino";
 import type { SendOutcome } from "../gateway/index.ts";
 import type { Rest, Verdict } from "../lanes.ts";
-import { isDamage, RESTORE, type Settled, type SettledState, type Store, type WaitingCommand } from "../store/index.ts";
+import {
+  isDamage,
+  RESTORE,
+  type Settled,
+  type SettledState,
+  type SharedStore,
+  type WaitingCommand,
+} from "../store/index.ts";
 import type { StoreFaults } from "../store-faults.ts";
 import type { Cause } from "./cause.ts";
 import { commandLog } from "./command-log.ts";
@@ -18,7 +25,7 @@ interface SendResult {
 }
 
 interface SendResultsParts {
-  store: Store;
+  store: SharedStore;
   log: Logger;
   faults: StoreFaults;
   /** Told of each result that is on disk. */
@@ -42,6 +49,11 @@ export class SendResults {
   /** Chats with a result that is not on disk. */
   get unwritten(): number[] {
     return [...this.#unwritten.keys()];
+  }
+
+  /** The account is another process's, which has found what was being sent in doubt: it finds out what became of that. */
+  letGo(account: string): void {
+    for (const [chat, { command }] of this.#unwritten) if (command.account_id === account) this.#unwritten.delete(chat);
   }
 
   isUnwritten(chat: number): boolean {

@@ -120,23 +120,26 @@ export const MAYBE_SENT = "a backup was restored: it may have been sent in the t
  * `sending → pending` only where it is proven that nothing was sent; on from `queued_by_gateway` by HandoverStore.
  */
 export interface CommandStore {
-  /** Chats with a command to send, oldest first. Read once at start. Where a page can't be read, every chat may have one. */
-  waitingChats(): Promise<number[]>;
+  /**
+   * Chats with a command to send, oldest first. Read once at start, or when the account has become ours, as all that takes an
+   * account here: without one, of all that are ours. Where a page can't be read, every chat may have one.
+   */
+  waitingChats(account?: string): Promise<number[]>;
 
   /** The command that is next in a chat. Rejects with RowUnreadableError. */
   nextOf(chat: number): Promise<NextCommand | undefined>;
 
-  /** Commands that were being sent when the process ended, by id. Read once at start. */
-  interrupted(): Promise<number[]>;
+  /** Commands that were being sent when the process ended that owned them, by id. */
+  interrupted(account?: string): Promise<number[]>;
 
-  /** Commands in doubt, by id, newest first. Read once at start. */
-  inDoubt(limit: number): Promise<number[]>;
+  /** Commands in doubt, by id, newest first. */
+  inDoubt(limit: number, account?: string): Promise<number[]>;
 
   /** A command in doubt that a proof could still settle; undefined for any other. Rejects with RowUnreadableError. */
   doubt(id: number): Promise<DoubtfulCommand | undefined>;
 
   /** WhatsApp's ids of the replies sent last, as far as they can be read. */
-  sentIds(limit: number): Promise<string[]>;
+  sentIds(limit: number, account?: string): Promise<string[]>;
 
   /** Any command that there is. Rejects with RowUnreadableError. */
   get(id: number): Promise<WaitingCommand>;
@@ -148,10 +151,9 @@ export interface CommandStore {
   sendsSince(gatewayProcess: string, bootMs: number): Promise<number>;
 
   /**
-   * What was sent, or may have been, between these times by the wall clock, oldest first. Read once at start; nothing where a page
-   * can't be read.
+   * What was sent, or may have been, between these times by the wall clock, oldest first; nothing where a page can't be read.
    */
-  sentBetween(from: number, to: number): Promise<{ chat: number; at: number }[]>;
+  sentBetween(from: number, to: number, account?: string): Promise<{ chat: number; at: number }[]>;
 
   /**
    * The intent to send, on disk before the gateway is asked: what is `sending` after a crash may have gone out. Resolves

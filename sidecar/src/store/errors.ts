@@ -29,6 +29,14 @@ export class StoreUnwritableError extends Error {
   }
 }
 
+/**
+ * What was to be changed is not this process's to change, for another one works on its account: nothing of it is written,
+ * and nothing more is to be done about it here.
+ */
+export class NotOwnedError extends Error {
+  override readonly name: string = "NotOwnedError";
+}
+
 /** What helps against a damaged page. */
 export const RESTORE = "The disk of the database may be failing: look at it, and restore a backup.";
 

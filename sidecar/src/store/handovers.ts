@@ -9,7 +9,7 @@ export type HandoverEnd =
  */
 export interface HandoverStore {
   /** Their commands, by id, newest first. Read once at start. */
-  open(limit: number): Promise<number[]>;
+  open(limit: number, account?: string): Promise<number[]>;
 
   /** OpenClaw has it no more. */
   ended(id: number, end: HandoverEnd): Promise<void>;

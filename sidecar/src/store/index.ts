@@ -25,6 +25,7 @@ export {
   DAMAGED,
   FileMissingError,
   isDamage,
+  NotOwnedError,
   RESTORE,
   RowUnreadableError,
   StoreUnusableError,
@@ -72,5 +73,5 @@ export { SCHEMA } from "./sqlite/migrations/index.ts";
 export { type Doubted, makeRestored, type RestoreTimes } from "./sqlite/restored.ts";
 export { type Progress, type Snapshot, storeBytes, takeSnapshot } from "./sqlite/snapshot.ts";
 export { holdState, type IdleState } from "./sqlite/swap.ts";
-export type { Store, StoreView } from "./store.ts";
+export type { SharedStore, Store, StoreView } from "./store.ts";
 export { addTally, type Durations, emptyTally, type Hop, type Tally } from "./tally.ts";

@@ -75,13 +75,13 @@ export interface MessageStore {
   accept(message: InboundMessage): Promise<Accepted>;
 
   /**
-   * When the first message of each lane that has one is due. Read once at start; costs one index pass. Where a page
-   * can't be read, every chat may have one.
+   * When the first message of each lane that has one is due; of one account, or of all that are ours. Read once at start, or
+   * when the account has become ours; costs one index pass. Where a page can't be read, every chat may have one.
    */
-  laneHeads(): Promise<LaneHead[]>;
+  laneHeads(account?: string): Promise<LaneHead[]>;
 
   /** The same of the detached messages of each chat that has any. */
-  detachedHeads(): Promise<LaneHead[]>;
+  detachedHeads(account?: string): Promise<LaneHead[]>;
 
   /** The message that is next in a chat's lane. Costs the same however long the lane is. Rejects with RowUnreadableError. */
   headOf(chat: number): Promise<PendingMessage | undefined>;

@@ -46,7 +46,7 @@ export interface ReportStore {
   onNew(listener: (lanes: number[]) => void): () => void;
 
   /** Lanes with a report, the oldest first, and when their first one is due. Read once at start. */
-  lanes(): Promise<{ lane: number; next_attempt_at: number }[]>;
+  lanes(account?: string): Promise<{ lane: number; next_attempt_at: number }[]>;
 
   /** The report that is next in a lane. */
   headOf(lane: number): Promise<WaitingReport | undefined>;

@@ -51,6 +51,13 @@ export interface Store {
   onOutage(listener: (outage: Outage | null) => void): () => void;
   /** Told each time that damage is met. Returns how to stop that. */
   onDamage(listener: () => void): () => void;
+  /**
+   * Told of each account that becomes this process's to work on, and at once of those that are: what waits of it is to be taken
+   * up. Tells of none where the store has one owner. Returns how to stop that.
+   */
+  onOwned(listener: (account: string) => void): () => void;
+  /** Told of each account that is another process's from now on: reads give nothing of it, and writes reject with NotOwnedError. */
+  onLost(listener: (account: string) => void): () => void;
   /** Told of all changes of a commit, once it is on disk. Returns how to stop that. */
   onChange(listener: (changes: Change[]) => void): () => void;
   /**
@@ -63,6 +70,9 @@ export interface Store {
   /** Writes what waits, then closes the database and gives the lock back. */
   close(): void;
 }
+
+/** What is shared by all who work on one store: all but what a process has of its own. */
+export type SharedStore = Omit<Store, "figures" | "close">;
 
 /** What can be seen of a store without being its owner. */
 export interface StoreView {

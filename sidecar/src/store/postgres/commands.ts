@@ -35,7 +35,8 @@ const COMMAND = `SELECT k.id, k.seq, k.chat, k.command_id, CASE WHEN m.outbound 
 export const NOT_PASSED_OVER = "NOT EXISTS (SELECT 1 FROM passed_over_commands o WHERE o.id = commands.id)";
 const IS_NEXT = `state = 'pending' AND ${NOT_PASSED_OVER}`;
 
-const NEXT_ID = `SELECT id FROM commands WHERE chat = $1 AND ${IS_NEXT} ORDER BY id LIMIT 1`;
+/** Of a chat, `$1`, of an account that is ours, `$2`. */
+const NEXT_ID = `SELECT id FROM commands WHERE chat = (SELECT chat FROM chats WHERE chat = $1 AND account_id = ANY ($2)) AND ${IS_NEXT} ORDER BY id LIMIT 1`;
 const NEXT = `SELECT of.*, k.file FROM (${COMMAND} WHERE k.id = (${NEXT_ID})) of JOIN commands k USING (id)`;
 
 /** Until when a command `n` is held, by the proven time. */
@@ -72,7 +73,7 @@ export class Commands implements CommandStore {
     const [row] = await readRow(
       "command",
       () => this.#next(chat),
-      async () => (await this.#rows<{ id: number }>(NEXT_ID, chat))[0]?.id,
+      async () => (await this.#rows<{ id: number }>(NEXT_ID, chat, this.#parts.accounts()))[0]?.id,
     );
     if (!row) return undefined;
     const { file, until, to, ...command } = row;
@@ -99,11 +100,11 @@ export class Commands implements CommandStore {
   }
 
   /** WhatsApp's ids of the replies sent last. */
-  async sentIds(limit: number): Promise<string[]> {
+  async sentIds(limit: number, account?: string): Promise<string[]> {
     const rows = await this.#rows<{ whatsapp_message_id: string }>(
       `SELECT whatsapp_message_id FROM (SELECT id, whatsapp_message_id FROM commands WHERE account_id = ANY ($1)
          ORDER BY id DESC LIMIT $2) AS last WHERE whatsapp_message_id IS NOT NULL ORDER BY id DESC`,
-      ...[this.#parts.accounts(), limit],
+      ...[this.#accounts(account), limit],
     );
     return rows.map((row) => row.whatsapp_message_id);
   }
@@ -133,11 +134,11 @@ export class Commands implements CommandStore {
   }
 
   /** What was sent, or may have been, between these times by the wall clock, oldest first. */
-  async sentBetween(from: number, to: number): Promise<{ chat: number; at: number }[]> {
+  async sentBetween(from: number, to: number, account?: string): Promise<{ chat: number; at: number }[]> {
     return await this.#rows<{ chat: number; at: number }>(
       `SELECT chat, sending_at AS at FROM commands WHERE account_id = ANY ($1) AND sending_at BETWEEN $2 AND $3
          AND state IN ('sending', 'sent', 'queued_by_gateway', 'in_doubt') ORDER BY sending_at`,
-      ...[this.#parts.accounts(), from, to],
+      ...[this.#accounts(account), from, to],
     );
   }
 
@@ -228,7 +229,8 @@ export class Commands implements CommandStore {
   }
 
   async #next(chat: number): Promise<NextRow[]> {
-    const some = (columns: string) => this.#rows<NextRow>(`SELECT ${columns} FROM (${NEXT}) n`, chat);
+    const some = (columns: string) =>
+      this.#rows<NextRow>(`SELECT ${columns} FROM (${NEXT}) n`, chat, this.#parts.accounts());
     try {
       return await some(`n.*, (${PAUSED_UNTIL}) AS until, (${WRITTEN_TO}) AS to`);
     } catch (error) {

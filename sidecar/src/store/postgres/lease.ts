@@ -1,3 +1,4 @@
+import { NotOwnedError } from "../errors.ts";
 import type { Queries } from "./connection.ts";
 
 /** The right to change what is an account's, until somebody else has a higher token. */
@@ -13,7 +14,7 @@ export interface Lease {
 export const FLEET = "";
 
 /** This process owns the account no more, or not yet. Nothing of what was to be changed is written. */
-export class FencedOffError extends Error {
+export class FencedOffError extends NotOwnedError {
   override readonly name = "FencedOffError";
 
   constructor(account: string) {

@@ -14,7 +14,10 @@ import { readRow } from "./read-row.ts";
 import { DEAD, DELIVERED, FAILED, PASSED_OVER } from "./settle.ts";
 import type { Verb } from "./verb.ts";
 
-export interface MessagesParts {
+export /** A chat, `$1`, of an account that is ours, `$2`: the lane of one that was lost finds nothing more. */
+const OUR_CHAT = "chat = (SELECT chat FROM chats WHERE chat = $1 AND account_id = ANY ($2))";
+
+interface MessagesParts {
   db: Queries;
   batches: Batches;
   time: ProvenTime;
@@ -85,36 +88,36 @@ export class Messages implements MessageStore {
 
   /** The message that is next in a chat's lane. Rejects with RowUnreadableError. */
   async headOf(chat: number): Promise<PendingMessage | undefined> {
-    return await this.#pending(`SELECT seq FROM messages WHERE chat = $1 AND ${IN_LANE} ORDER BY seq LIMIT 1`, chat);
+    return await this.#pending(`SELECT seq FROM messages WHERE ${OUR_CHAT} AND ${IN_LANE} ORDER BY seq LIMIT 1`, chat);
   }
 
   /** The number of the message that is next in a chat's lane; undefined: there is none. */
   async headSeqOf(chat: number): Promise<number | undefined> {
     const [row] = await this.#parts.db.rows<{ seq: number }>(
-      `SELECT seq FROM messages WHERE chat = $1 AND ${IN_LANE} ORDER BY seq LIMIT 1`,
-      chat,
+      `SELECT seq FROM messages WHERE ${OUR_CHAT} AND ${IN_LANE} ORDER BY seq LIMIT 1`,
+      ...[chat, this.#parts.accounts()],
     );
     return row?.seq;
   }
 
   /** The message that comes after this one in a chat's lane. Rejects with RowUnreadableError. */
   async behind(chat: number, seq: number): Promise<PendingMessage | undefined> {
-    const next = `SELECT seq FROM messages WHERE chat = $1 AND seq > $2 AND ${IN_LANE} ORDER BY seq LIMIT 1`;
+    const next = `SELECT seq FROM messages WHERE ${OUR_CHAT} AND seq > $3 AND ${IN_LANE} ORDER BY seq LIMIT 1`;
     return await this.#pending(next, chat, seq);
   }
 
   /** When the first of a chat's detached messages is due, ms of proven time; undefined when there is none. */
   async detachedDueOf(chat: number): Promise<number | undefined> {
     const [row] = await this.#parts.db.rows<{ at: number }>(
-      `SELECT next_attempt_at AS at FROM messages WHERE chat = $1 AND ${DETACHED} ORDER BY next_attempt_at, seq LIMIT 1`,
-      chat,
+      `SELECT next_attempt_at AS at FROM messages WHERE ${OUR_CHAT} AND ${DETACHED} ORDER BY next_attempt_at, seq LIMIT 1`,
+      ...[chat, this.#parts.accounts()],
     );
     return row?.at;
   }
 
   /** The one of a chat's detached messages that is due first. Rejects with RowUnreadableError. */
   async firstDetachedOf(chat: number): Promise<PendingMessage | undefined> {
-    const first = `SELECT seq FROM messages WHERE chat = $1 AND ${DETACHED} ORDER BY next_attempt_at, seq LIMIT 1`;
+    const first = `SELECT seq FROM messages WHERE ${OUR_CHAT} AND ${DETACHED} ORDER BY next_attempt_at, seq LIMIT 1`;
     return await this.#pending(first, chat);
   }
 
@@ -193,8 +196,9 @@ export class Messages implements MessageStore {
     return row ? Math.max(0, this.#parts.time.now() - row.since) : 0;
   }
 
-  async #pending(which: string, ...values: readonly unknown[]): Promise<PendingMessage | undefined> {
-    const { db } = this.#parts;
+  async #pending(which: string, chat: number, ...more: readonly unknown[]): Promise<PendingMessage | undefined> {
+    const { db, accounts } = this.#parts;
+    const values = [chat, accounts(), ...more];
     return await readRow(
       "message",
       async () => pendingOf((await db.rows<PendingRow>(`${PENDING} WHERE m.seq = (${which})`, ...values))[0]),

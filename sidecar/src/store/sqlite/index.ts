@@ -144,6 +144,9 @@ export function openStore(
     },
     onOutage: (listener) => writability.onChange(listener),
     onDamage: (listener) => damage.onMet(listener),
+    // Whoever has the lock owns all of it until the end.
+    onOwned: () => () => {},
+    onLost: () => () => {},
     onChange: (listener) => feed.subscribe(listener),
     check: (error) => writability.check("read", error),
     adopt({ storeBytes, inlineBytes }) {
