@@ -132,6 +132,10 @@ describe("two sidecars", () => {
     const first = await it.sidecar("first", ["shop"]);
     const second = await it.sidecar("second", ["outlet"], undefined, 5);
     expect([first.store.leads, second.store.leads]).toEqual([true, false]);
+    // Who leads has no account by that: a message that names none is nobody's.
+    await expect(first.store.messages.accept(messageOf("A", undefined, { account_id: "" }))).rejects.toThrow(
+      FencedOffError,
+    );
     const alert = (id: string) => ({
       ...{ id, kind: "hot_bags", subject: "backend", text: "", details: "{}", since_at: 1, since: 1, away_since: null },
       ...{ told_at: 1, told_amount: 0, returns: 0, is_reopened: 0 as const, ended_at: null, ended: null },
