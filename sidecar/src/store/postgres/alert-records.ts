@@ -1,7 +1,7 @@
 import type { AlertRecord, AlertStore, NoticeRecord } from "../alerts.ts";
 import type { Batches } from "./batches.ts";
 import type { Queries } from "./connection.ts";
-import { FencedOffError } from "./lease.ts";
+import { FencedOffError, FLEET } from "./lease.ts";
 import { eventReport } from "./reports.ts";
 import { refuse, type Verb } from "./verb.ts";
 import type { Writing } from "./writing.ts";
@@ -75,7 +75,10 @@ interface Of {
 }
 
 function mustOwn(writing: Writing, inputs: readonly Of[]): void {
-  refuse(inputs, ({ account }) => (writing.owns(account) ? undefined : new FencedOffError(account)));
+  refuse(inputs, ({ account }) => {
+    const isOurs = account === FLEET ? writing.leads : writing.owns(account);
+    return isOurs ? undefined : new FencedOffError(account);
+  });
 }
 
 const WRITTEN: Verb<Of & { alerts: readonly AlertRecord[]; notices: readonly NoticeRecord[] }, void> = {

@@ -70,7 +70,7 @@ const TAKEN: Verb<{ page: OutboundPage; rules: OutboundRules }, RecordedCommand[
   name: "outbox-taken",
   keyOf: ({ page }) => `outbox ${page.path}`,
   async write(writing, inputs) {
-    refuse(inputs, () => (writing.owns(FLEET) ? undefined : new FencedOffError(FLEET)));
+    refuse(inputs, () => (writing.leads ? undefined : new FencedOffError(FLEET)));
     const taken: RecordedCommand[][] = [];
     for (const { page, rules } of inputs) taken.push(await take(writing, page, rules));
     return taken;

@@ -132,6 +132,10 @@ describe("two sidecars", () => {
     const first = await it.sidecar("first", ["shop"]);
     const second = await it.sidecar("second", ["outlet"], undefined, 5);
     expect([first.store.leads, second.store.leads]).toEqual([true, false]);
+    // Who leads has no account by that: a message that names none is nobody's.
+    await expect(first.store.messages.accept(messageOf("A", undefined, { account_id: "" }))).rejects.toThrow(
+      FencedOffError,
+    );
     const alert = (id: string) => ({
       ...{ id, kind: "hot_bags", subject: "backend", text: "", details: "{}", since_at: 1, since: 1, away_since: null },
       ...{ told_at: 1, told_amount: 0, returns: 0, is_reopened: 0 as const, ended_at: null, ended: null },
@@ -183,6 +187,27 @@ describe("two sidecars", () => {
     // Who was there before knows as well whom that was.
     expect(await first.store.messages.accept(ofShop("A"))).toMatchObject({ duplicate: true, seq: dead.seq });
     expect(await first.store.counters()).toMatchObject({ discarded: 1, pending: 0, commands_failed: 1 });
+  });
+
+  it("let operators repair each other's at the same moment", async (test) => {
+    await using it = await fleet(test);
+    const [shop, outlet] = [await it.sidecar("first", ["shop"]), await it.sidecar("second", ["outlet"])];
+    const deadLetters = async ({ store }: typeof shop, account_id: string) => {
+      const ids = Array.from({ length: 10 }, (_, n) => `${account_id} ${n}`);
+      const taken = await Promise.all(
+        ids.map((id) => store.messages.accept(messageOf(id, "+15550001001", { account_id }))),
+      );
+      await Promise.all(taken.map(({ seq }) => store.messages.dead(seq, 400, "refused")));
+      return taken.map(({ seq }) => seq);
+    };
+    const [ofShop, ofOutlet] = [await deadLetters(shop, "shop"), await deadLetters(outlet, "outlet")];
+    const retry = ({ store }: typeof shop, seqs: readonly number[]) =>
+      Promise.all(seqs.map((seq) => store.operator.retry(seq, "anna")));
+    // Each has its own account's lease, and waits for the other's.
+    const repaired = (await Promise.all([retry(shop, ofOutlet), retry(outlet, ofShop)])).flat();
+    expect(repaired.every(({ done }) => done)).toBe(true);
+    for (const { store } of [shop, outlet]) expect(await store.counters()).toMatchObject({ dead: 0, pending: 10 });
+    expect([shop.store.outage, outlet.store.outage]).toEqual([null, null]);
   });
 
   it("share who may use the console, and a link is used once", async (test) => {

@@ -6,7 +6,7 @@ import { OUTBOX } from "../outbound.ts";
 import { COUNTED, MAX_REPORTS } from "../reports.ts";
 import type { Queries } from "./connection.ts";
 import { forgottenId } from "./forgotten.ts";
-import { FencedOffError, type Guarded } from "./lease.ts";
+import { FencedOffError, FLEET, type Guarded } from "./lease.ts";
 import type { ProvenTime } from "./proven-time.ts";
 import { type CommandChange, type Report, type ReportKind, renderReports } from "./reports.ts";
 
@@ -61,11 +61,17 @@ export class Writing implements Queries {
 
   /** Throws FencedOffError where the account is not ours. */
   mustOwn(account: string): void {
-    if (!this.#parts.guarded.accounts.has(account)) throw new FencedOffError(account);
+    if (!this.owns(account)) throw new FencedOffError(account);
   }
 
+  /** Whether the account is ours. The fleet is none, whatever a message says of where it is from. */
   owns(account: string): boolean {
-    return this.#parts.guarded.accounts.has(account);
+    return account !== FLEET && this.#parts.guarded.accounts.has(account);
+  }
+
+  /** Whether what is done once for all accounts is ours to do. */
+  get leads(): boolean {
+    return this.#parts.guarded.accounts.has(FLEET);
   }
 
   /** What stands in for an id of somebody who was forgotten; null: nobody was. */
