@@ -12,7 +12,7 @@ import { ANNA, messageOf } from "./message.ts";
 const PATIENCE_MS = 20_000;
 
 /** As in production, only that nobody waits. */
-const OPTIONS: RelayOptions = {
+export const QUICK: RelayOptions = {
   concurrency: { least: 8, most: 8 },
   backoff: { baseMs: 4, maxMs: 20 },
   probeBackoff: { baseMs: 4, maxMs: 20 },
@@ -82,7 +82,7 @@ export function startRelay(settings: RealRelayOptions): RealRelay {
       onPosted: ({ message }) => void posts.push(message.message_id),
       alarm: ({ text, ...about }) => log.error({ ...about, alarm: true }, text),
     },
-    { ...OPTIONS, ...options },
+    { ...QUICK, ...options },
   );
   const started = relay.takeUp();
   return {

@@ -1,0 +1,73 @@
+// The working half of a sidecar on the store in PostgreSQL: the real relay, replies and clients, with accounts that it takes up
+// and lets go. It takes in what the test hands to it, as the plugin would.
+import { systemClock } from "../../sidecar/src/clock.ts";
+import { openGateway } from "../../sidecar/src/gateway/index.ts";
+import { openLog } from "../../sidecar/src/log.ts";
+import { HotBags } from "../../sidecar/src/relay/hotbags.ts";
+import { Relay } from "../../sidecar/src/relay/relay.ts";
+import { Replies } from "../../sidecar/src/replies/replies.ts";
+import { openPostgresStore } from "../../sidecar/src/store/postgres/index.ts";
+import { TakeOvers } from "../../sidecar/src/take-overs.ts";
+import { GATEWAY_TOKEN } from "../gateway/scripted-gateway.ts";
+import { messageOf } from "../sidecar/message.ts";
+import { NOTHING_HELD } from "../sidecar/nothing-held.ts";
+import { clientOptions, QUICK } from "../sidecar/real-relay.ts";
+
+/** What the test tells it at its start. */
+export interface BridgeOptions {
+  url: string;
+  owner: string;
+  hotbags: string;
+  gatewayPort: number;
+  stateDir: string;
+  ttlMs: number;
+}
+
+/** What it tells the test. */
+export type Told = { owns: true } | { lost: true } | { accepted: string } | { alarm: string };
+
+const options = JSON.parse(process.argv[2] ?? "") as BridgeOptions;
+const tell = (told: Told) => void process.send?.(told);
+const log = openLog("info", {
+  write(line: string) {
+    const { alarm, msg } = JSON.parse(line) as { alarm?: boolean; msg: string };
+    if (alarm === true) tell({ alarm: msg });
+  },
+});
+const { url, owner, stateDir, ttlMs } = options;
+const store = await openPostgresStore({
+  ...{ url, owner, stateDir, accounts: ["default"], clock: systemClock, idleMs: 1_000 },
+  leaseMs: { ttl: ttlMs, renew: ttlMs / 3, ask: ttlMs / 10 },
+});
+const gateway = openGateway({
+  ...{ url: `ws://127.0.0.1:${options.gatewayPort}`, token: GATEWAY_TOKEN, log },
+  timing: { pollMs: 50, reconnectMinMs: 50, reconnectMaxMs: 200 },
+});
+const common = { store, clock: systemClock, log, random: Math.random };
+const replies = new Replies({ ...common, gateway, pace: { chatIntervalMs: 0, perMinute: 0 }, ...NOTHING_HELD });
+const relay = new Relay(
+  {
+    ...{ ...common, hotbags: new HotBags(clientOptions(options.hotbags)) },
+    onCommands: (chat) => replies.offer(chat),
+    onDoubt: (id) => replies.doubt(id),
+    alarm: ({ text }) => log.error({ alarm: true }, text),
+  },
+  QUICK,
+);
+const takeOvers = new TakeOvers({ store, parts: [replies, relay], log, random: Math.random });
+takeOvers.start();
+await replies.start();
+await relay.takeUp();
+store.onOwned(() => tell({ owns: true }));
+store.onLost(() => tell({ lost: true }));
+process.on("message", ({ id, chat }: { id: string; chat: string }) => {
+  const accepted = store.messages.accept(messageOf(id, chat));
+  accepted.then(
+    (message) => {
+      relay.offer(message.chat);
+      tell({ accepted: id });
+    },
+    // As the plugin, which keeps it and hands it in again: here the test sees that it was not taken.
+    () => {},
+  );
+});
