@@ -14,7 +14,7 @@ import { readRow } from "./read-row.ts";
 import { DEAD, DELIVERED, FAILED, PASSED_OVER } from "./settle.ts";
 import type { Verb } from "./verb.ts";
 
-export /** A chat, `$1`, of an account that is ours, `$2`: the lane of one that was lost finds nothing more. */
+/** A chat, `$1`, of an account that is ours, `$2`: the lane of one that was lost finds nothing more. */
 const OUR_CHAT = "chat = (SELECT chat FROM chats WHERE chat = $1 AND account_id = ANY ($2))";
 
 interface MessagesParts {
