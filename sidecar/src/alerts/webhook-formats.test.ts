@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { z } from "zod";
+import * as z from "zod";
 import type { Notice } from "./notice.ts";
 import { FORMATS, type Format, formatFor, postOf } from "./webhook-formats.ts";
 

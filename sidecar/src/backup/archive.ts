@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { codeOf, describeIssues, sha256, shownVersion } from "@hotbags/shared";
 import { create, Parser, type ReadEntry } from "tar";
-import { z } from "zod";
+import * as z from "zod";
 
 // A backup is a tar archive (POSIX), which any tar can list and unpack:
 //   backup.json     what is in it, and when it was made

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { readRecord, writeRecord } from "./record.ts";
 
 /** What is known of the backups that are made by themselves. */

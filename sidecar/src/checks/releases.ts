@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { codeOf, TESTED, VERSION } from "@hotbags/shared";
 import { Agent, interceptors, request } from "undici";
-import { z } from "zod";
+import * as z from "zod";
 import { readRecord, writeRecord } from "./record.ts";
 
 /** What is read of an answer at most, bytes: one version of a package has some KB of metadata. */

@@ -1,5 +1,5 @@
 import { shownSize } from "@hotbags/shared";
-import { z } from "zod";
+import * as z from "zod";
 import type { Output as Answer } from "../operator/schemas.ts";
 import type { Operator } from "./connect.ts";
 import { EXIT } from "./exit-code.ts";

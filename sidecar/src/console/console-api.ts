@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Logger } from "pino";
-import { z } from "zod";
+import * as z from "zod";
 import type { OperatorApi } from "../operator/api.ts";
 import { OperatorError } from "../operator/error.ts";
 import { type Asked, answer, give, readAsked, readBody, reply, routeOf } from "../operator/http.ts";

@@ -3,7 +3,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { codeOf } from "@hotbags/shared";
 import JSON5 from "json5";
-import { z } from "zod";
+import * as z from "zod";
 import type { Subject } from "./check.ts";
 import { settled } from "./gateway.ts";
 

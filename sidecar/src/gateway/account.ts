@@ -1,5 +1,5 @@
 import { shownId } from "@hotbags/shared";
-import { z } from "zod";
+import * as z from "zod";
 import { howToLink } from "./commands-of-openclaw.ts";
 
 /** The states of one WhatsApp account. A closed list; `ACCOUNT_STATES` says of each what it means and what helps. */

@@ -1,5 +1,5 @@
 import { e164, shownVersion } from "@hotbags/shared";
-import { z } from "zod";
+import * as z from "zod";
 import { accountStatus } from "./account.ts";
 
 /** What we read of the gateway's answers. Loose: OpenClaw adds fields from release to release, and only these carry decisions. */

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { z } from "zod";
+import * as z from "zod";
 
 const UNIT = "openclaw-gateway.service";
 

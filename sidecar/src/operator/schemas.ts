@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { accountRoutes } from "./schemas/accounts.ts";
 import { alertRoutes } from "./schemas/alerts.ts";
 import { auditRoutes } from "./schemas/audit.ts";

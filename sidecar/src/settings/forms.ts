@@ -1,6 +1,6 @@
 import { homedir } from "node:os";
 import { e164, isLoopback } from "@hotbags/shared";
-import { z } from "zod";
+import * as z from "zod";
 import { MAX_SECRET_BYTES } from "../checks/secret-files.ts";
 import { readOpeningHours } from "../downtime/opening-hours.ts";
 import type { ListenAddress } from "../listening/listen-address.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /**
  * The parts of a message's way that are timed. `capture`: from when the customer wrote, as WhatsApp says to the second,

@@ -1,5 +1,5 @@
 import { describeIssues } from "@hotbags/shared";
-import { z } from "zod";
+import * as z from "zod";
 import type { Fault } from "./faults.ts";
 import type { AnswerScript, Command } from "./ledger.ts";
 import type { Mock } from "./mock.ts";

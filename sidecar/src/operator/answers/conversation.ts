@@ -1,5 +1,5 @@
 import { shownName } from "@hotbags/shared";
-import { z } from "zod";
+import * as z from "zod";
 import type { SpokenCommand, SpokenMessage } from "../../store/index.ts";
 import type { Output } from "../schemas.ts";
 import { iso } from "./stored.ts";

@@ -1,5 +1,5 @@
 import { accountId } from "@hotbags/shared";
-import { z } from "zod";
+import * as z from "zod";
 import type { Routes } from "./route.ts";
 
 const account = z.object({

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Routes } from "./route.ts";
 import { MAX_LIMIT, numeral, time } from "./values.ts";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Routes } from "./route.ts";
 import { id, next, page, time } from "./values.ts";
 

@@ -1,5 +1,5 @@
 import { accountId, chatId, MAX_PAUSE_SECONDS } from "@hotbags/shared";
-import { z } from "zod";
+import * as z from "zod";
 import type { Routes } from "./route.ts";
 import { chat, flag, id, idNumeral, next, numeral, page, time, unreadable } from "./values.ts";
 

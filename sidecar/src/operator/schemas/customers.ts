@@ -1,5 +1,5 @@
 import { e164 } from "@hotbags/shared";
-import { z } from "zod";
+import * as z from "zod";
 import type { Routes } from "./route.ts";
 import { id } from "./values.ts";
 

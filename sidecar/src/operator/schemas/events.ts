@@ -1,5 +1,5 @@
 import { chatId } from "@hotbags/shared";
-import { z } from "zod";
+import * as z from "zod";
 import { COMMAND_STATES } from "./commands.ts";
 import type { Route } from "./route.ts";
 import { id, time } from "./values.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { Picture } from "../picture.ts";
 import { command } from "./commands.ts";
 import type { Routes } from "./route.ts";

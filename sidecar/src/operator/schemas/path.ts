@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Routes } from "./route.ts";
 import { time } from "./values.ts";
 

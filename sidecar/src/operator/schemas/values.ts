@@ -1,5 +1,5 @@
 import { accountId, chatId } from "@hotbags/shared";
-import { z } from "zod";
+import * as z from "zod";
 
 /** Rows of a list in one answer, at most. */
 export const MAX_LIMIT = 500;

@@ -1,6 +1,6 @@
 import type { InboundMessage } from "@hotbags/shared";
 import type Database from "better-sqlite3";
-import { z } from "zod";
+import * as z from "zod";
 import type { CommandFromResponse, RecordedCommand } from "../commands.ts";
 import { DAMAGED, isDamage } from "../errors.ts";
 import type { InlinedFile, LaidOut } from "../lay-out.ts";
