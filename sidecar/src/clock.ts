@@ -55,3 +55,15 @@ export const systemTimers: Timers = {
     return () => clearTimeout(timer);
   },
 };
+
+/** Resolves after so long, ms, or as soon as the signal is aborted. */
+export function pause(ms: number, signal: AbortSignal, timers: Timers = systemTimers): Promise<void> {
+  return new Promise((resolve) => {
+    const callOff = timers.after(ms, resolve);
+    const end = () => {
+      callOff();
+      resolve();
+    };
+    signal.addEventListener("abort", end, { once: true });
+  });
+}

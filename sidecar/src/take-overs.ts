@@ -1,6 +1,6 @@
 import type { Backoff } from "@hotbags/shared";
 import type { Logger } from "pino";
-import { systemTimers, type Timers } from "./clock.ts";
+import { pause, type Timers } from "./clock.ts";
 import { Retries } from "./retries.ts";
 import type { SharedStore } from "./store/index.ts";
 
@@ -88,19 +88,8 @@ export class TakeOvers {
       } catch (error) {
         if (signal.aborted) return;
         log.warn({ account, err: error }, "what waits of this account can't be taken up yet; tried again");
-        await this.#wait(this.#retries.add(account).waitMs, signal);
+        await pause(this.#retries.add(account).waitMs, signal, this.#parts.timers);
       }
     }
-  }
-
-  #wait(ms: number, signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const callOff = (this.#parts.timers ?? systemTimers).after(ms, resolve);
-      const end = () => {
-        callOff();
-        resolve();
-      };
-      signal.addEventListener("abort", end, { once: true });
-    });
   }
 }

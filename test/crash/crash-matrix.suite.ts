@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { beforeAll, expect, it } from "vitest";
 import { until } from "../until.ts";
+import { SIDECAR_POINTS } from "./points.ts";
 import { crash, shop } from "./shop.ts";
 import { drawTable, type Row } from "./table.ts";
 
@@ -10,29 +11,6 @@ import { drawTable, type Row } from "./table.ts";
 // Bags how many POSTs and messages, the phone how many replies.
 
 const GUARANTEES = fileURLToPath(new URL("../../docs/guarantees.md", import.meta.url));
-
-/** In the sidecar, along a message's way. POSTs: how many Hot Bags sees in all. */
-const SIDECAR_POINTS = [
-  { point: "accept:before-commit", meaning: "the message is not on disk yet, nor acked", posts: 1 },
-  { point: "accept:after-commit", meaning: "on disk, not acked: the plugin sends it again", posts: 1 },
-  { point: "post:before", meaning: "about to POST", posts: 1 },
-  { point: "post:after", meaning: "answered, the answer not on disk: asked again", posts: 2 },
-  { point: "delivered:before-commit", meaning: "answered, the answer not on disk: asked again", posts: 2 },
-  { point: "delivered:after-commit", meaning: "the commands are on disk", posts: 1 },
-  { point: "sending:before-commit", meaning: "the intent to send is not on disk", posts: 1 },
-  { point: "sending:after-commit", meaning: "the intent is on disk, nothing was sent: in doubt", posts: 1 },
-  { point: "send:before", meaning: "about to send: in doubt", posts: 1 },
-  { point: "send:after", meaning: "sent, not on disk: in doubt", posts: 1 },
-  { point: "sent:before-commit", meaning: "sent, not on disk: in doubt", posts: 1 },
-  { point: "sent:after-commit", meaning: "all done", posts: 1 },
-  { point: "attempt-failed:before-commit", meaning: "Hot Bags answered 503, not on disk", posts: 2, fault: true },
-  {
-    point: "attempt-failed:after-commit",
-    meaning: "Hot Bags answered 503, the next attempt is on disk",
-    posts: 2,
-    fault: true,
-  },
-];
 
 /** In the gateway: the plugin's commits, and the moment when OpenClaw has written a reply to WhatsApp and not yet answered the sidecar. */
 const GATEWAY_POINTS = [

@@ -1,4 +1,4 @@
-import { type Clock, systemTimers, type Timers } from "../clock.ts";
+import { type Clock, pause, type Timers } from "../clock.ts";
 import { type ReplyFile, sourceOf } from "../commands/index.ts";
 import { type NextCommand, RowUnreadableError } from "../store/index.ts";
 import { FetchError, fetchFile, type Reach } from "./fetch-file.ts";
@@ -105,20 +105,9 @@ export class FileFetches {
         if (!(error instanceof FetchError)) throw error;
         if (!error.isPassing || waitMs === undefined || signal.aborted)
           return { state: "failed", reason: `its file could not be fetched: ${error.message}` };
-        await this.#wait(waitMs, signal);
+        await pause(waitMs, signal, this.#parts.timers);
       }
     }
-  }
-
-  #wait(ms: number, signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const callOff = (this.#parts.timers ?? systemTimers).after(ms, resolve);
-      const end = () => {
-        callOff();
-        resolve();
-      };
-      signal.addEventListener("abort", end, { once: true });
-    });
   }
 
   #makeRoom(now: number): void {

@@ -1,0 +1,81 @@
+import { expect, it } from "vitest";
+import { SimulatedClock } from "../../test/simulated-clock.ts";
+import { openLog } from "./log.ts";
+import { TakeOvers } from "./take-overs.ts";
+
+/** Accounts come and go as the test says; the parts note what they are told. */
+function stand({ owned = [] as string[], failures = 0 } = {}) {
+  const clock = new SimulatedClock();
+  const told: string[] = [];
+  const listeners = { owned: (_: string) => {}, lost: (_: string) => {} };
+  const lines: Record<string, unknown>[] = [];
+  let left = failures;
+  const part = (name: string) => ({
+    async takeUp(account: string) {
+      if (name === "relay" && left-- > 0) throw new Error("the database is away");
+      told.push(`${name} takes up ${account}`);
+    },
+    letGo: (account: string) => void told.push(`${name} lets ${account} go`),
+  });
+  const takeOvers = new TakeOvers({
+    store: {
+      onOwned(listener) {
+        listeners.owned = listener;
+        for (const account of owned) listener(account);
+        return () => {};
+      },
+      onLost(listener) {
+        listeners.lost = listener;
+        return () => {};
+      },
+    },
+    parts: [part("replies"), part("relay")],
+    timers: clock,
+    log: openLog("info", { write: (line: string) => void lines.push(JSON.parse(line)) }),
+    random: () => 0.999,
+  });
+  takeOvers.start();
+  return { clock, told, lines, takeOvers, ...listeners };
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+it("has an account taken up in the order of the parts, and let go by all; what was ours at the start is the start's", async () => {
+  const { told, owned, lost } = stand({ owned: ["first"] });
+  await turn();
+  expect(told).toEqual([]);
+  owned("shop");
+  await turn();
+  expect(told.splice(0)).toEqual(["replies takes up shop", "relay takes up shop"]);
+  lost("shop");
+  expect(told).toEqual(["replies lets shop go", "relay lets shop go"]);
+});
+
+it("tries again where the store is away, from the beginning, and no more once the account is lost", async () => {
+  const { clock, told, lines, owned, lost } = stand({ failures: 3 });
+  owned("shop");
+  await turn();
+  expect(told.splice(0)).toEqual(["replies takes up shop"]);
+  clock.advance(1_000);
+  await turn();
+  expect(told.splice(0)).toEqual(["replies takes up shop"]);
+  lost("shop");
+  told.splice(0);
+  clock.advance(60_000);
+  await turn();
+  expect(told).toEqual([]);
+  owned("shop");
+  await turn();
+  clock.advance(60_000);
+  await turn();
+  expect(told).toEqual(["replies takes up shop", "replies takes up shop", "relay takes up shop"]);
+  expect(lines.filter(({ alarm }) => alarm === true)).toEqual([]);
+});
+
+it("stops in the midst of a wait", async () => {
+  const { told, owned, takeOvers } = stand({ failures: 1 });
+  owned("shop");
+  await turn();
+  await takeOvers.stop();
+  expect(told).toEqual(["replies takes up shop"]);
+});

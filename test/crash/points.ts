@@ -1,0 +1,33 @@
+/** An instant of the sidecar on a message's way. */
+export interface Point {
+  point: string;
+  /** What has been done by then. */
+  meaning: string;
+  /** How many POSTs Hot Bags sees in all. */
+  posts: number;
+  /** Hot Bags refuses the first one. */
+  fault?: boolean;
+}
+
+/** Before and after every commit and every effect on the outside, along a message's way. */
+export const SIDECAR_POINTS: readonly Point[] = [
+  { point: "accept:before-commit", meaning: "the message is not on disk yet, nor acked", posts: 1 },
+  { point: "accept:after-commit", meaning: "on disk, not acked: the plugin sends it again", posts: 1 },
+  { point: "post:before", meaning: "about to POST", posts: 1 },
+  { point: "post:after", meaning: "answered, the answer not on disk: asked again", posts: 2 },
+  { point: "delivered:before-commit", meaning: "answered, the answer not on disk: asked again", posts: 2 },
+  { point: "delivered:after-commit", meaning: "the commands are on disk", posts: 1 },
+  { point: "sending:before-commit", meaning: "the intent to send is not on disk", posts: 1 },
+  { point: "sending:after-commit", meaning: "the intent is on disk, nothing was sent: in doubt", posts: 1 },
+  { point: "send:before", meaning: "about to send: in doubt", posts: 1 },
+  { point: "send:after", meaning: "sent, not on disk: in doubt", posts: 1 },
+  { point: "sent:before-commit", meaning: "sent, not on disk: in doubt", posts: 1 },
+  { point: "sent:after-commit", meaning: "all done", posts: 1 },
+  { point: "attempt-failed:before-commit", meaning: "Hot Bags answered 503, not on disk", posts: 2, fault: true },
+  {
+    point: "attempt-failed:after-commit",
+    meaning: "Hot Bags answered 503, the next attempt is on disk",
+    posts: 2,
+    fault: true,
+  },
+];
