@@ -7,7 +7,8 @@ import { fileURLToPath } from "node:url";
 import pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, type TestContext } from "vitest";
 import { Connection } from "../../sidecar/src/store/postgres/connection.ts";
-import { guard, type Lease, Leases } from "../../sidecar/src/store/postgres/lease.ts";
+import { guard, type Lease } from "../../sidecar/src/store/postgres/lease.ts";
+import { Leases } from "../../sidecar/src/store/postgres/leases.ts";
 import { until } from "../until.ts";
 import { layCable } from "./cable.ts";
 import { type Databases, running, startDatabases, through } from "./databases.ts";
@@ -56,24 +57,24 @@ describe("one owner at a time", () => {
     const [first, second] = ["first", "second"].map(
       (owner) => new Leases({ connection, owner, ttlMs: 3_600_000, uptimeMs: () => uptimeMs }),
     ) as [Leases, Leases];
-    const lease = await first.acquire("shop");
-    expect(await second.acquire("shop")).toBeNull();
-    expect(await second.acquire("another shop")).toMatchObject({ account: "another shop" });
+    const lease = await take(first, "shop");
+    expect(await take(second, "shop")).toBeNull();
+    expect(await take(second, "another-shop")).toMatchObject({ account: "another-shop" });
     if (!lease) throw new Error("nobody else has it");
     expect(await first.owners()).toMatchObject([
-      { account_id: "another shop", owner: "second", token: 1 },
+      { account_id: "another-shop", owner: "second", token: 1 },
       { account_id: "shop", owner: "first", token: 1, since: expect.any(Number) },
     ]);
     const isOver = () => connection.rows("UPDATE leases SET expires_at = clock_timestamp()");
     await isOver();
     // Nobody has taken it.
-    expect(await first.renew([lease])).toEqual([]);
-    expect(await second.acquire("shop")).toBeNull();
+    expect((await first.renew([lease])).lost).toEqual([]);
+    expect(await take(second, "shop")).toBeNull();
     await isOver();
-    const taken = await second.acquire("shop");
+    const taken = await take(second, "shop");
     expect(taken?.token).toBe(lease.token + 1);
     expect(first.isFresh(lease)).toBe(true);
-    expect(await first.renew([lease])).toEqual([lease]);
+    expect((await first.renew([lease])).lost).toEqual([lease]);
     expect(first.isFresh(lease)).toBe(false);
     expect(await guards(connection, lease)).toBe(false);
     if (!taken) throw new Error("it was over");
@@ -81,14 +82,15 @@ describe("one owner at a time", () => {
     expect(second.isFresh(taken)).toBe(true);
     uptimeMs = 3_600_000;
     expect(second.isFresh(taken)).toBe(false);
-    await second.release(taken);
-    expect(await first.acquire("shop")).toMatchObject({ token: 4 });
+    await second.release([taken]);
+    expect(await take(first, "shop")).toMatchObject({ token: 4 });
   });
 
   it("can't be taken while a change of its owner's is under way", async (test) => {
     await using it = await connected(test);
     const { connection } = it;
-    const lease = await new Leases({ connection, owner: "first", ttlMs: 60_000, uptimeMs: () => 0 }).acquire("shop");
+    const leases = new Leases({ connection, owner: "first", ttlMs: 60_000, uptimeMs: () => 0 });
+    const lease = await take(leases, "shop");
     if (!lease) throw new Error("nobody else has it");
     const ends: string[] = [];
     let taken: Promise<unknown> | undefined;
@@ -231,6 +233,10 @@ describe("why it is no advisory lock", () => {
     await gone.end();
   });
 });
+
+async function take(leases: Leases, account: string): Promise<Lease | null> {
+  return (await leases.take([account])).find((lease) => lease.account === account) ?? null;
+}
 
 async function connected(test: Pick<TestContext, "skip">) {
   const url = await running(test, databases).make();
