@@ -28,7 +28,7 @@ import { Messages } from "./messages.ts";
 import { migrate } from "./migrate.ts";
 import { operatorOf } from "./operator.ts";
 import { Outbound } from "./outbound.ts";
-import { Ownership } from "./ownership.ts";
+import { accountName, Ownership } from "./ownership.ts";
 import { Pauses } from "./pauses.ts";
 import { probe } from "./probe.ts";
 import { ProvenTime } from "./proven-time.ts";
@@ -130,9 +130,10 @@ export interface PostgresStore {
 
 /**
  * Opens the store in a PostgreSQL, makes its tables if need be, and asks for the accounts. Rejects with StoreUnusableError
- * with what to do.
+ * with what to do; with another error where one is no account's name.
  */
 export async function openPostgresStore(options: PostgresStoreOptions): Promise<PostgresStore> {
+  for (const account of options.accounts) accountName(account);
   await prepare(options.url);
   const reader = new Connection(options);
   const writer = new Connection({ ...options, connections: WRITERS });

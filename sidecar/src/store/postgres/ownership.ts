@@ -51,7 +51,7 @@ export class Ownership {
   constructor(options: OwnershipOptions) {
     this.#options = options;
     this.#contests = new Contests((error) => options.contested?.(error));
-    for (const account of options.accounts) this.#beside.add(account === FLEET ? FLEET : nameOf(account));
+    for (const account of options.accounts) this.#beside.add(account === FLEET ? FLEET : accountName(account));
   }
 
   /** Asks for all accounts now, and from then on by the timers. Resolves when each was asked for once. */
@@ -92,7 +92,7 @@ export class Ownership {
    * it to whoever asks for it. Throws where that is no account's name.
    */
   want(account: string, { beside }: { beside: boolean }): void {
-    const name = nameOf(account);
+    const name = accountName(account);
     if (!beside) return this.#standsAsideOf(name);
     if (this.#beside.has(name)) return;
     this.#beside.add(name);
@@ -223,19 +223,19 @@ export class Ownership {
   /** What is under way ends first, or is refused: whoever owns the account next must find nothing begun. */
   async #giveBack(accounts: readonly string[]): Promise<void> {
     const { leases, timers, renewMs, failed } = this.#options;
-    const leaving = accounts.filter((account) => this.#held.has(account) && !this.#leaving.has(account));
+    const leaving = accounts.flatMap((account) => (this.#leaving.has(account) ? [] : (this.#held.get(account) ?? [])));
     if (leaving.length === 0) return;
-    for (const account of leaving) this.#leaving.add(account);
-    const ends = leaving.flatMap((account) => [...this.#leave].map((listener) => listener(account)));
+    for (const { account } of leaving) this.#leaving.add(account);
+    const ends = leaving.flatMap(({ account }) => [...this.#leave].map((listener) => listener(account)));
     const late = Promise.withResolvers<void>();
     const callOff = timers.after(renewMs, late.resolve);
     await Promise.race([Promise.allSettled(ends), late.promise, this.#closing.promise]);
     callOff();
-    const held = leaving.flatMap((account) => this.#held.get(account) ?? []);
-    for (const account of leaving) this.#leaving.delete(account);
+    for (const { account } of leaving) this.#leaving.delete(account);
     if (this.#isClosed) return;
-    this.fencedOff(held);
-    await leases.release(held).catch(failed);
+    // What is another one's by now has another token.
+    this.fencedOff(leaving);
+    await leases.release(leaving).catch(failed);
   }
 }
 
@@ -250,7 +250,8 @@ function tell(listeners: ReadonlySet<Listener<void>>, account: string): void {
   if (account !== FLEET) for (const listener of [...listeners]) listener(account);
 }
 
-function nameOf(account: string): string {
+/** Throws where that is no account's name. */
+export function accountName(account: string): string {
   const { error, data } = accountId.safeParse(account);
   if (error)
     throw new Error(`${JSON.stringify(account)} is no WhatsApp account's name: it ${error.issues[0]?.message}`);
