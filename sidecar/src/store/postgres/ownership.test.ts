@@ -294,6 +294,34 @@ describe("a fleet", () => {
     expect(await count(() => first.ownership.close())).toBe(1);
   });
 
+  it("takes, asks and writes at the same moment: each account has one owner, and nobody stands in another's way", async (test) => {
+    await using it = await fleet(test);
+    const accounts = Array.from({ length: 40 }, (_, n) => `shop-${n}`);
+    const owner = await it.sidecar("owner", ...accounts);
+    const others = [await it.sidecar("one"), await it.sidecar("two"), await it.sidecar("three")];
+    await it.later();
+    await Promise.all(others.map(({ ownership }) => ownership.ask()));
+    const held = others.flatMap(({ ownership }) => ownership.leases.map(({ account }) => account));
+    expect(held.toSorted()).toEqual(accounts.toSorted());
+    // Whoever stands beside them asks for them meanwhile, in another order.
+    for (const account of accounts.toReversed()) owner.ownership.want(account, { beside: true });
+    const writes = ({ ownership }: (typeof others)[number]) =>
+      it.connection.transaction((tx) => guard(tx, ownership.leases.toReversed()));
+    for (let n = 0; n < 10; n += 1) {
+      await Promise.all([
+        owner.ownership.ask(),
+        owner.ownership.renew(),
+        ...others.flatMap((other) => [other.ownership.renew(), other.ownership.ask(), writes(other)]),
+      ]);
+    }
+    await until("all are the owner's", async () => {
+      await owner.ownership.ask();
+      return owner.ownership.besideOurs.length === accounts.length;
+    });
+    expect([owner, ...others].flatMap(({ failures }) => failures)).toEqual([]);
+    expect(others.flatMap(({ ownership }) => ownership.leases)).toEqual([]);
+  });
+
   it("tells of a database that does not answer, and goes on when it does", async (test) => {
     await using it = await fleet(test);
     const one = await it.sidecar("one", "shop");
