@@ -1,7 +1,8 @@
 // One sidecar's database work, as fast as it goes: messages in, delivered with a reply each, replies sent. Hot Bags and the
 // gateway answer at once and are not there.
 import type { Job, PgBoss } from "pg-boss";
-import { type Lease, Leases } from "../../sidecar/src/store/postgres/lease.ts";
+import type { Lease } from "../../sidecar/src/store/postgres/lease.ts";
+import { Leases } from "../../sidecar/src/store/postgres/leases.ts";
 import { NO_LIMIT, startBoss, within } from "./boss.ts";
 import * as queue from "./own-queue.ts";
 import { poolOf, queriesOf } from "./server.ts";
@@ -133,12 +134,8 @@ async function commandOf(seq: string): Promise<string> {
 }
 
 async function leaseOf(account: string): Promise<Lease> {
-  const got = await new Leases({
-    connection: queriesOf(pool),
-    owner: account,
-    ttlMs: 3_600_000,
-    uptimeMs: () => 0,
-  }).acquire(account);
+  const leases = new Leases({ connection: queriesOf(pool), owner: account, ttlMs: 3_600_000, uptimeMs: () => 0 });
+  const got = (await leases.take([account])).find((lease) => lease.account === account);
   if (!got) throw new Error(`${account} is another one's`);
   return got;
 }

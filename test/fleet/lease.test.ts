@@ -1,32 +1,20 @@
-import { type ChildProcess, fork } from "node:child_process";
-import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import pg from "pg";
-import { afterAll, beforeAll, beforeEach, describe, expect, it, type TestContext } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, type TestContext } from "vitest";
 import { Connection } from "../../sidecar/src/store/postgres/connection.ts";
-import { guard, type Lease, Leases } from "../../sidecar/src/store/postgres/lease.ts";
+import { guard, type Lease } from "../../sidecar/src/store/postgres/lease.ts";
+import { Leases } from "../../sidecar/src/store/postgres/leases.ts";
 import { until } from "../until.ts";
 import { layCable } from "./cable.ts";
-import { type Databases, running, startDatabases, through } from "./databases.ts";
+import { type Databases, running, startDatabases } from "./databases.ts";
 import { startPooler } from "./pooler.ts";
+import { openShop } from "./sender-shop.ts";
 import { poolOf } from "./server.ts";
 
 // An account has one owner, whatever becomes of the others: shown with processes that send, on a real PostgreSQL.
 
-const CHILD = fileURLToPath(new URL("./sender.child.ts", import.meta.url));
-const TTL_MS = 3_000;
-const POLL_MS = 100;
 const SKEW_MS = 5 * 60_000;
 
-/** Instants at which a sender stops. */
-type Moment = "sending:before-commit" | "sending:after-commit";
-
 let databases: Databases | string;
-let folder: string;
-const senders: ChildProcess[] = [];
 
 beforeAll(async () => {
   databases = await startDatabases();
@@ -34,15 +22,6 @@ beforeAll(async () => {
 
 afterAll(async () => {
   if (typeof databases !== "string") await databases[Symbol.asyncDispose]();
-});
-
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "hotbags-fleet-"));
-  return async () => {
-    // A server that ends waits for its clients: those of a test that has failed, too.
-    await Promise.all(senders.splice(0).map(kill));
-    rmSync(folder, { recursive: true, force: true });
-  };
 });
 
 describe("one owner at a time", () => {
@@ -56,24 +35,24 @@ describe("one owner at a time", () => {
     const [first, second] = ["first", "second"].map(
       (owner) => new Leases({ connection, owner, ttlMs: 3_600_000, uptimeMs: () => uptimeMs }),
     ) as [Leases, Leases];
-    const lease = await first.acquire("shop");
-    expect(await second.acquire("shop")).toBeNull();
-    expect(await second.acquire("another shop")).toMatchObject({ account: "another shop" });
+    const lease = await take(first, "shop");
+    expect(await take(second, "shop")).toBeNull();
+    expect(await take(second, "another-shop")).toMatchObject({ account: "another-shop" });
     if (!lease) throw new Error("nobody else has it");
     expect(await first.owners()).toMatchObject([
-      { account_id: "another shop", owner: "second", token: 1 },
+      { account_id: "another-shop", owner: "second", token: 1 },
       { account_id: "shop", owner: "first", token: 1, since: expect.any(Number) },
     ]);
     const isOver = () => connection.rows("UPDATE leases SET expires_at = clock_timestamp()");
     await isOver();
     // Nobody has taken it.
-    expect(await first.renew([lease])).toEqual([]);
-    expect(await second.acquire("shop")).toBeNull();
+    expect((await first.renew([lease])).lost).toEqual([]);
+    expect(await take(second, "shop")).toBeNull();
     await isOver();
-    const taken = await second.acquire("shop");
+    const taken = await take(second, "shop");
     expect(taken?.token).toBe(lease.token + 1);
     expect(first.isFresh(lease)).toBe(true);
-    expect(await first.renew([lease])).toEqual([lease]);
+    expect((await first.renew([lease])).lost).toEqual([lease]);
     expect(first.isFresh(lease)).toBe(false);
     expect(await guards(connection, lease)).toBe(false);
     if (!taken) throw new Error("it was over");
@@ -81,14 +60,15 @@ describe("one owner at a time", () => {
     expect(second.isFresh(taken)).toBe(true);
     uptimeMs = 3_600_000;
     expect(second.isFresh(taken)).toBe(false);
-    await second.release(taken);
-    expect(await first.acquire("shop")).toMatchObject({ token: 4 });
+    await second.release([taken]);
+    expect(await take(first, "shop")).toMatchObject({ token: 4 });
   });
 
   it("can't be taken while a change of its owner's is under way", async (test) => {
     await using it = await connected(test);
     const { connection } = it;
-    const lease = await new Leases({ connection, owner: "first", ttlMs: 60_000, uptimeMs: () => 0 }).acquire("shop");
+    const leases = new Leases({ connection, owner: "first", ttlMs: 60_000, uptimeMs: () => 0 });
+    const lease = await take(leases, "shop");
     if (!lease) throw new Error("nobody else has it");
     const ends: string[] = [];
     let taken: Promise<unknown> | undefined;
@@ -109,7 +89,7 @@ describe("one owner at a time", () => {
 
 describe("an owner that is gone", { timeout: 240_000 }, () => {
   it("is killed: another one goes on, and nothing is sent twice", async (test) => {
-    const it = await shop(test);
+    await using it = await openShop(test, databases);
     const first = it.sender("first");
     await first.owns();
     await it.sends(20);
@@ -122,7 +102,7 @@ describe("an owner that is gone", { timeout: 240_000 }, () => {
   });
 
   it("is stopped and comes back, with a clock that is 5 minutes wrong: it is fenced off", async (test) => {
-    const it = await shop(test);
+    await using it = await openShop(test, databases);
     const first = it.sender("first", { skewMs: -SKEW_MS });
     await first.owns();
     await it.sends(20);
@@ -141,7 +121,7 @@ describe("an owner that is gone", { timeout: 240_000 }, () => {
   });
 
   it("is stopped in the midst of a transaction: the server ends that, and what it has locked is free", async (test) => {
-    const it = await shop(test);
+    await using it = await openShop(test, databases);
     const first = it.sender("first", { stopAt: "sending:before-commit" });
     await first.stops();
     const second = it.sender("second");
@@ -155,7 +135,7 @@ describe("an owner that is gone", { timeout: 240_000 }, () => {
   });
 
   it("is stopped between `sending` and the send: that command is in doubt, and it does not send it when it comes back", async (test) => {
-    const it = await shop(test);
+    await using it = await openShop(test, databases);
     const first = it.sender("first", { stopAt: "sending:after-commit" });
     await first.stops();
     const second = it.sender("second");
@@ -170,7 +150,7 @@ describe("an owner that is gone", { timeout: 240_000 }, () => {
   });
 
   it("has lost the network: what it has sent by then arrives after the take-over, and is refused", async (test) => {
-    const it = await shop(test);
+    await using it = await openShop(test, databases);
     await using cable = await layCable(it.host);
     const first = it.sender("first", { host: cable.host });
     await first.owns();
@@ -186,7 +166,7 @@ describe("an owner that is gone", { timeout: 240_000 }, () => {
   });
 
   it("is killed behind a transaction pooler", async (test) => {
-    const it = await shop(test);
+    await using it = await openShop(test, databases);
     const pooler = await startPooler(it.host);
     // Debian's pgbouncer is not installed here: the skip says so. CI installs it.
     if (typeof pooler === "string") return test.skip(pooler);
@@ -232,6 +212,10 @@ describe("why it is no advisory lock", () => {
   });
 });
 
+async function take(leases: Leases, account: string): Promise<Lease | null> {
+  return (await leases.take([account])).find((lease) => lease.account === account) ?? null;
+}
+
 async function connected(test: Pick<TestContext, "skip">) {
   const url = await running(test, databases).make();
   const connection = new Connection({ url });
@@ -242,78 +226,4 @@ async function connected(test: Pick<TestContext, "skip">) {
       running(test, databases).giveBack(url);
     },
   };
-}
-
-/** A shop with ten thousand commands to send, and those who may send them. */
-async function shop(test: Pick<TestContext, "skip">) {
-  const { host } = running(test, databases);
-  const url = await running(test, databases).make();
-  const gateway = join(folder, "gateway");
-  const connection = new Connection({ url, connections: 1 });
-  await connection.rows(
-    `INSERT INTO chats (account_id, chat_id) VALUES ('shop', '+15550001');
-     INSERT INTO messages (account_id, chat, message_id, state, received_at) VALUES ('shop', 1, 'm', 'delivered', 0);
-     INSERT INTO commands (account_id, seq, chat, position, command_id, text, payload_sha256, state, created_at)
-     SELECT 'shop', 1, 1, n, 'c' || n, 'Yes, in red too.', '', 'pending', 0 FROM generate_series(1, 10000) n`,
-  );
-  const sent = () => (existsSync(gateway) ? readFileSync(gateway, "utf8").trim().split("\n") : []);
-  const sentWith = (token: number) =>
-    sent().flatMap((line) => (line.endsWith(` ${token}`) ? (line.split(" ")[0] ?? "") : []));
-  const idsOf = async (states: string) => {
-    const rows = await connection.rows<{ command_id: string }>(
-      `SELECT command_id FROM commands WHERE state IN (${states}) ORDER BY id`,
-    );
-    return rows.map(({ command_id }) => command_id);
-  };
-  return {
-    host,
-    sentWith,
-    sender(
-      name: string,
-      { stopAt = "", skewMs = 0, ...of }: { host?: string; stopAt?: Moment | ""; skewMs?: number } = {},
-    ) {
-      const address = of.host === undefined ? url : through(of.host, url);
-      const child = fork(CHILD, [address, name, gateway, String(TTL_MS), String(POLL_MS), stopAt, String(skewMs)]);
-      senders.push(child);
-      let times = 0;
-      child.on("message", (told) => {
-        if (told === "owns") times += 1;
-      });
-      return {
-        name,
-        signal: (signal: NodeJS.Signals) => child.kill(signal),
-        kill: () => kill(child),
-        stops: () => until(`${name} has stopped`, () => existsSync(`${gateway}.stopped`), 60_000),
-        owns: (atLeast = 1) => until(`${name} owns the account`, () => times >= atLeast, 60_000),
-      };
-    },
-    /** So many more, by whoever owns the account. */
-    async sends(count: number) {
-      const before = sent().length;
-      await until(`${count} more are sent`, () => sent().length >= before + count, 60_000);
-    },
-    inDoubt: () => idsOf("'in_doubt'"),
-    /**
-     * None was sent twice, none out of order or after a higher token had sent, and what was not sent and waits no more is
-     * known to be in doubt.
-     */
-    async expectOnce() {
-      const tokens = sent().map((line) => Number(line.split(" ")[2]));
-      expect(tokens).toEqual(tokens.toSorted((a, b) => a - b));
-      const ids = sent().map((line) => line.split(" ")[0] ?? "");
-      expect(new Set(ids).size).toBe(ids.length);
-      const numbers = ids.map((id) => Number(id.slice(1)));
-      expect(numbers).toEqual(numbers.toSorted((a, b) => a - b));
-      expect((await idsOf("'sent'")).every((id) => ids.includes(id))).toBe(true);
-      expect((await idsOf("'pending'")).filter((id) => ids.includes(id))).toEqual([]);
-      await connection.close();
-    },
-  };
-}
-
-async function kill(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const ended = once(child, "exit");
-  child.kill("SIGKILL");
-  await ended;
 }

@@ -9,7 +9,8 @@ import type { Outage } from "../outage.ts";
 import { Availability } from "./availability.ts";
 import { Batches } from "./batches.ts";
 import { Connection } from "./connection.ts";
-import { FencedOffError, Leases } from "./lease.ts";
+import { FencedOffError } from "./lease.ts";
+import { Leases } from "./leases.ts";
 import { Ownership } from "./ownership.ts";
 import { probe } from "./probe.ts";
 import { ProvenTime } from "./proven-time.ts";
@@ -69,7 +70,7 @@ async function opened(test: Pick<TestContext, "skip">, { host = "" } = {}) {
   availability.onChange((outage) => told.push(outage));
   const leases = new Leases({ connection, owner: "here", ttlMs: 60_000, uptimeMs: () => systemClock.uptimeMs() });
   const ownership = new Ownership({
-    ...{ leases, timers: systemTimers, accounts: ["shop"], renewMs: 60_000, askMs: 60_000 },
+    ...{ leases, timers: systemTimers, owner: "here", accounts: ["shop"], renewMs: 60_000, askMs: 60_000 },
     failed: (error) => availability.check("lease", error),
   });
   await ownership.start();

@@ -22,7 +22,7 @@ interface CommandsParts {
   db: Queries;
   batches: Batches;
   time: ProvenTime;
-  ownership: Pick<Ownership, "isFresh">;
+  ownership: Pick<Ownership, "isFresh" | "isBeside" | "besideOurs">;
   /** Those that this sidecar owns: what is read of all chats is read of theirs. */
   accounts: () => readonly string[];
 }
@@ -51,7 +51,10 @@ type NextRow = DoubtfulCommand & { file: Buffer | null; until: number | null; to
 /** More are not counted. */
 const MAX_COUNTED = 1_000;
 
-/** The commands' side of the store, with the verbs of the embedded one: see there. */
+/**
+ * The commands' side of the store, with the verbs of the embedded one: see there. Only the gateway that has an account can
+ * send: what is to be sent, or asked about, is read and begun of the accounts that this sidecar stands beside.
+ */
 export class Commands implements CommandStore {
   readonly #parts: CommandsParts;
 
@@ -59,7 +62,7 @@ export class Commands implements CommandStore {
     this.#parts = parts;
   }
 
-  /** Chats with a command to send, oldest first; of one account, or of all that are ours. */
+  /** Chats with a command to send, oldest first; of one account, or of all that are ours and that we stand beside. */
   async waitingChats(account?: string): Promise<number[]> {
     const rows = await this.#rows<{ chat: number }>(
       `SELECT chat FROM commands WHERE account_id = ANY ($1) AND ${IS_NEXT} GROUP BY chat ORDER BY min(id)`,
@@ -75,13 +78,13 @@ export class Commands implements CommandStore {
       () => this.#next(chat),
       async () => (await this.#rows<{ id: number }>(NEXT_ID, chat, this.#parts.accounts()))[0]?.id,
     );
-    if (!row) return undefined;
+    if (!row || !this.#parts.ownership.isBeside(row.account_id)) return undefined;
     const { file, until, to, ...command } = row;
     const pausedMs = Math.max(0, (until ?? 0) - this.#parts.time.now());
     return { ...waiting(command), pausedMs, writtenTo: to, file };
   }
 
-  /** Commands that were being sent when the account's owner ended, by id; of one account, or of all that are ours. */
+  /** Commands that were being sent when the account's owner ended, by id; of which accounts: see waitingChats. */
   async interrupted(account?: string): Promise<number[]> {
     return await this.#ids(`state = 'sending' AND ${NOT_PASSED_OVER} ORDER BY id`, account);
   }
@@ -144,13 +147,14 @@ export class Commands implements CommandStore {
 
   /**
    * The intent to send, committed before the gateway is asked. Resolves with what is written of it; with null where it
-   * must not be sent: since it was read its chat was paused, which holds or skips it, or one before it is to be sent again. Where this process was stopped since
+   * must not be sent: since it was read its chat was paused, which holds or skips it, or one before it is to be sent again,
+   * or this sidecar does not stand beside its account. Where this process was stopped since
    * the commit, so that another sidecar may own the account by now, it must not be sent either: the command waits again if
    * the account is still ours, and FencedOffError is thrown if not.
    */
   async sending(id: number, gatewayProcess: string | null): Promise<HandedOver | null> {
     const { batches, ownership } = this.#parts;
-    const written = await batches.run(SENDING, { id, gatewayProcess });
+    const written = await batches.run(SENDING, { id, gatewayProcess, beside: ownership.besideOurs });
     if (written === null) return null;
     const { account, ...handed } = written;
     if (ownership.isFresh(account)) return handed;
@@ -279,8 +283,10 @@ export class Commands implements CommandStore {
     return rows.map(({ id }) => id);
   }
 
+  /** Of which it can be sent: this one, or all. */
   #accounts(account: string | undefined): readonly string[] {
-    return account === undefined ? this.#parts.accounts() : [account];
+    const { besideOurs } = this.#parts.ownership;
+    return account === undefined ? besideOurs : besideOurs.filter((ours) => ours === account);
   }
 }
 

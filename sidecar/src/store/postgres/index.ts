@@ -14,19 +14,21 @@ import { Batches } from "./batches.ts";
 import { Commands } from "./commands.ts";
 import { Connection, type ConnectionOptions, type Queries } from "./connection.ts";
 import { ConsoleAccess } from "./console-access.ts";
+import type { TwoGatewaysError } from "./contests.ts";
 import { Counters } from "./counters.ts";
 import { Downtimes } from "./downtimes.ts";
 import { Failures } from "./failures.ts";
-import { isDisconnection, isOwnFault, wordsOf } from "./faults.ts";
+import { isCollision, isDisconnection, isOwnFault, wordsOf } from "./faults.ts";
 import { FigureReads, FigureRecords } from "./figures.ts";
 import { Handovers } from "./handovers.ts";
-import { FLEET, Leases, type Owner } from "./lease.ts";
+import { FLEET } from "./lease.ts";
+import { Leases, type Owner } from "./leases.ts";
 import { readLook } from "./look.ts";
 import { Messages } from "./messages.ts";
 import { migrate } from "./migrate.ts";
 import { operatorOf } from "./operator.ts";
 import { Outbound } from "./outbound.ts";
-import { Ownership } from "./ownership.ts";
+import { accountName, Ownership } from "./ownership.ts";
 import { Pauses } from "./pauses.ts";
 import { probe } from "./probe.ts";
 import { ProvenTime } from "./proven-time.ts";
@@ -53,7 +55,7 @@ const MIGRATION_MS = 3_600_000;
 export interface PostgresStoreOptions extends ConnectionOptions {
   /** Names this sidecar for people. */
   owner: string;
-  /** Those that it would own. */
+  /** Those that it stands beside from the beginning; see `want`. */
   accounts: readonly string[];
   clock: Clock;
   timers?: Timers;
@@ -61,6 +63,8 @@ export interface PostgresStoreOptions extends ConnectionOptions {
   stateDir: string;
   limits?: MediaLimits;
   leaseMs?: { ttl: number; renew: number; ask: number };
+  /** Told once of each account that two gateways have. */
+  onContested?: (error: TwoGatewaysError) => void;
   /** Told how long each transaction took, ms. */
   onCommit?: (durationMs: number) => void;
 }
@@ -100,10 +104,14 @@ export interface PostgresStore {
   /** Told each time that damage is met. Returns how to stop that. */
   onDamage(listener: () => void): () => void;
   onOutage(listener: (outage: Outage | null) => void): () => void;
-  /** Told of each account that is ours from now on, and at once of those that are. Returns how to stop that. */
-  onOwned(listener: (account: string) => void): () => void;
-  /** Told of each that is ours no more. Returns how to stop that. */
-  onLost(listener: (account: string) => void): () => void;
+  /** See Ownership, also of the four that follow. */
+  want: Ownership["want"];
+  onOwned: Ownership["onOwned"];
+  onBeside: Ownership["onBeside"];
+  onLeaving: Ownership["onLeaving"];
+  onLost: Ownership["onLost"];
+  /** Accounts that two gateways have: only the operator can change that. */
+  readonly contested: readonly TwoGatewaysError[];
   /** Whether this sidecar does what is done once for all of them: it reads the outbox, for one. */
   readonly leads: boolean;
   /** Who owns which account, of all sidecars. */
@@ -122,9 +130,10 @@ export interface PostgresStore {
 
 /**
  * Opens the store in a PostgreSQL, makes its tables if need be, and asks for the accounts. Rejects with StoreUnusableError
- * with what to do.
+ * with what to do; with another error where one is no account's name.
  */
 export async function openPostgresStore(options: PostgresStoreOptions): Promise<PostgresStore> {
+  for (const account of options.accounts) accountName(account);
   await prepare(options.url);
   const reader = new Connection(options);
   const writer = new Connection({ ...options, connections: WRITERS });
@@ -170,9 +179,10 @@ async function open(reader: Connection, writer: Connection, options: PostgresSto
     },
   });
   const leases = new Leases({ connection: writer, owner, ttlMs: ttl, uptimeMs: () => clock.uptimeMs() });
-  const failed = (error: unknown) => availability.check("lease", error);
+  // What another transaction was in the way of is tried again by the next timer.
+  const failed = (error: unknown) => isCollision(error) || availability.check("lease", error);
   const ownership = new Ownership({
-    ...{ leases, timers, renewMs: renew, askMs: ask, failed },
+    ...{ leases, timers, owner, renewMs: renew, askMs: ask, failed, contested: options.onContested },
     accounts: [...options.accounts, FLEET],
   });
   const batches = new Batches({
@@ -181,14 +191,15 @@ async function open(reader: Connection, writer: Connection, options: PostgresSto
     onCommit: options.onCommit,
   });
   const accounts = () => ownership.leases.map(({ account }) => account);
+  const beside = () => ownership.besideOurs;
   const partsOn = (db: Queries) => {
     const common = { db, batches, time, accounts, files };
     const reportsOf = (kind: ReportKind) =>
       new Reports({ ...common, kind, turn: (on) => (on ? wanted.add(kind) : wanted.delete(kind)) });
     return {
-      messages: new Messages({ ...common, inlineBytes: () => inlineBytes }),
+      messages: new Messages({ ...common, ownership, inlineBytes: () => inlineBytes }),
       commands: new Commands({ ...common, ownership }),
-      handovers: new Handovers(common),
+      handovers: new Handovers({ ...common, accounts: beside }),
       pauses: new Pauses(common),
       downtimes: new Downtimes(common),
       counters: new Counters(db, accounts),
@@ -229,8 +240,14 @@ async function open(reader: Connection, writer: Connection, options: PostgresSto
       return damage.met;
     },
     onDamage: (listener) => damage.onMet(listener),
-    onOwned: (listener) => ownership.onOwned((account) => account !== FLEET && listener(account)),
-    onLost: (listener) => ownership.onLost((account) => account !== FLEET && listener(account)),
+    want: (account, how) => ownership.want(account, how),
+    onOwned: (listener) => ownership.onOwned(listener),
+    onBeside: (listener) => ownership.onBeside(listener),
+    onLeaving: (listener) => ownership.onLeaving(listener),
+    onLost: (listener) => ownership.onLost(listener),
+    get contested() {
+      return ownership.contested;
+    },
     owners: () => leases.owners(),
     onChange: (listener) => batches.onChange(listener),
     check: (error) => availability.check("read", error),

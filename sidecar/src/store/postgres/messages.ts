@@ -9,6 +9,7 @@ import type { Batches } from "./batches.ts";
 import type { Queries } from "./connection.ts";
 import { FILES_LEFT_OUT, FILES_LOST } from "./files-out.ts";
 import { DETACHED, IN_LANE, PENDING, type PendingRow, pendingOf, WAITING } from "./message-rows.ts";
+import type { Ownership } from "./ownership.ts";
 import type { ProvenTime } from "./proven-time.ts";
 import { readRow } from "./read-row.ts";
 import { DEAD, DELIVERED, FAILED, PASSED_OVER } from "./settle.ts";
@@ -22,6 +23,7 @@ interface MessagesParts {
   batches: Batches;
   time: ProvenTime;
   files: Pick<Files, "sizeOf">;
+  ownership: Pick<Ownership, "came">;
   /** The files of one message that are sent along, bytes before base64. */
   inlineBytes: () => number;
   /** Those that this sidecar owns: what is read of all chats is read of theirs. */
@@ -38,9 +40,13 @@ export class Messages implements MessageStore {
     this.#accept = acceptVerb((message) => lacksFile(message, parts.files));
   }
 
-  /** Takes a message into the store. Resolves when it is committed; only then may it be acked. */
+  /**
+   * Takes a message into the store. Resolves when it is committed; only then may it be acked. Of an account that is not ours
+   * it is refused, and the account is asked for, so that it can be taken in when it comes again.
+   */
   async accept(message: InboundMessage): Promise<Accepted> {
-    const { files, inlineBytes, batches } = this.#parts;
+    const { files, inlineBytes, batches, ownership } = this.#parts;
+    ownership.came(message.account_id);
     const laidOut = layOut(message, files, inlineBytes());
     const order = `${message.account_id} ${message.chat_id}`;
     return await batches.run(this.#accept, { message, laidOut }, { order, bytes: laidOut?.request.length ?? 0 });

@@ -1,34 +1,57 @@
+import { accountId } from "@hotbags/shared";
 import { every, type Timers } from "../../clock.ts";
-import type { Lease, Leases } from "./lease.ts";
+import { Contests, type TwoGatewaysError } from "./contests.ts";
+import { FLEET, type Lease } from "./lease.ts";
+import type { Leases } from "./leases.ts";
 
 export interface OwnershipOptions {
   leases: Leases;
   timers: Timers;
-  /** Those that this sidecar would own. */
+  /** Names this sidecar for people. */
+  owner: string;
+  /** Those that this sidecar stands beside from the beginning; see `want`. Throws where one is no account's name. */
   accounts: readonly string[];
   renewMs: number;
   /** How often it is asked for what another one owns. */
   askMs: number;
   /** The database did not answer: to be told as any other outage. */
   failed: (error: unknown) => void;
+  /** Told once of each account that two gateways have. */
+  contested?: ((error: TwoGatewaysError) => void) | undefined;
 }
 
+type Listener<Result> = (account: string) => Result;
+
 /**
- * Takes accounts, keeps them, and tells of both. An account is owned from `onOwned` to `onLost`; in an outage it stays
+ * Takes accounts, keeps them, and tells of that. An account is owned from `onOwned` to `onLost`; in an outage it stays
  * so, since nobody can say anything else, and nothing of it can be written or sent.
+ *
+ * What a sidecar stands beside, since its own gateway has it, is asked for until it is owned. What it does not stand beside
+ * it takes over where nobody else does, to bring Hot Bags what waits; it sends nothing of that, and gives it back to
+ * whoever stands beside it.
  */
 export class Ownership {
   readonly #options: OwnershipOptions;
   readonly #held = new Map<string, Lease>();
-  readonly #owned = new Set<(account: string) => void>();
-  readonly #lost = new Set<(account: string) => void>();
+  readonly #beside = new Set<string>();
+  /** Of those that are held: they are being given back. */
+  readonly #leaving = new Set<string>();
+  readonly #owned = new Set<Listener<void>>();
+  readonly #besideNow = new Set<Listener<void>>();
+  readonly #leave = new Set<Listener<Promise<void>>>();
+  readonly #lost = new Set<Listener<void>>();
+  readonly #contests: Contests;
+  readonly #closing = Promise.withResolvers<void>();
   #stops: (() => void)[] = [];
-  #isAsking = false;
+  #asking: Promise<void> | undefined;
+  #next: Promise<void> | undefined;
   #isRenewing = false;
   #isClosed = false;
 
   constructor(options: OwnershipOptions) {
     this.#options = options;
+    this.#contests = new Contests((error) => options.contested?.(error));
+    for (const account of options.accounts) this.#beside.add(account === FLEET ? FLEET : accountName(account));
   }
 
   /** Asks for all accounts now, and from then on by the timers. Resolves when each was asked for once. */
@@ -44,23 +67,71 @@ export class Ownership {
     return [...this.#held.values()];
   }
 
+  /** Of these, the accounts that this sidecar stands beside: what is to be sent is theirs. */
+  get besideOurs(): string[] {
+    return [...this.#held.keys()].filter((account) => this.isBeside(account));
+  }
+
+  isBeside(account: string): boolean {
+    return this.#beside.has(account);
+  }
+
+  /** Accounts that two gateways have. */
+  get contested(): TwoGatewaysError[] {
+    return this.#contests.all;
+  }
+
   /** See Leases.isFresh. */
   isFresh(account: string): boolean {
     const lease = this.#held.get(account);
     return lease !== undefined && this.#options.leases.isFresh(lease);
   }
 
+  /**
+   * This sidecar's own gateway has the account, or has it no more. The first makes it wanted at once, and the other leaves
+   * it to whoever asks for it. Throws where that is no account's name.
+   */
+  want(account: string, { beside }: { beside: boolean }): void {
+    const name = accountName(account);
+    if (!beside) return this.#standsAsideOf(name);
+    if (this.#beside.has(name)) return;
+    this.#beside.add(name);
+    if (!this.#held.has(name)) void this.ask();
+    // One that is being given back is asked for when it is lost.
+    else if (!this.#leaving.has(name)) tell(this.#besideNow, name);
+  }
+
+  /** A message of the account was handed in: that is our own gateway's. What is no account's name is refused elsewhere. */
+  came(account: string): void {
+    if (this.#held.has(account) && this.#beside.has(account)) return;
+    if (this.#beside.has(account)) void this.ask();
+    else if (accountId.safeParse(account).success) this.want(account, { beside: true });
+  }
+
   /** Told of each account that is ours from now on, and at once of those that are. Returns how to stop that. */
-  onOwned(listener: (account: string) => void): () => void {
-    this.#owned.add(listener);
-    for (const account of this.#held.keys()) listener(account);
-    return () => this.#owned.delete(listener);
+  onOwned(listener: Listener<void>): () => void {
+    return listen(this.#owned, listener, [...this.#held.keys()]);
+  }
+
+  /**
+   * Told of each that is ours and that we stand beside, from now on, and at once of those that are: what waits to be sent
+   * there can be. Its end is that of `onLost`. Returns how to stop that.
+   */
+  onBeside(listener: Listener<void>): () => void {
+    return listen(this.#besideNow, listener, this.besideOurs);
+  }
+
+  /**
+   * Told of each that is to be given back, and waited for, so that what is under way can end; not for longer than from one
+   * renewal to the next. Nothing may be begun meanwhile. Returns how to stop that.
+   */
+  onLeaving(listener: Listener<Promise<void>>): () => void {
+    return listen(this.#leave, listener, []);
   }
 
   /** Told of each that is ours no more. Returns how to stop that. */
-  onLost(listener: (account: string) => void): () => void {
-    this.#lost.add(listener);
-    return () => this.#lost.delete(listener);
+  onLost(listener: Listener<void>): () => void {
+    return listen(this.#lost, listener, []);
   }
 
   /** A transaction was told that these are not ours, as they were when it began. */
@@ -68,38 +139,57 @@ export class Ownership {
     for (const { account, token } of leases) {
       if (this.#held.get(account)?.token !== token) continue;
       this.#held.delete(account);
-      for (const listener of [...this.#lost]) listener(account);
+      this.#contests.over(account);
+      tell(this.#lost, account);
     }
   }
 
-  /** Asks for what is not ours. */
-  async ask(): Promise<void> {
-    if (this.#isAsking || this.#isClosed) return;
-    this.#isAsking = true;
+  /** Takes what nobody owns, and asks for what we stand beside and another one owns. A call in the midst of one makes another. */
+  ask(): Promise<void> {
+    if (this.#asking) {
+      this.#next ??= this.#asking.then(() => {
+        this.#next = undefined;
+        return this.ask();
+      });
+      return this.#next;
+    }
+    this.#asking = this.#askOnce().finally(() => {
+      this.#asking = undefined;
+    });
+    return this.#asking;
+  }
+
+  async #askOnce(): Promise<void> {
+    if (this.#isClosed) return;
+    const { leases, owner, failed } = this.#options;
     try {
-      for (const account of this.#options.accounts) {
-        if (this.#held.has(account)) continue;
-        const lease = await this.#options.leases.acquire(account);
-        if (!lease) continue;
-        if (this.#isClosed) return void (await this.#options.leases.release(lease));
-        this.#held.set(account, lease);
-        for (const listener of [...this.#owned]) listener(account);
-      }
+      const taken = await leases.take([...this.#beside], [...this.#held.keys()]);
+      if (this.#isClosed) return void (await leases.release(taken));
+      this.#took(taken);
+      const others = [...this.#beside].filter((account) => account !== FLEET && !this.#held.has(account));
+      if (others.length > 0) this.#contests.refused(await leases.ask(others), owner);
     } catch (error) {
-      this.#options.failed(error);
-    } finally {
-      this.#isAsking = false;
+      failed(error);
     }
   }
 
-  /** Renews what is ours. */
+  /** Renews what is ours, and gives back what is not ours to keep. */
   async renew(): Promise<void> {
     if (this.#isRenewing || this.#held.size === 0) return;
     this.#isRenewing = true;
+    const { leases, owner, failed } = this.#options;
     try {
-      this.fencedOff(await this.#options.leases.renew(this.leases));
+      const { lost, wanted } = await leases.renew(this.leases, (account) => this.isBeside(account));
+      this.fencedOff(lost);
+      const askers = new Map(wanted.map(({ account, by }) => [account, by]));
+      for (const account of this.besideOurs) {
+        const by = askers.get(account);
+        if (by === undefined) this.#contests.over(account);
+        else this.#contests.note(account, owner, by);
+      }
+      void this.#giveBack([...askers.keys()].filter((account) => !this.isBeside(account)));
     } catch (error) {
-      this.#options.failed(error);
+      failed(error);
     } finally {
       this.#isRenewing = false;
     }
@@ -108,10 +198,62 @@ export class Ownership {
   /** Gives all back, so that another sidecar need not wait. Nothing may be written any more. */
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#closing.resolve();
     for (const stop of this.#stops) stop();
     const leases = this.leases;
     this.#held.clear();
     // Where the database is away, they end by themselves.
-    for (const lease of leases) await this.#options.leases.release(lease).catch(() => {});
+    if (leases.length > 0) await this.#options.leases.release(leases).catch(() => {});
   }
+
+  #took(leases: readonly Lease[]): void {
+    for (const lease of leases) {
+      this.#held.set(lease.account, lease);
+      this.#contests.over(lease.account);
+      tell(this.#owned, lease.account);
+      if (this.isBeside(lease.account)) tell(this.#besideNow, lease.account);
+    }
+  }
+
+  #standsAsideOf(account: string): void {
+    this.#beside.delete(account);
+    this.#contests.over(account);
+  }
+
+  /** What is under way ends first, or is refused: whoever owns the account next must find nothing begun. */
+  async #giveBack(accounts: readonly string[]): Promise<void> {
+    const { leases, timers, renewMs, failed } = this.#options;
+    const leaving = accounts.flatMap((account) => (this.#leaving.has(account) ? [] : (this.#held.get(account) ?? [])));
+    if (leaving.length === 0) return;
+    for (const { account } of leaving) this.#leaving.add(account);
+    const ends = leaving.flatMap(({ account }) => [...this.#leave].map((listener) => listener(account)));
+    const late = Promise.withResolvers<void>();
+    const callOff = timers.after(renewMs, late.resolve);
+    await Promise.race([Promise.allSettled(ends), late.promise, this.#closing.promise]);
+    callOff();
+    for (const { account } of leaving) this.#leaving.delete(account);
+    if (this.#isClosed) return;
+    // What is another one's by now has another token.
+    this.fencedOff(leaving);
+    await leases.release(leaving).catch(failed);
+  }
+}
+
+function listen<Result>(to: Set<Listener<Result>>, listener: Listener<Result>, now: readonly string[]): () => void {
+  to.add(listener);
+  for (const account of now) if (account !== FLEET) void listener(account);
+  return () => to.delete(listener);
+}
+
+/** Of the fleet's own lease nobody is told. */
+function tell(listeners: ReadonlySet<Listener<void>>, account: string): void {
+  if (account !== FLEET) for (const listener of [...listeners]) listener(account);
+}
+
+/** Throws where that is no account's name. */
+export function accountName(account: string): string {
+  const { error, data } = accountId.safeParse(account);
+  if (error)
+    throw new Error(`${JSON.stringify(account)} is no WhatsApp account's name: it ${error.issues[0]?.message}`);
+  return data;
 }

@@ -58,7 +58,7 @@ async function act(tx: Queries, { ownership, clock, time, wanted }: RehearsalPar
   const next = recorded?.[0]?.id;
   // One of a chat that is paused goes no further.
   if (next != null) {
-    await SENDING.write(writing, [{ id: next, gatewayProcess: id }]);
+    await SENDING.write(writing, [{ id: next, gatewayProcess: id, beside: [account_id] }]);
     const settlement = { reason: null, whatsappMessageId: id };
     await SETTLED.write(writing, [{ id: next, state: "sent", settlement }]);
   }

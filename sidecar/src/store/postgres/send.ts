@@ -16,15 +16,18 @@ const keyOf = ({ id }: Of) => `command ${id}`;
 
 const ids = (inputs: readonly Of[]) => inputs.map(({ id }) => id);
 
-/** The intent to send, committed before the gateway is asked. Says whose it is, and what is written; null: it must not be sent: a pause holds or skips it, or it is not the next one. */
-export const SENDING: Verb<Of & { gatewayProcess: string | null }, (HandedOver & { account: string }) | null> = {
+/** The intent to send, committed before the gateway is asked. Says whose it is, and what is written; null: it must not be sent: a pause holds or skips it, it is not the next one, or its account is not one of `beside`. */
+export const SENDING: Verb<
+  Of & { gatewayProcess: string | null; beside: readonly string[] },
+  (HandedOver & { account: string }) | null
+> = {
   name: "sending",
   keyOf,
   async write(writing, inputs) {
     const moved = await movedRows(
       writing,
       `UPDATE commands SET state = 'sending', sending_at = $3, sending_boot_ms = $4, gateway_process = g.process
-       FROM unnest($5::bigint[], $6::text[]) AS g (id, process) WHERE commands.id = g.id AND NOT EXISTS
+       FROM unnest($5::bigint[], $6::text[]) AS g (id, process) WHERE commands.id = g.id AND commands.account_id = ANY ($8) AND NOT EXISTS
          (SELECT 1 FROM pauses p WHERE p.chat = commands.chat AND p.after_command < commands.id AND p.until_at > $7)
          AND NOT EXISTS (SELECT 1 FROM commands b WHERE b.chat = commands.chat AND b.id < commands.id AND b.state = 'pending'
            AND NOT EXISTS (SELECT 1 FROM passed_over_commands o WHERE o.id = b.id))`,
@@ -35,6 +38,8 @@ export const SENDING: Verb<Of & { gatewayProcess: string | null }, (HandedOver &
         ids(inputs),
         inputs.map(({ gatewayProcess }) => gatewayProcess),
         writing.provenNow,
+        // The same of all, but for what has changed between the calls of one turn: a gateway lost it, or got it, just now.
+        inputs.at(-1)?.beside ?? [],
       ],
     );
     await checkUnmoved(writing, inputs, moved);

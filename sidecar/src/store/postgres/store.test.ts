@@ -107,9 +107,77 @@ describe("two sidecars", () => {
     expect(await first.store.counters()).toMatchObject({ commands_pending: 1, commands_sending: 0 });
     // Somebody has.
     await it.isOver();
-    await it.sidecar("second", ["shop"]);
+    const second = await it.sidecar("second", ["shop"]);
     await expect(first.store.commands.sending(id, "boot")).rejects.toThrow(FencedOffError);
-    expect((await first.store.commands.nextOf(chat))?.id).toBe(id);
+    expect((await second.store.commands.nextOf(chat))?.id).toBe(id);
+    // It is none of the first one's any more.
+    expect(await first.store.commands.nextOf(chat)).toBeUndefined();
+  });
+
+  it("take over what they do not stand beside, to deliver it, and send nothing of it until they do", async (test) => {
+    await using it = await fleet(test);
+    const first = await it.sidecar("first", ["shop"]);
+    const { seq, chat } = await first.store.messages.accept(ofShop("A"));
+    const commands = ["c", "d", "e"].map((commandId) => {
+      return { commandId, type: "send_text", text: "Yes", payload: "", refusal: null };
+    });
+    await first.store.messages.delivered(seq, 200, "{}", commands);
+    const sent = (await first.store.commands.nextOf(chat))?.id ?? 0;
+    await first.store.commands.sending(sent, "boot");
+    await first.store.commands.settled(sent, "queued_by_gateway", { reason: null, whatsappMessageId: null });
+    const cutOff = (await first.store.commands.nextOf(chat))?.id ?? 0;
+    await first.store.commands.sending(cutOff, "boot");
+    const id = (await first.store.commands.nextOf(chat))?.id ?? 0;
+    await first.store.messages.accept(ofShop("B"));
+    await it.isOver();
+    const { store, owned } = await it.sidecar("second", []);
+    const beside: string[] = [];
+    store.onBeside((account) => beside.push(account));
+    expect([owned, beside]).toEqual([["shop"], []]);
+    const [head] = await store.messages.laneHeads();
+    expect(head).toMatchObject({ chat });
+    await store.messages.delivered((await store.messages.headOf(chat))?.seq ?? 0, 200, "{}", []);
+    const { commands: theirs, handovers } = store;
+    const nothing = async () => [
+      ...(await theirs.waitingChats()),
+      ...(await theirs.waitingChats("shop")),
+      ...(await theirs.interrupted()),
+      ...(await handovers.open(10)),
+    ];
+    expect([await nothing(), await theirs.nextOf(chat), await theirs.sending(id, "boot")]).toEqual([
+      [],
+      undefined,
+      null,
+    ]);
+    expect(await store.counters()).toMatchObject({ commands_pending: 1, commands_sending: 1, delivered: 2 });
+    // Its own gateway gets the account: what waits goes out, and what the owner before was sending is in doubt.
+    store.want("shop", { beside: true });
+    expect(beside).toEqual(["shop"]);
+    expect(await theirs.waitingChats()).toEqual([chat]);
+    expect([await theirs.interrupted(), await handovers.open(10)]).toEqual([[cutOff], [sent]]);
+    expect(await theirs.sending(id, "boot")).toMatchObject({ gateway_process: "boot" });
+  });
+
+  it("take in a message of an account that another one has taken over when it comes again", async (test) => {
+    await using it = await fleet(test);
+    await it.sidecar("first", ["shop"]);
+    await it.isOver();
+    const timers = new SimulatedClock();
+    const second = await it.sidecar("second", [], undefined, TTL_MS, timers);
+    expect(second.owned).toEqual(["shop"]);
+    const back = await it.sidecar("first, anew", []);
+    await expect(back.store.messages.accept(ofShop("A"))).rejects.toThrow(FencedOffError);
+    const wanted = async () => (await back.store.owners())[0]?.wanted_by;
+    await until("it is asked for", async () => (await wanted()) === "first, anew");
+    timers.advance(TTL_MS);
+    await until("it is given back", () => second.lost.length > 0);
+    // As the plugin does.
+    const accept = () => back.store.messages.accept(ofShop("A")).catch(() => null);
+    expect(await until("it is taken in", accept)).toMatchObject({ duplicate: false });
+    expect(back.owned).toEqual(["shop"]);
+    expect(await back.store.owners()).toMatchObject([
+      { account_id: "shop", owner: "first, anew", is_beside: true, wanted_by: null },
+    ]);
   });
 
   it("that get one message of a group at the same moment take it in once", async (test) => {
