@@ -204,6 +204,7 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
   const takeOvers = new TakeOvers({
     ...{ store, log, random: Math.random },
     parts: [reporting.reports, reporting.events, replies, relay],
+    beside: [replies],
   });
   const intake: IntakeParts = {
     store,

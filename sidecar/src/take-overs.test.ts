@@ -7,7 +7,7 @@ import { TakeOvers } from "./take-overs.ts";
 function stand({ owned = [] as string[], failures = 0 } = {}) {
   const clock = new SimulatedClock();
   const told: string[] = [];
-  const listeners = { owned: (_: string) => {}, lost: (_: string) => {} };
+  const listeners = { owned: (_: string) => {}, beside: (_: string) => {}, lost: (_: string) => {} };
   const lines: Record<string, unknown>[] = [];
   let left = failures;
   const part = (name: string) => ({
@@ -17,6 +17,7 @@ function stand({ owned = [] as string[], failures = 0 } = {}) {
     },
     letGo: (account: string) => void told.push(`${name} lets ${account} go`),
   });
+  const [replies, relay] = [part("replies"), part("relay")];
   const takeOvers = new TakeOvers({
     store: {
       onOwned(listener) {
@@ -24,12 +25,17 @@ function stand({ owned = [] as string[], failures = 0 } = {}) {
         for (const account of owned) listener(account);
         return () => {};
       },
+      onBeside(listener) {
+        listeners.beside = listener;
+        return () => {};
+      },
       onLost(listener) {
         listeners.lost = listener;
         return () => {};
       },
     },
-    parts: [part("replies"), part("relay")],
+    parts: [replies, relay],
+    beside: [replies],
     timers: clock,
     log: openLog("info", { write: (line: string) => void lines.push(JSON.parse(line)) }),
     random: () => 0.999,
@@ -49,6 +55,13 @@ it("has an account taken up in the order of the parts, and let go by all; what w
   expect(told.splice(0)).toEqual(["replies takes up shop", "relay takes up shop"]);
   lost("shop");
   expect(told).toEqual(["replies lets shop go", "relay lets shop go"]);
+});
+
+it("has replies taken up when its gateway comes to an account that is ours", async () => {
+  const { told, beside } = stand();
+  beside("shop");
+  await turn();
+  expect(told).toEqual(["replies takes up shop"]);
 });
 
 it("tries again where the store is away, from the beginning, and no more once the account is lost", async () => {

@@ -16,9 +16,11 @@ interface Part {
 }
 
 interface TakeOversParts {
-  store: Pick<SharedStore, "onOwned" | "onLost">;
+  store: Pick<SharedStore, "onOwned" | "onBeside" | "onLost">;
   /** In the order in which they take an account up. */
   parts: readonly Part[];
+  /** Of these, those that need its gateway: they take it up when that is ours, too. */
+  beside: readonly Part[];
   timers?: Timers | undefined;
   log: Logger;
   random: () => number;
@@ -31,9 +33,8 @@ interface TakeOversParts {
 export class TakeOvers {
   readonly #parts: TakeOversParts;
   readonly #retries: Retries<string>;
-  /** Accounts that are being taken up. Each is over when it is lost, or when all is told. */
-  readonly #underWay = new Map<string, AbortController>();
-  readonly #done = new Set<Promise<void>>();
+  /** What is being taken up. Each is over when its account is lost, or when all is told. */
+  readonly #underWay = new Map<AbortController, { account: string; done: Promise<void> }>();
   #unsubscribe: readonly (() => void)[] = [];
 
   constructor(parts: TakeOversParts) {
@@ -44,39 +45,41 @@ export class TakeOvers {
   /** To be called before the parts are started. */
   start(): void {
     const { store } = this.#parts;
+    const { parts, beside } = this.#parts;
     let isLater = false;
-    const onOwned = (account: string) => {
-      if (isLater) this.#begin(account);
+    const taker = (these: readonly Part[]) => (account: string) => {
+      if (isLater) this.#begin(account, these);
     };
-    this.#unsubscribe = [store.onOwned(onOwned), store.onLost((account) => this.#lose(account))];
+    this.#unsubscribe = [
+      store.onOwned(taker(parts)),
+      store.onBeside(taker(beside)),
+      store.onLost((account) => this.#lose(account)),
+    ];
     isLater = true;
   }
 
   /** Takes up nothing more, and waits for what is under way. */
   async stop(): Promise<void> {
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
-    for (const underWay of this.#underWay.values()) underWay.abort();
-    await Promise.all(this.#done);
+    const underWay = [...this.#underWay];
+    for (const [end] of underWay) end.abort();
+    await Promise.all(underWay.map(([, { done }]) => done));
   }
 
-  #begin(account: string): void {
-    const underWay = new AbortController();
-    this.#underWay.set(account, underWay);
-    const done = this.#takeUp(account, underWay.signal).finally(() => {
-      this.#done.delete(done);
-      if (this.#underWay.get(account) === underWay) this.#underWay.delete(account);
-    });
-    this.#done.add(done);
+  #begin(account: string, parts: readonly Part[]): void {
+    const end = new AbortController();
+    const done = this.#takeUp(account, parts, end.signal).finally(() => this.#underWay.delete(end));
+    this.#underWay.set(end, { account, done });
   }
 
   #lose(account: string): void {
-    this.#underWay.get(account)?.abort();
+    for (const [end, its] of this.#underWay) if (its.account === account) end.abort();
     this.#parts.log.warn({ account }, "another sidecar works on this account now");
     for (const part of this.#parts.parts) part.letGo?.(account);
   }
 
-  async #takeUp(account: string, signal: AbortSignal): Promise<void> {
-    const { parts, log } = this.#parts;
+  async #takeUp(account: string, parts: readonly Part[], signal: AbortSignal): Promise<void> {
+    const { log } = this.#parts;
     while (!signal.aborted) {
       try {
         for (const part of parts) {
@@ -84,7 +87,8 @@ export class TakeOvers {
           if (signal.aborted) return;
         }
         this.#retries.clear(account);
-        return log.info({ account }, "this sidecar works on this account now");
+        if (parts === this.#parts.parts) log.info({ account }, "this sidecar works on this account now");
+        return;
       } catch (error) {
         if (signal.aborted) return;
         log.warn({ account, err: error }, "what waits of this account can't be taken up yet; tried again");

@@ -69,6 +69,8 @@ export class OpenDoubts {
   }
 
   #remember(doubt: Doubt): Doubt {
+    const known = this.#byCommand.get(doubt.id);
+    if (known) return known;
     this.#byCommand.set(doubt.id, doubt);
     const ofChat = this.#byChat.get(doubt.chat);
     if (ofChat) ofChat.add(doubt);

@@ -35,7 +35,7 @@ export class OpenHandovers {
 
   /** `now`: monotonic ms. */
   add(command: FollowedCommand, now: number): Handover {
-    const handover: Handover = { ...command, since: now, end: null };
+    const handover = this.#byCommand.get(command.id) ?? { ...command, since: now, end: null };
     this.#byCommand.set(handover.id, handover);
     return handover;
   }

@@ -56,6 +56,11 @@ export interface Store {
    * up. Tells of none where the store has one owner. Returns how to stop that.
    */
   onOwned(listener: (account: string) => void): () => void;
+  /**
+   * Told of each of those that our own gateway has, and at once of those that are: what waits to be sent of it can be. Without
+   * that, reads give nothing that is to be sent, and no send is begun.
+   */
+  onBeside(listener: (account: string) => void): () => void;
   /** Told of each account that is another process's from now on: reads give nothing of it, and writes reject with NotOwnedError. */
   onLost(listener: (account: string) => void): () => void;
   /** Told of all changes of a commit, once it is on disk. Returns how to stop that. */

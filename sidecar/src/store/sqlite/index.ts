@@ -146,6 +146,7 @@ export function openStore(
     onDamage: (listener) => damage.onMet(listener),
     // Whoever has the lock owns all of it until the end.
     onOwned: () => () => {},
+    onBeside: () => () => {},
     onLost: () => () => {},
     onChange: (listener) => feed.subscribe(listener),
     check: (error) => writability.check("read", error),
