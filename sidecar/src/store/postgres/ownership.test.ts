@@ -38,6 +38,7 @@ async function fleet(test: Pick<TestContext, "skip">) {
     return Object.fromEntries(rows.map(({ account_id, owner }) => [account_id, owner]));
   };
   return {
+    url,
     connection,
     statements,
     /** One that has asked once; `accounts`: those that it stands beside. */
@@ -333,5 +334,53 @@ describe("a fleet", () => {
     await it.connection.rows("ALTER TABLE gone RENAME TO leases");
     await one.ownership.renew();
     expect(one.failures).toHaveLength(2);
+  });
+});
+
+describe("what locks leases", () => {
+  it("does so in the accounts' order, so that two that lock several never wait for each other", async (test) => {
+    await using it = await fleet(test);
+    // In the table, and in what is asked for, they are in the other order.
+    const { ownership, leases } = await it.sidecar("one", "b");
+    ownership.want("a", { beside: true });
+    await until("both are ours", () => ownership.leases.length === 2);
+    const held = ownership.leases;
+    expect(held.map(({ account }) => account)).toEqual(["b", "a"]);
+    const [other, looks] = [new Connection(it), new Connection(it)];
+    const works = {
+      guard: () => other.transaction((tx) => guard(tx, held)),
+      renewal: () => leases.renew(held),
+      release: () => leases.release(held),
+    };
+    for (const [name, work] of Object.entries(works)) {
+      let done: Promise<unknown> | undefined;
+      await looks.transaction(async (tx) => {
+        await tx.rows("SELECT 1 FROM leases WHERE account_id = 'a' FOR NO KEY UPDATE");
+        done = work();
+        await until(`the ${name} waits`, async () => {
+          return (await tx.rows("SELECT 1 FROM pg_locks WHERE NOT granted")).length > 0;
+        });
+        expect(await tx.rows("SELECT 1 FROM leases WHERE account_id = 'b' FOR NO KEY UPDATE NOWAIT")).toHaveLength(1);
+      });
+      await done;
+    }
+    await Promise.all([other.close(), looks.close()]);
+  });
+
+  it("and takes some does not wait for one that somebody is in the midst of a change of", async (test) => {
+    await using it = await fleet(test);
+    const first = await it.sidecar("first", "a", "b");
+    const second = await it.sidecar("second");
+    await it.later();
+    await it.connection.transaction(async (tx) => {
+      await guard(
+        tx,
+        first.ownership.leases.filter(({ account }) => account === "a"),
+      );
+      await second.ownership.ask();
+      expect(second.told).toEqual(["owns b"]);
+    });
+    await second.ownership.ask();
+    expect(second.told).toEqual(["owns b", "owns a"]);
   });
 });
