@@ -54,7 +54,7 @@ const relay = new Relay(
   },
   QUICK,
 );
-const takeOvers = new TakeOvers({ store, parts: [replies, relay], log, random: Math.random });
+const takeOvers = new TakeOvers({ store, parts: [replies, relay], beside: [replies], log, random: Math.random });
 takeOvers.start();
 await replies.start();
 await relay.takeUp();
