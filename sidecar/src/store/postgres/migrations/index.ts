@@ -1,4 +1,5 @@
 import { theStore } from "./0001-the-store.ts";
+import { commits } from "./0003-commits.ts";
 
 /** In order; the number of a migration is its place, and the table `schema_version` says how many a database has had. Never edit one that was released. */
-export const migrations: readonly string[] = [theStore];
+export const migrations: readonly string[] = [theStore, commits];
