@@ -24,7 +24,7 @@ export interface BridgeOptions {
 }
 
 /** What it tells the test. */
-export type Told = { owns: true } | { lost: true } | { accepted: string } | { alarm: string };
+export type Told = { owns: true } | { lost: true } | { accepted: string } | { refused: string } | { alarm: string };
 
 const options = JSON.parse(process.argv[2] ?? "") as BridgeOptions;
 const tell = (told: Told) => void process.send?.(told);
@@ -67,7 +67,7 @@ process.on("message", ({ id, chat }: { id: string; chat: string }) => {
       relay.offer(message.chat);
       tell({ accepted: id });
     },
-    // As the plugin, which keeps it and hands it in again: here the test sees that it was not taken.
-    () => {},
+    // The plugin would keep it and hand it in again: here the test does.
+    () => tell({ refused: id }),
   );
 });

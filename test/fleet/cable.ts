@@ -1,3 +1,4 @@
+import { chmodSync } from "node:fs";
 import { createConnection, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { socketFolder } from "./server.ts";
@@ -13,14 +14,17 @@ export interface Cable extends AsyncDisposable {
   mend(): void;
   /** Ends all connections, at both ends; new ones can be made. */
   break(): void;
+  /** Breaks it, and lays it to another server, as a virtual address is moved, or a pooler told. */
+  move(to: string): void;
 }
 
 export async function layCable(to: string): Promise<Cable> {
   const folder = socketFolder();
   const sockets = new Set<Socket>();
   let isCut = false;
+  let end = to;
   const server = createServer((client) => {
-    const upstream = createConnection(join(to, SOCKET));
+    const upstream = createConnection(join(end, SOCKET));
     for (const [from, into] of [
       [client, upstream],
       [upstream, client],
@@ -36,6 +40,9 @@ export async function layCable(to: string): Promise<Cable> {
     }
   });
   await new Promise<void>((resolve) => server.listen(join(folder.path, SOCKET), resolve));
+  // A replica comes through it, too, which is never root.
+  chmodSync(folder.path, 0o711);
+  chmodSync(join(folder.path, SOCKET), 0o777);
   return {
     host: folder.path,
     cut() {
@@ -47,6 +54,10 @@ export async function layCable(to: string): Promise<Cable> {
       for (const socket of sockets) socket.resume();
     },
     break() {
+      for (const socket of sockets) socket.destroy();
+    },
+    move(other) {
+      end = other;
       for (const socket of sockets) socket.destroy();
     },
     async [Symbol.asyncDispose]() {

@@ -1,7 +1,7 @@
 import type { TestContext } from "vitest";
 import { Connection } from "../../sidecar/src/store/postgres/connection.ts";
 import { migrate } from "../../sidecar/src/store/postgres/migrate.ts";
-import { startPostgres } from "../setup/postgres.ts";
+import { type Postgres, startPostgres } from "../setup/postgres.ts";
 
 const TEMPLATE = "bridge_template";
 
@@ -12,7 +12,9 @@ const PATIENCE_MS = 600_000;
 export interface Databases extends AsyncDisposable {
   /** The folder of its socket. */
   host: string;
-  pid: number;
+  readonly pid: number;
+  /** The server itself, which can be killed and copied. */
+  postgres: Postgres;
   /** Of the server's first database, for what is about all of them. */
   server: Connection;
   /** The address of a new one; `empty`: without the store's tables. */
@@ -34,8 +36,10 @@ export async function startDatabases(settings: readonly string[] = []): Promise<
   const free: string[] = [];
   return {
     host: postgres.host,
-    pid: postgres.pid,
-    server,
+    get pid() {
+      return postgres.pid;
+    },
+    ...{ postgres, server },
     async make(what) {
       const used = what === "empty" ? undefined : free.pop();
       if (used !== undefined) await clear(used);

@@ -8,7 +8,10 @@ import { CACHE } from "../openclaw/places.ts";
 
 const run = promisify(execFile);
 
-const HOME = join(CACHE, "postgres");
+const HOME = join(CACHE, "postgresql");
+
+/** Debian has the last one in the package of the client, which that of the server brings along. */
+const PROGRAMS = ["initdb", "postgres", "pg_ctl", "pg_basebackup"];
 
 /** Debian puts each version into a folder of its own. */
 const VERSIONS = "usr/lib/postgresql";
@@ -25,8 +28,27 @@ const user = isRoot ? { uid: NOBODY, gid: NOBODY } : {};
 export interface Postgres extends AsyncDisposable {
   /** The folder of its socket, as `pg` takes it for a host. */
   host: string;
-  /** Its first process, the parent of all others. */
-  pid: number;
+  /** Its first process, the parent of all others; another one after each start. */
+  readonly pid: number;
+  /** Ends it as a kill would, by `pg_ctl stop -m immediate`: nothing is said to anybody, and nothing more is written. */
+  crash(): Promise<void>;
+  /** After a crash: from its log, on the same socket. */
+  start(): Promise<void>;
+  /**
+   * Takes a copy of it (`pg_basebackup`), with its settings, that streams from it under this name. `way`: the folder of the
+   * socket that it streams from, if that is another one.
+   */
+  replicate(name: string, way?: string): Promise<Postgres>;
+  /** Makes a replica the primary of a history of its own. */
+  promote(): Promise<void>;
+}
+
+/** A cluster's files, with what it is run with. */
+interface Cluster {
+  bin: string;
+  dir: string;
+  env: NodeJS.ProcessEnv;
+  settings: readonly string[];
 }
 
 /**
@@ -40,35 +62,68 @@ export async function startPostgres({
 } = {}): Promise<Postgres | string> {
   const bin = await findPrograms();
   if (typeof bin === "object") return bin.why;
-  // The folder of the tests is root's alone; and the path of a socket is 107 bytes long at most.
+  const env = { ...process.env, LD_LIBRARY_PATH: libraries(), LC_ALL: "C" };
+  const dir = ownFolder();
+  const initdb = ["-D", join(dir, "data"), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"];
+  await run(join(bin, "initdb"), initdb, { env, cwd: dir, ...user });
+  const settings = ["listen_addresses=", `fsync=${isDurable ? "on" : "off"}`, "max_connections=60", ...more];
+  return await startCluster({ bin, dir, env, settings });
+}
+
+/** The folder of the tests is root's alone; and the path of a socket is 107 bytes long at most. */
+function ownFolder(): string {
   const dir = mkdtempSync(join(isRoot ? "/tmp" : tmpdir(), "hotbags-pg-"));
   if (isRoot) chownSync(dir, NOBODY, NOBODY);
   chmodSync(dir, 0o700);
-  const data = join(dir, "data");
-  const env = { ...process.env, LD_LIBRARY_PATH: libraries(), LC_ALL: "C" };
-  const initdb = ["-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"];
-  await run(join(bin, "initdb"), initdb, { env, cwd: dir, ...user });
-  const settings = [
-    "listen_addresses=",
-    `fsync=${isDurable ? "on" : "off"}`,
-    "max_connections=60",
-    `unix_socket_directories=${dir}`,
-    ...more,
-  ];
-  const args = ["-D", data, ...settings.flatMap((setting) => ["-c", setting])];
-  const server = spawn(join(bin, "postgres"), args, { env, cwd: dir, stdio: ["ignore", "ignore", "pipe"], ...user });
-  await isReady(server);
+  return dir;
+}
+
+async function startCluster(cluster: Cluster): Promise<Postgres> {
+  const { bin, dir, env } = cluster;
+  const control = (...args: string[]) =>
+    run(join(bin, "pg_ctl"), [...args, "-w", "-D", join(dir, "data")], { env, cwd: dir, ...user });
+  let server = await startServer(cluster);
   return {
     host: dir,
-    pid: server.pid ?? 0,
+    get pid() {
+      return server.pid ?? 0;
+    },
+    async crash() {
+      const ended = once(server, "close");
+      await control("stop", "-m", "immediate");
+      await ended;
+    },
+    async start() {
+      server = await startServer(cluster);
+    },
+    replicate: (name, way) => replicate(cluster, name, way),
+    async promote() {
+      await control("promote");
+    },
     async [Symbol.asyncDispose]() {
       const ended = once(server, "close");
-      // Smart shutdown: it waits for those who say goodbye, and cuts nobody off.
-      server.kill("SIGTERM");
-      await ended;
+      // Smart shutdown: it waits for those who say goodbye, and cuts nobody off. One that has crashed has ended.
+      if (server.exitCode === null && server.kill("SIGTERM")) await ended;
       rmSync(dir, { recursive: true, force: true });
     },
   };
+}
+
+async function startServer({ bin, dir, env, settings }: Cluster): Promise<ChildProcess> {
+  const all = [...settings, `unix_socket_directories=${dir}`];
+  const args = ["-D", join(dir, "data"), ...all.flatMap((setting) => ["-c", setting])];
+  const server = spawn(join(bin, "postgres"), args, { env, cwd: dir, stdio: ["ignore", "ignore", "pipe"], ...user });
+  await isReady(server);
+  return server;
+}
+
+async function replicate(primary: Cluster, name: string, way = primary.dir): Promise<Postgres> {
+  const { bin, env, settings } = primary;
+  const dir = ownFolder();
+  const copy = ["-h", primary.dir, "-U", "postgres", "-D", join(dir, "data"), "-c", "fast", "--no-sync", "-R"];
+  await run(join(bin, "pg_basebackup"), copy, { env, cwd: dir, ...user });
+  const source = `primary_conninfo=host=${way} user=postgres application_name=${name}`;
+  return await startCluster({ bin, dir, env, settings: [...settings, source] });
 }
 
 async function isReady(server: ChildProcess): Promise<void> {
@@ -76,7 +131,7 @@ async function isReady(server: ChildProcess): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     server.stderr?.on("data", (chunk) => {
       said += chunk;
-      if (said.includes("ready to accept connections")) resolve();
+      if (/ready to accept (read-only )?connections/.test(said)) resolve();
     });
     server.once("close", (code) => reject(new Error(`PostgreSQL ended with ${code}: ${said}`)));
   });
@@ -101,7 +156,7 @@ function versionsIn(root: string): string[] {
 }
 
 function isThere(folder: string): boolean {
-  return existsSync(join(folder, "initdb")) && existsSync(join(folder, "postgres"));
+  return PROGRAMS.every((program) => existsSync(join(folder, program)));
 }
 
 /** Of what was unpacked; the system's own are found without. */
@@ -126,7 +181,8 @@ async function unpack(): Promise<void> {
     const newest = [...stdout.matchAll(/^postgresql-(\d+)/gm)]
       .map(([, version]) => Number(version))
       .sort((a, b) => b - a)[0];
-    await run("apt-get", [...own, "download", `postgresql-${newest}`, "libpq5"], options);
+    const packages = [`postgresql-${newest}`, `postgresql-client-${newest}`, "libpq5"];
+    await run("apt-get", [...own, "download", ...packages], options);
     for (const archive of readdirSync(work).filter((name) => name.endsWith(".deb")))
       await run("dpkg", ["-x", join(work, archive), join(work, "root")]);
     renameSync(join(work, "root"), HOME);

@@ -3,6 +3,7 @@ import type { Clock } from "../../clock.ts";
 import type { Change } from "../changes.ts";
 import { StoreUnwritableError } from "../errors.ts";
 import type { Availability } from "./availability.ts";
+import { CommitMarks } from "./commit-marks.ts";
 import type { Connection } from "./connection.ts";
 import { DisconnectedError, isCollision, isDisconnection, UncertainCommitError, wordsOf } from "./faults.ts";
 import { guard, type Lease } from "./lease.ts";
@@ -64,6 +65,7 @@ export class Batches {
   readonly #parts: BatchesParts;
   readonly #changed = new Set<(changes: Change[]) => void>();
   readonly #reported = new Set<(reports: readonly Report[]) => void>();
+  readonly #marks = new CommitMarks();
   #waiting: Call[] = [];
   #writing: Promise<void> | undefined;
   readonly #closing = Promise.withResolvers<void>();
@@ -210,6 +212,7 @@ export class Batches {
     const { connection, ownership, clock, time, wanted, onCommit } = this.#parts;
     const leases = ownership.leases;
     const begun = performance.now();
+    const { n, statement } = this.#marks.next();
     let [done, xid]: [Written | undefined, string] = [undefined, ""];
     try {
       await connection.transaction(async (tx) => {
@@ -220,10 +223,10 @@ export class Batches {
         done = { writing, results: await writeInGroups(writing, calls) };
         await writing.end();
         for (const { verb } of calls) failpoint(`${verb.name}:before-commit`);
-      });
+      }, statement);
     } catch (error) {
       if (!(error instanceof UncertainCommitError)) throw error;
-      if (!(await this.#isCommitted(xid, error)))
+      if (!(await this.#isCommitted({ n, xid }, error)))
         throw new DisconnectedError("the way to the server broke before the commit came there", { cause: error });
     }
     onCommit?.(performance.now() - begun);
@@ -237,18 +240,15 @@ export class Batches {
   }
 
   /**
-   * Whether the transaction with this number is committed: the way broke while that was asked for. Waits until the server
+   * Whether this transaction is committed: the way broke while that was asked for. Waits until the server
    * can say so, for who is told of neither could only guess.
    */
-  async #isCommitted(xid: string, error: UncertainCommitError): Promise<boolean> {
+  async #isCommitted(transaction: { n: number; xid: string }, error: UncertainCommitError): Promise<boolean> {
     const { connection, availability } = this.#parts;
     for (;;) {
       try {
-        const [row] = await connection.rows<{ status: string | null }>(
-          "SELECT pg_xact_status($1::text::xid8) AS status",
-          xid,
-        );
-        if (row?.status !== "in progress") return row?.status === "committed";
+        const isCommitted = await this.#marks.isCommitted(connection, transaction);
+        if (isCommitted !== null) return isCommitted;
         // Its connection has not noticed yet that nobody is there.
         await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
       } catch (failure) {

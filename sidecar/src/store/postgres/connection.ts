@@ -75,10 +75,11 @@ export class Connection implements Queries {
 
   /**
    * Runs `work` in one transaction; two round trips more than its statements. Rejects, with nothing of it written, with
-   * what `work` throws; with UncertainCommitError where it is not known whether all of it is.
+   * what `work` throws; with UncertainCommitError where it is not known whether all of it is. `first`: statements without
+   * values that go along with the BEGIN.
    */
-  async transaction<T>(work: (tx: Queries) => Promise<T>): Promise<T> {
-    return await this.#run(`BEGIN; ${this.#limits}; ${DURABLE}`, work);
+  async transaction<T>(work: (tx: Queries) => Promise<T>, first = ""): Promise<T> {
+    return await this.#run(`BEGIN; ${this.#limits}; ${DURABLE}; ${first}`, work);
   }
 
   /** Runs `work`, which only reads: all that it reads is of one instant. */

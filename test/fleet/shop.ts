@@ -1,0 +1,142 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Connection } from "../../sidecar/src/store/postgres/connection.ts";
+import type { Failpoint } from "../crash/failpoint.ts";
+import { ScriptedGateway } from "../gateway/scripted-gateway.ts";
+import { startHotBags } from "../hotbags/index.ts";
+import { BEARER_TOKEN } from "../sidecar/built-sidecar.ts";
+import { until } from "../until.ts";
+import type { BridgeOptions, Told } from "./bridge.child.ts";
+import { type Databases, through } from "./databases.ts";
+
+const CHILD = fileURLToPath(new URL("./bridge.child.ts", import.meta.url));
+const TTL_MS = 3_000;
+const PATIENCE_MS = 60_000;
+
+let sends = 0;
+
+/** The gateway has sent it. */
+export const ok = () => ({
+  ok: true as const,
+  payload: { runId: "r", messageId: `WA${++sends}`, channel: "whatsapp" },
+});
+
+export type Shop = Awaited<ReturnType<typeof openShop>>;
+
+/**
+ * A shop with an account, its Hot Bags, which answers each message, its gateway, and the sidecars that may work on it, each in
+ * a process of its own. `way`: the folder of the socket through which they and the shop reach the database, if it is not the
+ * server's.
+ */
+export async function openShop(databases: Databases, { way = databases.host } = {}) {
+  const made = await databases.make();
+  const url = through(way, made);
+  const stateDir = mkdtempSync(join(tmpdir(), "hotbags-shop-"));
+  const children: ChildProcess[] = [];
+  const connection = new Connection({ url, connections: 1 });
+  const hotbags = await startHotBags({ token: BEARER_TOKEN });
+  hotbags.answers(({ message_id, text }) => [
+    { command_id: `re-${message_id}`, type: "send_text", text: `re ${text}` },
+  ]);
+  const gateway = await new ScriptedGateway().start();
+  gateway.send = ok;
+  return {
+    hotbags,
+    gateway,
+    /** The address of its database. */
+    url,
+    /** The replies of a chat that the gateway was asked to send, in order. */
+    sentTo: (chat: string) => gateway.sends.filter(({ to }) => to === chat).map(({ idempotencyKey }) => idempotencyKey),
+    /** The messages of a chat that Hot Bags has, in order. */
+    acceptedOf: (chat: string) =>
+      hotbags.accepted.filter(({ chat_id }) => chat_id === chat).map(({ message_id }) => message_id),
+    sends: (count: number) =>
+      until(`${count} replies are handed over`, () => gateway.sends.length >= count, PATIENCE_MS),
+    /** Hot Bags was asked to take this message, so many times. */
+    posts: (id: string, count = 1) =>
+      until(
+        `${id} is POSTed`,
+        () => hotbags.requests.filter(({ body }) => body?.message_id === id).length >= count,
+        PATIENCE_MS,
+      ),
+    /** The store knows of each command that it is in this state. */
+    settles: (...states: string[]) =>
+      until(
+        `the commands are ${states}`,
+        async () => {
+          const rows = await connection.rows<{ state: string }>("SELECT state FROM commands ORDER BY id");
+          return rows.map(({ state }) => state).join() === states.join();
+        },
+        PATIENCE_MS,
+      ),
+    /** The time of all leases is over, without a wait. */
+    endLeases: () => connection.rows("UPDATE leases SET expires_at = '-infinity'"),
+    /** Messages and replies that wait, or of which nobody knows what became of them. */
+    async unsettled() {
+      const [row] = await connection.rows<{ n: number }>(
+        `SELECT (SELECT count(*) FROM messages WHERE state = 'pending')
+           + (SELECT count(*) FROM commands WHERE state IN ('pending', 'sending', 'in_doubt')) AS n`,
+      );
+      return row?.n;
+    },
+    /** A sidecar that reaches the database by the shop's way, or by its own. `crash`: where it is killed, once that is armed. */
+    sidecar(owner: string, { its = way, crash }: { its?: string; crash?: Failpoint } = {}) {
+      const options: BridgeOptions = {
+        ...{ url: through(its, made), owner, stateDir, ttlMs: TTL_MS },
+        ...{ hotbags: hotbags.url, gatewayPort: gateway.port },
+      };
+      const armed = crash && { execArgv: ["--import", crash.module], env: { ...process.env, ...crash.env } };
+      const child = fork(CHILD, [JSON.stringify(options)], armed);
+      const ended = once(child, "exit");
+      children.push(child);
+      const told: Told[] = [];
+      child.on("message", (one) => void told.push(one as Told));
+      const count = (what: string) => told.filter((one) => what in one).length;
+      const isAccepted = (id: string) => told.some((one) => "accepted" in one && one.accepted === id);
+      /** The plugin hands a message in. Resolves with whether it was acknowledged. */
+      async function hands(id: string, chat: string): Promise<boolean> {
+        const refusals = () => told.filter((one) => "refused" in one && one.refused === id).length;
+        const before = refusals();
+        child.send({ id, chat });
+        await until(`${owner} has answered for ${id}`, () => isAccepted(id) || refusals() > before, PATIENCE_MS);
+        return isAccepted(id);
+      }
+      return {
+        get alarms() {
+          return told.flatMap((one) => ("alarm" in one ? one.alarm : []));
+        },
+        signal: (signal: NodeJS.Signals) => child.kill(signal),
+        kill: () => kill(child),
+        /** Resolves with the signal that has ended it. */
+        ended: async () => (await ended)[1] as NodeJS.Signals | null,
+        /** The plugin hands a message in, whatever comes of it. */
+        offers: (id: string, chat: string) => void child.send({ id, chat }),
+        owns: (times = 1) => until(`${owner} owns the account`, () => count("owns") >= times, PATIENCE_MS),
+        lost: () => until(`${owner} has lost the account`, () => count("lost") > 0, PATIENCE_MS),
+        isAccepted,
+        hands,
+        /** As the plugin: again, until it is acknowledged. */
+        accepts: (id: string, chat: string) => until(`${owner} has accepted ${id}`, () => hands(id, chat), PATIENCE_MS),
+      };
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all(children.map(kill));
+      await gateway.stop();
+      await hotbags.close();
+      await connection.close();
+      databases.giveBack(made);
+      rmSync(stateDir, { recursive: true });
+    },
+  };
+}
+
+async function kill(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, "exit");
+  child.kill("SIGKILL");
+  await ended;
+}
