@@ -60,8 +60,8 @@ await replies.start();
 await relay.takeUp();
 store.onOwned(() => tell({ owns: true }));
 store.onLost(() => tell({ lost: true }));
-process.on("message", ({ id, chat }: { id: string; chat: string }) => {
-  const accepted = store.messages.accept(messageOf(id, chat));
+process.on("message", ({ id, chat, text = id }: { id: string; chat: string; text?: string }) => {
+  const accepted = store.messages.accept(messageOf(id, chat, { text }));
   accepted.then(
     (message) => {
       relay.offer(message.chat);

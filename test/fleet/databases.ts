@@ -23,15 +23,24 @@ export interface Databases extends AsyncDisposable {
   giveBack(url: string): void;
 }
 
-/** Starts one; a sentence where there is none to be had. `settings`: `name=value`. */
-export async function startDatabases(settings: readonly string[] = []): Promise<Databases | string> {
-  const postgres = await startPostgres({ more: settings });
+/**
+ * Starts one; a sentence where there is none to be had. `settings`: `name=value`. `smallDiskMb`: its databases lie on a disk
+ * of that size.
+ */
+export async function startDatabases(
+  settings: readonly string[] = [],
+  { smallDiskMb = 0 } = {},
+): Promise<Databases | string> {
+  const postgres = await startPostgres({ more: settings, smallDiskMb });
   if (typeof postgres === "string") return postgres;
   const server = new Connection({ url: urlOf(postgres.host, "postgres"), connections: 2, answerMs: PATIENCE_MS });
+  const { smallDisk } = postgres;
+  if (smallDisk !== null) await server.rows(`CREATE TABLESPACE small LOCATION '${smallDisk}'`);
   await server.rows(`CREATE DATABASE ${TEMPLATE}`);
   const template = new Connection({ url: urlOf(postgres.host, TEMPLATE), connections: 1, answerMs: PATIENCE_MS });
   await migrate(template);
   await template.close();
+  const place = smallDisk === null ? "" : " TABLESPACE small";
   let made = 0;
   const free: string[] = [];
   return {
@@ -45,7 +54,7 @@ export async function startDatabases(settings: readonly string[] = []): Promise<
       if (used !== undefined) await clear(used);
       if (used !== undefined) return used;
       const name = `bridge_${++made}`;
-      await server.rows(`CREATE DATABASE ${name}${what === "empty" ? "" : ` TEMPLATE ${TEMPLATE}`}`);
+      await server.rows(`CREATE DATABASE ${name}${what === "empty" ? "" : ` TEMPLATE ${TEMPLATE}`}${place}`);
       return urlOf(postgres.host, name);
     },
     giveBack: (url) => void free.push(url),

@@ -160,9 +160,9 @@ function underWay(shop: Shop) {
     if (idempotencyKey === "re-a1") await sent.promise;
     return ok();
   };
-  shop.hotbags.answers(async ({ message_id, text }) => {
+  shop.hotbags.answers(async ({ message_id }) => {
     if (message_id === "b1") await posted.promise;
-    return [{ command_id: `re-${message_id}`, type: "send_text", text: `re ${text}` }];
+    return [{ command_id: `re-${message_id}`, type: "send_text", text: `re ${message_id}` }];
   });
   return {
     async begins(sidecar: ReturnType<Shop["sidecar"]>) {

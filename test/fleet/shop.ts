@@ -39,8 +39,8 @@ export async function openShop(databases: Databases, { way = databases.host } = 
   const children: ChildProcess[] = [];
   const connection = new Connection({ url, connections: 1 });
   const hotbags = await startHotBags({ token: BEARER_TOKEN });
-  hotbags.answers(({ message_id, text }) => [
-    { command_id: `re-${message_id}`, type: "send_text", text: `re ${text}` },
+  hotbags.answers(({ message_id }) => [
+    { command_id: `re-${message_id}`, type: "send_text", text: `re ${message_id}` },
   ]);
   const gateway = await new ScriptedGateway().start();
   gateway.send = ok;
@@ -97,11 +97,11 @@ export async function openShop(databases: Databases, { way = databases.host } = 
       child.on("message", (one) => void told.push(one as Told));
       const count = (what: string) => told.filter((one) => what in one).length;
       const isAccepted = (id: string) => told.some((one) => "accepted" in one && one.accepted === id);
-      /** The plugin hands a message in. Resolves with whether it was acknowledged. */
-      async function hands(id: string, chat: string): Promise<boolean> {
+      /** The plugin hands a message in, with its id as text if it has no other. Resolves with whether it was acknowledged. */
+      async function hands(id: string, chat: string, text = id): Promise<boolean> {
         const refusals = () => told.filter((one) => "refused" in one && one.refused === id).length;
         const before = refusals();
-        child.send({ id, chat });
+        child.send({ id, chat, text });
         await until(`${owner} has answered for ${id}`, () => isAccepted(id) || refusals() > before, PATIENCE_MS);
         return isAccepted(id);
       }
@@ -120,7 +120,8 @@ export async function openShop(databases: Databases, { way = databases.host } = 
         isAccepted,
         hands,
         /** As the plugin: again, until it is acknowledged. */
-        accepts: (id: string, chat: string) => until(`${owner} has accepted ${id}`, () => hands(id, chat), PATIENCE_MS),
+        accepts: (id: string, chat: string, text = id) =>
+          until(`${owner} has accepted ${id}`, () => hands(id, chat, text), PATIENCE_MS),
       };
     },
     async [Symbol.asyncDispose]() {

@@ -8,6 +8,9 @@ import { CACHE } from "../openclaw/places.ts";
 
 const run = promisify(execFile);
 
+/** The folder of a small disk. */
+const SMALL = "small";
+
 const HOME = join(CACHE, "postgresql");
 
 /** Debian has the last one in the package of the client, which that of the server brings along. */
@@ -41,6 +44,8 @@ export interface Postgres extends AsyncDisposable {
   replicate(name: string, way?: string): Promise<Postgres>;
   /** Makes a replica the primary of a history of its own. */
   promote(): Promise<void>;
+  /** A folder of its own that is a whole disk, and small; where that was asked for. */
+  smallDisk: string | null;
 }
 
 /** A cluster's files, with what it is run with. */
@@ -49,25 +54,32 @@ interface Cluster {
   dir: string;
   env: NodeJS.ProcessEnv;
   settings: readonly string[];
+  /** MiB of the small disk; 0: there is none. */
+  smallDiskMb: number;
 }
 
 /**
  * Starts one: of the PATH, of Debian's place, or of the clone's cache, where Debian's package is unpacked once without
  * root. Resolves with a sentence where there is none to be had. What it has committed survives a cut of the power only if
- * `isDurable`. `more`: settings, `name=value`, that count more than these.
+ * `isDurable`. `more`: settings, `name=value`, that count more than these. `smallDiskMb`: see `smallDisk`.
  */
 export async function startPostgres({
   isDurable = false,
   more = [] as readonly string[],
+  smallDiskMb = 0,
 } = {}): Promise<Postgres | string> {
   const bin = await findPrograms();
   if (typeof bin === "object") return bin.why;
   const env = { ...process.env, LD_LIBRARY_PATH: libraries(), LC_ALL: "C" };
   const dir = ownFolder();
+  if (smallDiskMb > 0) {
+    const why = await whyNoDisk(dir);
+    if (why !== null) return why;
+  }
   const initdb = ["-D", join(dir, "data"), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"];
   await run(join(bin, "initdb"), initdb, { env, cwd: dir, ...user });
   const settings = ["listen_addresses=", `fsync=${isDurable ? "on" : "off"}`, "max_connections=60", ...more];
-  return await startCluster({ bin, dir, env, settings });
+  return await startCluster({ bin, dir, env, settings, smallDiskMb });
 }
 
 /** The folder of the tests is root's alone; and the path of a socket is 107 bytes long at most. */
@@ -79,12 +91,13 @@ function ownFolder(): string {
 }
 
 async function startCluster(cluster: Cluster): Promise<Postgres> {
-  const { bin, dir, env } = cluster;
+  const { bin, dir, env, smallDiskMb } = cluster;
   const control = (...args: string[]) =>
     run(join(bin, "pg_ctl"), [...args, "-w", "-D", join(dir, "data")], { env, cwd: dir, ...user });
   let server = await startServer(cluster);
   return {
     host: dir,
+    smallDisk: smallDiskMb > 0 ? join(dir, SMALL) : null,
     get pid() {
       return server.pid ?? 0;
     },
@@ -109,12 +122,52 @@ async function startCluster(cluster: Cluster): Promise<Postgres> {
   };
 }
 
-async function startServer({ bin, dir, env, settings }: Cluster): Promise<ChildProcess> {
+async function startServer({ bin, dir, env, settings, smallDiskMb }: Cluster): Promise<ChildProcess> {
   const all = [...settings, `unix_socket_directories=${dir}`];
   const args = ["-D", join(dir, "data"), ...all.flatMap((setting) => ["-c", setting])];
-  const server = spawn(join(bin, "postgres"), args, { env, cwd: dir, stdio: ["ignore", "ignore", "pipe"], ...user });
+  const program = join(bin, "postgres");
+  const [command = program, ...its] =
+    smallDiskMb > 0 ? withDisk(dir, smallDiskMb, [program, ...args]) : [program, ...args];
+  const server = spawn(command, its, { env, cwd: dir, stdio: ["ignore", "ignore", "pipe"], ...user });
   await isReady(server);
   return server;
+}
+
+/**
+ * A command with a disk of its own, which nobody else sees: in a namespace in which it may mount, and in another one in
+ * which it is not root, as the server must not be.
+ */
+function withDisk(dir: string, mb: number, command: readonly string[]): string[] {
+  const script = 'mount -t tmpfs -o size="$1m",mode=700 small "$2" && shift 2 && exec "$@"';
+  const notRoot = ["unshare", "--user", `--map-user=${NOBODY}`, `--map-group=${NOBODY}`, "--"];
+  return [
+    "unshare",
+    "--user",
+    "--map-root-user",
+    "--mount",
+    "sh",
+    "-c",
+    script,
+    "sh",
+    `${mb}`,
+    join(dir, SMALL),
+    ...notRoot,
+    ...command,
+  ];
+}
+
+/** Makes the disk's folder. Resolves with why there can't be such a disk here; null: there can. */
+async function whyNoDisk(dir: string): Promise<string | null> {
+  mkdirSync(join(dir, SMALL));
+  if (isRoot) chownSync(join(dir, SMALL), NOBODY, NOBODY);
+  const [command = "", ...args] = withDisk(dir, 1, ["true"]);
+  try {
+    await run(command, args, { cwd: dir, ...user });
+    return null;
+  } catch (error) {
+    rmSync(dir, { recursive: true });
+    return `no small disk can be mounted here: ${error instanceof Error ? error.message : String(error)}`;
+  }
 }
 
 async function replicate(primary: Cluster, name: string, way = primary.dir): Promise<Postgres> {
@@ -123,7 +176,7 @@ async function replicate(primary: Cluster, name: string, way = primary.dir): Pro
   const copy = ["-h", primary.dir, "-U", "postgres", "-D", join(dir, "data"), "-c", "fast", "--no-sync", "-R"];
   await run(join(bin, "pg_basebackup"), copy, { env, cwd: dir, ...user });
   const source = `primary_conninfo=host=${way} user=postgres application_name=${name}`;
-  return await startCluster({ bin, dir, env, settings: [...settings, source] });
+  return await startCluster({ bin, dir, env, settings: [...settings, source], smallDiskMb: 0 });
 }
 
 async function isReady(server: ChildProcess): Promise<void> {
