@@ -187,7 +187,7 @@ export class Ownership {
         if (by === undefined) this.#contests.over(account);
         else this.#contests.note(account, owner, by);
       }
-      void this.#giveBack([...askers.keys()].filter((account) => !this.isBeside(account)));
+      void this.#giveBack([...askers.keys()].filter((account) => !this.isBeside(account))).catch(failed);
     } catch (error) {
       failed(error);
     } finally {
@@ -222,11 +222,11 @@ export class Ownership {
 
   /** What is under way ends first, or is refused: whoever owns the account next must find nothing begun. */
   async #giveBack(accounts: readonly string[]): Promise<void> {
-    const { leases, timers, renewMs, failed } = this.#options;
+    const { leases, timers, renewMs } = this.#options;
     const leaving = accounts.flatMap((account) => (this.#leaving.has(account) ? [] : (this.#held.get(account) ?? [])));
     if (leaving.length === 0) return;
     for (const { account } of leaving) this.#leaving.add(account);
-    const ends = leaving.flatMap(({ account }) => [...this.#leave].map((listener) => listener(account)));
+    const ends = leaving.flatMap(({ account }) => [...this.#leave].map(async (listener) => listener(account)));
     const late = Promise.withResolvers<void>();
     const callOff = timers.after(renewMs, late.resolve);
     await Promise.race([Promise.allSettled(ends), late.promise, this.#closing.promise]);
@@ -235,7 +235,7 @@ export class Ownership {
     if (this.#isClosed) return;
     // What is another one's by now has another token.
     this.fencedOff(leaving);
-    await leases.release(leaving).catch(failed);
+    await leases.release(leaving);
   }
 }
 
