@@ -5,8 +5,8 @@ import { Failpoint } from "../crash/failpoint.ts";
 import { SIDECAR_POINTS } from "../crash/points.ts";
 import { drawTable, type Row } from "../crash/table.ts";
 import { until } from "../until.ts";
+import { openShop } from "./bridge-shop.ts";
 import { type Databases, running, startDatabases } from "./databases.ts";
-import { openShop } from "./shop.ts";
 
 // The crash matrix of the embedded store, where the sidecar does not come back: it is killed exactly at a failpoint, and another
 // one on the same store goes on. Each is killed in its turn.

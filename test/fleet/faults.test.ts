@@ -2,10 +2,10 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CONNECTED } from "../gateway/scripted-gateway.ts";
 import { ANNA, BEN } from "../sidecar/message.ts";
 import { until } from "../until.ts";
+import { ok, openShop, type Shop } from "./bridge-shop.ts";
 import { layCable } from "./cable.ts";
 import { type Databases, running, startDatabases } from "./databases.ts";
 import { replicate } from "./replicated.ts";
-import { ok, openShop, type Shop } from "./shop.ts";
 
 // What becomes of a shop when its database fails, with the real relay and replies in processes of their own.
 

@@ -3,8 +3,8 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { Connection } from "../../sidecar/src/store/postgres/connection.ts";
 import { faultCode } from "../../sidecar/src/store/postgres/faults.ts";
 import { ANNA, BEN } from "../sidecar/message.ts";
+import { openShop } from "./bridge-shop.ts";
 import { type Databases, running, startDatabases } from "./databases.ts";
-import { openShop } from "./shop.ts";
 
 // With the real relay and replies in a process of their own, and a disk that is really full.
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ANNA, BEN } from "../sidecar/message.ts";
+import { ok, openShop } from "./bridge-shop.ts";
 import { type Databases, running, startDatabases } from "./databases.ts";
-import { ok, openShop } from "./shop.ts";
 
 // Two sidecars on one store, beside one gateway: whatever becomes of the one that works on the account, the other goes on where
 // it was. Each message reaches Hot Bags once by its key and in its chat's order, and no reply goes out twice.
