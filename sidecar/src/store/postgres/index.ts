@@ -218,6 +218,10 @@ async function open(reader: Connection, writer: Connection, options: PostgresSto
   const note = () => time.note().catch((error: unknown) => availability.check("time", error));
   await note();
   const noteNoMore = every(timers, NOTE_MS, () => void note());
+  // A lease may have run out meanwhile: until it is renewed nothing of its account can be sent.
+  availability.onChange((outage) => {
+    if (outage === null) void ownership.renew();
+  });
   await ownership.start();
   return {
     ...parts,
