@@ -59,11 +59,14 @@ export const systemTimers: Timers = {
 /** Resolves after so long, ms, or as soon as the signal is aborted. */
 export function pause(ms: number, signal: AbortSignal, timers: Timers = systemTimers): Promise<void> {
   return new Promise((resolve) => {
-    const callOff = timers.after(ms, resolve);
+    if (signal.aborted) return resolve();
     const end = () => {
       callOff();
+      // The signal may outlive many waits.
+      signal.removeEventListener("abort", end);
       resolve();
     };
-    signal.addEventListener("abort", end, { once: true });
+    const callOff = timers.after(ms, end);
+    signal.addEventListener("abort", end);
   });
 }
