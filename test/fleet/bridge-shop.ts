@@ -54,6 +54,12 @@ export async function openShop(databases: Databases, { way = databases.host } = 
     /** The messages of a chat that Hot Bags has, in order. */
     acceptedOf: (chat: string) =>
       hotbags.accepted.filter(({ chat_id }) => chat_id === chat).map(({ message_id }) => message_id),
+    /** The sidecar has seen what the gateway says of its accounts now: who asks again has had the answer before. */
+    async looks() {
+      const polls = () => gateway.asked.filter(({ method }) => method === "channels.status").length;
+      const before = polls();
+      await until("the gateway was asked for its status", () => polls() >= before + 2, PATIENCE_MS);
+    },
     sends: (count: number) =>
       until(`${count} replies are handed over`, () => gateway.sends.length >= count, PATIENCE_MS),
     /** Hot Bags was asked to take this message, so many times. */

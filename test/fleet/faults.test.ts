@@ -116,6 +116,7 @@ describe("a killed database whose replica takes its place", { timeout: 240_000 }
     await sidecar.owns();
     // Anna's reply waits for WhatsApp when the replica hears of it for the last time.
     shop.gateway.accounts = [{ ...CONNECTED, connected: false }];
+    await shop.looks();
     await sidecar.accepts("a1", ANNA);
     await shop.settles("pending");
     await it.replicaHas(shop.url, "SELECT 1 FROM commands");
