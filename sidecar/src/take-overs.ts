@@ -4,19 +4,23 @@ import { pause, type Timers } from "./clock.ts";
 import { Retries } from "./retries.ts";
 import type { SharedStore } from "./store/index.ts";
 
-/** Waits before what could not be taken up is tried again: the store is away. */
+/** Waits before what could not be read is tried again: the store is away. */
 const BACKOFF: Backoff = { baseMs: 1_000, maxMs: 10_000 };
 
 /** A part that works on what waits in the store. */
 interface Part {
   /** Takes up what waits of the account. Rejects when the store fails. */
   takeUp(account: string): Promise<void>;
+  /** Another process has written something of the account: finds what there is to do now. Rejects when the store fails. */
+  look?(account: string): Promise<void>;
+  /** The account is to be given back, and nothing more of it is read: resolves when what is under way has ended. */
+  leave?(account: string): Promise<void>;
   /** The account is another process's. */
   letGo?(account: string): void;
 }
 
 interface TakeOversParts {
-  store: Pick<SharedStore, "onOwned" | "onBeside" | "onLost">;
+  store: Pick<SharedStore, "onOwned" | "onBeside" | "onTouched" | "onLeaving" | "onLost">;
   /** In the order in which they take an account up. */
   parts: readonly Part[];
   /** Of these, those that need its gateway: they take it up when that is ours, too. */
@@ -26,14 +30,22 @@ interface TakeOversParts {
   random: () => number;
 }
 
+/** What of an account is read by each of these parts. */
+interface Reading {
+  account: string;
+  parts: readonly Part[];
+  read(part: Part): Promise<void> | undefined;
+  done(): void;
+}
+
 /**
- * Hands on that an account has become ours while the sidecar runs, or is ours no more. What was ours when it began was taken
- * up by the start.
+ * Hands on that an account has become ours while the sidecar runs, that there may be work of it, or that it is ours no more.
+ * What was ours when it began was taken up by the start.
  */
 export class TakeOvers {
   readonly #parts: TakeOversParts;
   readonly #retries: Retries<string>;
-  /** What is being taken up. Each is over when its account is lost, or when all is told. */
+  /** What is being read. Each is over when its account is lost, or when all is read. */
   readonly #underWay = new Map<AbortController, { account: string; done: Promise<void> }>();
   #unsubscribe: readonly (() => void)[] = [];
 
@@ -44,15 +56,22 @@ export class TakeOvers {
 
   /** To be called before the parts are started. */
   start(): void {
-    const { store } = this.#parts;
-    const { parts, beside } = this.#parts;
+    const { store, parts, beside, log } = this.#parts;
     let isLater = false;
-    const taker = (these: readonly Part[]) => (account: string) => {
-      if (isLater) this.#begin(account, these);
-    };
+    const isOurs = (account: string) => () => log.info({ account }, "this sidecar works on this account now");
     this.#unsubscribe = [
-      store.onOwned(taker(parts)),
-      store.onBeside(taker(beside)),
+      store.onOwned((account) => {
+        if (isLater) this.#begin({ account, parts, read: (part) => part.takeUp(account), done: isOurs(account) });
+      }),
+      store.onBeside((account) => {
+        if (isLater) this.#begin({ account, parts: beside, read: (part) => part.takeUp(account), done: () => {} });
+      }),
+      store.onTouched((account) => {
+        this.#begin({ account, parts, read: (part) => part.look?.(account), done: () => {} });
+      }),
+      store.onLeaving(async (account) => {
+        await Promise.all(parts.map((part) => part.leave?.(account)));
+      }),
       store.onLost((account) => this.#lose(account)),
     ];
     isLater = true;
@@ -66,10 +85,10 @@ export class TakeOvers {
     await Promise.all(underWay.map(([, { done }]) => done));
   }
 
-  #begin(account: string, parts: readonly Part[]): void {
+  #begin(reading: Reading): void {
     const end = new AbortController();
-    const done = this.#takeUp(account, parts, end.signal).finally(() => this.#underWay.delete(end));
-    this.#underWay.set(end, { account, done });
+    const done = this.#read(reading, end.signal).finally(() => this.#underWay.delete(end));
+    this.#underWay.set(end, { account: reading.account, done });
   }
 
   #lose(account: string): void {
@@ -78,17 +97,16 @@ export class TakeOvers {
     for (const part of this.#parts.parts) part.letGo?.(account);
   }
 
-  async #takeUp(account: string, parts: readonly Part[], signal: AbortSignal): Promise<void> {
+  async #read({ account, parts, read, done }: Reading, signal: AbortSignal): Promise<void> {
     const { log } = this.#parts;
     while (!signal.aborted) {
       try {
         for (const part of parts) {
-          await part.takeUp(account);
+          await read(part);
           if (signal.aborted) return;
         }
         this.#retries.clear(account);
-        if (parts === this.#parts.parts) log.info({ account }, "this sidecar works on this account now");
-        return;
+        return done();
       } catch (error) {
         if (signal.aborted) return;
         log.warn({ account, err: error }, "what waits of this account can't be taken up yet; tried again");
