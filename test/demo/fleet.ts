@@ -20,6 +20,9 @@ interface Stage {
   signal: AbortSignal;
 }
 
+/** The id of the message that waits. */
+const BAG = "red-bag";
+
 type Machine = Awaited<ReturnType<typeof startMachine>>;
 
 /**
@@ -64,7 +67,7 @@ async function tell({ say, log }: Stage, stack: AsyncDisposableStack): Promise<v
   if (!first || !second) throw new Error("there are two machines");
 
   say("\nA customer of each account writes, and is answered by the sidecar beside its gateway:\n");
-  for (const machine of machines) await machine.roundTrip("HELLO", "hello");
+  for (const machine of machines) await machine.roundTrip(`hello-${machine.account}`, "hello");
   say(await fleetSeenBy(second));
 
   say(
@@ -82,26 +85,29 @@ async function tell({ say, log }: Stage, stack: AsyncDisposableStack): Promise<v
     () => hotbags.requests.some(({ status }) => status === 503),
     PATIENCE_MS,
   );
-  await first.says("BAG", "Is the red bag still there?");
+  await first.says(BAG, "Is the red bag still there?");
   await refused;
   await first.kill();
   await until(
     "machine-2 has brought Hot Bags the message",
-    () => second.logged("delivered to Hot Bags", "BAG"),
+    () => second.logged("delivered to Hot Bags", BAG),
     PATIENCE_MS,
   );
   const meanwhile = await fleetSeenBy(second);
-  await second.roundTrip("MEANWHILE", "And here?");
+  await second.roundTrip("blue-bag", "And here?");
   await first.start();
-  await until("the customer of lisbon has the reply", () => first.heard("BAG") > 0, PATIENCE_MS);
-  await until("it is written down", () => first.logged("reply sent", "BAG"), PATIENCE_MS);
+  await until("the customer of lisbon has the reply", () => first.heard(BAG) > 0, PATIENCE_MS);
+  await until("it is written down", () => first.logged("reply sent", BAG), PATIENCE_MS);
   stop();
   say(drawTimeline(moments.sort((a, b) => a.atMs - b.atMs)));
+  say(
+    "\n  The long wait is the lease: it lasts 15 s from its last renewal, and only then can another sidecar have the account.",
+  );
   say("\nBetween the take-over and machine-1's return, seen from machine-2:\n");
   say(meanwhile);
   say("\nAnd now:\n");
   say(await fleetSeenBy(second));
-  for (const id of ["lisbon-BAG", "porto-MEANWHILE"]) exactlyOnce(id, hotbags, machines);
+  for (const id of [BAG, "blue-bag"]) exactlyOnce(id, hotbags, machines);
   say("\n  → each message is at Hot Bags once, and each customer has one reply.\n");
   say("How it works, and what it promises: docs/fleet.md\n");
 }
@@ -122,7 +128,7 @@ async function startMachine({ name, account, store, hotbags, moments }: MachineO
   gateway.accounts = [{ ...CONNECTED, accountId: account }];
   await gateway.start();
   gateway.send = ({ to, message, idempotencyKey }) => {
-    note("phone", `${to} gets “${message}”`);
+    note("phone", `${to} gets “${readable(message)}”`);
     return { ok: true, payload: { runId: "r", messageId: `WA-${idempotencyKey}`, channel: "whatsapp" } };
   };
   const sidecar = await BuiltSidecar.prepare({ hotbags, gateway, env: { BRIDGE_STORE: store, BRIDGE_INSTANCE: name } });
@@ -133,13 +139,12 @@ async function startMachine({ name, account, store, hotbags, moments }: MachineO
   await sidecar.process.start();
   const customer = account === "lisbon" ? "+15550001001" : "+15550001002";
   const logged = (what: string, id: string) =>
-    sidecar.lines.some(({ msg, ...line }) => msg === what && line["message_id"] === `${account}-${id}`);
-  const heard = (id: string) =>
-    gateway.sends.filter(({ idempotencyKey }) => idempotencyKey.includes(`${account}-${id}`)).length;
+    sidecar.lines.some(({ msg, ...line }) => msg === what && line["message_id"] === id);
+  const heard = (id: string) => gateway.sends.filter(({ idempotencyKey }) => idempotencyKey.endsWith(id)).length;
   async function says(id: string, text: string): Promise<void> {
     note("phone", `${customer} writes “${text}” to ${account}`);
     const plugin = await sidecar.connect();
-    const message = messageOf(`${account}-${id}`, customer, { account_id: account, text });
+    const message = messageOf(id, customer, { account_id: account, text });
     // As the plugin does: again, until it is acknowledged.
     await until("the sidecar has it", async () => (await plugin.handIn(message)).type === "ack", PATIENCE_MS);
     plugin.socket.terminate();
@@ -163,6 +168,11 @@ async function startMachine({ name, account, store, hotbags, moments }: MachineO
       await gateway.stop();
     },
   };
+}
+
+/** As OpenClaw shows it: what it would take for a sign of its own comes as a number. */
+function readable(text: string): string {
+  return text.replaceAll(/&#(\d+);/g, (_, code) => String.fromCodePoint(Number(code)));
 }
 
 /** What of its log is shown; null: not this line. */
