@@ -23,7 +23,7 @@ interface TakeOversParts {
   store: Pick<SharedStore, "onOwned" | "onBeside" | "onTouched" | "onLeaving" | "onLost">;
   /** In the order in which they take an account up. */
   parts: readonly Part[];
-  /** Of these, those that need its gateway: they take it up when that is ours, too. */
+  /** Of these, those that need its gateway: they take it up as soon as that is ours, too. */
   beside: readonly Part[];
   timers?: Timers | undefined;
   log: Logger;
@@ -34,8 +34,9 @@ interface TakeOversParts {
 interface Reading {
   account: string;
   parts: readonly Part[];
+  /** The account has become ours. */
+  isNew?: boolean;
   read(part: Part): Promise<void> | undefined;
-  done(): void;
 }
 
 /**
@@ -47,6 +48,8 @@ export class TakeOvers {
   readonly #retries: Retries<string>;
   /** What is being read. Each is over when its account is lost, or when all is read. */
   readonly #underWay = new Map<AbortController, { account: string; done: Promise<void> }>();
+  /** What was told of an account in this turn. */
+  readonly #news = new Map<string, Set<"owned" | "beside">>();
   #unsubscribe: readonly (() => void)[] = [];
 
   constructor(parts: TakeOversParts) {
@@ -56,19 +59,15 @@ export class TakeOvers {
 
   /** To be called before the parts are started. */
   start(): void {
-    const { store, parts, beside, log } = this.#parts;
+    const { store, parts } = this.#parts;
     let isLater = false;
-    const isOurs = (account: string) => () => log.info({ account }, "this sidecar works on this account now");
+    const teller = (what: "owned" | "beside") => (account: string) => {
+      if (isLater) this.#tell(account, what);
+    };
     this.#unsubscribe = [
-      store.onOwned((account) => {
-        if (isLater) this.#begin({ account, parts, read: (part) => part.takeUp(account), done: isOurs(account) });
-      }),
-      store.onBeside((account) => {
-        if (isLater) this.#begin({ account, parts: beside, read: (part) => part.takeUp(account), done: () => {} });
-      }),
-      store.onTouched((account) => {
-        this.#begin({ account, parts, read: (part) => part.look?.(account), done: () => {} });
-      }),
+      store.onOwned(teller("owned")),
+      store.onBeside(teller("beside")),
+      store.onTouched((account) => this.#begin({ account, parts, read: (part) => part.look?.(account) })),
       store.onLeaving(async (account) => {
         await Promise.all(parts.map((part) => part.leave?.(account)));
       }),
@@ -80,9 +79,26 @@ export class TakeOvers {
   /** Takes up nothing more, and waits for what is under way. */
   async stop(): Promise<void> {
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
+    this.#news.clear();
     const underWay = [...this.#underWay];
     for (const [end] of underWay) end.abort();
     await Promise.all(underWay.map(([, { done }]) => done));
+  }
+
+  /** An account that becomes ours with its gateway is taken up once, in the order of all parts. */
+  #tell(account: string, what: "owned" | "beside"): void {
+    const told = this.#news.get(account);
+    if (told) return void told.add(what);
+    const news = new Set([what]);
+    this.#news.set(account, news);
+    queueMicrotask(() => {
+      if (this.#news.get(account) !== news) return;
+      this.#news.delete(account);
+      const { parts, beside } = this.#parts;
+      const isNew = news.has("owned");
+      const those = isNew ? parts.filter((part) => news.has("beside") || !beside.includes(part)) : beside;
+      this.#begin({ account, parts: those, isNew, read: (part) => part.takeUp(account) });
+    });
   }
 
   #begin(reading: Reading): void {
@@ -92,12 +108,13 @@ export class TakeOvers {
   }
 
   #lose(account: string): void {
+    this.#news.delete(account);
     for (const [end, its] of this.#underWay) if (its.account === account) end.abort();
     this.#parts.log.warn({ account }, "another sidecar works on this account now");
     for (const part of this.#parts.parts) part.letGo?.(account);
   }
 
-  async #read({ account, parts, read, done }: Reading, signal: AbortSignal): Promise<void> {
+  async #read({ account, parts, read, isNew = false }: Reading, signal: AbortSignal): Promise<void> {
     const { log } = this.#parts;
     while (!signal.aborted) {
       try {
@@ -106,7 +123,8 @@ export class TakeOvers {
           if (signal.aborted) return;
         }
         this.#retries.clear(account);
-        return done();
+        if (isNew) log.info({ account }, "this sidecar works on this account now");
+        return;
       } catch (error) {
         if (signal.aborted) return;
         log.warn({ account, err: error }, "what waits of this account can't be taken up yet; tried again");
