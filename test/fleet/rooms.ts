@@ -3,7 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "vitest";
 import { type Clock, systemTimers } from "../../sidecar/src/clock.ts";
-import { DEFAULT_MEDIA_LIMITS, openStore, type Store } from "../../sidecar/src/store/index.ts";
+import {
+  type AlertStore,
+  DEFAULT_MEDIA_LIMITS,
+  type FigureStore,
+  openStore,
+  type Store,
+} from "../../sidecar/src/store/index.ts";
 import { Connection } from "../../sidecar/src/store/postgres/connection.ts";
 import { openPostgresStore, type PostgresStore } from "../../sidecar/src/store/postgres/index.ts";
 import { type Databases, running, startDatabases } from "./databases.ts";
@@ -18,8 +24,6 @@ export type RoomStore = Pick<
   | "reports"
   | "events"
   | "downtimes"
-  | "alerts"
-  | "figures"
   | "outbound"
   | "retention"
   | "operator"
@@ -31,7 +35,11 @@ export type RoomStore = Pick<
   | "adopt"
   | "onChange"
   | "provenNow"
->;
+> & {
+  /** Those of the account "default". */
+  alerts: AlertStore;
+  figures: FigureStore;
+};
 
 /** The store of one test, in one of the rooms. */
 export interface Opened extends AsyncDisposable {
@@ -75,7 +83,10 @@ function sqliteRoom(): Room {
       const open = (by: Clock) => {
         const opened = openStore(dir, by, { ...DEFAULT_MEDIA_LIMITS, ...limits });
         void opened.reports.turn(true);
-        return opened;
+        return Object.assign(opened, {
+          alerts: opened.alertsOf({ account: "default" }),
+          figures: opened.figuresOf("default"),
+        });
       };
       let store = open(clock);
       const look = async <R extends object>(statement: string) => {
@@ -175,7 +186,7 @@ function storeOf(opened: PostgresStore): RoomStore {
   return {
     ...{ messages, commands, handovers, pauses, reports, events, outbound, downtimes, retention, operator, files },
     console: opened.console,
-    ...{ alerts: opened.alertsOf("default"), figures: opened.figuresOf("default") },
+    ...{ alerts: opened.alertsOf({ account: "default" }), figures: opened.figuresOf("default") },
     look: () => opened.look(),
     adopt: (limits) => opened.adopt(limits),
     counters: () => opened.counters(),
