@@ -45,7 +45,7 @@ import { adoptSettings, type ReloadableParts, reportReload } from "./reload.ts";
 import { Replies } from "./replies/replies.ts";
 import type { SettingsInUse } from "./settings/in-use.ts";
 import { Starting } from "./starting.ts";
-import { type Look, type Outage, openStore } from "./store/index.ts";
+import { type Look, type Outage, openStoreAt } from "./store/index.ts";
 import { TakeOvers } from "./take-overs.ts";
 
 /** A connection to Hot Bags that takes longer than this to come about, ms, is given up. The answer has its own time. */
@@ -134,9 +134,11 @@ export async function startSidecar(inUse: SettingsInUse, log: Logger, signal: Ab
 async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger): Promise<Work> {
   const clock = systemClock;
   const { settings } = inUse;
-  const store = openStore(settings.stateDir, clock, settings.media, (durationMs) => flow.committed(durationMs));
-  // Where others share the store.
-  const instance = null;
+  const store = await openStoreAt(settings, {
+    ...{ clock, limits: settings.media },
+    onCommit: (durationMs) => flow.committed(durationMs),
+  });
+  const instance = settings.database === null ? null : settings.instance;
   const figures = new FigureRecorder({ store, clock, timers: systemTimers, log });
   const metrics = new Metrics({ now: clock.now, figures, instance });
   const { flow } = metrics;
@@ -205,8 +207,8 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
   );
   const takeOvers = new TakeOvers({
     ...{ store, log, random: Math.random },
-    // The first ones first: what happens of the account meanwhile is to be told and counted.
-    parts: [alerts, figures, metrics, reporting.reports, reporting.events, replies, relay],
+    // The first ones first: what happens of the account meanwhile is to be told, counted and judged.
+    parts: [alerts, figures, metrics, downtimes, reporting.reports, reporting.events, replies, relay],
     beside: [replies],
   });
   const intake: IntakeParts = {
@@ -247,7 +249,13 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
   const since = (finding: Finding) => watch.since(finding);
   const healthOf = (look: Look) => readHealth(healthParts, look, since, alerts.open);
   const health = async () => healthOf(await store.look());
-  const unsubscribers = [gateway.onChange(changed), store.onOutage(changed), store.onDamage(changed)];
+  const unsubscribers = [
+    ...[gateway.onChange(changed), store.onOutage(changed), store.onDamage(changed)],
+    // What our own gateway has is to be sent by us.
+    gateway.onStatus(({ accounts }) => {
+      for (const account of accounts.keys()) store.want(account, { beside: true });
+    }),
+  ];
   const isWell = () => isHealthy(health, log);
   const heartbeat = new Heartbeat({ url: settings.alerts.heartbeatUrl, log, isHealthy: isWell });
 
@@ -359,16 +367,16 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
     await Promise.all([gateway.close(), hotbags.close()]);
     await finished;
     await figures.stop();
-    store.close();
+    await store.close();
   };
   try {
     // First: what passes from here on is counted.
     const counts = () => store.countsByAccount();
     metrics.observe({ accounts: await counts(), breakerOpenings: 0 }, stateOf, counts);
     figures.start();
+    takeOvers.start();
     await alerts.start();
     await downtimes.start();
-    takeOvers.start();
     // What becomes of commands from here on is to be told.
     await reporting.reports.start();
     await reporting.events.start();

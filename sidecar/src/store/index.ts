@@ -38,6 +38,7 @@ export { base64Length, type InlinedFile } from "./lay-out.ts";
 export { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./limits.ts";
 export type { AccountLook, Counts, CountsOf, Failure, Look } from "./look.ts";
 export type { Accepted, AttemptRow, PendingMessage } from "./messages.ts";
+export { openStoreAt, type StorePlace } from "./open.ts";
 export type {
   AuditEntry,
   ChatRow,
@@ -73,5 +74,5 @@ export { SCHEMA } from "./sqlite/migrations/index.ts";
 export { type Doubted, makeRestored, type RestoreTimes } from "./sqlite/restored.ts";
 export { type Progress, type Snapshot, storeBytes, takeSnapshot } from "./sqlite/snapshot.ts";
 export { holdState, type IdleState } from "./sqlite/swap.ts";
-export type { SharedStore, Store, StoreView } from "./store.ts";
+export type { Contested, SharedStore, Store, StoreView } from "./store.ts";
 export { addBeside, addTally, type Durations, emptyTally, type Hop, type Tally } from "./tally.ts";
