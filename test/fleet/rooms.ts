@@ -6,6 +6,7 @@ import { type Clock, systemTimers } from "../../sidecar/src/clock.ts";
 import {
   type AlertStore,
   DEFAULT_MEDIA_LIMITS,
+  type FigureReads,
   type FigureStore,
   openStore,
   type Store,
@@ -33,12 +34,20 @@ export type RoomStore = Pick<
   | "counters"
   | "failures"
   | "adopt"
+  | "alertsOf"
+  | "figuresOf"
+  | "countsByAccount"
+  | "sightings"
+  | "leads"
+  | "onOwned"
   | "onChange"
   | "provenNow"
 > & {
   /** Those of the account "default". */
   alerts: AlertStore;
   figures: FigureStore;
+  /** Those of all. */
+  allFigures: FigureReads;
 };
 
 /** The store of one test, in one of the rooms. */
@@ -83,10 +92,7 @@ function sqliteRoom(): Room {
       const open = (by: Clock) => {
         const opened = openStore(dir, by, { ...DEFAULT_MEDIA_LIMITS, ...limits });
         void opened.reports.turn(true);
-        return Object.assign(opened, {
-          alerts: opened.alertsOf({ account: "default" }),
-          figures: opened.figuresOf("default"),
-        });
+        return ofDefault(opened);
       };
       let store = open(clock);
       const look = async <R extends object>(statement: string) => {
@@ -145,7 +151,7 @@ function postgresRoom(): Room {
         return opened;
       };
       let opened: PostgresStore = await open(clock);
-      let store = storeOf(opened);
+      let store: RoomStore = ofDefault(opened);
       return {
         dir,
         get store() {
@@ -154,7 +160,7 @@ function postgresRoom(): Room {
         async reopen(by = clock) {
           await opened.close();
           opened = await open(by);
-          store = storeOf(opened);
+          store = ofDefault(opened);
         },
         look: (statement) => direct.rows(statement),
         everything: () =>
@@ -180,18 +186,10 @@ async function everythingOf(look: Opened["look"], tables: string): Promise<strin
   return rows.flatMap((row) => Object.values(row).map(text)).join("\n");
 }
 
-function storeOf(opened: PostgresStore): RoomStore {
-  const { messages, commands, handovers, pauses, reports, events, outbound, downtimes, retention, operator, files } =
-    opened;
-  return {
-    ...{ messages, commands, handovers, pauses, reports, events, outbound, downtimes, retention, operator, files },
-    console: opened.console,
-    ...{ alerts: opened.alertsOf({ account: "default" }), figures: opened.figuresOf("default") },
-    look: () => opened.look(),
-    adopt: (limits) => opened.adopt(limits),
-    counters: () => opened.counters(),
-    failures: () => opened.failures(),
-    onChange: (listener) => opened.onChange(listener),
-    provenNow: () => opened.provenNow(),
-  };
+/** With what is written of the account "default". */
+function ofDefault<S extends Pick<Store, "alertsOf" | "figures" | "figuresOf">>(store: S) {
+  return Object.assign(store, {
+    ...{ alerts: store.alertsOf({ account: "default" }), figures: store.figuresOf("default") },
+    allFigures: store.figures,
+  });
 }

@@ -81,7 +81,7 @@ function pass(ms: number) {
 }
 
 function look() {
-  alerts.look({ conditions: now, unknown: new Set(unknown), accounts: new Map() });
+  alerts.see({ conditions: now, unknown: new Set(unknown), accounts: new Map() });
 }
 
 const loggedOut = (more: Partial<Condition> = {}): Condition => ({

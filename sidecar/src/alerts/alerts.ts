@@ -58,9 +58,14 @@ export class Alerts {
     await this.#begin({ account });
   }
 
-  /** The account is another one's. Resolves when nothing is under way any more that would be told by both. */
-  async letGo(account: string): Promise<void> {
+  /** The account is to be another one's. Resolves when nothing is under way any more that would be told by both. */
+  async leave(account: string): Promise<void> {
     await this.#end({ account });
+  }
+
+  /** The account is another one's: nothing more is told of it, not even its end. */
+  letGo(account: string): void {
+    void this.#end({ account });
   }
 
   /** Those that last and were told, the oldest first. */
@@ -81,7 +86,7 @@ export class Alerts {
   }
 
   /** Begins, goes on with and ends alerts by what is so now. To be called every few seconds, and when something changes. */
-  look({ conditions, unknown, accounts }: Reading): void {
+  see({ conditions, unknown, accounts }: Reading): void {
     this.#followLead();
     const present = Map.groupBy(conditions, (condition) => this.#storeOf(condition));
     for (const [store, { teller, account }] of this.#tellers) {

@@ -87,7 +87,7 @@ export class AlertWatch {
       const accounts = unknownOfAccounts(look, (account) => this.#named.has(account));
       const reading = { conditions, unknown: unknownKinds(health), accounts };
       const all = await this.#withOthers(reading);
-      if (this.#timer !== undefined) alerts.look(all);
+      if (this.#timer !== undefined) alerts.see(all);
     } catch (error) {
       if (this.#timer !== undefined) this.#sayUnreadable(error);
     }
@@ -134,12 +134,12 @@ export class AlertWatch {
       const store = ofStore(health);
       this.since(store);
       unknown.delete("store");
-      return alerts.look({ conditions: store.alerts, unknown, accounts });
+      return alerts.see({ conditions: store.alerts, unknown, accounts });
     }
     const code = codeOf(error) || "see the log";
     this.#throttle.log(() => log.error({ err: error }, "what alerts are raised for can't be read"), code);
     const text = `The sidecar's state can't be read (${code}): the disk of the database may be failing. Look at it, and restore a backup.`;
     const unreadable = condition("database", text, { subject: "all", details: { scope: "all", failure: code } });
-    alerts.look({ conditions: [unreadable], unknown, accounts });
+    alerts.see({ conditions: [unreadable], unknown, accounts });
   }
 }
