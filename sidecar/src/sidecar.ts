@@ -208,7 +208,7 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
   const takeOvers = new TakeOvers({
     ...{ store, log, random: Math.random },
     // The first ones first: what happens of the account meanwhile is to be told, counted and judged.
-    parts: [alerts, figures, metrics, downtimes, reporting.reports, reporting.events, replies, relay],
+    parts: [alerts, figures, downtimes, reporting.reports, reporting.events, replies, relay],
     beside: [replies],
   });
   const intake: IntakeParts = {
@@ -251,6 +251,7 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
   const health = async () => healthOf(await store.look());
   const unsubscribers = [
     ...[gateway.onChange(changed), store.onOutage(changed), store.onDamage(changed)],
+    store.onLost((account) => metrics.letGo(account)),
     // What our own gateway has is to be sent by us.
     gateway.onStatus(({ accounts }) => {
       for (const account of accounts.keys()) store.want(account, { beside: true });
@@ -371,8 +372,8 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
   };
   try {
     // First: what passes from here on is counted.
-    const counts = () => store.countsByAccount();
-    metrics.observe({ accounts: await counts(), breakerOpenings: 0 }, stateOf, counts);
+    const counted = { accounts: await store.countsByAccount(), breakerOpenings: 0 };
+    metrics.observe(counted, stateOf, (account) => store.countsWhenOwned(account));
     figures.start();
     takeOvers.start();
     await alerts.start();

@@ -48,6 +48,8 @@ export interface Store {
   failures(): Promise<Counts["failures"]>;
   /** Both of each account that is ours; where the store has one owner, of "" for all. Rejects when they can't be read. */
   countsByAccount(): Promise<readonly CountsOf[]>;
+  /** What was counted of an account when it became ours; null: it was from the beginning, or that could not be read. */
+  countsWhenOwned(account: string): CountsOf | null;
   /** Since when nothing can be written, and why; null while writes are taken. Meanwhile what would have to be written down must not be begun. */
   readonly outage: Outage | null;
   /** Damage that is met now and then; null while none is. */
@@ -108,7 +110,7 @@ export interface Contested {
 /** What is shared by all who work on one store: all but what a process has of its own. */
 export type SharedStore = Omit<
   Store,
-  "alerts" | "alertsOf" | "sightings" | "figures" | "figuresOf" | "countsByAccount" | "close"
+  "alerts" | "alertsOf" | "sightings" | "figures" | "figuresOf" | "countsByAccount" | "countsWhenOwned" | "close"
 >;
 
 /** What can be seen of a store without being its owner. */

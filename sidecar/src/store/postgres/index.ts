@@ -94,6 +94,8 @@ export interface PostgresStore {
   failures(): ReturnType<Failures["all"]>;
   /** Both of each account that is ours. Rejects when they can't be read. */
   countsByAccount(): Promise<readonly CountsOf[]>;
+  /** What was counted of an account when it became ours; null: that could not be read. */
+  countsWhenOwned(account: string): CountsOf | null;
   /** What Hot Bags is to be told: of its commands, and of the bridge. */
   reports: Reports;
   events: Reports;
@@ -192,7 +194,14 @@ async function open(reader: Connection, writer: Connection, options: PostgresSto
   const leases = new Leases({ connection: writer, owner, ttlMs: ttl, uptimeMs: () => clock.uptimeMs() });
   // What another transaction was in the way of is tried again by the next timer.
   const failed = (error: unknown) => isCollision(error) || availability.check("lease", error);
+  const whenOwned = new Map<string, CountsOf>();
   const ownership = new Ownership({
+    async before(taken) {
+      for (const account of taken) whenOwned.delete(account);
+      const counted = { counters: new Counters(reader, () => taken), failures: new Failures(reader, () => taken) };
+      const counts = await readCountsByAccount(counted).catch(() => []);
+      for (const its of counts) whenOwned.set(its.account, its);
+    },
     ...{ leases, timers, owner, renewMs: renew, askMs: ask, failed, contested: options.onContested },
     accounts: [...options.accounts, FLEET],
   });
@@ -245,6 +254,7 @@ async function open(reader: Connection, writer: Connection, options: PostgresSto
     look: () => reader.snapshot((tx) => readLook(partsOn(tx))),
     counters: () => counters.read(),
     failures: () => failures.all(),
+    countsWhenOwned: (account) => whenOwned.get(account) ?? null,
     countsByAccount: () => reader.snapshot((tx) => readCountsByAccount(partsOn(tx))),
     files,
     get accounts() {

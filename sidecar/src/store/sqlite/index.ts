@@ -126,6 +126,7 @@ export function openStore(
     look: async () => readLook(seen),
     counters: async () => counters.read(),
     failures: async () => failures.all(),
+    countsWhenOwned: () => null,
     countsByAccount: async () => [{ account: "", ...readCounts(seen) }],
     operator: {
       ...operatorReads(
