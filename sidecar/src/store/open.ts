@@ -29,8 +29,8 @@ export async function openStoreAt(place: StorePlace, { clock, limits, onCommit }
   // The attachments are in the folder, and whoever works on them works alone.
   const lock = takeLock(stateDir);
   try {
-    const { openAsStore } = await import("./postgres/as-store.ts");
-    const store = await openAsStore({
+    const { openPostgresStore } = await import("./postgres/index.ts");
+    const store = await openPostgresStore({
       ...{ url: database, owner: instance, accounts: [], clock, stateDir, limits, onCommit },
     });
     const { close } = store;
