@@ -50,6 +50,9 @@ function ofAccounts({ gateway, downMs }: HealthParts): Finding[] {
   return [...accounts].map(([id, state]) => ofAccount(id, state, downMs));
 }
 
+/** One that is not linked gives way within this time, ms. */
+const CONTESTED_MS = 15_000;
+
 /** Where several sidecars share a store. */
 function ofContested({ store }: HealthParts): Finding[] {
   return store.contested.map(({ account, message }) => {
@@ -58,7 +61,7 @@ function ofContested({ store }: HealthParts): Finding[] {
       "two_gateways",
       true,
       message,
-      [condition("two_gateways", sentence(message), { subject, account })],
+      [condition("two_gateways", sentence(message), { subject, account, afterMs: CONTESTED_MS })],
       subject,
     );
   });

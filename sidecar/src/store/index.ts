@@ -39,7 +39,7 @@ export { base64Length, type InlinedFile } from "./lay-out.ts";
 export { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./limits.ts";
 export type { AccountLook, Counts, CountsOf, Failure, Look } from "./look.ts";
 export type { Accepted, AttemptRow, PendingMessage } from "./messages.ts";
-export { openStoreAt, type StorePlace } from "./open.ts";
+export { inspectServer, openStoreAt, type StorePlace, viewStoreAt } from "./open.ts";
 export type {
   AuditEntry,
   ChatRow,
@@ -69,6 +69,7 @@ export type { ChatAddress, ChatOrder, Pause, PausedChat } from "./pauses.ts";
 export { FileLostError } from "./read-file.ts";
 export type { ReportStore, WaitingReport } from "./reports.ts";
 export type { Keep } from "./retention.ts";
+export type { ServerInspection } from "./server-inspection.ts";
 export { openStore, viewStore } from "./sqlite/index.ts";
 export { type Inspection, inspectStore } from "./sqlite/inspection.ts";
 export { SCHEMA } from "./sqlite/migrations/index.ts";

@@ -5,6 +5,9 @@ import { migrations as all } from "./migrations/index.ts";
 /** Of an advisory lock that lasts as long as its transaction, which a pooler keeps together. "hotbags" as letters of a phone. */
 const LOCK = 4_682_247;
 
+/** `server_version_num`: what PostgreSQL 15 was the first to have is in the statements. */
+export const OLDEST_RELEASE = 150_000;
+
 /**
  * Brings the database's tables up to date, each migration in a transaction of its own with the number that it makes. Of
  * two sidecars that start at once one waits for the other. Resolves with the version. Throws StoreUnusableError where a
@@ -23,9 +26,15 @@ async function step(tx: Queries, migrations: readonly string[]): Promise<number>
   await tx.rows("SET LOCAL statement_timeout = 0");
   await tx.rows("SET LOCAL lock_timeout = 0");
   await tx.rows("SELECT pg_advisory_xact_lock($1)", LOCK);
-  const [database] = await tx.rows<{ encoding: string; has_version: boolean }>(
-    "SELECT current_setting('server_encoding') AS encoding, to_regclass('schema_version') IS NOT NULL AS has_version",
+  const [database] = await tx.rows<{ release: number; encoding: string; has_version: boolean }>(
+    `SELECT current_setting('server_version_num')::int AS release, current_setting('server_encoding') AS encoding,
+       to_regclass('schema_version') IS NOT NULL AS has_version`,
   );
+  if (database && database.release < OLDEST_RELEASE)
+    throw new StoreUnusableError(
+      `the server is PostgreSQL ${Math.floor(database.release / 10_000)}: the bridge needs 15 or newer.`,
+      { passes: false },
+    );
   if (database?.encoding !== "UTF8")
     throw new StoreUnusableError(
       `the texts of the database are in ${database?.encoding}, where a customer's can't all be written: make one with ENCODING 'UTF8', and name that.`,
