@@ -3,6 +3,7 @@ import type { Change } from "./changes.ts";
 import type { CommandStore } from "./commands.ts";
 import type { ConsoleStore } from "./console.ts";
 import type { DowntimeStore } from "./downtimes.ts";
+import type { StoreUnusableError } from "./errors.ts";
 import type { FigureReads, FigureStore } from "./figures.ts";
 import type { Files } from "./files.ts";
 import type { HandoverStore } from "./handovers.ts";
@@ -63,6 +64,11 @@ export interface Store {
   onBeside(listener: (account: string) => void): () => void;
   /** Told of each account that is another process's from now on: reads give nothing of it, and writes reject with NotOwnedError. */
   onLost(listener: (account: string) => void): () => void;
+  /**
+   * Told once where a newer release has made of the store what this one can't go on with: it is to end, since it can write no
+   * more. The error says what to do. Returns how to stop that.
+   */
+  onOutdated(listener: (error: StoreUnusableError) => void): () => void;
   /** Told of all changes of a commit, once it is on disk. Returns how to stop that. */
   onChange(listener: (changes: Change[]) => void): () => void;
   /**

@@ -148,6 +148,7 @@ export function openStore(
     onOwned: () => () => {},
     onBeside: () => () => {},
     onLost: () => () => {},
+    onOutdated: () => () => {},
     onChange: (listener) => feed.subscribe(listener),
     check: (error) => writability.check("read", error),
     adopt({ storeBytes, inlineBytes }) {
