@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Connection } from "../../sidecar/src/store/postgres/connection.ts";
+import type { Migration } from "../../sidecar/src/store/postgres/migrations/index.ts";
 import type { Failpoint } from "../crash/failpoint.ts";
 import { ScriptedGateway } from "../gateway/scripted-gateway.ts";
 import { startHotBags } from "../hotbags/index.ts";
@@ -25,6 +26,15 @@ export const ok = () => ({
   payload: { runId: "r", messageId: `WA${++sends}`, channel: "whatsapp" },
 });
 
+interface SidecarOptions {
+  /** Its way to the database, if it is not the shop's. */
+  its?: string;
+  /** Where it is killed, once that is armed. */
+  crash?: Failpoint;
+  /** It is of a newer release, that does this with the tables. */
+  newer?: readonly Migration[];
+}
+
 export type Shop = Awaited<ReturnType<typeof openShop>>;
 
 /**
@@ -37,6 +47,7 @@ export async function openShop(databases: Databases, { way = databases.host } = 
   const url = through(way, made);
   const stateDir = mkdtempSync(join(tmpdir(), "hotbags-shop-"));
   const children: ChildProcess[] = [];
+  let isNewer = false;
   const connection = new Connection({ url, connections: 1 });
   const hotbags = await startHotBags({ token: BEARER_TOKEN });
   hotbags.answers(({ message_id }) => [
@@ -89,10 +100,11 @@ export async function openShop(databases: Databases, { way = databases.host } = 
       );
       return row?.n;
     },
-    /** A sidecar that reaches the database by the shop's way, or by its own. `crash`: where it is killed, once that is armed. */
-    sidecar(owner: string, { its = way, crash }: { its?: string; crash?: Failpoint } = {}) {
+    /** A sidecar of the account. */
+    sidecar(owner: string, { its = way, crash, newer = [] }: SidecarOptions = {}) {
+      isNewer ||= newer.length > 0;
       const options: BridgeOptions = {
-        ...{ url: through(its, made), owner, stateDir, ttlMs: TTL_MS },
+        ...{ url: through(its, made), owner, stateDir, ttlMs: TTL_MS, newer },
         ...{ hotbags: hotbags.url, gatewayPort: gateway.port },
       };
       const armed = crash && { execArgv: ["--import", crash.module], env: { ...process.env, ...crash.env } };
@@ -119,8 +131,15 @@ export async function openShop(databases: Databases, { way = databases.host } = 
         kill: () => kill(child),
         /** Resolves with the signal that has ended it. */
         ended: async () => (await ended)[1] as NodeJS.Signals | null,
+        /** It ends by itself. Resolves with the exit code, and with what it says. */
+        async endsItself() {
+          const [code] = await ended;
+          return [code, told.flatMap((one) => ("unusable" in one ? one.unusable : [])).join()];
+        },
         /** The plugin hands a message in, whatever comes of it. */
         offers: (id: string, chat: string) => void child.send({ id, chat }),
+        /** It has started. */
+        isUp: () => until(`${owner} is up`, () => count("up") > 0, PATIENCE_MS),
         owns: (times = 1) => until(`${owner} owns the account`, () => count("owns") >= times, PATIENCE_MS),
         lost: () => until(`${owner} has lost the account`, () => count("lost") > 0, PATIENCE_MS),
         isAccepted,
@@ -135,7 +154,8 @@ export async function openShop(databases: Databases, { way = databases.host } = 
       await gateway.stop();
       await hotbags.close();
       await connection.close();
-      databases.giveBack(made);
+      // One that a newer release has changed is nobody else's.
+      if (!isNewer) databases.giveBack(made);
       rmSync(stateDir, { recursive: true });
     },
   };
