@@ -38,6 +38,20 @@ export { base64Length, type InlinedFile } from "./lay-out.ts";
 export { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./limits.ts";
 export type { Counts, Failure, Look } from "./look.ts";
 export type { Accepted, AttemptRow, PendingMessage } from "./messages.ts";
+export {
+  canonical,
+  hashRow,
+  keyOf,
+  type Ledger,
+  MOVED_TABLES,
+  type MovedTable,
+  MoveRefusedError,
+  type MovingRoom,
+  type MovingSource,
+  type MovingTarget,
+  newChecksum,
+  type Row,
+} from "./moving.ts";
 export type {
   AuditEntry,
   ChatRow,
@@ -70,8 +84,15 @@ export type { Keep } from "./retention.ts";
 export { openStore, viewStore } from "./sqlite/index.ts";
 export { type Inspection, inspectStore } from "./sqlite/inspection.ts";
 export { SCHEMA } from "./sqlite/migrations/index.ts";
+export { openSqliteSource } from "./sqlite/moving/source.ts";
+export { openSqliteTarget, undoMove } from "./sqlite/moving/target.ts";
 export { type Doubted, makeRestored, type RestoreTimes } from "./sqlite/restored.ts";
 export { type Progress, type Snapshot, storeBytes, takeSnapshot } from "./sqlite/snapshot.ts";
 export { holdState, type IdleState } from "./sqlite/swap.ts";
 export type { SharedStore, Store, StoreView } from "./store.ts";
 export { addTally, type Durations, emptyTally, type Hop, type Tally } from "./tally.ts";
+
+/** The room in PostgreSQL, as it is moved from or to. Loaded by who asks for it alone. */
+export async function movingPostgres() {
+  return await import("./postgres/moving/index.ts");
+}

@@ -26,6 +26,7 @@ import { Leases, type Owner } from "./leases.ts";
 import { readLook } from "./look.ts";
 import { Messages } from "./messages.ts";
 import { migrate } from "./migrate.ts";
+import { refuseMoved } from "./moves.ts";
 import { operatorOf } from "./operator.ts";
 import { Outbound } from "./outbound.ts";
 import { accountName, Ownership } from "./ownership.ts";
@@ -149,6 +150,7 @@ async function prepare(url: string): Promise<void> {
   const patient = new Connection({ url, connections: 1, answerMs: MIGRATION_MS });
   try {
     await migrate(patient);
+    await refuseMoved(patient);
   } catch (error) {
     throw unusable(error);
   } finally {

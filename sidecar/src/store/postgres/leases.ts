@@ -1,6 +1,7 @@
 import { accountId } from "@hotbags/shared";
 import type { Queries } from "./connection.ts";
 import { FLEET, type Lease } from "./lease.ts";
+import { IS_MOVING } from "./moves.ts";
 
 export interface LeasesOptions {
   connection: Queries;
@@ -88,6 +89,7 @@ export class Leases {
       `UPDATE leases t SET owner = $1, token = t.token + 1, since = clock_timestamp(), is_beside = t.account_id = ANY ($3),
          expires_at = clock_timestamp() + ${TTL}
        FROM (SELECT account_id FROM leases l WHERE expires_at <= clock_timestamp() AND account_id <> ALL ($4)
+               AND NOT ${IS_MOVING}
                AND (account_id = ANY ($3) OR ${IS_LEFT_ALONE})
              ORDER BY account_id FOR NO KEY UPDATE SKIP LOCKED) free
        WHERE t.account_id = free.account_id AND t.expires_at <= clock_timestamp() RETURNING t.account_id, t.token`,
