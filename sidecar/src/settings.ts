@@ -1,3 +1,4 @@
+import { hostname } from "node:os";
 import { resolve } from "node:path";
 import type { z } from "zod";
 import type { AlertLimits } from "./alerts/alerts.ts";
@@ -62,6 +63,10 @@ export interface Settings {
   /** The plugin may show it as well. */
   bridgeTokenPrevious: string | null;
   stateDir: string;
+  /** The address of the PostgreSQL that has the queue, secret; null: it is in `stateDir`. */
+  database: string | null;
+  /** Names this sidecar for people. */
+  instance: string;
   keep: Keep;
   media: MediaLimits;
   /** The operator is told when the disk of `stateDir` has less left; 0: never. */
@@ -141,6 +146,15 @@ export function readStateDir(environment: NodeJS.ProcessEnv, envFilePath?: strin
   return stateDirIn(reading);
 }
 
+/** BRIDGE_STORE, as readStateDir reads its own; null: it is not set. Throws SettingsError where it can't be had, too. */
+export function readDatabase(environment: NodeJS.ProcessEnv, envFilePath?: string): string | null {
+  const { entries, mistakes, envFile } = surveySettings(environment, envFilePath);
+  const ours = mistakes.filter((mistake) => mistake.startsWith("BRIDGE_STORE"));
+  if (envFile && envFile.mistakes.length > 0) throw new SettingsError(envFile.mistakes);
+  if (ours.length > 0) throw new SettingsError(ours);
+  return entries.find(({ name }) => name === "BRIDGE_STORE")?.text ?? null;
+}
+
 /** BRIDGE_STATE_DIR of a reading, whatever is wrong with it. */
 export function stateDirIn({ entries }: Reading): string {
   return folder.parse(entries.find(({ name }) => name === "BRIDGE_STATE_DIR")?.text);
@@ -214,6 +228,8 @@ function toSettings(values: Values): Settings {
     bridgeToken: values.BRIDGE_TOKEN,
     bridgeTokenPrevious: values.BRIDGE_TOKEN_PREVIOUS ?? null,
     stateDir: values.BRIDGE_STATE_DIR,
+    database: values.BRIDGE_STORE ?? null,
+    instance: values.BRIDGE_INSTANCE ?? hostname(),
     keep: {
       textsDays: values.BRIDGE_KEEP_TEXTS_DAYS,
       keysDays: values.BRIDGE_KEEP_KEYS_DAYS,

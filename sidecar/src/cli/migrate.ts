@@ -1,5 +1,6 @@
 import { systemClock } from "../clock.ts";
 import { type Moved, move } from "../moving/move.ts";
+import { databaseUrl } from "../settings/forms.ts";
 import {
   MoveRefusedError,
   movingPostgres,
@@ -21,17 +22,17 @@ export interface MigrateOptions {
   from?: string | undefined;
   undo: boolean;
   yes: boolean;
-  /** `BRIDGE_STORE`; undefined: it is not set. */
-  bridgeStore: string | undefined;
+  /** Of BRIDGE_STORE; null: it is not set. */
+  database: string | null;
 }
 
 /** `hotbags migrate`. */
 export async function migrate(options: MigrateOptions, output: Output): Promise<number> {
-  const { to, from, undo, stateDir, bridgeStore } = options;
+  const { to, from, undo, stateDir, database } = options;
   if (undo) return await undoOne(options, output);
   if ((to === undefined) === (from === undefined))
     throw new CliError(EXIT.usage, "say --to, from this machine's folder to PostgreSQL, or --from, back from there");
-  const url = addressOf(to ?? from ?? "", bridgeStore);
+  const url = addressOf(to ?? from ?? "", database);
   const moved = await (to === undefined ? moveBack(url, stateDir, output) : moveThere(url, stateDir, output)).catch(
     refused,
   );
@@ -99,7 +100,7 @@ function tell(moved: Moved, after: string, output: Output): void {
 }
 
 async function undoOne(options: MigrateOptions, output: Output): Promise<number> {
-  const { stateDir, from, to, yes, bridgeStore } = options;
+  const { stateDir, from, to, yes, database } = options;
   if (to !== undefined)
     throw new CliError(
       EXIT.usage,
@@ -112,7 +113,7 @@ async function undoOne(options: MigrateOptions, output: Output): Promise<number>
     yes,
     output,
   );
-  const undone = await undo(from === undefined ? null : addressOf(from, bridgeStore), stateDir).catch(refused);
+  const undone = await undo(from === undefined ? null : addressOf(from, database), stateDir).catch(refused);
   if (output.json) writeJson(output, { undone });
   say(output, undone ?? `Nothing was moved to ${name}, or from there: there is nothing to undo.`);
   return undone === null ? EXIT.no : EXIT.ok;
@@ -131,27 +132,22 @@ async function undo(url: string | null, stateDir: string): Promise<string | null
 }
 
 /** Throws CliError. A password in an argument would be for all to see who have an account on the machine. */
-function addressOf(given: string, bridgeStore: string | undefined): string {
+function addressOf(given: string, database: string | null): string {
   if (given === "") {
-    if (bridgeStore) return checked(bridgeStore, "BRIDGE_STORE").href;
+    if (database !== null) return database;
     throw new CliError(
       EXIT.usage,
       "no address is given, and BRIDGE_STORE is not set: set it to postgres://user:password@host/database",
     );
   }
-  const url = checked(given, "the address");
-  if (url.password !== "" || url.searchParams.has("password"))
+  const { error } = databaseUrl.safeParse(given);
+  if (error) throw new CliError(EXIT.usage, `the address ${error.issues.map(({ message }) => message).join("; ")}`);
+  if (/^[^/]*\/\/[^/@]*:[^/]*@|[?&]password=/.test(given))
     throw new CliError(
       EXIT.usage,
-      "everybody on this machine can read a password in a command line: leave the address out, and set BRIDGE_STORE to it; or leave the password out, and have it in PGPASSWORD or ~/.pgpass. This one has been seen: change it",
+      "everybody on this machine can read a password in a command line: set BRIDGE_STORE to the whole address, and leave it out here; or have the password in PGPASSWORD or ~/.pgpass. This one may have been seen: change it",
     );
   return given;
-}
-
-function checked(text: string, what: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url && /^postgres(ql)?:$/.test(url.protocol) && url.pathname.length > 1) return url;
-  throw new CliError(EXIT.usage, `${what} is none of a PostgreSQL: it is like postgres://user@host/database`);
 }
 
 /** Throws a CliError for what was refused with a sentence for the operator. */

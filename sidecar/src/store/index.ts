@@ -52,6 +52,7 @@ export {
   newChecksum,
   type Row,
 } from "./moving.ts";
+export { movingPostgres, openStoreAt, type StorePlace } from "./open.ts";
 export type {
   AuditEntry,
   ChatRow,
@@ -89,10 +90,5 @@ export { openSqliteTarget, undoMove } from "./sqlite/moving/target.ts";
 export { type Doubted, makeRestored, type RestoreTimes } from "./sqlite/restored.ts";
 export { type Progress, type Snapshot, storeBytes, takeSnapshot } from "./sqlite/snapshot.ts";
 export { holdState, type IdleState } from "./sqlite/swap.ts";
-export type { SharedStore, Store, StoreView } from "./store.ts";
+export type { Contested, SharedStore, Store, StoreView } from "./store.ts";
 export { addTally, type Durations, emptyTally, type Hop, type Tally } from "./tally.ts";
-
-/** The room in PostgreSQL, as it is moved from or to. Loaded by who asks for it alone. */
-export async function movingPostgres() {
-  return await import("./postgres/moving/index.ts");
-}

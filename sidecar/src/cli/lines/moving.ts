@@ -1,4 +1,5 @@
 import type { Argv } from "yargs";
+import { readDatabase } from "../../settings.ts";
 import type { Context } from "./context.ts";
 import { common } from "./options.ts";
 
@@ -25,7 +26,7 @@ export function movingLines(program: Argv, { environment, aside }: Context): Arg
         .example("$0 migrate --from", "Back from it")
         .epilogue(HELP),
     aside(async (args, output) =>
-      (await import("../migrate.ts")).migrate({ ...args, bridgeStore: environment["BRIDGE_STORE"] }, output),
+      (await import("../migrate.ts")).migrate({ ...args, database: readDatabase(environment, args.envFile) }, output),
     ),
   );
 }

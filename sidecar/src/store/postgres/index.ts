@@ -111,6 +111,10 @@ export interface PostgresStore {
   onBeside: Ownership["onBeside"];
   onLeaving: Ownership["onLeaving"];
   onLost: Ownership["onLost"];
+  /** Those that are ours. */
+  readonly accounts: readonly string[];
+  /** Whether this is one of them. */
+  owns(account: string): boolean;
   /** Accounts that two gateways have: only the operator can change that. */
   readonly contested: readonly TwoGatewaysError[];
   /** Whether this sidecar does what is done once for all of them: it reads the outbox, for one. */
@@ -160,7 +164,7 @@ async function prepare(url: string): Promise<void> {
 
 function unusable(error: unknown): Error {
   if (error instanceof StoreUnusableError) return error;
-  return new StoreUnusableError(`the database can't be used: ${wordsOf(error)}`, {
+  return new StoreUnusableError(`the database can't be used: ${wordsOf(error)}.`, {
     passes: isDisconnection(error) || !isOwnFault(error),
   });
 }
@@ -235,6 +239,10 @@ async function open(reader: Connection, writer: Connection, options: PostgresSto
     counters: () => counters.read(),
     failures: () => failures.all(),
     files,
+    get accounts() {
+      return accounts().filter((account) => account !== FLEET);
+    },
+    owns: (account) => ownership.owns(account),
     get leads() {
       return accounts().includes(FLEET);
     },

@@ -14,9 +14,8 @@ import { codeOf, DatabaseRefusedError, setUpDatabase } from "@hotbags/shared";
 import Database from "better-sqlite3";
 import { isForHumans, StoreUnusableError } from "../errors.ts";
 import { migrations } from "./migrations/index.ts";
-import { refuseMoved } from "./moves.ts";
+import { DATABASE_FILE, refuseMoved } from "./moves.ts";
 
-export const DATABASE_FILE = "bridge.sqlite";
 const LOCK_FILE = "bridge.lock";
 
 /** It is there from the beginning of a restore's last step to its end: half of a state is none. */

@@ -4,6 +4,8 @@ import { syncFolder } from "@hotbags/shared";
 import * as z from "zod";
 import { StoreUnusableError } from "../errors.ts";
 
+export const DATABASE_FILE = "bridge.sqlite";
+
 /** What is in the state folder was moved away: it is what was there before, and nobody may go on with it. */
 const GONE = "store.moved";
 
@@ -61,4 +63,18 @@ export function refuseMoved(stateDir: string): void {
       `the store of ${stateDir} was moved to ${gone.other} at ${gone.at}: set BRIDGE_STORE to that. What is here is what there was before; \`hotbags migrate --help\` says how to come back.`,
       { passes: true },
     );
+}
+
+/**
+ * What waits in an embedded store that was not moved would wait for ever, once the sidecar works on another one. Throws
+ * StoreUnusableError with what to do.
+ */
+export function refuseLeftBehind(stateDir: string): void {
+  if (readMark(stateDir, "coming")) return refuseMoved(stateDir);
+  const file = join(stateDir, DATABASE_FILE);
+  if (readMark(stateDir, "gone") || !existsSync(file)) return;
+  throw new StoreUnusableError(
+    `BRIDGE_STORE is set, and there is a store in ${stateDir} that was not moved: run \`hotbags migrate --to\`, so that nothing of it is left behind; or put ${file} somewhere else if nothing of it is needed.`,
+    { passes: true },
+  );
 }

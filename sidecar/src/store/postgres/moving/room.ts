@@ -32,9 +32,17 @@ export const NO_LIMIT = "SET LOCAL statement_timeout = 0";
 
 /** What people call a database, and a move knows it by: without a user or a password. */
 export function nameOf(url: string): string {
-  const { host, pathname, searchParams } = new URL(url);
-  return `postgres://${decodeURIComponent(host) || (searchParams.get("host") ?? "")}${pathname}`;
+  const { hostname, host, pathname, searchParams } = parsed(url);
+  const inQuery = searchParams.get("host");
+  return `postgres://${inQuery ?? (hostname === NO_HOST ? "" : decodeURIComponent(host))}${pathname}`;
 }
+
+/** Node-postgres lets the host be empty behind a user, where that of a socket is in the query. */
+function parsed(url: string): URL {
+  return URL.parse(url) ?? new URL(url.replace("@/", `@${NO_HOST}/`));
+}
+
+const NO_HOST = "in-the-query";
 
 /** What `work` gives. What the server says against it is told with what to do. */
 export async function told<T>(name: string, work: () => Promise<T>): Promise<T> {

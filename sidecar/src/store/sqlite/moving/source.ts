@@ -3,8 +3,8 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import type { Clock } from "../../../clock.ts";
 import { MoveRefusedError, type MovingSource } from "../../moving.ts";
-import { DATABASE_FILE, explain, openForReading, takeLock } from "../database.ts";
-import { readMark, writeMark } from "../moves.ts";
+import { explain, openForReading, takeLock } from "../database.ts";
+import { DATABASE_FILE, readMark, writeMark } from "../moves.ts";
 import { mustBeWhole } from "../snapshot.ts";
 import { MovingRows } from "./rows.ts";
 

@@ -14,9 +14,9 @@ import {
   type Value,
   type Written,
 } from "../../moving.ts";
-import { DATABASE_FILE, explain, takeLock, unfinishedRestore } from "../database.ts";
+import { explain, takeLock, unfinishedRestore } from "../database.ts";
 import { migrations } from "../migrations/index.ts";
-import { readMark, removeMark, writeMark } from "../moves.ts";
+import { DATABASE_FILE, readMark, removeMark, writeMark } from "../moves.ts";
 import { MovingRows } from "./rows.ts";
 import { STOP_FIRST } from "./source.ts";
 
