@@ -19,7 +19,7 @@ export interface MigrateOptions {
   stateDir: string;
   /** The address of the PostgreSQL to move to, or from. Empty: that of BRIDGE_STORE. */
   to?: string | undefined;
-  from?: string | undefined;
+  back?: string | undefined;
   undo: boolean;
   yes: boolean;
   /** Of BRIDGE_STORE; null: it is not set. */
@@ -28,11 +28,11 @@ export interface MigrateOptions {
 
 /** `hotbags migrate`. */
 export async function migrate(options: MigrateOptions, output: Output): Promise<number> {
-  const { to, from, undo, stateDir, database } = options;
+  const { to, back, undo, stateDir, database } = options;
   if (undo) return await undoOne(options, output);
-  if ((to === undefined) === (from === undefined))
-    throw new CliError(EXIT.usage, "say --to, from this machine's folder to PostgreSQL, or --from, back from there");
-  const url = addressOf(to ?? from ?? "", database);
+  if ((to === undefined) === (back === undefined))
+    throw new CliError(EXIT.usage, "say --to, from this machine's folder to PostgreSQL, or --back, from there");
+  const url = addressOf(to ?? back ?? "", database);
   const moved = await (to === undefined ? moveBack(url, stateDir, output) : moveThere(url, stateDir, output)).catch(
     refused,
   );
@@ -100,20 +100,20 @@ function tell(moved: Moved, after: string, output: Output): void {
 }
 
 async function undoOne(options: MigrateOptions, output: Output): Promise<number> {
-  const { stateDir, from, to, yes, database } = options;
+  const { stateDir, back, to, yes, database } = options;
   if (to !== undefined)
     throw new CliError(
       EXIT.usage,
-      "--undo is of this machine's folder, or with --from of the database that a store was moved from",
+      "--undo is of this machine's folder, or with --back of the database that a store was moved from",
     );
-  const name = from === undefined ? stateDir : "the database";
+  const name = back === undefined ? stateDir : "the database";
   await confirm(
     `What is in ${name} is to be the store again, as it was before the move. What came since is not in it: messages that were answered since are answered again, ` +
       "and replies that were sent since are sent again. Where a sidecar has worked on the other side since, move back instead (hotbags migrate --help).",
     yes,
     output,
   );
-  const undone = await undo(from === undefined ? null : addressOf(from, database), stateDir).catch(refused);
+  const undone = await undo(back === undefined ? null : addressOf(back, database), stateDir).catch(refused);
   if (output.json) writeJson(output, { undone });
   say(output, undone ?? `Nothing was moved to ${name}, or from there: there is nothing to undo.`);
   return undone === null ? EXIT.no : EXIT.ok;

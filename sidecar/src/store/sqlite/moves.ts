@@ -54,7 +54,7 @@ export function refuseMoved(stateDir: string): void {
   const coming = readMark(stateDir, "coming");
   if (coming)
     throw new StoreUnusableError(
-      `a move of the store from ${coming.other} to ${stateDir} was cut off: run \`hotbags migrate --from\` again, which goes on with it, or \`hotbags migrate --undo\` to give it up.`,
+      `a move of the store from ${coming.other} to ${stateDir} was cut off: run \`hotbags migrate --back\` again, which goes on with it, or \`hotbags migrate --undo\` to give it up.`,
       { passes: true },
     );
   const gone = readMark(stateDir, "gone");

@@ -54,7 +54,7 @@ export function undoMove(stateDir: string): "coming" | "gone" | null {
     const coming = readMark(stateDir, "coming");
     if (coming?.isWhole)
       throw new MoveRefusedError(
-        `all of the store is in ${stateDir} already, and no sidecar can begin on ${coming.other} any more: run \`hotbags migrate --from\` once more, which ends it`,
+        `all of the store is in ${stateDir} already, and no sidecar can begin on ${coming.other} any more: run \`hotbags migrate --back\` once more, which ends it`,
       );
     if (coming) {
       removePart(stateDir);
