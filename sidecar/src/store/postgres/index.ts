@@ -27,6 +27,7 @@ import { readLook } from "./look.ts";
 import { Messages } from "./messages.ts";
 import { migrate } from "./migrate.ts";
 import { migrations as all, type Migration } from "./migrations/index.ts";
+import { refuseMoved } from "./moves.ts";
 import { operatorOf } from "./operator.ts";
 import { Outbound } from "./outbound.ts";
 import { type Owner, readOwners } from "./owners.ts";
@@ -160,6 +161,7 @@ async function prepare({ url, migrations }: PostgresStoreOptions): Promise<void>
   const patient = new Connection({ url, connections: 1, answerMs: MIGRATION_MS });
   try {
     await migrate(patient, migrations);
+    await refuseMoved(patient);
   } catch (error) {
     throw unusable(error);
   } finally {

@@ -2,6 +2,7 @@ import { accountId } from "@hotbags/shared";
 import type { Queries } from "./connection.ts";
 import { FLEET, type Lease } from "./lease.ts";
 import { migrations } from "./migrations/index.ts";
+import { IS_MOVING } from "./moves.ts";
 import { IS_WANTED } from "./owners.ts";
 
 export interface LeasesOptions {
@@ -71,6 +72,7 @@ export class Leases {
          expires_at = clock_timestamp() + ${TTL}
        FROM (SELECT account_id FROM leases l WHERE expires_at <= clock_timestamp() AND account_id <> ALL ($4)
                AND (SELECT oldest FROM schema_version) <= $5
+               AND NOT ${IS_MOVING}
                AND (account_id = ANY ($3) OR ${IS_LEFT_ALONE})
              ORDER BY account_id FOR NO KEY UPDATE SKIP LOCKED) free
        WHERE t.account_id = free.account_id AND t.expires_at <= clock_timestamp() RETURNING t.account_id, t.token`,
