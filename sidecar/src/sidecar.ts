@@ -35,6 +35,7 @@ import { type Health, readHealth } from "./ops/health.ts";
 import type { HealthParts } from "./ops/health-parts.ts";
 import { logOutages } from "./ops/outage-log.ts";
 import { readPath } from "./ops/path.ts";
+import { OwnAccounts } from "./own-accounts.ts";
 import { CertificateWatch } from "./relay/certificate-watch.ts";
 import { HotBags } from "./relay/hotbags.ts";
 import { DETACHED_CONCURRENCY } from "./relay/message-lanes.ts";
@@ -204,7 +205,7 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
   const outbox = new Outbox(
     {
       ...{ store, hotbags, clock, log, random: Math.random, onChange: changed },
-      accounts: () => new Set(gateway.state.accounts.keys()),
+      accounts: () => gateway.state.accounts.keys(),
       onCommands: (chat) => replies.offer(chat),
       onDoubt: (id) => replies.doubt(id),
     },
@@ -216,9 +217,11 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
     parts: [downtimes, reporting.reports, reporting.events, replies, relay],
     beside: [replies],
   });
+  const ownAccounts = new OwnAccounts({ store, gateway });
   const intake: IntakeParts = {
     store,
     onAccepted: ({ chat }, message) => {
+      ownAccounts.handedIn(message.account_id, clock.uptimeMs());
       flow.accepted(message);
       relay.offer(chat);
     },
@@ -254,13 +257,7 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
   const since = (finding: Finding) => watch.since(finding);
   const healthOf = (look: Look) => readHealth(healthParts, look, since, alerts.open);
   const health = async () => healthOf(await store.look());
-  const unsubscribers = [
-    ...[gateway.onChange(changed), store.onOutage(changed), store.onDamage(changed)],
-    // What our own gateway has is to be sent by us.
-    gateway.onStatus(({ accounts }) => {
-      for (const account of accounts.keys()) store.want(account, { beside: true });
-    }),
-  ];
+  const unsubscribers = [gateway.onChange(changed), store.onOutage(changed), store.onDamage(changed)];
   const isWell = () => isHealthy(health, log);
   const heartbeat = new Heartbeat({ url: settings.alerts.heartbeatUrl, log, isHealthy: isWell });
 
@@ -351,6 +348,7 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
     certificate.stop();
     metrics.stop();
     starter.stop();
+    ownAccounts.stop();
     const finished = Promise.all([
       relay.stop(),
       replies.stop(),
@@ -380,6 +378,7 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
     figures.start();
     await alerts.start();
     takeOvers.start();
+    ownAccounts.start();
     await downtimes.start();
     // What becomes of commands from here on is to be told.
     await reporting.reports.start();

@@ -110,14 +110,18 @@ export interface PostgresStore {
   /** Told each time that damage is met. Returns how to stop that. */
   onDamage(listener: () => void): () => void;
   onOutage(listener: (outage: Outage | null) => void): () => void;
-  /** See Ownership, also of the four that follow. */
+  /** See Ownership, also of those that follow. */
   want: Ownership["want"];
   onOwned: Ownership["onOwned"];
   onBeside: Ownership["onBeside"];
   onLeaving: Ownership["onLeaving"];
+  onTouched: Ownership["onTouched"];
+  onLeads: Ownership["onLeads"];
   onLost: Ownership["onLost"];
   /** Those that are ours. */
   readonly accounts: readonly string[];
+  /** All that anybody ever stood beside, with these of our own gateway. */
+  knownAccounts(ofGateway: Iterable<string>): Promise<ReadonlySet<string>>;
   /** Whether this is one of them. */
   owns(account: string): boolean;
   /** See Store. */
@@ -212,7 +216,7 @@ async function open(reader: Connection, writer: Connection, options: PostgresSto
     wanted: () => wanted,
     onCommit: options.onCommit,
   });
-  const accounts = () => ownership.leases.map(({ account }) => account);
+  const accounts = () => ownership.accounts;
   const beside = () => ownership.besideOurs;
   const partsOn = (db: Queries) => {
     const common = { db, batches, time, accounts, files };
@@ -258,6 +262,7 @@ async function open(reader: Connection, writer: Connection, options: PostgresSto
     get accounts() {
       return accounts().filter((account) => account !== FLEET);
     },
+    knownAccounts: async (ofGateway) => new Set([...(await leases.accounts()), ...ofGateway]),
     owns: (account) => ownership.owns(account),
     get leads() {
       return accounts().includes(FLEET);
@@ -274,6 +279,8 @@ async function open(reader: Connection, writer: Connection, options: PostgresSto
     onOwned: (listener) => ownership.onOwned(listener),
     onBeside: (listener) => ownership.onBeside(listener),
     onLeaving: (listener) => ownership.onLeaving(listener),
+    onTouched: (listener) => ownership.onTouched(listener),
+    onLeads: (listener) => ownership.onLeads(listener),
     onLost: (listener) => ownership.onLost(listener),
     get contested() {
       return ownership.contested;
