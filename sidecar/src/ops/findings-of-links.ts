@@ -47,7 +47,7 @@ function ofAccounts({ gateway, downMs }: HealthParts): Finding[] {
       bad("session_connected", false, problem, [condition("whatsapp_down", sentence(problem), { afterMs: downMs })]),
     ];
   }
-  return [...accounts].map(([id, state]) => ofAccount(shownId(id), state, downMs));
+  return [...accounts].map(([id, state]) => ofAccount(id, state, downMs));
 }
 
 /** Where several sidecars share a store. */
@@ -65,7 +65,8 @@ const AT_ONCE: Partial<Record<AccountCode, "logged_out" | "replaced">> = {
   replaced: "replaced",
 };
 
-function ofAccount(account: string, state: AccountState, downMs: number): Finding {
+function ofAccount(id: string, state: AccountState, downMs: number): Finding {
+  const account = shownId(id);
   const { code } = state;
   if (code === "connected") return good("session_connected", true, account);
   // The operator's own decision.
@@ -81,7 +82,7 @@ function ofAccount(account: string, state: AccountState, downMs: number): Findin
     "session_connected",
     false,
     problem,
-    [condition(kind, text, { subject: account, details, afterMs })],
+    [condition(kind, text, { subject: account, account: id, details, afterMs })],
     account,
   );
 }

@@ -16,6 +16,8 @@ export interface OwnershipOptions {
   askMs: number;
   /** The database did not answer: to be told as any other outage. */
   failed: (error: unknown) => void;
+  /** What is to be known of accounts that were just taken, before anybody can write of them. Never rejects. */
+  before?: ((accounts: readonly string[]) => Promise<void>) | undefined;
   /** Told once of each account that two gateways have. */
   contested?: ((error: TwoGatewaysError) => void) | undefined;
 }
@@ -191,6 +193,7 @@ export class Ownership {
     const { leases, owner, failed } = this.#options;
     try {
       const taken = await leases.take([...this.#beside], [...this.#held.keys()]);
+      if (taken.length > 0) await this.#options.before?.(taken.map(({ account }) => account));
       if (this.#isClosed) return void (await leases.release(taken));
       this.#took(taken);
       const others = [...this.#beside].filter((account) => account !== FLEET && !this.#held.has(account));
