@@ -1,8 +1,8 @@
 import { hostname } from "node:os";
 import { resolve } from "node:path";
 import type { z } from "zod";
-import type { AlertLimits } from "./alerts/alerts.ts";
 import type { ChannelSettings } from "./alerts/channels.ts";
+import type { AlertLimits } from "./alerts/teller.ts";
 import type { Extras } from "./commands/index.ts";
 import type { ConsoleSettings } from "./console/console.ts";
 import type { QuietLimits } from "./downtime/quiet-watch.ts";

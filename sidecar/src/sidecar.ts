@@ -4,7 +4,7 @@ import { Alerts } from "./alerts/alerts.ts";
 import { openChannels } from "./alerts/channels.ts";
 import { Heartbeat } from "./alerts/heartbeat.ts";
 import { listAlerts } from "./alerts/list.ts";
-import { tested } from "./alerts/telling.ts";
+import { tested } from "./alerts/test-notice.ts";
 import { readLastBackup } from "./checks/last-backup.ts";
 import { readReleases } from "./checks/releases.ts";
 import { systemClock, systemTimers } from "./clock.ts";
@@ -138,14 +138,15 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
     ...{ clock, limits: settings.media },
     onCommit: (durationMs) => flow.committed(durationMs),
   });
+  const instance = settings.database === null ? null : settings.instance;
   const figures = new FigureRecorder({ store, clock, timers: systemTimers, log });
-  const metrics = new Metrics(clock.now, figures);
+  const metrics = new Metrics({ now: clock.now, figures, instance });
   const { flow } = metrics;
   logOutages(store, clock, log);
   const gateway = openGateway({ ...settings.gateway, log });
   const starter = new ChannelStarter({ gateway, clock, log });
   const alerts = new Alerts({
-    ...{ store: store.alerts, channels: openChannels(settings.alerts), limits: settings.alerts },
+    ...{ store, channels: openChannels(settings.alerts), limits: settings.alerts, instance },
     ...{ clock, timers: systemTimers, provenNow: () => store.provenNow(), log, random: Math.random },
   });
   /** Something has changed that the operator may have to be told of. */
@@ -175,8 +176,8 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
   const replies = new Replies({
     ...{ store, gateway, clock, log, random: Math.random, pace, brake, formerNumbers, outbound },
     ...{ onRunaway: changed, onNumberChange: changed, onLock: changed },
-    onAnswered: (outcome, durationMs) => flow.answered(outcome, durationMs),
-    onSent: (at, times) => flow.sent(at, times),
+    onAnswered: (outcome, durationMs, account) => flow.answered(outcome, durationMs, account),
+    onSent: (at, times, account) => flow.sent(at, times, account),
   });
   const relay = new Relay(
     {
@@ -206,8 +207,8 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
   );
   const takeOvers = new TakeOvers({
     ...{ store, log, random: Math.random },
-    // The first one first: what it is told of the account meanwhile it can't judge.
-    parts: [downtimes, reporting.reports, reporting.events, replies, relay],
+    // The first ones first: what happens of the account meanwhile is to be told, counted and judged.
+    parts: [alerts, figures, metrics, downtimes, reporting.reports, reporting.events, replies, relay],
     beside: [replies],
   });
   const intake: IntakeParts = {
@@ -226,7 +227,7 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
     },
   };
   const healthParts: HealthParts = {
-    ...{ store, relay, reporting, outbound: outbox, hotbags, replies, gateway, clock, disk, quiet },
+    ...{ store, instance, relay, reporting, outbound: outbox, hotbags, replies, gateway, clock, disk, quiet },
     plugin: () => listener.plugin,
     outbox: () => listener.outbox,
     rotations: () => ({ ...hotbags.rotations, BRIDGE_TOKEN: listener.rotation }),
@@ -270,8 +271,8 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
   const stateOf = async (): Promise<State> => {
     const look = await store.look();
     const { breakerOpen, breakerOpenings } = relay.status;
-    const counted = { counts: look.counters, breakerOpenings };
-    return { counted, health: healthOf(look), accounts: gateway.state.accounts, breakerOpen };
+    const parts = look.accounts ?? [{ account: "", ...look }];
+    return { breakerOpenings, parts, health: healthOf(look), accounts: gateway.state.accounts, breakerOpen };
   };
   flow.watch(gateway);
 
@@ -370,10 +371,11 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
   };
   try {
     // First: what passes from here on is counted.
-    metrics.observe({ counts: await store.counters(), breakerOpenings: 0 }, stateOf);
+    const counts = () => store.countsByAccount();
+    metrics.observe({ accounts: await counts(), breakerOpenings: 0 }, stateOf, counts);
     figures.start();
-    await alerts.start();
     takeOvers.start();
+    await alerts.start();
     await downtimes.start();
     // What becomes of commands from here on is to be told.
     await reporting.reports.start();

@@ -40,7 +40,7 @@ function ofAccounts({ gateway, downMs }: HealthParts): Finding[] {
       bad("session_connected", false, problem, [condition("whatsapp_down", sentence(problem), { afterMs: downMs })]),
     ];
   }
-  return [...accounts].map(([id, state]) => ofAccount(shownId(id), state, downMs));
+  return [...accounts].map(([id, state]) => ofAccount(id, state, downMs));
 }
 
 /** What only the operator can change is told at once. */
@@ -50,7 +50,8 @@ const AT_ONCE: Partial<Record<AccountCode, "logged_out" | "replaced">> = {
   replaced: "replaced",
 };
 
-function ofAccount(account: string, state: AccountState, downMs: number): Finding {
+function ofAccount(id: string, state: AccountState, downMs: number): Finding {
+  const account = shownId(id);
   const { code } = state;
   if (code === "connected") return good("session_connected", true, account);
   // The operator's own decision.
@@ -66,7 +67,7 @@ function ofAccount(account: string, state: AccountState, downMs: number): Findin
     "session_connected",
     false,
     problem,
-    [condition(kind, text, { subject: account, details, afterMs })],
+    [condition(kind, text, { subject: account, account: id, details, afterMs })],
     account,
   );
 }

@@ -1,4 +1,4 @@
-export type { AlertReads, AlertRecord, AlertStore, NoticeRecord } from "./alerts.ts";
+export type { AlertReads, AlertRecord, AlertStore, NoticeRecord, Sightings, Teller } from "./alerts.ts";
 export type { Change } from "./changes.ts";
 export type {
   CommandFromResponse,
@@ -36,7 +36,7 @@ export { type Files, type Received, readStoredFile } from "./files.ts";
 export type { HandoverEnd } from "./handovers.ts";
 export { base64Length, type InlinedFile } from "./lay-out.ts";
 export { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./limits.ts";
-export type { Counts, Failure, Look } from "./look.ts";
+export type { AccountLook, Counts, CountsOf, Failure, Look } from "./look.ts";
 export type { Accepted, AttemptRow, PendingMessage } from "./messages.ts";
 export {
   canonical,
@@ -91,4 +91,4 @@ export { type Doubted, makeRestored, type RestoreTimes } from "./sqlite/restored
 export { type Progress, type Snapshot, storeBytes, takeSnapshot } from "./sqlite/snapshot.ts";
 export { holdState, type IdleState } from "./sqlite/swap.ts";
 export type { Contested, SharedStore, Store, StoreView } from "./store.ts";
-export { addTally, type Durations, emptyTally, type Hop, type Tally } from "./tally.ts";
+export { addBeside, addTally, type Durations, emptyTally, type Hop, type Tally } from "./tally.ts";

@@ -31,8 +31,8 @@ export async function openStoreAt(place: StorePlace, { clock, limits, onCommit }
   const lock = takeLock(stateDir);
   try {
     refuseLeftBehind(stateDir);
-    const { openAsStore } = await import("./postgres/as-store.ts");
-    const store = await openAsStore({
+    const { openPostgresStore } = await import("./postgres/index.ts");
+    const store = await openPostgresStore({
       ...{ url: database, owner: instance, accounts: [], clock, stateDir, limits, onCommit },
     });
     const { close } = store;

@@ -1,4 +1,4 @@
-import type { AlertReads, AlertStore } from "./alerts.ts";
+import type { AlertReads, AlertStore, Sightings, Teller } from "./alerts.ts";
 import type { Change } from "./changes.ts";
 import type { CommandStore } from "./commands.ts";
 import type { ConsoleStore } from "./console.ts";
@@ -7,7 +7,7 @@ import type { FigureReads, FigureStore } from "./figures.ts";
 import type { Files } from "./files.ts";
 import type { HandoverStore } from "./handovers.ts";
 import type { MediaLimits } from "./limits.ts";
-import type { Counts, Look } from "./look.ts";
+import type { Counts, CountsOf, Look } from "./look.ts";
 import type { MessageStore } from "./messages.ts";
 import type { OperatorReads, OperatorStore } from "./operator.ts";
 import type { Damage, Outage } from "./outage.ts";
@@ -23,8 +23,15 @@ export interface Store {
   pauses: PauseStore;
   handovers: HandoverStore;
   downtimes: DowntimeStore;
-  alerts: AlertStore;
-  figures: FigureStore;
+  /** All that were written down, whoever tells of them. */
+  alerts: AlertReads;
+  /** Where alerts of that teller are written down: the same object each time, and one for all where the store has one owner. */
+  alertsOf(teller: Teller): AlertStore;
+  sightings: Sightings;
+  /** What passed, of all accounts. */
+  figures: FigureReads;
+  /** Where what passes of an account is written down: the same object each time, and one for all where the store has one owner. */
+  figuresOf(account: string): FigureStore;
   /** What Hot Bags is to be told: of its commands, and of the bridge. */
   reports: ReportStore;
   events: ReportStore;
@@ -39,6 +46,8 @@ export interface Store {
   /** A part of it: whoever needs no more does not depend on pages that others need. Rejects when it can't be read. */
   counters(): Promise<Counts["counters"]>;
   failures(): Promise<Counts["failures"]>;
+  /** Both of each account that is ours; where the store has one owner, of "" for all. Rejects when they can't be read. */
+  countsByAccount(): Promise<readonly CountsOf[]>;
   /** Since when nothing can be written, and why; null while writes are taken. Meanwhile what would have to be written down must not be begun. */
   readonly outage: Outage | null;
   /** Damage that is met now and then; null while none is. */
@@ -97,7 +106,10 @@ export interface Contested {
 }
 
 /** What is shared by all who work on one store: all but what a process has of its own. */
-export type SharedStore = Omit<Store, "figures" | "close">;
+export type SharedStore = Omit<
+  Store,
+  "alerts" | "alertsOf" | "sightings" | "figures" | "figuresOf" | "countsByAccount" | "close"
+>;
 
 /** What can be seen of a store without being its owner. */
 export interface StoreView {

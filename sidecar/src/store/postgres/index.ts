@@ -1,14 +1,16 @@
 import { type Clock, every, systemTimers, type Timers } from "../../clock.ts";
 
+import { AlertFile } from "../alert-file.ts";
+import type { AlertReads, AlertStore, Sightings as SightingsVerbs, Teller } from "../alerts.ts";
 import type { Change } from "../changes.ts";
 import { DamageRecord } from "../damage.ts";
 import { isDamage, StoreUnusableError } from "../errors.ts";
 import { Files } from "../files.ts";
 import { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "../limits.ts";
-import type { Look } from "../look.ts";
+import type { CountsOf, Look } from "../look.ts";
 import type { OperatorStore } from "../operator.ts";
 import type { Damage, Outage } from "../outage.ts";
-import { AlertRecords } from "./alert-records.ts";
+import { AlertRecords, AlertsOf, AllAlerts } from "./alert-records.ts";
 import { Availability } from "./availability.ts";
 import { Batches } from "./batches.ts";
 import { Commands } from "./commands.ts";
@@ -23,7 +25,7 @@ import { FigureReads, FigureRecords } from "./figures.ts";
 import { Handovers } from "./handovers.ts";
 import { FLEET } from "./lease.ts";
 import { Leases, type Owner } from "./leases.ts";
-import { readLook } from "./look.ts";
+import { readCountsByAccount, readLook } from "./look.ts";
 import { Messages } from "./messages.ts";
 import { migrate } from "./migrate.ts";
 import { refuseMoved } from "./moves.ts";
@@ -38,6 +40,7 @@ import { Reports } from "./report-lanes.ts";
 import type { ReportKind } from "./reports.ts";
 import { Retention } from "./retention.ts";
 import { Room } from "./room.ts";
+import { Sightings } from "./sightings.ts";
 
 /** A lease that was not renewed for so long can be taken by another sidecar. */
 const TTL_MS = 15_000;
@@ -77,10 +80,12 @@ export interface PostgresStore {
   handovers: Handovers;
   pauses: Pauses;
   downtimes: Downtimes;
-  /** What is the matter with all accounts together, which who leads tells of; and with one of them, which its owner does. */
-  alerts: AlertRecords;
-  alertsOf(account: string): AlertRecords;
-  /** What passed, of all accounts that are ours; and what passes of one of them. */
+  /** All that the database has, and this machine's. */
+  alerts: AlertReads;
+  /** Where alerts of that teller are written down, the same object each time: here, or in this machine's state folder. */
+  alertsOf(teller: Teller): AlertStore;
+  sightings: SightingsVerbs;
+  /** What passed, of all accounts that there are; and what passes of one that is ours. */
   figures: FigureReads;
   figuresOf(account: string): FigureRecords;
   /** What somebody sees who looks at it: all of it at one instant. Rejects when it can't be read. */
@@ -88,6 +93,8 @@ export interface PostgresStore {
   /** See the embedded store: over the accounts that are ours. Rejects when it can't be read. */
   counters(): ReturnType<Counters["read"]>;
   failures(): ReturnType<Failures["all"]>;
+  /** Both of each account that is ours. Rejects when they can't be read. */
+  countsByAccount(): Promise<readonly CountsOf[]>;
   /** What Hot Bags is to be told: of its commands, and of the bridge. */
   reports: Reports;
   events: Reports;
@@ -220,7 +227,8 @@ async function open(reader: Connection, writer: Connection, options: PostgresSto
   };
   const room = new Room({ db: reader, batches, accounts, files });
   const { counters, failures, ...parts } = partsOn(reader);
-  const alertsOf = (account: string) => new AlertRecords({ db: reader, batches, account });
+  const alertsOf = remembered((account) => new AlertRecords({ db: reader, batches, account }));
+  const machine = new AlertFile(options.stateDir);
   const note = () => time.note().catch((error: unknown) => availability.check("time", error));
   await note();
   const noteNoMore = every(timers, NOTE_MS, () => void note());
@@ -231,13 +239,15 @@ async function open(reader: Connection, writer: Connection, options: PostgresSto
   await ownership.start();
   return {
     ...parts,
-    alerts: alertsOf(FLEET),
-    alertsOf,
-    figures: new FigureReads(reader, accounts),
-    figuresOf: (account) => new FigureRecords(reader, batches, account),
+    alerts: new AlertsOf([new AllAlerts(reader), machine]),
+    alertsOf: (teller) => (teller === "machine" ? machine : alertsOf(teller === "fleet" ? FLEET : teller.account)),
+    sightings: new Sightings(reader, writer),
+    figures: new FigureReads(reader, null),
+    figuresOf: remembered((account) => new FigureRecords(reader, batches, account)),
     look: () => reader.snapshot((tx) => readLook(partsOn(tx))),
     counters: () => counters.read(),
     failures: () => failures.all(),
+    countsByAccount: () => reader.snapshot((tx) => readCountsByAccount(partsOn(tx))),
     files,
     get accounts() {
       return accounts().filter((account) => account !== FLEET);
@@ -281,5 +291,15 @@ async function open(reader: Connection, writer: Connection, options: PostgresSto
       await ownership.close();
       await Promise.all([reader.close(), writer.close()]);
     },
+  };
+}
+
+/** One of each account, the same each time. */
+function remembered<T>(make: (account: string) => T): (account: string) => T {
+  const made = new Map<string, T>();
+  return (account) => {
+    const known = made.get(account) ?? make(account);
+    made.set(account, known);
+    return known;
   };
 }

@@ -106,14 +106,19 @@ export function openStore(
     ...{ db, commit, counters, failures, commands: commandWrites, recorder: recorders.command, clock, time },
   });
   const seen = { counters, failures, messages, commands, pauses, reports, events, outbound, downtimes };
+  const alerts = new AlertRecords(db, commit);
+  const figures = new FigureRecords(db, commit);
   return {
     messages,
     commands,
     pauses,
     handovers: new Handovers({ db, commit, counters, failures, pauses, clock }),
     downtimes,
-    alerts: new AlertRecords(db, commit),
-    figures: new FigureRecords(db, commit),
+    alerts,
+    alertsOf: () => alerts,
+    sightings: { put: async () => {}, others: async () => [] },
+    figures,
+    figuresOf: () => figures,
     reports,
     events,
     outbound,
@@ -121,6 +126,7 @@ export function openStore(
     look: async () => readLook(seen),
     counters: async () => counters.read(),
     failures: async () => failures.all(),
+    countsByAccount: async () => [{ account: "", ...readCounts(seen) }],
     operator: {
       ...operatorReads(
         db,
