@@ -182,6 +182,36 @@ describe("a store that was moved", () => {
     expect(await migrate(again, "--to")).toMatchObject({ code: 0 });
   });
 
+  it("tells each alert by whose it is, and all of them where it comes back", async (test) => {
+    const url = await makeHere(test);
+    await leaveAStore();
+    const kinds = { logged_out: "outlet", hot_bags: "backend", disk: "" };
+    const db = new Database(join(stateDir, "bridge.sqlite"));
+    for (const [n, [kind, subject]] of Object.entries(kinds).entries()) {
+      db.prepare("INSERT INTO alerts VALUES (?, ?, ?, 'x', '{}', 1, 1, NULL, 1, 0, 0, 0, NULL, NULL)").run(
+        kind,
+        kind,
+        subject,
+      );
+      db.prepare("INSERT INTO notices VALUES ('webhook', ?, ?, ?)").run(n + 1, n, JSON.stringify({ id: kind, kind }));
+    }
+    const read = (from: Database.Database) =>
+      ["alerts", "notices"].map((table) => from.prepare(`SELECT * FROM ${table} ORDER BY 1, 2`).all());
+    const before = read(db);
+    db.close();
+    expect(await migrate(url, "--to")).toMatchObject({ code: 0 });
+    for (const table of ["alerts", "notices"])
+      expect(await askedIn(url, `SELECT account_id FROM ${table} ORDER BY 1`)).toEqual([
+        ...[{ account_id: "" }, { account_id: "outlet" }],
+      ]);
+    const ofMachine = JSON.parse(readFileSync(join(stateDir, "machine-alerts.json"), "utf8"));
+    expect(ofMachine).toMatchObject({ alerts: [{ kind: "disk" }], notices: [{ number: 3 }] });
+    expect(await migrate(url, "--back")).toMatchObject({ code: 0 });
+    const after = new Database(join(stateDir, "bridge.sqlite"), { readonly: true });
+    expect(read(after)).toEqual(before);
+    after.close();
+  });
+
   it("waits as long as it would have waited, whatever the clocks say", async (test) => {
     const url = await makeHere(test);
     const wait = 40 * 60_000;

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
+import { tellerOf } from "../../sidecar/src/alerts/table.ts";
 import type { Clock } from "../../sidecar/src/clock.ts";
 import { type Moved, move } from "../../sidecar/src/moving/move.ts";
 import {
@@ -16,7 +17,7 @@ import {
 import { Connection } from "../../sidecar/src/store/postgres/connection.ts";
 import type { PostgresStore } from "../../sidecar/src/store/postgres/index.ts";
 import type { Databases } from "./databases.ts";
-import { type Opened, openPostgresIn, type RoomStore, storeOf } from "./rooms.ts";
+import { type Opened, ofDefault, openPostgresIn, type RoomStore } from "./rooms.ts";
 
 /** A store that can be moved from one room into the other, again and again. It begins as an embedded one. */
 export interface MovableRoom extends Opened {
@@ -42,24 +43,24 @@ export async function openMovable(databases: Databases, clock: Clock): Promise<M
     if (url === null) {
       const store: Store = openStore(dir, by);
       await store.reports.turn(true);
-      opened = { store, close: () => store.close() };
+      opened = { store: ofDefault(store), close: () => store.close() };
       return;
     }
     const store: PostgresStore = await openPostgresIn(url, dir, by);
-    opened = { store: storeOf(store), close: () => store.close() };
+    opened = { store: ofDefault(store), close: () => store.close() };
   };
   const ofPostgres = await movingPostgres();
   const moveNow = async () => {
     if (url === null) {
       const there = await databases.make();
       const source = openSqliteSource(dir, clock);
-      const target = await ofPostgres.openPostgresTarget(there, clock);
+      const target = await ofPostgres.openPostgresTarget(there, { clock, stateDir: dir, tellerOf });
       const moved = await movedOnce(source, target);
       url = there;
       direct = new Connection({ url, connections: 1 });
       return moved;
     }
-    const source = await ofPostgres.openPostgresSource(url, clock);
+    const source = await ofPostgres.openPostgresSource(url, { clock, stateDir: dir });
     const target = openSqliteTarget(dir, clock);
     const moved = await movedOnce(source, target);
     await direct?.close();

@@ -191,7 +191,7 @@ async function everythingOf(look: Opened["look"], tables: string): Promise<strin
 }
 
 /** With what is written of the account "default". */
-function ofDefault<S extends Pick<Store, "alertsOf" | "figures" | "figuresOf">>(store: S) {
+export function ofDefault<S extends Pick<Store, "alertsOf" | "figures" | "figuresOf">>(store: S) {
   return Object.assign(store, {
     ...{ alerts: store.alertsOf({ account: "default" }), figures: store.figuresOf("default") },
     allFigures: store.figures,

@@ -1,3 +1,4 @@
+import { tellerOf } from "../alerts/table.ts";
 import { systemClock } from "../clock.ts";
 import { type Moved, move } from "../moving/move.ts";
 import { databaseUrl } from "../settings/forms.ts";
@@ -44,7 +45,7 @@ async function moveThere(url: string, stateDir: string, output: Output): Promise
   const source = openSqliteSource(stateDir, systemClock);
   try {
     const { openPostgresTarget } = await movingPostgres();
-    const target = await openPostgresTarget(url, systemClock);
+    const target = await openPostgresTarget(url, { clock: systemClock, stateDir, tellerOf });
     try {
       return await move({ source, target, who: whoAmI(), report: reporter(output) });
     } finally {
@@ -59,7 +60,7 @@ async function moveBack(url: string, stateDir: string, output: Output): Promise<
   const target = openSqliteTarget(stateDir, systemClock);
   try {
     const { openPostgresSource } = await movingPostgres();
-    const source = await openPostgresSource(url, systemClock);
+    const source = await openPostgresSource(url, { clock: systemClock, stateDir });
     try {
       return await move({ source, target, who: whoAmI(), report: reporter(output) });
     } finally {

@@ -243,6 +243,9 @@ export interface Arrival {
   result: string;
 }
 
+/** Who tells of alerts of a kind, where several share a store. */
+export type TellerOf = (kind: string) => "account" | "fleet" | "machine";
+
 /** A move was not made, or not to its end. The message says why and what to do. Nothing is lost. */
 export class MoveRefusedError extends Error {
   override readonly name = "MoveRefusedError";

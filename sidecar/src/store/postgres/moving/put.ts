@@ -1,6 +1,15 @@
-import { columnsOf, MOVED_TABLES, type MovedName, type MovedTable, type Row, type Value } from "../../moving.ts";
+import {
+  columnsOf,
+  MOVED_TABLES,
+  type MovedName,
+  type MovedTable,
+  type Row,
+  type TellerOf,
+  type Value,
+} from "../../moving.ts";
 import type { Queries } from "../connection.ts";
 import { FLEET } from "../lease.ts";
+import { putAlerts } from "./alerts.ts";
 import { quoted } from "./rows.ts";
 
 const TYPES = { integer: "bigint", text: "text", bytes: "bytea", flag: "int" } as const;
@@ -21,6 +30,12 @@ function names(name: MovedName): string {
   return table ? Object.keys(table.columns).map(quoted).join(", ") : "";
 }
 
+/** Whose is what the embedded store does not know by account. */
+export interface Whose {
+  account: string;
+  tellerOf: TellerOf;
+}
+
 /** Whose a row is, by its chat: NULL, which no table takes, where there is no such chat. */
 const OF_CHAT = "(SELECT c.account_id FROM chats c WHERE c.chat = g.chat)";
 
@@ -38,10 +53,6 @@ const WRITES: Partial<Record<MovedName, Writes>> = {
   console_numbers: ({ from }) =>
     `SELECT setval(pg_get_serial_sequence('console_sessions', 'id'), g.last) FROM ${from} WHERE g.last > 0`,
   figures: ({ from, values, account }) => `INSERT INTO figures (account_id, ${names("figures")})
-    SELECT ${account}, ${values} FROM ${from}`,
-  alerts: ({ from, values, account }) => `INSERT INTO alerts (account_id, ${names("alerts")})
-    SELECT ${account}, ${values} FROM ${from}`,
-  notices: ({ from, values, account }) => `INSERT INTO notices (account_id, ${names("notices")})
     SELECT ${account}, ${values} FROM ${from}`,
   // That of the message, as long as it is remembered.
   failures: ({ from, values, account }) => `INSERT INTO failures (account_id, ${names("failures")})
@@ -80,9 +91,10 @@ function countersByAccount({ from, account }: Given): string {
     UNION ALL SELECT ${account}, g.name, g.value - coalesce((SELECT sum(k.value) FROM known k WHERE k.name = g.name), 0) FROM given g`;
 }
 
-/** Writes rows of a table. `account`: whose the bridge's own are. */
-export async function putRows(tx: Queries, table: MovedTable, rows: readonly Row[], account: string): Promise<void> {
+/** Writes rows of a table. `whose.account`: whose the bridge's own are. */
+export async function putRows(tx: Queries, table: MovedTable, rows: readonly Row[], whose: Whose): Promise<void> {
   if (rows.length === 0) return;
+  if (table.name === "alerts" || table.name === "notices") return await putAlerts(tx, table, rows, whose);
   const columns = columnsOf(table);
   const arrays = columns.map(([, kind], n) => `$${n + 1}::${TYPES[kind]}[]`);
   const given: Given = {
@@ -96,7 +108,7 @@ export async function putRows(tx: Queries, table: MovedTable, rows: readonly Row
       SELECT ${values} FROM ${from}`);
   const statement = write(given);
   const values: (Value[] | string)[] = columns.map((_, n) => rows.map((row) => row[n] ?? null));
-  if (statement.includes(given.account)) values.push(account);
+  if (statement.includes(given.account)) values.push(whose.account);
   await tx.rows(statement, ...values);
 }
 

@@ -10,8 +10,9 @@ import {
   type Row,
   type Value,
 } from "../../moving.ts";
-import { addTally, readTally, writeTally } from "../../tally.ts";
+import { addBeside, readTally, writeTally } from "../../tally.ts";
 import type { Queries } from "../connection.ts";
+import { readAlerts } from "./alerts.ts";
 
 type Columns = Record<string, Value>;
 
@@ -26,10 +27,6 @@ const FROM: Partial<Record<MovedName, string>> = {
   counters: "(SELECT name, sum(value)::bigint AS value FROM counters GROUP BY name)",
   failures: `(SELECT DISTINCT ON (kind) kind, at, message_id, reason,
     (sum(count) OVER (PARTITION BY kind))::bigint AS count FROM failures ORDER BY kind, at DESC, account_id)`,
-  alerts: `(SELECT DISTINCT ON (id) * FROM alerts ORDER BY id, (ended IS NULL) DESC, since DESC, account_id)`,
-  // Numbers are an account's: where there are several they are given anew, in the order in which they were told.
-  notices: `(SELECT channel, told_at, notice, CASE WHEN (SELECT count(DISTINCT account_id) FROM notices) = 1 THEN number
-    ELSE row_number() OVER (PARTITION BY channel ORDER BY told_at, account_id, number) END AS number FROM notices)`,
 };
 
 /** What makes a row large, of tables that have large ones. */
@@ -42,9 +39,12 @@ const BYTES: Partial<Record<MovedName, string>> = {
 /** The rows of a database, as they are moved and compared. */
 export class MovingRows {
   readonly #db: Queries;
+  readonly #stateDir: string | null;
 
-  constructor(db: Queries) {
+  /** `stateDir`: see readAlerts. */
+  constructor(db: Queries, stateDir: string | null) {
     this.#db = db;
+    this.#stateDir = stateDir;
   }
 
   async count(table: MovedTable): Promise<number> {
@@ -53,8 +53,9 @@ export class MovingRows {
   }
 
   async page(table: MovedTable, after: Row | null): Promise<Row[]> {
-    if (table.name === "figures") return after === null ? await this.#figures() : [];
     if (table.isSmall && after !== null) return [];
+    if (table.name === "figures") return await this.#figures();
+    if (table.name === "alerts" || table.name === "notices") return await readAlerts(this.#db, table, this.#stateDir);
     const columns = columnsOf(table);
     const rows = await this.#db.rows<Columns>(selectOf(table, after !== null), ...(after ?? []));
     return rows.map((row) => columns.map(([name]) => row[name] ?? null));
@@ -103,7 +104,7 @@ export class MovingRows {
 function sum(one: string, other: string): string {
   const [whole, more] = [readTally(one), readTally(other)];
   if (!whole || !more) return whole ? one : other;
-  addTally(whole, more);
+  addBeside(whole, more);
   return writeTally(whole);
 }
 

@@ -19,8 +19,11 @@ import { MovingRows } from "./rows.ts";
 const FINGERPRINT = `SELECT (SELECT oid::text FROM pg_database WHERE datname = current_database()) || ' ' ||
   md5(coalesce(string_agg(writer || ' ' || n, ',' ORDER BY writer), '')) AS fingerprint FROM commits`;
 
-/** The store in a PostgreSQL, to be moved from there. Rejects with MoveRefusedError. */
-export async function openPostgresSource(url: string, clock: Clock): Promise<MovingSource> {
+/** The store in a PostgreSQL, to be moved from there, with what lies below `stateDir` beside it. Rejects with MoveRefusedError. */
+export async function openPostgresSource(
+  url: string,
+  { clock, stateDir }: { clock: Clock; stateDir: string },
+): Promise<MovingSource> {
   const name = nameOf(url);
   const connection = connect(url);
   try {
@@ -29,7 +32,7 @@ export async function openPostgresSource(url: string, clock: Clock): Promise<Mov
     await connection.close();
     throw error;
   }
-  const rows = new MovingRows(connection);
+  const rows = new MovingRows(connection, stateDir);
   let renewing: NodeJS.Timeout | undefined;
   return {
     name,

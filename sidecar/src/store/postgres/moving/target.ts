@@ -8,33 +8,30 @@ import {
   MoveRefusedError,
   type MovingTarget,
   type Row,
+  type TellerOf,
   type Written,
 } from "../../moving.ts";
 import type { Connection, Queries } from "../connection.ts";
 import { isOwnFault, wordsOf } from "../faults.ts";
 import { migrate } from "../migrate.ts";
 import { ProvenTime } from "../proven-time.ts";
-import { mainAccountOf, putRows } from "./put.ts";
+import { forgetMachineAlerts, leaveMachineAlerts } from "./alerts.ts";
+import { mainAccountOf, putRows, type Whose } from "./put.ts";
 import { AT_WORK_UNTIL, connect, lockMoves, mustBeOurs, NO_LIMIT, nameOf, takeFromAll, told } from "./room.ts";
 import { MovingRows } from "./rows.ts";
-
-/** What a sidecar has that was only started here: nobody misses it. */
-const OF_A_START = [
-  "schema_version",
-  "leases",
-  "wanted_accounts",
-  "commits",
-  "proven_time",
-  "moves",
-  "move_progress",
-  "probe",
-];
 
 /** What gives numbers of its own. */
 const NUMBERED = ["chats.chat", "messages.seq", "commands.id", "reports.id", "downtimes.id", "audit.id", "restores.id"];
 
+export interface TargetParts {
+  clock: Clock;
+  /** What is this machine's own lies below it. */
+  stateDir: string;
+  tellerOf: TellerOf;
+}
+
 /** In a PostgreSQL that has no store yet, or a part of one that is being moved. Rejects with MoveRefusedError, or StoreUnusableError. */
-export async function openPostgresTarget(url: string, clock: Clock): Promise<MovingTarget> {
+export async function openPostgresTarget(url: string, parts: TargetParts): Promise<MovingTarget> {
   const name = nameOf(url);
   const connection = connect(url);
   try {
@@ -42,7 +39,7 @@ export async function openPostgresTarget(url: string, clock: Clock): Promise<Mov
       await migrate(connection);
       await mustBeOurs(connection, name);
     });
-    return new PostgresTarget(name, connection, clock);
+    return new PostgresTarget(name, connection, parts);
   } catch (error) {
     await connection.close();
     throw error;
@@ -52,17 +49,17 @@ export async function openPostgresTarget(url: string, clock: Clock): Promise<Mov
 class PostgresTarget implements MovingTarget {
   readonly name: string;
   readonly #connection: Connection;
-  readonly #clock: Clock;
+  readonly #parts: TargetParts;
   readonly #rows: MovingRows;
   /** Of the source of this move. */
   #fingerprint = "";
   #mainAccount: string | undefined;
 
-  constructor(name: string, connection: Connection, clock: Clock) {
+  constructor(name: string, connection: Connection, parts: TargetParts) {
     this.name = name;
     this.#connection = connection;
-    this.#clock = clock;
-    this.#rows = new MovingRows(connection);
+    this.#parts = parts;
+    this.#rows = new MovingRows(connection, null);
   }
 
   async begin(source: { name: string; fingerprint: string }): Promise<Begun> {
@@ -95,6 +92,7 @@ class PostgresTarget implements MovingTarget {
   async arrive(arrival: Arrival, leave: () => Promise<void>): Promise<void> {
     // What there is of which value is known by a sidecar's first statements, and not only after a while.
     await told(this.name, () => this.#connection.rows(`ANALYZE ${tables().join(", ")}`));
+    await told(this.name, () => leaveMachineAlerts(this.#connection, this.#parts.stateDir));
     failpoint("move:whole");
     await leave();
     failpoint("move:left");
@@ -109,14 +107,14 @@ class PostgresTarget implements MovingTarget {
   count = (table: MovedTable) => told(this.name, () => this.#rows.count(table));
   page = (table: MovedTable, after: Row | null) => told(this.name, () => this.#rows.page(table, after));
   ledger = () => told(this.name, () => this.#rows.ledger());
-  provenNow = () => told(this.name, async () => (await ProvenTime.read(this.#connection, this.#clock)).now());
+  provenNow = () => told(this.name, async () => (await ProvenTime.read(this.#connection, this.#parts.clock)).now());
   close = () => this.#connection.close();
 
   async #put(table: MovedTable, rows: readonly Row[], written: Written): Promise<void> {
     await this.#transaction(async (tx) => {
       await this.#mustBeOurs(tx);
       this.#mainAccount ??= table.isSmall ? await mainAccountOf(tx) : undefined;
-      await putRows(tx, table, rows, this.#mainAccount ?? "");
+      await putRows(tx, table, rows, this.#whose);
       await tx.rows(
         `INSERT INTO move_progress VALUES ($1, $2, $3)
          ON CONFLICT (name) DO UPDATE SET rows = excluded.rows, after = excluded.after`,
@@ -124,6 +122,10 @@ class PostgresTarget implements MovingTarget {
       );
       failpoint("move:before-commit");
     });
+  }
+
+  get #whose(): Whose {
+    return { account: this.#mainAccount ?? "", tellerOf: this.#parts.tellerOf };
   }
 
   /** The first of these rows that can't be written; none: all can. Each try is taken back. */
@@ -142,7 +144,7 @@ class PostgresTarget implements MovingTarget {
     const taken = new Error("taken back");
     try {
       await this.#connection.transaction(async (tx) => {
-        await putRows(tx, table, rows, this.#mainAccount ?? "");
+        await putRows(tx, table, rows, this.#whose);
         throw taken;
       }, NO_LIMIT);
     } catch (error) {
@@ -201,15 +203,10 @@ async function begin(tx: Queries, name: string, source: { name: string; fingerpr
   };
 }
 
+/** What a sidecar leaves that was only started there, nobody misses; anything else is somebody's. */
 async function mustBeEmpty(tx: Queries, name: string): Promise<void> {
-  const all = await tx.rows<{ name: string }>(
-    "SELECT tablename AS name FROM pg_tables WHERE schemaname = current_schema() AND tablename <> ALL ($1) ORDER BY 1",
-    OF_A_START,
-  );
-  const ours = new Set(tables());
   const used: string[] = [];
-  for (const { name: table } of all)
-    if (!ours.has(table) || (await tx.rows(`SELECT 1 FROM "${table}" LIMIT 1`)).length > 0) used.push(table);
+  for (const table of tables()) if ((await tx.rows(`SELECT 1 FROM ${table} LIMIT 1`)).length > 0) used.push(table);
   if (used.length > 0)
     throw new MoveRefusedError(
       `${name} is not empty (${used.join(", ")}), and what is there is not of this move: make a database of its own for the bridge (createdb), and name that. Nothing was changed`,
@@ -248,6 +245,7 @@ async function arrive(tx: Queries, { provenNow, who, result }: Arrival): Promise
      VALUES ((extract(epoch FROM clock_timestamp()) * 1000)::bigint, $1, 'move the store', 'store', 0, $2)`,
     ...[who, result],
   );
+  await forgetMachineAlerts(tx);
   await tx.rows("DELETE FROM move_progress");
   await tx.rows("UPDATE moves SET done_at = clock_timestamp()");
 }
