@@ -1,5 +1,5 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { readSecretFile } from "./checks/secret-files.ts";
@@ -256,6 +256,48 @@ describe("settings", () => {
     expect(readSettings(complete).media).toEqual({ storeBytes: 4 * 1024 ** 3, inlineBytes: 3_000_000 });
     const told = { ...complete, BRIDGE_MEDIA_STORE_BYTES: "1099511627776", BRIDGE_INLINE_MEDIA_BYTES: "0" };
     expect(readSettings(told).media).toEqual({ storeBytes: 1024 ** 4, inlineBytes: 0 });
+  });
+
+  describe("BRIDGE_STORE", () => {
+    const read = (BRIDGE_STORE: string) => () => readSettings({ ...complete, BRIDGE_STORE });
+
+    it("is the embedded one unless it is set, and the sidecar has its host's name unless it has another", () => {
+      expect(readSettings(complete)).toMatchObject({ database: null, instance: hostname() });
+      expect(readSettings({ ...complete, BRIDGE_INSTANCE: "shop-1" }).instance).toBe("shop-1");
+      expect(() => readSettings({ ...complete, BRIDGE_INSTANCE: "shop 1" })).toThrow(
+        /BRIDGE_INSTANCE: must be letters/,
+      );
+    });
+
+    it.each([
+      "postgres://bridge:s3cret@127.0.0.1/bridge",
+      "postgresql://bridge:s3cret@localhost:6543/bridge",
+      "postgres://bridge:s3cret@[::1]:5432/bridge",
+      "postgres://bridge:s%23cret@db.example/bridge?sslmode=verify-full",
+      "postgres://bridge:s3cret@db.example/bridge?sslmode=verify-full&sslrootcert=/etc/hotbags/ca.pem",
+      "postgres://bridge:s3cret@10.0.0.5/bridge?sslmode=disable",
+      "postgres://bridge@%2Frun%2Fpostgresql/bridge",
+      "postgres://bridge@/bridge?host=/run/postgresql",
+    ])("takes %s as it is", (url) => {
+      expect(read(url)().database).toBe(url);
+    });
+
+    it.each([
+      ["another scheme", "mysql://bridge:s3cret@127.0.0.1/bridge", /must begin with postgres:\/\//],
+      ["a path", "/var/lib/s3cret", /must begin with postgres:\/\//],
+      ["no database", "postgres://bridge:s3cret@127.0.0.1", /names no database/],
+      ["no host", "postgres://bridge:s3cret@/bridge", /names no host/],
+      ["two hosts", "postgres://bridge:s3cret@a.example,b.example/bridge?sslmode=verify-full", /must name one host/],
+      ["a # in its password", "postgres://bridge:s3#cret@127.0.0.1/bridge", /write # as %23/],
+      ["a % in its password", "postgres://bridge:s3cret%@127.0.0.1/bridge", /% as %25/],
+      ["no word of encryption", "postgres://bridge:s3cret@db.example/bridge", /\?sslmode=verify-full/],
+      ["a mode that is none", "postgres://bridge:s3cret@db.example/bridge?sslmode=s3cret", /unknown sslmode/],
+      ["a line break", "postgres://bridge:s3cret@127.0.0.1/bridge\n", /ends with a space or a line break/],
+    ])("refuses %s, without showing it", (_what, url, reason) => {
+      expect(read(url)).toThrow(reason);
+      expect(read(url)).toThrow(/^BRIDGE_STORE: /);
+      expect(read(url)).not.toThrow(/s3/);
+    });
   });
 
   it.each([

@@ -1,3 +1,4 @@
+import { hostname } from "node:os";
 import { resolve } from "node:path";
 import type { z } from "zod";
 import type { AlertLimits } from "./alerts/alerts.ts";
@@ -62,6 +63,10 @@ export interface Settings {
   /** The plugin may show it as well. */
   bridgeTokenPrevious: string | null;
   stateDir: string;
+  /** The address of the PostgreSQL that has the queue, secret; null: it is in `stateDir`. */
+  database: string | null;
+  /** Names this sidecar for people. */
+  instance: string;
   keep: Keep;
   media: MediaLimits;
   /** The operator is told when the disk of `stateDir` has less left; 0: never. */
@@ -214,6 +219,8 @@ function toSettings(values: Values): Settings {
     bridgeToken: values.BRIDGE_TOKEN,
     bridgeTokenPrevious: values.BRIDGE_TOKEN_PREVIOUS ?? null,
     stateDir: values.BRIDGE_STATE_DIR,
+    database: values.BRIDGE_STORE ?? null,
+    instance: values.BRIDGE_INSTANCE ?? hostname(),
     keep: {
       textsDays: values.BRIDGE_KEEP_TEXTS_DAYS,
       keysDays: values.BRIDGE_KEEP_KEYS_DAYS,

@@ -45,7 +45,7 @@ import { adoptSettings, type ReloadableParts, reportReload } from "./reload.ts";
 import { Replies } from "./replies/replies.ts";
 import type { SettingsInUse } from "./settings/in-use.ts";
 import { Starting } from "./starting.ts";
-import { type Look, type Outage, openStore, type StoreUnusableError } from "./store/index.ts";
+import { type Look, type Outage, openStoreAt, type StoreUnusableError } from "./store/index.ts";
 import { TakeOvers } from "./take-overs.ts";
 
 /** A connection to Hot Bags that takes longer than this to come about, ms, is given up. The answer has its own time. */
@@ -138,7 +138,10 @@ export async function startSidecar(inUse: SettingsInUse, log: Logger, signal: Ab
 async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger): Promise<Work> {
   const clock = systemClock;
   const { settings } = inUse;
-  const store = openStore(settings.stateDir, clock, settings.media, (durationMs) => flow.committed(durationMs));
+  const store = await openStoreAt(settings, {
+    ...{ clock, limits: settings.media },
+    onCommit: (durationMs) => flow.committed(durationMs),
+  });
   const figures = new FigureRecorder({ store, clock, timers: systemTimers, log });
   const metrics = new Metrics(clock.now, figures);
   const { flow } = metrics;
@@ -209,7 +212,8 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
   );
   const takeOvers = new TakeOvers({
     ...{ store, log, random: Math.random },
-    parts: [reporting.reports, reporting.events, replies, relay],
+    // The first one first: what it is told of the account meanwhile it can't judge.
+    parts: [downtimes, reporting.reports, reporting.events, replies, relay],
     beside: [replies],
   });
   const intake: IntakeParts = {
@@ -250,7 +254,13 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
   const since = (finding: Finding) => watch.since(finding);
   const healthOf = (look: Look) => readHealth(healthParts, look, since, alerts.open);
   const health = async () => healthOf(await store.look());
-  const unsubscribers = [gateway.onChange(changed), store.onOutage(changed), store.onDamage(changed)];
+  const unsubscribers = [
+    ...[gateway.onChange(changed), store.onOutage(changed), store.onDamage(changed)],
+    // What our own gateway has is to be sent by us.
+    gateway.onStatus(({ accounts }) => {
+      for (const account of accounts.keys()) store.want(account, { beside: true });
+    }),
+  ];
   const isWell = () => isHealthy(health, log);
   const heartbeat = new Heartbeat({ url: settings.alerts.heartbeatUrl, log, isHealthy: isWell });
 
@@ -362,15 +372,15 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
     await Promise.all([gateway.close(), hotbags.close()]);
     await finished;
     await figures.stop();
-    store.close();
+    await store.close();
   };
   try {
     // First: what passes from here on is counted.
     metrics.observe({ counts: await store.counters(), breakerOpenings: 0 }, stateOf);
     figures.start();
     await alerts.start();
-    await downtimes.start();
     takeOvers.start();
+    await downtimes.start();
     // What becomes of commands from here on is to be told.
     await reporting.reports.start();
     await reporting.events.start();

@@ -16,9 +16,23 @@ export async function licenceTexts(folders) {
   for (const folder of folders) {
     const { name, version, license } = JSON.parse(await readFile(join(folder, "package.json"), "utf8"));
     assertFit(name, version, license);
-    const file = (await readdir(folder)).find((entry) => /^licen[cs]e/i.test(entry));
-    if (file === undefined) throw new Error(`${name} ${version} has no licence file to go along (${folder})`);
-    parts.push(`${name} ${version} (${license})\n\n${(await readFile(join(folder, file), "utf8")).trim()}\n`);
+    const text = await licenceIn(folder);
+    if (text === undefined) throw new Error(`${name} ${version} has no licence text to go along (${folder})`);
+    parts.push(`${name} ${version} (${license})\n\n${text.trim()}\n`);
   }
   return parts.join(`\n${"-".repeat(80)}\n\n`);
+}
+
+/** The text of a file of its own, or of that part of the package's README that has all of it; undefined: there is neither. */
+async function licenceIn(folder) {
+  const entries = await readdir(folder);
+  const read = (pattern) => {
+    const file = entries.find((entry) => pattern.test(entry));
+    return file === undefined ? "" : readFile(join(folder, file), "utf8");
+  };
+  const own = await read(/^licen[cs]e/i);
+  if (own !== "") return own;
+  const part = /^#+ *licen[cs]e *$([\s\S]*?)(?=^#|$(?![\s\S]))/im.exec(await read(/^readme/i))?.[1] ?? "";
+  // Whose it is, what is granted, and the disclaimer: what these licences ask to go along.
+  return /copyright/i.test(part) && /permission/i.test(part) && /warrant/i.test(part) ? part : undefined;
 }

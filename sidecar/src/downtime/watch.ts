@@ -2,7 +2,7 @@ import { LogThrottle } from "@hotbags/shared";
 import type { Logger } from "pino";
 import type { Alerts } from "../alerts/alerts.ts";
 import type { AccountCode, AccountState, Gateway, StatusReport } from "../gateway/index.ts";
-import { type Connection, type Store, StoreUnwritableError } from "../store/index.ts";
+import { type Connection, NotOwnedError, type Store, StoreUnwritableError } from "../store/index.ts";
 import { alertOf } from "./alert.ts";
 import { look, type Seen, type Sighting } from "./window.ts";
 
@@ -44,6 +44,8 @@ export class DowntimeWatch {
   /** `uptimeMs` when an account's connection was last written. */
   readonly #writtenAt = new Map<string, number>();
   readonly #writing = new Map<string, Promise<void>>();
+  /** Accounts that have become ours, and of which it is not read yet how they were. */
+  readonly #unread = new Set<string>();
   readonly #gateway: Gateway;
   #unsubscribe = () => {};
   #telling: Promise<void> | null = null;
@@ -65,6 +67,22 @@ export class DowntimeWatch {
     this.#tell();
   }
 
+  /** The account has become ours: goes on from where its last owner has left off. Rejects when the store can't be read. */
+  async takeUp(account: string): Promise<void> {
+    this.#unread.add(account);
+    const known = (await this.#store.downtimes.connections()).get(account);
+    if (!this.#unread.delete(account)) return;
+    if (known) this.#known.set(account, known);
+    this.#tell();
+  }
+
+  /** The account is another process's. */
+  letGo(account: string): void {
+    this.#unread.delete(account);
+    this.#known.delete(account);
+    this.#writtenAt.delete(account);
+  }
+
   /** Records until when each account was seen connected. */
   async stop(): Promise<void> {
     this.#unsubscribe();
@@ -77,6 +95,8 @@ export class DowntimeWatch {
   #look(accountId: string, state: AccountState, { now, uptimeMs, process }: StatusReport): void {
     const connection = CONNECTION[state.code];
     if (connection === null || this.#writing.has(accountId)) return;
+    // Whoever owns it follows it: what we say of it would count for nothing.
+    if (this.#unread.has(accountId) || !this.#store.owns(accountId)) return;
     const known = this.#known.get(accountId) ?? null;
     const seen = look(known, { ...state, state: connection, processId: process?.id ?? null, now, uptimeMs });
     if (seen.connection === null) return;
@@ -101,7 +121,7 @@ export class DowntimeWatch {
       },
       (error: unknown) => {
         // An outage has its own line in the log.
-        if (error instanceof StoreUnwritableError) return;
+        if (error instanceof StoreUnwritableError || error instanceof NotOwnedError) return;
         this.#logThrottle.log(() => this.#log.error({ err: error }, "how WhatsApp is connected can't be written"));
       },
     );

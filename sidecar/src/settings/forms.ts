@@ -85,6 +85,57 @@ export const plainUrl = url(["https:", "http:"], "https://releases.example/lates
   .refine((url) => !hasPassword(url), NO_PASSWORD)
   .describe("`https://…`, or `http://…` on loopback");
 
+/** Schemes by which node-postgres knows an address; libpq takes both as well. */
+const DATABASE = /^postgres(ql)?:\/\//;
+
+/** What of an address would be understood as something else, or sends customers' messages in the clear. */
+function whyNoDatabase(text: string): string | undefined {
+  if (!DATABASE.test(text))
+    return "must begin with postgres:// or postgresql://, such as postgres://user:password@host/database";
+  // Where the host is in the query, as that of a socket can be, node-postgres lets it be empty before that.
+  const whole = URL.parse(text);
+  const parsed = whole ?? URL.parse(text.replace("@/", "@in-the-query/"));
+  if (!parsed || !isDecodable(parsed))
+    return "is no address that can be read: in the user name and the password, write # as %23, % as %25, / as %2F, : as %3A, @ as %40 and ? as %3F";
+  if (parsed.hash !== "") return "must not have a # in it: in the password, write it as %23";
+  const { hostname, pathname, searchParams } = parsed;
+  const host = searchParams.get("host") ?? (whole ? decodeURIComponent(hostname) : "");
+  if (pathname.length < 2) return "names no database: postgres://user:password@host/database";
+  if (host === "") return "names no host: postgres://user:password@host/database";
+  if (host.includes(",")) return "must name one host: the one that takes writes, or a pooler in front of it";
+  const mode = searchParams.get("sslmode");
+  if (mode !== null && !SSL_MODES.includes(mode)) return `has an unknown sslmode: it is one of ${inWords(SSL_MODES)}`;
+  const isHere = host.startsWith("/") || isLoopback(host) || isLoopback(`[${host}]`);
+  if (!isHere && mode === null && !searchParams.has("ssl"))
+    return "goes over a network, and says nothing of encryption: add ?sslmode=verify-full, or ?sslmode=disable where nobody can listen";
+  return undefined;
+}
+
+const SSL_MODES = ["verify-full", "verify-ca", "require", "no-verify", "disable"];
+
+function isDecodable({ username, password, pathname, hostname }: URL): boolean {
+  try {
+    for (const part of [username, password, pathname, hostname]) decodeURIComponent(part);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Secret: the password is in it. */
+export const databaseUrl = secret
+  .superRefine((text, ctx) => {
+    const why = text.trim() === text ? whyNoDatabase(text) : undefined;
+    if (why !== undefined) ctx.addIssue({ code: "custom", message: why });
+  })
+  .describe("`postgres://user:password@host/database`, as node-postgres takes it");
+
+/** It is shown, and stands in a database beside those of others. */
+export const instanceName = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, "must be letters, digits, dots, hyphens and underscores, at most 63")
+  .describe("letters, digits, `.`, `-` and `_`");
+
 export const listenAddress = readBy((text): ListenAddress | undefined => {
   if (text.startsWith("unix:/")) return { path: text.slice("unix:".length) };
   const match = /^(127\.0\.0\.1|localhost|\[::1\]):(\d{1,5})$/.exec(text);

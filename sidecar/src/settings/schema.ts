@@ -12,12 +12,14 @@ import { EXTRAS } from "../commands/index.ts";
 import { DEFAULT_BRAKE } from "../replies/brake.ts";
 import { DEFAULT_MEDIA_LIMITS } from "../store/index.ts";
 import {
+  databaseUrl,
   extraHeaders,
   folder,
   gatewayUrl,
   guardToken,
   hotBagsUrl,
   inboundPath,
+  instanceName,
   listenAddress,
   listOf,
   numbers,
@@ -200,6 +202,16 @@ export const SETTINGS = {
     about: "Where the queue and the attachments are kept",
     form: folder,
     default: "~/.local/state/hotbags-bridge",
+  },
+  BRIDGE_STORE: {
+    about:
+      "A PostgreSQL (15 or newer) to keep the queue in, so that several sidecars can share it. Attachments stay in `BRIDGE_STATE_DIR`. Not set: SQLite there",
+    form: databaseUrl,
+    secret: true,
+  },
+  BRIDGE_INSTANCE: {
+    about: "By which people know this sidecar among those that share a PostgreSQL. Not set: the host's name",
+    form: instanceName,
   },
   BRIDGE_RETRY_HOURS: {
     about: "Hours after which a message that always fails is a dead letter",

@@ -188,12 +188,13 @@ describe("the schema", () => {
     }
   });
 
-  it("takes over each secret by a reload", () => {
+  it("takes over each secret by a reload, but for the address of the store", () => {
     const kept = SETTING_NAMES.filter((name) => !settingOf(name).reloadable);
     expect(kept).toEqual([
       ...["HOTBAGS_BASE_URL", "HOTBAGS_INBOUND_PATH", "OPENCLAW_GATEWAY_URL"],
       ...["BRIDGE_LISTEN", "BRIDGE_METRICS_LISTEN"],
       ...["BRIDGE_CONSOLE", "BRIDGE_CONSOLE_ORIGIN", "BRIDGE_CONSOLE_READ_ONLY", "BRIDGE_STATE_DIR"],
+      ...["BRIDGE_STORE", "BRIDGE_INSTANCE"],
     ]);
   });
 });

@@ -33,11 +33,13 @@ export {
 } from "./errors.ts";
 export { beginOf, type Figure, type FigureReads, type FigureStore, type Step } from "./figures.ts";
 export { type Files, type Received, readStoredFile } from "./files.ts";
+export type { FleetAccount } from "./fleet.ts";
 export type { HandoverEnd } from "./handovers.ts";
 export { base64Length, type InlinedFile } from "./lay-out.ts";
 export { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./limits.ts";
 export type { Counts, Failure, Look } from "./look.ts";
 export type { Accepted, AttemptRow, PendingMessage } from "./messages.ts";
+export { openStoreAt, type StorePlace } from "./open.ts";
 export type {
   AuditEntry,
   ChatRow,
@@ -73,5 +75,5 @@ export { SCHEMA } from "./sqlite/migrations/index.ts";
 export { type Doubted, makeRestored, type RestoreTimes } from "./sqlite/restored.ts";
 export { type Progress, type Snapshot, storeBytes, takeSnapshot } from "./sqlite/snapshot.ts";
 export { holdState, type IdleState } from "./sqlite/swap.ts";
-export type { SharedStore, Store, StoreView } from "./store.ts";
+export type { Contested, SharedStore, Store, StoreView } from "./store.ts";
 export { addTally, type Durations, emptyTally, type Hop, type Tally } from "./tally.ts";

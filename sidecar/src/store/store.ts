@@ -69,6 +69,19 @@ export interface Store {
    * more. The error says what to do. Returns how to stop that.
    */
   onOutdated(listener: (error: StoreUnusableError) => void): () => void;
+  /**
+   * Told of each account that is to be given back to the process that stands beside it, and waited for, not for long: what is
+   * under way of it is to end, and nothing of it may be begun. Returns how to stop that.
+   */
+  onLeaving(listener: (account: string) => Promise<void>): () => void;
+  /** Our own gateway has the account, or has it no more: what is to be sent of it can be sent here only. Throws where that is no account's name. */
+  want(account: string, how: { beside: boolean }): void;
+  /** Whether this process does what is done once for all accounts. */
+  readonly leads: boolean;
+  /** What two gateways have, which only the operator can change. */
+  readonly contested: readonly Contested[];
+  /** Whether the account is this process's to work on. */
+  owns(account: string): boolean;
   /** Told of all changes of a commit, once it is on disk. Returns how to stop that. */
   onChange(listener: (changes: Change[]) => void): () => void;
   /**
@@ -78,8 +91,15 @@ export interface Store {
   check(error: unknown): boolean;
   /** Goes on with other limits. */
   adopt(limits: MediaLimits): void;
-  /** Writes what waits, then closes the database and gives the lock back. */
-  close(): void;
+  /** Writes what waits, gives back what others may take over, and closes the database. */
+  close(): Promise<void>;
+}
+
+/** An account that two gateways have. */
+export interface Contested {
+  account: string;
+  /** Who has it, and what to do. */
+  message: string;
 }
 
 /** What is shared by all who work on one store: all but what a process has of its own. */

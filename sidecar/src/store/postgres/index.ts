@@ -22,13 +22,14 @@ import { isCollision, isDisconnection, isOwnFault, wordsOf } from "./faults.ts";
 import { FigureReads, FigureRecords } from "./figures.ts";
 import { Handovers } from "./handovers.ts";
 import { FLEET } from "./lease.ts";
-import { Leases, type Owner } from "./leases.ts";
+import { Leases } from "./leases.ts";
 import { readLook } from "./look.ts";
 import { Messages } from "./messages.ts";
 import { migrate } from "./migrate.ts";
 import { migrations as all, type Migration } from "./migrations/index.ts";
 import { operatorOf } from "./operator.ts";
 import { Outbound } from "./outbound.ts";
+import { type Owner, readOwners } from "./owners.ts";
 import { accountName, Ownership } from "./ownership.ts";
 import { Pauses } from "./pauses.ts";
 import { probe } from "./probe.ts";
@@ -116,6 +117,10 @@ export interface PostgresStore {
   onLost: Ownership["onLost"];
   /** See Store. */
   onOutdated(listener: (error: OutdatedError) => void): () => void;
+  /** Those that are ours. */
+  readonly accounts: readonly string[];
+  /** Whether this is one of them. */
+  owns(account: string): boolean;
   /** Accounts that two gateways have: only the operator can change that. */
   readonly contested: readonly TwoGatewaysError[];
   /** Whether this sidecar does what is done once for all of them: it reads the outbox, for one. */
@@ -164,7 +169,7 @@ async function prepare({ url, migrations }: PostgresStoreOptions): Promise<void>
 
 function unusable(error: unknown): Error {
   if (error instanceof StoreUnusableError) return error;
-  return new StoreUnusableError(`the database can't be used: ${wordsOf(error)}`, {
+  return new StoreUnusableError(`the database can't be used: ${wordsOf(error)}.`, {
     passes: isDisconnection(error) || !isOwnFault(error),
   });
 }
@@ -223,7 +228,7 @@ async function open(reader: Connection, writer: Connection, options: PostgresSto
       events: reportsOf("event"),
       outbound: new Outbound(common),
       retention: new Retention(common),
-      operator: operatorOf({ ...common, clock }),
+      operator: operatorOf({ ...common, clock, ttlMs: ttl }),
       console: new ConsoleAccess({ ...common, clock }),
     };
   };
@@ -248,6 +253,10 @@ async function open(reader: Connection, writer: Connection, options: PostgresSto
     counters: () => counters.read(),
     failures: () => failures.all(),
     files,
+    get accounts() {
+      return accounts().filter((account) => account !== FLEET);
+    },
+    owns: (account) => ownership.owns(account),
     get leads() {
       return accounts().includes(FLEET);
     },
@@ -267,8 +276,8 @@ async function open(reader: Connection, writer: Connection, options: PostgresSto
     get contested() {
       return ownership.contested;
     },
-    owners: () => leases.owners(),
     onOutdated: (listener) => schema.onOutdated(listener),
+    owners: () => readOwners(reader, ttl),
     onChange: (listener) => batches.onChange(listener),
     check: (error) => availability.check("read", error),
     provenNow: () => time.now(),

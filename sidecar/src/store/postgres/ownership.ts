@@ -82,6 +82,10 @@ export class Ownership {
     return this.#contests.all;
   }
 
+  owns(account: string): boolean {
+    return this.#held.has(account);
+  }
+
   /** See Leases.isFresh. */
   isFresh(account: string): boolean {
     const lease = this.#held.get(account);

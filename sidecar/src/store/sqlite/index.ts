@@ -149,13 +149,18 @@ export function openStore(
     onBeside: () => () => {},
     onLost: () => () => {},
     onOutdated: () => () => {},
+    onLeaving: () => () => {},
+    owns: () => true,
+    want: () => {},
+    leads: true,
+    contested: [],
     onChange: (listener) => feed.subscribe(listener),
     check: (error) => writability.check("read", error),
     adopt({ storeBytes, inlineBytes }) {
       files.adopt(storeBytes);
       media.adopt(inlineBytes);
     },
-    close() {
+    async close() {
       void commit.run("time", () => time.note()).catch(() => {});
       commit.close();
       writability.close();

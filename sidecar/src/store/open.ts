@@ -1,0 +1,46 @@
+import type { Clock } from "../clock.ts";
+import type { MediaLimits } from "./limits.ts";
+import { takeLock } from "./sqlite/database.ts";
+import { openStore } from "./sqlite/index.ts";
+import type { Store } from "./store.ts";
+
+/** Where a sidecar's store is, and whose it is. */
+export interface StorePlace {
+  stateDir: string;
+  /** The address of a PostgreSQL, secret; null: the embedded store in `stateDir`. */
+  database: string | null;
+  /** Names this sidecar for people. */
+  instance: string;
+}
+
+export interface OpenOptions {
+  clock: Clock;
+  limits: MediaLimits;
+  /** Told how long each transaction took, ms. */
+  onCommit(durationMs: number): void;
+}
+
+/**
+ * Opens the store that is set. Nothing of the other room is loaded. Rejects with StoreUnusableError with what to do.
+ */
+export async function openStoreAt(place: StorePlace, { clock, limits, onCommit }: OpenOptions): Promise<Store> {
+  const { stateDir, database, instance } = place;
+  if (database === null) return openStore(stateDir, clock, limits, onCommit);
+  // The attachments are in the folder, and whoever works on them works alone.
+  const lock = takeLock(stateDir);
+  try {
+    const { openAsStore } = await import("./postgres/as-store.ts");
+    const store = await openAsStore({
+      ...{ url: database, owner: instance, accounts: [], clock, stateDir, limits, onCommit },
+    });
+    const { close } = store;
+    return Object.assign(store, {
+      async close() {
+        await close().finally(() => lock.close());
+      },
+    });
+  } catch (error) {
+    lock.close();
+    throw error;
+  }
+}

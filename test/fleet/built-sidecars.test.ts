@@ -1,0 +1,146 @@
+import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, type TestContext } from "vitest";
+import { ScriptedGateway } from "../gateway/scripted-gateway.ts";
+import { type HotBags, startHotBags } from "../hotbags/index.ts";
+import { BEARER_TOKEN, BuiltSidecar } from "../sidecar/built-sidecar.ts";
+import { ANNA, messageOf } from "../sidecar/message.ts";
+import type { ScriptedPlugin } from "../sidecar/scripted-plugin.ts";
+import { until } from "../until.ts";
+import { type Databases, running, startDatabases, through } from "./databases.ts";
+
+// The product as it is started by an operator: `hotbags serve` with BRIDGE_STORE, on a real PostgreSQL.
+
+const PATIENCE_MS = 120_000;
+
+let databases: Databases | string;
+let hotbags: HotBags;
+let gateway: ScriptedGateway;
+const sidecars: BuiltSidecar[] = [];
+
+beforeAll(async () => {
+  databases = await startDatabases();
+}, 120_000);
+afterAll(async () => {
+  if (typeof databases !== "string") await databases[Symbol.asyncDispose]();
+});
+beforeEach(async () => {
+  gateway = await new ScriptedGateway().start();
+  hotbags = await startHotBags({ token: BEARER_TOKEN });
+  hotbags.answers(({ message_id }) => [{ command_id: `to-${message_id}`, type: "send_text", text: "hello" }]);
+});
+afterEach(async () => {
+  await Promise.all(sidecars.splice(0).map((sidecar) => sidecar.close()));
+  await hotbags.close();
+  await gateway.stop();
+});
+
+async function database(test: Pick<TestContext, "skip">): Promise<string> {
+  return await running(test, databases).make();
+}
+
+async function prepare(url: string, name: string): Promise<BuiltSidecar> {
+  const env = { BRIDGE_STORE: url, BRIDGE_INSTANCE: name };
+  const sidecar = await BuiltSidecar.prepare({ hotbags, gateway, env });
+  sidecars.push(sidecar);
+  return sidecar;
+}
+
+async function start(url: string, name: string): Promise<BuiltSidecar> {
+  const sidecar = await prepare(url, name);
+  await sidecar.process.start();
+  return sidecar;
+}
+
+/** As the plugin does: again, until it is acknowledged. */
+async function handIn(plugin: ScriptedPlugin, id: string): Promise<void> {
+  await until(
+    `${id} is acknowledged`,
+    async () => (await plugin.handIn(messageOf(id, ANNA))).type === "ack",
+    PATIENCE_MS,
+  );
+}
+
+const sent = () => gateway.sends.map(({ idempotencyKey }) => idempotencyKey);
+const sends = (...ids: string[]) => until(`${ids} are sent`, () => sent().join() === ids.join(), PATIENCE_MS);
+const isWell = (sidecar: BuiltSidecar) =>
+  until("all is well", async () => (await sidecar.health()).body.ok, PATIENCE_MS);
+
+describe("a sidecar on PostgreSQL", { timeout: 300_000 }, () => {
+  it("takes a message in by the plugin's link, POSTs it and sends the reply, and knows of it after a restart", async (test) => {
+    const sidecar = await start(await database(test), "first");
+    const plugin = await sidecar.connect();
+    await handIn(plugin, "a1");
+    await sends("to-a1");
+    await isWell(sidecar);
+    const counts = async () => (await sidecar.health<{ messages: object; commands: object }>()).body;
+    const delivered = { messages: { accepted: 1, delivered: 1, pending: 0 }, commands: { sent: 1 } };
+    await until("the reply is settled", async () => "sent" in (await counts()).commands);
+    expect(await counts()).toMatchObject(delivered);
+    plugin.socket.terminate();
+    expect(await sidecar.process.stop()).toBe(0);
+    await sidecar.process.start();
+    const again = await sidecar.connect();
+    // OpenClaw can hand a message in twice.
+    await handIn(again, "a1");
+    await handIn(again, "a2");
+    await sends("to-a1", "to-a2");
+    expect(await counts()).toMatchObject({ messages: { accepted: 2, delivered: 2 } });
+    expect(hotbags.accepted.map(({ message_id }) => message_id)).toEqual(["a1", "a2"]);
+    again.socket.terminate();
+    expect(sidecar.lines.filter(({ level }) => level === "error")).toEqual([]);
+  });
+
+  it("is killed while Hot Bags is away: another one beside the same gateway goes on where it was", async (test) => {
+    const url = await database(test);
+    const first = await start(url, "first");
+    const plugin = await first.connect();
+    await hotbags.stop();
+    await handIn(plugin, "a1");
+    const second = await start(url, "second");
+    first.process.kill();
+    plugin.socket.terminate();
+    await hotbags.start();
+    await sends("to-a1");
+    expect(second.lines.map(({ msg }) => msg)).toContain("this sidecar works on this account now");
+    const other = await second.connect();
+    await handIn(other, "a2");
+    await sends("to-a1", "to-a2");
+    await isWell(second);
+    other.socket.terminate();
+  });
+
+  it("waits for a server that is not there yet, and says so", async (test) => {
+    const dir = mkdtempSync(join(tmpdir(), "hotbags-later-"));
+    test.onTestFinished(() => rmSync(dir, { recursive: true }));
+    const link = join(dir, "link");
+    const sidecar = await prepare(through(link, await database(test)), "first");
+    const started = sidecar.process.start();
+    const line = await sidecar.process.logs(({ msg }) => msg?.startsWith("not started yet: ") === true, PATIENCE_MS);
+    expect(line).toMatchObject({
+      level: "error",
+      alarm: true,
+      msg: expect.stringMatching(
+        /the server's socket is not there: start the server, or correct the address\. It is tried/,
+      ),
+    });
+    symlinkSync(running(test, databases).host, link);
+    await started;
+    const plugin = await sidecar.connect();
+    await handIn(plugin, "a1");
+    await sends("to-a1");
+    plugin.socket.terminate();
+  });
+
+  it("lets no other one use its folder", async (test) => {
+    const url = await database(test);
+    const first = await start(url, "first");
+    const second = await prepare(url, "second");
+    second.process.configure({ BRIDGE_STATE_DIR: first.dir });
+    const started = second.process.start();
+    await second.process.logs(({ msg }) => msg?.includes("in use by another sidecar") === true, PATIENCE_MS);
+    expect(await first.process.stop()).toBe(0);
+    await started;
+  });
+});
