@@ -4,12 +4,14 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { expect } from "vitest";
 import { Connection } from "../../sidecar/src/store/postgres/connection.ts";
 import type { Migration } from "../../sidecar/src/store/postgres/migrations/index.ts";
 import type { Failpoint } from "../crash/failpoint.ts";
 import { ScriptedGateway } from "../gateway/scripted-gateway.ts";
 import { startHotBags } from "../hotbags/index.ts";
 import { BEARER_TOKEN } from "../sidecar/built-sidecar.ts";
+import { ANNA, BEN } from "../sidecar/message.ts";
 import { until } from "../until.ts";
 import type { BridgeOptions, Told } from "./bridge.child.ts";
 import { type Databases, through } from "./databases.ts";
@@ -90,6 +92,31 @@ export async function openShop(databases: Databases, { way = databases.host } = 
         },
         PATIENCE_MS,
       ),
+    /** The last that a transaction of a sidecar writes is not to be had until it is released. */
+    async lockCounters() {
+      const [locked, released] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+      const holder = new Connection({ url, connections: 1, idleMs: 0 });
+      const held = holder.transaction(async (tx) => {
+        await tx.rows("SELECT 1 FROM counters FOR UPDATE");
+        locked.resolve();
+        await released.promise;
+      });
+      await locked.promise;
+      return {
+        isWaitedFor: () =>
+          until(
+            "a sidecar waits for it",
+            async () =>
+              (await connection.rows("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'")).length > 0,
+            PATIENCE_MS,
+          ),
+        async release() {
+          released.resolve();
+          await held;
+          await holder.close();
+        },
+      };
+    },
     /** The time of all leases is over, without a wait. */
     endLeases: () => connection.rows("UPDATE leases SET expires_at = '-infinity'"),
     /** Messages and replies that wait, or of which nobody knows what became of them. */
@@ -157,6 +184,44 @@ export async function openShop(databases: Databases, { way = databases.host } = 
       // One that a newer release has changed is nobody else's.
       if (!isNewer) databases.giveBack(made);
       rmSync(stateDir, { recursive: true });
+    },
+  };
+}
+
+/** Two messages of each customer, and their answers: each once, and in order. */
+export function expectEachOnce(shop: Shop): void {
+  expect([shop.acceptedOf(ANNA), shop.acceptedOf(BEN)]).toEqual([
+    ["a1", "a2"],
+    ["b1", "b2"],
+  ]);
+  expect([shop.sentTo(ANNA), shop.sentTo(BEN)]).toEqual([
+    ["re-a1", "re-a2"],
+    ["re-b1", "re-b2"],
+  ]);
+}
+
+/** Anna's reply is being sent and Ben's message POSTed, neither of which is answered until the test says so. */
+export function underWay(shop: Shop) {
+  const [sent, posted] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  shop.gateway.send = async ({ idempotencyKey }) => {
+    if (idempotencyKey === "re-a1") await sent.promise;
+    return ok();
+  };
+  shop.hotbags.answers(async ({ message_id }) => {
+    if (message_id === "b1") await posted.promise;
+    return [{ command_id: `re-${message_id}`, type: "send_text", text: `re ${message_id}` }];
+  });
+  return {
+    async begins(sidecar: ReturnType<Shop["sidecar"]>) {
+      await sidecar.accepts("a1", ANNA);
+      await shop.sends(1);
+      await sidecar.accepts("b1", BEN);
+      await shop.posts("b1");
+    },
+    async isAnswered() {
+      sent.resolve();
+      posted.resolve();
+      await until("Hot Bags has answered", () => shop.acceptedOf(BEN).length > 0, PATIENCE_MS);
     },
   };
 }

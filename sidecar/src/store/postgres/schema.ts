@@ -16,7 +16,7 @@ export class OutdatedError extends StoreUnusableError {
 }
 
 /** Throws OutdatedError where a release of this schema can't go on with the database. */
-export async function refuseOutdated(db: Queries, release: number): Promise<void> {
+async function refuseOutdated(db: Queries, release: number): Promise<void> {
   const [row] = await db.rows<{ version: number; oldest: number }>("SELECT version, oldest FROM schema_version");
   if (row && row.oldest > release) throw new OutdatedError(release, row.version);
 }
