@@ -46,7 +46,7 @@ import { adoptSettings, type ReloadableParts, reportReload } from "./reload.ts";
 import { Replies } from "./replies/replies.ts";
 import type { SettingsInUse } from "./settings/in-use.ts";
 import { Starting } from "./starting.ts";
-import { type Look, type Outage, openStoreAt } from "./store/index.ts";
+import { type Look, type Outage, openStoreAt, type StoreUnusableError } from "./store/index.ts";
 import { TakeOvers } from "./take-overs.ts";
 
 /** A connection to Hot Bags that takes longer than this to come about, ms, is given up. The answer has its own time. */
@@ -68,6 +68,8 @@ export interface Sidecar {
   reload(who: string): Promise<unknown>;
   /** Why the database can't be written now; null: it can. */
   readonly outage: Outage | null;
+  /** Resolves when it can't go on and is to be stopped, with what only a human can change. */
+  readonly unusable: Promise<StoreUnusableError>;
   /** Stops taking in, finishes what is under way, and closes everything. */
   stop(): Promise<void>;
 }
@@ -80,6 +82,7 @@ interface Work {
   metrics: Metrics;
   reload(who: string): Promise<unknown>;
   outage(): Outage | null;
+  unusable: Promise<StoreUnusableError>;
   /** Finishes what is under way, and closes everything. */
   stop(): Promise<void>;
 }
@@ -119,6 +122,7 @@ export async function startSidecar(inUse: SettingsInUse, log: Logger, signal: Ab
       get outage() {
         return started.outage();
       },
+      unusable: started.unusable,
       async stop() {
         await Promise.all([listener.stop(), besides?.stop()]);
         await started.stop();
@@ -144,6 +148,8 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
   const metrics = new Metrics({ now: clock.now, figures, instance });
   const { flow } = metrics;
   logOutages(store, clock, log);
+  const unusable = Promise.withResolvers<StoreUnusableError>();
+  store.onOutdated(unusable.resolve);
   const gateway = openGateway({ ...settings.gateway, log });
   const starter = new ChannelStarter({ gateway, clock, log });
   const alerts = new Alerts({
@@ -394,7 +400,15 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
     heartbeat.start();
     await operator.start();
     door?.start(api, listen, () => api.answer("path", {}, 0, "console"));
-    return { intake, health, metrics, reload, outage: () => store.outage, stop: closeBackwards };
+    return {
+      intake,
+      health,
+      metrics,
+      reload,
+      outage: () => store.outage,
+      unusable: unusable.promise,
+      stop: closeBackwards,
+    };
   } catch (error) {
     await closeBackwards();
     throw error;

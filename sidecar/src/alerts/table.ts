@@ -245,6 +245,11 @@ export const ALERTS = {
 
 export type Kind = keyof typeof ALERTS;
 
+/** Who tells of a kind, as it is written down. Of one that there is no more, the machine. */
+export function tellerOf(kind: string): TellerKind {
+  return kind in ALERTS ? ALERTS[kind as Kind].teller : "machine";
+}
+
 /**
  * `WhatsApp is logged out (default)`. `subject`: whose or which; "" where there is one only. `instance`: the sidecar that
  * tells it of its machine; null where it is alone, or tells of something else.

@@ -19,9 +19,12 @@ function read(found: ServerInspection): Finding[] {
     wrong.push(fail(`the texts of the database are in ${encoding}`, "make one with ENCODING 'UTF8', and name that"));
   if (found.isReplica)
     wrong.push(fail("the server is a replica, which takes no writes", "name the primary, or a pooler before it"));
-  if (version !== null && version > newest)
+  if (found.isOutdated)
     wrong.push(
-      fail(`it was written by a newer release (schema ${version}, this one has ${newest})`, "install that release"),
+      fail(
+        `a newer release has brought it to what this one can't go on with (schema ${version}, this one has ${newest})`,
+        "install that release",
+      ),
     );
   if (strangeTable !== null)
     wrong.push(

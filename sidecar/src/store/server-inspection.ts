@@ -13,6 +13,8 @@ export type ServerInspection =
       /** Of the tables; null: there are none yet. */
       version: number | null;
       newest: number;
+      /** A newer release has made it so that this one can't go on with it. */
+      isOutdated: boolean;
       mayMakeTables: boolean;
       /** One of the tables that belongs to another user; null: none does. */
       strangeTable: string | null;

@@ -3,6 +3,7 @@ import type { Change } from "./changes.ts";
 import type { CommandStore } from "./commands.ts";
 import type { ConsoleStore } from "./console.ts";
 import type { DowntimeStore } from "./downtimes.ts";
+import type { StoreUnusableError } from "./errors.ts";
 import type { FigureReads, FigureStore } from "./figures.ts";
 import type { Files } from "./files.ts";
 import type { HandoverStore } from "./handovers.ts";
@@ -96,6 +97,11 @@ export interface Store {
   readonly contested: readonly Contested[];
   /** Whether the account is this process's to work on. */
   owns(account: string): boolean;
+  /**
+   * Told once where a newer release has made of the store what this one can't go on with: it is to end, since it can write no
+   * more. The error says what to do. Returns how to stop that.
+   */
+  onOutdated(listener: (error: StoreUnusableError) => void): () => void;
   /** Told of all changes of a commit, once it is on disk. Returns how to stop that. */
   onChange(listener: (changes: Change[]) => void): () => void;
   /**

@@ -28,6 +28,8 @@ import { Leases } from "./leases.ts";
 import { readCountsByAccount, readLook } from "./look.ts";
 import { Messages } from "./messages.ts";
 import { migrate } from "./migrate.ts";
+import { migrations as all, type Migration } from "./migrations/index.ts";
+import { refuseMoved } from "./moves.ts";
 import { operatorOf } from "./operator.ts";
 import { Outbound } from "./outbound.ts";
 import { type Owner, readOwners } from "./owners.ts";
@@ -40,6 +42,7 @@ import { Reports } from "./report-lanes.ts";
 import type { ReportKind } from "./reports.ts";
 import { Retention } from "./retention.ts";
 import { Room } from "./room.ts";
+import { type OutdatedError, SchemaWatch } from "./schema.ts";
 import { Sightings } from "./sightings.ts";
 import { unusable } from "./unusable.ts";
 
@@ -70,6 +73,8 @@ export interface PostgresStoreOptions extends ConnectionOptions {
   onContested?: (error: TwoGatewaysError) => void;
   /** Told how long each transaction took, ms. */
   onCommit?: (durationMs: number) => void;
+  /** Those of this release. */
+  migrations?: readonly Migration[];
 }
 
 /** What of the store is in PostgreSQL so far, with the verbs of the embedded one. */
@@ -127,6 +132,8 @@ export interface PostgresStore {
   knownAccounts(ofGateway: Iterable<string>): Promise<ReadonlySet<string>>;
   /** Whether this is one of them. */
   owns(account: string): boolean;
+  /** See Store. */
+  onOutdated(listener: (error: OutdatedError) => void): () => void;
   /** Accounts that two gateways have: only the operator can change that. */
   readonly contested: readonly TwoGatewaysError[];
   /** Whether this sidecar does what is done once for all of them: it reads the outbox, for one. */
@@ -151,7 +158,7 @@ export interface PostgresStore {
  */
 export async function openPostgresStore(options: PostgresStoreOptions): Promise<PostgresStore> {
   for (const account of options.accounts) accountName(account);
-  await prepare(options.url);
+  await prepare(options);
   const reader = new Connection(options);
   const writer = new Connection({ ...options, connections: WRITERS });
   try {
@@ -162,10 +169,11 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
   }
 }
 
-async function prepare(url: string): Promise<void> {
+async function prepare({ url, migrations }: PostgresStoreOptions): Promise<void> {
   const patient = new Connection({ url, connections: 1, answerMs: MIGRATION_MS });
   try {
-    await migrate(patient);
+    await migrate(patient, migrations);
+    await refuseMoved(patient);
   } catch (error) {
     throw unusable(error);
   } finally {
@@ -175,6 +183,7 @@ async function prepare(url: string): Promise<void> {
 
 async function open(reader: Connection, writer: Connection, options: PostgresStoreOptions): Promise<PostgresStore> {
   const { owner, clock, timers = systemTimers, limits = DEFAULT_MEDIA_LIMITS } = options;
+  const { length: release } = options.migrations ?? all;
   const { ttl, renew, ask } = options.leaseMs ?? { ttl: TTL_MS, renew: RENEW_MS, ask: ASK_MS };
   const time = await ProvenTime.read(writer, clock);
   const files = new Files(options.stateDir, limits.storeBytes, time, (bytes) => room.make(bytes));
@@ -184,11 +193,19 @@ async function open(reader: Connection, writer: Connection, options: PostgresSto
   const availability = new Availability({
     ...{ clock, timers, damage },
     async probe(cause) {
+      await schema.look();
       await probe(writer, cause);
-      if (isDamage(cause)) await rehearse({ connection: writer, ownership, clock, time, wanted: () => wanted });
+      if (isDamage(cause))
+        await rehearse({ connection: writer, ownership, clock, time, release, wanted: () => wanted });
     },
   });
-  const leases = new Leases({ connection: writer, owner, ttlMs: ttl, uptimeMs: () => clock.uptimeMs() });
+  const leases = new Leases({ connection: writer, owner, ttlMs: ttl, uptimeMs: () => clock.uptimeMs(), release });
+  const schema = new SchemaWatch({ db: writer, release, timers, everyMs: ask });
+  // Nothing is begun any more, and what can't be written is kept where it is.
+  schema.onOutdated((error) => {
+    ownership.retire();
+    availability.check("schema", error);
+  });
   // What another transaction was in the way of is tried again by the next timer.
   const failed = (error: unknown) => isCollision(error) || availability.check("lease", error);
   const whenOwned = new Map<string, CountsOf>();
@@ -203,7 +220,7 @@ async function open(reader: Connection, writer: Connection, options: PostgresSto
     accounts: [...options.accounts, FLEET],
   });
   const batches = new Batches({
-    ...{ connection: writer, ownership, availability, clock, time },
+    ...{ connection: writer, ownership, availability, clock, time, release },
     wanted: () => wanted,
     onCommit: options.onCommit,
   });
@@ -281,6 +298,7 @@ async function open(reader: Connection, writer: Connection, options: PostgresSto
       return ownership.contested;
     },
     owners: () => readOwners(reader, ttl),
+    onOutdated: (listener) => schema.onOutdated(listener),
     onChange: (listener) => batches.onChange(listener),
     check: (error) => availability.check("read", error),
     provenNow: () => time.now(),
@@ -294,8 +312,9 @@ async function open(reader: Connection, writer: Connection, options: PostgresSto
     async close() {
       await batches.close();
       availability.close();
+      schema.stop();
       noteNoMore();
-      await note();
+      if (!schema.isOutdated) await note();
       await ownership.close();
       await Promise.all([reader.close(), writer.close()]);
     },

@@ -28,14 +28,16 @@ export async function inspectServer(url: string): Promise<ServerInspection> {
            AND c.relname = ANY ('{schema_version,leases,messages,commands,payloads}') AND NOT pg_has_role(c.relowner, 'USAGE')) AS strange`,
     );
     if (!server) throw new Error("the server has given no answer");
-    const version =
+    const schema =
       server.has_tables && server.strange === null
-        ? ((await db.rows<{ version: number }>("SELECT version FROM schema_version"))[0]?.version ?? 0)
-        : null;
+        ? (await db.rows<{ version: number; oldest: number }>("SELECT version, oldest FROM schema_version"))[0]
+        : undefined;
     return {
       ...{ failure: null, release: Math.floor(server.release / 10_000), isTooOld: server.release < OLDEST_RELEASE },
-      ...{ encoding: server.encoding, isReplica: server.is_replica, version, newest: migrations.length },
+      ...{ encoding: server.encoding, isReplica: server.is_replica },
       ...{ mayMakeTables: server.may_make, strangeTable: server.strange, isEncrypted: server.is_encrypted },
+      ...{ version: schema?.version ?? null, newest: migrations.length },
+      isOutdated: (schema?.oldest ?? 0) > migrations.length,
       roundTripMs: await roundTrip(db),
     };
   } catch (error) {

@@ -1,6 +1,8 @@
 import { accountId } from "@hotbags/shared";
 import type { Queries } from "./connection.ts";
 import { FLEET, type Lease } from "./lease.ts";
+import { migrations } from "./migrations/index.ts";
+import { IS_MOVING } from "./moves.ts";
 import { IS_WANTED } from "./owners.ts";
 
 export interface LeasesOptions {
@@ -11,6 +13,8 @@ export interface LeasesOptions {
   ttlMs: number;
   /** Ms of a monotonic clock that goes on while the process is stopped. */
   uptimeMs: () => number;
+  /** This release's schema. One that is outdated takes nothing. */
+  release?: number;
 }
 
 /** An account that another one owns, as whoever asks for it sees that. */
@@ -66,7 +70,7 @@ export class Leases {
    * and of all accounts that anybody ever owned, but for those that are `held` already.
    */
   async take(beside: readonly string[], held: readonly string[] = []): Promise<Taken[]> {
-    const { connection, owner, ttlMs, uptimeMs } = this.#options;
+    const { connection, owner, ttlMs, uptimeMs, release = migrations.length } = this.#options;
     await this.#make(beside);
     const asked = uptimeMs();
     // A row that somebody is in the midst of a change of is left for the next time: what is written is seen after it.
@@ -74,10 +78,12 @@ export class Leases {
       `UPDATE leases t SET owner = $1, token = t.token + 1, since = clock_timestamp(), is_beside = t.account_id = ANY ($3),
          expires_at = clock_timestamp() + ${TTL}
        FROM (SELECT account_id FROM leases l WHERE expires_at <= clock_timestamp() AND account_id <> ALL ($4)
+               AND (SELECT oldest FROM schema_version) <= $5
+               AND NOT ${IS_MOVING}
                AND (account_id = ANY ($3) OR ${IS_LEFT_ALONE})
              ORDER BY account_id FOR NO KEY UPDATE SKIP LOCKED) free
        WHERE t.account_id = free.account_id AND t.expires_at <= clock_timestamp() RETURNING t.account_id, t.token, t.touched`,
-      ...[owner, ttlMs, beside, held],
+      ...[owner, ttlMs, beside, held, release],
     );
     return rows.flatMap(({ account_id: account, token, touched }) => {
       // What no gateway could have is none, whoever wrote it there.

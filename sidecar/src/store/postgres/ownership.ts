@@ -52,6 +52,7 @@ export class Ownership {
   #asking: Promise<void> | undefined;
   #next: Promise<void> | undefined;
   #isRenewing = false;
+  #isRetired = false;
   #isClosed = false;
 
   constructor(options: OwnershipOptions) {
@@ -188,7 +189,7 @@ export class Ownership {
   }
 
   async #askOnce(): Promise<void> {
-    if (this.#isClosed) return;
+    if (this.#isClosed || this.#isRetired) return;
     const { leases, owner, failed } = this.#options;
     try {
       const taken = await leases.take([...this.#beside], [...this.#held.keys()]);
@@ -204,7 +205,7 @@ export class Ownership {
 
   /** Renews what is ours, and gives back what is not ours to keep. */
   async renew(): Promise<void> {
-    if (this.#isRenewing || this.#held.size === 0) return;
+    if (this.#isRenewing || this.#isRetired || this.#held.size === 0) return;
     this.#isRenewing = true;
     const { leases, owner, failed } = this.#options;
     try {
@@ -227,6 +228,11 @@ export class Ownership {
     } finally {
       this.#isRenewing = false;
     }
+  }
+
+  /** Takes nothing more, and renews nothing: what is ours is so until it is given back, or its lease is over. */
+  retire(): void {
+    this.#isRetired = true;
   }
 
   /** Gives all back, so that another sidecar need not wait. Nothing may be written any more. */

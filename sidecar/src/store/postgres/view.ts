@@ -11,6 +11,7 @@ import { migrations } from "./migrations/index.ts";
 import { readsOf } from "./operator.ts";
 import { PauseList } from "./pauses.ts";
 import { ProvenTime } from "./proven-time.ts";
+import { refuseOutdated } from "./schema.ts";
 import { unusable } from "./unusable.ts";
 
 /**
@@ -50,10 +51,12 @@ async function mustBeOurs(db: Connection): Promise<void> {
       "the database of BRIDGE_STORE is empty: a sidecar makes its tables at its first start (hotbags doctor says what that needs)",
       { passes: true },
     );
+  await refuseOutdated(db, migrations.length);
   const [row] = await db.rows<{ version: number }>("SELECT version FROM schema_version");
-  if (row?.version === migrations.length) return;
+  // What a newer release has only added to is read as before.
+  if (row && row.version >= migrations.length) return;
   throw new StoreUnusableError(
-    `the database of BRIDGE_STORE is of another release (schema ${row?.version ?? 0}, this one has ${migrations.length}): use the hotbags command of that one, or start this sidecar on it.`,
+    `the database of BRIDGE_STORE is of an earlier release (schema ${row?.version ?? 0}, this one has ${migrations.length}): use the hotbags command of that one, or start this sidecar on it.`,
     { passes: false },
   );
 }

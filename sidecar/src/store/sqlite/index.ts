@@ -163,6 +163,7 @@ export function openStore(
     want: () => {},
     leads: true,
     contested: [],
+    onOutdated: () => () => {},
     onChange: (listener) => feed.subscribe(listener),
     check: (error) => writability.check("read", error),
     adopt({ storeBytes, inlineBytes }) {
