@@ -17,6 +17,7 @@ import { type Databases, running, startDatabases } from "./databases.ts";
 // each of them shows of itself and of its accounts.
 
 const PATIENCE_MS = 120_000;
+const NAMES = ["first", "second"];
 const QUICK_LOOKS = fileURLToPath(new URL("../sidecar/quick-looks.mjs", import.meta.url));
 
 let databases: Databases | string;
@@ -57,7 +58,7 @@ async function gatewayOf(account: string): Promise<ScriptedGateway> {
 }
 
 /** A sidecar that looks many times a second, and tells at once, beside this gateway. */
-async function start(url: string, name: string, gateway: ScriptedGateway): Promise<BuiltSidecar> {
+async function start(url: string, name: string, gateway: ScriptedGateway, more = {}): Promise<BuiltSidecar> {
   const env = {
     ...{
       BRIDGE_STORE: url,
@@ -65,7 +66,7 @@ async function start(url: string, name: string, gateway: ScriptedGateway): Promi
       ALERT_WEBHOOK_URL: hook.url,
       NODE_OPTIONS: `--import=${QUICK_LOOKS}`,
     },
-    ...{ ALERT_DOWN_MINUTES: "0", ALERT_CALM_SECONDS: "0" },
+    ...{ ALERT_DOWN_MINUTES: "0", ALERT_CALM_SECONDS: "0", ...more },
   };
   const sidecar = await BuiltSidecar.start({ hotbags, gateway, env });
   sidecars.push(sidecar);
@@ -100,7 +101,7 @@ const has = (sidecar: BuiltSidecar, kind: string) =>
   until(`it goes on with ${kind}`, async () => (await opened(sidecar)).includes(kind), PATIENCE_MS);
 
 describe("two sidecars tell", { timeout: 300_000 }, () => {
-  it("once of an account, and whoever takes it over tells its end, also of what the first one could not deliver", async (test) => {
+  it("once of an account, and whoever takes it over tells its end", async (test) => {
     const url = await database(test);
     const gateway = await gatewayOf("shop");
     gateway.accounts = [{ ...CONNECTED, accountId: "shop", linked: false, connected: false, running: false }];
@@ -152,7 +153,30 @@ describe("two sidecars tell", { timeout: 300_000 }, () => {
     expect(new Set(toldOf("hot_bags").map(({ id }) => id)).size).toBe(1);
   });
 
-  it("each of its own machine, with its name, also over a restart, and with the database away", async (test) => {
+  it("once that the database is away: the one that leads does at once, and the others only if that lasts", async (test) => {
+    const here = running(test, databases);
+    const url = await here.make();
+    const first = await start(url, "first", await gatewayOf("shop"), { ALERT_DOWN_MINUTES: "60" });
+    const second = await start(url, "second", await gatewayOf("outlet"), { ALERT_DOWN_MINUTES: "60" });
+    await here.postgres.crash();
+    try {
+      await tells("store", "started");
+      expect(toldOf("store")).toMatchObject([{ instance: "first", text: expect.stringContaining("BRIDGE_STORE") }]);
+    } finally {
+      await here.postgres.start();
+    }
+    await tells("store", "started", "over");
+    for (const sidecar of [first, second])
+      await until(
+        "it can write again",
+        async () => (await sidecar.health()).status !== 500 && !(await opened(sidecar)).includes("store"),
+        PATIENCE_MS,
+      );
+    expect(toldOf("store")).toHaveLength(2);
+    expect(toldOf("database")).toEqual([]);
+  });
+
+  it("each of its own machine, with its name, also over a restart", async (test) => {
     const url = await database(test);
     const away = await gatewayOf("outlet");
     await start(url, "first", await gatewayOf("shop"));
@@ -186,15 +210,17 @@ describe("two sidecars show", { timeout: 300_000 }, () => {
     }
     await until("all are answered", () => gateways.flatMap(({ sends }) => sends).length === 3, PATIENCE_MS);
     const [first, second] = await Promise.all(all.map(([, sidecar]) => scrape(sidecar.port)));
-    const accepted = (account: string) => `hotbags_messages_accepted_total{account="${account}"}`;
-    expect(first).toMatchObject({ [accepted("shop")]: 1, 'hotbags_messages{state="dead",account="shop"}': 0 });
-    expect(second).toMatchObject({ [accepted("outlet")]: 2, 'hotbags_plugin_connected{instance="second"}': 1 });
+    const of = (n: number, account: string) => ({
+      [`hotbags_messages_accepted_total{account="${account}",instance="${NAMES[n]}"}`]: n + 1,
+    });
+    expect(first).toMatchObject({
+      ...of(0, "shop"),
+      'hotbags_messages{state="dead",account="shop",instance="first"}': 0,
+    });
+    expect(second).toMatchObject({ ...of(1, "outlet"), 'hotbags_plugin_connected{instance="second"}': 1 });
     expect(Object.keys(first ?? {}).filter((name) => name.includes("outlet"))).toEqual([]);
-    // Each series is of the one or of the other.
-    const shared = Object.keys(first ?? {}).filter((name) => name in (second ?? {}));
-    expect(shared).toEqual([]);
-    for (const name of [...Object.keys(first ?? {}), ...Object.keys(second ?? {})])
-      expect(name).toMatch(/[{,](instance|account)="/);
+    for (const [n, samples] of [first, second].entries())
+      for (const name of Object.keys(samples ?? {})) expect(name).toContain(`instance="${NAMES[n]}"`);
 
     type Figures = { total: { messages_in: number } | null };
     for (const [, sidecar] of all) expect(await sidecar.process.stop()).toBe(0);
