@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, type TestContext } from "vitest";
+import { Connection } from "../../sidecar/src/store/postgres/connection.ts";
 import { CONNECTED, ScriptedGateway } from "../gateway/scripted-gateway.ts";
 import { type HotBags, startHotBags } from "../hotbags/index.ts";
 import { askOperator } from "../shop/operator-api.ts";
@@ -116,6 +117,54 @@ describe("two sidecars tell", { timeout: 300_000 }, () => {
     gateway.accounts = [{ ...CONNECTED, accountId: "shop" }];
     await tells("logged_out", "started", "over");
     expect(new Set(toldOf("logged_out").map(({ id }) => id)).size).toBe(1);
+  });
+
+  it("what could not be delivered when its sidecar was killed, of an account and of all", async (test) => {
+    const url = await database(test);
+    const gateway = await gatewayOf("shop");
+    gateway.accounts = [{ ...CONNECTED, accountId: "shop", linked: false, connected: false, running: false }];
+    hook.status = 503;
+    const first = await start(url, "first", gateway);
+    hotbags.faultFor(() => true, { status: 401 }, Number.POSITIVE_INFINITY);
+    const plugin = await connect(first);
+    await handIn(plugin, "s1", "shop");
+    await handIn(plugin, "s2", "shop", BEN);
+    const connection = new Connection({ url, connections: 1 });
+    const waits = async (kind: string) =>
+      (await connection.rows("SELECT 1 FROM notices WHERE notice LIKE $1", `%"${kind}"%`)).length > 0;
+    await until(
+      "both are written down",
+      async () => (await waits("hot_bags")) && (await waits("logged_out")),
+      PATIENCE_MS,
+    );
+    await connection.close();
+    const second = await start(url, "second", await gatewayOf("outlet"));
+    await first.process.kill();
+    hook.alerts.length = 0;
+    hook.status = 200;
+    await tells("logged_out", "started");
+    await tells("hot_bags", "started");
+    expect(second.lines.filter(({ alert_state }) => alert_state === "over")).toEqual([]);
+  });
+
+  it("once of an account whose owner is stopped and woken: it has nothing more to say of it", async (test) => {
+    const url = await database(test);
+    const gateway = await gatewayOf("shop");
+    gateway.accounts = [{ ...CONNECTED, accountId: "shop", linked: false, connected: false, running: false }];
+    const first = await start(url, "first", gateway);
+    await tells("logged_out", "started");
+    const second = await start(url, "second", gateway);
+    process.kill(first.process.pid ?? 0, "SIGSTOP");
+    await has(second, "logged_out");
+    gateway.accounts = [{ ...CONNECTED, accountId: "shop" }];
+    await tells("logged_out", "started", "over");
+    process.kill(first.process.pid ?? 0, "SIGCONT");
+    await first.process.logs(({ msg }) => msg === "another sidecar works on this account now", PATIENCE_MS);
+    await until("it has forgotten it", async () => !(await opened(first)).includes("logged_out"), PATIENCE_MS);
+    // What it had to say by then would be on its way before this. With no calm it is another alert.
+    gateway.accounts = [{ ...CONNECTED, accountId: "shop", linked: false, connected: false, running: false }];
+    await tells("logged_out", "started", "over", "started");
+    expect(new Set(toldOf("logged_out").map(({ id }) => id)).size).toBe(2);
   });
 
   it("once of Hot Bags, whoever of them sees it; where the one that leads dies meanwhile, the other one tells its end", async (test) => {
