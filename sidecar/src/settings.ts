@@ -146,6 +146,15 @@ export function readStateDir(environment: NodeJS.ProcessEnv, envFilePath?: strin
   return stateDirIn(reading);
 }
 
+/** BRIDGE_STORE, as readStateDir reads its own; null: it is not set. Throws SettingsError where it can't be had, too. */
+export function readDatabase(environment: NodeJS.ProcessEnv, envFilePath?: string): string | null {
+  const { entries, mistakes, envFile } = surveySettings(environment, envFilePath);
+  const ours = mistakes.filter((mistake) => mistake.startsWith("BRIDGE_STORE"));
+  if (envFile && envFile.mistakes.length > 0) throw new SettingsError(envFile.mistakes);
+  if (ours.length > 0) throw new SettingsError(ours);
+  return entries.find(({ name }) => name === "BRIDGE_STORE")?.text ?? null;
+}
+
 /** BRIDGE_STATE_DIR of a reading, whatever is wrong with it. */
 export function stateDirIn({ entries }: Reading): string {
   return folder.parse(entries.find(({ name }) => name === "BRIDGE_STATE_DIR")?.text);

@@ -141,16 +141,7 @@ function postgresRoom(): Room {
       const dir = mkdtempSync(join(tmpdir(), "hotbags-room-"));
       const url = await here.make();
       const direct = new Connection({ url, connections: 1 });
-      const open = async (by: Clock) => {
-        const opened = await openPostgresStore({
-          ...{ url, owner: "here", accounts: ACCOUNTS, clock: by, timers: systemTimers, stateDir: dir },
-          limits: { ...DEFAULT_MEDIA_LIMITS, ...limits },
-          // Longer than any test says that it is.
-          leaseMs: { ttl: TEN_YEARS_MS, renew: 1_200_000, ask: 1_200_000 },
-        });
-        await opened.reports.turn(true);
-        return opened;
-      };
+      const open = (by: Clock) => openPostgresIn(url, dir, by, limits);
       let opened: PostgresStore = await open(clock);
       let store: RoomStore = ofDefault(opened);
       return {
@@ -180,6 +171,18 @@ function postgresRoom(): Room {
   };
 }
 
+/** A store in this database, of the accounts above, whose leases nobody else gets. */
+export async function openPostgresIn(url: string, dir: string, clock: Clock, limits?: Limits): Promise<PostgresStore> {
+  const opened = await openPostgresStore({
+    ...{ url, owner: "here", accounts: ACCOUNTS, clock, timers: systemTimers, stateDir: dir },
+    limits: { ...DEFAULT_MEDIA_LIMITS, ...limits },
+    // Longer than any test says that it is.
+    leaseMs: { ttl: TEN_YEARS_MS, renew: 1_200_000, ask: 1_200_000 },
+  });
+  await opened.reports.turn(true);
+  return opened;
+}
+
 async function everythingOf(look: Opened["look"], tables: string): Promise<string> {
   const rows: object[] = [];
   for (const { name } of await look<{ name: string }>(tables)) rows.push(...(await look(`SELECT * FROM ${name}`)));
@@ -188,7 +191,7 @@ async function everythingOf(look: Opened["look"], tables: string): Promise<strin
 }
 
 /** With what is written of the account "default". */
-function ofDefault<S extends Pick<Store, "alertsOf" | "figures" | "figuresOf">>(store: S) {
+export function ofDefault<S extends Pick<Store, "alertsOf" | "figures" | "figuresOf">>(store: S) {
   return Object.assign(store, {
     ...{ alerts: store.alertsOf({ account: "default" }), figures: store.figuresOf("default") },
     allFigures: store.figures,

@@ -66,6 +66,14 @@ export class AlertFile implements AlertStore {
     await this.#save();
   }
 
+  /** In the place of all that is there. */
+  async replace(alerts: readonly AlertRecord[], notices: readonly NoticeRecord[]): Promise<void> {
+    await this.#read;
+    this.#alerts.clear();
+    this.#notices = [];
+    await this.write(alerts, notices);
+  }
+
   #past(): AlertRecord[] {
     return [...this.#alerts.values()]
       .filter(({ ended }) => ended !== null)

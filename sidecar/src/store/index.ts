@@ -39,7 +39,21 @@ export { base64Length, type InlinedFile } from "./lay-out.ts";
 export { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./limits.ts";
 export type { AccountLook, Counts, CountsOf, Failure, Look } from "./look.ts";
 export type { Accepted, AttemptRow, PendingMessage } from "./messages.ts";
-export { openStoreAt, type StorePlace } from "./open.ts";
+export {
+  canonical,
+  hashRow,
+  keyOf,
+  type Ledger,
+  MOVED_TABLES,
+  type MovedTable,
+  MoveRefusedError,
+  type MovingRoom,
+  type MovingSource,
+  type MovingTarget,
+  newChecksum,
+  type Row,
+} from "./moving.ts";
+export { movingPostgres, openStoreAt, type StorePlace } from "./open.ts";
 export type {
   AuditEntry,
   ChatRow,
@@ -72,6 +86,8 @@ export type { Keep } from "./retention.ts";
 export { openStore, viewStore } from "./sqlite/index.ts";
 export { type Inspection, inspectStore } from "./sqlite/inspection.ts";
 export { SCHEMA } from "./sqlite/migrations/index.ts";
+export { openSqliteSource } from "./sqlite/moving/source.ts";
+export { openSqliteTarget, undoMove } from "./sqlite/moving/target.ts";
 export { type Doubted, makeRestored, type RestoreTimes } from "./sqlite/restored.ts";
 export { type Progress, type Snapshot, storeBytes, takeSnapshot } from "./sqlite/snapshot.ts";
 export { holdState, type IdleState } from "./sqlite/swap.ts";
