@@ -54,7 +54,9 @@ function ofAccounts({ gateway, downMs }: HealthParts): Finding[] {
 function ofContested({ store }: HealthParts): Finding[] {
   return store.contested.map(({ account, message }) => {
     const subject = shownId(account);
-    return bad("two_gateways", true, message, [condition("two_gateways", sentence(message), { subject })], subject);
+    // By the one that owns it; the other one's /health says it, too.
+    const alert = condition("two_gateways", sentence(message), { subject, account, details: { account: subject } });
+    return bad("two_gateways", true, message, [alert], subject);
   });
 }
 
