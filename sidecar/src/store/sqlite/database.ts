@@ -74,7 +74,7 @@ export function openForReading(stateDir: string, isMoved = false): Database.Data
   const file = join(stateDir, DATABASE_FILE);
   if (!existsSync(file))
     throw new StoreUnusableError(
-      `there is no database in ${stateDir}: a sidecar was never started there (hotbags doctor says what it needs), or its BRIDGE_STATE_DIR is another`,
+      `there is no database in ${stateDir}: a sidecar was never started there (hotbags doctor says what it needs), its BRIDGE_STATE_DIR is another, or it runs on PostgreSQL, and this command was not told its BRIDGE_STORE`,
       { passes: true },
     );
   try {
