@@ -47,10 +47,11 @@ function stand({ owned = [] as string[], failures = 0 } = {}) {
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 it("has an account taken up in the order of the parts, and let go by all; what was ours at the start is the start's", async () => {
-  const { told, owned, lost } = stand({ owned: ["first"] });
+  const { told, owned, beside, lost } = stand({ owned: ["first"] });
   await turn();
   expect(told).toEqual([]);
   owned("shop");
+  beside("shop");
   await turn();
   expect(told.splice(0)).toEqual(["replies takes up shop", "relay takes up shop"]);
   lost("shop");
@@ -58,15 +59,19 @@ it("has an account taken up in the order of the parts, and let go by all; what w
 });
 
 it("has replies taken up when its gateway comes to an account that is ours", async () => {
-  const { told, beside } = stand();
+  const { told, owned, beside } = stand();
+  owned("shop");
+  await turn();
+  expect(told.splice(0)).toEqual(["relay takes up shop"]);
   beside("shop");
   await turn();
   expect(told).toEqual(["replies takes up shop"]);
 });
 
 it("tries again where the store is away, from the beginning, and no more once the account is lost", async () => {
-  const { clock, told, lines, owned, lost } = stand({ failures: 3 });
+  const { clock, told, lines, owned, beside, lost } = stand({ failures: 3 });
   owned("shop");
+  beside("shop");
   await turn();
   expect(told.splice(0)).toEqual(["replies takes up shop"]);
   clock.advance(1_000);
@@ -78,6 +83,7 @@ it("tries again where the store is away, from the beginning, and no more once th
   await turn();
   expect(told).toEqual([]);
   owned("shop");
+  beside("shop");
   await turn();
   clock.advance(60_000);
   await turn();
@@ -85,9 +91,19 @@ it("tries again where the store is away, from the beginning, and no more once th
   expect(lines.filter(({ alarm }) => alarm === true)).toEqual([]);
 });
 
-it("stops in the midst of a wait", async () => {
-  const { told, owned, takeOvers } = stand({ failures: 1 });
+it("takes up nothing of an account that is lost in the same turn", async () => {
+  const { told, owned, beside, lost } = stand();
   owned("shop");
+  beside("shop");
+  lost("shop");
+  await turn();
+  expect(told).toEqual(["replies lets shop go", "relay lets shop go"]);
+});
+
+it("stops in the midst of a wait", async () => {
+  const { told, owned, beside, takeOvers } = stand({ failures: 1 });
+  owned("shop");
+  beside("shop");
   await turn();
   await takeOvers.stop();
   expect(told).toEqual(["replies takes up shop"]);

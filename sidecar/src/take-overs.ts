@@ -19,7 +19,7 @@ interface TakeOversParts {
   store: Pick<SharedStore, "onOwned" | "onBeside" | "onLost">;
   /** In the order in which they take an account up. */
   parts: readonly Part[];
-  /** Of these, those that need its gateway: they take it up when that is ours, too. */
+  /** Of these, those that need its gateway: they take it up as soon as that is ours, too. */
   beside: readonly Part[];
   timers?: Timers | undefined;
   log: Logger;
@@ -35,6 +35,8 @@ export class TakeOvers {
   readonly #retries: Retries<string>;
   /** What is being taken up. Each is over when its account is lost, or when all is told. */
   readonly #underWay = new Map<AbortController, { account: string; done: Promise<void> }>();
+  /** What was told of an account in this turn. */
+  readonly #news = new Map<string, Set<"owned" | "beside">>();
   #unsubscribe: readonly (() => void)[] = [];
 
   constructor(parts: TakeOversParts) {
@@ -45,14 +47,13 @@ export class TakeOvers {
   /** To be called before the parts are started. */
   start(): void {
     const { store } = this.#parts;
-    const { parts, beside } = this.#parts;
     let isLater = false;
-    const taker = (these: readonly Part[]) => (account: string) => {
-      if (isLater) this.#begin(account, these);
+    const teller = (what: "owned" | "beside") => (account: string) => {
+      if (isLater) this.#tell(account, what);
     };
     this.#unsubscribe = [
-      store.onOwned(taker(parts)),
-      store.onBeside(taker(beside)),
+      store.onOwned(teller("owned")),
+      store.onBeside(teller("beside")),
       store.onLost((account) => this.#lose(account)),
     ];
     isLater = true;
@@ -61,24 +62,42 @@ export class TakeOvers {
   /** Takes up nothing more, and waits for what is under way. */
   async stop(): Promise<void> {
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
+    this.#news.clear();
     const underWay = [...this.#underWay];
     for (const [end] of underWay) end.abort();
     await Promise.all(underWay.map(([, { done }]) => done));
   }
 
-  #begin(account: string, parts: readonly Part[]): void {
+  /** An account that becomes ours with its gateway is taken up once, in the order of all parts. */
+  #tell(account: string, what: "owned" | "beside"): void {
+    const told = this.#news.get(account);
+    if (told) return void told.add(what);
+    const news = new Set([what]);
+    this.#news.set(account, news);
+    queueMicrotask(() => {
+      if (this.#news.get(account) !== news) return;
+      this.#news.delete(account);
+      const { parts, beside } = this.#parts;
+      if (!news.has("owned")) this.#begin(account, beside);
+      else this.#begin(account, news.has("beside") ? parts : parts.filter((part) => !beside.includes(part)), true);
+    });
+  }
+
+  /** `isNew`: the account has become ours. */
+  #begin(account: string, parts: readonly Part[], isNew = false): void {
     const end = new AbortController();
-    const done = this.#takeUp(account, parts, end.signal).finally(() => this.#underWay.delete(end));
+    const done = this.#takeUp(account, parts, isNew, end.signal).finally(() => this.#underWay.delete(end));
     this.#underWay.set(end, { account, done });
   }
 
   #lose(account: string): void {
+    this.#news.delete(account);
     for (const [end, its] of this.#underWay) if (its.account === account) end.abort();
     this.#parts.log.warn({ account }, "another sidecar works on this account now");
     for (const part of this.#parts.parts) part.letGo?.(account);
   }
 
-  async #takeUp(account: string, parts: readonly Part[], signal: AbortSignal): Promise<void> {
+  async #takeUp(account: string, parts: readonly Part[], isNew: boolean, signal: AbortSignal): Promise<void> {
     const { log } = this.#parts;
     while (!signal.aborted) {
       try {
@@ -87,7 +106,7 @@ export class TakeOvers {
           if (signal.aborted) return;
         }
         this.#retries.clear(account);
-        if (parts === this.#parts.parts) log.info({ account }, "this sidecar works on this account now");
+        if (isNew) log.info({ account }, "this sidecar works on this account now");
         return;
       } catch (error) {
         if (signal.aborted) return;

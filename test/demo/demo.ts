@@ -8,16 +8,21 @@ import { CUSTOMERS, openShop, type Shop } from "../shop/shop.ts";
 import { messageOf } from "../sidecar/message.ts";
 import { until } from "../until.ts";
 import type { Contact } from "../whatsapp/index.ts";
+import { showFleet } from "./fleet.ts";
 import { drawTimeline, follow } from "./timeline.ts";
 
-const USAGE = `npm run demo [-- --chat]
+const USAGE = `npm run demo [-- --chat | --fleet]
 
 Starts the whole path on this machine: WhatsApp (a stand-in), the real OpenClaw gateway with its WhatsApp plugin and ours,
 the sidecar, and Hot Bags (a stand-in). Nothing leaves the machine, and everything is gone afterwards.
 
   --chat   keep it running: write as the customer, be the operator with the hotbags command, and see it all on the
            owner's page; an empty line or Ctrl-D ends it
+  --fleet  two machines instead, with one store in PostgreSQL: the sidecar of one is killed, and the other goes on. The
+           gateways are stand-ins. PostgreSQL is this machine's, or Debian's package, unpacked into this clone
 `;
+
+const OPTIONS = ["--chat", "--fleet"];
 
 /** What Hot Bags may take to answer the last lines of the chat, ms. */
 const ANSWERS_MS = 20_000;
@@ -25,19 +30,18 @@ const ANSWERS_MS = 20_000;
 const [option, ...rest] = process.argv.slice(2);
 if (option === "--help" || option === "-h") {
   process.stdout.write(USAGE);
-} else if ((option !== undefined && option !== "--chat") || rest.length > 0) {
+} else if ((option !== undefined && !OPTIONS.includes(option)) || rest.length > 0) {
   process.stderr.write(`There is no option ${JSON.stringify(process.argv.slice(2).join(" "))}.\n\n${USAGE}`);
   process.exitCode = 2;
 } else {
-  process.exitCode = await demo(option === "--chat");
+  process.exitCode = await (option === "--fleet" ? fleet() : demo(option === "--chat"));
 }
 
 /** Runs the demo. Resolves with the exit code. */
 async function demo(chatting: boolean): Promise<number> {
   say("Starting the real OpenClaw gateway, this bridge, and stand-ins for WhatsApp and Hot Bags (about 20 seconds):");
   const interrupted = onInterrupt();
-  const start = performance.now();
-  const log = (line: string) => say(`  ${((performance.now() - start) / 1000).toFixed(1).padStart(5)} s  ${line}`);
+  const log = logger();
   const [number = ""] = CUSTOMERS;
   const lastNight = (stateDir: string) => leaveDeadLetter(stateDir, number);
   const page = { BRIDGE_CONSOLE: `127.0.0.1:${await freePort()}` };
@@ -57,6 +61,29 @@ async function demo(chatting: boolean): Promise<number> {
     say("Everything that was started is stopped, and its files are removed.");
   }
   return 0;
+}
+
+/** The one of several machines. Resolves with the exit code. */
+async function fleet(): Promise<number> {
+  say("Starting PostgreSQL, and two machines that share it (about 10 seconds):");
+  const interruption = new AbortController();
+  void onInterrupt().then(() => interruption.abort());
+  try {
+    await showFleet({ say, log: logger(), signal: interruption.signal });
+  } catch (error) {
+    if (interruption.signal.aborted) say("\nInterrupted.");
+    else sayFailed("failed", error);
+    return 1;
+  } finally {
+    say("Everything that was started is stopped, and its files are removed.");
+  }
+  return 0;
+}
+
+/** Says lines with the time since now. */
+function logger(): (line: string) => void {
+  const start = performance.now();
+  return (line) => say(`  ${((performance.now() - start) / 1000).toFixed(1).padStart(5)} s  ${line}`);
 }
 
 function sayFailed(how: string, error: unknown): null {

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it, type TestContext } from "vit
 import { Connection } from "../../sidecar/src/store/postgres/connection.ts";
 import { guard, type Lease } from "../../sidecar/src/store/postgres/lease.ts";
 import { Leases } from "../../sidecar/src/store/postgres/leases.ts";
+import { readOwners } from "../../sidecar/src/store/postgres/owners.ts";
 import { until } from "../until.ts";
 import { layCable } from "./cable.ts";
 import { type Databases, running, startDatabases } from "./databases.ts";
@@ -39,7 +40,7 @@ describe("one owner at a time", () => {
     expect(await take(second, "shop")).toBeNull();
     expect(await take(second, "another-shop")).toMatchObject({ account: "another-shop" });
     if (!lease) throw new Error("nobody else has it");
-    expect(await first.owners()).toMatchObject([
+    expect(await readOwners(connection, 3_600_000)).toMatchObject([
       { account_id: "another-shop", owner: "second", token: 1 },
       { account_id: "shop", owner: "first", token: 1, since: expect.any(Number) },
     ]);

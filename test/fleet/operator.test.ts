@@ -310,6 +310,24 @@ describe.each(rooms())("an operator of $name", (room) => {
     expect(await at.store.operator.chat("default", "+1")).toBeUndefined();
   });
 
+  it("sees which sidecar works on which account, where several share the store", async (test) => {
+    await using at = await opened(test);
+    await at.accept("A");
+    await at.deadLetter("B", BEN);
+    await at.doubt("C", { account_id: "shop" });
+    const none = { waiting: 0, dead: 0, replies_waiting: 0, replies_in_doubt: 0 };
+    const here = { owner: "here", since: expect.any(Number), is_beside: true, wanted_by: null, ...none };
+    expect(await at.store.operator.fleet()).toEqual(
+      room.name === "SQLite"
+        ? null
+        : [
+            { ...here, account_id: "default", waiting: 1, dead: 1 },
+            { ...here, account_id: "outlet" },
+            { ...here, account_id: "shop", replies_in_doubt: 1 },
+          ],
+    );
+  });
+
   it("reads a file that a message came with, and leaves a line of that", async (test) => {
     await using at = await opened(test);
     const bytes = Buffer.from("a picture");

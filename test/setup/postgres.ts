@@ -190,6 +190,12 @@ async function isReady(server: ChildProcess): Promise<void> {
   });
 }
 
+/** Why none can be had here, as a sentence; null: one can. */
+export async function whyNoPostgres(): Promise<string | null> {
+  const found = await findPrograms();
+  return typeof found === "string" ? null : found.why;
+}
+
 async function findPrograms(): Promise<string | { why: string }> {
   const places = [...(process.env["PATH"] ?? "").split(delimiter), ...versionsIn("/"), ...versionsIn(HOME)];
   const found = places.find(isThere);

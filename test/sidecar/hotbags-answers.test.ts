@@ -101,6 +101,12 @@ it("paused chats are listed while the sidecar is stopped, too", async () => {
   expect(await run("chats", "resume", CARL)).toMatchObject({ code: 3 });
 });
 
+it("who has the store alone is told that there is no fleet", async () => {
+  const { code, stdout, stderr } = await run("fleet");
+  expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: "", stderr: expect.stringContaining("all accounts") });
+  expect(JSON.parse((await run("fleet", "--json")).stdout)).toEqual({ shared: false, accounts: [] });
+});
+
 it("a link to the console lets one browser in, which is listed, and ended", async () => {
   const { stdout, stderr } = await run("console", "--role", "look", "--user", "anna");
   expect(stderr).toContain("ssh -L");

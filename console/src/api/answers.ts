@@ -33,6 +33,7 @@ export type Path = Output<"path">;
 export type Hop = Path["hops"][number];
 export type HopName = Hop["hop"];
 export type HopState = Hop["state"];
+export type Fleet = Output<"fleet">;
 export type Figures = Output<"figures">;
 export type MeasuredHop = keyof Figures["hops"];
 export type Range = NonNullable<RawInput<"figures">["range"]>;

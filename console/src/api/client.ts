@@ -58,6 +58,7 @@ export const api = {
   endSession: (id: number) => ask<object>("DELETE", `/api/sessions/${id}`),
 
   path: () => get<A.Path>("/api/v1/path"),
+  fleet: () => get<A.Fleet>("/api/v1/fleet"),
   figures: (range: A.Range) => get<A.Figures>("/api/v1/figures", { range }),
   messages: (query: A.MessageQuery) => get<A.Messages>("/api/v1/messages", query as Query),
   message: (id: number, content: boolean) => get<A.WholeMessage>(`/api/v1/messages/${id}`, { content: flag(content) }),

@@ -120,6 +120,19 @@ export const de: Texts = {
     nothingWaits: "Nichts wartet.",
     relink: "Telefon verbinden",
     look: "Ansehen",
+    fleet: "Konten und ihre Sidecars",
+    worksOnIt: ({ sidecar, beside, wanted_by, waiting, replies_waiting }) =>
+      [
+        sidecar === null
+          ? "kein Sidecar arbeitet daran, und was seine Kunden schreiben, wartet."
+          : `${sidecar} arbeitet daran.`,
+        sidecar !== null && !beside && "Sein eigenes Gateway ist weg: Nachrichten gehen an Hot Bags, Antworten warten.",
+        beside && wanted_by !== null && `Auch das Gateway von ${wanted_by} hat es: nehmen Sie es aus einem heraus.`,
+        waiting > 0 && `${count(waiting, "Nachricht wartet", "Nachrichten warten")}.`,
+        replies_waiting > 0 && `${count(replies_waiting, "Antwort wartet", "Antworten warten")}.`,
+      ]
+        .filter(Boolean)
+        .join(" "),
   },
   charts: {
     title: "Verlauf",

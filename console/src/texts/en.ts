@@ -1,4 +1,4 @@
-import type { HopName, HopState, MeasuredHop, MessageState, Path, Range } from "../api/answers.ts";
+import type { Fleet, HopName, HopState, MeasuredHop, MessageState, Path, Range } from "../api/answers.ts";
 import { FAILURES_EN } from "./failures.ts";
 
 /** "1 message", "2 messages". */
@@ -88,6 +88,17 @@ export const en = {
     nothingWaits: "Nothing waits.",
     relink: "Link the phone",
     look: "Look",
+    fleet: "Accounts and their sidecars",
+    worksOnIt: ({ sidecar, beside, wanted_by, waiting, replies_waiting }: Fleet["accounts"][number]) =>
+      [
+        sidecar === null ? "no sidecar works on it, and what its customers write waits." : `${sidecar} works on it.`,
+        sidecar !== null && !beside && "Its own gateway is away: messages go to Hot Bags, replies wait.",
+        beside && wanted_by !== null && `The gateway of ${wanted_by} has it, too: take it out of one of them.`,
+        waiting > 0 && `${count(waiting, "message waits", "messages wait")}.`,
+        replies_waiting > 0 && `${count(replies_waiting, "reply waits", "replies wait")}.`,
+      ]
+        .filter(Boolean)
+        .join(" "),
   },
   charts: {
     title: "Charts",

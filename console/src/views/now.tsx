@@ -1,5 +1,6 @@
 import type { Path } from "../api/answers.ts";
 import { api } from "../api/client.ts";
+import { Fleet } from "../parts/fleet.tsx";
 import { Foreign } from "../parts/foreign.tsx";
 import { PathPicture } from "../parts/path-picture.tsx";
 import { State } from "../parts/state.tsx";
@@ -43,6 +44,7 @@ export function Now() {
           </section>
           <Needs path={path} />
           <Waiting path={path} />
+          <Fleet />
         </>
       )}
     </>

@@ -5,6 +5,7 @@ import { chatAnswers } from "./answers/chats.ts";
 import { commandAnswers } from "./answers/commands.ts";
 import { consoleAnswers } from "./answers/console.ts";
 import { customerAnswers } from "./answers/customers.ts";
+import { fleetAnswers } from "./answers/fleet.ts";
 import { messageAnswers } from "./answers/messages.ts";
 import { explain, OperatorError } from "./error.ts";
 import { type ApiParts, runningOf } from "./running.ts";
@@ -38,6 +39,7 @@ function answersOf(parts: ApiParts): Answers<RouteName> {
 
     figures: async ({ range = "day" }) => parts.figures(range),
 
+    ...fleetAnswers(parts),
     ...messageAnswers(parts),
     ...commandAnswers(parts),
     ...chatAnswers(parts),

@@ -8,6 +8,7 @@ import { consoleRoutes } from "./schemas/console.ts";
 import { customerRoutes } from "./schemas/customers.ts";
 import { doctorRoutes } from "./schemas/doctor.ts";
 import { figureRoutes } from "./schemas/figures.ts";
+import { fleetRoutes } from "./schemas/fleet.ts";
 import { messageRoutes } from "./schemas/messages.ts";
 import { pathRoutes } from "./schemas/path.ts";
 import type { Routes } from "./schemas/route.ts";
@@ -25,6 +26,7 @@ export { type ConsoleSession, ROLES } from "./schemas/console.ts";
 export type { NamedFinding } from "./schemas/doctor.ts";
 export { EVENTS, type EventFilter, type LiveEvent } from "./schemas/events.ts";
 export { RANGES } from "./schemas/figures.ts";
+export type { FleetAccount } from "./schemas/fleet.ts";
 export { MAX_IDS, MESSAGE_STATES, type Message, type WholeMessage } from "./schemas/messages.ts";
 export { MAX_LIMIT } from "./schemas/values.ts";
 
@@ -38,6 +40,7 @@ export const refusal = z.object({ error: z.string() });
 export const ROUTES = {
   ...statusRoutes,
   ...pathRoutes,
+  ...fleetRoutes,
   ...figureRoutes,
   ...messageRoutes,
   ...commandRoutes,

@@ -88,9 +88,12 @@ export class Doubts {
     });
   }
 
-  /** What the last run was sending when it ended is in doubt now; or the last owner of this account. */
-  async takeUp(account?: string): Promise<void> {
-    await recoverDoubts(this.#parts, this.#open, account);
+  /**
+   * What the last run was sending when it ended is in doubt now; or the last owner of this account. `underWay`: chats in
+   * which this run sends.
+   */
+  async takeUp(account: string | undefined, underWay: ReadonlySet<number>): Promise<void> {
+    await recoverDoubts(this.#parts, this.#open, { account, underWay });
     for (const doubt of this.#open.all) if (doubt.accountId === account) this.#offer(doubt);
   }
 

@@ -8,17 +8,25 @@ interface Parts {
   log: Logger;
 }
 
+interface Taken {
+  /** The one that has become ours; undefined: all that are. */
+  account: string | undefined;
+  /** Chats in which this run sends. */
+  underWay: ReadonlySet<number>;
+}
+
 /**
  * At the start, or when an account has become ours: what the last run was sending when it ended, or the account's last
  * owner, is in doubt now, and goes into `open` with what was in doubt before. What can't be read must not keep the sidecar
  * from starting.
  */
-export async function recoverDoubts(parts: Parts, open: OpenDoubts, account?: string): Promise<void> {
+export async function recoverDoubts(parts: Parts, open: OpenDoubts, { account, underWay }: Taken): Promise<void> {
   const { store, log } = parts;
   const reason = "the sidecar ended while it was being sent";
   for (const id of await list(parts, "sent", () => store.commands.interrupted(account))) {
     await unlessGivenUp(parts, id, "sending", async () => {
       const command = await store.commands.get(id);
+      if (underWay.has(command.chat)) return;
       await store.commands.settled(id, "in_doubt", { reason, whatsappMessageId: null });
       commandLog(log, command).warn(`it is not known whether the reply was sent: ${reason}`);
     });

@@ -105,6 +105,8 @@ export class Replies {
   readonly #width = new Width(WIDTH);
   /** Chats with a send under way: until it has answered, an observation may be its own, and proves no other reply. */
   readonly #sending = new Set<number>();
+  /** Accounts that are being taken up, or all: nothing is sent before it is known what was. */
+  readonly #takingUp = new Set<string | undefined>();
   #gatewayProcess: string | undefined;
   /** The last chat that got too many. */
   #lastRunaway: { account_id: string; chat_id: string } | null = null;
@@ -175,15 +177,20 @@ export class Replies {
   /** An account has become ours; without one, all that are. Before its messages are: what they are answered comes behind. */
   async takeUp(account?: string): Promise<void> {
     const { store } = this.#parts;
+    this.#takingUp.add(account);
+    // Of these it is known: they have begun before, and nothing begins from here on.
+    const underWay = new Set([...this.#sending, ...this.#results.unwritten]);
     this.#observations.know(await store.commands.sentIds(REMEMBERED_REPLIES, account));
     await this.#brakeTakesOver(account);
-    await this.#doubts.takeUp(account);
+    await this.#doubts.takeUp(account, underWay);
     await this.#handovers.takeUp(account);
+    this.#takingUp.delete(account);
     for (const chat of await store.commands.waitingChats(account)) this.#chats.offer(chat);
   }
 
   /** An account is another process's now. Its lanes end by themselves: there is nothing to read in them. */
   letGo(account: string): void {
+    this.#takingUp.delete(account);
     this.#results.letGo(account);
     this.#doubts.letGo(account);
     this.#handovers.letGo(account);
@@ -326,6 +333,8 @@ export class Replies {
     const command = await this.#next(chat);
     if (!command) return "empty";
     if (command instanceof RowUnreadableError) return await this.#giveUp(command);
+    // All chats with something to send are offered at its end.
+    if (this.#takingUp.has(command.account_id) || this.#takingUp.has(undefined)) return "empty";
     if (command.outbound !== null && !this.#outbound.isOn) return await this.#results.refuse(command, OUTBOUND_OFF);
     // From here on nothing is awaited: what is found to hold it is so until it is handed over.
     const now = this.#parts.clock.uptimeMs();

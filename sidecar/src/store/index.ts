@@ -33,6 +33,7 @@ export {
 } from "./errors.ts";
 export { beginOf, type Figure, type FigureReads, type FigureStore, type Step } from "./figures.ts";
 export { type Files, type Received, readStoredFile } from "./files.ts";
+export type { FleetAccount } from "./fleet.ts";
 export type { HandoverEnd } from "./handovers.ts";
 export { base64Length, type InlinedFile } from "./lay-out.ts";
 export { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./limits.ts";

@@ -1,3 +1,4 @@
+import type { FleetAccount } from "./fleet.ts";
 import type { AttemptRow } from "./messages.ts";
 
 /** A part of a list. `next`: what the next part begins before; null: this was the last. A part can be empty, and not be the last. */
@@ -278,6 +279,8 @@ export interface OperatorReads {
   audit(before: number | null, limit: number): Promise<ReadEntry[]>;
   /** One step of counting what there is of a customer; see CustomerSearch. */
   find(number: string, after: number): Promise<SearchStep>;
+  /** The accounts of all sidecars that share the store; null: it has one owner, who works on all of them. */
+  fleet(): Promise<FleetAccount[] | null>;
 }
 
 /** What an operator may do. `who`: the system user. */

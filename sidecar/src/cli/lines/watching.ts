@@ -2,11 +2,12 @@ import type { Argv } from "yargs";
 import { RANGES } from "../../operator/schemas.ts";
 import { showAudit } from "../audit.ts";
 import { showFigures } from "../figures.ts";
+import { showFleet } from "../fleet.ts";
 import { showStatus } from "../status.ts";
 import type { Context } from "./context.ts";
 import { common, FEW, limitIsFine } from "./options.ts";
 
-/** `hotbags status`, `figures`, `tail` and `audit`. */
+/** `hotbags status`, `fleet`, `figures`, `tail` and `audit`. */
 export function watchLines(program: Argv, { asking, aside }: Context): Argv {
   return program
     .command(
@@ -14,6 +15,13 @@ export function watchLines(program: Argv, { asking, aside }: Context): Argv {
       "Are customers being answered?",
       (options) => common(options),
       asking((operator, _args, output) => showStatus(operator, output)),
+    )
+    .command(
+      "fleet",
+      "Where sidecars share a store: which of them works on which account, and what waits there",
+      (options) =>
+        common(options).epilogue("docs/fleet.md says how they share it. Exit code 1: an account has no sidecar."),
+      asking((operator, _args, output) => showFleet(operator, output)),
     )
     .command(
       "figures",

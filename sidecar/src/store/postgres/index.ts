@@ -24,13 +24,14 @@ import { isCollision, isDisconnection, isOwnFault, wordsOf } from "./faults.ts";
 import { FigureReads, FigureRecords } from "./figures.ts";
 import { Handovers } from "./handovers.ts";
 import { FLEET } from "./lease.ts";
-import { Leases, type Owner } from "./leases.ts";
+import { Leases } from "./leases.ts";
 import { readCountsByAccount, readLook } from "./look.ts";
 import { Messages } from "./messages.ts";
 import { migrate } from "./migrate.ts";
 import { refuseMoved } from "./moves.ts";
 import { operatorOf } from "./operator.ts";
 import { Outbound } from "./outbound.ts";
+import { type Owner, readOwners } from "./owners.ts";
 import { accountName, Ownership } from "./ownership.ts";
 import { Pauses } from "./pauses.ts";
 import { probe } from "./probe.ts";
@@ -221,7 +222,7 @@ async function open(reader: Connection, writer: Connection, options: PostgresSto
       events: reportsOf("event"),
       outbound: new Outbound(common),
       retention: new Retention(common),
-      operator: operatorOf({ ...common, clock }),
+      operator: operatorOf({ ...common, clock, ttlMs: ttl }),
       console: new ConsoleAccess({ ...common, clock }),
     };
   };
@@ -272,7 +273,7 @@ async function open(reader: Connection, writer: Connection, options: PostgresSto
     get contested() {
       return ownership.contested;
     },
-    owners: () => leases.owners(),
+    owners: () => readOwners(reader, ttl),
     onChange: (listener) => batches.onChange(listener),
     check: (error) => availability.check("read", error),
     provenNow: () => time.now(),

@@ -2,6 +2,7 @@ import { accountId } from "@hotbags/shared";
 import type { Queries } from "./connection.ts";
 import { FLEET, type Lease } from "./lease.ts";
 import { IS_MOVING } from "./moves.ts";
+import { IS_WANTED } from "./owners.ts";
 
 export interface LeasesOptions {
   connection: Queries;
@@ -11,21 +12,6 @@ export interface LeasesOptions {
   ttlMs: number;
   /** Ms of a monotonic clock that goes on while the process is stopped. */
   uptimeMs: () => number;
-}
-
-/** Who owns which account, as people see it. */
-export interface Owner {
-  account_id: string;
-  owner: string | null;
-  token: number;
-  /** Wall-clock ms, by the database. */
-  since: number | null;
-  /** Ms; 0 or less: anybody can take it. */
-  left_ms: number;
-  /** Whether the owner's own gateway has it. */
-  is_beside: boolean;
-  /** Whose gateway has it, and who asks for it; null: nobody else. */
-  wanted_by: string | null;
 }
 
 /** An account that another one owns, as whoever asks for it sees that. */
@@ -49,16 +35,9 @@ export interface Renewed {
 /** A lease, for the ones that are not over yet or were given back: `$2` is the time of one, ms. */
 const TTL = "$2 * interval '1 ms'";
 
-/** A wish counts as long as a lease would, and none that was fulfilled since. */
-const IS_WANTED = "w.wanted_at > greatest(l.since, clock_timestamp() - $2 * interval '1 ms')";
-
 /** What whoever does not stand beside an account may take: nobody who does has given it back just now, or asks for it. */
 const IS_LEFT_ALONE = `(l.owner IS NOT NULL OR l.expires_at <= clock_timestamp() - ${TTL})
   AND NOT EXISTS (SELECT 1 FROM wanted_accounts w WHERE w.account_id = l.account_id AND ${IS_WANTED})`;
-
-/** An end that is no time: of an account that nobody ever owned. */
-const ENDS_IN_MS = `CASE WHEN l.expires_at = '-infinity' THEN 0
-  ELSE (extract(epoch FROM l.expires_at - clock_timestamp()) * 1000)::bigint END`;
 
 /**
  * Which account this process owns. When a lease ends is said by the database's clock alone, so a wrong clock here
@@ -167,16 +146,6 @@ export class Leases {
   isFresh({ account, token }: Lease): boolean {
     const fresh = this.#freshUntil.get(account);
     return fresh !== undefined && fresh.token === token && this.#options.uptimeMs() < fresh.at;
-  }
-
-  /** All accounts that anybody ever owned. */
-  async owners(): Promise<Owner[]> {
-    return await this.#options.connection.rows<Owner>(
-      `SELECT l.account_id, owner, token, (extract(epoch FROM since) * 1000)::bigint AS since, ${ENDS_IN_MS} AS left_ms,
-         is_beside, (SELECT wanted_by FROM wanted_accounts w WHERE w.account_id = l.account_id AND ${IS_WANTED}) AS wanted_by
-       FROM leases l WHERE l.account_id <> $1 ORDER BY l.account_id`,
-      ...[FLEET, this.#options.ttlMs],
-    );
   }
 
   async #make(accounts: readonly string[]): Promise<void> {

@@ -8,6 +8,7 @@ import { search } from "./customer-search.ts";
 import { Erasure } from "./erasure.ts";
 import { OperatorChats } from "./operator-chats.ts";
 import { OperatorCommands } from "./operator-commands.ts";
+import { readFleet } from "./operator-fleet.ts";
 import { OperatorMessages } from "./operator-messages.ts";
 import type { ProvenTime } from "./proven-time.ts";
 import { DISCARDED, RESOLVED, RETRIED } from "./repairs.ts";
@@ -21,6 +22,8 @@ interface OperatorParts {
   clock: Clock;
   time: ProvenTime;
   files: Pick<Files, "giveUp" | "read">;
+  /** Of a lease. */
+  ttlMs: number;
 }
 
 /** What an operator may ask and do, of all accounts, whoever owns them. */
@@ -45,7 +48,7 @@ export function operatorOf(parts: OperatorParts): OperatorStore {
   };
 }
 
-function readsOf({ db, clock, time }: OperatorParts): Omit<OperatorReads, "find"> {
+function readsOf({ db, clock, time, ttlMs }: OperatorParts): Omit<OperatorReads, "find"> {
   const messages = new OperatorMessages(db, (provenAt) => clock.now() + provenAt - time.now());
   const [commands, chats, audit] = [new OperatorCommands(db), new OperatorChats(db), new Audit(db)];
   return {
@@ -70,5 +73,6 @@ function readsOf({ db, clock, time }: OperatorParts): Omit<OperatorReads, "find"
     conversation: (chat, before, limit) => chats.conversation(chat, before ?? FROM_NEWEST, limit),
     chat: (accountId, chatId) => chats.numberOf(accountId, chatId),
     audit: (before, limit) => audit.page(before ?? FROM_NEWEST, limit),
+    fleet: () => readFleet(db, ttlMs),
   };
 }

@@ -6,6 +6,7 @@ import { Connection, type Queries } from "./connection.ts";
 import type { TwoGatewaysError } from "./contests.ts";
 import { FLEET, guard } from "./lease.ts";
 import { Leases } from "./leases.ts";
+import { readOwners } from "./owners.ts";
 import { Ownership } from "./ownership.ts";
 
 // Who takes, asks for, keeps and gives back which accounts: several in one process, whose timers stand still, on one
@@ -34,7 +35,7 @@ async function fleet(test: Pick<TestContext, "skip">) {
     },
   };
   const ownersNow = async () => {
-    const rows = await new Leases({ connection, owner: "", ttlMs: TTL_MS, uptimeMs: () => 0 }).owners();
+    const rows = await readOwners(connection, TTL_MS);
     return Object.fromEntries(rows.map(({ account_id, owner }) => [account_id, owner]));
   };
   return {

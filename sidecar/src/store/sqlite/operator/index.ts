@@ -53,6 +53,7 @@ export function operatorReads(
     chat: async (accountId, chatId) => chat.get(accountId, chatId)?.chat,
     audit: async (before, limit) => audit.page(before ?? FROM_NEWEST, limit),
     find: (number, after) => search.step(number, after),
+    fleet: async () => null,
   };
 }
 

@@ -1,0 +1,22 @@
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { expect, it } from "vitest";
+import { whyNoPostgres } from "../setup/postgres.ts";
+
+const DEMO = fileURLToPath(new URL("../demo/demo.ts", import.meta.url));
+const run = promisify(execFile);
+
+it("shows how another machine's sidecar goes on, and each message and reply is there once", async (test) => {
+  const why = await whyNoPostgres();
+  if (why !== null) test.skip(why);
+  const { stdout } = await run(process.execPath, [DEMO, "--fleet"]);
+  const at = (what: string) => stdout.indexOf(what);
+  const story = ["is killed", "machine-2 its sidecar works on lisbon now", "answers 200 to the POST of red-bag"].map(
+    at,
+  );
+  expect(story.toSorted((a, b) => a - b)).toEqual(story);
+  expect(stdout).toMatch(/lisbon +machine-2 .* replies wait for the gateway's own sidecar/);
+  expect(stdout.split("gets “Yes! (You asked: Is the red bag still there?)”")).toHaveLength(2);
+  expect(stdout).toContain("each message is at Hot Bags once, and each customer has one reply");
+}, 240_000);
