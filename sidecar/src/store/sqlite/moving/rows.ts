@@ -17,7 +17,7 @@ import {
 import { ProvenTime } from "../proven-time.ts";
 
 /** The last number of a session is in a table of SQLite's own. */
-export const NUMBERS = "SELECT 1 AS id, seq AS last FROM sqlite_sequence WHERE name = 'console_sessions'";
+const NUMBERS = "SELECT 1 AS id, seq AS last FROM sqlite_sequence WHERE name = 'console_sessions'";
 
 /** The rows of a database, as they are moved and compared. */
 export class MovingRows {
