@@ -14,6 +14,7 @@ import { codeOf, DatabaseRefusedError, setUpDatabase } from "@hotbags/shared";
 import Database from "better-sqlite3";
 import { isForHumans, StoreUnusableError } from "../errors.ts";
 import { migrations } from "./migrations/index.ts";
+import { isReplicated, REPLICATED_CHECKPOINT_PAGES } from "./replication.ts";
 
 export const DATABASE_FILE = "bridge.sqlite";
 const LOCK_FILE = "bridge.lock";
@@ -46,6 +47,7 @@ export function openDatabase(stateDir: string): OpenDatabase {
       db.prepare("SELECT name, value FROM counters").all();
       // A lock that is somebody else's must not stop the event loop: what is to be written waits for it elsewhere.
       db.pragma("busy_timeout = 0");
+      if (isReplicated(file)) db.pragma(`wal_autocheckpoint = ${REPLICATED_CHECKPOINT_PAGES}`);
     } catch (error) {
       db.close();
       throw error;
