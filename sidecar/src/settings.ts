@@ -1,8 +1,8 @@
 import { hostname } from "node:os";
 import { resolve } from "node:path";
 import type { z } from "zod";
-import type { AlertLimits } from "./alerts/alerts.ts";
 import type { ChannelSettings } from "./alerts/channels.ts";
+import type { AlertLimits } from "./alerts/teller.ts";
 import type { Extras } from "./commands/index.ts";
 import type { ConsoleSettings } from "./console/console.ts";
 import type { QuietLimits } from "./downtime/quiet-watch.ts";
@@ -144,6 +144,15 @@ export function readStateDir(environment: NodeJS.ProcessEnv, envFilePath?: strin
   const { mistakes = [] } = reading.envFile ?? {};
   if (mistakes.length > 0) throw new SettingsError(mistakes);
   return stateDirIn(reading);
+}
+
+/** BRIDGE_STORE, as readStateDir reads its own; null: it is not set. Throws SettingsError where it can't be had, too. */
+export function readDatabase(environment: NodeJS.ProcessEnv, envFilePath?: string): string | null {
+  const { entries, mistakes, envFile } = surveySettings(environment, envFilePath);
+  const ours = mistakes.filter((mistake) => mistake.startsWith("BRIDGE_STORE"));
+  if (envFile && envFile.mistakes.length > 0) throw new SettingsError(envFile.mistakes);
+  if (ours.length > 0) throw new SettingsError(ours);
+  return entries.find(({ name }) => name === "BRIDGE_STORE")?.text ?? null;
 }
 
 /** BRIDGE_STATE_DIR of a reading, whatever is wrong with it. */

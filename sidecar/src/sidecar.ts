@@ -4,7 +4,7 @@ import { Alerts } from "./alerts/alerts.ts";
 import { openChannels } from "./alerts/channels.ts";
 import { Heartbeat } from "./alerts/heartbeat.ts";
 import { listAlerts } from "./alerts/list.ts";
-import { tested } from "./alerts/telling.ts";
+import { tested } from "./alerts/test-notice.ts";
 import { readLastBackup } from "./checks/last-backup.ts";
 import { readReleases } from "./checks/releases.ts";
 import { systemClock, systemTimers } from "./clock.ts";
@@ -35,6 +35,7 @@ import { type Health, readHealth } from "./ops/health.ts";
 import type { HealthParts } from "./ops/health-parts.ts";
 import { logOutages } from "./ops/outage-log.ts";
 import { readPath } from "./ops/path.ts";
+import { OwnAccounts } from "./own-accounts.ts";
 import { CertificateWatch } from "./relay/certificate-watch.ts";
 import { HotBags } from "./relay/hotbags.ts";
 import { DETACHED_CONCURRENCY } from "./relay/message-lanes.ts";
@@ -142,8 +143,9 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
     ...{ clock, limits: settings.media },
     onCommit: (durationMs) => flow.committed(durationMs),
   });
+  const instance = settings.database === null ? null : settings.instance;
   const figures = new FigureRecorder({ store, clock, timers: systemTimers, log });
-  const metrics = new Metrics(clock.now, figures);
+  const metrics = new Metrics({ now: clock.now, figures, instance });
   const { flow } = metrics;
   logOutages(store, clock, log);
   const unusable = Promise.withResolvers<StoreUnusableError>();
@@ -151,7 +153,7 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
   const gateway = openGateway({ ...settings.gateway, log });
   const starter = new ChannelStarter({ gateway, clock, log });
   const alerts = new Alerts({
-    ...{ store: store.alerts, channels: openChannels(settings.alerts), limits: settings.alerts },
+    ...{ store, channels: openChannels(settings.alerts), limits: settings.alerts, instance },
     ...{ clock, timers: systemTimers, provenNow: () => store.provenNow(), log, random: Math.random },
   });
   /** Something has changed that the operator may have to be told of. */
@@ -181,8 +183,8 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
   const replies = new Replies({
     ...{ store, gateway, clock, log, random: Math.random, pace, brake, formerNumbers, outbound },
     ...{ onRunaway: changed, onNumberChange: changed, onLock: changed },
-    onAnswered: (outcome, durationMs) => flow.answered(outcome, durationMs),
-    onSent: (at, times) => flow.sent(at, times),
+    onAnswered: (outcome, durationMs, account) => flow.answered(outcome, durationMs, account),
+    onSent: (at, times, account) => flow.sent(at, times, account),
   });
   const relay = new Relay(
     {
@@ -204,7 +206,7 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
   const outbox = new Outbox(
     {
       ...{ store, hotbags, clock, log, random: Math.random, onChange: changed },
-      accounts: () => new Set(gateway.state.accounts.keys()),
+      accounts: () => gateway.state.accounts.keys(),
       onCommands: (chat) => replies.offer(chat),
       onDoubt: (id) => replies.doubt(id),
     },
@@ -212,13 +214,15 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
   );
   const takeOvers = new TakeOvers({
     ...{ store, log, random: Math.random },
-    // The first one first: what it is told of the account meanwhile it can't judge.
-    parts: [downtimes, reporting.reports, reporting.events, replies, relay],
+    // The first ones first: what happens of the account meanwhile is to be told, counted and judged.
+    parts: [alerts, figures, downtimes, reporting.reports, reporting.events, replies, relay],
     beside: [replies],
   });
+  const ownAccounts = new OwnAccounts({ store, gateway });
   const intake: IntakeParts = {
     store,
     onAccepted: ({ chat }, message) => {
+      ownAccounts.handedIn(message.account_id, clock.uptimeMs());
       flow.accepted(message);
       relay.offer(chat);
     },
@@ -232,7 +236,7 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
     },
   };
   const healthParts: HealthParts = {
-    ...{ store, relay, reporting, outbound: outbox, hotbags, replies, gateway, clock, disk, quiet },
+    ...{ store, instance, relay, reporting, outbound: outbox, hotbags, replies, gateway, clock, disk, quiet },
     plugin: () => listener.plugin,
     outbox: () => listener.outbox,
     rotations: () => ({ ...hotbags.rotations, BRIDGE_TOKEN: listener.rotation }),
@@ -256,10 +260,7 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
   const health = async () => healthOf(await store.look());
   const unsubscribers = [
     ...[gateway.onChange(changed), store.onOutage(changed), store.onDamage(changed)],
-    // What our own gateway has is to be sent by us.
-    gateway.onStatus(({ accounts }) => {
-      for (const account of accounts.keys()) store.want(account, { beside: true });
-    }),
+    store.onLost((account) => metrics.letGo(account)),
   ];
   const isWell = () => isHealthy(health, log);
   const heartbeat = new Heartbeat({ url: settings.alerts.heartbeatUrl, log, isHealthy: isWell });
@@ -276,8 +277,8 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
   const stateOf = async (): Promise<State> => {
     const look = await store.look();
     const { breakerOpen, breakerOpenings } = relay.status;
-    const counted = { counts: look.counters, breakerOpenings };
-    return { counted, health: healthOf(look), accounts: gateway.state.accounts, breakerOpen };
+    const parts = look.accounts ?? [{ account: "", ...look }];
+    return { breakerOpenings, parts, health: healthOf(look), accounts: gateway.state.accounts, breakerOpen };
   };
   flow.watch(gateway);
 
@@ -351,6 +352,7 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
     certificate.stop();
     metrics.stop();
     starter.stop();
+    ownAccounts.stop();
     const finished = Promise.all([
       relay.stop(),
       replies.stop(),
@@ -376,10 +378,12 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
   };
   try {
     // First: what passes from here on is counted.
-    metrics.observe({ counts: await store.counters(), breakerOpenings: 0 }, stateOf);
+    const counted = { accounts: await store.countsByAccount(), breakerOpenings: 0 };
+    metrics.observe(counted, stateOf, (account) => store.countsWhenOwned(account));
     figures.start();
-    await alerts.start();
     takeOvers.start();
+    ownAccounts.start();
+    await alerts.start();
     await downtimes.start();
     // What becomes of commands from here on is to be told.
     await reporting.reports.start();

@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { machine } from "../bench/report.ts";
 import { bytesOf, type Cost, ENGINES, measure, type Run, search } from "./cost.ts";
+import { type MoveCost, measureMoves } from "./moves.ts";
 import { FLEETS, simulation } from "./simulate.ts";
 import { ASK_MS, ENDS, RENEW_MS, TTL_MS, takeOver } from "./take-over.ts";
 
@@ -17,6 +18,7 @@ const { values: options, positionals } = parseArgs({
   },
 });
 const MESSAGES = options.quick ? 640 : 6_400;
+const MOVED = options.quick ? 20_000 : 1_000_000;
 const WAITING = options.quick ? [1_000, 10_000] : [1_000, 100_000, 300_000];
 
 const RUNS: Run[] = [
@@ -48,7 +50,7 @@ const LINES: [string, (run: Run, cost: Cost) => string][] = [
 ];
 
 /** Each part of docs/fleet.md; with arguments, only these. */
-const PARTS = { costs, search: searches, bytes, takeovers, simulation: simulated };
+const PARTS = { costs, search: searches, bytes, takeovers, moves, simulation: simulated };
 for (const [name, part] of Object.entries(PARTS))
   if (positionals.length === 0 || positionals.includes(name)) put(name, await part());
 
@@ -100,6 +102,19 @@ async function takeovers(): Promise<string> {
     "when it is back, it owns it again after, s",
   ];
   return table(header, rows);
+}
+
+async function moves(): Promise<string> {
+  const { there, back, embeddedMb } = await measureMoves(MOVED);
+  const line = (way: string, cost: MoveCost, readMb: number) => [
+    ...[way, cost.rows.toLocaleString("en"), cost.seconds.toFixed(0), cost.rssMb.toFixed(0)],
+    ...[readMb.toFixed(0), cost.writtenMb.toFixed(0)],
+  ];
+  const header = [`${MOVED.toLocaleString("en")} messages, each with a reply`, "rows", "s", "memory, MB"];
+  return `${machine()}.\n\n${table(
+    [...header, "read from, MB", "written to, MB"],
+    [line("to PostgreSQL", there, embeddedMb), line("back", back, there.writtenMb)],
+  )}`;
 }
 
 async function simulated(): Promise<string> {

@@ -198,7 +198,8 @@ describe.each(rooms())("of the bridge in $name", (room) => {
     await at.store.pauses.pause({ accountId: "shop", chatId: "+1" }, { forMs: HOUR_MS, replies: "hold" });
     await at.store.downtimes.record("default", connection, downtime(6));
     at.clock.advance(1_000);
-    expect(await at.store.look()).toEqual({
+    const { accounts, ...all } = await at.store.look();
+    expect(all).toEqual({
       counters: await at.store.counters(),
       failures: await at.store.failures(),
       lastAccepted: { at: at.clock.now() - 1_000, agoMs: 1_000 },
@@ -207,5 +208,13 @@ describe.each(rooms())("of the bridge in $name", (room) => {
       ...{ doubtsLeft: 0, pausedChats: 1, outboundWaiting: 0 },
       downtimes: [{ id: 1, accountId: "default", ...downtime(6) }],
     });
+    // And of each account apart, where the store counts them so; that without a name is the outbox's.
+    if (accounts === null) return;
+    expect(accounts.map(({ account }) => account).sort()).toEqual(["", "default", "outlet", "shop"]);
+    expect(accounts.find(({ account }) => account === "default")).toEqual({
+      ...{ account: "default", counters: all.counters, failures: all.failures },
+      ...{ longestWaitMs: all.longestWaitMs, doubtsLeft: 0 },
+    });
+    expect(accounts.find(({ account }) => account === "shop")?.counters.accepted).toBe(0);
   });
 });

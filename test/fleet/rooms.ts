@@ -3,7 +3,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "vitest";
 import { type Clock, systemTimers } from "../../sidecar/src/clock.ts";
-import { DEFAULT_MEDIA_LIMITS, openStore, type Store } from "../../sidecar/src/store/index.ts";
+import {
+  type AlertStore,
+  DEFAULT_MEDIA_LIMITS,
+  type FigureReads,
+  type FigureStore,
+  openStore,
+  type Store,
+} from "../../sidecar/src/store/index.ts";
 import { Connection } from "../../sidecar/src/store/postgres/connection.ts";
 import { openPostgresStore, type PostgresStore } from "../../sidecar/src/store/postgres/index.ts";
 import { type Databases, running, startDatabases } from "./databases.ts";
@@ -18,8 +25,6 @@ export type RoomStore = Pick<
   | "reports"
   | "events"
   | "downtimes"
-  | "alerts"
-  | "figures"
   | "outbound"
   | "retention"
   | "operator"
@@ -29,9 +34,22 @@ export type RoomStore = Pick<
   | "counters"
   | "failures"
   | "adopt"
+  | "alertsOf"
+  | "figuresOf"
+  | "countsByAccount"
+  | "countsWhenOwned"
+  | "sightings"
+  | "leads"
+  | "onOwned"
   | "onChange"
   | "provenNow"
->;
+> & {
+  /** Those of the account "default". */
+  alerts: AlertStore;
+  figures: FigureStore;
+  /** Those of all. */
+  allFigures: FigureReads;
+};
 
 /** The store of one test, in one of the rooms. */
 export interface Opened extends AsyncDisposable {
@@ -75,7 +93,7 @@ function sqliteRoom(): Room {
       const open = (by: Clock) => {
         const opened = openStore(dir, by, { ...DEFAULT_MEDIA_LIMITS, ...limits });
         void opened.reports.turn(true);
-        return opened;
+        return ofDefault(opened);
       };
       let store = open(clock);
       const look = async <R extends object>(statement: string) => {
@@ -123,18 +141,9 @@ function postgresRoom(): Room {
       const dir = mkdtempSync(join(tmpdir(), "hotbags-room-"));
       const url = await here.make();
       const direct = new Connection({ url, connections: 1 });
-      const open = async (by: Clock) => {
-        const opened = await openPostgresStore({
-          ...{ url, owner: "here", accounts: ACCOUNTS, clock: by, timers: systemTimers, stateDir: dir },
-          limits: { ...DEFAULT_MEDIA_LIMITS, ...limits },
-          // Longer than any test says that it is.
-          leaseMs: { ttl: TEN_YEARS_MS, renew: 1_200_000, ask: 1_200_000 },
-        });
-        await opened.reports.turn(true);
-        return opened;
-      };
+      const open = (by: Clock) => openPostgresIn(url, dir, by, limits);
       let opened: PostgresStore = await open(clock);
-      let store = storeOf(opened);
+      let store: RoomStore = ofDefault(opened);
       return {
         dir,
         get store() {
@@ -143,7 +152,7 @@ function postgresRoom(): Room {
         async reopen(by = clock) {
           await opened.close();
           opened = await open(by);
-          store = storeOf(opened);
+          store = ofDefault(opened);
         },
         look: (statement) => direct.rows(statement),
         everything: () =>
@@ -162,6 +171,18 @@ function postgresRoom(): Room {
   };
 }
 
+/** A store in this database, of the accounts above, whose leases nobody else gets. */
+export async function openPostgresIn(url: string, dir: string, clock: Clock, limits?: Limits): Promise<PostgresStore> {
+  const opened = await openPostgresStore({
+    ...{ url, owner: "here", accounts: ACCOUNTS, clock, timers: systemTimers, stateDir: dir },
+    limits: { ...DEFAULT_MEDIA_LIMITS, ...limits },
+    // Longer than any test says that it is.
+    leaseMs: { ttl: TEN_YEARS_MS, renew: 1_200_000, ask: 1_200_000 },
+  });
+  await opened.reports.turn(true);
+  return opened;
+}
+
 async function everythingOf(look: Opened["look"], tables: string): Promise<string> {
   const rows: object[] = [];
   for (const { name } of await look<{ name: string }>(tables)) rows.push(...(await look(`SELECT * FROM ${name}`)));
@@ -169,18 +190,10 @@ async function everythingOf(look: Opened["look"], tables: string): Promise<strin
   return rows.flatMap((row) => Object.values(row).map(text)).join("\n");
 }
 
-function storeOf(opened: PostgresStore): RoomStore {
-  const { messages, commands, handovers, pauses, reports, events, outbound, downtimes, retention, operator, files } =
-    opened;
-  return {
-    ...{ messages, commands, handovers, pauses, reports, events, outbound, downtimes, retention, operator, files },
-    console: opened.console,
-    ...{ alerts: opened.alertsOf("default"), figures: opened.figuresOf("default") },
-    look: () => opened.look(),
-    adopt: (limits) => opened.adopt(limits),
-    counters: () => opened.counters(),
-    failures: () => opened.failures(),
-    onChange: (listener) => opened.onChange(listener),
-    provenNow: () => opened.provenNow(),
-  };
+/** With what is written of the account "default". */
+export function ofDefault<S extends Pick<Store, "alertsOf" | "figures" | "figuresOf">>(store: S) {
+  return Object.assign(store, {
+    ...{ alerts: store.alertsOf({ account: "default" }), figures: store.figuresOf("default") },
+    allFigures: store.figures,
+  });
 }

@@ -7,7 +7,8 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import { SimulatedClock } from "../../../test/simulated-clock.ts";
 import { until } from "../../../test/until.ts";
 import { openStore, type Store } from "../store/index.ts";
-import { Alerts, type Condition } from "./alerts.ts";
+import { Alerts } from "./alerts.ts";
+import type { Condition } from "./condition.ts";
 import type { Attempt, Channel, Notice } from "./notice.ts";
 import type { Kind } from "./table.ts";
 
@@ -52,7 +53,7 @@ async function start() {
   store = openStore(dir, clock);
   const channel = channelTo("ALERT_COMMAND", told);
   alerts = new Alerts({
-    ...{ store: store.alerts, channels: [channel], clock, timers: clock, provenNow: () => store.provenNow() },
+    ...{ store, instance: null, channels: [channel], clock, timers: clock, provenNow: () => store.provenNow() },
     ...{ log: pino({ level: "silent" }), random: () => 1 },
     limits: LIMITS,
   });
@@ -80,11 +81,17 @@ function pass(ms: number) {
 }
 
 function look() {
-  alerts.look({ conditions: now, unknown: new Set(unknown) });
+  alerts.see({ conditions: now, unknown: new Set(unknown), accounts: new Map() });
 }
 
 const loggedOut = (more: Partial<Condition> = {}): Condition => ({
-  ...{ kind: "logged_out", subject: "default", text: "It is logged out. Relink it.", details: { account: "default" } },
+  ...{
+    kind: "logged_out",
+    subject: "default",
+    account: "default",
+    text: "It is logged out. Relink it.",
+    details: { account: "default" },
+  },
   ...{ afterMs: 0, amount: 0, ...more },
 });
 const states = () => told.map(({ state }) => state);
@@ -166,7 +173,15 @@ it("says that it is back where it is, and then its end only when it was away for
 
 it("sums up what is counted: a thousand dead letters are a few notices", async () => {
   const dead = (amount: number): Condition => ({
-    ...{ kind: "dead_letter", subject: "", text: `There are ${amount}.`, details: {}, afterMs: 0, amount },
+    ...{
+      kind: "dead_letter",
+      subject: "",
+      account: null,
+      text: `There are ${amount}.`,
+      details: {},
+      afterMs: 0,
+      amount,
+    },
   });
   for (let amount = 1; amount <= 1_000; amount += 1) {
     now = [dead(amount)];
@@ -228,11 +243,18 @@ it("delivers after a restart what could not be delivered before", async () => {
   await start();
   await tellings(1);
   expect(told[0]?.state).toBe("started");
-  await until("it waits no more", async () => (await store.alerts.notices()).length === 0);
+  await until("it waits no more", async () => (await store.alertsOf("machine").notices()).length === 0);
 });
 
 it("tells of what has happened, and remembers it", async () => {
-  const gone = { id: "gateway_died-x", kind: "gateway_died", subject: "", text: "It died.", details: {} } as const;
+  const gone = {
+    id: "gateway_died-x",
+    kind: "gateway_died",
+    subject: "",
+    account: null,
+    text: "It died.",
+    details: {},
+  } as const;
   expect(await alerts.happened(gone)).toBe(true);
   await tellings(1);
   expect([told[0]?.state, alerts.open, await store.alerts.past(9)]).toMatchObject(["happened", [], [{ id: gone.id }]]);
@@ -271,7 +293,7 @@ it("takes other ways over: what waits goes by the one of the same name", async (
   const [byCommand, byWebhook]: [Notice[], Notice[]] = [[], []];
   alerts.adopt([channelTo("ALERT_COMMAND", byCommand), channelTo("ALERT_WEBHOOK_URL", byWebhook)], LIMITS);
   await until("it has come", () => byCommand.length === 1);
-  await alerts.happened({ id: "x", kind: "gateway_died", subject: "", text: "It died.", details: {} });
+  await alerts.happened({ id: "x", kind: "gateway_died", subject: "", account: null, text: "It died.", details: {} });
   await until("both have the next one", () => byCommand.length === 2 && byWebhook.length === 1);
-  await until("nothing waits", async () => (await store.alerts.notices()).length === 0);
+  await until("nothing waits", async () => (await store.alertsOf("machine").notices()).length === 0);
 });

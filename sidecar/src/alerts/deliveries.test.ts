@@ -45,15 +45,16 @@ function open(to: { url?: string; command?: string }) {
   const webhookUrl = to.url === undefined ? null : new URL(to.url);
   const [channel] = openChannels({ webhookUrl, webhookFormat: null, command: to.command ?? null });
   if (!channel) throw new Error("there is no channel");
-  const onDone = (number: number) => void done.push(number);
-  const parts = { channel, clock, timers: clock, log, onDone, provenNow: () => clock.now(), random: () => 1 };
+  const parts = { channel, clock, timers: clock, log, provenNow: () => clock.now(), random: () => 1 };
   const deliveries = new Deliveries(parts);
   onTestFinished(() => deliveries.close());
-  let number = 0;
+  let told = 0;
   return {
     deliveries,
-    tell: (text = NOTICE.text) =>
-      deliveries.add({ number: ++number, notice: { ...NOTICE, text }, toldAt: clock.now() }),
+    tell(text = NOTICE.text) {
+      const number = ++told;
+      deliveries.add({ notice: { ...NOTICE, text }, toldAt: clock.now(), done: () => void done.push(number) });
+    },
   };
 }
 

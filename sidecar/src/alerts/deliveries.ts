@@ -21,11 +21,16 @@ export const MAX_WAITING = 200;
 
 /** A notice that waits for a channel. */
 export interface Waiting {
-  /** Where it stands among all notices, from the first on. */
-  readonly number: number;
   readonly notice: Notice;
   /** When it was told, by the proven time, ms. */
   readonly toldAt: number;
+  /** It is delivered, or given up, or has no way any more. */
+  done(): void;
+}
+
+interface Queued {
+  readonly of: Waiting;
+  notBefore: number;
 }
 
 interface DeliveriesParts {
@@ -36,8 +41,6 @@ interface DeliveriesParts {
   random: () => number;
   /** The time that has surely passed, ms. */
   provenNow(): number;
-  /** Told of each notice that is done with: delivered or given up. */
-  onDone(number: number): void;
   attemptMs?: number;
 }
 
@@ -48,7 +51,8 @@ interface DeliveriesParts {
 export class Deliveries {
   readonly #parts: DeliveriesParts;
   readonly #closing = new AbortController();
-  #waiting: (Waiting & { notBefore: number })[] = [];
+  #waiting: Queued[] = [];
+  #underWay: { readonly of: Waiting; readonly ended: Promise<void> } | null = null;
   /** What is refused comes again and again. */
   readonly #throttle: LogThrottle;
   #failures = 0;
@@ -70,17 +74,24 @@ export class Deliveries {
 
   /** What is not delivered yet, in order. */
   get waiting(): readonly Waiting[] {
-    return this.#waiting;
+    return this.#waiting.map(({ of }) => of);
   }
 
   add(waiting: Waiting): void {
-    this.#waiting.push({ ...waiting, notBefore: Number.NEGATIVE_INFINITY });
+    this.#waiting.push({ of: waiting, notBefore: Number.NEGATIVE_INFINITY });
     while (this.#waiting.length > MAX_WAITING) {
       const oldest = this.#waiting[0];
-      if (oldest) this.#giveUp(oldest, `${MAX_WAITING} newer ones wait`);
+      if (oldest) this.#giveUp(oldest.of, `${MAX_WAITING} newer ones wait`);
     }
     this.#wake?.();
     this.#running ??= this.#run();
+  }
+
+  /** Somebody else goes on with these. Resolves when none of them is under way. */
+  async withdraw(those: ReadonlySet<Waiting>): Promise<void> {
+    this.#waiting = this.#waiting.filter(({ of }) => !those.has(of));
+    this.#wake?.();
+    if (this.#underWay && those.has(this.#underWay.of)) await this.#underWay.ended;
   }
 
   /** Ends what is under way; what waits stays in the store. */
@@ -103,24 +114,32 @@ export class Deliveries {
     this.#running = null;
   }
 
-  async #deliver(waiting: Waiting & { notBefore: number }): Promise<void> {
+  async #deliver(waiting: Queued): Promise<void> {
+    const { promise: ended, resolve } = Promise.withResolvers<void>();
+    this.#underWay = { of: waiting.of, ended };
+    await this.#attempt(waiting);
+    this.#underWay = null;
+    resolve();
+  }
+
+  async #attempt(waiting: Queued): Promise<void> {
     const { channel, clock, log, random, provenNow, attemptMs = ATTEMPT_MS } = this.#parts;
-    const { notice, toldAt, number } = waiting;
+    const { notice, toldAt } = waiting.of;
     const about = { alert: notice.kind, alert_id: notice.id, by: channel.name };
     const timeout = AbortSignal.timeout(attemptMs);
     const attempt = await channel.send(notice, AbortSignal.any([this.#closing.signal, timeout]));
     if (attempt.ok) {
       this.#failures = 0;
       this.#problem = null;
-      this.#drop(waiting);
+      this.#drop(waiting.of);
       log.info(about, "alert delivered");
-      this.#parts.onDone(number);
+      waiting.of.done();
       return;
     }
     if (this.#closing.signal.aborted) return;
     this.#failures += 1;
     if (!attempt.passes || this.#failures >= BROKEN_AT) this.#problem = attempt.why;
-    if (provenNow() - toldAt >= MAX_AGE_MS) return this.#giveUp(waiting, attempt.why);
+    if (provenNow() - toldAt >= MAX_AGE_MS) return this.#giveUp(waiting.of, attempt.why);
     const waitMs = this.#waitAfter(attempt, random);
     if (attempt.passes) this.#awayUntil = clock.uptimeMs() + waitMs;
     else waiting.notBefore = clock.uptimeMs() + waitMs;
@@ -136,15 +155,15 @@ export class Deliveries {
   }
 
   #giveUp(waiting: Waiting, why: string): void {
-    const { channel, log, onDone } = this.#parts;
+    const { channel, log } = this.#parts;
     const about = { alert: waiting.notice.kind, alert_id: waiting.notice.id, by: channel.name };
     this.#drop(waiting);
     log.error({ ...about, alarm: true }, `alert not delivered: ${why}; given up, it is in this log only`);
-    onDone(waiting.number);
+    waiting.done();
   }
 
-  #drop({ number }: Waiting): void {
-    this.#waiting = this.#waiting.filter((other) => other.number !== number);
+  #drop(waiting: Waiting): void {
+    this.#waiting = this.#waiting.filter(({ of }) => of !== waiting);
   }
 
   /** Until then, a new notice, or the end. */

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Attempt, Channel, Notice } from "./notice.ts";
-import type { Tested } from "./telling.ts";
+import type { Tested } from "./test-notice.ts";
 
 /** How often a way is tried, and how long it may take each time, ms: together less than a unit of systemd waits. */
 const TRIES = 3;

@@ -18,11 +18,11 @@ const log = pino(
 );
 const [channel] = openChannels({ webhookUrl: null, webhookFormat: null, command: process.argv[2] });
 const deliveries = new Deliveries({
-  ...{ channel, clock: systemClock, timers: systemTimers, log, random: () => 0, onDone() {}, provenNow: () => 0 },
+  ...{ channel, clock: systemClock, timers: systemTimers, log, random: () => 0, provenNow: () => 0 },
 });
 try {
   for (;;) taken.push(openSync("/dev/null"));
 } catch {}
 const details = {};
 const notice = { id: "downtime-1", kind: "downtime", state: "happened", severity: "warning", title: "x", text: "look" };
-deliveries.add({ number: 1, notice: { ...notice, since: "2026-03-01T12:00:00.000Z", details }, toldAt: 0 });
+deliveries.add({ notice: { ...notice, since: "2026-03-01T12:00:00.000Z", details }, toldAt: 0, done() {} });

@@ -1,99 +1,58 @@
 import type { Logger } from "pino";
-import type { Clock, Timers } from "../clock.ts";
-import type { AlertRecord, AlertStore, NoticeRecord } from "../store/index.ts";
-import { Deliveries, MAX_WAITING, type Waiting } from "./deliveries.ts";
-import type { Attempt, Channel, Details, Notice } from "./notice.ts";
+import { type AlertRecord, type AlertStore, type NoticeRecord, NotOwnedError } from "../store/index.ts";
+import { MAX_WAITING, type Waiting } from "./deliveries.ts";
+import type { Details, Notice } from "./notice.ts";
 import { ALERTS, type Kind, titleOf } from "./table.ts";
-
-/** How long one way may take in a test, ms: less than whoever asks for it waits. */
-const TEST_MS = 10_000;
+import type { Ways } from "./ways.ts";
 
 /** Before a title. */
 const PREFIX: Readonly<Record<Notice["state"], string>> = {
   ...{ started: "", again: "Again: ", lasts: "Still: ", over: "Over: ", happened: "", test: "" },
 };
 
-export type NoticeStore = Pick<AlertStore, "notices" | "write" | "done">;
-
-/** What came of a test of one way. */
-export interface Tested {
-  readonly channel: string;
-  readonly ok: boolean;
-  /** Why not; null where it worked. */
-  readonly reason: string | null;
-}
-
 export interface TellingParts {
-  store: NoticeStore;
-  channels: readonly Channel[];
-  clock: Clock;
-  timers: Timers;
+  store: Pick<AlertStore, "notices" | "write" | "done">;
+  ways: Ways;
+  /** This sidecar's name, where it tells of itself and there are others; else null. */
+  instance: string | null;
   /** The time that has surely passed, ms. */
   provenNow(): number;
   log: Logger;
-  random: () => number;
 }
 
 /**
- * Tells: in the log at once, and by every channel in its time. What is told is written down, with the alert that it is
- * of, so that a restart loses none of it; but nobody waits for that: that nothing can be written is told as well.
+ * Tells: in the log at once, and by every way in its time. What is told is written down, with the alert that it is of, so
+ * that neither a restart nor a take-over loses any of it; but nobody waits for that: that nothing can be written is told as
+ * well.
  */
 export class Telling {
   readonly #parts: TellingParts;
-  #channels: readonly Channel[];
-  #deliveries: ReadonlyMap<string, Deliveries>;
-  /** Ways that are given up. */
-  readonly #ending: Promise<void>[] = [];
   readonly #unwritten = new Map<string, AlertRecord>();
   #unwrittenNotices: NoticeRecord[] = [];
-  /** What is in the log, and goes to the channels when it is written down. */
-  #untold: Waiting[] = [];
+  /** What is in the log, and goes its ways when it is written down. */
+  #untold: { number: number; notice: Notice; toldAt: number }[] = [];
+  /** What is on its way. */
+  readonly #waiting = new Set<Waiting>();
   #number = 0;
+  #isOver = false;
 
   constructor(parts: TellingParts) {
-    const { channels } = parts;
     this.#parts = parts;
-    this.#channels = channels;
-    this.#deliveries = new Map(channels.map((channel) => [channel.name, this.#deliveriesTo(channel)]));
   }
 
-  /** Takes up what the last run has not delivered. Before anything is told: its numbers go on from there. */
+  /** Takes up what whoever told before has not delivered. Before anything is told: its numbers go on from there. */
   async start(): Promise<void> {
     for (const { channel, number, told_at: toldAt, notice } of await this.#parts.store.notices()) {
       this.#number = Math.max(this.#number, number);
-      const deliveries = this.#deliveries.get(channel);
-      if (deliveries) deliveries.add({ number, toldAt, notice: JSON.parse(notice) as Notice });
-      // That way is not set any more.
-      else this.#done(channel, number);
-    }
-  }
-
-  /** How the ways to the operator are. */
-  get status() {
-    return [...this.#deliveries.values()].map(({ status }) => status);
-  }
-
-  /** From now on these are the ways; what waits goes by the one of the same name. */
-  adopt(channels: readonly Channel[]): void {
-    const before = this.#deliveries;
-    this.#channels = channels;
-    this.#deliveries = new Map(channels.map((channel) => [channel.name, this.#deliveriesTo(channel)]));
-    for (const [name, old] of before) {
-      const { waiting } = old;
-      this.#ending.push(old.close());
-      for (const notice of waiting) {
-        const next = this.#deliveries.get(name);
-        if (next) next.add(notice);
-        else this.#done(name, notice.number);
-      }
+      this.#add(channel, { number, toldAt, notice: JSON.parse(notice) as Notice });
     }
   }
 
   tell(alert: AlertRecord, state: Notice["state"], text: string): void {
     const kind = alert.kind as Kind;
-    const { log, provenNow } = this.#parts;
-    const details = JSON.parse(alert.details) as Details;
-    const title = `${PREFIX[state]}${titleOf(kind, alert.subject)}`;
+    const { log, provenNow, instance, ways } = this.#parts;
+    const details: Details = { ...JSON.parse(alert.details), ...(instance === null ? {} : { instance }) };
+    const title = `${PREFIX[state]}${titleOf(kind, alert.subject, instance)}`;
     const since = new Date(alert.since_at).toISOString();
     const { severity } = ALERTS[kind];
     const notice: Notice = { id: alert.id, kind, state, severity, title, text, since, details };
@@ -104,8 +63,13 @@ export class Telling {
     this.changed(alert);
     this.#number += 1;
     const record = { number: this.#number, told_at: alert.told_at, notice: JSON.stringify(notice) };
-    for (const channel of this.#deliveries.keys()) this.#unwrittenNotices.push({ channel, ...record });
+    for (const channel of ways.names) this.#unwrittenNotices.push({ channel, ...record });
     this.#untold.push({ number: record.number, notice, toldAt: record.told_at });
+  }
+
+  /** Somebody else tells of these from now on, and this one of nothing. */
+  get isOver(): boolean {
+    return this.#isOver;
   }
 
   /** To be written down, as it is by then. */
@@ -114,15 +78,34 @@ export class Telling {
   }
 
   /**
-   * Writes down what has changed, and then hands it to the channels: after a kill in between it would be told as new
+   * Writes down what has changed, and then sends it on its ways: after a kill in between it would be told as new
    * once more. Resolves with whether all of that is on disk; what is not, is told all the same, and tried again.
    */
   async write(): Promise<boolean> {
     const untold = this.#untold;
     this.#untold = [];
     const isWritten = await this.#write();
-    for (const waiting of untold) for (const deliveries of this.#deliveries.values()) deliveries.add(waiting);
+    for (const one of untold) for (const name of this.#parts.ways.names) this.#add(name, one);
     return isWritten;
+  }
+
+  /** Somebody else goes on with it from here. Resolves when nothing of it is under way any more. */
+  async letGo(): Promise<void> {
+    this.#isOver = true;
+    await this.#parts.ways.withdraw(this.#waiting);
+  }
+
+  #add(channel: string, { number, notice, toldAt }: { number: number; notice: Notice; toldAt: number }): void {
+    if (this.#isOver) return;
+    const waiting: Waiting = {
+      ...{ notice, toldAt },
+      done: () => {
+        this.#waiting.delete(waiting);
+        this.#done(channel, number);
+      },
+    };
+    this.#waiting.add(waiting);
+    this.#parts.ways.add(channel, waiting);
   }
 
   async #write(): Promise<boolean> {
@@ -135,31 +118,13 @@ export class Telling {
       const asNow = alerts.map((alert) => ({ ...alert }));
       await this.#parts.store.write(asNow, notices);
       return true;
-    } catch {
-      for (const alert of alerts) this.#unwritten.set(alert.id, alert);
+    } catch (error) {
+      // Whoever tells of it now sees for himself.
+      if (error instanceof NotOwnedError) this.#isOver = true;
+      for (const alert of alerts) if (!this.#unwritten.has(alert.id)) this.#unwritten.set(alert.id, alert);
       this.#unwrittenNotices = [...notices, ...this.#unwrittenNotices].slice(-MAX_WAITING);
       return false;
     }
-  }
-
-  /** Tries every way with a notice that says it is a test. */
-  async test(): Promise<Tested[]> {
-    const { clock, log } = this.#parts;
-    const notice = testNotice(clock.now());
-    log.warn({ alert: "test", alert_id: notice.id }, notice.text);
-    const all = this.#channels.map((channel) => tested(channel.name, (signal) => channel.send(notice, signal)));
-    return [{ channel: "log", ok: true, reason: null }, ...(await Promise.all(all))];
-  }
-
-  /** Ends what is under way; what is not delivered yet is, after the next start. */
-  async close(): Promise<void> {
-    const ending = [...this.#deliveries.values()].map((deliveries) => deliveries.close());
-    await Promise.all([...ending, ...this.#ending]);
-    await this.write();
-  }
-
-  #deliveriesTo(channel: Channel): Deliveries {
-    return new Deliveries({ ...this.#parts, channel, onDone: (number) => this.#done(channel.name, number) });
   }
 
   #done(channel: string, number: number): void {
@@ -169,18 +134,4 @@ export class Telling {
     // Where that can't be written it comes twice, after the next start.
     else void this.#parts.store.done(channel, number).catch(() => {});
   }
-}
-
-/** Says that it is a test. `at`: wall-clock ms. */
-export function testNotice(at: number): Notice {
-  return {
-    ...{ id: `test-${at}`, kind: "test", state: "test", severity: "info", title: "A test of the alerts" },
-    ...{ text: "This is a test of the alerts. Nothing is wrong.", since: new Date(at).toISOString(), details: {} },
-  };
-}
-
-/** What comes of one way to the operator. */
-export async function tested(channel: string, attempt: (signal: AbortSignal) => Promise<Attempt>): Promise<Tested> {
-  const end = await attempt(AbortSignal.timeout(TEST_MS));
-  return { channel, ok: end.ok, reason: end.ok ? null : end.why };
 }

@@ -27,11 +27,14 @@ function whatIsUnknown(names: string[], help: string, args: readonly string[]): 
 /** Names that the command line does not have: they are of every command. */
 const OF_YARGS = new Set(["_", "$0"]);
 
+/** Options that mean something without a value, too. */
+const MAY_BE_EMPTY = new Set(["to", "back"]);
+
 /** What is wrong with the values of options, whichever command they are of; null: nothing. `several`: options that may be. */
 export function mistakeIn(given: Record<string, unknown>, several: ReadonlySet<string>): string | null {
   for (const [name, value] of Object.entries(given)) {
     if (OF_YARGS.has(name) || several.has(name)) continue;
-    if (value === "") return `${optionOf(name)} wants a value`;
+    if (value === "" && !MAY_BE_EMPTY.has(name)) return `${optionOf(name)} wants a value`;
     if (Array.isArray(value)) return `${optionOf(name)} is there more than once`;
   }
   return null;

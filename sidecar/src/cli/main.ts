@@ -15,6 +15,7 @@ import { configLines } from "./lines/config.ts";
 import { consoleLines } from "./lines/console.ts";
 import { makeContext, outputFor } from "./lines/context.ts";
 import { messageLines } from "./lines/messages.ts";
+import { movingLines } from "./lines/moving.ts";
 import { withEnvFile } from "./lines/options.ts";
 import { stateLines } from "./lines/state.ts";
 import { watchLines } from "./lines/watching.ts";
@@ -90,7 +91,7 @@ export function makeProgram(args: string[], environment: NodeJS.ProcessEnv, end:
       configLines(context),
       async ({ json, stateDir, envFile }) => end(await showConfig({ environment, stateDir, envFile }, outputFor(json))),
     );
-  const whole = stateLines(checkLines(watching, context), context)
+  const whole = movingLines(stateLines(checkLines(watching, context), context), context)
     .command("contract", "For those who write Hot Bags: a stand-in, and checks", contractCommands(environment, end))
     .command(
       "version",

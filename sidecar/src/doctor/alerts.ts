@@ -1,6 +1,6 @@
 import { openChannels } from "../alerts/channels.ts";
 import type { Channel } from "../alerts/notice.ts";
-import { tested, testNotice } from "../alerts/telling.ts";
+import { tested, testNotice } from "../alerts/test-notice.ts";
 import type { Settings } from "../settings.ts";
 import { type Check, NO_SETTINGS } from "./check.ts";
 import { type Finding, fail, ok, skipped, warn } from "./finding.ts";

@@ -1,4 +1,4 @@
-import type { Happening } from "../alerts/alerts.ts";
+import type { Happening } from "../alerts/condition.ts";
 import type { RecordedDowntime } from "../store/index.ts";
 import { durationInWords, instantInWords, spanInWords } from "./local-time.ts";
 
@@ -21,7 +21,14 @@ export function alertOf({ id, accountId, from, to, clockJumpMs }: RecordedDownti
       `This machine was paused, or its clock was put forward, by ${durationInWords(clockJumpMs)} in that time; if it was only the clock, the time is shorter by that.`,
     );
   const details = { account: accountId, from: from === null ? null : iso(from), to: iso(to) };
-  return { id: `downtime-${id}`, kind: "downtime", subject: accountId, text: text.join(" "), details };
+  return {
+    id: `downtime-${id}`,
+    kind: "downtime",
+    subject: accountId,
+    account: accountId,
+    text: text.join(" "),
+    details,
+  };
 }
 
 const iso = (at: number) => new Date(at).toISOString();

@@ -48,7 +48,7 @@ async function start(command: string | null = null) {
   const clock = { now: () => T0, uptimeMs: () => 0, bootMs: () => 0 };
   store = openStore(dir, clock);
   alerts = new Alerts({
-    ...{ store: store.alerts, channels: openChannels({ webhookUrl: null, webhookFormat: null, command }) },
+    ...{ store, instance: null, channels: openChannels({ webhookUrl: null, webhookFormat: null, command }) },
     ...{ clock, timers: systemTimers, provenNow: () => store.provenNow(), log, random: Math.random },
     limits: { repeatMs: 0, calmMs: 0 },
   });

@@ -16,6 +16,8 @@ const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
+/** Where the store has one owner it does not matter which. */
+const ACCOUNT = "default";
 
 let dir: string;
 let clock: SimulatedClock;
@@ -54,19 +56,19 @@ function crash(awayMs = 0) {
 
 async function accept() {
   const accepted = await store.messages.accept(messageOf(`figure-${++ids}`, ANNA));
-  figures.waits(1);
+  figures.waits(1, ACCOUNT);
   return accepted;
 }
 
 async function deliver(seq: number) {
   await store.messages.delivered(seq, 200, "{}", []);
-  figures.waits(-1);
+  figures.waits(-1, ACCOUNT);
 }
 
 /** Moves on, and waits for what is written on the way. */
 async function pass(ms: number) {
   clock.advance(ms);
-  await store.figures.add(0, emptyTally(), 1, null);
+  await store.figuresOf(ACCOUNT).add(0, emptyTally(), 1, null);
 }
 
 const series = async (range: Range) => readSeries(store.figures, range, clock.now(), await figures.running());
@@ -101,9 +103,9 @@ it("has each minute of an hour: what passed, 0 where nothing did, and null where
   await accept();
   const { seq } = await accept();
   await deliver(seq);
-  figures.took("hotbags", 200);
-  figures.failed("timeout");
-  figures.failed("timeout");
+  figures.took("hotbags", 200, ACCOUNT);
+  figures.failed("timeout", ACCOUNT);
+  figures.failed("timeout", ACCOUNT);
   await pass(MINUTE_MS);
   await accept();
   const { at, step_s, from, ...hour } = await series("hour");
@@ -129,9 +131,9 @@ it.each([
   "rolls up: the %s has points of %d s, whose percentiles are of all that passed in them",
   async (range, step) => {
     clock.jump(step * SECOND_MS - (clock.now() % (step * SECOND_MS)));
-    for (const ms of [10, 10, 10, 5_000]) figures.took("whole", ms);
+    for (const ms of [10, 10, 10, 5_000]) figures.took("whole", ms, ACCOUNT);
     await pass(MINUTE_MS);
-    for (let n = 0; n < 96; n += 1) figures.took("whole", 5_000);
+    for (let n = 0; n < 96; n += 1) figures.took("whole", 5_000, ACCOUNT);
     await pass(MINUTE_MS);
     const { at, step_s, hops, messages_in } = await series(range);
     expect([step_s, (at[1] ?? 0) - (at[0] ?? 0), at.length <= 400, messages_in.length]).toEqual([
@@ -232,9 +234,9 @@ describe("the clock", () => {
   it("keeps two days of minutes and 40 of hours, and writes over what is older", async () => {
     const began = clock.now() / SECOND_MS;
     for (let minute = 0; minute < 3_000; minute += 1)
-      void store.figures.add(began + minute * 60, emptyTally(), began + (minute - 1) * 60, null);
+      void store.figuresOf(ACCOUNT).add(began + minute * 60, emptyTally(), began + (minute - 1) * 60, null);
     for (let hour = 0; hour < 1_000; hour += 1)
-      void store.figures.add(began + hour * 3_600, emptyTally(), began + (hour - 1) * 3_600, null);
+      void store.figuresOf(ACCOUNT).add(began + hour * 3_600, emptyTally(), began + (hour - 1) * 3_600, null);
     await pass(0);
     expect(rows()).toBeLessThanOrEqual(2_880 + 960);
     expect(await store.figures.between(3_600, 0, 1e11)).toHaveLength(960);

@@ -19,10 +19,14 @@ const PEERS = ["plugin", "gateway", "whatsapp"] as const;
 /** Who keeps figures of the same things for longer. */
 export interface FigureKeeper {
   /** A message came, and waits for Hot Bags (1), or has been answered (-1). */
-  waits(by: 1 | -1): void;
-  took(hop: Hop, ms: number): void;
+  waits(by: 1 | -1, account: string): void;
+  took(hop: Hop, ms: number, account: string): void;
   /** `kind`: a rule's name, or what came of a send. */
-  failed(kind: string): void;
+  failed(kind: string, account: string): void;
+}
+
+interface PostedOf extends Pick<Posted, "outcome" | "durationMs"> {
+  message: Pick<PendingMessage, "account_id">;
 }
 
 interface FlowParts {
@@ -132,42 +136,40 @@ export class FlowMetrics {
     this.#commit.observe(durationMs / 1_000);
   }
 
-  accepted({ timestamp }: InboundMessage): void {
+  accepted({ timestamp, account_id: account }: InboundMessage): void {
     const ms = msBetween(Date.parse(timestamp), this.#now());
     this.#arrival.observe(ms / 1_000);
-    this.#figures.took("capture", ms);
-    this.#figures.waits(1);
+    this.#figures.took("capture", ms, account);
+    this.#figures.waits(1, account);
   }
 
-  posted({ outcome, durationMs }: Pick<Posted, "outcome" | "durationMs">): void {
+  posted({ outcome, durationMs, message: { account_id: account } }: PostedOf): void {
     this.#posts.inc({ outcome: nameOf(outcome) });
     this.#postDuration.observe({ outcome: outcome.kind }, durationMs / 1_000);
-    if (outcome.kind === "answered") this.#figures.took("hotbags", durationMs);
-    else this.#figures.failed(ruleFor(outcome.symptom).name);
+    if (outcome.kind === "answered") this.#figures.took("hotbags", durationMs, account);
+    else this.#figures.failed(ruleFor(outcome.symptom).name, account);
   }
 
-  delivered({ received_at }: PendingMessage): void {
+  delivered({ received_at, account_id: account }: PendingMessage): void {
     this.#delivery.observe(msBetween(received_at, this.#now()) / 1_000);
-    this.#figures.waits(-1);
+    this.#figures.waits(-1, account);
   }
 
-  answered(outcome: SendOutcome, durationMs: number): void {
+  answered(outcome: SendOutcome, durationMs: number, account: string): void {
     this.#sendDuration.observe({ outcome: outcome.kind }, durationMs / 1_000);
-    if (outcome.kind === "not_sent") this.#figures.failed("reply-not-sent");
-    if (outcome.kind === "in_doubt") this.#figures.failed("reply-in-doubt");
+    if (outcome.kind === "not_sent") this.#figures.failed("reply-not-sent", account);
+    if (outcome.kind === "in_doubt") this.#figures.failed("reply-in-doubt", account);
   }
 
   /** A reply went out, wall-clock ms. */
-  sent(at: number, { writtenAt, answeredAt }: Settled["times"]): void {
-    this.#took("reply", this.#reply, answeredAt, at);
-    this.#took("whole", this.#endToEnd, writtenAt, at);
+  sent(at: number, { writtenAt, answeredAt }: Settled["times"], account: string): void {
+    if (answeredAt !== null) this.#took("reply", this.#reply, msBetween(answeredAt, at), account);
+    if (writtenAt !== null) this.#took("whole", this.#endToEnd, msBetween(writtenAt, at), account);
   }
 
-  #took(hop: Hop, histogram: Histogram, since: number | null, until: number): void {
-    if (since === null) return;
-    const ms = msBetween(since, until);
+  #took(hop: Hop, histogram: Histogram, ms: number, account: string): void {
     histogram.observe(ms / 1_000);
-    this.#figures.took(hop, ms);
+    this.#figures.took(hop, ms, account);
   }
 
   /** Counts connections of the gateway and of its accounts from now on. Returns how to stop that. */

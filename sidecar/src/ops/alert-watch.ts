@@ -1,14 +1,20 @@
 import { codeOf, LogThrottle } from "@hotbags/shared";
 import type { Logger } from "pino";
-import type { Alerts, Condition } from "../alerts/alerts.ts";
+import type { Alerts } from "../alerts/alerts.ts";
+import type { Condition, Reading } from "../alerts/condition.ts";
+import { sightingOf, withoutSightings, withSightings } from "../alerts/sightings.ts";
 import { ALERTS, type Kind } from "../alerts/table.ts";
 import type { Clock } from "../clock.ts";
 import { condition, type Finding } from "./finding.ts";
-import { readFindings, unknownKinds } from "./findings.ts";
+import { readFindings, unknownKinds, unknownOfAccounts } from "./findings.ts";
+import { ofStore } from "./findings-of-machine.ts";
 import type { HealthParts } from "./health-parts.ts";
 
 /** How often it is looked, ms. */
 const LOOK_EVERY_MS = 5_000;
+
+/** What another sidecar saw counts for so long, ms: one that has not looked for three times is not heard of. */
+const SIGHTING_MS = 4 * LOOK_EVERY_MS;
 
 interface AlertWatchParts {
   alerts: Alerts;
@@ -21,6 +27,8 @@ interface AlertWatchParts {
 export class AlertWatch {
   readonly #parts: AlertWatchParts;
   readonly #since = new Map<string, { ok: boolean; at: number }>();
+  /** Accounts that our own gateway has or had. */
+  readonly #named = new Set<string>();
   readonly #throttle = new LogThrottle();
   #timer: NodeJS.Timeout | undefined;
   #soon: NodeJS.Immediate | undefined;
@@ -75,9 +83,26 @@ export class AlertWatch {
       const findings = readFindings(health, look);
       for (const finding of findings) this.since(finding);
       const conditions = findings.flatMap((finding) => finding.alerts);
-      alerts.look({ conditions, unknown: unknownKinds(health) });
+      for (const account of health.gateway.state.accounts.keys()) this.#named.add(account);
+      const accounts = unknownOfAccounts(look, (account) => this.#named.has(account));
+      const reading = { conditions, unknown: unknownKinds(health), accounts };
+      const all = await this.#withOthers(reading);
+      if (this.#timer !== undefined) alerts.see(all);
     } catch (error) {
       if (this.#timer !== undefined) this.#sayUnreadable(error);
+    }
+  }
+
+  /** With what others see, where this sidecar tells of it; where it does not, it has it told by whoever does. */
+  async #withOthers(reading: Reading): Promise<Reading> {
+    const { store } = this.#parts.health;
+    try {
+      if (store.leads) return withSightings(reading, await store.sightings.others(SIGHTING_MS));
+      await store.sightings.put(sightingOf(reading));
+      return reading;
+    } catch (error) {
+      this.#parts.log.debug({ err: error }, "what sidecars see of what is common to them can't be exchanged");
+      return withoutSightings(reading);
     }
   }
 
@@ -101,11 +126,20 @@ export class AlertWatch {
 
   /** The rest of the state is not known then. */
   #sayUnreadable(error: unknown): void {
-    const { alerts, log } = this.#parts;
+    const { alerts, health, log } = this.#parts;
+    const unknown = new Set(Object.keys(ALERTS) as Kind[]);
+    const accounts: Reading["accounts"] = new Map();
+    // A shared database that is away can't be read either: of that alone something can be said, and when it is over.
+    if (health.instance !== null && (health.store.outage !== null || !health.store.check(error))) {
+      const store = ofStore(health);
+      this.since(store);
+      unknown.delete("store");
+      return alerts.see({ conditions: store.alerts, unknown, accounts });
+    }
     const code = codeOf(error) || "see the log";
     this.#throttle.log(() => log.error({ err: error }, "what alerts are raised for can't be read"), code);
     const text = `The sidecar's state can't be read (${code}): the disk of the database may be failing. Look at it, and restore a backup.`;
     const unreadable = condition("database", text, { subject: "all", details: { scope: "all", failure: code } });
-    alerts.look({ conditions: [unreadable], unknown: new Set(Object.keys(ALERTS) as Kind[]) });
+    alerts.see({ conditions: [unreadable], unknown, accounts });
   }
 }

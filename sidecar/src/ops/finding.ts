@@ -1,4 +1,6 @@
-import type { Condition } from "../alerts/alerts.ts";
+import { shownId } from "@hotbags/shared";
+import type { Condition } from "../alerts/condition.ts";
+import type { AccountLook, Look } from "../store/index.ts";
 
 /**
  * One thing that is looked at: whether it is as it should be, and what to do if not. `/health` shows it, and the operator
@@ -23,7 +25,7 @@ export function condition(
   text: string,
   more: Partial<Omit<Condition, "kind" | "text">> = {},
 ): Condition {
-  return { kind, text, subject: "", details: {}, afterMs: 0, amount: 0, ...more };
+  return { kind, text, subject: "", details: {}, account: null, afterMs: 0, amount: 0, ...more };
 }
 
 /** As it should be. */
@@ -40,4 +42,22 @@ export function bad(
   account?: string,
 ): Finding {
   return { name, ok: false, value, problem, alerts, ...(account === undefined ? {} : { account }) };
+}
+
+/** What was looked at, each account for itself where they are told apart. */
+export function apart(look: Look): readonly (Omit<AccountLook, "account"> & { readonly account: string | null })[] {
+  return look.accounts ?? [{ ...look, account: null }];
+}
+
+/** That of an account; of the outbox, and of all where they are not told apart, it has no name. */
+export function conditionOf(
+  { account }: { readonly account: string | null },
+  kind: Condition["kind"],
+  text: string,
+  { subject = "", details = {}, ...more }: Partial<Condition>,
+): Condition {
+  if (account === null || account === "") return condition(kind, text, { ...more, subject, details, account });
+  const id = shownId(account);
+  const whose = { subject: subject === "" ? id : `${id} ${subject}`, details: { account: id, ...details }, account };
+  return condition(kind, `Account ${id}: ${text}`, { ...more, ...whose });
 }

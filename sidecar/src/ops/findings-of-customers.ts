@@ -1,6 +1,6 @@
 import { count, maskAddress } from "@hotbags/shared";
-import type { Counts, Failure, Look } from "../store/index.ts";
-import { bad, condition, type Finding, good } from "./finding.ts";
+import type { Failure, Look } from "../store/index.ts";
+import { apart, bad, condition, conditionOf, type Finding, good } from "./finding.ts";
 import type { HealthParts } from "./health-parts.ts";
 import { ofLock, ofNumber, ofRunaway } from "./sentences.ts";
 
@@ -69,12 +69,13 @@ function ofReplies({ replies }: HealthParts): Finding[] {
     ...locks.map((lock) => {
       const until = lock.until === null ? null : new Date(lock.until).toISOString();
       const details = { account: lock.account, until, enforcement: lock.kind };
-      return condition("lock", ofLock(lock), { subject: lock.account, details });
+      return condition("lock", ofLock(lock), { subject: lock.account, account: lock.account, details });
     }),
     ...numbers.map((change) => {
       const { account, writtenTo, linked } = change;
       const subject = `${account} ${writtenTo} ${linked}`;
-      return condition("number", ofNumber(change), { subject, details: { account, written_to: writtenTo, linked } });
+      const details = { account, written_to: writtenTo, linked };
+      return condition("number", ofNumber(change), { subject, account, details });
     }),
     ...(refused.length === 0 ? [] : [condition("replies_refused", `${refused.join(". ")}.`)]),
   ];
@@ -90,32 +91,43 @@ function ofRunaways({ replies, brake }: HealthParts): Finding {
   const problem = `replies of ${count(heldChats, "chat")} are held back, because more of them went there than BRIDGE_CHAT_REPLIES_PER_MINUTE or _PER_HOUR: see whether another bot answers there, or Hot Bags answers in a loop`;
   const account = runaway?.account_id ?? "";
   const chat = maskAddress(runaway?.chat_id ?? "");
-  const alert = condition("runaway", ofRunaway(account, chat, brake), { details: { account, chat } });
+  const alert = condition("runaway", ofRunaway(account, chat, brake), { account, details: { account, chat } });
   return bad("held_chats", heldChats, problem, [alert]);
 }
 
-function ofMessageWait({ relay, maxWaitMs }: HealthParts, { longestWaitMs }: Look): Finding {
+function ofMessageWait({ relay, maxWaitMs }: HealthParts, look: Look): Finding {
   const name = "message_waits_minutes";
-  const waitMs = longestWaitMs.messages;
+  const waitMs = look.longestWaitMs.messages;
   const minutes = Math.round(waitMs / MINUTE_MS);
   if (waitMs <= maxWaitMs) return good(name, minutes);
   const waited = count(minutes, "minute");
   const problem = `a message has waited ${waited} for Hot Bags`;
   const cause = relay.status.problem ?? relay.status.lastFailure?.error;
   const why = cause === undefined ? "" : ` The last failure: ${cause}.`;
-  const text = `A message has waited ${waited} for Hot Bags.${why} hotbags messages list --state pending,detached names those that wait.`;
-  return bad(name, minutes, problem, [condition("message_waits", text, { details: { minutes } })]);
+  const alerts = apart(look).flatMap((part) => {
+    const { messages } = part.longestWaitMs;
+    if (messages <= maxWaitMs) return [];
+    const its = Math.round(messages / MINUTE_MS);
+    const text = `A message has waited ${count(its, "minute")} for Hot Bags.${why} hotbags messages list --state pending,detached names those that wait.`;
+    return [conditionOf(part, "message_waits", text, { details: { minutes: its } })];
+  });
+  return bad(name, minutes, problem, alerts);
 }
 
-function ofReplyWait({ maxWaitMs }: HealthParts, { longestWaitMs }: Look): Finding {
+function ofReplyWait({ maxWaitMs }: HealthParts, look: Look): Finding {
   const name = "reply_waits_minutes";
-  const waitMs = longestWaitMs.replies;
+  const waitMs = look.longestWaitMs.replies;
   const minutes = Math.round(waitMs / MINUTE_MS);
   if (waitMs <= maxWaitMs) return good(name, minutes);
-  const waited = count(minutes, "minute");
-  const problem = `a reply has waited ${waited} for WhatsApp`;
-  const text = `A reply has waited ${waited} for WhatsApp: GET /health says what else is wrong, and hotbags commands list --state pending names those that wait.`;
-  return bad(name, minutes, problem, [condition("reply_waits", text, { details: { minutes } })]);
+  const problem = `a reply has waited ${count(minutes, "minute")} for WhatsApp`;
+  const alerts = apart(look).flatMap((part) => {
+    const { replies } = part.longestWaitMs;
+    if (replies <= maxWaitMs) return [];
+    const its = Math.round(replies / MINUTE_MS);
+    const text = `A reply has waited ${count(its, "minute")} for WhatsApp: GET /health says what else is wrong, and hotbags commands list --state pending names those that wait.`;
+    return [conditionOf(part, "reply_waits", text, { details: { minutes: its } })];
+  });
+  return bad(name, minutes, problem, alerts);
 }
 
 function ofHandovers({ replies, maxWaitMs }: HealthParts): Finding {
@@ -128,43 +140,53 @@ function ofHandovers({ replies, maxWaitMs }: HealthParts): Finding {
   return bad(name, minutes, problem, [alert]);
 }
 
-function ofDeadLetters({ counters: { dead }, failures }: Counts): Finding {
-  if (dead === 0) return good("dead_letters", 0);
-  const text = `There ${dead === 1 ? "is" : "are"} ${count(dead, "dead letter")}, which Hot Bags has not got, and gets no more by itself. ${lastOf(failures.dead)}See hotbags messages list --state dead, then send them again (hotbags messages retry) or discard them.`;
-  return { ...good("dead_letters", dead), alerts: [condition("dead_letter", text, counted(dead))] };
+function ofDeadLetters(look: Look): Finding {
+  const alerts = apart(look).flatMap((part) => {
+    const { counters, failures } = part;
+    const { dead } = counters;
+    if (dead === 0) return [];
+    const text = `There ${dead === 1 ? "is" : "are"} ${count(dead, "dead letter")}, which Hot Bags has not got, and gets no more by itself. ${lastOf(failures.dead)}See hotbags messages list --state dead, then send them again (hotbags messages retry) or discard them.`;
+    return [conditionOf(part, "dead_letter", text, counted(dead))];
+  });
+  return { ...good("dead_letters", look.counters.dead), alerts };
 }
 
-function ofDoubts({ doubtsLeft: doubts }: Look): Finding {
-  if (doubts === 0) return good("in_doubt", 0);
-  const text = `Nobody can say whether ${count(doubts, "reply has", "replies have")} reached the customer. What is in doubt is never sent again by itself: see hotbags commands list --state in_doubt, look at the chats on the shop's phone, and say what became of each (hotbags commands resolve).`;
-  return { ...good("in_doubt", doubts), alerts: [condition("in_doubt", text, counted(doubts))] };
+function ofDoubts(look: Look): Finding {
+  const alerts = apart(look).flatMap((part) => {
+    const { doubtsLeft: doubts } = part;
+    if (doubts === 0) return [];
+    const text = `Nobody can say whether ${count(doubts, "reply has", "replies have")} reached the customer. What is in doubt is never sent again by itself: see hotbags commands list --state in_doubt, look at the chats on the shop's phone, and say what became of each (hotbags commands resolve).`;
+    return [conditionOf(part, "in_doubt", text, counted(doubts))];
+  });
+  return { ...good("in_doubt", look.doubtsLeft), alerts };
 }
 
 /** The value: how many there ever were. */
-function ofRefused({ failures: { command_failed: last } }: Counts, now: number): Finding {
-  const value = good("refused_commands", last?.count ?? 0);
-  if (last === null || Math.abs(now - last.at) > REFUSED_MS) return value;
-  const text = `A reply was refused, and its customer hears nothing. ${lastOf(last)}See hotbags commands list --state failed: mend what Hot Bags answers, and answer on the shop's phone.`;
-  return { ...value, alerts: [condition("refused_command", text, counted(last.count))] };
+function ofRefused(look: Look, now: number): Finding {
+  const alerts = apart(look).flatMap((part) => {
+    const { command_failed: last } = part.failures;
+    if (last === null || Math.abs(now - last.at) > REFUSED_MS) return [];
+    const text = `A reply was refused, and its customer hears nothing. ${lastOf(last)}See hotbags commands list --state failed: mend what Hot Bags answers, and answer on the shop's phone.`;
+    return [conditionOf(part, "refused_command", text, counted(last.count))];
+  });
+  return { ...good("refused_commands", look.failures.command_failed?.count ?? 0), alerts };
 }
 
 /** The value: minutes that the oldest one waits. No customer waits for it, so it is healthy. */
 function ofReporting({ reporting, maxWaitMs }: HealthParts, look: Look, kind: "reports" | "events"): Finding {
   const one = { reports: "report", events: "event" }[kind];
   const { problem, isBroken } = reporting[kind].status;
-  const waitMs = look.longestWaitMs[kind];
-  const value = good(`${one}_waits_minutes`, Math.round(waitMs / MINUTE_MS));
-  if (!isBroken && waitMs <= maxWaitMs) return value;
-  const { [`${kind}_waiting` as const]: waiting, [`${kind}_dropped` as const]: dropped } = look.counters;
-  const lost = dropped === 0 ? "" : ` ${count(dropped, one)} ${dropped === 1 ? "was" : "were"} given up so far.`;
   const why = problem === null ? "" : ` The last failure: ${problem}.`;
   const what = { reports: "what has become of its commands", events: "what has happened to the bridge" }[kind];
-  const text = `Hot Bags is not told ${what}: ${count(waiting, `${one} waits`, `${one}s wait`)}.${why}${lost} Messages and replies go on.`;
-  const subject = kind === "events" ? kind : "";
-  return {
-    ...value,
-    alerts: [condition("reports", text, { subject, amount: dropped, details: { waiting, dropped } })],
-  };
+  const alerts = apart(look).flatMap((part) => {
+    if (!isBroken && part.longestWaitMs[kind] <= maxWaitMs) return [];
+    const { [`${kind}_waiting` as const]: waiting, [`${kind}_dropped` as const]: dropped } = part.counters;
+    const lost = dropped === 0 ? "" : ` ${count(dropped, one)} ${dropped === 1 ? "was" : "were"} given up so far.`;
+    const text = `Hot Bags is not told ${what}: ${count(waiting, `${one} waits`, `${one}s wait`)}.${why}${lost} Messages and replies go on.`;
+    const subject = kind === "events" ? kind : "";
+    return [conditionOf(part, "reports", text, { subject, amount: dropped, details: { waiting, dropped } })];
+  });
+  return { ...good(`${one}_waits_minutes`, Math.round(look.longestWaitMs[kind] / MINUTE_MS)), alerts };
 }
 
 /** The value: what may be sent. No customer waits for it, so it is healthy. */

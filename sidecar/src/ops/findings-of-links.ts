@@ -6,7 +6,14 @@ import { readVersions } from "./versions.ts";
 
 /** The plugin, the gateway and its WhatsApp accounts. */
 export function readFindings(parts: HealthParts): Finding[] {
-  return [ofGateway(parts), ofPlugin(parts), ...ofAccounts(parts), ofVersions(parts), ofOutbox(parts)];
+  return [
+    ofGateway(parts),
+    ofPlugin(parts),
+    ...ofAccounts(parts),
+    ...ofContested(parts),
+    ofVersions(parts),
+    ofOutbox(parts),
+  ];
 }
 
 function ofPlugin({ gateway, plugin, isOtherWireAround, downMs }: HealthParts): Finding {
@@ -40,7 +47,15 @@ function ofAccounts({ gateway, downMs }: HealthParts): Finding[] {
       bad("session_connected", false, problem, [condition("whatsapp_down", sentence(problem), { afterMs: downMs })]),
     ];
   }
-  return [...accounts].map(([id, state]) => ofAccount(shownId(id), state, downMs));
+  return [...accounts].map(([id, state]) => ofAccount(id, state, downMs));
+}
+
+/** Where several sidecars share a store. */
+function ofContested({ store }: HealthParts): Finding[] {
+  return store.contested.map(({ account, message }) => {
+    const subject = shownId(account);
+    return bad("two_gateways", true, message, [condition("two_gateways", sentence(message), { subject })], subject);
+  });
 }
 
 /** What only the operator can change is told at once. */
@@ -50,7 +65,8 @@ const AT_ONCE: Partial<Record<AccountCode, "logged_out" | "replaced">> = {
   replaced: "replaced",
 };
 
-function ofAccount(account: string, state: AccountState, downMs: number): Finding {
+function ofAccount(id: string, state: AccountState, downMs: number): Finding {
+  const account = shownId(id);
   const { code } = state;
   if (code === "connected") return good("session_connected", true, account);
   // The operator's own decision.
@@ -66,7 +82,7 @@ function ofAccount(account: string, state: AccountState, downMs: number): Findin
     "session_connected",
     false,
     problem,
-    [condition(kind, text, { subject: account, details, afterMs })],
+    [condition(kind, text, { subject: account, account: id, details, afterMs })],
     account,
   );
 }

@@ -1,6 +1,6 @@
 import type { LastBackup } from "../checks/last-backup.ts";
-import { type Counts, type Look, RESTORE, type Store } from "../store/index.ts";
-import { bad, condition, type Finding, good } from "./finding.ts";
+import { type Look, RESTORE } from "../store/index.ts";
+import { apart, bad, condition, conditionOf, type Finding, good } from "./finding.ts";
 import type { HealthParts } from "./health-parts.ts";
 import { ofDamage } from "./sentences.ts";
 
@@ -13,15 +13,18 @@ const HOUR_MS = 3_600_000;
 const FRESH_HOURS = 50;
 
 /** The store, its disk and the clock. */
-export function readFindings({ store, disk, clock, lastBackup, alerting }: HealthParts, look: Look): Finding[] {
+export function readFindings(parts: HealthParts, look: Look): Finding[] {
+  const { disk, clock, lastBackup, alerting } = parts;
   const now = clock.now();
   return [
-    ...[ofStore(store), ofLedger(look), ofDisk(disk), ofBackup(lastBackup(), now), ofClock(now)],
+    ...[ofStore(parts), ofLedger(look), ofDisk(disk), ofBackup(lastBackup(), now), ofClock(now)],
     ...alerting().map(ofChannel),
   ];
 }
 
-function ofStore({ outage, damage }: Store): Finding {
+/** The store alone, of which can be said how it is while nothing can be read there. */
+export function ofStore({ store, instance, downMs }: Pick<HealthParts, "store" | "instance" | "downMs">): Finding {
+  const { outage, damage, leads } = store;
   const damaged = (scope: "all" | "rows") => {
     if (damage === null) return [];
     const { failure } = damage;
@@ -32,8 +35,13 @@ function ofStore({ outage, damage }: Store): Finding {
     const problem = `the database can't be written since ${new Date(since).toISOString()}: ${failure}`;
     if (isDamage) return bad("store", "damaged", `${problem}. ${RESTORE}`, damaged("all"));
     const what = `The database can't be written (${failure}): until it can, no message is taken in, delivered or answered.`;
-    const todo = "Look at the disk of BRIDGE_STATE_DIR: is it full, read-only or gone?";
-    const alerts = [condition("store", `${what} ${todo}`, { details: { failure }, afterMs: OUTAGE_MS })];
+    const todo =
+      instance === null
+        ? "Look at the disk of BRIDGE_STATE_DIR: is it full, read-only or gone?"
+        : "See whether the PostgreSQL of BRIDGE_STORE runs, can be reached from this machine, and has room on its disk.";
+    // Who leads tells of it for all. If it is gone as well nobody can say so: then each does.
+    const afterMs = leads ? OUTAGE_MS : Math.max(OUTAGE_MS, downMs);
+    const alerts = [condition("store", `${what} ${todo}`, { details: { failure }, afterMs })];
     return bad("store", "unwritable", problem, [...alerts, ...damaged("rows")]);
   }
   if (damage === null) return good("store", "ok");
@@ -45,13 +53,22 @@ function ofStore({ outage, damage }: Store): Finding {
 /** What passes within this time, ms, is a lock or a busy disk. */
 const OUTAGE_MS = 10_000;
 
-function ofLedger({ counters }: Counts): Finding {
-  const { accepted, delivered, pending, dead, discarded } = counters;
-  const missing = accepted - delivered - pending - dead - discarded;
-  if (missing === 0) return good("ledger", 0);
+function ofLedger(look: Look): Finding {
+  const parts = apart(look).map((part) => {
+    const { accepted, delivered, pending, dead, discarded } = part.counters;
+    return { part, missing: accepted - delivered - pending - dead - discarded };
+  });
+  const wrong = parts.filter(({ missing }) => missing !== 0);
+  if (wrong.length === 0) return good("ledger", 0);
   const problem = "the ledger does not add up: accepted is not delivered + pending + dead + discarded";
   const todo = "Keep a copy of the state folder, and report it: this is a defect of the bridge, or of the disk.";
-  return bad("ledger", missing, problem, [condition("ledger", `${problem} (${missing}). ${todo}`)]);
+  const alerts = wrong.map(({ part, missing }) => conditionOf(part, "ledger", `${problem} (${missing}). ${todo}`, {}));
+  return bad(
+    "ledger",
+    wrong.reduce((sum, { missing }) => sum + missing, 0),
+    problem,
+    alerts,
+  );
 }
 
 function ofDisk({ status: { folder, freeBytes, lowBytes, problem } }: HealthParts["disk"]): Finding {

@@ -1,4 +1,4 @@
-import type { Happening } from "../alerts/alerts.ts";
+import type { Happening } from "../alerts/condition.ts";
 import { instantInWords } from "../downtime/local-time.ts";
 import type { GatewayDeath } from "../gateway/index.ts";
 
@@ -10,5 +10,5 @@ export function alertOf({ processId, at }: GatewayDeath, timeZone?: string): Hap
     "Look at the chats of that instant on the shop's phone, and in the gateway's and the system's log for the reason (a kill for memory?).",
   ].join(" ");
   const id = `gateway_died-${processId.replace(/[^\w-]/g, "").slice(0, 64)}`;
-  return { id, kind: "gateway_died", subject: "", text, details: { at: new Date(at).toISOString() } };
+  return { id, kind: "gateway_died", subject: "", account: null, text, details: { at: new Date(at).toISOString() } };
 }

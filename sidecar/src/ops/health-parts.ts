@@ -17,6 +17,8 @@ import type { DiskWatch } from "./disk-watch.ts";
 /** What is looked at. */
 export interface HealthParts {
   store: Store;
+  /** This sidecar's name, where others share its store; null: it is alone. */
+  instance: string | null;
   relay: Relay;
   reporting: Readonly<Record<"reports" | "events", Reporting>>;
   /** What Hot Bags sends without being asked. */

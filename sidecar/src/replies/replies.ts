@@ -71,9 +71,9 @@ interface RepliesParts extends RepliesLimits {
   /** Told of replies that wait because their account has another number; see NumberChanges. */
   onNumberChange(change: NumberChange): void;
   /** Told of each send that the gateway has answered, or not; ms. What is asked about later is none. */
-  onAnswered?(outcome: SendOutcome, durationMs: number): void;
+  onAnswered?(outcome: SendOutcome, durationMs: number, account: string): void;
   /** Told of each reply that went out, once that is on disk: when (wall-clock ms), and what it answered. */
-  onSent?(at: number, times: Settled["times"]): void;
+  onSent?(at: number, times: Settled["times"], account: string): void;
   /** What may be reached for files. Default: the internet. */
   reach?: Reach;
   /** Told of an account that WhatsApp has locked for direct chats; see TimeLocks. */
@@ -186,6 +186,17 @@ export class Replies {
     await this.#handovers.takeUp(account);
     this.#takingUp.delete(account);
     for (const chat of await store.commands.waitingChats(account)) this.#chats.offer(chat);
+  }
+
+  /** Another process has written something of the account: commands of the outbox, or what an operator says of a doubt. */
+  async look(account: string): Promise<void> {
+    await this.#doubts.look(account);
+    for (const chat of await this.#parts.store.commands.waitingChats(account)) this.offer(chat);
+  }
+
+  /** An account is to be given back: resolves when the sends that are under way have ended. */
+  async leave(): Promise<void> {
+    await this.#chats.settled();
   }
 
   /** An account is another process's now. Its lanes end by themselves: there is nothing to read in them. */
@@ -437,7 +448,7 @@ export class Replies {
       failpoint("send:after");
       const durationMs = this.#parts.clock.uptimeMs() - askedAt;
       this.#width.answered(outcome.kind === "sent" ? durationMs : Number.POSITIVE_INFINITY);
-      this.#parts.onAnswered?.(outcome, durationMs);
+      this.#parts.onAnswered?.(outcome, durationMs, accountId);
       if (outcome.kind === "sent") {
         this.#observations.account(outcome.whatsappMessageId);
         this.#unlockedBy(accountId, to, begunAt);

@@ -31,7 +31,7 @@ interface SendResultsParts {
   /** Told of each result that is on disk. */
   onWritten(command: WaitingCommand, outcome: SendOutcome): void;
   /** Told of each reply that went out, once that is on disk. */
-  onSent?: ((at: number, times: Settled["times"]) => void) | undefined;
+  onSent?: ((at: number, times: Settled["times"], account: string) => void) | undefined;
 }
 
 /**
@@ -131,7 +131,7 @@ export class SendResults {
       const settlement = { reason, said, whatsappMessageId, partial };
       const settled = await commands.settled(command.id, outcome.kind, settlement);
       hasNext = settled.hasNext;
-      if (outcome.kind === "sent") this.#parts.onSent?.(at, settled.times);
+      if (outcome.kind === "sent") this.#parts.onSent?.(at, settled.times, command.account_id);
     }
     announce(outcome, raised, commandLog(this.#parts.log, command));
     this.#parts.onWritten(command, outcome);

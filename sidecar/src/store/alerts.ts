@@ -48,3 +48,20 @@ export interface AlertStore extends AlertReads {
   /** The notice does not wait any more. Rejects when the store can't write. */
   done(channel: string, number: number): Promise<void>;
 }
+
+/**
+ * Who tells of an alert: the owner of that account, the one of all sidecars that leads, or the sidecar of that machine
+ * itself.
+ */
+export type Teller = { readonly account: string } | "fleet" | "machine";
+
+/**
+ * What each sidecar sees of what is common to all of them, so that the one that leads can tell of it once. Where the store
+ * has one owner there is nobody to tell.
+ */
+export interface Sightings {
+  /** Ours, in place of the last. Rejects when the store can't write. */
+  put(seen: string): Promise<void>;
+  /** The last of each other sidecar that was heard of in the last `ageMs`. Rejects when they can't be read. */
+  others(ageMs: number): Promise<string[]>;
+}

@@ -1,4 +1,4 @@
-export type { AlertReads, AlertRecord, AlertStore, NoticeRecord } from "./alerts.ts";
+export type { AlertReads, AlertRecord, AlertStore, NoticeRecord, Sightings, Teller } from "./alerts.ts";
 export type { Change } from "./changes.ts";
 export type {
   CommandFromResponse,
@@ -37,9 +37,23 @@ export type { FleetAccount } from "./fleet.ts";
 export type { HandoverEnd } from "./handovers.ts";
 export { base64Length, type InlinedFile } from "./lay-out.ts";
 export { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./limits.ts";
-export type { Counts, Failure, Look } from "./look.ts";
+export type { AccountLook, Counts, CountsOf, Failure, Look } from "./look.ts";
 export type { Accepted, AttemptRow, PendingMessage } from "./messages.ts";
-export { openStoreAt, type StorePlace } from "./open.ts";
+export {
+  canonical,
+  hashRow,
+  keyOf,
+  type Ledger,
+  MOVED_TABLES,
+  type MovedTable,
+  MoveRefusedError,
+  type MovingRoom,
+  type MovingSource,
+  type MovingTarget,
+  newChecksum,
+  type Row,
+} from "./moving.ts";
+export { movingPostgres, openStoreAt, type StorePlace } from "./open.ts";
 export type {
   AuditEntry,
   ChatRow,
@@ -72,8 +86,10 @@ export type { Keep } from "./retention.ts";
 export { openStore, viewStore } from "./sqlite/index.ts";
 export { type Inspection, inspectStore } from "./sqlite/inspection.ts";
 export { SCHEMA } from "./sqlite/migrations/index.ts";
+export { openSqliteSource } from "./sqlite/moving/source.ts";
+export { openSqliteTarget, undoMove } from "./sqlite/moving/target.ts";
 export { type Doubted, makeRestored, type RestoreTimes } from "./sqlite/restored.ts";
 export { type Progress, type Snapshot, storeBytes, takeSnapshot } from "./sqlite/snapshot.ts";
 export { holdState, type IdleState } from "./sqlite/swap.ts";
 export type { Contested, SharedStore, Store, StoreView } from "./store.ts";
-export { addTally, type Durations, emptyTally, type Hop, type Tally } from "./tally.ts";
+export { addBeside, addTally, type Durations, emptyTally, type Hop, type Tally } from "./tally.ts";

@@ -25,6 +25,14 @@ export interface Counts {
   readonly failures: Readonly<Record<FailureKind, Failure | null>>;
 }
 
+/** What was counted of one account; "": of the outbox, and of no account. */
+export interface CountsOf extends Counts {
+  readonly account: string;
+}
+
+/** What of a look is also known of each account apart. */
+export interface AccountLook extends CountsOf, Pick<Look, "longestWaitMs" | "doubtsLeft"> {}
+
 /** What somebody sees who looks at the store: all of it at one instant. */
 export interface Look extends Counts {
   /**
@@ -47,4 +55,6 @@ export interface Look extends Counts {
   readonly outboundWaiting: number;
   /** The newest ones, newest first; none where they can't be read. */
   readonly downtimes: readonly RecordedDowntime[];
+  /** Each account that is ours; null: the store has one owner, and does not count them apart. */
+  readonly accounts: readonly AccountLook[] | null;
 }

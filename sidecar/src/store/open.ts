@@ -2,6 +2,7 @@ import type { Clock } from "../clock.ts";
 import type { MediaLimits } from "./limits.ts";
 import { takeLock } from "./sqlite/database.ts";
 import { openStore } from "./sqlite/index.ts";
+import { refuseLeftBehind } from "./sqlite/moves.ts";
 import type { Store } from "./store.ts";
 
 /** Where a sidecar's store is, and whose it is. */
@@ -29,8 +30,9 @@ export async function openStoreAt(place: StorePlace, { clock, limits, onCommit }
   // The attachments are in the folder, and whoever works on them works alone.
   const lock = takeLock(stateDir);
   try {
-    const { openAsStore } = await import("./postgres/as-store.ts");
-    const store = await openAsStore({
+    refuseLeftBehind(stateDir);
+    const { openPostgresStore } = await import("./postgres/index.ts");
+    const store = await openPostgresStore({
       ...{ url: database, owner: instance, accounts: [], clock, stateDir, limits, onCommit },
     });
     const { close } = store;
@@ -43,4 +45,9 @@ export async function openStoreAt(place: StorePlace, { clock, limits, onCommit }
     lock.close();
     throw error;
   }
+}
+
+/** The room in PostgreSQL, as a store is moved to it or from it. */
+export async function movingPostgres() {
+  return await import("./postgres/moving/index.ts");
 }

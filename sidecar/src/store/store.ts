@@ -1,4 +1,4 @@
-import type { AlertReads, AlertStore } from "./alerts.ts";
+import type { AlertReads, AlertStore, Sightings, Teller } from "./alerts.ts";
 import type { Change } from "./changes.ts";
 import type { CommandStore } from "./commands.ts";
 import type { ConsoleStore } from "./console.ts";
@@ -8,7 +8,7 @@ import type { FigureReads, FigureStore } from "./figures.ts";
 import type { Files } from "./files.ts";
 import type { HandoverStore } from "./handovers.ts";
 import type { MediaLimits } from "./limits.ts";
-import type { Counts, Look } from "./look.ts";
+import type { Counts, CountsOf, Look } from "./look.ts";
 import type { MessageStore } from "./messages.ts";
 import type { OperatorReads, OperatorStore } from "./operator.ts";
 import type { Damage, Outage } from "./outage.ts";
@@ -24,8 +24,15 @@ export interface Store {
   pauses: PauseStore;
   handovers: HandoverStore;
   downtimes: DowntimeStore;
-  alerts: AlertStore;
-  figures: FigureStore;
+  /** All that were written down, whoever tells of them. */
+  alerts: AlertReads;
+  /** Where alerts of that teller are written down: the same object each time, and one for all where the store has one owner. */
+  alertsOf(teller: Teller): AlertStore;
+  sightings: Sightings;
+  /** What passed, of all accounts. */
+  figures: FigureReads;
+  /** Where what passes of an account is written down: the same object each time, and one for all where the store has one owner. */
+  figuresOf(account: string): FigureStore;
   /** What Hot Bags is to be told: of its commands, and of the bridge. */
   reports: ReportStore;
   events: ReportStore;
@@ -40,6 +47,10 @@ export interface Store {
   /** A part of it: whoever needs no more does not depend on pages that others need. Rejects when it can't be read. */
   counters(): Promise<Counts["counters"]>;
   failures(): Promise<Counts["failures"]>;
+  /** Both of each account that is ours; where the store has one owner, of "" for all. Rejects when they can't be read. */
+  countsByAccount(): Promise<readonly CountsOf[]>;
+  /** What was counted of an account when it became ours; null: it was from the beginning, or that could not be read. */
+  countsWhenOwned(account: string): CountsOf | null;
   /** Since when nothing can be written, and why; null while writes are taken. Meanwhile what would have to be written down must not be begun. */
   readonly outage: Outage | null;
   /** Damage that is met now and then; null while none is. */
@@ -65,23 +76,32 @@ export interface Store {
   /** Told of each account that is another process's from now on: reads give nothing of it, and writes reject with NotOwnedError. */
   onLost(listener: (account: string) => void): () => void;
   /**
-   * Told once where a newer release has made of the store what this one can't go on with: it is to end, since it can write no
-   * more. The error says what to do. Returns how to stop that.
-   */
-  onOutdated(listener: (error: StoreUnusableError) => void): () => void;
-  /**
    * Told of each account that is to be given back to the process that stands beside it, and waited for, not for long: what is
    * under way of it is to end, and nothing of it may be begun. Returns how to stop that.
    */
   onLeaving(listener: (account: string) => Promise<void>): () => void;
   /** Our own gateway has the account, or has it no more: what is to be sent of it can be sent here only. Throws where that is no account's name. */
   want(account: string, how: { beside: boolean }): void;
-  /** Whether this process does what is done once for all accounts. */
+  /**
+   * Told of each account of ours of which another process has written something, as an operator's or the one's that leads: there
+   * may be work. Returns how to stop that.
+   */
+  onTouched(listener: (account: string) => void): () => void;
+  /** Whether this process does what is done once for all accounts, such as to read the outbox. */
   readonly leads: boolean;
+  /** Told when that begins or ends. Returns how to stop that. */
+  onLeads(listener: (leads: boolean) => void): () => void;
+  /** The accounts of all gateways that work on this store; those of our own are told. Rejects when it can't be read. */
+  knownAccounts(ofGateway: Iterable<string>): Promise<ReadonlySet<string>>;
   /** What two gateways have, which only the operator can change. */
   readonly contested: readonly Contested[];
   /** Whether the account is this process's to work on. */
   owns(account: string): boolean;
+  /**
+   * Told once where a newer release has made of the store what this one can't go on with: it is to end, since it can write no
+   * more. The error says what to do. Returns how to stop that.
+   */
+  onOutdated(listener: (error: StoreUnusableError) => void): () => void;
   /** Told of all changes of a commit, once it is on disk. Returns how to stop that. */
   onChange(listener: (changes: Change[]) => void): () => void;
   /**
@@ -103,7 +123,10 @@ export interface Contested {
 }
 
 /** What is shared by all who work on one store: all but what a process has of its own. */
-export type SharedStore = Omit<Store, "figures" | "close">;
+export type SharedStore = Omit<
+  Store,
+  "alerts" | "alertsOf" | "sightings" | "figures" | "figuresOf" | "countsByAccount" | "countsWhenOwned" | "close"
+>;
 
 /** What can be seen of a store without being its owner. */
 export interface StoreView {

@@ -30,10 +30,21 @@ export function emptyTally(): Tally {
 
 /** Adds what passed in another time, or another part of the same. */
 export function addTally(to: Tally, other: Tally): void {
-  to.messagesIn += other.messagesIn;
-  to.repliesOut += other.repliesOut;
   to.waiting = Math.max(to.waiting, other.waiting);
   to.repliesWaiting = Math.max(to.repliesWaiting, other.repliesWaiting);
+  addPassed(to, other);
+}
+
+/** Adds what passed of another account in the same time. What waited of both: no more than the most of each. */
+export function addBeside(to: Tally, other: Tally): void {
+  to.waiting += other.waiting;
+  to.repliesWaiting += other.repliesWaiting;
+  addPassed(to, other);
+}
+
+function addPassed(to: Tally, other: Tally): void {
+  to.messagesIn += other.messagesIn;
+  to.repliesOut += other.repliesOut;
   for (const [kind, count] of Object.entries(other.failures)) to.failures[kind] = (to.failures[kind] ?? 0) + count;
   for (const hop of HOPS) {
     const durations = to.hops[hop];

@@ -1,4 +1,4 @@
-import type { AlertRecord, AlertStore, NoticeRecord } from "../alerts.ts";
+import type { AlertReads, AlertRecord, AlertStore, NoticeRecord } from "../alerts.ts";
 import type { Batches } from "./batches.ts";
 import type { Queries } from "./connection.ts";
 import { FencedOffError, FLEET } from "./lease.ts";
@@ -18,6 +18,46 @@ interface AlertRecordsParts {
 
 const ALERT = `id, kind, subject, text, details, since_at, since, away_since, told_at, told_amount, returns,
   is_reopened::int AS is_reopened, ended_at, ended`;
+
+/** All alerts that the database has: those of each account, and of all together. */
+export class AllAlerts implements AlertReads {
+  readonly #db: Queries;
+
+  constructor(db: Queries) {
+    this.#db = db;
+  }
+
+  async open(): Promise<AlertRecord[]> {
+    return await this.#db.rows<AlertRecord>(`SELECT ${ALERT} FROM alerts WHERE ended IS NULL ORDER BY since, id`);
+  }
+
+  async past(limit: number): Promise<AlertRecord[]> {
+    return await this.#db.rows<AlertRecord>(
+      `SELECT ${ALERT} FROM alerts WHERE ended IS NOT NULL ORDER BY ended DESC, id LIMIT $1`,
+      limit,
+    );
+  }
+}
+
+/** Alerts that are written down in several places. */
+export class AlertsOf implements AlertReads {
+  readonly #places: readonly AlertReads[];
+
+  constructor(places: readonly AlertReads[]) {
+    this.#places = places;
+  }
+
+  async open(): Promise<AlertRecord[]> {
+    const all = await Promise.all(this.#places.map((place) => place.open()));
+    return all.flat().sort((a, b) => a.since - b.since);
+  }
+
+  async past(limit: number): Promise<AlertRecord[]> {
+    const all = await Promise.all(this.#places.map((place) => place.past(limit)));
+    const newest = all.flat().sort((a, b) => (b.ended ?? 0) - (a.ended ?? 0));
+    return newest.slice(0, limit);
+  }
+}
 
 /**
  * Alerts of one account, or of all together, and what is still to be told of them, with the verbs of the embedded store:

@@ -199,37 +199,42 @@ export class Commands implements CommandStore {
 
   /**
    * How long the oldest command that waits has waited, since its message was answered or the pause of its chat ended,
-   * ms; 0 when none waits. What a pause holds does not wait for us, and for what is in the outbox no customer does.
+   * ms, of each account that has one. What a pause holds does not wait for us, and for what is in the outbox no customer does.
    */
-  async longestWaitMs(): Promise<number> {
+  async longestWaits(): Promise<Map<string, number>> {
     const { time, accounts } = this.#parts;
     const now = time.now();
-    const [row] = await this.#rows<{ since: number | null }>(
-      `SELECT least(
-         (SELECT k.state_since FROM unnest($1::text[]) AS of (account_id) CROSS JOIN LATERAL (
-            SELECT id, m.state_since FROM commands JOIN messages m USING (seq)
-            WHERE commands.account_id = of.account_id AND commands.state = 'pending' AND ${NOT_PASSED_OVER} AND m.outbound IS NULL
-              AND NOT EXISTS (SELECT 1 FROM pauses p WHERE p.chat = commands.chat AND commands.id > p.after_command)
-            ORDER BY id LIMIT 1) k ORDER BY k.id LIMIT 1),
-         (SELECT min(greatest(p.until_at, m.state_since))
-          FROM (SELECT chat, max(until_at) AS until_at, min(after_command) AS after_command FROM pauses
-                JOIN chats c USING (chat) WHERE c.account_id = ANY ($1) GROUP BY chat) p
-          JOIN LATERAL (SELECT seq FROM commands k WHERE k.state = 'pending' AND k.chat = p.chat AND k.id > p.after_command
-                        ORDER BY id LIMIT 1) k ON true
-          JOIN messages m ON m.seq = k.seq AND m.outbound IS NULL WHERE p.until_at <= $2)) AS since`,
+    const rows = await this.#rows<{ account_id: string; since: number }>(
+      `SELECT account_id, min(since) AS since FROM (
+         SELECT of.account_id, k.state_since AS since FROM unnest($1::text[]) AS of (account_id) CROSS JOIN LATERAL (
+           SELECT m.state_since FROM commands JOIN messages m USING (seq)
+           WHERE commands.account_id = of.account_id AND commands.state = 'pending' AND ${NOT_PASSED_OVER} AND m.outbound IS NULL
+             AND NOT EXISTS (SELECT 1 FROM pauses p WHERE p.chat = commands.chat AND commands.id > p.after_command)
+           ORDER BY id LIMIT 1) k
+         UNION ALL
+         SELECT p.account_id, greatest(p.until_at, m.state_since)
+         FROM (SELECT chat, c.account_id, max(until_at) AS until_at, min(after_command) AS after_command FROM pauses
+               JOIN chats c USING (chat) WHERE c.account_id = ANY ($1) GROUP BY chat, c.account_id) p
+         JOIN LATERAL (SELECT seq FROM commands k WHERE k.state = 'pending' AND k.chat = p.chat AND k.id > p.after_command
+                       ORDER BY id LIMIT 1) k ON true
+         JOIN messages m ON m.seq = k.seq AND m.outbound IS NULL WHERE p.until_at <= $2) AS waits
+       GROUP BY account_id`,
       ...[accounts(), now],
     );
-    return row?.since == null ? 0 : Math.max(0, now - row.since);
+    return new Map(rows.map(({ account_id, since }) => [account_id, Math.max(0, now - since)]));
   }
 
-  /** How many in doubt are the operator's to resolve, because nobody else is asked about them any more; 1000 at most. */
-  async doubtsLeft(): Promise<number> {
-    const [row] = await this.#rows<{ n: number }>(
-      `SELECT count(*) AS n FROM (SELECT 1 FROM commands WHERE account_id = ANY ($1) AND state = 'in_doubt'
-         AND (alarmed_at IS NOT NULL OR partial) LIMIT ${MAX_COUNTED}) AS s`,
+  /**
+   * How many in doubt are the operator's to resolve, because nobody else is asked about them any more, of each account that
+   * has one; 1000 at most are counted.
+   */
+  async doubtsLeft(): Promise<Map<string, number>> {
+    const rows = await this.#rows<{ account_id: string; n: number }>(
+      `SELECT account_id, count(*) AS n FROM (SELECT account_id FROM commands WHERE account_id = ANY ($1) AND state = 'in_doubt'
+         AND (alarmed_at IS NOT NULL OR partial) LIMIT ${MAX_COUNTED}) AS s GROUP BY account_id`,
       this.#parts.accounts(),
     );
-    return row?.n ?? 0;
+    return new Map(rows.map(({ account_id, n }) => [account_id, n]));
   }
 
   async #next(chat: number): Promise<NextRow[]> {

@@ -1,14 +1,16 @@
 import { type Clock, every, systemTimers, type Timers } from "../../clock.ts";
 
+import { AlertFile } from "../alert-file.ts";
+import type { AlertReads, AlertStore, Sightings as SightingsVerbs, Teller } from "../alerts.ts";
 import type { Change } from "../changes.ts";
 import { DamageRecord } from "../damage.ts";
 import { isDamage, StoreUnusableError } from "../errors.ts";
 import { Files } from "../files.ts";
 import { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "../limits.ts";
-import type { Look } from "../look.ts";
+import type { CountsOf, Look } from "../look.ts";
 import type { OperatorStore } from "../operator.ts";
 import type { Damage, Outage } from "../outage.ts";
-import { AlertRecords } from "./alert-records.ts";
+import { AlertRecords, AlertsOf, AllAlerts } from "./alert-records.ts";
 import { Availability } from "./availability.ts";
 import { Batches } from "./batches.ts";
 import { Commands } from "./commands.ts";
@@ -23,10 +25,11 @@ import { FigureReads, FigureRecords } from "./figures.ts";
 import { Handovers } from "./handovers.ts";
 import { FLEET } from "./lease.ts";
 import { Leases } from "./leases.ts";
-import { readLook } from "./look.ts";
+import { readCountsByAccount, readLook } from "./look.ts";
 import { Messages } from "./messages.ts";
 import { migrate } from "./migrate.ts";
 import { migrations as all, type Migration } from "./migrations/index.ts";
+import { refuseMoved } from "./moves.ts";
 import { operatorOf } from "./operator.ts";
 import { Outbound } from "./outbound.ts";
 import { type Owner, readOwners } from "./owners.ts";
@@ -40,6 +43,7 @@ import type { ReportKind } from "./reports.ts";
 import { Retention } from "./retention.ts";
 import { Room } from "./room.ts";
 import { type OutdatedError, SchemaWatch } from "./schema.ts";
+import { Sightings } from "./sightings.ts";
 
 /** A lease that was not renewed for so long can be taken by another sidecar. */
 const TTL_MS = 15_000;
@@ -81,10 +85,12 @@ export interface PostgresStore {
   handovers: Handovers;
   pauses: Pauses;
   downtimes: Downtimes;
-  /** What is the matter with all accounts together, which who leads tells of; and with one of them, which its owner does. */
-  alerts: AlertRecords;
-  alertsOf(account: string): AlertRecords;
-  /** What passed, of all accounts that are ours; and what passes of one of them. */
+  /** All that the database has, and this machine's. */
+  alerts: AlertReads;
+  /** Where alerts of that teller are written down, the same object each time: here, or in this machine's state folder. */
+  alertsOf(teller: Teller): AlertStore;
+  sightings: SightingsVerbs;
+  /** What passed, of all accounts that there are; and what passes of one that is ours. */
   figures: FigureReads;
   figuresOf(account: string): FigureRecords;
   /** What somebody sees who looks at it: all of it at one instant. Rejects when it can't be read. */
@@ -92,6 +98,10 @@ export interface PostgresStore {
   /** See the embedded store: over the accounts that are ours. Rejects when it can't be read. */
   counters(): ReturnType<Counters["read"]>;
   failures(): ReturnType<Failures["all"]>;
+  /** Both of each account that is ours. Rejects when they can't be read. */
+  countsByAccount(): Promise<readonly CountsOf[]>;
+  /** What was counted of an account when it became ours; null: that could not be read. */
+  countsWhenOwned(account: string): CountsOf | null;
   /** What Hot Bags is to be told: of its commands, and of the bridge. */
   reports: Reports;
   events: Reports;
@@ -109,18 +119,22 @@ export interface PostgresStore {
   /** Told each time that damage is met. Returns how to stop that. */
   onDamage(listener: () => void): () => void;
   onOutage(listener: (outage: Outage | null) => void): () => void;
-  /** See Ownership, also of the four that follow. */
+  /** See Ownership, also of those that follow. */
   want: Ownership["want"];
   onOwned: Ownership["onOwned"];
   onBeside: Ownership["onBeside"];
   onLeaving: Ownership["onLeaving"];
+  onTouched: Ownership["onTouched"];
+  onLeads: Ownership["onLeads"];
   onLost: Ownership["onLost"];
-  /** See Store. */
-  onOutdated(listener: (error: OutdatedError) => void): () => void;
   /** Those that are ours. */
   readonly accounts: readonly string[];
+  /** All that anybody ever stood beside, with these of our own gateway. */
+  knownAccounts(ofGateway: Iterable<string>): Promise<ReadonlySet<string>>;
   /** Whether this is one of them. */
   owns(account: string): boolean;
+  /** See Store. */
+  onOutdated(listener: (error: OutdatedError) => void): () => void;
   /** Accounts that two gateways have: only the operator can change that. */
   readonly contested: readonly TwoGatewaysError[];
   /** Whether this sidecar does what is done once for all of them: it reads the outbox, for one. */
@@ -160,6 +174,7 @@ async function prepare({ url, migrations }: PostgresStoreOptions): Promise<void>
   const patient = new Connection({ url, connections: 1, answerMs: MIGRATION_MS });
   try {
     await migrate(patient, migrations);
+    await refuseMoved(patient);
   } catch (error) {
     throw unusable(error);
   } finally {
@@ -201,7 +216,14 @@ async function open(reader: Connection, writer: Connection, options: PostgresSto
   });
   // What another transaction was in the way of is tried again by the next timer.
   const failed = (error: unknown) => isCollision(error) || availability.check("lease", error);
+  const whenOwned = new Map<string, CountsOf>();
   const ownership = new Ownership({
+    async before(taken) {
+      for (const account of taken) whenOwned.delete(account);
+      const counted = { counters: new Counters(reader, () => taken), failures: new Failures(reader, () => taken) };
+      const counts = await readCountsByAccount(counted).catch(() => []);
+      for (const its of counts) whenOwned.set(its.account, its);
+    },
     ...{ leases, timers, owner, renewMs: renew, askMs: ask, failed, contested: options.onContested },
     accounts: [...options.accounts, FLEET],
   });
@@ -210,7 +232,7 @@ async function open(reader: Connection, writer: Connection, options: PostgresSto
     wanted: () => wanted,
     onCommit: options.onCommit,
   });
-  const accounts = () => ownership.leases.map(({ account }) => account);
+  const accounts = () => ownership.accounts;
   const beside = () => ownership.besideOurs;
   const partsOn = (db: Queries) => {
     const common = { db, batches, time, accounts, files };
@@ -234,7 +256,8 @@ async function open(reader: Connection, writer: Connection, options: PostgresSto
   };
   const room = new Room({ db: reader, batches, accounts, files });
   const { counters, failures, ...parts } = partsOn(reader);
-  const alertsOf = (account: string) => new AlertRecords({ db: reader, batches, account });
+  const alertsOf = remembered((account) => new AlertRecords({ db: reader, batches, account }));
+  const machine = new AlertFile(options.stateDir);
   const note = () => time.note().catch((error: unknown) => availability.check("time", error));
   await note();
   const noteNoMore = every(timers, NOTE_MS, () => void note());
@@ -245,17 +268,21 @@ async function open(reader: Connection, writer: Connection, options: PostgresSto
   await ownership.start();
   return {
     ...parts,
-    alerts: alertsOf(FLEET),
-    alertsOf,
-    figures: new FigureReads(reader, accounts),
-    figuresOf: (account) => new FigureRecords(reader, batches, account),
+    alerts: new AlertsOf([new AllAlerts(reader), machine]),
+    alertsOf: (teller) => (teller === "machine" ? machine : alertsOf(teller === "fleet" ? FLEET : teller.account)),
+    sightings: new Sightings(reader, writer),
+    figures: new FigureReads(reader, null),
+    figuresOf: remembered((account) => new FigureRecords(reader, batches, account)),
     look: () => reader.snapshot((tx) => readLook(partsOn(tx))),
     counters: () => counters.read(),
     failures: () => failures.all(),
+    countsWhenOwned: (account) => whenOwned.get(account) ?? null,
+    countsByAccount: () => reader.snapshot((tx) => readCountsByAccount(partsOn(tx))),
     files,
     get accounts() {
       return accounts().filter((account) => account !== FLEET);
     },
+    knownAccounts: async (ofGateway) => new Set([...(await leases.accounts()), ...ofGateway]),
     owns: (account) => ownership.owns(account),
     get leads() {
       return accounts().includes(FLEET);
@@ -272,12 +299,14 @@ async function open(reader: Connection, writer: Connection, options: PostgresSto
     onOwned: (listener) => ownership.onOwned(listener),
     onBeside: (listener) => ownership.onBeside(listener),
     onLeaving: (listener) => ownership.onLeaving(listener),
+    onTouched: (listener) => ownership.onTouched(listener),
+    onLeads: (listener) => ownership.onLeads(listener),
     onLost: (listener) => ownership.onLost(listener),
     get contested() {
       return ownership.contested;
     },
-    onOutdated: (listener) => schema.onOutdated(listener),
     owners: () => readOwners(reader, ttl),
+    onOutdated: (listener) => schema.onOutdated(listener),
     onChange: (listener) => batches.onChange(listener),
     check: (error) => availability.check("read", error),
     provenNow: () => time.now(),
@@ -297,5 +326,15 @@ async function open(reader: Connection, writer: Connection, options: PostgresSto
       await ownership.close();
       await Promise.all([reader.close(), writer.close()]);
     },
+  };
+}
+
+/** One of each account, the same each time. */
+function remembered<T>(make: (account: string) => T): (account: string) => T {
+  const made = new Map<string, T>();
+  return (account) => {
+    const known = made.get(account) ?? make(account);
+    made.set(account, known);
+    return known;
   };
 }

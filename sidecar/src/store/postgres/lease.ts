@@ -74,7 +74,7 @@ async function nobody(tx: Queries): Promise<Found> {
 
 /**
  * Locks accounts of others, in the midst of a transaction: until its end their owners write nothing of them, and nobody
- * takes one over. Returns those of `accounts` that there are, with the ones that are ours.
+ * takes one over; afterwards they find out that they have to look. Returns those of `accounts` that there are, with the ones that are ours.
  */
 export async function lockOthers(
   tx: Queries & { accounts: readonly string[] },
@@ -87,7 +87,9 @@ export async function lockOthers(
     others.length === 0
       ? []
       : await tx.rows<{ account_id: string }>(
-          "SELECT account_id FROM leases WHERE account_id = ANY ($1) ORDER BY account_id FOR NO KEY UPDATE",
+          `UPDATE leases t SET touched = t.touched + 1
+           FROM (SELECT account_id FROM leases WHERE account_id = ANY ($1) ORDER BY account_id FOR NO KEY UPDATE) l
+           WHERE t.account_id = l.account_id RETURNING t.account_id`,
           others,
         );
   return new Set([...[...asked].filter((account) => ours.has(account)), ...rows.map((row) => row.account_id)]);

@@ -191,15 +191,16 @@ export class Messages implements MessageStore {
     return await this.#parts.batches.run(PASSED_OVER, { seq, wasDetached, commands });
   }
 
-  /** How long the oldest message that waits has waited, ms; 0 when none waits. */
-  async longestWaitMs(): Promise<number> {
-    const [row] = await this.#parts.db.rows<{ since: number }>(
-      `SELECT m.state_since AS since FROM unnest($1::text[]) AS of (account_id)
-       CROSS JOIN LATERAL (SELECT seq, state_since FROM messages WHERE messages.account_id = of.account_id AND ${WAITING}
-         ORDER BY seq LIMIT 1) m ORDER BY m.seq LIMIT 1`,
-      this.#parts.accounts(),
+  /** How long the oldest message that waits has waited, ms, of each account that has one. */
+  async longestWaits(): Promise<Map<string, number>> {
+    const { db, time, accounts } = this.#parts;
+    const rows = await db.rows<{ account_id: string; since: number }>(
+      `SELECT of.account_id, m.state_since AS since FROM unnest($1::text[]) AS of (account_id)
+       CROSS JOIN LATERAL (SELECT state_since FROM messages WHERE messages.account_id = of.account_id AND ${WAITING}
+         ORDER BY seq LIMIT 1) m`,
+      accounts(),
     );
-    return row ? Math.max(0, this.#parts.time.now() - row.since) : 0;
+    return new Map(rows.map(({ account_id, since }) => [account_id, Math.max(0, time.now() - since)]));
   }
 
   async #pending(which: string, chat: number, ...more: readonly unknown[]): Promise<PendingMessage | undefined> {

@@ -83,14 +83,15 @@ export class Reports implements ReportStore {
     await this.#parts.batches.run(REFUSED, { id, nextAttemptAt });
   }
 
-  /** How long the oldest has waited, ms; 0 when none waits. */
-  async longestWaitMs(): Promise<number> {
-    const [row] = await this.#parts.db.rows<{ at: number | null }>(
-      `SELECT min(r.made_at) AS at FROM unnest($1::text[]) AS of (account_id) CROSS JOIN LATERAL
+  /** How long the oldest has waited, ms, of each account that has one. */
+  async longestWaits(): Promise<Map<string, number>> {
+    const { db, time, accounts, kind } = this.#parts;
+    const rows = await db.rows<{ account_id: string; at: number }>(
+      `SELECT of.account_id, r.made_at AS at FROM unnest($1::text[]) AS of (account_id) CROSS JOIN LATERAL
          (SELECT made_at FROM reports WHERE reports.account_id = of.account_id AND kind = $2 ORDER BY id LIMIT 1) r`,
-      ...[this.#parts.accounts(), this.#parts.kind],
+      ...[accounts(), kind],
     );
-    return row?.at == null ? 0 : Math.max(0, this.#parts.time.now() - row.at);
+    return new Map(rows.map(({ account_id, at }) => [account_id, Math.max(0, time.now() - at)]));
   }
 }
 

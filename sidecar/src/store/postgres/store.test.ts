@@ -209,18 +209,21 @@ describe("two sidecars", () => {
       ...{ told_at: 1, told_amount: 0, returns: 0, is_reopened: 0 as const, ended_at: null, ended: null },
     });
     const notice = { channel: "webhook", number: 1, told_at: 1, notice: "{}" };
-    await first.store.alerts.write([alert("a")], [notice]);
-    await expect(second.store.alerts.write([alert("b")], [notice])).rejects.toThrow(FencedOffError);
-    await expect(second.store.alerts.done("webhook", 1)).rejects.toThrow(FencedOffError);
-    await expect(second.store.alertsOf("shop").write([alert("b")], [])).rejects.toThrow(FencedOffError);
-    await second.store.alertsOf("outlet").write([alert("b")], [notice]);
-    expect(await second.store.alertsOf("outlet").open()).toEqual([alert("b")]);
+    await first.store.alertsOf("fleet").write([alert("a")], [notice]);
+    await expect(second.store.alertsOf("fleet").write([alert("b")], [notice])).rejects.toThrow(FencedOffError);
+    await expect(second.store.alertsOf("fleet").done("webhook", 1)).rejects.toThrow(FencedOffError);
+    await expect(second.store.alertsOf({ account: "shop" }).write([alert("b")], [])).rejects.toThrow(FencedOffError);
+    await second.store.alertsOf({ account: "outlet" }).write([alert("b")], [notice]);
+    expect(await second.store.alertsOf({ account: "outlet" }).open()).toEqual([alert("b")]);
     // Another one leads: it goes on with what was told.
     await first.store.close();
     await until("the second one leads", () => second.store.leads);
-    expect([await second.store.alerts.open(), await second.store.alerts.notices()]).toEqual([[alert("a")], [notice]]);
-    await second.store.alerts.done("webhook", 1);
-    expect(await second.store.alertsOf("outlet").notices()).toEqual([notice]);
+    const fleets = second.store.alertsOf("fleet");
+    expect([await fleets.open(), await fleets.notices()]).toEqual([[alert("a")], [notice]]);
+    // Whoever looks sees all of them.
+    expect(await second.store.alerts.open()).toEqual([alert("a"), alert("b")]);
+    await second.store.alertsOf("fleet").done("webhook", 1);
+    expect(await second.store.alertsOf({ account: "outlet" }).notices()).toEqual([notice]);
     expect(second.owned).toEqual(["outlet"]);
   });
 
@@ -293,7 +296,7 @@ describe("two sidecars", () => {
     expect(await second.store.console.sessions()).toEqual([]);
   });
 
-  it("count what passes by account, and add it up over those that are theirs", async (test) => {
+  it("count what passes of their accounts, and each sees the sum of all", async (test) => {
     await using it = await fleet(test);
     const first = await it.sidecar("first", ["shop", "outlet"]);
     const second = await it.sidecar("second", ["else"]);
@@ -305,8 +308,9 @@ describe("two sidecars", () => {
       await first.store.figuresOf(account).add(600, passed(messagesIn), null, null);
     await second.store.figuresOf("else").add(600, passed(4), null, null);
     await expect(second.store.figuresOf("shop").add(600, passed(4), null, null)).rejects.toThrow(FencedOffError);
-    expect(await first.store.figures.between(60, 0, 600)).toEqual([{ at: 600, tally: { ...passed(3), waiting: 2 } }]);
-    expect(await second.store.figures.between(60, 0, 600)).toEqual([{ at: 600, tally: passed(4) }]);
+    for (const { store } of [first, second])
+      expect(await store.figures.between(60, 0, 600)).toEqual([{ at: 600, tally: passed(7) }]);
+    expect(await first.store.figuresOf("outlet").between(60, 0, 600)).toEqual([{ at: 600, tally: passed(2) }]);
   });
 
   it("agree about the time, whatever their clocks say", async (test) => {

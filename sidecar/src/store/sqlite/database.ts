@@ -14,9 +14,9 @@ import { codeOf, DatabaseRefusedError, setUpDatabase } from "@hotbags/shared";
 import Database from "better-sqlite3";
 import { isForHumans, StoreUnusableError } from "../errors.ts";
 import { migrations } from "./migrations/index.ts";
+import { DATABASE_FILE, refuseMoved } from "./moves.ts";
 import { isReplicated, REPLICATED_CHECKPOINT_PAGES } from "./replication.ts";
 
-export const DATABASE_FILE = "bridge.sqlite";
 const LOCK_FILE = "bridge.lock";
 
 /** It is there from the beginning of a restore's last step to its end: half of a state is none. */
@@ -37,6 +37,7 @@ export function openDatabase(stateDir: string): OpenDatabase {
   const file = join(stateDir, DATABASE_FILE);
   try {
     refuseUnfinished(stateDir);
+    refuseMoved(stateDir);
     const db = new Database(file);
     try {
       chmodSync(file, 0o600);
@@ -67,10 +68,11 @@ export function openDatabase(stateDir: string): OpenDatabase {
 
 /**
  * Opens the database for looking at it, whether a sidecar runs on it or not. Throws StoreUnusableError when there is none,
- * or when it has another release's schema.
+ * when it has another release's schema, or, unless `isMoved`, when what is there was moved away.
  */
-export function openForReading(stateDir: string): Database.Database {
+export function openForReading(stateDir: string, isMoved = false): Database.Database {
   refuseUnfinished(stateDir);
+  if (!isMoved) refuseMoved(stateDir);
   const file = join(stateDir, DATABASE_FILE);
   if (!existsSync(file))
     throw new StoreUnusableError(

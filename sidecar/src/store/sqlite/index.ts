@@ -106,14 +106,19 @@ export function openStore(
     ...{ db, commit, counters, failures, commands: commandWrites, recorder: recorders.command, clock, time },
   });
   const seen = { counters, failures, messages, commands, pauses, reports, events, outbound, downtimes };
+  const alerts = new AlertRecords(db, commit);
+  const figures = new FigureRecords(db, commit);
   return {
     messages,
     commands,
     pauses,
     handovers: new Handovers({ db, commit, counters, failures, pauses, clock }),
     downtimes,
-    alerts: new AlertRecords(db, commit),
-    figures: new FigureRecords(db, commit),
+    alerts,
+    alertsOf: () => alerts,
+    sightings: { put: async () => {}, others: async () => [] },
+    figures,
+    figuresOf: () => figures,
     reports,
     events,
     outbound,
@@ -121,6 +126,8 @@ export function openStore(
     look: async () => readLook(seen),
     counters: async () => counters.read(),
     failures: async () => failures.all(),
+    countsWhenOwned: () => null,
+    countsByAccount: async () => [{ account: "", ...readCounts(seen) }],
     operator: {
       ...operatorReads(
         db,
@@ -148,12 +155,15 @@ export function openStore(
     onOwned: () => () => {},
     onBeside: () => () => {},
     onLost: () => () => {},
-    onOutdated: () => () => {},
     onLeaving: () => () => {},
+    onTouched: () => () => {},
+    onLeads: () => () => {},
+    knownAccounts: async (ofGateway) => new Set(ofGateway),
     owns: () => true,
     want: () => {},
     leads: true,
     contested: [],
+    onOutdated: () => () => {},
     onChange: (listener) => feed.subscribe(listener),
     check: (error) => writability.check("read", error),
     adopt({ storeBytes, inlineBytes }) {

@@ -2,9 +2,10 @@ import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { Counters } from "./counters.ts";
-import { DATABASE_FILE, unfinishedRestore } from "./database.ts";
+import { unfinishedRestore } from "./database.ts";
 import { wordsOf } from "./faults.ts";
 import { migrations } from "./migrations/index.ts";
+import { DATABASE_FILE } from "./moves.ts";
 
 /** Sentences of `quick_check` that are kept. One bad page can have thousands. */
 const MAX_COMPLAINTS = 20;

@@ -44,5 +44,6 @@ export function readLook(parts: LookParts): Look {
     pausedChats: pauses.chats,
     outboundWaiting: outbound.countWaiting(),
     downtimes: downtimes.latest(SHOWN_DOWNTIMES),
+    accounts: null,
   };
 }

@@ -177,9 +177,9 @@ it("events are told of downtimes, and of accounts that must be linked again: onc
     },
   };
   const over = { ...alert, ended_at: at + 5_000, ended: at + 5_000 };
-  await store.alerts.write([{ ...alert, id: "a0", kind: "disk" }], []);
+  await store.alertsOf("machine").write([{ ...alert, id: "a0", kind: "disk" }], []);
   for (const written of [alert, { ...alert, told_at: at + 1 }, over, over, { ...alert, returns: 1 }])
-    await store.alerts.write([written], []);
+    await store.alertsOf("machine").write([written], []);
   const [from, to] = [new Date(at - 60_000).toISOString(), new Date(at).toISOString()];
   const relink = { cause: "logged_out", from: to, transport_session_id: "whatsapp:default" };
   expect(told()).toMatchObject([

@@ -4,9 +4,10 @@ import { failpoint, syncFolder } from "@hotbags/shared";
 import Database from "better-sqlite3";
 import { StoreUnusableError } from "../errors.ts";
 import { MEDIA_FOLDER } from "../files.ts";
-import { DATABASE_FILE, takeLock, UNFINISHED_RESTORE } from "./database.ts";
+import { takeLock, UNFINISHED_RESTORE } from "./database.ts";
 import { unlessDamaged } from "./faults.ts";
 import { migrations } from "./migrations/index.ts";
+import { DATABASE_FILE } from "./moves.ts";
 import { litestreamFolderOf } from "./replication.ts";
 
 /** What there is of a store besides its lock. The database comes last: it is what makes the others mean something. */

@@ -1,0 +1,2 @@
+export { openPostgresSource, undoPostgresMove } from "./source.ts";
+export { openPostgresTarget } from "./target.ts";
