@@ -3,8 +3,7 @@ import { basename, dirname, join } from "node:path";
 
 /**
  * The log is checkpointed at about 64 MB (pages of 4 KiB) where litestream has the database: it checkpoints itself, much sooner,
- * once it has copied the log. Where somebody else does so behind its back, a database that is restored from its copy can be
- * damaged (seen with 0.3.13 and a log that is checkpointed often). It must end somewhere, for litestream may be gone for good.
+ * once it has copied the log, and asks that nobody else does. It must end somewhere, for litestream may be gone for good.
  */
 export const REPLICATED_CHECKPOINT_PAGES = 16_384;
 
