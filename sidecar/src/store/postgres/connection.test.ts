@@ -298,7 +298,8 @@ describe("migrations", () => {
     expect([...(left ?? [])].filter((name) => !right?.has(name)).sort()).toEqual(["payloads.response", "probe.id"]);
     const more = [...(right ?? [])].filter(
       (name) =>
-        !left?.has(name) && !/^(commits|leases|move_progress|moves|notes|schema_version|wanted_accounts)\./.test(name),
+        !left?.has(name) &&
+        !/^(commits|leases|move_progress|moves|notes|schema_version|sightings|wanted_accounts)\./.test(name),
     );
     const byAccount = ["alerts", "commands", "counters", "failures", "figures", "messages", "notices"];
     expect(more.sort()).toEqual(
