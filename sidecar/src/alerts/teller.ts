@@ -40,8 +40,8 @@ export class Teller {
   readonly #open = new Map<string, AlertRecord>();
   /** The last of each that is over: it may be back. */
   readonly #past = new Map<string, AlertRecord>();
-  /** Since when what is not told yet is so, monotonic ms. */
-  readonly #pending = new Map<string, { kind: Kind; since: number }>();
+  /** Since when what is not told yet is so, monotonic ms, and for how long it must be, as was said when it began. */
+  readonly #pending = new Map<string, { kind: Kind; since: number; afterMs: number }>();
   readonly #started = Promise.withResolvers<void>();
   #starting: Promise<void> | null = null;
   #isStarted = false;
@@ -131,10 +131,10 @@ export class Teller {
   /** It is so, and not told yet. */
   #consider(key: string, condition: Condition): void {
     const now = this.#parts.clock.uptimeMs();
-    const { kind, afterMs } = condition;
-    const { since } = this.#pending.get(key) ?? { since: now };
+    const { kind } = condition;
+    const { since, afterMs } = this.#pending.get(key) ?? { since: now, afterMs: condition.afterMs };
     if (now - since < afterMs) {
-      this.#pending.set(key, { kind, since });
+      this.#pending.set(key, { kind, since, afterMs });
       return;
     }
     this.#pending.delete(key);

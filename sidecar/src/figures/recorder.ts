@@ -66,6 +66,8 @@ export class FigureRecorder {
   readonly #parts: RecorderParts;
   readonly #throttle: LogThrottle;
   readonly #counting = new Map<FigureStore, Counting>();
+  /** The one that was asked for last: mostly it is the next one, too. */
+  #asked: { readonly account: string; readonly counting: Counting } | null = null;
   /** What was counted when the minute began. It may be under way still. */
   #counted: Promise<AllCounted> = Promise.resolve(null);
   /** Of the minute, monotonic ms. */
@@ -108,14 +110,19 @@ export class FigureRecorder {
     const counting = this.#counting.get(place);
     if (!counting) return;
     const [before, now] = await Promise.all([this.#counted, this.#look()]);
-    this.#counting.delete(place);
+    this.#forget(account);
     const tally = whole(counting, before?.get(place), now?.get(place));
     if (tally !== null) await this.#put(place, tally, counting, this.#wrote(), null);
   }
 
   /** The account is another one's: what passed of it since the last minute can't be written any more. */
   letGo(account: string): void {
+    this.#forget(account);
+  }
+
+  #forget(account: string): void {
     this.#counting.delete(this.#parts.store.figuresOf(account));
+    this.#asked = null;
   }
 
   /** A message came, and waits for Hot Bags (1), or has been answered (-1). */
@@ -158,6 +165,13 @@ export class FigureRecorder {
   }
 
   #of(account: string): Counting {
+    if (this.#asked?.account === account) return this.#asked.counting;
+    const counting = this.#find(account);
+    this.#asked = { account, counting };
+    return counting;
+  }
+
+  #find(account: string): Counting {
     const { store } = this.#parts;
     const place = store.figuresOf(account);
     let counting = this.#counting.get(place);

@@ -13,24 +13,22 @@ interface MetricsParts {
 
 /**
  * What `GET /metrics` says, as Prometheus reads it. Counters begin with the process, as Prometheus expects. No label
- * has what another one wrote: no chat, no id, no text. Where several sidecars share a store, what is a process's has the
- * name of its sidecar, and what is an account's that of the account, from its owner alone: so a sum over all counts nothing
- * twice.
+ * has what another one wrote: no chat, no id, no text. Where several sidecars share a store, each series has the name of
+ * its sidecar, and what is an account's that of the account too, and is shown by its owner alone: so a sum over all counts
+ * nothing twice.
  */
 export class Metrics {
   readonly flow: FlowMetrics;
-  readonly #own = new Registry();
-  readonly #accounts: Registry;
+  readonly #registry = new Registry();
   readonly #isApart: boolean;
   readonly #process: ProcessMetrics;
   #state: StateMetrics | undefined;
 
   constructor({ now, figures, instance }: MetricsParts) {
     this.#isApart = instance !== null;
-    if (instance !== null) this.#own.setDefaultLabels({ instance });
-    this.#accounts = this.#isApart ? new Registry() : this.#own;
-    this.flow = new FlowMetrics({ registry: this.#own, now, figures });
-    this.#process = new ProcessMetrics(this.#own);
+    if (instance !== null) this.#registry.setDefaultLabels({ instance });
+    this.flow = new FlowMetrics({ registry: this.#registry, now, figures });
+    this.#process = new ProcessMetrics(this.#registry);
   }
 
   /**
@@ -38,8 +36,8 @@ export class Metrics {
    * `read` rejects when it can't be read.
    */
   observe(start: Counted, read: () => Promise<State>, whenOwned: (account: string) => CountedOf | null): void {
-    const registries = { own: this.#own, accounts: this.#accounts, isApart: this.#isApart };
-    this.#state = new StateMetrics(registries, start, read, whenOwned);
+    const shown = { registry: this.#registry, isApart: this.#isApart };
+    this.#state = new StateMetrics(shown, start, read, whenOwned);
   }
 
   /** The account is another one's. */
@@ -51,10 +49,7 @@ export class Metrics {
   async expose(): Promise<{ contentType: string; text: string }> {
     await this.#state?.refresh();
     this.#process.refresh();
-    const { contentType } = this.#own;
-    const registries = new Set([this.#own, this.#accounts]);
-    const texts = await Promise.all([...registries].map((registry) => registry.metrics()));
-    return { contentType, text: texts.join("\n") };
+    return { contentType: this.#registry.contentType, text: await this.#registry.metrics() };
   }
 
   stop(): void {

@@ -277,13 +277,16 @@ const COUNTERS: readonly Metric<Counts["counters"]>[] = [
 
 const BREAKER_OPENINGS = { name: "hotbags_breaker_openings_total", help: "How often all messages were held" };
 
+/** Those of which each account has its own, where they are told apart. */
+export const NAMES_BY_ACCOUNT: readonly string[] = [
+  ...GAUGES.flatMap(({ of, metric }) => (of === "account" ? metric.name : [])),
+  ...COUNTERS.map(({ name }) => name),
+];
+
 /** Where the series go. */
-export interface Registries {
-  /** Of the process. */
-  own: Registry;
-  /** Of accounts; where they are not told apart, the same. */
-  accounts: Registry;
-  /** Whether the series of accounts have their names as a label. */
+export interface Shown {
+  registry: Registry;
+  /** Whether those of accounts have their names as a label. */
   isApart: boolean;
 }
 
@@ -301,7 +304,7 @@ export class StateMetrics {
    * from then, which `whenOwned` knows.
    */
   constructor(
-    registries: Registries,
+    shown: Shown,
     start: Counted,
     read: () => Promise<State>,
     whenOwned: (account: string) => CountedOf | null,
@@ -309,12 +312,13 @@ export class StateMetrics {
     this.#read = read;
     this.#whenOwned = whenOwned;
     this.#before = new Map(start.accounts.map(({ account, counters }) => [account, counters]));
-    const counters = COUNTERS.map((metric) => this.#counter(metric, registries));
-    const openings = new Counter({ ...BREAKER_OPENINGS, registers: [registries.own] });
+    const gauges = GAUGES.map((gauged) =>
+      gauged.of === "account" ? gaugeOfAccounts(gauged.metric, shown) : gaugeOf(gauged.metric, shown),
+    );
+    const counters = COUNTERS.map((metric) => this.#counter(metric, shown));
+    const openings = new Counter({ ...BREAKER_OPENINGS, registers: [shown.registry] });
     this.#writers = [
-      ...GAUGES.map((gauged) =>
-        gauged.of === "account" ? gaugeOfAccounts(gauged.metric, registries) : gaugeOf(gauged.metric, registries),
-      ),
+      ...gauges,
       ...counters,
       ({ breakerOpenings }) => {
         openings.reset();
@@ -340,23 +344,23 @@ export class StateMetrics {
     return before;
   }
 
-  #counter(metric: Metric<Counts["counters"]>, registries: Registries) {
-    const counter = new Counter({ ...described(metric, registries.isApart), registers: [registries.accounts] });
+  #counter(metric: Metric<Counts["counters"]>, { registry, isApart }: Shown) {
+    const counter = new Counter({ ...described(metric, isApart), registers: [registry] });
     return ({ parts }: State) => {
       counter.reset();
       for (const { account, counters } of parts) {
         const before = readingsOf(metric, this.#beforeOf(account, counters));
         for (const [n, { labels, value }] of readingsOf(metric, counters).entries()) {
           const added = Math.max(0, (value ?? 0) - (before[n]?.value ?? 0));
-          counter.inc(registries.isApart ? { ...labels, account } : labels, added);
+          counter.inc(isApart ? { ...labels, account } : labels, added);
         }
       }
     };
   }
 }
 
-function gaugeOf(metric: Metric<State>, { own }: Registries) {
-  const gauge = new Gauge({ ...described(metric, false), registers: [own] });
+function gaugeOf(metric: Metric<State>, { registry }: Shown) {
+  const gauge = new Gauge({ ...described(metric, false), registers: [registry] });
   return (state: State) => {
     gauge.reset();
     for (const { labels, value } of readingsOf(metric, state)) {
@@ -366,8 +370,8 @@ function gaugeOf(metric: Metric<State>, { own }: Registries) {
   };
 }
 
-function gaugeOfAccounts(metric: Metric<Part>, { accounts, isApart }: Registries) {
-  const gauge = new Gauge({ ...described(metric, isApart), registers: [accounts] });
+function gaugeOfAccounts(metric: Metric<Part>, { registry, isApart }: Shown) {
+  const gauge = new Gauge({ ...described(metric, isApart), registers: [registry] });
   return ({ parts }: State) => {
     gauge.reset();
     for (const part of parts)

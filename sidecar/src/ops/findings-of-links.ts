@@ -57,13 +57,10 @@ const CONTESTED_MS = 15_000;
 function ofContested({ store }: HealthParts): Finding[] {
   return store.contested.map(({ account, message }) => {
     const subject = shownId(account);
-    return bad(
-      "two_gateways",
-      true,
-      message,
-      [condition("two_gateways", sentence(message), { subject, account, afterMs: CONTESTED_MS })],
-      subject,
-    );
+    // By the one that owns it; the other one's /health says it, too.
+    const details = { account: subject };
+    const alert = condition("two_gateways", sentence(message), { subject, account, details, afterMs: CONTESTED_MS });
+    return bad("two_gateways", true, message, [alert], subject);
   });
 }
 

@@ -39,7 +39,7 @@ export function ofStore({ store, instance, downMs }: Pick<HealthParts, "store" |
       instance === null
         ? "Look at the disk of BRIDGE_STATE_DIR: is it full, read-only or gone?"
         : "See whether the PostgreSQL of BRIDGE_STORE runs, can be reached from this machine, and has room on its disk.";
-    // Who leads tells of it for all. If it is gone as well nobody can say so: then each does.
+    // Who leads as it begins tells of it for all. If that one is gone as well nobody can say so: then each does.
     const afterMs = leads ? OUTAGE_MS : Math.max(OUTAGE_MS, downMs);
     const alerts = [condition("store", `${what} ${todo}`, { details: { failure }, afterMs })];
     return bad("store", "unwritable", problem, [...alerts, ...damaged("rows")]);

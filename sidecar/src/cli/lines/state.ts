@@ -48,6 +48,11 @@ export function stateLines(program: Argv, { environment, asking, aside }: Contex
             default: 30,
             describe: "With --keep: none stays for longer",
           })
+          .option("made-at", {
+            type: "string",
+            requiresArg: true,
+            describe: "The state is a copy that litestream has restored, as it was then: 2h, 30m ago, or a time",
+          })
           // yargs' types know it by its name with the dash alone, which is stripped by then (strip-dashed).
           .check((args) => keepingIsFine(args.keep, Number(args["keepDays"])))
           .example("$0 backup /var/backups/hotbags", "A new file in that folder, which only its owner can read")
