@@ -105,6 +105,11 @@ export class LaneRunner<Cause extends string> {
     }
   }
 
+  /** Resolves when what is under way now has ended; meanwhile other work begins. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#underWay);
+  }
+
   /** Begins nothing more and waits for what is under way. */
   async stop(): Promise<void> {
     this.#running = false;

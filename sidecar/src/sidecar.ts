@@ -35,6 +35,7 @@ import { type Health, readHealth } from "./ops/health.ts";
 import type { HealthParts } from "./ops/health-parts.ts";
 import { logOutages } from "./ops/outage-log.ts";
 import { readPath } from "./ops/path.ts";
+import { OwnAccounts } from "./own-accounts.ts";
 import { CertificateWatch } from "./relay/certificate-watch.ts";
 import { HotBags } from "./relay/hotbags.ts";
 import { DETACHED_CONCURRENCY } from "./relay/message-lanes.ts";
@@ -45,7 +46,7 @@ import { adoptSettings, type ReloadableParts, reportReload } from "./reload.ts";
 import { Replies } from "./replies/replies.ts";
 import type { SettingsInUse } from "./settings/in-use.ts";
 import { Starting } from "./starting.ts";
-import { type Look, type Outage, openStoreAt } from "./store/index.ts";
+import { type Look, type Outage, openStoreAt, type StoreUnusableError } from "./store/index.ts";
 import { TakeOvers } from "./take-overs.ts";
 
 /** A connection to Hot Bags that takes longer than this to come about, ms, is given up. The answer has its own time. */
@@ -67,6 +68,8 @@ export interface Sidecar {
   reload(who: string): Promise<unknown>;
   /** Why the database can't be written now; null: it can. */
   readonly outage: Outage | null;
+  /** Resolves when it can't go on and is to be stopped, with what only a human can change. */
+  readonly unusable: Promise<StoreUnusableError>;
   /** Stops taking in, finishes what is under way, and closes everything. */
   stop(): Promise<void>;
 }
@@ -79,6 +82,7 @@ interface Work {
   metrics: Metrics;
   reload(who: string): Promise<unknown>;
   outage(): Outage | null;
+  unusable: Promise<StoreUnusableError>;
   /** Finishes what is under way, and closes everything. */
   stop(): Promise<void>;
 }
@@ -118,6 +122,7 @@ export async function startSidecar(inUse: SettingsInUse, log: Logger, signal: Ab
       get outage() {
         return started.outage();
       },
+      unusable: started.unusable,
       async stop() {
         await Promise.all([listener.stop(), besides?.stop()]);
         await started.stop();
@@ -143,6 +148,8 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
   const metrics = new Metrics({ now: clock.now, figures, instance });
   const { flow } = metrics;
   logOutages(store, clock, log);
+  const unusable = Promise.withResolvers<StoreUnusableError>();
+  store.onOutdated(unusable.resolve);
   const gateway = openGateway({ ...settings.gateway, log });
   const starter = new ChannelStarter({ gateway, clock, log });
   const alerts = new Alerts({
@@ -199,7 +206,7 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
   const outbox = new Outbox(
     {
       ...{ store, hotbags, clock, log, random: Math.random, onChange: changed },
-      accounts: () => new Set(gateway.state.accounts.keys()),
+      accounts: () => gateway.state.accounts.keys(),
       onCommands: (chat) => replies.offer(chat),
       onDoubt: (id) => replies.doubt(id),
     },
@@ -208,12 +215,14 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
   const takeOvers = new TakeOvers({
     ...{ store, log, random: Math.random },
     // The first ones first: what happens of the account meanwhile is to be told, counted and judged.
-    parts: [alerts, figures, metrics, downtimes, reporting.reports, reporting.events, replies, relay],
+    parts: [alerts, figures, downtimes, reporting.reports, reporting.events, replies, relay],
     beside: [replies],
   });
+  const ownAccounts = new OwnAccounts({ store, gateway });
   const intake: IntakeParts = {
     store,
     onAccepted: ({ chat }, message) => {
+      ownAccounts.handedIn(message.account_id, clock.uptimeMs());
       flow.accepted(message);
       relay.offer(chat);
     },
@@ -251,10 +260,7 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
   const health = async () => healthOf(await store.look());
   const unsubscribers = [
     ...[gateway.onChange(changed), store.onOutage(changed), store.onDamage(changed)],
-    // What our own gateway has is to be sent by us.
-    gateway.onStatus(({ accounts }) => {
-      for (const account of accounts.keys()) store.want(account, { beside: true });
-    }),
+    store.onLost((account) => metrics.letGo(account)),
   ];
   const isWell = () => isHealthy(health, log);
   const heartbeat = new Heartbeat({ url: settings.alerts.heartbeatUrl, log, isHealthy: isWell });
@@ -346,6 +352,7 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
     certificate.stop();
     metrics.stop();
     starter.stop();
+    ownAccounts.stop();
     const finished = Promise.all([
       relay.stop(),
       replies.stop(),
@@ -371,10 +378,11 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
   };
   try {
     // First: what passes from here on is counted.
-    const counts = () => store.countsByAccount();
-    metrics.observe({ accounts: await counts(), breakerOpenings: 0 }, stateOf, counts);
+    const counted = { accounts: await store.countsByAccount(), breakerOpenings: 0 };
+    metrics.observe(counted, stateOf, (account) => store.countsWhenOwned(account));
     figures.start();
     takeOvers.start();
+    ownAccounts.start();
     await alerts.start();
     await downtimes.start();
     // What becomes of commands from here on is to be told.
@@ -392,7 +400,15 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
     heartbeat.start();
     await operator.start();
     door?.start(api, listen, () => api.answer("path", {}, 0, "console"));
-    return { intake, health, metrics, reload, outage: () => store.outage, stop: closeBackwards };
+    return {
+      intake,
+      health,
+      metrics,
+      reload,
+      outage: () => store.outage,
+      unusable: unusable.promise,
+      stop: closeBackwards,
+    };
   } catch (error) {
     await closeBackwards();
     throw error;

@@ -7,13 +7,24 @@ import { TakeOvers } from "./take-overs.ts";
 function stand({ owned = [] as string[], failures = 0 } = {}) {
   const clock = new SimulatedClock();
   const told: string[] = [];
-  const listeners = { owned: (_: string) => {}, beside: (_: string) => {}, lost: (_: string) => {} };
+  const listeners = {
+    ...{ owned: (_: string) => {}, beside: (_: string) => {}, touched: (_: string) => {}, lost: (_: string) => {} },
+    leaving: async (_: string) => {},
+  };
   const lines: Record<string, unknown>[] = [];
   let left = failures;
   const part = (name: string) => ({
     async takeUp(account: string) {
       if (name === "relay" && left-- > 0) throw new Error("the database is away");
       told.push(`${name} takes up ${account}`);
+    },
+    async look(account: string) {
+      if (name === "relay" && left-- > 0) throw new Error("the database is away");
+      told.push(`${name} looks for work of ${account}`);
+    },
+    async leave(account: string) {
+      await turn();
+      told.push(`${name} has ended what it did of ${account}`);
     },
     letGo: (account: string) => void told.push(`${name} lets ${account} go`),
   });
@@ -27,6 +38,14 @@ function stand({ owned = [] as string[], failures = 0 } = {}) {
       },
       onBeside(listener) {
         listeners.beside = listener;
+        return () => {};
+      },
+      onTouched(listener) {
+        listeners.touched = listener;
+        return () => {};
+      },
+      onLeaving(listener) {
+        listeners.leaving = listener;
         return () => {};
       },
       onLost(listener) {
@@ -66,6 +85,22 @@ it("has replies taken up when its gateway comes to an account that is ours", asy
   beside("shop");
   await turn();
   expect(told).toEqual(["replies takes up shop"]);
+});
+
+it("has all parts look where another process has written something, until they could", async () => {
+  const { clock, told, touched } = stand({ failures: 1 });
+  touched("shop");
+  await turn();
+  expect(told.splice(0)).toEqual(["replies looks for work of shop"]);
+  clock.advance(1_000);
+  await turn();
+  expect(told).toEqual(["replies looks for work of shop", "relay looks for work of shop"]);
+});
+
+it("waits for what all parts have under way before an account is given back", async () => {
+  const { told, leaving } = stand();
+  await leaving("shop");
+  expect(told).toEqual(["replies has ended what it did of shop", "relay has ended what it did of shop"]);
 });
 
 it("tries again where the store is away, from the beginning, and no more once the account is lost", async () => {

@@ -4,19 +4,23 @@ import { pause, type Timers } from "./clock.ts";
 import { Retries } from "./retries.ts";
 import type { SharedStore } from "./store/index.ts";
 
-/** Waits before what could not be taken up is tried again: the store is away. */
+/** Waits before what could not be read is tried again: the store is away. */
 const BACKOFF: Backoff = { baseMs: 1_000, maxMs: 10_000 };
 
 /** A part that works on what waits in the store. */
 interface Part {
   /** Takes up what waits of the account. Rejects when the store fails. */
   takeUp(account: string): Promise<void>;
+  /** Another process has written something of the account: finds what there is to do now. Rejects when the store fails. */
+  look?(account: string): Promise<void>;
+  /** The account is to be given back, and nothing more of it is read: resolves when what is under way has ended. */
+  leave?(account: string): Promise<void>;
   /** The account is another process's. */
   letGo?(account: string): void;
 }
 
 interface TakeOversParts {
-  store: Pick<SharedStore, "onOwned" | "onBeside" | "onLost">;
+  store: Pick<SharedStore, "onOwned" | "onBeside" | "onTouched" | "onLeaving" | "onLost">;
   /** In the order in which they take an account up. */
   parts: readonly Part[];
   /** Of these, those that need its gateway: they take it up as soon as that is ours, too. */
@@ -26,14 +30,23 @@ interface TakeOversParts {
   random: () => number;
 }
 
+/** What of an account is read by each of these parts. */
+interface Reading {
+  account: string;
+  parts: readonly Part[];
+  /** The account has become ours. */
+  isNew?: boolean;
+  read(part: Part): Promise<void> | undefined;
+}
+
 /**
- * Hands on that an account has become ours while the sidecar runs, or is ours no more. What was ours when it began was taken
- * up by the start.
+ * Hands on that an account has become ours while the sidecar runs, that there may be work of it, or that it is ours no more.
+ * What was ours when it began was taken up by the start.
  */
 export class TakeOvers {
   readonly #parts: TakeOversParts;
   readonly #retries: Retries<string>;
-  /** What is being taken up. Each is over when its account is lost, or when all is told. */
+  /** What is being read. Each is over when its account is lost, or when all is read. */
   readonly #underWay = new Map<AbortController, { account: string; done: Promise<void> }>();
   /** What was told of an account in this turn. */
   readonly #news = new Map<string, Set<"owned" | "beside">>();
@@ -46,7 +59,7 @@ export class TakeOvers {
 
   /** To be called before the parts are started. */
   start(): void {
-    const { store } = this.#parts;
+    const { store, parts } = this.#parts;
     let isLater = false;
     const teller = (what: "owned" | "beside") => (account: string) => {
       if (isLater) this.#tell(account, what);
@@ -54,6 +67,10 @@ export class TakeOvers {
     this.#unsubscribe = [
       store.onOwned(teller("owned")),
       store.onBeside(teller("beside")),
+      store.onTouched((account) => this.#begin({ account, parts, read: (part) => part.look?.(account) })),
+      store.onLeaving(async (account) => {
+        await Promise.all(parts.map((part) => part.leave?.(account)));
+      }),
       store.onLost((account) => this.#lose(account)),
     ];
     isLater = true;
@@ -78,16 +95,16 @@ export class TakeOvers {
       if (this.#news.get(account) !== news) return;
       this.#news.delete(account);
       const { parts, beside } = this.#parts;
-      if (!news.has("owned")) this.#begin(account, beside);
-      else this.#begin(account, news.has("beside") ? parts : parts.filter((part) => !beside.includes(part)), true);
+      const isNew = news.has("owned");
+      const those = isNew ? parts.filter((part) => news.has("beside") || !beside.includes(part)) : beside;
+      this.#begin({ account, parts: those, isNew, read: (part) => part.takeUp(account) });
     });
   }
 
-  /** `isNew`: the account has become ours. */
-  #begin(account: string, parts: readonly Part[], isNew = false): void {
+  #begin(reading: Reading): void {
     const end = new AbortController();
-    const done = this.#takeUp(account, parts, isNew, end.signal).finally(() => this.#underWay.delete(end));
-    this.#underWay.set(end, { account, done });
+    const done = this.#read(reading, end.signal).finally(() => this.#underWay.delete(end));
+    this.#underWay.set(end, { account: reading.account, done });
   }
 
   #lose(account: string): void {
@@ -97,12 +114,12 @@ export class TakeOvers {
     for (const part of this.#parts.parts) part.letGo?.(account);
   }
 
-  async #takeUp(account: string, parts: readonly Part[], isNew: boolean, signal: AbortSignal): Promise<void> {
+  async #read({ account, parts, read, isNew = false }: Reading, signal: AbortSignal): Promise<void> {
     const { log } = this.#parts;
     while (!signal.aborted) {
       try {
         for (const part of parts) {
-          await part.takeUp(account);
+          await read(part);
           if (signal.aborted) return;
         }
         this.#retries.clear(account);

@@ -4,11 +4,14 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { expect } from "vitest";
 import { Connection } from "../../sidecar/src/store/postgres/connection.ts";
+import type { Migration } from "../../sidecar/src/store/postgres/migrations/index.ts";
 import type { Failpoint } from "../crash/failpoint.ts";
 import { ScriptedGateway } from "../gateway/scripted-gateway.ts";
 import { startHotBags } from "../hotbags/index.ts";
 import { BEARER_TOKEN } from "../sidecar/built-sidecar.ts";
+import { ANNA, BEN } from "../sidecar/message.ts";
 import { until } from "../until.ts";
 import type { BridgeOptions, Told } from "./bridge.child.ts";
 import { type Databases, through } from "./databases.ts";
@@ -25,6 +28,15 @@ export const ok = () => ({
   payload: { runId: "r", messageId: `WA${++sends}`, channel: "whatsapp" },
 });
 
+interface SidecarOptions {
+  /** Its way to the database, if it is not the shop's. */
+  its?: string;
+  /** Where it is killed, once that is armed. */
+  crash?: Failpoint;
+  /** It is of a newer release, that does this with the tables. */
+  newer?: readonly Migration[];
+}
+
 export type Shop = Awaited<ReturnType<typeof openShop>>;
 
 /**
@@ -37,6 +49,7 @@ export async function openShop(databases: Databases, { way = databases.host } = 
   const url = through(way, made);
   const stateDir = mkdtempSync(join(tmpdir(), "hotbags-shop-"));
   const children: ChildProcess[] = [];
+  let isNewer = false;
   const connection = new Connection({ url, connections: 1 });
   const hotbags = await startHotBags({ token: BEARER_TOKEN });
   hotbags.answers(({ message_id }) => [
@@ -79,6 +92,31 @@ export async function openShop(databases: Databases, { way = databases.host } = 
         },
         PATIENCE_MS,
       ),
+    /** The last that a transaction of a sidecar writes is not to be had until it is released. */
+    async lockCounters() {
+      const [locked, released] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+      const holder = new Connection({ url, connections: 1, idleMs: 0 });
+      const held = holder.transaction(async (tx) => {
+        await tx.rows("SELECT 1 FROM counters FOR UPDATE");
+        locked.resolve();
+        await released.promise;
+      });
+      await locked.promise;
+      return {
+        isWaitedFor: () =>
+          until(
+            "a sidecar waits for it",
+            async () =>
+              (await connection.rows("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'")).length > 0,
+            PATIENCE_MS,
+          ),
+        async release() {
+          released.resolve();
+          await held;
+          await holder.close();
+        },
+      };
+    },
     /** The time of all leases is over, without a wait. */
     endLeases: () => connection.rows("UPDATE leases SET expires_at = '-infinity'"),
     /** Messages and replies that wait, or of which nobody knows what became of them. */
@@ -89,10 +127,11 @@ export async function openShop(databases: Databases, { way = databases.host } = 
       );
       return row?.n;
     },
-    /** A sidecar that reaches the database by the shop's way, or by its own. `crash`: where it is killed, once that is armed. */
-    sidecar(owner: string, { its = way, crash }: { its?: string; crash?: Failpoint } = {}) {
+    /** A sidecar of the account. */
+    sidecar(owner: string, { its = way, crash, newer = [] }: SidecarOptions = {}) {
+      isNewer ||= newer.length > 0;
       const options: BridgeOptions = {
-        ...{ url: through(its, made), owner, stateDir, ttlMs: TTL_MS },
+        ...{ url: through(its, made), owner, stateDir, ttlMs: TTL_MS, newer },
         ...{ hotbags: hotbags.url, gatewayPort: gateway.port },
       };
       const armed = crash && { execArgv: ["--import", crash.module], env: { ...process.env, ...crash.env } };
@@ -119,8 +158,15 @@ export async function openShop(databases: Databases, { way = databases.host } = 
         kill: () => kill(child),
         /** Resolves with the signal that has ended it. */
         ended: async () => (await ended)[1] as NodeJS.Signals | null,
+        /** It ends by itself. Resolves with the exit code, and with what it says. */
+        async endsItself() {
+          const [code] = await ended;
+          return [code, told.flatMap((one) => ("unusable" in one ? one.unusable : [])).join()];
+        },
         /** The plugin hands a message in, whatever comes of it. */
         offers: (id: string, chat: string) => void child.send({ id, chat }),
+        /** It has started. */
+        isUp: () => until(`${owner} is up`, () => count("up") > 0, PATIENCE_MS),
         owns: (times = 1) => until(`${owner} owns the account`, () => count("owns") >= times, PATIENCE_MS),
         lost: () => until(`${owner} has lost the account`, () => count("lost") > 0, PATIENCE_MS),
         isAccepted,
@@ -135,8 +181,47 @@ export async function openShop(databases: Databases, { way = databases.host } = 
       await gateway.stop();
       await hotbags.close();
       await connection.close();
-      databases.giveBack(made);
+      // One that a newer release has changed is nobody else's.
+      if (!isNewer) databases.giveBack(made);
       rmSync(stateDir, { recursive: true });
+    },
+  };
+}
+
+/** Two messages of each customer, and their answers: each once, and in order. */
+export function expectEachOnce(shop: Shop): void {
+  expect([shop.acceptedOf(ANNA), shop.acceptedOf(BEN)]).toEqual([
+    ["a1", "a2"],
+    ["b1", "b2"],
+  ]);
+  expect([shop.sentTo(ANNA), shop.sentTo(BEN)]).toEqual([
+    ["re-a1", "re-a2"],
+    ["re-b1", "re-b2"],
+  ]);
+}
+
+/** Anna's reply is being sent and Ben's message POSTed, neither of which is answered until the test says so. */
+export function underWay(shop: Shop) {
+  const [sent, posted] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  shop.gateway.send = async ({ idempotencyKey }) => {
+    if (idempotencyKey === "re-a1") await sent.promise;
+    return ok();
+  };
+  shop.hotbags.answers(async ({ message_id }) => {
+    if (message_id === "b1") await posted.promise;
+    return [{ command_id: `re-${message_id}`, type: "send_text", text: `re ${message_id}` }];
+  });
+  return {
+    async begins(sidecar: ReturnType<Shop["sidecar"]>) {
+      await sidecar.accepts("a1", ANNA);
+      await shop.sends(1);
+      await sidecar.accepts("b1", BEN);
+      await shop.posts("b1");
+    },
+    async isAnswered() {
+      sent.resolve();
+      posted.resolve();
+      await until("Hot Bags has answered", () => shop.acceptedOf(BEN).length > 0, PATIENCE_MS);
     },
   };
 }

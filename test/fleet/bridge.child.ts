@@ -6,7 +6,9 @@ import { openLog } from "../../sidecar/src/log.ts";
 import { HotBags } from "../../sidecar/src/relay/hotbags.ts";
 import { Relay } from "../../sidecar/src/relay/relay.ts";
 import { Replies } from "../../sidecar/src/replies/replies.ts";
+import { StoreUnusableError } from "../../sidecar/src/store/errors.ts";
 import { openPostgresStore } from "../../sidecar/src/store/postgres/index.ts";
+import { type Migration, migrations } from "../../sidecar/src/store/postgres/migrations/index.ts";
 import { TakeOvers } from "../../sidecar/src/take-overs.ts";
 import { GATEWAY_TOKEN } from "../gateway/scripted-gateway.ts";
 import { messageOf } from "../sidecar/message.ts";
@@ -21,10 +23,22 @@ export interface BridgeOptions {
   gatewayPort: number;
   stateDir: string;
   ttlMs: number;
+  /** What a newer release does with the tables, after all that is done today. */
+  newer?: readonly Migration[];
 }
 
 /** What it tells the test. */
-export type Told = { owns: true } | { lost: true } | { accepted: string } | { refused: string } | { alarm: string };
+export type Told =
+  | { up: true }
+  | { owns: true }
+  | { lost: true }
+  | { accepted: string }
+  | { refused: string }
+  | { alarm: string }
+  | { unusable: string };
+
+/** As `hotbags serve` ends where only a human can help. */
+const EX_CONFIG = 78;
 
 const options = JSON.parse(process.argv[2] ?? "") as BridgeOptions;
 const tell = (told: Told) => void process.send?.(told);
@@ -34,11 +48,12 @@ const log = openLog("info", {
     if (alarm === true) tell({ alarm: msg });
   },
 });
-const { url, owner, stateDir, ttlMs } = options;
+const { url, owner, stateDir, ttlMs, newer = [] } = options;
 const store = await openPostgresStore({
   ...{ url, owner, stateDir, accounts: ["default"], clock: systemClock, idleMs: 1_000 },
   leaseMs: { ttl: ttlMs, renew: ttlMs / 3, ask: ttlMs / 10 },
-});
+  migrations: [...migrations, ...newer],
+}).catch(refuse);
 const gateway = openGateway({
   ...{ url: `ws://127.0.0.1:${options.gatewayPort}`, token: GATEWAY_TOKEN, log },
   timing: { pollMs: 50, reconnectMinMs: 50, reconnectMaxMs: 200 },
@@ -60,6 +75,7 @@ await replies.start();
 await relay.takeUp();
 store.onOwned(() => tell({ owns: true }));
 store.onLost(() => tell({ lost: true }));
+store.onOutdated((error) => void end(error));
 process.on("message", ({ id, chat, text = id }: { id: string; chat: string; text?: string }) => {
   const accepted = store.messages.accept(messageOf(id, chat, { text }));
   accepted.then(
@@ -71,3 +87,18 @@ process.on("message", ({ id, chat, text = id }: { id: string; chat: string; text
     () => tell({ refused: id }),
   );
 });
+tell({ up: true });
+
+function refuse(error: unknown): never {
+  if (!(error instanceof StoreUnusableError)) throw error;
+  tell({ unusable: error.message });
+  process.exit(EX_CONFIG);
+}
+
+/** As the sidecar stops: what is under way ends, and the accounts are given back. */
+async function end(why: StoreUnusableError): Promise<never> {
+  await Promise.all([relay.stop(), replies.stop(), takeOvers.stop()]);
+  await gateway.close();
+  await store.close();
+  return refuse(why);
+}

@@ -2,8 +2,9 @@ import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, type TestContext } from "vitest";
-import { ScriptedGateway } from "../gateway/scripted-gateway.ts";
+import { CONNECTED, ScriptedGateway } from "../gateway/scripted-gateway.ts";
 import { type HotBags, startHotBags } from "../hotbags/index.ts";
+import { runHotbags } from "../shop/hotbags-command.ts";
 import { BEARER_TOKEN, BuiltSidecar } from "../sidecar/built-sidecar.ts";
 import { ANNA, messageOf } from "../sidecar/message.ts";
 import type { ScriptedPlugin } from "../sidecar/scripted-plugin.ts";
@@ -40,17 +41,30 @@ async function database(test: Pick<TestContext, "skip">): Promise<string> {
   return await running(test, databases).make();
 }
 
-async function prepare(url: string, name: string): Promise<BuiltSidecar> {
-  const env = { BRIDGE_STORE: url, BRIDGE_INSTANCE: name };
-  const sidecar = await BuiltSidecar.prepare({ hotbags, gateway, env });
+async function prepare(url: string, name: string, beside = gateway, more: Record<string, string> = {}) {
+  const env = { BRIDGE_STORE: url, BRIDGE_INSTANCE: name, ...more };
+  const sidecar = await BuiltSidecar.prepare({ hotbags, gateway: beside, env });
   sidecars.push(sidecar);
   return sidecar;
 }
 
-async function start(url: string, name: string): Promise<BuiltSidecar> {
-  const sidecar = await prepare(url, name);
+async function start(...of: Parameters<typeof prepare>): Promise<BuiltSidecar> {
+  const sidecar = await prepare(...of);
   await sidecar.process.start();
   return sidecar;
+}
+
+/** One beside another sidecar, with these accounts. */
+async function anotherGateway(accounts: unknown) {
+  const another = new ScriptedGateway();
+  another.accounts = accounts;
+  await another.start();
+  return { gateway: another, [Symbol.asyncDispose]: () => another.stop() };
+}
+
+/** An account is the sidecar's to work on. */
+function isOwned({ lines }: BuiltSidecar): boolean {
+  return lines.some(({ msg }) => msg === "this sidecar works on this account now");
 }
 
 /** As the plugin does: again, until it is acknowledged. */
@@ -61,6 +75,11 @@ async function handIn(plugin: ScriptedPlugin, id: string): Promise<void> {
     PATIENCE_MS,
   );
 }
+
+/** Of the outbox. */
+const toAnna = (id: string) => ({
+  ...{ command_id: id, type: "send_text", text: "hello", to: ANNA, transport_session_id: "whatsapp:default" },
+});
 
 const sent = () => gateway.sends.map(({ idempotencyKey }) => idempotencyKey);
 const sends = (...ids: string[]) => until(`${ids} are sent`, () => sent().join() === ids.join(), PATIENCE_MS);
@@ -130,6 +149,69 @@ describe("a sidecar on PostgreSQL", { timeout: 300_000 }, () => {
     const plugin = await sidecar.connect();
     await handIn(plugin, "a1");
     await sends("to-a1");
+    plugin.socket.terminate();
+  });
+
+  it("says that two gateways have one account, and no more when one of them has it switched off", async (test) => {
+    const url = await database(test);
+    const first = await start(url, "first");
+    await until("it is owned", async () => isOwned(first), PATIENCE_MS);
+    await using other = await anotherGateway([CONNECTED]);
+    const second = await start(url, "second", other.gateway);
+    const problem = /two gateways have the WhatsApp account default: that of the sidecar first.*that of second/;
+    const says = async (sidecar: BuiltSidecar) =>
+      (await sidecar.health()).body.problems.some((one) => problem.test(one));
+    for (const sidecar of [first, second]) await until("it says so", () => says(sidecar), PATIENCE_MS);
+    await until("the operator is told", () => second.lines.some(({ alert }) => alert === "two_gateways"), PATIENCE_MS);
+    other.gateway.accounts = [{ ...CONNECTED, enabled: false }];
+    for (const sidecar of [first, second])
+      await until("it says so no more", async () => !(await says(sidecar)), PATIENCE_MS);
+  });
+
+  it("finds within a renewal what the one that leads has read for its account in the outbox", async (test) => {
+    const url = await database(test);
+    const env = { BRIDGE_OUTBOUND: "any", HOTBAGS_OUTBOX_SECONDS: "1" };
+    // It leads, and its gateway has another account.
+    await using other = await anotherGateway([{ ...CONNECTED, accountId: "outlet" }]);
+    const leader = await start(url, "leader", other.gateway, env);
+    const second = await start(url, "second", gateway, env);
+    await until("it is owned", async () => isOwned(second), PATIENCE_MS);
+    hotbags.outbox.put(toAnna("o1"));
+    await sends("o1");
+    expect(other.gateway.sends).toEqual([]);
+    expect(leader.lines.map(({ msg }) => msg)).toContain("taken from the outbox of Hot Bags");
+    expect(second.lines.map(({ msg }) => msg)).not.toContain("taken from the outbox of Hot Bags");
+    // Whoever comes next goes on where it was.
+    await leader.process.stop();
+    hotbags.outbox.put(toAnna("o2"));
+    await sends("o1", "o2");
+  });
+
+  it("finds what an operator has said of its account at another sidecar", async (test) => {
+    const url = await database(test);
+    const first = await start(url, "first");
+    const plugin = await first.connect();
+    gateway.send = () => "hang up";
+    gateway.history = () => [];
+    await handIn(plugin, "a1");
+    await until("it was sent, and nobody knows", () => gateway.sends.length > 0, PATIENCE_MS);
+    // That one has no memory of it.
+    gateway.send = ({ idempotencyKey }) => ({
+      ok: true,
+      payload: { runId: "r", messageId: `WA-${idempotencyKey}`, channel: "whatsapp" },
+    });
+    await gateway.restartAs("boot-2");
+    const inDoubt = async () => (await first.health<{ commands: { in_doubt: number } }>()).body.commands.in_doubt;
+    await until("it is in doubt", async () => (await inDoubt()) === 1, PATIENCE_MS);
+    const tries = gateway.sends.length;
+    await using other = await anotherGateway([{ ...CONNECTED, accountId: "outlet" }]);
+    const second = await start(url, "second", other.gateway);
+    expect(await runHotbags(second.dir, "commands", "resolve", "--all", "--resend", "--yes")).toMatchObject({
+      code: 0,
+    });
+    await until("it is sent again", () => gateway.sends.length === tries + 1, PATIENCE_MS);
+    await until("it is in doubt no more", async () => (await inDoubt()) === 0, PATIENCE_MS);
+    expect(other.gateway.sends).toEqual([]);
     plugin.socket.terminate();
   });
 

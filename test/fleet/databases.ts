@@ -1,7 +1,7 @@
 import type { TestContext } from "vitest";
 import { Connection } from "../../sidecar/src/store/postgres/connection.ts";
 import { migrate } from "../../sidecar/src/store/postgres/migrate.ts";
-import { type Postgres, startPostgres } from "../setup/postgres.ts";
+import { type Network, type Postgres, startPostgres } from "../setup/postgres.ts";
 
 const TEMPLATE = "bridge_template";
 
@@ -25,13 +25,13 @@ export interface Databases extends AsyncDisposable {
 
 /**
  * Starts one; a sentence where there is none to be had. `settings`: `name=value`. `smallDiskMb`: its databases lie on a disk
- * of that size.
+ * of that size. `network`: see startPostgres.
  */
 export async function startDatabases(
   settings: readonly string[] = [],
-  { smallDiskMb = 0 } = {},
+  { smallDiskMb = 0, network = null as Network | null } = {},
 ): Promise<Databases | string> {
-  const postgres = await startPostgres({ more: settings, smallDiskMb });
+  const postgres = await startPostgres({ more: settings, smallDiskMb, network });
   if (typeof postgres === "string") return postgres;
   const server = new Connection({ url: urlOf(postgres.host, "postgres"), connections: 2, answerMs: PATIENCE_MS });
   const { smallDisk } = postgres;

@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CONNECTED } from "../gateway/scripted-gateway.ts";
 import { ANNA, BEN } from "../sidecar/message.ts";
-import { until } from "../until.ts";
-import { ok, openShop, type Shop } from "./bridge-shop.ts";
+import { expectEachOnce, openShop, underWay } from "./bridge-shop.ts";
 import { layCable } from "./cable.ts";
 import { type Databases, running, startDatabases } from "./databases.ts";
 import { replicate } from "./replicated.ts";
@@ -10,7 +9,6 @@ import { replicate } from "./replicated.ts";
 // What becomes of a shop when its database fails, with the real relay and replies in processes of their own.
 
 const CARL = "+15550001003";
-const PATIENCE_MS = 60_000;
 
 let databases: Databases | string;
 beforeAll(async () => {
@@ -19,18 +17,6 @@ beforeAll(async () => {
 afterAll(async () => {
   if (typeof databases !== "string") await databases[Symbol.asyncDispose]();
 });
-
-/** Two messages of each customer, and their answers: each once, and in order. */
-function expectEachOnce(shop: Shop): void {
-  expect([shop.acceptedOf(ANNA), shop.acceptedOf(BEN)]).toEqual([
-    ["a1", "a2"],
-    ["b1", "b2"],
-  ]);
-  expect([shop.sentTo(ANNA), shop.sentTo(BEN)]).toEqual([
-    ["re-a1", "re-a2"],
-    ["re-b1", "re-b2"],
-  ]);
-}
 
 describe("the database", { timeout: 240_000 }, () => {
   it("is killed amid traffic, and started again: nothing is acknowledged or sent meanwhile, then all goes on", async (test) => {
@@ -144,29 +130,3 @@ describe("a killed database whose replica takes its place", { timeout: 240_000 }
     expect(shop.acceptedOf(CARL)).toEqual(["c2"]);
   });
 });
-
-/** Anna's reply is being sent and Ben's message POSTed, neither of which is answered until the test says so. */
-function underWay(shop: Shop) {
-  const [sent, posted] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-  shop.gateway.send = async ({ idempotencyKey }) => {
-    if (idempotencyKey === "re-a1") await sent.promise;
-    return ok();
-  };
-  shop.hotbags.answers(async ({ message_id }) => {
-    if (message_id === "b1") await posted.promise;
-    return [{ command_id: `re-${message_id}`, type: "send_text", text: `re ${message_id}` }];
-  });
-  return {
-    async begins(sidecar: ReturnType<Shop["sidecar"]>) {
-      await sidecar.accepts("a1", ANNA);
-      await shop.sends(1);
-      await sidecar.accepts("b1", BEN);
-      await shop.posts("b1");
-    },
-    async isAnswered() {
-      sent.resolve();
-      posted.resolve();
-      await until("Hot Bags has answered", () => shop.acceptedOf(BEN).length > 0, PATIENCE_MS);
-    },
-  };
-}

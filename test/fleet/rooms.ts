@@ -37,6 +37,7 @@ export type RoomStore = Pick<
   | "alertsOf"
   | "figuresOf"
   | "countsByAccount"
+  | "countsWhenOwned"
   | "sightings"
   | "leads"
   | "onOwned"

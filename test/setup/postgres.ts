@@ -1,6 +1,16 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs";
+import {
+  appendFileSync,
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
@@ -56,17 +66,28 @@ interface Cluster {
   settings: readonly string[];
   /** MiB of the small disk; 0: there is none. */
   smallDiskMb: number;
+  network: Network | null;
+}
+
+/** One that the server alone is in, apart from its socket. */
+export interface Network {
+  /** The file of its namespace. */
+  namespace: string;
+  /** The server's address in it. */
+  address: string;
 }
 
 /**
  * Starts one: of the PATH, of Debian's place, or of the clone's cache, where Debian's package is unpacked once without
  * root. Resolves with a sentence where there is none to be had. What it has committed survives a cut of the power only if
  * `isDurable`. `more`: settings, `name=value`, that count more than these. `smallDiskMb`: see `smallDisk`.
+ * `network`: it is to be reached there, too.
  */
 export async function startPostgres({
   isDurable = false,
   more = [] as readonly string[],
   smallDiskMb = 0,
+  network = null as Network | null,
 } = {}): Promise<Postgres | string> {
   const bin = await findPrograms();
   if (typeof bin === "object") return bin.why;
@@ -78,8 +99,14 @@ export async function startPostgres({
   }
   const initdb = ["-D", join(dir, "data"), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"];
   await run(join(bin, "initdb"), initdb, { env, cwd: dir, ...user });
-  const settings = ["listen_addresses=", `fsync=${isDurable ? "on" : "off"}`, "max_connections=60", ...more];
-  return await startCluster({ bin, dir, env, settings, smallDiskMb });
+  if (network !== null) appendFileSync(join(dir, "data", "pg_hba.conf"), "host all all samenet trust\n");
+  const settings = [
+    `listen_addresses=${network?.address ?? ""}`,
+    `fsync=${isDurable ? "on" : "off"}`,
+    "max_connections=60",
+    ...more,
+  ];
+  return await startCluster({ bin, dir, env, settings, smallDiskMb, network });
 }
 
 /** The folder of the tests is root's alone; and the path of a socket is 107 bytes long at most. */
@@ -122,13 +149,16 @@ async function startCluster(cluster: Cluster): Promise<Postgres> {
   };
 }
 
-async function startServer({ bin, dir, env, settings, smallDiskMb }: Cluster): Promise<ChildProcess> {
+async function startServer({ bin, dir, env, settings, smallDiskMb, network }: Cluster): Promise<ChildProcess> {
   const all = [...settings, `unix_socket_directories=${dir}`];
   const args = ["-D", join(dir, "data"), ...all.flatMap((setting) => ["-c", setting])];
   const program = join(bin, "postgres");
+  const plain = [program, ...args];
   const [command = program, ...its] =
-    smallDiskMb > 0 ? withDisk(dir, smallDiskMb, [program, ...args]) : [program, ...args];
-  const server = spawn(command, its, { env, cwd: dir, stdio: ["ignore", "ignore", "pipe"], ...user });
+    network !== null ? within(network, plain) : smallDiskMb > 0 ? withDisk(dir, smallDiskMb, plain) : plain;
+  // Who enters a network is root, and becomes the other user after that.
+  const who = network === null ? user : {};
+  const server = spawn(command, its, { env, cwd: dir, stdio: ["ignore", "ignore", "pipe"], ...who });
   await isReady(server);
   return server;
 }
@@ -156,6 +186,11 @@ function withDisk(dir: string, mb: number, command: readonly string[]): string[]
   ];
 }
 
+function within({ namespace }: Network, command: readonly string[]): string[] {
+  const notRoot = ["setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups"];
+  return ["nsenter", `--net=${namespace}`, "--", ...notRoot, ...command];
+}
+
 /** Makes the disk's folder. Resolves with why there can't be such a disk here; null: there can. */
 async function whyNoDisk(dir: string): Promise<string | null> {
   mkdirSync(join(dir, SMALL));
@@ -176,7 +211,7 @@ async function replicate(primary: Cluster, name: string, way = primary.dir): Pro
   const copy = ["-h", primary.dir, "-U", "postgres", "-D", join(dir, "data"), "-c", "fast", "--no-sync", "-R"];
   await run(join(bin, "pg_basebackup"), copy, { env, cwd: dir, ...user });
   const source = `primary_conninfo=host=${way} user=postgres application_name=${name}`;
-  return await startCluster({ bin, dir, env, settings: [...settings, source], smallDiskMb: 0 });
+  return await startCluster({ bin, dir, env, settings: [...settings, source], smallDiskMb: 0, network: null });
 }
 
 async function isReady(server: ChildProcess): Promise<void> {

@@ -22,6 +22,7 @@ export const ALERTS_DE: Record<string, string> = {
   reply_waits: "Eine Antwort wartet auf WhatsApp",
   replies_refused: "Das Gateway lässt keine Antwort hinaus",
   number: "Ein Konto hat eine andere Nummer",
+  two_gateways: "Zwei Gateways haben dasselbe Konto",
   runaway: "Antworten werden zurückgehalten",
   disk: "Die Platte läuft voll",
   store: "Es kann nichts geschrieben werden",

@@ -39,10 +39,11 @@ export async function serve(environment: NodeJS.ProcessEnv, envFilePath?: string
     systemd.ready(() => started.outage);
     // It was told while it waited for something.
     if (isStale) void started.reload("SIGHUP");
-    if (!told.signal.aborted) await once(told.signal, "abort");
+    const unusable = await untilTold(told.signal, started.unusable);
     systemd.stopping();
     sidecar = null;
     await started.stop();
+    if (unusable) throw unusable;
     return 0;
   } catch (error) {
     if (error instanceof StartCalledOffError) return 0;
@@ -54,4 +55,13 @@ export async function serve(environment: NodeJS.ProcessEnv, envFilePath?: string
   } finally {
     systemd?.close();
   }
+}
+
+/** Resolves with why the sidecar can't go on; null: it was told to end. */
+async function untilTold(
+  signal: AbortSignal,
+  unusable: Promise<StoreUnusableError>,
+): Promise<StoreUnusableError | null> {
+  if (signal.aborted) return null;
+  return await Promise.race([once(signal, "abort").then(() => null), unusable]);
 }

@@ -60,10 +60,19 @@ export class DowntimeWatch {
 
   /** Follows from now on, from where the last run has left off. */
   async start(): Promise<void> {
+    let isLater = false;
+    const noMore = this.#store.onOwned((account) => {
+      if (isLater) this.#unread.add(account);
+    });
+    isLater = true;
     this.#known = await this.#store.downtimes.connections();
-    this.#unsubscribe = this.#gateway.onStatus((report) => {
+    const noReports = this.#gateway.onStatus((report) => {
       for (const [accountId, state] of report.accounts) this.#look(accountId, state, report);
     });
+    this.#unsubscribe = () => {
+      noMore();
+      noReports();
+    };
     this.#tell();
   }
 

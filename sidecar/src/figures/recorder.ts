@@ -4,6 +4,7 @@ import type { Clock, Timers } from "../clock.ts";
 import {
   addBeside,
   beginOf,
+  type Counts,
   emptyTally,
   type FigureStore,
   type Hop,
@@ -22,7 +23,7 @@ const MINUTE_MS = MINUTE_S * 1_000;
 const LOOK_EVERY_MS = 5_000;
 
 interface RecorderParts {
-  store: Pick<Store, "countsByAccount" | "figuresOf">;
+  store: Pick<Store, "countsByAccount" | "countsWhenOwned" | "figuresOf">;
   clock: Clock;
   timers: Timers;
   log: Logger;
@@ -96,10 +97,9 @@ export class FigureRecorder {
     await this.#write();
   }
 
-  /** The account has become ours: what passes of it is counted from here on. Rejects when the store can't be read. */
+  /** The account has become ours: what has passed of it since then is counted. */
   async takeUp(account: string): Promise<void> {
-    const counting = this.#of(account);
-    counting.begun ??= (await this.#look())?.get(this.#parts.store.figuresOf(account)) ?? null;
+    this.#of(account);
   }
 
   /** The account is to be another one's: writes what passed of it in the minute that runs. Never rejects. */
@@ -158,13 +158,12 @@ export class FigureRecorder {
   }
 
   #of(account: string): Counting {
-    return this.#at(this.#parts.store.figuresOf(account));
-  }
-
-  #at(place: FigureStore): Counting {
+    const { store } = this.#parts;
+    const place = store.figuresOf(account);
     let counting = this.#counting.get(place);
     if (!counting) {
-      counting = { tally: emptyTally(), begun: null, waiting: 0, last: null };
+      const owned = store.countsWhenOwned(account);
+      counting = { tally: emptyTally(), begun: owned && countedOf(owned), waiting: 0, last: null };
       this.#counting.set(place, counting);
     }
     return counting;
@@ -245,18 +244,16 @@ export class FigureRecorder {
       const { store } = this.#parts;
       const before = new Map(ended);
       const counted = new Map<FigureStore, Counted>();
-      for (const { account, counters, failures } of await store.countsByAccount()) {
+      for (const counts of await store.countsByAccount()) {
+        const { account, counters } = counts;
         const place = store.figuresOf(account);
-        const counting = this.#at(place);
+        const counting = this.#of(account);
         counting.waiting = counters.pending;
         for (const { tally } of [counting, before.get(place) ?? counting]) {
           tally.waiting = Math.max(tally.waiting, counters.pending);
           tally.repliesWaiting = Math.max(tally.repliesWaiting, counters.commands_pending);
         }
-        counted.set(place, {
-          ...{ messagesIn: counters.accepted, repliesOut: counters.commands_sent },
-          ...{ deadLetters: failures.dead?.count ?? 0, failedReplies: failures.command_failed?.count ?? 0 },
-        });
+        counted.set(place, countedOf(counts));
       }
       return counted;
     } catch {
@@ -299,6 +296,13 @@ const COUNTED_FAILURES = [
   ["dead-letter", "deadLetters"],
   ["reply-failed", "failedReplies"],
 ] as const satisfies [string, keyof Counted][];
+
+function countedOf({ counters, failures }: Counts): Counted {
+  return {
+    ...{ messagesIn: counters.accepted, repliesOut: counters.commands_sent },
+    ...{ deadLetters: failures.dead?.count ?? 0, failedReplies: failures.command_failed?.count ?? 0 },
+  };
+}
 
 /** The tally with what the database has counted since it began. Null: that can't be read, or it is not ours any more. */
 function whole({ tally, begun }: Counting, before: Counted | undefined, now: Counted | undefined): Tally | null {

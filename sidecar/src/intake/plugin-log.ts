@@ -1,5 +1,6 @@
 import { LogThrottle, type RefusalCode } from "@hotbags/shared";
 import type { Logger } from "pino";
+import { NotOwnedError } from "../store/index.ts";
 import { LogBudget } from "./log-budget.ts";
 
 /** A plugin that was refused for its version comes again within this time, ms: twice its longest wait. */
@@ -17,6 +18,7 @@ export class PluginLog {
   readonly #broke = new LogBudget();
   readonly #repeated = new LogBudget();
   readonly #notStored = new LogThrottle();
+  readonly #notOwned = new LogThrottle();
   #otherWireAt = Number.NEGATIVE_INFINITY;
 
   constructor(log: Logger) {
@@ -65,6 +67,9 @@ export class PluginLog {
   }
 
   notStored(log: Logger, error: unknown): void {
-    this.#notStored.log(() => log.error({ err: error, alarm: true }, "message can't be stored"));
+    // It comes again, and is taken as soon as the account is ours.
+    if (error instanceof NotOwnedError)
+      this.#notOwned.log(() => log.warn(`message can't be stored yet: ${error.message}`));
+    else this.#notStored.log(() => log.error({ err: error, alarm: true }, "message can't be stored"));
   }
 }

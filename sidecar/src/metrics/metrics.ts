@@ -24,7 +24,6 @@ export class Metrics {
   readonly #isApart: boolean;
   readonly #process: ProcessMetrics;
   #state: StateMetrics | undefined;
-  #counts: (() => Promise<readonly CountedOf[]>) | undefined;
 
   constructor({ now, figures, instance }: MetricsParts) {
     this.#isApart = instance !== null;
@@ -34,17 +33,13 @@ export class Metrics {
     this.#process = new ProcessMetrics(this.#own);
   }
 
-  /** There is a state to be read now, and so much was counted before. What is read rejects when it can't be. */
-  observe(start: Counted, read: () => Promise<State>, counts: () => Promise<readonly CountedOf[]>): void {
+  /**
+   * There is a state to be read now, and so much was counted before; of accounts that are taken over later, `whenOwned`.
+   * `read` rejects when it can't be read.
+   */
+  observe(start: Counted, read: () => Promise<State>, whenOwned: (account: string) => CountedOf | null): void {
     const registries = { own: this.#own, accounts: this.#accounts, isApart: this.#isApart };
-    this.#state = new StateMetrics(registries, start, read);
-    this.#counts = counts;
-  }
-
-  /** The account is ours: what is counted of it from here on is shown. Rejects when the store can't be read. */
-  async takeUp(account: string): Promise<void> {
-    const its = (await this.#counts?.())?.find((one) => one.account === account);
-    if (its) this.#state?.begin(its);
+    this.#state = new StateMetrics(registries, start, read, whenOwned);
   }
 
   /** The account is another one's. */

@@ -294,9 +294,20 @@ export class StateMetrics {
   /** What was counted of each account before it was ours, or the process began. */
   readonly #before: Map<string, Counts["counters"]>;
 
-  /** `read` rejects when the state can't be read. Counters count from `start` on. */
-  constructor(registries: Registries, start: Counted, read: () => Promise<State>) {
+  readonly #whenOwned: (account: string) => CountedOf | null;
+
+  /**
+   * `read` rejects when the state can't be read. Counters count from `start` on; those of an account that was taken over since
+   * from then, which `whenOwned` knows.
+   */
+  constructor(
+    registries: Registries,
+    start: Counted,
+    read: () => Promise<State>,
+    whenOwned: (account: string) => CountedOf | null,
+  ) {
     this.#read = read;
+    this.#whenOwned = whenOwned;
     this.#before = new Map(start.accounts.map(({ account, counters }) => [account, counters]));
     const counters = COUNTERS.map((metric) => this.#counter(metric, registries));
     const openings = new Counter({ ...BREAKER_OPENINGS, registers: [registries.own] });
@@ -312,12 +323,7 @@ export class StateMetrics {
     ];
   }
 
-  /** The account is ours from now on: what was counted of it before was another one's to show. */
-  begin({ account, counters }: CountedOf): void {
-    this.#before.set(account, counters);
-  }
-
-  /** The account is another one's. */
+  /** The account is another one's: if it comes back, it begins anew. */
   end(account: string): void {
     this.#before.delete(account);
   }
@@ -328,13 +334,18 @@ export class StateMetrics {
     for (const write of this.#writers) write(state);
   }
 
+  #beforeOf(account: string, now: Counts["counters"]): Counts["counters"] {
+    const before = this.#before.get(account) ?? this.#whenOwned(account)?.counters ?? now;
+    this.#before.set(account, before);
+    return before;
+  }
+
   #counter(metric: Metric<Counts["counters"]>, registries: Registries) {
     const counter = new Counter({ ...described(metric, registries.isApart), registers: [registries.accounts] });
     return ({ parts }: State) => {
       counter.reset();
       for (const { account, counters } of parts) {
-        if (!this.#before.has(account)) this.#before.set(account, counters);
-        const before = readingsOf(metric, this.#before.get(account) ?? counters);
+        const before = readingsOf(metric, this.#beforeOf(account, counters));
         for (const [n, { labels, value }] of readingsOf(metric, counters).entries()) {
           const added = Math.max(0, (value ?? 0) - (before[n]?.value ?? 0));
           counter.inc(registries.isApart ? { ...labels, account } : labels, added);

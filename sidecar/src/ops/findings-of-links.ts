@@ -6,7 +6,14 @@ import { readVersions } from "./versions.ts";
 
 /** The plugin, the gateway and its WhatsApp accounts. */
 export function readFindings(parts: HealthParts): Finding[] {
-  return [ofGateway(parts), ofPlugin(parts), ...ofAccounts(parts), ofVersions(parts), ofOutbox(parts)];
+  return [
+    ofGateway(parts),
+    ofPlugin(parts),
+    ...ofAccounts(parts),
+    ...ofContested(parts),
+    ofVersions(parts),
+    ofOutbox(parts),
+  ];
 }
 
 function ofPlugin({ gateway, plugin, isOtherWireAround, downMs }: HealthParts): Finding {
@@ -41,6 +48,14 @@ function ofAccounts({ gateway, downMs }: HealthParts): Finding[] {
     ];
   }
   return [...accounts].map(([id, state]) => ofAccount(id, state, downMs));
+}
+
+/** Where several sidecars share a store. */
+function ofContested({ store }: HealthParts): Finding[] {
+  return store.contested.map(({ account, message }) => {
+    const subject = shownId(account);
+    return bad("two_gateways", true, message, [condition("two_gateways", sentence(message), { subject })], subject);
+  });
 }
 
 /** What only the operator can change is told at once. */

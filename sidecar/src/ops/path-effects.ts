@@ -43,6 +43,8 @@ export const EFFECTS: Readonly<Record<Kind, Effect>> = {
   reply_waits: slow("whatsapp"),
   replies_refused: down("openclaw"),
   number: slow("whatsapp"),
+  // One of them sends, the other one nothing.
+  two_gateways: slow("whatsapp"),
   runaway: { answered: "partly" },
   disk: null,
   store: down("sidecar"),

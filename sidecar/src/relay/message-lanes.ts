@@ -86,6 +86,11 @@ export class MessageLanes {
     this.detached.look();
   }
 
+  /** Resolves when what is under way now has ended. */
+  async settled(): Promise<void> {
+    await Promise.all([this.chats.settled(), this.detached.settled()]);
+  }
+
   async stop(): Promise<void> {
     this.#unsubscribe();
     await Promise.all([this.chats.stop(), this.detached.stop()]);

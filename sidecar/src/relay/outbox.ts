@@ -1,7 +1,13 @@
 import { type Backoff, count, failpoint, LogThrottle, steadyBackoffMs } from "@hotbags/shared";
 import type { Logger } from "pino";
 import { type Clock, systemTimers, type Timers } from "../clock.ts";
-import { MAX_OUTBOUND_WAITING, type OutboundRules, type RecordedCommand, type SharedStore } from "../store/index.ts";
+import {
+  MAX_OUTBOUND_WAITING,
+  NotOwnedError,
+  type OutboundRules,
+  type RecordedCommand,
+  type SharedStore,
+} from "../store/index.ts";
 import { announce } from "./announce.ts";
 import type { HotBags } from "./hotbags.ts";
 import type { Polled } from "./outbox-answer.ts";
@@ -45,8 +51,8 @@ export interface OutboxOptions {
 interface OutboxParts {
   store: SharedStore;
   hotbags: Pick<HotBags, "poll">;
-  /** The accounts that OpenClaw has; empty: it has not said. */
-  accounts(): ReadonlySet<string>;
+  /** The accounts that our own gateway has; empty: it has not said. */
+  accounts(): Iterable<string>;
   clock: Clock;
   timers?: Timers | undefined;
   log: Logger;
@@ -62,7 +68,8 @@ interface OutboxParts {
 /**
  * Asks Hot Bags for what it wants to send without being asked: one question after the other, each answered when there is
  * something, or after a while. What comes is written down with the cursor behind it, so that after a crash nothing is
- * lost, and nothing comes twice. Neither messages nor replies ever wait for any of it.
+ * lost, and nothing comes twice. Neither messages nor replies ever wait for any of it. Of several sidecars on one store the one
+ * asks that leads, for the accounts of all.
  */
 export class Outbox {
   readonly #parts: OutboxParts;
@@ -74,6 +81,7 @@ export class Outbox {
   #wake: () => void = () => {};
   #loop: Promise<void> | null = null;
   #isStopped = false;
+  #unsubscribe = () => {};
   #failures = 0;
   /** Answers in a row that had commands, and none that may be sent. */
   #inVain = 0;
@@ -88,7 +96,13 @@ export class Outbox {
   }
 
   start(): void {
-    this.#loop ??= this.#run();
+    if (this.#loop) return;
+    this.#unsubscribe = this.#parts.store.onLeads(() => {
+      this.#forget();
+      this.#question.abort();
+      this.#wake();
+    });
+    this.#loop = this.#run();
   }
 
   /** Goes on with other options, at once. */
@@ -116,6 +130,7 @@ export class Outbox {
   /** Asks no more. What is being written down is. */
   async stop(): Promise<void> {
     this.#isStopped = true;
+    this.#unsubscribe();
     this.#question.abort();
     this.#wake();
     await this.#loop;
@@ -125,7 +140,7 @@ export class Outbox {
     while (!this.#isStopped) {
       if (this.#question.signal.aborted) this.#question = new AbortController();
       const { signal } = this.#question;
-      const isFree = await this.#isFree();
+      const isFree = await this.#isFree().catch((error: unknown) => this.#parts.store.check(error) && false);
       const waitMs = isFree ? await this.#ask(signal) : this.#options.mode === "off" ? OFF_MS : LOOK_AGAIN_MS;
       // Other options came while something was looked up: nobody would wake what rests by the former ones.
       if (signal.aborted) continue;
@@ -139,8 +154,9 @@ export class Outbox {
     // What can't be sent stays where it is: Hot Bags can still take it back.
     return (
       this.#options.mode !== "off" &&
+      store.leads &&
       store.outage === null &&
-      accounts().size > 0 &&
+      (await store.knownAccounts(accounts())).size > 0 &&
       (await store.outbound.waiting()) < MAX_OUTBOUND_WAITING
     );
   }
@@ -174,6 +190,8 @@ export class Outbox {
       this.#inVain += 1;
       return steadyBackoffMs(REFUSED_BACKOFF, this.#inVain, this.#parts.random);
     } catch (error) {
+      // Another sidecar leads now, and asks for it.
+      if (error instanceof NotOwnedError) return LOOK_AGAIN_MS;
       // Only the store throws: an outage has its own line in the log.
       store.check(error);
       this.#throttle.log(
@@ -189,7 +207,7 @@ export class Outbox {
     const { mode, knownMs, newChatsPerDay } = this.#options;
     if (mode === "off" || (commands.length === 0 && cursor === after && !(await store.outbound.isBehind(path))))
       return [];
-    const known = accounts();
+    const known = await store.knownAccounts(accounts());
     const rules = { mode, knownMs, newChatsPerDay, hasAccount: (id: string) => known.has(id) };
     const recorded = await store.outbound.take({ path, after, cursor, commands }, rules);
     if (commands.length > 0) log.info({ commands: recorded.length }, "taken from the outbox of Hot Bags");
@@ -198,6 +216,7 @@ export class Outbox {
     const chats = new Set(
       recorded.flatMap(({ chat, outcome }) => (outcome === "pending" || outcome === "done" ? chat : [])),
     );
+    // What is another sidecar's finds nothing to do here: its own finds it by its next look.
     for (const chat of chats) onCommands(chat);
     return recorded;
   }

@@ -130,6 +130,20 @@ export class Relay {
       this.#lanes.detached.schedule(chat, "backoff", this.#dueAt(next_attempt_at));
   }
 
+  /** Another process has written something of the account, as the dead letters that an operator has sent again: these are due at once. */
+  async look(account: string): Promise<void> {
+    const { messages, provenNow } = this.#parts.store;
+    const [heads, detached] = await Promise.all([messages.laneHeads(account), messages.detachedHeads(account)]);
+    for (const { chat, next_attempt_at } of heads) if (next_attempt_at <= provenNow()) this.retry(chat);
+    for (const { chat, next_attempt_at } of detached)
+      this.#lanes.detached.schedule(chat, "backoff", this.#dueAt(next_attempt_at));
+  }
+
+  /** An account is to be given back: resolves when the attempts that are under way have ended. */
+  async leave(): Promise<void> {
+    await this.#lanes.settled();
+  }
+
   /** A message of this chat was accepted. */
   offer(chat: number): void {
     this.#lanes.chats.offer(chat);

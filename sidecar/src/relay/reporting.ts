@@ -123,6 +123,16 @@ export class Reporting {
     }
   }
 
+  /** Another process has written something of the account: it may have reports. */
+  async look(account: string): Promise<void> {
+    await this.takeUp(account);
+  }
+
+  /** An account is to be given back: resolves when the attempts that are under way have ended. */
+  async leave(): Promise<void> {
+    await this.#lanes.settled();
+  }
+
   /** Goes on with another path, or none: what waits goes there, and at once. */
   adopt(options: ReportingOptions): void {
     const before = this.#options;

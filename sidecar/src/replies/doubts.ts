@@ -10,7 +10,7 @@ import { commandLog } from "./command-log.ts";
 import { type FollowedCommand, idsOf } from "./followed-command.ts";
 import { type Doubt, OpenDoubts, type Proof } from "./open-doubts.ts";
 import { ProofSearch, type ProofSearchParts } from "./proof-search.ts";
-import { recoverDoubts } from "./recover-doubts.ts";
+import { recallDoubts, recoverDoubts } from "./recover-doubts.ts";
 
 /** Waits before a gateway that could not say what it knows is asked again. */
 const UNANSWERED_BACKOFF: Backoff = { baseMs: 1_000, maxMs: 10_000 };
@@ -94,6 +94,19 @@ export class Doubts {
    */
   async takeUp(account: string | undefined, underWay: ReadonlySet<number>): Promise<void> {
     await recoverDoubts(this.#parts, this.#open, { account, underWay });
+    for (const doubt of this.#open.all) if (doubt.accountId === account) this.#offer(doubt);
+  }
+
+  /** Another process has written something of the account: a doubt may be resolved, and another one may have come. */
+  async look(account: string): Promise<void> {
+    const { store, onSettled } = this.#parts;
+    for (const doubt of this.#open.all) {
+      if (doubt.accountId !== account || this.#claimed.has(doubt.id)) continue;
+      if (await store.commands.doubt(doubt.id)) continue;
+      this.#open.delete(doubt);
+      onSettled(doubt.chat);
+    }
+    await recallDoubts(this.#parts, this.#open, account);
     for (const doubt of this.#open.all) if (doubt.accountId === account) this.#offer(doubt);
   }
 

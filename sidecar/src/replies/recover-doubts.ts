@@ -31,6 +31,12 @@ export async function recoverDoubts(parts: Parts, open: OpenDoubts, { account, u
       commandLog(log, command).warn(`it is not known whether the reply was sent: ${reason}`);
     });
   }
+  await recallDoubts(parts, open, account);
+}
+
+/** What is in doubt goes into `open`, where it is not there yet. */
+export async function recallDoubts(parts: Parts, open: OpenDoubts, account?: string): Promise<void> {
+  const { store } = parts;
   for (const id of (await list(parts, "in doubt", () => store.commands.inDoubt(MAX_OPEN_DOUBTS, account))).reverse()) {
     await unlessGivenUp(parts, id, "in_doubt", async () => {
       const command = await store.commands.doubt(id);

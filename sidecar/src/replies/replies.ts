@@ -188,6 +188,17 @@ export class Replies {
     for (const chat of await store.commands.waitingChats(account)) this.#chats.offer(chat);
   }
 
+  /** Another process has written something of the account: commands of the outbox, or what an operator says of a doubt. */
+  async look(account: string): Promise<void> {
+    await this.#doubts.look(account);
+    for (const chat of await this.#parts.store.commands.waitingChats(account)) this.offer(chat);
+  }
+
+  /** An account is to be given back: resolves when the sends that are under way have ended. */
+  async leave(): Promise<void> {
+    await this.#chats.settled();
+  }
+
   /** An account is another process's now. Its lanes end by themselves: there is nothing to read in them. */
   letGo(account: string): void {
     this.#takingUp.delete(account);

@@ -2,12 +2,12 @@ import { codeOf } from "@hotbags/shared";
 
 /** The store can't be used as it is; the message says why and what the operator can do. */
 export class StoreUnusableError extends Error {
-  override readonly name = "StoreUnusableError";
+  override readonly name: string = "StoreUnusableError";
   /** It can pass by itself, as a full disk does: to be tried again. Otherwise only a human can change it. */
   readonly passes: boolean;
 
-  constructor(message: string, { passes }: { passes: boolean }) {
-    super(message);
+  constructor(message: string, { passes, cause }: { passes: boolean; cause?: unknown }) {
+    super(message, { cause });
     this.passes = passes;
   }
 }

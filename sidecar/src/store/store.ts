@@ -3,6 +3,7 @@ import type { Change } from "./changes.ts";
 import type { CommandStore } from "./commands.ts";
 import type { ConsoleStore } from "./console.ts";
 import type { DowntimeStore } from "./downtimes.ts";
+import type { StoreUnusableError } from "./errors.ts";
 import type { FigureReads, FigureStore } from "./figures.ts";
 import type { Files } from "./files.ts";
 import type { HandoverStore } from "./handovers.ts";
@@ -48,6 +49,8 @@ export interface Store {
   failures(): Promise<Counts["failures"]>;
   /** Both of each account that is ours; where the store has one owner, of "" for all. Rejects when they can't be read. */
   countsByAccount(): Promise<readonly CountsOf[]>;
+  /** What was counted of an account when it became ours; null: it was from the beginning, or that could not be read. */
+  countsWhenOwned(account: string): CountsOf | null;
   /** Since when nothing can be written, and why; null while writes are taken. Meanwhile what would have to be written down must not be begun. */
   readonly outage: Outage | null;
   /** Damage that is met now and then; null while none is. */
@@ -79,12 +82,26 @@ export interface Store {
   onLeaving(listener: (account: string) => Promise<void>): () => void;
   /** Our own gateway has the account, or has it no more: what is to be sent of it can be sent here only. Throws where that is no account's name. */
   want(account: string, how: { beside: boolean }): void;
-  /** Whether this process does what is done once for all accounts. */
+  /**
+   * Told of each account of ours of which another process has written something, as an operator's or the one's that leads: there
+   * may be work. Returns how to stop that.
+   */
+  onTouched(listener: (account: string) => void): () => void;
+  /** Whether this process does what is done once for all accounts, such as to read the outbox. */
   readonly leads: boolean;
+  /** Told when that begins or ends. Returns how to stop that. */
+  onLeads(listener: (leads: boolean) => void): () => void;
+  /** The accounts of all gateways that work on this store; those of our own are told. Rejects when it can't be read. */
+  knownAccounts(ofGateway: Iterable<string>): Promise<ReadonlySet<string>>;
   /** What two gateways have, which only the operator can change. */
   readonly contested: readonly Contested[];
   /** Whether the account is this process's to work on. */
   owns(account: string): boolean;
+  /**
+   * Told once where a newer release has made of the store what this one can't go on with: it is to end, since it can write no
+   * more. The error says what to do. Returns how to stop that.
+   */
+  onOutdated(listener: (error: StoreUnusableError) => void): () => void;
   /** Told of all changes of a commit, once it is on disk. Returns how to stop that. */
   onChange(listener: (changes: Change[]) => void): () => void;
   /**
@@ -108,7 +125,7 @@ export interface Contested {
 /** What is shared by all who work on one store: all but what a process has of its own. */
 export type SharedStore = Omit<
   Store,
-  "alerts" | "alertsOf" | "sightings" | "figures" | "figuresOf" | "countsByAccount" | "close"
+  "alerts" | "alertsOf" | "sightings" | "figures" | "figuresOf" | "countsByAccount" | "countsWhenOwned" | "close"
 >;
 
 /** What can be seen of a store without being its owner. */

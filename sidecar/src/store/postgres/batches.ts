@@ -43,6 +43,8 @@ interface BatchesParts {
   availability: Availability;
   clock: Clock;
   time: ProvenTime;
+  /** This release's schema. */
+  release?: number | undefined;
   /** What Hot Bags wants to be told. */
   wanted: () => ReadonlySet<ReportKind>;
   /** Told how long each transaction took, ms. */
@@ -209,14 +211,14 @@ export class Batches {
   }
 
   async #writeOnce(calls: readonly Call[]): Promise<Written> {
-    const { connection, ownership, clock, time, wanted, onCommit } = this.#parts;
+    const { connection, ownership, clock, time, release, wanted, onCommit } = this.#parts;
     const leases = ownership.leases;
     const begun = performance.now();
     const { n, statement } = this.#marks.next();
     let [done, xid]: [Written | undefined, string] = [undefined, ""];
     try {
       await connection.transaction(async (tx) => {
-        const guarded = await guard(tx, leases);
+        const guarded = await guard(tx, leases, release);
         xid = guarded.xid;
         this.#noteLost(leases, guarded.accounts);
         const writing = new Writing({ tx, guarded, clock, time, wanted: wanted() });

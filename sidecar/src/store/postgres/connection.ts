@@ -79,7 +79,7 @@ export class Connection implements Queries {
    * values that go along with the BEGIN.
    */
   async transaction<T>(work: (tx: Queries) => Promise<T>, first = ""): Promise<T> {
-    return await this.#run(`BEGIN; ${this.#limits}; ${DURABLE}; ${first}`, work);
+    return await this.#run(`BEGIN ISOLATION LEVEL READ COMMITTED; ${this.#limits}; ${DURABLE}; ${first}`, work);
   }
 
   /** Runs `work`, which only reads: all that it reads is of one instant. */

@@ -1,4 +1,5 @@
 import pg from "pg";
+import { StoreUnusableError } from "../errors.ts";
 
 /** What PostgreSQL says itself; all else that a query throws is of the way to it. */
 export const { DatabaseError } = pg;
@@ -75,6 +76,7 @@ export function isCollision(error: unknown): boolean {
  */
 export function isOwnFault(error: unknown): boolean {
   if (error instanceof DisconnectedError || error instanceof UncertainCommitError) return false;
+  if (error instanceof StoreUnusableError) return false;
   return !(error instanceof DatabaseError) || OWN.test(error.code ?? "");
 }
 

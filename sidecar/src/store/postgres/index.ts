@@ -28,6 +28,7 @@ import { Leases } from "./leases.ts";
 import { readCountsByAccount, readLook } from "./look.ts";
 import { Messages } from "./messages.ts";
 import { migrate } from "./migrate.ts";
+import { migrations as all, type Migration } from "./migrations/index.ts";
 import { refuseMoved } from "./moves.ts";
 import { operatorOf } from "./operator.ts";
 import { Outbound } from "./outbound.ts";
@@ -41,6 +42,7 @@ import { Reports } from "./report-lanes.ts";
 import type { ReportKind } from "./reports.ts";
 import { Retention } from "./retention.ts";
 import { Room } from "./room.ts";
+import { type OutdatedError, SchemaWatch } from "./schema.ts";
 import { Sightings } from "./sightings.ts";
 
 /** A lease that was not renewed for so long can be taken by another sidecar. */
@@ -72,6 +74,8 @@ export interface PostgresStoreOptions extends ConnectionOptions {
   onContested?: (error: TwoGatewaysError) => void;
   /** Told how long each transaction took, ms. */
   onCommit?: (durationMs: number) => void;
+  /** Those of this release. */
+  migrations?: readonly Migration[];
 }
 
 /** What of the store is in PostgreSQL so far, with the verbs of the embedded one. */
@@ -96,6 +100,8 @@ export interface PostgresStore {
   failures(): ReturnType<Failures["all"]>;
   /** Both of each account that is ours. Rejects when they can't be read. */
   countsByAccount(): Promise<readonly CountsOf[]>;
+  /** What was counted of an account when it became ours; null: that could not be read. */
+  countsWhenOwned(account: string): CountsOf | null;
   /** What Hot Bags is to be told: of its commands, and of the bridge. */
   reports: Reports;
   events: Reports;
@@ -113,16 +119,22 @@ export interface PostgresStore {
   /** Told each time that damage is met. Returns how to stop that. */
   onDamage(listener: () => void): () => void;
   onOutage(listener: (outage: Outage | null) => void): () => void;
-  /** See Ownership, also of the four that follow. */
+  /** See Ownership, also of those that follow. */
   want: Ownership["want"];
   onOwned: Ownership["onOwned"];
   onBeside: Ownership["onBeside"];
   onLeaving: Ownership["onLeaving"];
+  onTouched: Ownership["onTouched"];
+  onLeads: Ownership["onLeads"];
   onLost: Ownership["onLost"];
   /** Those that are ours. */
   readonly accounts: readonly string[];
+  /** All that anybody ever stood beside, with these of our own gateway. */
+  knownAccounts(ofGateway: Iterable<string>): Promise<ReadonlySet<string>>;
   /** Whether this is one of them. */
   owns(account: string): boolean;
+  /** See Store. */
+  onOutdated(listener: (error: OutdatedError) => void): () => void;
   /** Accounts that two gateways have: only the operator can change that. */
   readonly contested: readonly TwoGatewaysError[];
   /** Whether this sidecar does what is done once for all of them: it reads the outbox, for one. */
@@ -147,7 +159,7 @@ export interface PostgresStore {
  */
 export async function openPostgresStore(options: PostgresStoreOptions): Promise<PostgresStore> {
   for (const account of options.accounts) accountName(account);
-  await prepare(options.url);
+  await prepare(options);
   const reader = new Connection(options);
   const writer = new Connection({ ...options, connections: WRITERS });
   try {
@@ -158,10 +170,10 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
   }
 }
 
-async function prepare(url: string): Promise<void> {
+async function prepare({ url, migrations }: PostgresStoreOptions): Promise<void> {
   const patient = new Connection({ url, connections: 1, answerMs: MIGRATION_MS });
   try {
-    await migrate(patient);
+    await migrate(patient, migrations);
     await refuseMoved(patient);
   } catch (error) {
     throw unusable(error);
@@ -179,6 +191,7 @@ function unusable(error: unknown): Error {
 
 async function open(reader: Connection, writer: Connection, options: PostgresStoreOptions): Promise<PostgresStore> {
   const { owner, clock, timers = systemTimers, limits = DEFAULT_MEDIA_LIMITS } = options;
+  const { length: release } = options.migrations ?? all;
   const { ttl, renew, ask } = options.leaseMs ?? { ttl: TTL_MS, renew: RENEW_MS, ask: ASK_MS };
   const time = await ProvenTime.read(writer, clock);
   const files = new Files(options.stateDir, limits.storeBytes, time, (bytes) => room.make(bytes));
@@ -188,23 +201,38 @@ async function open(reader: Connection, writer: Connection, options: PostgresSto
   const availability = new Availability({
     ...{ clock, timers, damage },
     async probe(cause) {
+      await schema.look();
       await probe(writer, cause);
-      if (isDamage(cause)) await rehearse({ connection: writer, ownership, clock, time, wanted: () => wanted });
+      if (isDamage(cause))
+        await rehearse({ connection: writer, ownership, clock, time, release, wanted: () => wanted });
     },
   });
-  const leases = new Leases({ connection: writer, owner, ttlMs: ttl, uptimeMs: () => clock.uptimeMs() });
+  const leases = new Leases({ connection: writer, owner, ttlMs: ttl, uptimeMs: () => clock.uptimeMs(), release });
+  const schema = new SchemaWatch({ db: writer, release, timers, everyMs: ask });
+  // Nothing is begun any more, and what can't be written is kept where it is.
+  schema.onOutdated((error) => {
+    ownership.retire();
+    availability.check("schema", error);
+  });
   // What another transaction was in the way of is tried again by the next timer.
   const failed = (error: unknown) => isCollision(error) || availability.check("lease", error);
+  const whenOwned = new Map<string, CountsOf>();
   const ownership = new Ownership({
+    async before(taken) {
+      for (const account of taken) whenOwned.delete(account);
+      const counted = { counters: new Counters(reader, () => taken), failures: new Failures(reader, () => taken) };
+      const counts = await readCountsByAccount(counted).catch(() => []);
+      for (const its of counts) whenOwned.set(its.account, its);
+    },
     ...{ leases, timers, owner, renewMs: renew, askMs: ask, failed, contested: options.onContested },
     accounts: [...options.accounts, FLEET],
   });
   const batches = new Batches({
-    ...{ connection: writer, ownership, availability, clock, time },
+    ...{ connection: writer, ownership, availability, clock, time, release },
     wanted: () => wanted,
     onCommit: options.onCommit,
   });
-  const accounts = () => ownership.leases.map(({ account }) => account);
+  const accounts = () => ownership.accounts;
   const beside = () => ownership.besideOurs;
   const partsOn = (db: Queries) => {
     const common = { db, batches, time, accounts, files };
@@ -248,11 +276,13 @@ async function open(reader: Connection, writer: Connection, options: PostgresSto
     look: () => reader.snapshot((tx) => readLook(partsOn(tx))),
     counters: () => counters.read(),
     failures: () => failures.all(),
+    countsWhenOwned: (account) => whenOwned.get(account) ?? null,
     countsByAccount: () => reader.snapshot((tx) => readCountsByAccount(partsOn(tx))),
     files,
     get accounts() {
       return accounts().filter((account) => account !== FLEET);
     },
+    knownAccounts: async (ofGateway) => new Set([...(await leases.accounts()), ...ofGateway]),
     owns: (account) => ownership.owns(account),
     get leads() {
       return accounts().includes(FLEET);
@@ -269,11 +299,14 @@ async function open(reader: Connection, writer: Connection, options: PostgresSto
     onOwned: (listener) => ownership.onOwned(listener),
     onBeside: (listener) => ownership.onBeside(listener),
     onLeaving: (listener) => ownership.onLeaving(listener),
+    onTouched: (listener) => ownership.onTouched(listener),
+    onLeads: (listener) => ownership.onLeads(listener),
     onLost: (listener) => ownership.onLost(listener),
     get contested() {
       return ownership.contested;
     },
     owners: () => readOwners(reader, ttl),
+    onOutdated: (listener) => schema.onOutdated(listener),
     onChange: (listener) => batches.onChange(listener),
     check: (error) => availability.check("read", error),
     provenNow: () => time.now(),
@@ -287,8 +320,9 @@ async function open(reader: Connection, writer: Connection, options: PostgresSto
     async close() {
       await batches.close();
       availability.close();
+      schema.stop();
       noteNoMore();
-      await note();
+      if (!schema.isOutdated) await note();
       await ownership.close();
       await Promise.all([reader.close(), writer.close()]);
     },

@@ -1,5 +1,7 @@
 import { NotOwnedError } from "../errors.ts";
 import type { Queries } from "./connection.ts";
+import { migrations } from "./migrations/index.ts";
+import { OutdatedError } from "./schema.ts";
 
 /** The right to change what is an account's, until somebody else has a higher token. */
 export interface Lease {
@@ -33,33 +35,46 @@ export interface Guarded {
   secret: Buffer | null;
 }
 
+interface Found extends Omit<Guarded, "accounts"> {
+  version: number;
+  oldest: number;
+}
+
+const FOUND = `pg_current_xact_id()::text AS xid, (SELECT secret FROM erasure WHERE id = 1) AS secret,
+  (SELECT version FROM schema_version) AS version, (SELECT oldest FROM schema_version) AS oldest`;
+
 /**
  * The first statement of each transaction that changes something of these accounts: until the commit nobody can take
  * them. `FOR SHARE`, since the update of a take-over does not conflict with less. In the order in which all lock them.
+ * Throws OutdatedError where a release of this schema may write no more; until the commit none can take away what it needs
+ * (see `migrate`).
  */
-export async function guard(tx: Queries, leases: readonly Lease[]): Promise<Guarded> {
-  const rows = await tx.rows<{ account_id: string; xid: string; secret: Buffer | null }>(
-    `SELECT l.account_id, pg_current_xact_id()::text AS xid, (SELECT secret FROM erasure WHERE id = 1) AS secret
+export async function guard(
+  tx: Queries,
+  leases: readonly Lease[],
+  release: number = migrations.length,
+): Promise<Guarded> {
+  const rows = await tx.rows<Found & { account_id: string }>(
+    `SELECT l.account_id, ${FOUND}
      FROM leases l JOIN unnest($1::text[], $2::bigint[]) AS held (account_id, token) USING (account_id, token)
      ORDER BY l.account_id FOR SHARE OF l`,
     ...[leases.map(({ account }) => account), leases.map(({ token }) => token)],
   );
   // Who owns nothing may still write what an operator does.
   const [first = await nobody(tx)] = rows;
+  if (first.oldest > release) throw new OutdatedError(release, first.version);
   return { accounts: new Set(rows.map((row) => row.account_id)), xid: first.xid, secret: first.secret };
 }
 
-async function nobody(tx: Queries): Promise<Pick<Guarded, "xid" | "secret">> {
-  const [row] = await tx.rows<{ xid: string; secret: Buffer | null }>(
-    "SELECT pg_current_xact_id()::text AS xid, (SELECT secret FROM erasure WHERE id = 1) AS secret",
-  );
+async function nobody(tx: Queries): Promise<Found> {
+  const [row] = await tx.rows<Found>(`SELECT ${FOUND}`);
   if (!row) throw new Error("a transaction has no number");
   return row;
 }
 
 /**
  * Locks accounts of others, in the midst of a transaction: until its end their owners write nothing of them, and nobody
- * takes one over. Returns those of `accounts` that there are, with the ones that are ours.
+ * takes one over; afterwards they find out that they have to look. Returns those of `accounts` that there are, with the ones that are ours.
  */
 export async function lockOthers(
   tx: Queries & { accounts: readonly string[] },
@@ -72,7 +87,9 @@ export async function lockOthers(
     others.length === 0
       ? []
       : await tx.rows<{ account_id: string }>(
-          "SELECT account_id FROM leases WHERE account_id = ANY ($1) ORDER BY account_id FOR NO KEY UPDATE",
+          `UPDATE leases t SET touched = t.touched + 1
+           FROM (SELECT account_id FROM leases WHERE account_id = ANY ($1) ORDER BY account_id FOR NO KEY UPDATE) l
+           WHERE t.account_id = l.account_id RETURNING t.account_id`,
           others,
         );
   return new Set([...[...asked].filter((account) => ours.has(account)), ...rows.map((row) => row.account_id)]);

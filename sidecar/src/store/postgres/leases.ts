@@ -1,6 +1,7 @@
 import { accountId } from "@hotbags/shared";
 import type { Queries } from "./connection.ts";
 import { FLEET, type Lease } from "./lease.ts";
+import { migrations } from "./migrations/index.ts";
 import { IS_MOVING } from "./moves.ts";
 import { IS_WANTED } from "./owners.ts";
 
@@ -12,6 +13,8 @@ export interface LeasesOptions {
   ttlMs: number;
   /** Ms of a monotonic clock that goes on while the process is stopped. */
   uptimeMs: () => number;
+  /** This release's schema. One that is outdated takes nothing. */
+  release?: number;
 }
 
 /** An account that another one owns, as whoever asks for it sees that. */
@@ -30,6 +33,13 @@ export interface Renewed {
   lost: Lease[];
   /** Those of ours that somebody asks for who stands beside the account. */
   wanted: { account: string; by: string }[];
+  /** Of those that are ours: how often another sidecar has written something of them. */
+  touched: Map<string, number>;
+}
+
+/** A lease that was taken, and how often another sidecar than the owner had written something of the account by then. */
+export interface Taken extends Lease {
+  touched: number;
 }
 
 /** A lease, for the ones that are not over yet or were given back: `$2` is the time of one, ms. */
@@ -59,26 +69,27 @@ export class Leases {
    * Takes what nobody owns, or whose owner was not heard of for its time: of `beside`, which this sidecar stands beside,
    * and of all accounts that anybody ever owned, but for those that are `held` already.
    */
-  async take(beside: readonly string[], held: readonly string[] = []): Promise<Lease[]> {
-    const { connection, owner, ttlMs, uptimeMs } = this.#options;
+  async take(beside: readonly string[], held: readonly string[] = []): Promise<Taken[]> {
+    const { connection, owner, ttlMs, uptimeMs, release = migrations.length } = this.#options;
     await this.#make(beside);
     const asked = uptimeMs();
     // A row that somebody is in the midst of a change of is left for the next time: what is written is seen after it.
-    const rows = await connection.rows<{ account_id: string; token: number }>(
+    const rows = await connection.rows<{ account_id: string; token: number; touched: number }>(
       `UPDATE leases t SET owner = $1, token = t.token + 1, since = clock_timestamp(), is_beside = t.account_id = ANY ($3),
          expires_at = clock_timestamp() + ${TTL}
        FROM (SELECT account_id FROM leases l WHERE expires_at <= clock_timestamp() AND account_id <> ALL ($4)
+               AND (SELECT oldest FROM schema_version) <= $5
                AND NOT ${IS_MOVING}
                AND (account_id = ANY ($3) OR ${IS_LEFT_ALONE})
              ORDER BY account_id FOR NO KEY UPDATE SKIP LOCKED) free
-       WHERE t.account_id = free.account_id AND t.expires_at <= clock_timestamp() RETURNING t.account_id, t.token`,
-      ...[owner, ttlMs, beside, held],
+       WHERE t.account_id = free.account_id AND t.expires_at <= clock_timestamp() RETURNING t.account_id, t.token, t.touched`,
+      ...[owner, ttlMs, beside, held, release],
     );
-    return rows.flatMap(({ account_id: account, token }) => {
+    return rows.flatMap(({ account_id: account, token, touched }) => {
       // What no gateway could have is none, whoever wrote it there.
       if (account !== FLEET && !accountId.safeParse(account).success) return [];
       this.#freshUntil.set(account, { token, at: asked + ttlMs });
-      return [{ account, token }];
+      return [{ account, token, touched }];
     });
   }
 
@@ -103,13 +114,13 @@ export class Leases {
     const { connection, ttlMs, uptimeMs } = this.#options;
     const asked = uptimeMs();
     // A lease that is over, and that nobody has taken, is as good as before: its token says so.
-    const rows = await connection.rows<{ account_id: string; wanted_by: string | null }>(
+    const rows = await connection.rows<{ account_id: string; wanted_by: string | null; touched: number }>(
       `UPDATE leases t SET expires_at = clock_timestamp() + ${TTL}, is_beside = held.is_beside
        FROM (SELECT l.account_id, h.token, h.is_beside, w.wanted_by
              FROM leases l JOIN unnest($1::text[], $3::bigint[], $4::boolean[]) AS h (account_id, token, is_beside) USING (account_id, token)
              LEFT JOIN wanted_accounts w ON w.account_id = l.account_id AND ${IS_WANTED}
              ORDER BY l.account_id FOR NO KEY UPDATE OF l) held
-       WHERE t.account_id = held.account_id AND t.token = held.token RETURNING t.account_id, held.wanted_by`,
+       WHERE t.account_id = held.account_id AND t.token = held.token RETURNING t.account_id, held.wanted_by, t.touched`,
       leases.map(({ account }) => account),
       ttlMs,
       leases.map(({ token }) => token),
@@ -121,7 +132,8 @@ export class Leases {
       else this.#freshUntil.delete(account);
     }
     const wanted = rows.flatMap(({ account_id: account, wanted_by: by }) => (by === null ? [] : [{ account, by }]));
-    return { lost: leases.filter(({ account }) => !kept.has(account)), wanted };
+    const touched = new Map(rows.map((row) => [row.account_id, row.touched]));
+    return { touched, lost: leases.filter(({ account }) => !kept.has(account)), wanted };
   }
 
   /**
@@ -146,6 +158,15 @@ export class Leases {
   isFresh({ account, token }: Lease): boolean {
     const fresh = this.#freshUntil.get(account);
     return fresh !== undefined && fresh.token === token && this.#options.uptimeMs() < fresh.at;
+  }
+
+  /** The names of all accounts that anybody ever stood beside. */
+  async accounts(): Promise<string[]> {
+    const rows = await this.#options.connection.rows<{ account_id: string }>(
+      "SELECT account_id FROM leases WHERE account_id <> $1",
+      FLEET,
+    );
+    return rows.map(({ account_id }) => account_id);
   }
 
   async #make(accounts: readonly string[]): Promise<void> {

@@ -2,7 +2,7 @@ import { accountId } from "@hotbags/shared";
 import { every, type Timers } from "../../clock.ts";
 import { Contests, type TwoGatewaysError } from "./contests.ts";
 import { FLEET, type Lease } from "./lease.ts";
-import type { Leases } from "./leases.ts";
+import type { Leases, Taken } from "./leases.ts";
 
 export interface OwnershipOptions {
   leases: Leases;
@@ -16,6 +16,8 @@ export interface OwnershipOptions {
   askMs: number;
   /** The database did not answer: to be told as any other outage. */
   failed: (error: unknown) => void;
+  /** What is to be known of accounts that were just taken, before anybody can write of them. Never rejects. */
+  before?: ((accounts: readonly string[]) => Promise<void>) | undefined;
   /** Told once of each account that two gateways have. */
   contested?: ((error: TwoGatewaysError) => void) | undefined;
 }
@@ -40,12 +42,17 @@ export class Ownership {
   readonly #besideNow = new Set<Listener<void>>();
   readonly #leave = new Set<Listener<Promise<void>>>();
   readonly #lost = new Set<Listener<void>>();
+  readonly #touchedNow = new Set<Listener<void>>();
+  readonly #leadsNow = new Set<(leads: boolean) => void>();
+  /** By account of ours: how often others had written something of it, as far as we have looked. */
+  readonly #touched = new Map<string, number>();
   readonly #contests: Contests;
   readonly #closing = Promise.withResolvers<void>();
   #stops: (() => void)[] = [];
   #asking: Promise<void> | undefined;
   #next: Promise<void> | undefined;
   #isRenewing = false;
+  #isRetired = false;
   #isClosed = false;
 
   constructor(options: OwnershipOptions) {
@@ -65,6 +72,11 @@ export class Ownership {
   /** Those that are ours as far as we know; what is written asks the database. */
   get leases(): Lease[] {
     return [...this.#held.values()];
+  }
+
+  /** Those of ours that something may be begun of: none that is being given back. */
+  get accounts(): string[] {
+    return [...this.#held.keys()].filter((account) => !this.#leaving.has(account));
   }
 
   /** Of these, the accounts that this sidecar stands beside: what is to be sent is theirs. */
@@ -133,6 +145,17 @@ export class Ownership {
     return listen(this.#leave, listener, []);
   }
 
+  /** Told of each of ours of which another sidecar has written something: there may be work. Returns how to stop that. */
+  onTouched(listener: Listener<void>): () => void {
+    return listen(this.#touchedNow, listener, []);
+  }
+
+  /** Told when this sidecar begins or ceases to lead. Returns how to stop that. */
+  onLeads(listener: (leads: boolean) => void): () => void {
+    this.#leadsNow.add(listener);
+    return () => this.#leadsNow.delete(listener);
+  }
+
   /** Told of each that is ours no more. Returns how to stop that. */
   onLost(listener: Listener<void>): () => void {
     return listen(this.#lost, listener, []);
@@ -143,8 +166,10 @@ export class Ownership {
     for (const { account, token } of leases) {
       if (this.#held.get(account)?.token !== token) continue;
       this.#held.delete(account);
+      this.#touched.delete(account);
       this.#contests.over(account);
       tell(this.#lost, account);
+      this.#tellOfFleet(account, false);
     }
   }
 
@@ -164,10 +189,11 @@ export class Ownership {
   }
 
   async #askOnce(): Promise<void> {
-    if (this.#isClosed) return;
+    if (this.#isClosed || this.#isRetired) return;
     const { leases, owner, failed } = this.#options;
     try {
       const taken = await leases.take([...this.#beside], [...this.#held.keys()]);
+      if (taken.length > 0) await this.#options.before?.(taken.map(({ account }) => account));
       if (this.#isClosed) return void (await leases.release(taken));
       this.#took(taken);
       const others = [...this.#beside].filter((account) => account !== FLEET && !this.#held.has(account));
@@ -179,12 +205,17 @@ export class Ownership {
 
   /** Renews what is ours, and gives back what is not ours to keep. */
   async renew(): Promise<void> {
-    if (this.#isRenewing || this.#held.size === 0) return;
+    if (this.#isRenewing || this.#isRetired || this.#held.size === 0) return;
     this.#isRenewing = true;
     const { leases, owner, failed } = this.#options;
     try {
-      const { lost, wanted } = await leases.renew(this.leases, (account) => this.isBeside(account));
+      const { lost, wanted, touched } = await leases.renew(this.leases, (account) => this.isBeside(account));
       this.fencedOff(lost);
+      for (const [account, times] of touched) {
+        if (!this.#held.has(account) || this.#touched.get(account) === times) continue;
+        this.#touched.set(account, times);
+        tell(this.#touchedNow, account);
+      }
       const askers = new Map(wanted.map(({ account, by }) => [account, by]));
       for (const account of this.besideOurs) {
         const by = askers.get(account);
@@ -199,6 +230,11 @@ export class Ownership {
     }
   }
 
+  /** Takes nothing more, and renews nothing: what is ours is so until it is given back, or its lease is over. */
+  retire(): void {
+    this.#isRetired = true;
+  }
+
   /** Gives all back, so that another sidecar need not wait. Nothing may be written any more. */
   async close(): Promise<void> {
     this.#isClosed = true;
@@ -210,13 +246,20 @@ export class Ownership {
     if (leases.length > 0) await this.#options.leases.release(leases).catch(() => {});
   }
 
-  #took(leases: readonly Lease[]): void {
-    for (const lease of leases) {
+  #took(leases: readonly Taken[]): void {
+    for (const { touched, ...lease } of leases) {
       this.#held.set(lease.account, lease);
+      // What is read from here on has all of that.
+      this.#touched.set(lease.account, touched);
       this.#contests.over(lease.account);
       tell(this.#owned, lease.account);
       if (this.isBeside(lease.account)) tell(this.#besideNow, lease.account);
+      this.#tellOfFleet(lease.account, true);
     }
+  }
+
+  #tellOfFleet(account: string, leads: boolean): void {
+    if (account === FLEET) for (const listener of [...this.#leadsNow]) listener(leads);
   }
 
   #standsAsideOf(account: string): void {

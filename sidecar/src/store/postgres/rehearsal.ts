@@ -17,6 +17,8 @@ interface RehearsalParts {
   ownership: Pick<Ownership, "leases">;
   clock: Clock;
   time: ProvenTime;
+  /** This release's schema. */
+  release?: number | undefined;
   wanted: () => ReadonlySet<ReportKind>;
 }
 
@@ -44,8 +46,8 @@ export async function rehearse(parts: RehearsalParts): Promise<void> {
 }
 
 /** Throws RehearsedError where it comes through. */
-async function act(tx: Queries, { ownership, clock, time, wanted }: RehearsalParts): Promise<never> {
-  const { secret, accounts } = await guard(tx, ownership.leases);
+async function act(tx: Queries, { ownership, clock, time, release, wanted }: RehearsalParts): Promise<never> {
+  const { secret, accounts } = await guard(tx, ownership.leases, release);
   const account_id = [...accounts].find((account) => account !== FLEET) ?? "rehearsal";
   const guarded = { accounts: new Set([account_id]), secret };
   const writing = new Writing({ tx, guarded, clock, time, wanted: wanted() });

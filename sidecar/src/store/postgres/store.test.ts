@@ -56,7 +56,7 @@ async function fleet(test: Pick<TestContext, "skip">) {
     isOver: () => connection.rows("UPDATE leases SET expires_at = clock_timestamp()"),
     async [Symbol.asyncDispose]() {
       await Promise.all(stores.map((store) => store.close()));
-      await connection.rows("UPDATE schema_version SET version = $1", migrations.length);
+      await connection.rows("UPDATE schema_version SET version = $1, oldest = 1", migrations.length);
       await connection.close();
       running(test, databases).giveBack(url);
     },
@@ -372,7 +372,7 @@ describe("a server", () => {
     const options = { owner: "", accounts: [], clock: new SimulatedClock(), stateDir };
     const away = openPostgresStore({ ...options, url: "postgres://postgres@127.0.0.1:1/x" });
     await expect(away).rejects.toMatchObject({ passes: true, message: expect.stringMatching(/ECONNREFUSED.*start/) });
-    await it.connection.rows("UPDATE schema_version SET version = 99");
+    await it.connection.rows("UPDATE schema_version SET version = 99, oldest = 99");
     const newer = openPostgresStore({ ...options, url: it.url });
     await expect(newer).rejects.toThrow(StoreUnusableError);
     await expect(newer).rejects.toMatchObject({ passes: false, message: expect.stringContaining("install that one") });

@@ -45,7 +45,7 @@ export function openDatabase(stateDir: string): OpenDatabase {
       setUpDatabase(db, file, migrations);
       // The ledger, which every write counts in: any other page that can't be read is no reason to stay away.
       db.prepare("SELECT name, value FROM counters").all();
-      // Nobody else has a business with the file: a lock that is somebody else's all the same must not stop the event loop.
+      // A lock that is somebody else's must not stop the event loop: what is to be written waits for it elsewhere.
       db.pragma("busy_timeout = 0");
     } catch (error) {
       db.close();

@@ -11,6 +11,11 @@ export function isOwnFault(error: unknown): boolean {
   return !(error instanceof SqliteError) || error.code.startsWith("SQLITE_CONSTRAINT");
 }
 
+/** Whether another program has a lock on the database. */
+export function isLock(error: unknown): boolean {
+  return error instanceof SqliteError && /^SQLITE_(BUSY|LOCKED)/.test(error.code);
+}
+
 /** What went wrong, with SQLite's code for it. */
 export function wordsOf(error: unknown): string {
   if (error instanceof SqliteError) return `${error.message} (${error.code})`;

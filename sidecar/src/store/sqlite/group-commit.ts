@@ -2,10 +2,17 @@ import { failpoint } from "@hotbags/shared";
 import type Database from "better-sqlite3";
 import { StoreUnwritableError } from "../errors.ts";
 import type { Counters } from "./counters.ts";
-import { wordsOf } from "./faults.ts";
+import { isLock, wordsOf } from "./faults.ts";
 import type { Feed } from "./feed.ts";
 import { type ReportRecorder, ReportsDamagedError } from "./report-recorder.ts";
 import type { Writability } from "./writability.ts";
+
+/**
+ * A lock that another program has is waited for so long, ms, and tried so often: one that copies the log, as litestream does, has
+ * it for a moment. Not by SQLite's own patience, which would stop the event loop.
+ */
+const LOCKED_MS = 2_000;
+const LOCK_RETRY_MS = 10;
 
 interface Job {
   name: string;
@@ -37,6 +44,8 @@ export class GroupCommit {
   readonly #rollback: Database.Statement;
   readonly #onCommit: (durationMs: number) => void;
   #waiting: Job[] = [];
+  /** Monotonic ms; null: nobody else has a lock, as far as is known. */
+  #lockedSince: number | null = null;
   #closed = false;
 
   constructor(
@@ -76,25 +85,42 @@ export class GroupCommit {
 
   /** Writes what waits, now. */
   close(): void {
-    this.#flush();
+    this.#flush({ canWait: false });
     this.#closed = true;
   }
 
-  #flush(): void {
+  #flush({ canWait = true } = {}): void {
     const batch = this.#waiting;
     this.#waiting = [];
-    this.#writeOrSplit(batch, new Set());
+    this.#writeOrSplit(batch, new Set(), canWait);
+  }
+
+  /** Another program has a lock that it may give back in a moment: all is tried again then, with what has come by then. */
+  #waitForLock(jobs: readonly Job[], failure: unknown): boolean {
+    const now = performance.now();
+    if (!isLock(failure) || now - (this.#lockedSince ?? now) >= LOCKED_MS) {
+      this.#lockedSince = null;
+      return false;
+    }
+    this.#lockedSince ??= now;
+    this.#waiting = [...jobs, ...this.#waiting];
+    setTimeout(() => this.#flush(), LOCK_RETRY_MS);
+    return true;
   }
 
   /**
    * One job's failure is not the others': where a batch fails, each half is written for itself, down to the jobs that fail alone. `refused`: their
-   * orders; what follows in them would overtake.
+   * orders; what follows in them would overtake. `canWait`: it is the whole batch, and no part of it is written yet.
    */
-  #writeOrSplit(batch: Job[], refused: Set<string>): void {
+  #writeOrSplit(batch: Job[], refused: Set<string>, canWait = false): void {
     const jobs = batch.filter((job) => !this.#isRefused(job, refused));
     if (jobs.length === 0) return;
     const failure = this.#write(jobs);
-    if (failure === undefined) return;
+    if (failure === undefined) {
+      this.#lockedSince = null;
+      return;
+    }
+    if (canWait && this.#waitForLock(jobs, failure)) return;
     const [first] = jobs;
     if (first && jobs.length === 1) return this.#refuse(first, failure, refused);
     const middle = jobs.length >> 1;

@@ -126,6 +126,7 @@ export function openStore(
     look: async () => readLook(seen),
     counters: async () => counters.read(),
     failures: async () => failures.all(),
+    countsWhenOwned: () => null,
     countsByAccount: async () => [{ account: "", ...readCounts(seen) }],
     operator: {
       ...operatorReads(
@@ -155,10 +156,14 @@ export function openStore(
     onBeside: () => () => {},
     onLost: () => () => {},
     onLeaving: () => () => {},
+    onTouched: () => () => {},
+    onLeads: () => () => {},
+    knownAccounts: async (ofGateway) => new Set(ofGateway),
     owns: () => true,
     want: () => {},
     leads: true,
     contested: [],
+    onOutdated: () => () => {},
     onChange: (listener) => feed.subscribe(listener),
     check: (error) => writability.check("read", error),
     adopt({ storeBytes, inlineBytes }) {
