@@ -19,6 +19,7 @@ import { type Databases, running, startDatabases } from "./databases.ts";
 
 const PATIENCE_MS = 120_000;
 const NAMES = ["first", "second"];
+const LOGGED_OUT = { ...CONNECTED, running: false, connected: false, healthState: "logged-out" };
 const QUICK_LOOKS = fileURLToPath(new URL("../sidecar/quick-looks.mjs", import.meta.url));
 
 let databases: Databases | string;
@@ -105,7 +106,7 @@ describe("two sidecars tell", { timeout: 300_000 }, () => {
   it("once of an account, and whoever takes it over tells its end", async (test) => {
     const url = await database(test);
     const gateway = await gatewayOf("shop");
-    gateway.accounts = [{ ...CONNECTED, accountId: "shop", linked: false, connected: false, running: false }];
+    gateway.accounts = [{ ...LOGGED_OUT, accountId: "shop" }];
     const first = await start(url, "first", gateway);
     await tells("logged_out", "started");
     expect(toldOf("logged_out")).toMatchObject([{ account: "shop", title: "WhatsApp is logged out (shop)" }]);
@@ -119,10 +120,20 @@ describe("two sidecars tell", { timeout: 300_000 }, () => {
     expect(new Set(toldOf("logged_out").map(({ id }) => id)).size).toBe(1);
   });
 
+  it("of an account that is nobody's, for no phone was ever linked to it", async (test) => {
+    const gateway = await gatewayOf("shop");
+    gateway.accounts = [{ ...CONNECTED, accountId: "shop", statusState: "not-linked", connected: false }];
+    await start(await database(test), "first", gateway);
+    await tells("logged_out", "started");
+    expect(toldOf("logged_out")).toMatchObject([{ account: "shop", instance: "first" }]);
+    gateway.accounts = [{ ...CONNECTED, accountId: "shop" }];
+    await tells("logged_out", "started", "over");
+  });
+
   it("what could not be delivered when its sidecar was killed, of an account and of all", async (test) => {
     const url = await database(test);
     const gateway = await gatewayOf("shop");
-    gateway.accounts = [{ ...CONNECTED, accountId: "shop", linked: false, connected: false, running: false }];
+    gateway.accounts = [{ ...LOGGED_OUT, accountId: "shop" }];
     hook.status = 503;
     const first = await start(url, "first", gateway);
     hotbags.faultFor(() => true, { status: 401 }, Number.POSITIVE_INFINITY);
@@ -150,7 +161,7 @@ describe("two sidecars tell", { timeout: 300_000 }, () => {
   it("once of an account whose owner is stopped and woken: it has nothing more to say of it", async (test) => {
     const url = await database(test);
     const gateway = await gatewayOf("shop");
-    gateway.accounts = [{ ...CONNECTED, accountId: "shop", linked: false, connected: false, running: false }];
+    gateway.accounts = [{ ...LOGGED_OUT, accountId: "shop" }];
     const first = await start(url, "first", gateway);
     await tells("logged_out", "started");
     const second = await start(url, "second", gateway);
@@ -162,7 +173,7 @@ describe("two sidecars tell", { timeout: 300_000 }, () => {
     await first.process.logs(({ msg }) => msg === "another sidecar works on this account now", PATIENCE_MS);
     await until("it has forgotten it", async () => !(await opened(first)).includes("logged_out"), PATIENCE_MS);
     // What it had to say by then would be on its way before this. With no calm it is another alert.
-    gateway.accounts = [{ ...CONNECTED, accountId: "shop", linked: false, connected: false, running: false }];
+    gateway.accounts = [{ ...LOGGED_OUT, accountId: "shop" }];
     await tells("logged_out", "started", "over", "started");
     expect(new Set(toldOf("logged_out").map(({ id }) => id)).size).toBe(2);
   });

@@ -82,7 +82,7 @@ export class AlertWatch {
       if (this.#timer === undefined) return;
       const findings = readFindings(health, look);
       for (const finding of findings) this.since(finding);
-      const conditions = findings.flatMap((finding) => finding.alerts);
+      const conditions = await Promise.all(findings.flatMap(({ alerts }) => alerts.map((one) => this.#told(one))));
       for (const account of health.gateway.state.accounts.keys()) this.#named.add(account);
       const accounts = unknownOfAccounts(look, (account) => this.#named.has(account));
       const reading = { conditions, unknown: unknownKinds(health), accounts };
@@ -91,6 +91,14 @@ export class AlertWatch {
     } catch (error) {
       if (this.#timer !== undefined) this.#sayUnreadable(error);
     }
+  }
+
+  /** What nobody owns, since it is not linked yet, whoever sees it tells of as of its own machine. */
+  async #told(one: Condition): Promise<Condition> {
+    const { store } = this.#parts.health;
+    const { account } = one;
+    if (account === null || account === "" || store.owns(account) || (await store.isOwned(account))) return one;
+    return { ...one, account: null };
   }
 
   /** With what others see, where this sidecar tells of it; where it does not, it has it told by whoever does. */

@@ -97,6 +97,8 @@ export interface Store {
   readonly contested: readonly Contested[];
   /** Whether the account is this process's to work on. */
   owns(account: string): boolean;
+  /** Whether it is any process's. Rejects when that can't be read. */
+  isOwned(account: string): Promise<boolean>;
   /**
    * Told once where a newer release has made of the store what this one can't go on with: it is to end, since it can write no
    * more. The error says what to do. Returns how to stop that.

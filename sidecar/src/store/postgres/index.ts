@@ -132,6 +132,8 @@ export interface PostgresStore {
   knownAccounts(ofGateway: Iterable<string>): Promise<ReadonlySet<string>>;
   /** Whether this is one of them. */
   owns(account: string): boolean;
+  /** Whether it is any sidecar's. Rejects when that can't be read. */
+  isOwned(account: string): Promise<boolean>;
   /** See Store. */
   onOutdated(listener: (error: OutdatedError) => void): () => void;
   /** Accounts that two gateways have: only the operator can change that. */
@@ -276,6 +278,11 @@ async function open(reader: Connection, writer: Connection, options: PostgresSto
     },
     knownAccounts: async (ofGateway) => new Set([...(await leases.accounts()), ...ofGateway]),
     owns: (account) => ownership.owns(account),
+    async isOwned(account) {
+      const alive =
+        "SELECT 1 FROM leases WHERE account_id = $1 AND owner IS NOT NULL AND expires_at > clock_timestamp()";
+      return (await reader.rows(alive, account)).length > 0;
+    },
     get leads() {
       return accounts().includes(FLEET);
     },

@@ -160,6 +160,7 @@ export function openStore(
     onLeads: () => () => {},
     knownAccounts: async (ofGateway) => new Set(ofGateway),
     owns: () => true,
+    isOwned: async () => true,
     want: () => {},
     leads: true,
     contested: [],
