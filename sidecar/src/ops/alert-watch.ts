@@ -16,6 +16,9 @@ const LOOK_EVERY_MS = 5_000;
 /** What another sidecar saw counts for so long, ms: one that has not looked for three times is not heard of. */
 const SIGHTING_MS = 4 * LOOK_EVERY_MS;
 
+/** An account is nobody's while one sidecar takes it over from another one, ms: longer than a lease lasts. */
+const UNOWNED_MS = 30_000;
+
 interface AlertWatchParts {
   alerts: Alerts;
   health: HealthParts;
@@ -98,7 +101,7 @@ export class AlertWatch {
     const { store } = this.#parts.health;
     const { account } = one;
     if (account === null || account === "" || store.owns(account) || (await store.isOwned(account))) return one;
-    return { ...one, account: null };
+    return { ...one, account: null, afterMs: Math.max(one.afterMs, UNOWNED_MS) };
   }
 
   /** With what others see, where this sidecar tells of it; where it does not, it has it told by whoever does. */
