@@ -5,22 +5,22 @@ import type { Store } from "./store/index.ts";
 /** A gateway that starts names its accounts late: one that is named no more for so long, ms, is gone. */
 const GONE_MS = 60_000;
 
-/** What an account's state says of whether our gateway can be the one that sends; of null nothing follows. */
-const BESIDE: Readonly<Record<AccountCode, boolean | null>> = {
-  connected: true,
-  connecting: true,
-  reconnecting: true,
-  stopped: true,
-  logged_out: true,
-  replaced: true,
-  disabled: false,
-  // It may be linked in another gateway, for which this one stands by; or it is about to be linked here.
-  not_linked: null,
-  unknown: null,
+/** What an account's state says of whether our gateway has it. */
+const HAS: Readonly<Record<AccountCode, "yes" | "unless another one does" | "no" | "unknown">> = {
+  connected: "yes",
+  connecting: "yes",
+  reconnecting: "yes",
+  stopped: "yes",
+  logged_out: "yes",
+  replaced: "yes",
+  // It is about to be linked here; or another gateway has it, and this one is configured in the same way.
+  not_linked: "unless another one does",
+  disabled: "no",
+  unknown: "unknown",
 };
 
 interface OwnAccountsParts {
-  store: Pick<Store, "want">;
+  store: Pick<Store, "want" | "contested">;
   gateway: Pick<Gateway, "onStatus">;
 }
 
@@ -32,6 +32,8 @@ export class OwnAccounts {
   readonly #parts: OwnAccountsParts;
   /** Those that are ours, and when each was seen last, monotonic ms. */
   readonly #seenAt = new Map<string, number>();
+  /** Not linked here, and another gateway has them. */
+  readonly #left = new Set<string>();
   #unsubscribe = () => {};
 
   constructor(parts: OwnAccountsParts) {
@@ -53,9 +55,11 @@ export class OwnAccounts {
 
   #look({ accounts, uptimeMs }: StatusReport): void {
     for (const [account, { code }] of accounts) {
-      const isBeside = BESIDE[code];
-      if (isBeside === true) this.#has(account, uptimeMs);
-      else if (isBeside === false) this.#hasNoMore(account);
+      const has = HAS[code];
+      if (has === "yes") this.#left.delete(account);
+      if (has === "unless another one does" && this.#isContested(account)) this.#left.add(account);
+      if (has === "no" || this.#left.has(account)) this.#hasNoMore(account);
+      else if (has !== "unknown") this.#has(account, uptimeMs);
       else if (this.#seenAt.has(account)) this.#seenAt.set(account, uptimeMs);
     }
     for (const [account, seenAt] of this.#seenAt) if (uptimeMs - seenAt > GONE_MS) this.#hasNoMore(account);
@@ -66,6 +70,10 @@ export class OwnAccounts {
     if (!accountId.safeParse(account).success) return;
     this.#seenAt.set(account, uptimeMs);
     this.#parts.store.want(account, { beside: true });
+  }
+
+  #isContested(account: string): boolean {
+    return this.#parts.store.contested.some((contest) => contest.account === account);
   }
 
   #hasNoMore(account: string): void {

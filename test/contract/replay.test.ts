@@ -101,7 +101,7 @@ it.each([
 });
 
 it("says which examples there are where there is no sidecar to ask for messages either", async () => {
-  const recorded = { stateDir: "/nowhere/at/all", connect: () => connectOperator("/nowhere/at/all") };
+  const recorded = { stateDir: "/nowhere/at/all", connect: () => connectOperator("/nowhere/at/all", () => null) };
   await expect(findMessage("nosuch", recorded)).rejects.toThrow(
     /^"nosuch" is the name of no example: there are .*voice\. As the id .* either: no sidecar runs on \/nowhere/,
   );

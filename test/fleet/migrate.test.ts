@@ -155,6 +155,9 @@ describe("a store that was moved", () => {
       const waiting: string[] = [];
       for (const chat of await commands.waitingChats()) waiting.push((await commands.nextOf(chat))?.command_id ?? "");
       expect(waiting).toEqual(["waiting 1"]);
+      expect((await operator.audit(null, 10)).map(({ action, kind }) => `${action} (${kind})`)).toContain(
+        "move the store (store)",
+      );
       const next = await messages.accept(messageOf("next", BEN));
       expect(next).toMatchObject({ duplicate: false, seq: 6 });
     });

@@ -108,6 +108,9 @@ describe("a network that loses every packet", { timeout: 300_000 }, () => {
     await using shop = await openShop(here);
     const only = shop.sidecar("only", { its: net.address });
     await only.owns();
+    // What it writes at its start is written by then: the commit that is held is that of the message.
+    await only.accepts("b1", BEN);
+    await shop.settles("sent");
     const release = await holdCommits(here);
     const a1 = only.hands("a1", ANNA);
     await sees(here, "a commit waits", IS_HELD);
@@ -117,8 +120,8 @@ describe("a network that loses every packet", { timeout: 300_000 }, () => {
     expect(only.isAccepted("a1")).toBe(false);
     net.mend();
     expect(await a1).toBe(true);
-    await shop.sends(1);
-    await shop.settles("sent");
+    await shop.sends(2);
+    await shop.settles("sent", "sent");
     expect([shop.acceptedOf(ANNA), shop.sentTo(ANNA)]).toEqual([["a1"], ["re-a1"]]);
   });
 
@@ -127,6 +130,9 @@ describe("a network that loses every packet", { timeout: 300_000 }, () => {
     await using shop = await openShop(here);
     const first = shop.sidecar("first", { its: net.address });
     await first.owns();
+    // What it writes at its start is written by then: the commit that is held is that of the message.
+    await first.accepts("b1", BEN);
+    await shop.settles("sent");
     const release = await holdCommits(here);
     const a1 = first.hands("a1", ANNA);
     await sees(here, "a commit waits", IS_HELD);
@@ -134,15 +140,15 @@ describe("a network that loses every packet", { timeout: 300_000 }, () => {
     await release();
     const second = shop.sidecar("second");
     await second.owns();
-    await shop.sends(1);
-    await shop.settles("sent");
+    await shop.sends(2);
+    await shop.settles("sent", "sent");
     expect(first.isAccepted("a1")).toBe(false);
     net.mend();
     // It is written, whoever has brought it to Hot Bags.
     expect(await a1).toBe(true);
     await first.lost();
     await second.accepts("a2", ANNA);
-    await shop.settles("sent", "sent");
+    await shop.settles("sent", "sent", "sent");
     expect([shop.acceptedOf(ANNA), shop.sentTo(ANNA)]).toEqual([
       ["a1", "a2"],
       ["re-a1", "re-a2"],

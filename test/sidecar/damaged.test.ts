@@ -285,7 +285,7 @@ describe("what an operator sees", () => {
   async function listed(list: typeof listMessages | typeof listCommands, options: Partial<ListOptions>) {
     const [out, err] = [new PassThrough(), new PassThrough()];
     store.close();
-    const operator = await connectOperator(dir);
+    const operator = await connectOperator(dir, () => null);
     const code = await list(operator, { limit: 500, ...options }, { json: false, out, err } as unknown as Output);
     operator.close();
     store = openStore(dir, clock);

@@ -171,7 +171,7 @@ const ELSEWHERE = `It knows nothing of these, and whoever is asked for erasure h
 
 - the plugin's outbox: a message is deleted from it as soon as the sidecar has it, but its dead letters stay, and what was deleted is not overwritten (\`openclaw hotbags status\` says how many there are, [plugin.md](plugin.md) where it is);
 - OpenClaw's own transcripts, media and contacts in its state folder, and the shop's phone;
-- Hot Bags itself, backups of the database, and what a restore or an upgrade has kept of before (\`before-restore-…\` in the state folder, \`.before-upgrade\` behind its name; it names those that there are);
+- Hot Bags itself, backups of the database, and what a restore, a move or an upgrade has kept of before (\`before-restore-…\` and \`before-move-…\` in the state folder, \`bridge.sqlite\` where \`BRIDGE_STORE\` is set, \`.before-upgrade\` behind its name; it names those that there are);
 - what an earlier release has deleted: until its pages are used again, its words can be in them. Stop the sidecar, and \`sqlite3 bridge.sqlite VACUUM\`, once;
 - copies that a disk keeps by itself, as a solid-state one and a file system with snapshots do.`;
 const REST = `## May Hot Bags write first?

@@ -180,7 +180,7 @@ export const ALERTS = {
   two_gateways: {
     ...{ severity: "critical", teller: "account", title: "Two gateways have one account" },
     starts:
-      "at once, where several sidecars share a PostgreSQL (`BRIDGE_STORE`): the gateways of two of them have the same WhatsApp account. The one that owns it sends its replies, the other none",
+      "after 15 s, where several sidecars share a PostgreSQL (`BRIDGE_STORE`): the gateways of two of them have the same WhatsApp account. The one that owns it sends its replies, the other none",
     ends: "one of them has it no more",
     advice:
       "take the account out of the gateway that is not meant to have it (`channels.whatsapp.accounts` in its openclaw.json), and restart that gateway. Two links of one number answer for each other, and messages are handed in twice",

@@ -2,11 +2,11 @@ import { existsSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { codeOf, shownSize } from "@hotbags/shared";
 import { ArchiveDamagedError, type Manifest } from "../backup/archive.ts";
-import { type Backup, BackupRefusedError, backUp, type Report } from "../backup/backup.ts";
+import { type Backup, type BackupParts, BackupRefusedError, backUp, type Report } from "../backup/backup.ts";
 import { checkBackup, restore } from "../backup/restore.ts";
 import { nameFor } from "../backup/series.ts";
 import { systemClock } from "../clock.ts";
-import { StoreUnusableError } from "../store/index.ts";
+import { holdState, StoreUnusableError } from "../store/index.ts";
 import { connectSidecar, whoAmI } from "./connect.ts";
 import { CliError, EXIT } from "./exit-code.ts";
 import { readSince } from "./list-options.ts";
@@ -16,13 +16,32 @@ import { count, type Output, say, shortTime, writeJson } from "./output.ts";
 const PROGRESS_MS = 2_000;
 
 /** `hotbags backup`. */
-export async function makeBackup(
-  { stateDir, file, force }: { stateDir: string; file?: string | undefined; force: boolean },
-  output: Output,
-): Promise<number> {
+export async function makeBackup({ stateDir, file, force, madeAt }: BackupOptions, output: Output): Promise<number> {
   const parts = { stateDir, file: fileFor(file), force, now: systemClock.now, report: reporter(output) };
-  await showBackup(stateDir, await backUp(parts).catch(notMade), output);
+  const backup = madeAt === undefined ? backUp(parts) : backUpCopy(parts, madeAt);
+  await showBackup(stateDir, await backup.catch(notMade), output);
   return EXIT.ok;
+}
+
+interface BackupOptions {
+  stateDir: string;
+  file?: string | undefined;
+  force: boolean;
+  madeAt?: string | undefined;
+}
+
+/** Of a state that is a copy of another one, as it was then: what a restore of it puts in doubt begins at that time. */
+async function backUpCopy(parts: BackupParts, madeAt: string): Promise<Backup> {
+  const now = systemClock.now();
+  const then = Date.parse(readSince(madeAt, now));
+  if (then > now) throw new CliError(EXIT.usage, "--made-at is a time that was");
+  // One that a sidecar works on is of now.
+  const state = holdState(parts.stateDir);
+  try {
+    return await backUp({ ...parts, now: () => then });
+  } finally {
+    state.close();
+  }
 }
 
 /** Says what was made, here and in the audit. */

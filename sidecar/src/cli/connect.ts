@@ -13,7 +13,7 @@ import { API_PREFIX, type Output, type RawInput, ROUTES, type RouteName, refusal
 import { asHeader, operatorSocketOf, USER_HEADER } from "../operator/server.ts";
 import { pathWithoutSidecar } from "../ops/path.ts";
 import { countCommands, countMessages, countOutbound, countReports } from "../ops/stored-counts.ts";
-import { StoreUnusableError, type StoreView, viewStore } from "../store/index.ts";
+import { StoreUnusableError, type StoreView, viewStoreAt } from "../store/index.ts";
 import { inOptions } from "./complaint.ts";
 import { CliError, EXIT } from "./exit-code.ts";
 
@@ -27,9 +27,9 @@ export interface Operator {
   close(): void;
 }
 
-/** Throws CliError when there is neither a sidecar nor a database. */
-export async function connectOperator(stateDir: string): Promise<Operator> {
-  return (await connectSidecar(stateDir)) ?? offline(stateDir);
+/** `database`: see readDatabase; asked only where no sidecar runs. Throws CliError when there is neither a sidecar nor a database. */
+export async function connectOperator(stateDir: string, database: () => string | null): Promise<Operator> {
+  return (await connectSidecar(stateDir)) ?? (await offline(stateDir, database()));
 }
 
 /** The sidecar that runs; null: none does. Throws CliError when it does not answer, or this user may not ask it. */
@@ -101,10 +101,10 @@ async function send(socketPath: string, method: string, path: string, body: stri
   return promise;
 }
 
-function offline(stateDir: string): Operator {
+async function offline(stateDir: string, database: string | null): Promise<Operator> {
   let view: StoreView;
   try {
-    view = viewStore(stateDir, systemClock);
+    view = await viewStoreAt({ stateDir, database }, systemClock);
   } catch (error) {
     if (!(error instanceof StoreUnusableError)) throw error;
     throw new CliError(EXIT.unreachable, `no sidecar runs on ${stateDir}, and ${error.message}`);

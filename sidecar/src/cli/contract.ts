@@ -1,5 +1,5 @@
 import type { Argv } from "yargs";
-import { readStateDir } from "../settings.ts";
+import { readDatabase, readStateDir } from "../settings.ts";
 import { connectOperator } from "./connect.ts";
 import { CliError, EXIT } from "./exit-code.ts";
 import type { Output } from "./output.ts";
@@ -37,7 +37,7 @@ export function contractCommands(environment: NodeJS.ProcessEnv, end: (code: num
     });
   const recordedIn = (given: string | undefined, envFile: string | undefined): Recorded => {
     const stateDir = given ?? readStateDir(environment, envFile);
-    return { stateDir, connect: () => connectOperator(stateDir) };
+    return { stateDir, connect: () => connectOperator(stateDir, () => readDatabase(environment, envFile)) };
   };
 
   return (program: Argv) =>

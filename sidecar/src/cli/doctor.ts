@@ -1,11 +1,12 @@
 import { pino } from "pino";
 import { inspectDatabase } from "../doctor/database.ts";
+import { inspectDatabaseServer } from "../doctor/database-server.ts";
 import { diagnose } from "../doctor/diagnose.ts";
-import { fail } from "../doctor/finding.ts";
+import { type Finding, fail, skipped } from "../doctor/finding.ts";
 import { openSubject } from "../doctor/subject.ts";
 import { type Gateway, openGateway } from "../gateway/index.ts";
 import type { NamedFinding } from "../operator/schemas.ts";
-import { readStateDir, SettingsError, surveySettings } from "../settings.ts";
+import { readDatabase, readStateDir, SettingsError, surveySettings } from "../settings.ts";
 import { connectSidecar } from "./connect.ts";
 import { CliError, EXIT } from "./exit-code.ts";
 import { count, green, type Output, plain, red, wrap, writeJson, yellow } from "./output.ts";
@@ -21,12 +22,23 @@ interface DoctorOptions {
 /** `hotbags doctor`: is everything set up? */
 export async function doctor(options: DoctorOptions, output: Output): Promise<number> {
   const stateDir = options.stateDir ?? folderOf(options);
-  const database = inspectDatabase(stateDir);
+  const database = lookAtDatabase(options, stateDir);
   const findings = await findingsOf(options, stateDir);
   findings.push(...(await database).map((finding) => ({ check: "database", ...finding })));
   if (output.json) writeJson(output, findings);
   else draw(findings, output);
   return findings.some(({ level }) => level === "fail") ? EXIT.no : EXIT.ok;
+}
+
+/** That of BRIDGE_STORE, or the one in the folder. */
+async function lookAtDatabase({ environment, envFile }: DoctorOptions, stateDir: string): Promise<Finding[]> {
+  try {
+    const url = readDatabase(environment, envFile);
+    return await (url === null ? inspectDatabase(stateDir) : inspectDatabaseServer(url));
+  } catch (error) {
+    if (!(error instanceof SettingsError)) throw error;
+    return [skipped("which one it is can't be read, see the settings")];
+  }
 }
 
 /** What is wrong with the env file is a finding, and no reason to look at nothing. */

@@ -50,12 +50,16 @@ function ofAccounts({ gateway, downMs }: HealthParts): Finding[] {
   return [...accounts].map(([id, state]) => ofAccount(id, state, downMs));
 }
 
+/** One that is not linked gives way within this time, ms. */
+const CONTESTED_MS = 15_000;
+
 /** Where several sidecars share a store. */
 function ofContested({ store }: HealthParts): Finding[] {
   return store.contested.map(({ account, message }) => {
     const subject = shownId(account);
     // By the one that owns it; the other one's /health says it, too.
-    const alert = condition("two_gateways", sentence(message), { subject, account, details: { account: subject } });
+    const details = { account: subject };
+    const alert = condition("two_gateways", sentence(message), { subject, account, details, afterMs: CONTESTED_MS });
     return bad("two_gateways", true, message, [alert], subject);
   });
 }

@@ -53,7 +53,7 @@ export {
   newChecksum,
   type Row,
 } from "./moving.ts";
-export { movingPostgres, openStoreAt, type StorePlace } from "./open.ts";
+export { inspectServer, movingPostgres, openStoreAt, type StorePlace, viewStoreAt } from "./open.ts";
 export type {
   AuditEntry,
   ChatRow,
@@ -83,6 +83,7 @@ export type { ChatAddress, ChatOrder, Pause, PausedChat } from "./pauses.ts";
 export { FileLostError } from "./read-file.ts";
 export type { ReportStore, WaitingReport } from "./reports.ts";
 export type { Keep } from "./retention.ts";
+export type { ServerInspection } from "./server-inspection.ts";
 export { openStore, viewStore } from "./sqlite/index.ts";
 export { type Inspection, inspectStore } from "./sqlite/inspection.ts";
 export { SCHEMA } from "./sqlite/migrations/index.ts";

@@ -1,9 +1,10 @@
 import type { Clock } from "../clock.ts";
 import type { MediaLimits } from "./limits.ts";
+import type { ServerInspection } from "./server-inspection.ts";
 import { takeLock } from "./sqlite/database.ts";
-import { openStore } from "./sqlite/index.ts";
+import { openStore, viewStore } from "./sqlite/index.ts";
 import { refuseLeftBehind } from "./sqlite/moves.ts";
-import type { Store } from "./store.ts";
+import type { Store, StoreView } from "./store.ts";
 
 /** Where a sidecar's store is, and whose it is. */
 export interface StorePlace {
@@ -19,6 +20,24 @@ export interface OpenOptions {
   limits: MediaLimits;
   /** Told how long each transaction took, ms. */
   onCommit(durationMs: number): void;
+}
+
+/**
+ * Looks at the store that is set, whoever works on it, and changes nothing. Rejects with StoreUnusableError with what to do.
+ */
+export async function viewStoreAt(
+  { stateDir, database }: Pick<StorePlace, "stateDir" | "database">,
+  clock: Clock,
+): Promise<StoreView> {
+  if (database === null) return viewStore(stateDir, clock);
+  const { viewPostgresStore } = await import("./postgres/view.ts");
+  return await viewPostgresStore(database, clock);
+}
+
+/** Looks at a PostgreSQL that a store is, or is to be, in, and changes nothing. Never rejects. */
+export async function inspectServer(url: string): Promise<ServerInspection> {
+  const room = await import("./postgres/inspection.ts");
+  return await room.inspectServer(url);
 }
 
 /**

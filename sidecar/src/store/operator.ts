@@ -18,7 +18,7 @@ export interface AuditEntry {
   who: string;
   action: string;
   /** What it was done to. */
-  kind: "message" | "command" | "chat" | "settings" | "restore" | "backup" | "console";
+  kind: "message" | "command" | "chat" | "settings" | "restore" | "backup" | "console" | "store";
   /** 0: there is but one. */
   subject: number;
   result: string;

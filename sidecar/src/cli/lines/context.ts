@@ -1,4 +1,4 @@
-import { readStateDir } from "../../settings.ts";
+import { readDatabase, readStateDir } from "../../settings.ts";
 import { connectOperator, type Operator } from "../connect.ts";
 import { CliError, EXIT } from "../exit-code.ts";
 import { type Output, say } from "../output.ts";
@@ -23,7 +23,7 @@ export function makeContext(environment: NodeJS.ProcessEnv, end: (code: number) 
     async (args: Arguments) => {
       const output = outputFor(args.json);
       const stateDir = args.stateDir ?? readStateDir(environment, args.envFile);
-      const operator = await connectOperator(stateDir);
+      const operator = await connectOperator(stateDir, () => readDatabase(environment, args.envFile));
       try {
         if (!operator.isRunning && needsSidecar(args))
           throw new CliError(

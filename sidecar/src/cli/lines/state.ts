@@ -1,4 +1,5 @@
 import type { Argv } from "yargs";
+import { readDatabase } from "../../settings.ts";
 import { CliError, EXIT } from "../exit-code.ts";
 import { forgetCustomer } from "../forget.ts";
 import type { Context } from "./context.ts";
@@ -47,12 +48,18 @@ export function stateLines(program: Argv, { environment, asking, aside }: Contex
             default: 30,
             describe: "With --keep: none stays for longer",
           })
+          .option("made-at", {
+            type: "string",
+            requiresArg: true,
+            describe: "The state is a copy that litestream has restored, as it was then: 2h, 30m ago, or a time",
+          })
           // yargs' types know it by its name with the dash alone, which is stripped by then (strip-dashed).
           .check((args) => keepingIsFine(args.keep, Number(args["keepDays"])))
           .example("$0 backup /var/backups/hotbags", "A new file in that folder, which only its owner can read")
           .example("$0 backup /var/backups/hotbags --keep 14", "The same, as the nightly timer makes it")
           .epilogue("docs/backup.md says what is in it, and what a restore of an older backup means."),
       aside(async ({ keep, ...args }, output) => {
+        mustBeEmbedded(environment, args.envFile);
         if (keep === undefined) return (await import("../backup.ts")).makeBackup(args, output);
         const { continueSeries } = await import("../backup-series.ts");
         const uploadCommand = environment["BACKUP_UPLOAD_COMMAND"];
@@ -81,8 +88,20 @@ export function stateLines(program: Argv, { environment, asking, aside }: Contex
           .epilogue(
             "What may have been sent since the backup is in doubt afterwards: hotbags commands list --state in_doubt",
           ),
-      aside(async (args, output) => (await import("../backup.ts")).restoreBackup(args, output)),
+      aside(async (args, output) => {
+        if (!args.check) mustBeEmbedded(environment, args.envFile);
+        return (await import("../backup.ts")).restoreBackup(args, output);
+      }),
     );
+}
+
+/** A backup of this machine's folder has no message of a store that is elsewhere. Throws CliError. */
+function mustBeEmbedded(environment: NodeJS.ProcessEnv, envFile: string | undefined): void {
+  if (readDatabase(environment, envFile) === null) return;
+  throw new CliError(
+    EXIT.no,
+    "this sidecar's store is the PostgreSQL of BRIDGE_STORE: it is backed up and restored by the tools of that, such as pg_dump and pg_restore, or by its host (docs/fleet.md). Where the nightly timer runs: systemctl disable --now hotbags-backup.timer",
+  );
 }
 
 /** Throws CliError. */

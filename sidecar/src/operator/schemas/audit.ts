@@ -7,7 +7,7 @@ const audit = z.object({
   at: time,
   who: z.string(),
   action: z.string(),
-  kind: z.enum(["message", "command", "chat", "settings", "restore", "backup", "console"]),
+  kind: z.enum(["message", "command", "chat", "settings", "restore", "backup", "console", "store"]),
   /** 0: there is none, or but one. */
   subject: z.int().nonnegative(),
   /** Of a chat, masked; null: of anything else, or it is forgotten. */

@@ -4,7 +4,7 @@ import { AlertFile } from "../alert-file.ts";
 import type { AlertReads, AlertStore, Sightings as SightingsVerbs, Teller } from "../alerts.ts";
 import type { Change } from "../changes.ts";
 import { DamageRecord } from "../damage.ts";
-import { isDamage, StoreUnusableError } from "../errors.ts";
+import { isDamage } from "../errors.ts";
 import { Files } from "../files.ts";
 import { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "../limits.ts";
 import type { CountsOf, Look } from "../look.ts";
@@ -20,10 +20,10 @@ import type { TwoGatewaysError } from "./contests.ts";
 import { Counters } from "./counters.ts";
 import { Downtimes } from "./downtimes.ts";
 import { Failures } from "./failures.ts";
-import { isCollision, isDisconnection, isOwnFault, wordsOf } from "./faults.ts";
+import { isCollision } from "./faults.ts";
 import { FigureReads, FigureRecords } from "./figures.ts";
 import { Handovers } from "./handovers.ts";
-import { FLEET } from "./lease.ts";
+import { FLEET, TTL_MS } from "./lease.ts";
 import { Leases } from "./leases.ts";
 import { readCountsByAccount, readLook } from "./look.ts";
 import { Messages } from "./messages.ts";
@@ -44,9 +44,8 @@ import { Retention } from "./retention.ts";
 import { Room } from "./room.ts";
 import { type OutdatedError, SchemaWatch } from "./schema.ts";
 import { Sightings } from "./sightings.ts";
+import { unusable } from "./unusable.ts";
 
-/** A lease that was not renewed for so long can be taken by another sidecar. */
-const TTL_MS = 15_000;
 const RENEW_MS = 5_000;
 const ASK_MS = 2_000;
 
@@ -182,13 +181,6 @@ async function prepare({ url, migrations }: PostgresStoreOptions): Promise<void>
   } finally {
     await patient.close();
   }
-}
-
-function unusable(error: unknown): Error {
-  if (error instanceof StoreUnusableError) return error;
-  return new StoreUnusableError(`the database can't be used: ${wordsOf(error)}.`, {
-    passes: isDisconnection(error) || !isOwnFault(error),
-  });
 }
 
 async function open(reader: Connection, writer: Connection, options: PostgresStoreOptions): Promise<PostgresStore> {

@@ -3,6 +3,9 @@ import type { Queries } from "./connection.ts";
 import { migrations } from "./migrations/index.ts";
 import { OutdatedError } from "./schema.ts";
 
+/** A lease that was not renewed for so long, ms, can be taken by another sidecar. */
+export const TTL_MS = 15_000;
+
 /** The right to change what is an account's, until somebody else has a higher token. */
 export interface Lease {
   account: string;

@@ -9,6 +9,9 @@ import { OutdatedError } from "./schema.ts";
 /** Of an advisory lock that lasts as long as its transaction, which a pooler keeps together. "hotbags" as letters of a phone. */
 const LOCK = 4_682_247;
 
+/** `server_version_num`: what PostgreSQL 15 was the first to have is in the statements. */
+export const OLDEST_RELEASE = 150_000;
+
 /**
  * So long a migration waits for a table, ms, that others are using: all who come after it wait behind it for as long. Then it
  * lets them pass, and tries again.
@@ -49,9 +52,15 @@ async function step(tx: Queries, migrations: readonly Migration[], lockMs: numbe
   await tx.rows("SET LOCAL lock_timeout = 0");
   await tx.rows("SELECT pg_advisory_xact_lock($1)", LOCK);
   await tx.rows(`SET LOCAL lock_timeout = ${Math.round(lockMs)}`);
-  const [database] = await tx.rows<{ encoding: string; has_version: boolean }>(
-    "SELECT current_setting('server_encoding') AS encoding, to_regclass('schema_version') IS NOT NULL AS has_version",
+  const [database] = await tx.rows<{ release: number; encoding: string; has_version: boolean }>(
+    `SELECT current_setting('server_version_num')::int AS release, current_setting('server_encoding') AS encoding,
+       to_regclass('schema_version') IS NOT NULL AS has_version`,
   );
+  if (database && database.release < OLDEST_RELEASE)
+    throw new StoreUnusableError(
+      `the server is PostgreSQL ${Math.floor(database.release / 10_000)}: the bridge needs 15 or newer.`,
+      { passes: false },
+    );
   if (database?.encoding !== "UTF8")
     throw new StoreUnusableError(
       `the texts of the database are in ${database?.encoding}, where a customer's can't all be written: make one with ENCODING 'UTF8', and name that.`,

@@ -28,7 +28,7 @@ interface OperatorParts {
 
 /** What an operator may ask and do, of all accounts, whoever owns them. */
 export function operatorOf(parts: OperatorParts): OperatorStore {
-  const { db, batches, clock, files } = parts;
+  const { db, batches, files } = parts;
   const erasure = new Erasure(parts);
   return {
     ...readsOf(parts),
@@ -37,7 +37,6 @@ export function operatorOf(parts: OperatorParts): OperatorStore {
     resolve: (id, as, who) => batches.run(RESOLVED[as], { id, who }),
     forget: (request, who) => erasure.step(request, who),
     note: (entry) => batches.run(NOTED, entry),
-    find: (number, after) => search(db, clock, number, after),
     async file(id, position) {
       const [kept] = await db.rows<{ sha256: string; size_bytes: number }>(
         "SELECT sha256, size_bytes FROM media WHERE seq = $1 AND position = $2",
@@ -48,7 +47,8 @@ export function operatorOf(parts: OperatorParts): OperatorStore {
   };
 }
 
-function readsOf({ db, clock, time, ttlMs }: OperatorParts): Omit<OperatorReads, "find"> {
+/** What an operator may ask, of all accounts, whoever owns them. */
+export function readsOf({ db, clock, time, ttlMs }: Omit<OperatorParts, "batches" | "files">): OperatorReads {
   const messages = new OperatorMessages(db, (provenAt) => clock.now() + provenAt - time.now());
   const [commands, chats, audit] = [new OperatorCommands(db), new OperatorChats(db), new Audit(db)];
   return {
@@ -74,5 +74,6 @@ function readsOf({ db, clock, time, ttlMs }: OperatorParts): Omit<OperatorReads,
     chat: (accountId, chatId) => chats.numberOf(accountId, chatId),
     audit: (before, limit) => audit.page(before ?? FROM_NEWEST, limit),
     fleet: () => readFleet(db, ttlMs),
+    find: (number, after) => search(db, clock, number, after),
   };
 }

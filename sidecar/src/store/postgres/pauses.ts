@@ -21,11 +21,42 @@ interface PausesParts {
   accounts: () => readonly string[];
 }
 
-/** Pauses of chats, as in the embedded store: see there. */
-export class Pauses implements PauseStore {
+/** Pauses of chats, for whoever looks at them. */
+export class PauseList {
+  readonly #db: Queries;
+  readonly #time: ProvenTime;
+  readonly #accounts: () => readonly string[];
+
+  constructor(db: Queries, time: ProvenTime, accounts: () => readonly string[]) {
+    this.#db = db;
+    this.#time = time;
+    this.#accounts = accounts;
+  }
+
+  /** The pauses that last, the ones that end first before the others. */
+  async list(): Promise<PausedChat[]> {
+    const now = this.#time.now();
+    const rows = await this.#db.rows<Omit<PausedChat, "leftMs"> & { until_at: number }>(
+      `SELECT p.chat, c.account_id, c.chat_id, p.by, p.replies, p.until_at,
+         (SELECT count(*) FROM commands k WHERE k.chat = p.chat AND k.state = 'pending') AS waiting
+       FROM pauses p JOIN chats c USING (chat) WHERE p.until_at > $1 AND c.account_id = ANY ($2) ORDER BY p.until_at`,
+      ...[now, this.#accounts()],
+    );
+    return rows.map(({ until_at, ...pause }) => ({ ...pause, leftMs: until_at - now }));
+  }
+
+  /** How many chats are paused. */
+  async chats(): Promise<number> {
+    return new Set((await this.list()).map(({ chat }) => chat)).size;
+  }
+}
+
+/** The same, as in the embedded store: see there. */
+export class Pauses extends PauseList implements PauseStore {
   readonly #parts: PausesParts;
 
   constructor(parts: PausesParts) {
+    super(parts.db, parts.time, parts.accounts);
     this.#parts = parts;
   }
 
@@ -37,23 +68,6 @@ export class Pauses implements PauseStore {
   /** The operator ends all pauses of a chat, Hot Bags' too. Resolves with the chat; null where there was none. */
   async resume(address: ChatAddress): Promise<number | null> {
     return await this.#parts.batches.run(RESUME, { address });
-  }
-
-  /** The pauses that last, the ones that end first before the others. */
-  async list(): Promise<PausedChat[]> {
-    const now = this.#parts.time.now();
-    const rows = await this.#parts.db.rows<Omit<PausedChat, "leftMs"> & { until_at: number }>(
-      `SELECT p.chat, c.account_id, c.chat_id, p.by, p.replies, p.until_at,
-         (SELECT count(*) FROM commands k WHERE k.chat = p.chat AND k.state = 'pending') AS waiting
-       FROM pauses p JOIN chats c USING (chat) WHERE p.until_at > $1 AND c.account_id = ANY ($2) ORDER BY p.until_at`,
-      ...[now, this.#parts.accounts()],
-    );
-    return rows.map(({ until_at, ...pause }) => ({ ...pause, leftMs: until_at - now }));
-  }
-
-  /** How many chats are paused. */
-  async chats(): Promise<number> {
-    return new Set((await this.list()).map(({ chat }) => chat)).size;
   }
 }
 

@@ -15,6 +15,7 @@ import Database from "better-sqlite3";
 import { isForHumans, StoreUnusableError } from "../errors.ts";
 import { migrations } from "./migrations/index.ts";
 import { DATABASE_FILE, refuseMoved } from "./moves.ts";
+import { isReplicated, REPLICATED_CHECKPOINT_PAGES } from "./replication.ts";
 
 const LOCK_FILE = "bridge.lock";
 
@@ -47,6 +48,7 @@ export function openDatabase(stateDir: string): OpenDatabase {
       db.prepare("SELECT name, value FROM counters").all();
       // A lock that is somebody else's must not stop the event loop: what is to be written waits for it elsewhere.
       db.pragma("busy_timeout = 0");
+      if (isReplicated(file)) db.pragma(`wal_autocheckpoint = ${REPLICATED_CHECKPOINT_PAGES}`);
     } catch (error) {
       db.close();
       throw error;
@@ -74,7 +76,7 @@ export function openForReading(stateDir: string, isMoved = false): Database.Data
   const file = join(stateDir, DATABASE_FILE);
   if (!existsSync(file))
     throw new StoreUnusableError(
-      `there is no database in ${stateDir}: a sidecar was never started there (hotbags doctor says what it needs), or its BRIDGE_STATE_DIR is another`,
+      `there is no database in ${stateDir}: a sidecar was never started there (hotbags doctor says what it needs), its BRIDGE_STATE_DIR is another, or it runs on PostgreSQL, and this command was not told its BRIDGE_STORE`,
       { passes: true },
     );
   try {

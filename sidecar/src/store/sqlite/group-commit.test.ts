@@ -195,7 +195,21 @@ describe("a store that can't write", () => {
     await again();
   });
 
-  it("is one that another program has locked, and the event loop does not wait for that", async () => {
+  it("is none where another program gives its lock back in a moment: all is written, in order", async () => {
+    const other = new Database(join(dir, "bridge.sqlite"));
+    other.exec("BEGIN IMMEDIATE");
+    const jobs = ["M1", "M2"].map((note) => commit.run("note", write(note)));
+    // It has met the lock by then.
+    await new Promise((resolve) => setImmediate(resolve));
+    const late = commit.run("note", write("M3"));
+    other.exec("ROLLBACK");
+    other.close();
+    expect(await outcomes([...jobs, late])).toEqual(["fulfilled", "fulfilled", "fulfilled"]);
+    expect(notes()).toEqual(["M1", "M2", "M3"]);
+    expect(told).toEqual([]);
+  });
+
+  it("is one that another program has locked for long, and the event loop does not wait for that", async () => {
     const other = new Database(join(dir, "bridge.sqlite"));
     other.exec("BEGIN IMMEDIATE");
     expect(db.pragma("busy_timeout", { simple: true })).toBe(0);

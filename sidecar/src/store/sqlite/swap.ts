@@ -8,6 +8,7 @@ import { takeLock, UNFINISHED_RESTORE } from "./database.ts";
 import { unlessDamaged } from "./faults.ts";
 import { migrations } from "./migrations/index.ts";
 import { DATABASE_FILE } from "./moves.ts";
+import { litestreamFolderOf } from "./replication.ts";
 
 /** What there is of a store besides its lock. The database comes last: it is what makes the others mean something. */
 const PARTS = [`${DATABASE_FILE}-wal`, `${DATABASE_FILE}-shm`, MEDIA_FOLDER, DATABASE_FILE];
@@ -44,7 +45,9 @@ export function holdState(stateDir: string): IdleState {
       mkdirSync(kept, { mode: 0o700 });
       syncFolder(stateDir);
       failpoint("swap:begun");
-      for (const name of PARTS) if (existsSync(at(name))) renameSync(at(name), join(kept, name));
+      // What litestream knows of it is of no use to another database, and it would go on from that.
+      for (const name of [litestreamFolderOf(DATABASE_FILE), ...PARTS])
+        if (existsSync(at(name))) renameSync(at(name), join(kept, name));
       failpoint("swap:moved-away");
       for (const name of [MEDIA_FOLDER, DATABASE_FILE]) renameSync(join(from, name), at(name));
       syncFolder(kept);

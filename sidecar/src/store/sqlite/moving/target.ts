@@ -1,6 +1,6 @@
 import { chmodSync, existsSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { failpoint, setUpDatabase, syncFolder } from "@hotbags/shared";
+import { codeOf, failpoint, setUpDatabase, syncFolder } from "@hotbags/shared";
 import Database from "better-sqlite3";
 import type { Clock } from "../../../clock.ts";
 import {
@@ -130,7 +130,7 @@ class SqliteTarget implements MovingTarget {
     const note = db.prepare("INSERT OR REPLACE INTO move_progress VALUES (?, ?, ?)");
     this.#told(() =>
       db.transaction(() => {
-        for (const row of rows) put(row);
+        for (const row of rows) putOne(put, table, row);
         note.run(table.name, written.rows, written.after === null ? null : JSON.stringify(written.after));
         failpoint("move:before-commit");
       })(),
@@ -230,8 +230,20 @@ class SqliteTarget implements MovingTarget {
     try {
       return work();
     } catch (error) {
-      throw explain(error, join(this.name, PART_FILE));
+      throw error instanceof MoveRefusedError ? error : explain(error, join(this.name, PART_FILE));
     }
+  }
+}
+
+/** Throws MoveRefusedError of a row that can't be, and names it. */
+function putOne(put: (row: Row) => void, table: MovedTable, row: Row): void {
+  try {
+    put(row);
+  } catch (error) {
+    if (!codeOf(error).startsWith("SQLITE_CONSTRAINT")) throw error;
+    throw new MoveRefusedError(
+      `${table.name} ${row.slice(0, table.key).join(" ")} can't be written (${codeOf(error)}): a page of the database may be damaged there. Restore its backup, and run this again. Nothing is lost`,
+    );
   }
 }
 

@@ -9,6 +9,7 @@ import type { ForgottenKeys } from "../forgotten-keys.ts";
 import type { GroupCommit } from "../group-commit.ts";
 import type { Media } from "../media.ts";
 import type { ProvenTime } from "../proven-time.ts";
+import { isReplicated } from "../replication.ts";
 import type { Audit } from "./audit.ts";
 import { type CommandOf, CustomerSearch, type MessageOf, NOTHING, STEP_MS } from "./customer-search.ts";
 
@@ -149,8 +150,11 @@ export class Erasure {
 
   /** What was overwritten is still in the log until that begins anew. */
   #clearLog(): boolean {
+    const { db } = this.#parts;
+    // Its own copy has what was forgotten for as long as it keeps that, whatever becomes of the log here.
+    if (isReplicated(db.name)) return false;
     try {
-      const [row] = this.#parts.db.pragma("wal_checkpoint(TRUNCATE)") as { busy: number }[];
+      const [row] = db.pragma("wal_checkpoint(TRUNCATE)") as { busy: number }[];
       return row?.busy === 0;
     } catch {
       // A disk that fails, which whoever writes next is told of. What was forgotten is forgotten all the same.

@@ -1,0 +1,22 @@
+/** What was seen of the server that a store is, or is to be, in. */
+export type ServerInspection =
+  /** It can't be asked: why, and what to do. */
+  | { failure: string }
+  | {
+      failure: null;
+      /** PostgreSQL's major release. */
+      release: number;
+      isTooOld: boolean;
+      encoding: string;
+      /** It takes no writes. */
+      isReplica: boolean;
+      /** Of the tables; null: there are none yet. */
+      version: number | null;
+      newest: number;
+      mayMakeTables: boolean;
+      /** One of the tables that belongs to another user; null: none does. */
+      strangeTable: string | null;
+      /** Null: not known. Behind a pooler it says how that one reaches the server. */
+      isEncrypted: boolean | null;
+      roundTripMs: number;
+    };
