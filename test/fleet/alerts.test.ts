@@ -120,13 +120,14 @@ describe("two sidecars tell", { timeout: 300_000 }, () => {
     expect(new Set(toldOf("logged_out").map(({ id }) => id)).size).toBe(1);
   });
 
-  it("of an account that is nobody's, for no phone was ever linked to it", async (test) => {
+  it("of an account that can be nobody's, for its name is none: the sidecar beside its gateway, and its end", async (test) => {
     const gateway = await gatewayOf("shop");
-    gateway.accounts = [{ ...CONNECTED, accountId: "shop", statusState: "not-linked", connected: false }];
+    const named = { accountId: "a name: none" };
+    gateway.accounts = [{ ...LOGGED_OUT, ...named }];
     await start(await database(test), "first", gateway);
     await tells("logged_out", "started");
-    expect(toldOf("logged_out")).toMatchObject([{ account: "shop", instance: "first" }]);
-    gateway.accounts = [{ ...CONNECTED, accountId: "shop" }];
+    expect(toldOf("logged_out")).toMatchObject([{ instance: "first" }]);
+    gateway.accounts = [{ ...CONNECTED, ...named }];
     await tells("logged_out", "started", "over");
   });
 

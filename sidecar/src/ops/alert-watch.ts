@@ -96,7 +96,7 @@ export class AlertWatch {
     }
   }
 
-  /** What nobody owns, since it is not linked yet, whoever sees it tells of as of its own machine. */
+  /** What nobody owns whoever sees it tells of as of its own machine: its name may be one that nobody can own. */
   async #told(one: Condition): Promise<Condition> {
     const { store } = this.#parts.health;
     const { account } = one;
