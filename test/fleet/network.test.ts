@@ -32,6 +32,7 @@ afterEach(async () => {
 /** The server, and the network that the first sidecar reaches it by. */
 function onNetwork(test: Pick<TestContext, "skip">) {
   const here = running(test, databases);
+  // A network namespace needs root and iproute2: the skip says which is missing. CI has both.
   return { here, net: typeof network === "string" ? test.skip(network) : network };
 }
 

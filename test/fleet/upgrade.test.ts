@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { migrations } from "../../sidecar/src/store/postgres/migrations/index.ts";
 import { ANNA, BEN } from "../sidecar/message.ts";
-import { ok, openShop } from "./bridge-shop.ts";
+import { expectEachOnce, openShop, underWay } from "./bridge-shop.ts";
 import { type Databases, running, startDatabases } from "./databases.ts";
 
 // Two releases on one database, with the real relay and replies in processes of their own: the newer one starts beside the
@@ -57,41 +57,22 @@ describe("a newer release that starts beside an older one", { timeout: 240_000 }
   it("and takes away what the older one needs, which has a POST and a reply under way: that one ends by itself, and nothing is lost or twice", async (test) => {
     await using shop = await openShop(running(test, databases));
     shop.gateway.history = () => ["re-a1"];
-    const [sent, posted] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-    shop.gateway.send = async ({ idempotencyKey }) => {
-      if (idempotencyKey === "re-a1") await sent.promise;
-      return ok();
-    };
-    shop.hotbags.answers(async ({ message_id }) => {
-      if (message_id === "b1") await posted.promise;
-      return [{ command_id: `re-${message_id}`, type: "send_text", text: `re ${message_id}` }];
-    });
+    const work = underWay(shop);
     const older = shop.sidecar("older");
     await older.owns();
-    await older.accepts("a1", ANNA);
-    await shop.sends(1);
-    await older.accepts("b1", BEN);
-    await shop.posts("b1");
+    await work.begins(older);
     const newer = shop.sidecar("newer", { newer: [ADDS, TAKES_AWAY] });
     await newer.isUp();
     expect(await older.hands("a2", ANNA)).toBe(false);
     // Neither is to be written down by whoever began it.
-    sent.resolve();
-    posted.resolve();
+    await work.isAnswered();
     const [code, words] = await older.endsItself();
     expect([code, words]).toEqual([EX_CONFIG, expect.stringMatching(/newer release.*install that one/)]);
     await newer.owns();
     await newer.accepts("a2", ANNA);
     await newer.accepts("b2", BEN);
     await shop.settles("sent", "sent", "sent", "sent");
-    expect([shop.acceptedOf(ANNA), shop.acceptedOf(BEN)]).toEqual([
-      ["a1", "a2"],
-      ["b1", "b2"],
-    ]);
-    expect([shop.sentTo(ANNA), shop.sentTo(BEN)]).toEqual([
-      ["re-a1", "re-a2"],
-      ["re-b1", "re-b2"],
-    ]);
+    expectEachOnce(shop);
     expect(shop.hotbags.violations).toEqual([]);
     // However often it is started.
     expect(await shop.sidecar("older, anew").endsItself()).toEqual([EX_CONFIG, words]);

@@ -61,6 +61,7 @@ const repliesIn = async (dir: string, state: string) => {
 
 it("what litestream has copied is restored by the drill: nothing is sent twice, and what it does not know is in doubt", async (test) => {
   const found = await findLitestream();
+  // Its package is not for this machine, or can't be had: the skip says so. CI has it.
   if (typeof found === "string") return test.skip(found);
   const litestream = (...args: string[]) => run(found.program, args);
   const database = join(sidecar.dir, "bridge.sqlite");
