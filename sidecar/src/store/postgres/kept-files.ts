@@ -11,6 +11,9 @@ const CHUNK = 250;
 /** So long a file is kept that no message waits with, in SQL: its message may come yet. */
 const UNASKED = "interval '1 hour'";
 
+/** A row `d` of `media` goes along with a message that is not delivered. */
+const WAITS = "d.delivered_at IS NULL AND d.place IS NOT NULL";
+
 interface KeptFilesParts {
   db: Connection;
   /** The files of one message that are sent along, bytes before base64. */
@@ -76,7 +79,7 @@ export class KeptFiles implements FilesElsewhere {
       const { length } = await this.#parts.db.rows(
         `DELETE FROM kept_files WHERE kept_at < clock_timestamp() - ${UNASKED} AND sha256 IN (
            SELECT sha256 FROM kept_files f WHERE kept_at < clock_timestamp() - ${UNASKED} AND NOT EXISTS (
-             SELECT 1 FROM media d WHERE d.sha256 = f.sha256 AND d.delivered_at IS NULL AND d.place IS NOT NULL
+             SELECT 1 FROM media d WHERE d.sha256 = f.sha256 AND ${WAITS}
            ) ORDER BY kept_at LIMIT ${CHUNK}
          ) RETURNING 1`,
       );
@@ -86,17 +89,29 @@ export class KeptFiles implements FilesElsewhere {
   }
 
   /** Files that wait with messages of these accounts, and are not kept: those of a store that was moved here, say. */
-  async *missing(accounts: readonly string[]): AsyncGenerator<string> {
+  missing(accounts: readonly string[]): AsyncGenerator<WaitingFile> {
+    return this.#pages(
+      `SELECT DISTINCT d.sha256, d.size_bytes FROM messages m JOIN media d USING (seq)
+       WHERE m.state <> 'delivered' AND ${WAITS} AND d.sha256 > $1 AND m.account_id = ANY ($2) AND d.size_bytes <= $3
+         AND NOT EXISTS (SELECT 1 FROM kept_files f WHERE f.sha256 = d.sha256) ORDER BY d.sha256 LIMIT ${CHUNK}`,
+      ...[accounts, this.#parts.inlineBytes()],
+    );
+  }
+
+  /** Those that are kept and wait with a message, of whatever account. */
+  waiting(): AsyncGenerator<WaitingFile> {
+    return this.#pages(
+      `SELECT DISTINCT d.sha256, d.size_bytes FROM media d JOIN kept_files USING (sha256) WHERE ${WAITS} AND d.sha256 > $1
+       ORDER BY d.sha256 LIMIT ${CHUNK}`,
+    );
+  }
+
+  /** A page at a time, each behind the last name of the one before, `$1`. */
+  async *#pages(statement: string, ...values: readonly unknown[]): AsyncGenerator<WaitingFile> {
     let page: WaitingFile[] = [];
     do {
-      page = await this.#parts.db.rows<WaitingFile>(
-        `SELECT DISTINCT d.sha256, d.size_bytes FROM messages m JOIN media d USING (seq)
-         WHERE m.account_id = ANY ($1) AND m.state <> 'delivered' AND d.delivered_at IS NULL AND d.place IS NOT NULL
-           AND d.size_bytes <= $2 AND d.sha256 > $3 AND NOT EXISTS (SELECT 1 FROM kept_files f WHERE f.sha256 = d.sha256)
-         ORDER BY d.sha256 LIMIT ${CHUNK}`,
-        ...[accounts, this.#parts.inlineBytes(), page.at(-1)?.sha256 ?? ""],
-      );
-      for (const { sha256 } of page) yield sha256;
+      page = await this.#parts.db.rows<WaitingFile>(statement, page.at(-1)?.sha256 ?? "", ...values);
+      yield* page;
     } while (page.length === CHUNK);
   }
 }

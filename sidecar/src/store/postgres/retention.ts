@@ -83,7 +83,7 @@ export class Retention {
   /** Brings files into the database that wait with messages of these accounts, and are in this sidecar's folder alone. */
   async keepWaiting(accounts: readonly string[]): Promise<void> {
     const { kept, files } = this.#parts;
-    for await (const sha256 of kept.missing(accounts)) await files.keep(sha256);
+    for await (const { sha256 } of kept.missing(accounts)) await files.keep(sha256);
   }
 
   /** In the order in which they were settled, each once: a page does not look at those before it. */
