@@ -50,6 +50,15 @@ export function ofStore({ store, instance, downMs }: Pick<HealthParts, "store" |
   return bad("store", "damaged", problem, damaged("rows"));
 }
 
+/**
+ * What can be said where `error` came of reading the state: that a shared database is away, which can't be read then either.
+ * Null: it is something else, or the embedded store.
+ */
+export function ofStoreAway(parts: Pick<HealthParts, "store" | "instance" | "downMs">, error: unknown): Finding | null {
+  const { store, instance } = parts;
+  return instance !== null && (store.outage !== null || !store.check(error)) ? ofStore(parts) : null;
+}
+
 /** What passes within this time, ms, is a lock or a busy disk. */
 const OUTAGE_MS = 10_000;
 
