@@ -23,7 +23,7 @@ export function readFindings(parts: HealthParts, look: Look): Finding[] {
 }
 
 /** The store alone, of which can be said how it is while nothing can be read there. */
-export function ofStore({ store, instance, downMs }: Pick<HealthParts, "store" | "instance" | "downMs">): Finding {
+function ofStore({ store, instance, downMs }: Pick<HealthParts, "store" | "instance" | "downMs">): Finding {
   const { outage, damage, leads } = store;
   const damaged = (scope: "all" | "rows") => {
     if (damage === null) return [];
