@@ -1,4 +1,6 @@
 import { parseArgs } from "node:util";
+import { systemClock } from "../../sidecar/src/clock.ts";
+import { viewStore } from "../../sidecar/src/store/index.ts";
 import { CONTENDERS, Contender, type Name } from "./contender.ts";
 import { diskTable } from "./disk.ts";
 import { FarEnds } from "./far-ends.ts";
@@ -71,7 +73,8 @@ async function run(name: Name, ends: FarEnds, size: typeof WHOLE, isFirst: boole
     const waiting = sidecarOnly ? await backlog(contender, ends, size.chats, size.backlog) : null;
     await contender.stop();
     const messages = size.chats * (size.warmUp + size.each) + size.oneChat + size.singles;
-    if (name === "sidecar") await checkLedger(contender.folder, messages + (waiting ? size.chats * size.backlog : 0));
+    if (name === "sidecar")
+      await checkLedger(viewStore(contender.folder, systemClock), messages + (waiting ? size.chats * size.backlog : 0));
     return { many, one, single, waiting, idle: idling };
   } finally {
     await contender.close();

@@ -44,6 +44,13 @@ function slowDisk(ms: number): string[] {
   return ["strace", "-D", "-f", "-qq", "-o", "/dev/null", "--seccomp-bpf", "-e", `trace=${calls}`, "-e", inject, "--"];
 }
 
+interface How {
+  /** Each flush of the disk takes so much longer. */
+  flushMs?: number;
+  /** On top of what it needs. */
+  env?: Record<string, string>;
+}
+
 /** One process that takes messages, with a plugin that is linked to it. */
 export class Contender {
   readonly name: Name;
@@ -55,7 +62,7 @@ export class Contender {
   /** Rejects when it ends unasked. */
   #ended: Promise<never> = new Promise(() => {});
 
-  private constructor(name: Name, folder: string, ends: FarEnds, flushMs: number) {
+  private constructor(name: Name, folder: string, ends: FarEnds, { flushMs = 0, env = {} }: How) {
     this.name = name;
     this.folder = folder;
     this.#command = [...(flushMs > 0 ? slowDisk(flushMs) : []), process.execPath, ...COMMANDS[name]];
@@ -72,15 +79,15 @@ export class Contender {
       // Customers of the bench write faster than people, on purpose.
       BRIDGE_CHAT_REPLIES_PER_MINUTE: "0",
       BRIDGE_CHAT_REPLIES_PER_HOUR: "0",
+      ...env,
     };
   }
 
   /**
-   * Resolves when it takes messages. Its state is in a folder of its own, on the disk of the system's temporary files.
-   * `flushMs`: each flush of that disk takes so much longer.
+   * Resolves when it takes the plugin's link. Its state is in a folder of its own, on the disk of the system's temporary files.
    */
-  static async begin(name: Name, ends: FarEnds, flushMs = 0): Promise<Contender> {
-    const contender = new Contender(name, await mkdtemp(join(tmpdir(), "hotbags-bench-")), ends, flushMs);
+  static async begin(name: Name, ends: FarEnds, how: How = {}): Promise<Contender> {
+    const contender = new Contender(name, await mkdtemp(join(tmpdir(), "hotbags-bench-")), ends, how);
     await contender.start();
     return contender;
   }

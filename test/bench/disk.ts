@@ -1,3 +1,5 @@
+import { systemClock } from "../../sidecar/src/clock.ts";
+import { viewStore } from "../../sidecar/src/store/index.ts";
 import { CONTENDERS, Contender, type Name } from "./contender.ts";
 import { FarEnds } from "./far-ends.ts";
 import { checkLedger, type Flow, flow, singles } from "./flow.ts";
@@ -32,7 +34,7 @@ const LINES: [string, (figures: Figures) => number, number][] = [
 ];
 
 async function run(name: Name, flushMs: number, ends: FarEnds, size: Sizes): Promise<Figures> {
-  const contender = await Contender.begin(name, ends, flushMs);
+  const contender = await Contender.begin(name, ends, { flushMs });
   try {
     await flow(contender, ends, size.chats, size.warmUp);
     const many = await flow(contender, ends, size.chats, size.each);
@@ -40,7 +42,7 @@ async function run(name: Name, flushMs: number, ends: FarEnds, size: Sizes): Pro
     const { post, send } = await singles(contender, ends, size.singles);
     await contender.stop();
     const messages = size.chats * (size.warmUp + size.each) + size.oneChat + size.singles;
-    if (name === "sidecar") await checkLedger(contender.folder, messages);
+    if (name === "sidecar") await checkLedger(viewStore(contender.folder, systemClock), messages);
     return { many, one, post, send };
   } finally {
     await contender.close();

@@ -2,7 +2,7 @@
 // what came and when. The bench asks by IPC.
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { ScriptedGateway } from "../gateway/scripted-gateway.ts";
+import { CONNECTED, ScriptedGateway } from "../gateway/scripted-gateway.ts";
 import type { Arrival, Ask, Told } from "./far-ends.ts";
 
 const REPLY = "Yes, we have it in red too, in all three sizes. Shall we put one aside for you until Saturday?";
@@ -31,6 +31,7 @@ hotbags.keepAliveTimeout = 0;
 hotbags.listen(0, "127.0.0.1");
 
 const gateway = new ScriptedGateway();
+gateway.accounts = process.argv.slice(2).map((accountId) => ({ ...CONNECTED, accountId }));
 gateway.send = ({ idempotencyKey }) => {
   const id = idempotencyKey.slice("re:".length);
   sends.push([id, now()]);

@@ -25,9 +25,10 @@ export class FarEnds {
     this.gateway = gateway;
   }
 
-  static async start(): Promise<FarEnds> {
+  /** `accounts`: what the gateway has. */
+  static async start(accounts: readonly string[] = ["default"]): Promise<FarEnds> {
     // It ends by itself when this process does.
-    const child = fork(CHILD, { serialization: "advanced" });
+    const child = fork(CHILD, accounts, { serialization: "advanced" });
     const [ready] = await once(child, "message");
     return new FarEnds(child, ready);
   }

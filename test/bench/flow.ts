@@ -1,14 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { InboundMessage } from "../../shared/src/index.ts";
-import { systemClock } from "../../sidecar/src/clock.ts";
-import { viewStore } from "../../sidecar/src/store/index.ts";
+import type { StoreView } from "../../sidecar/src/store/index.ts";
 import { until } from "../until.ts";
 import type { Contender } from "./contender.ts";
 import type { Arrival, FarEnds } from "./far-ends.ts";
 import { now } from "./plugin.ts";
 
+const DEFAULT: readonly string[] = ["default"];
+
 /** A customer's message of everyday size, with what OpenClaw says of it. */
-export function messageOf(chat: number, n: string): InboundMessage {
+export function messageOf(chat: number, n: string, account = "default"): InboundMessage {
   const number = `+1555${String(1_000_000 + chat)}`;
   const raw = {
     Body: "",
@@ -19,7 +20,7 @@ export function messageOf(chat: number, n: string): InboundMessage {
     SenderName: "A customer",
   };
   return {
-    account_id: "default",
+    account_id: account,
     message_id: `M${chat}-${n}`,
     chat_id: number,
     from: number,
@@ -38,9 +39,18 @@ export interface Flow {
   peakMb: number;
 }
 
-/** So many messages of so many chats in turn, as fast as they are taken, one reply each. Resolves once all is on disk and checked. */
-export async function flow(contender: Contender, ends: FarEnds, chats: number, each: number): Promise<Flow> {
-  const messages = messagesOf(chats, each);
+/**
+ * So many messages of so many chats in turn, as fast as they are taken, one reply each. Resolves once all is on disk and
+ * checked. The chats are those of these accounts, in turn.
+ */
+export async function flow(
+  contender: Contender,
+  ends: FarEnds,
+  chats: number,
+  each: number,
+  accounts = DEFAULT,
+): Promise<Flow> {
+  const messages = messagesOf(chats, each, accounts);
   const [cpu, begun] = [contender.cpuMs(), now()];
   await contender.orEnds(contender.plugin.handIn(messages));
   const accepted = now();
@@ -62,8 +72,9 @@ export async function singles(
   contender: Contender,
   ends: FarEnds,
   count: number,
+  accounts = DEFAULT,
 ): Promise<{ post: number[]; send: number[] }> {
-  const messages = messagesOf(count, 1);
+  const messages = messagesOf(count, 1, accounts);
   const begun: number[] = [];
   for (const [n, message] of messages.entries()) {
     begun.push(now());
@@ -113,9 +124,11 @@ export async function idle(contender: Contender, ms: number): Promise<{ mb: numb
 
 let runs = 0;
 /** No two runs have a message in common: a known one is not delivered again. */
-function messagesOf(chats: number, each: number): InboundMessage[] {
+function messagesOf(chats: number, each: number, accounts = DEFAULT): InboundMessage[] {
   const run = runs++;
-  return Array.from({ length: chats * each }, (_, n) => messageOf(n % chats, `${run}.${Math.floor(n / chats)}`));
+  return Array.from({ length: chats * each }, (_, n) =>
+    messageOf(n % chats, `${run}.${Math.floor(n / chats)}`, accounts[(n % chats) % accounts.length]),
+  );
 }
 
 /** Resolves when it has used no CPU time to speak of for a while: what came of the last send is on disk by then. */
@@ -144,9 +157,11 @@ function byChat(ids: readonly string[]): Map<string, string[]> {
   return Map.groupBy(ids, (id) => id.split("-")[0] ?? "");
 }
 
-/** That the books of a sidecar that has ended are right: everything was taken, delivered and answered. @throws Error with the counts. */
-export async function checkLedger(folder: string, messages: number): Promise<void> {
-  const store = viewStore(folder, systemClock);
+/**
+ * That the books of a sidecar that has ended are right: everything was taken, delivered and answered. Closes the store.
+ * @throws Error with the counts.
+ */
+export async function checkLedger(store: StoreView, messages: number): Promise<void> {
   const { accepted, delivered, pending, dead, commands_sent: sent, ...others } = (await store.counts()).counters;
   store.close();
   const isRight = accepted === messages && delivered === messages && sent === messages && pending === 0 && dead === 0;

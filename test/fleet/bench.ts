@@ -2,12 +2,13 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { machine } from "../bench/report.ts";
-import { bytesOf, type Cost, ENGINES, measure, type Run, search } from "./cost.ts";
+import { type Cost, ENGINES, measure, type Run, search } from "./cost.ts";
 import { type MoveCost, measureMoves } from "./moves.ts";
+import { measureBytes, measureIdle, measureProduct, type ProductRun } from "./product-cost.ts";
 import { FLEETS, simulation } from "./simulate.ts";
 import { ASK_MS, ENDS, RENEW_MS, TTL_MS, takeOver } from "./take-over.ts";
 
-// What a message costs a PostgreSQL, by what the queue is: `npm run bench:fleet`.
+// What a message costs a PostgreSQL, with the bridge itself and by what the queue is: `npm run bench:fleet`.
 
 const DOC = fileURLToPath(new URL("../../docs/fleet.md", import.meta.url));
 const { values: options, positionals } = parseArgs({
@@ -17,53 +18,112 @@ const { values: options, positionals } = parseArgs({
     quick: { type: "boolean", default: false },
   },
 });
-const MESSAGES = options.quick ? 640 : 6_400;
-const MOVED = options.quick ? 20_000 : 1_000_000;
-const WAITING = options.quick ? [1_000, 10_000] : [1_000, 100_000, 300_000];
+const QUICK = options.quick;
+const MESSAGES = QUICK ? 800 : 6_400;
+const WARM_UP = QUICK ? 200 : 2_000;
+const MOVED = QUICK ? 20_000 : 1_000_000;
+const WAITING = QUICK ? [1_000, 10_000] : [1_000, 100_000, 300_000];
 
-const RUNS: Run[] = [
+const BRIDGE: ProductRun[] = [
+  { room: "postgres", processes: 1, load: "one at a time" },
+  { room: "postgres", processes: 1, load: "32 at a time" },
+  { room: "postgres", processes: 1, load: "all at once" },
+  { room: "postgres", processes: 2, load: "all at once" },
+  { room: "postgres", processes: 4, load: "all at once" },
+  { room: "postgres", processes: 1, load: "one at a time", pooled: 4 },
+  { room: "postgres", processes: 4, load: "all at once", pooled: 4 },
+  { room: "postgres", processes: 1, load: "one at a time", accounts: 20 },
+  { room: "postgres", processes: 1, load: "one at a time", accounts: 200 },
+  { room: "postgres", processes: 1, load: "all at once", accounts: 200 },
+  { room: "sqlite", processes: 1, load: "one at a time" },
+  { room: "sqlite", processes: 1, load: "32 at a time" },
+  { room: "sqlite", processes: 1, load: "all at once" },
+];
+const QUEUES: Run[] = [
   { engine: "own", processes: 1, batch: 1 },
-  { engine: "claims", processes: 1, batch: 1 },
   { engine: "pg-boss", processes: 1, batch: 1 },
   { engine: "own", processes: 1, batch: 32 },
-  { engine: "claims", processes: 1, batch: 32 },
   { engine: "pg-boss", processes: 1, batch: 32 },
-  { engine: "own", processes: 2, batch: 32 },
-  { engine: "own", processes: 4, batch: 32 },
-  { engine: "pg-boss", processes: 2, batch: 32 },
-  { engine: "pg-boss", processes: 4, batch: 32 },
-  { engine: "own", processes: 4, batch: 32, pooled: 4 },
-  { engine: "pg-boss", processes: 4, batch: 32, pooled: 4 },
 ];
+const ROOMS = { postgres: "on PostgreSQL", sqlite: "on SQLite" };
+const ACCOUNTS = QUICK ? [1, 5] : [1, 20, 200];
+const IDLE_MS = QUICK ? 1_000 : 120_000;
 
-const LINES: [string, (run: Run, cost: Cost) => string][] = [
-  ["queue", ({ engine }) => ENGINES[engine]],
-  ["processes", ({ processes, pooled }) => `${processes}${pooled ? `, pooler of ${pooled}` : ""}`],
-  ["messages a transaction", ({ batch }) => String(batch)],
-  ["writing transactions", (_, { writes }) => writes.toFixed(2)],
-  ["all transactions", (_, { transactions }) => transactions.toFixed(1)],
-  ["WAL, bytes", (_, { walBytes }) => walBytes.toFixed(0)],
-  ["CPU of the server, us", (_, { serverCpuUs }) => serverCpuUs.toFixed(0)],
-  ["CPU of the sidecar's driver, us", (_, { clientCpuUs }) => clientCpuUs.toFixed(0)],
-  ["messages/s", (_, { perSecond }) => perSecond.toFixed(0)],
-  ["connections", (_, { connections }) => String(connections)],
+/** What of a message is shown. */
+const COST: [string, (cost: Cost) => string][] = [
+  ["writing transactions", ({ writes }) => writes.toFixed(2)],
+  ["all transactions", ({ transactions }) => transactions.toFixed(1)],
+  ["WAL, bytes", ({ walBytes }) => walBytes.toFixed(0)],
+  ["CPU of the server, us", ({ serverCpuUs }) => serverCpuUs.toFixed(0)],
+  ["CPU of the client, us", ({ clientCpuUs }) => clientCpuUs.toFixed(0)],
+  ["messages/s", ({ perSecond }) => perSecond.toFixed(0)],
+  ["connections", ({ connections }) => String(connections)],
 ];
 
 /** Each part of docs/fleet.md; with arguments, only these. */
-const PARTS = { costs, search: searches, bytes, takeovers, moves, simulation: simulated };
+const PARTS = { costs, idle, bytes, queues, search: searches, takeovers, moves, simulation: simulated };
 for (const [name, part] of Object.entries(PARTS))
   if (positionals.length === 0 || positionals.includes(name)) put(name, await part());
 
 async function costs(): Promise<string> {
+  const header = ["the bridge", "sidecars (accounts of each)", "messages come", ...COST.map(([title]) => title)];
+  const sizes = { "one at a time": MESSAGES / 16, "32 at a time": MESSAGES / 10, "all at once": MESSAGES };
+  const runs = QUICK ? BRIDGE.filter(isQuick) : BRIDGE;
   const rows: string[][] = [];
-  for (const run of RUNS) {
-    const messages = run.batch === 1 ? MESSAGES / 16 : MESSAGES;
-    const cost = await measure(run, Math.ceil(messages / run.batch / run.processes) * run.batch);
-    rows.push(LINES.map(([, shown]) => shown(run, cost)));
+  for (const run of runs) {
+    const { room, processes, accounts = 1, pooled, load } = run;
+    const cost = await measureProduct(run, sizes[load], WARM_UP, !QUICK);
+    const how = pooled ? `, pooler of ${pooled}` : "";
+    const figures = COST.map(([title, of]) => (isKnown(run, title) ? of(cost) : "-"));
+    rows.push([ROOMS[room], `${processes} (${accounts})${how}`, load, ...figures]);
     console.error(rows.at(-1)?.join(" | "));
   }
-  const header = LINES.map(([title]) => title);
   return `${machine()}.\n\n${table(header, rows)}`;
+}
+
+/** One of each kind, and no pooler, which not every machine has. */
+function isQuick({ room, processes, load, accounts, pooled }: ProductRun): boolean {
+  if (accounts || pooled) return false;
+  return (
+    processes === 2 || (processes === 1 && load === "one at a time") || (room === "sqlite" && load === "all at once")
+  );
+}
+
+/** Of the embedded store there is no server; and a pause between messages makes no rate. */
+function isKnown({ room, load }: ProductRun, title: string): boolean {
+  if (title === "messages/s") return load === "all at once";
+  return room === "postgres" || title === "CPU of the client, us";
+}
+
+async function queues(): Promise<string> {
+  const rows: string[][] = [];
+  for (const run of QUEUES) {
+    const messages = run.batch === 1 ? MESSAGES / 16 : MESSAGES;
+    const cost = await measure(run, Math.ceil(messages / run.batch / run.processes) * run.batch);
+    rows.push([ENGINES[run.engine], String(run.batch), ...COST.map(([, of]) => of(cost))]);
+    console.error(rows.at(-1)?.join(" | "));
+  }
+  return table(["the queue alone", "messages a transaction", ...COST.map(([title]) => title)], rows);
+}
+
+async function idle(): Promise<string> {
+  const rows: string[][] = [];
+  for (const accounts of ACCOUNTS) {
+    const { writes, transactions, walBytes, serverCpuUs, cpuUs, rssMb } = await measureIdle(accounts, IDLE_MS);
+    const seconds = (us: number) => (us / 1e6).toFixed(0);
+    const numbers = [writes, transactions].map((n) => Math.round(n).toLocaleString("en"));
+    const others = [(walBytes / 1e6).toFixed(1), seconds(serverCpuUs), seconds(cpuUs), rssMb.toFixed(0)];
+    rows.push([String(accounts), ...numbers, ...others]);
+    console.error(rows.at(-1)?.join(" | "));
+  }
+  const figures = [
+    "writing transactions",
+    "all transactions",
+    "WAL, MB",
+    "CPU of the server, s",
+    "CPU of the sidecar, s",
+  ];
+  return table(["accounts of a sidecar; in an hour without messages", ...figures, "RSS of the sidecar, MB"], rows);
 }
 
 async function searches(): Promise<string> {
@@ -77,13 +137,15 @@ async function searches(): Promise<string> {
 }
 
 async function bytes(): Promise<string> {
-  const { text, key } = await bytesOf(MESSAGES);
-  const rows = [
-    ["its request and answer", text.toFixed(0)],
-    ["its row, its chat's and its command's", key.toFixed(0)],
-  ];
-  return table(["of a delivered message with one reply", "bytes, with indexes"], rows);
+  const { packed, ...written } = await measureBytes(MESSAGES);
+  const rows = (["text", "key"] as const).map((part) => [
+    WHAT[part],
+    written[part].toFixed(0),
+    packed[part].toFixed(0),
+  ]);
+  return table(["of a delivered message with its reply", "bytes, with indexes", "packed (VACUUM FULL)"], rows);
 }
+const WHAT = { text: "its request and answer", key: "its row, its chat's and its reply's" };
 
 async function takeovers(): Promise<string> {
   const rows: string[][] = [];

@@ -63,7 +63,7 @@ const TASKS = {
   "bench:console": (args) => [...BUILD, step("", "node", "test/bench/console.ts", ...args)],
   "bench:gateway": (args) => [...BUILD, step("", "node", "test/bench/gateway.ts", ...args)],
   "bench:memory": (args) => [...BUILD, step("", "node", "test/bench/memory.ts", ...args)],
-  "bench:fleet": (args) => [step("", "node", "test/fleet/bench.ts", ...args)],
+  "bench:fleet": (args) => [...BUILD, step("", "node", "test/fleet/bench.ts", ...args)],
   compat: (args) => [...BUILD, step("", "node", "test/compat/compat.ts", ...args)],
   demo: (args) => [...BUILD, step("", "node", "test/demo/demo.ts", ...args)],
 };
