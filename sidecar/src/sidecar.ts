@@ -30,6 +30,7 @@ import { AlertWatch } from "./ops/alert-watch.ts";
 import { ClockLog } from "./ops/clock-log.ts";
 import { DiskWatch } from "./ops/disk-watch.ts";
 import type { Finding } from "./ops/finding.ts";
+import { ofStoreAway } from "./ops/findings-of-machine.ts";
 import { alertOf as alertOfDeath } from "./ops/gateway-death.ts";
 import { type Health, readHealth } from "./ops/health.ts";
 import type { HealthParts } from "./ops/health-parts.ts";
@@ -78,7 +79,8 @@ export interface Sidecar {
 interface Work {
   /** What the listener hands in to. */
   intake: IntakeParts;
-  health(): Promise<Health>;
+  /** In an outage of a shared store no more than that, for nothing else can be known. */
+  health(): Promise<Health | Pick<Health, "ok" | "problems">>;
   metrics: Metrics;
   reload(who: string): Promise<unknown>;
   outage(): Outage | null;
@@ -262,7 +264,13 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
     ...[gateway.onChange(changed), store.onOutage(changed), store.onDamage(changed)],
     store.onLost((account) => metrics.letGo(account)),
   ];
-  const isWell = () => isHealthy(health, log);
+  const briefHealth = async () =>
+    await health().catch((error: unknown) => {
+      const store = ofStoreAway(healthParts, error);
+      if (store === null) throw error;
+      return { ok: false, problems: [store.problem ?? "the sidecar is stopping"] };
+    });
+  const isWell = () => isHealthy(briefHealth, log);
   const heartbeat = new Heartbeat({ url: settings.alerts.heartbeatUrl, log, isHealthy: isWell });
 
   const parts: ReloadableParts = {
@@ -402,7 +410,7 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
     door?.start(api, listen, () => api.answer("path", {}, 0, "console"));
     return {
       intake,
-      health,
+      health: briefHealth,
       metrics,
       reload,
       outage: () => store.outage,

@@ -31,3 +31,12 @@ export const SIDECAR_POINTS: readonly Point[] = [
     fault: true,
   },
 ];
+
+/** Between the answer of Hot Bags' outbox, the store and the send. `given`: how often Hot Bags gives the command. */
+export const OUTBOX_POINTS = [
+  { point: "poll:after", meaning: "answered, the command not on disk: asked for again", given: 2 },
+  { point: "outbox-taken:before-commit", meaning: "answered, the command not on disk: asked for again", given: 2 },
+  { point: "outbox-taken:after-commit", meaning: "the command is on disk, and so is the cursor", given: 1 },
+  { point: "sending:after-commit", meaning: "the intent is on disk, nothing was sent: in doubt", given: 1 },
+  { point: "send:after", meaning: "sent, not on disk: in doubt", given: 1 },
+] as const;

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -131,6 +132,30 @@ describe("a sidecar on PostgreSQL", { timeout: 300_000 }, () => {
     await sends("to-a1", "to-a2");
     await isWell(second);
     other.socket.terminate();
+  });
+
+  it("is killed with its machine: another one sends its customer's photo along, and the text behind it", async (test) => {
+    const url = await database(test);
+    const first = await start(url, "first");
+    const plugin = await first.connect();
+    await hotbags.stop();
+    const photo = randomBytes(1_500_000);
+    const item = { type: "image" as const, mime_type: "image/jpeg", file_name: null, size_bytes: photo.length };
+    const media = [{ ...item, sha256: await first.upload(photo) }];
+    await until("it is taken in", async () => {
+      const answer = await plugin.handIn(messageOf("a1", ANNA, { media }));
+      return answer.type === "ack";
+    });
+    await handIn(plugin, "a2");
+    await using other = await anotherGateway([{ ...CONNECTED, accountId: "outlet" }]);
+    const second = await start(url, "second", other.gateway);
+    first.process.kill();
+    plugin.socket.terminate();
+    await hotbags.start();
+    await until("both are at Hot Bags", () => hotbags.accepted.length === 2, PATIENCE_MS);
+    const sentAlong = hotbags.accepted.map(({ media: [one] }) => one && "data_base64" in one && one.data_base64);
+    expect(sentAlong).toEqual([photo.toString("base64"), undefined]);
+    expect(second.lines.filter(({ level }) => level === "error")).toEqual([]);
   });
 
   it("ends by itself where a newer release takes away what it needs, with what to do, and is not to be started again", async (test) => {

@@ -1,4 +1,9 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from "vitest";
+import { systemClock } from "../../sidecar/src/clock.ts";
+import { openStore } from "../../sidecar/src/store/index.ts";
 import { ScriptedGateway } from "../gateway/scripted-gateway.ts";
 import { startHotBags } from "../hotbags/index.ts";
 import { runHotbagsWith } from "../shop/hotbags-command.ts";
@@ -24,8 +29,8 @@ const here = (test: Pick<TestContext, "skip">) => running(test, databases);
 
 describe("hotbags doctor looks at the database of BRIDGE_STORE", { timeout: 120_000 }, () => {
   /** What it says of the database, as `level: seen -> advice`. */
-  async function about(url: string): Promise<string[]> {
-    const { stdout } = await runHotbagsWith({ BRIDGE_STORE: url, BRIDGE_STATE_DIR: "/nowhere" }, "doctor", "--json");
+  async function about(url: string, dir = "/nowhere"): Promise<string[]> {
+    const { stdout } = await runHotbagsWith({ BRIDGE_STORE: url, BRIDGE_STATE_DIR: dir }, "doctor", "--json");
     const findings = JSON.parse(stdout) as { check: string; level: string; seen: string; advice: string | null }[];
     return findings
       .filter(({ check }) => check === "database")
@@ -42,6 +47,15 @@ describe("hotbags doctor looks at the database of BRIDGE_STORE", { timeout: 120_
     expect(made).toMatch(
       /^(ok: PostgreSQL \d+, UTF8, .*schema (\d+) of \2; a round trip takes [\d.]+ ms|warn: a round trip)/,
     );
+  });
+
+  it("that leaves a store in the folder behind", async (test) => {
+    const all = here(test);
+    const dir = mkdtempSync(join(tmpdir(), "hotbags-left-"));
+    test.onTestFinished(() => rmSync(dir, { recursive: true }));
+    await openStore(dir, systemClock).close();
+    const [, left] = await about(await all.make(), dir);
+    expect(left).toMatch(/^fail: BRIDGE_STORE is set, and there is a store in .* -> run `hotbags migrate --to`/);
   });
 
   it("that can't be had, or won't do", async (test) => {

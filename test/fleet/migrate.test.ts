@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -56,9 +57,13 @@ async function inSqlite<T>(work: (store: Store) => Promise<T>): Promise<T> {
   }
 }
 
-function openThere(url: string, accounts: readonly string[] = ["default", "outlet"]): Promise<PostgresStore> {
+function openThere(
+  url: string,
+  accounts: readonly string[] = ["default", "outlet"],
+  dir = stateDir,
+): Promise<PostgresStore> {
   return openPostgresStore({
-    ...{ url, owner: "there", accounts, clock: systemClock, stateDir },
+    ...{ url, owner: "there", accounts, clock: systemClock, stateDir: dir },
     leaseMs: { ttl: HOUR_MS, renew: HOUR_MS, ask: HOUR_MS },
   });
 }
@@ -183,6 +188,30 @@ describe("a store that was moved", () => {
     // And there again.
     const again = await makeHere(test);
     expect(await migrate(again, "--to")).toMatchObject({ code: 0 });
+  });
+
+  it("comes back with attachments that wait and lie on another machine", async (test) => {
+    const url = await makeHere(test);
+    await leaveAStore();
+    expect((await migrate(url, "--to")).code).toBe(0);
+    const photo = Buffer.from("a photo");
+    const sha256 = createHash("sha256").update(photo).digest("hex");
+    const elsewhere = mkdtempSync(join(tmpdir(), "hotbags-migrate-"));
+    test.onTestFinished(() => rmSync(elsewhere, { recursive: true }));
+    const another = await openThere(url, ["shop"], elsewhere);
+    const body = (async function* () {
+      yield photo;
+    })();
+    await another.files.receive(sha256, { offset: 0, length: photo.length, body });
+    const item = { type: "image" as const, mime_type: "image/jpeg", file_name: null, size_bytes: photo.length };
+    await another.messages.accept(
+      messageOf("with a photo", ANNA, { account_id: "shop", media: [{ ...item, sha256 }] }),
+    );
+    await another.close();
+    const ran = await migrate(url, "--back");
+    expect(ran).toMatchObject({ code: 0 });
+    expect(ran.stderr).toContain("1 attachment of other machines is in the folder, too");
+    await inSqlite(({ files }) => files.verify(sha256, photo.length));
   });
 
   it("tells each alert by whose it is, and all of them where it comes back", async (test) => {

@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, chownSync, existsSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
@@ -11,6 +11,10 @@ const NOBODY = 65_534;
 export interface Pooler extends AsyncDisposable {
   /** The folder of its socket. */
   host: string;
+  /** Kills it (SIGKILL): all connections on both sides of it are gone. */
+  crash(): Promise<void>;
+  /** After a crash, on the same socket. */
+  start(): Promise<void>;
 }
 
 /** Starts one before the server whose socket is in `to`; a sentence where it isn't installed. `size`: of its connections to the server. */
@@ -40,11 +44,25 @@ default_pool_size = ${size}
 max_client_conn = 500
 `,
   );
-  const child = spawn(program, [config], {
-    cwd: folder.path,
-    stdio: ["ignore", "ignore", "pipe"],
-    ...(isRoot ? { uid: NOBODY, gid: NOBODY } : {}),
-  });
+  const begin = () => run(program, config, folder.path, isRoot);
+  let child = await begin();
+  return {
+    host: folder.path,
+    crash: () => end(child, "SIGKILL"),
+    async start() {
+      child = await begin();
+    },
+    async [Symbol.asyncDispose]() {
+      await end(child, "SIGTERM");
+      folder[Symbol.dispose]();
+    },
+  };
+}
+
+/** Resolves when it takes connections. */
+async function run(program: string, config: string, cwd: string, isRoot: boolean): Promise<ChildProcess> {
+  const who = isRoot ? { uid: NOBODY, gid: NOBODY } : {};
+  const child = spawn(program, [config], { cwd, stdio: ["ignore", "ignore", "pipe"], ...who });
   await new Promise<void>((resolve, reject) => {
     let said = "";
     child.stderr.on("data", (chunk) => {
@@ -53,13 +71,12 @@ max_client_conn = 500
     });
     child.once("close", (code) => reject(new Error(`pgbouncer ended with ${code}: ${said}`)));
   });
-  return {
-    host: folder.path,
-    async [Symbol.asyncDispose]() {
-      const ended = once(child, "close");
-      child.kill("SIGTERM");
-      await ended;
-      folder[Symbol.dispose]();
-    },
-  };
+  return child;
+}
+
+async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, "close");
+  child.kill(signal);
+  await ended;
 }

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,7 +7,7 @@ import { ScriptedGateway } from "../gateway/scripted-gateway.ts";
 import { type HotBags, startHotBags } from "../hotbags/index.ts";
 import { runHotbags } from "../shop/hotbags-command.ts";
 import { until } from "../until.ts";
-import { BEARER_TOKEN, BRIDGE_TOKEN, BuiltSidecar } from "./built-sidecar.ts";
+import { BEARER_TOKEN, BuiltSidecar } from "./built-sidecar.ts";
 import { ANNA, BEN, messageOf } from "./message.ts";
 import type { ScriptedPlugin } from "./scripted-plugin.ts";
 
@@ -49,21 +49,6 @@ const repliesIn = async (state: string) => {
   return (JSON.parse(stdout) as { command_id: string }[]).map(({ command_id }) => command_id).sort();
 };
 
-async function upload(bytes: Buffer): Promise<string> {
-  const sha256 = createHash("sha256").update(bytes).digest("hex");
-  const { status } = await fetch(`http://127.0.0.1:${sidecar.port}/media/${sha256}`, {
-    method: "PATCH",
-    headers: {
-      authorization: `Bearer ${BRIDGE_TOKEN}`,
-      "upload-offset": "0",
-      "upload-length": String(bytes.length),
-    },
-    body: new Uint8Array(bytes),
-  });
-  expect(status).toBe(204);
-  return sha256;
-}
-
 /** Hands in one message after the other until it is told to stop. Resolves with their ids, all of which are acked. */
 function traffic(plugin: ScriptedPlugin) {
   let isOver = false;
@@ -99,7 +84,7 @@ it("a restored backup sends no reply twice, and what may have been sent since is
   const mended = hotbags.faultFor(({ message_id }) => message_id === "D", { status: 503 }, Number.POSITIVE_INFINITY);
   const photo = randomBytes(100_000);
   const item = { type: "image" as const, mime_type: "image/jpeg", file_name: "bag.jpg", size_bytes: photo.length };
-  const media = [{ ...item, sha256: await upload(photo) }];
+  const media = [{ ...item, sha256: await sidecar.upload(photo) }];
   await plugin.handIn(messageOf("D", CARL, { media }));
   await until("D was tried", () => hotbags.requests.some(({ key }) => key === "D"));
 

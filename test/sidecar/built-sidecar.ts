@@ -1,6 +1,8 @@
+import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { MEDIA_PATH } from "../../shared/src/index.ts";
 import { GATEWAY_TOKEN, type ScriptedGateway } from "../gateway/scripted-gateway.ts";
 import type { HotBags } from "../hotbags/index.ts";
 import { freePort } from "../hotbags/port.ts";
@@ -74,6 +76,19 @@ export class BuiltSidecar {
 
   connect(): Promise<ScriptedPlugin> {
     return connectPlugin(this.port, BRIDGE_TOKEN);
+  }
+
+  /** Brings a whole file, as the plugin does. Resolves with its name. */
+  async upload(bytes: Buffer): Promise<string> {
+    const sha256 = createHash("sha256").update(bytes).digest("hex");
+    const { length } = bytes;
+    const { status } = await fetch(`http://127.0.0.1:${this.port}${MEDIA_PATH}${sha256}`, {
+      method: "PATCH",
+      headers: { authorization: `Bearer ${BRIDGE_TOKEN}`, "upload-offset": "0", "upload-length": String(length) },
+      body: new Uint8Array(bytes),
+    });
+    if (status !== 204) throw new Error(`the sidecar answered a file with HTTP ${status}`);
+    return sha256;
   }
 
   /** What `GET /health` says now. */

@@ -1,11 +1,10 @@
-import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { ScriptedGateway } from "../gateway/scripted-gateway.ts";
 import { type HotBags, startHotBags } from "../hotbags/index.ts";
 import { until } from "../until.ts";
 import { type AlertHook, startAlertHook } from "./alert-hook.ts";
-import { BEARER_TOKEN, BRIDGE_TOKEN, BuiltSidecar } from "./built-sidecar.ts";
+import { BEARER_TOKEN, BuiltSidecar } from "./built-sidecar.ts";
 import { damage } from "./damage.ts";
 import { messageOf } from "./message.ts";
 import type { ScriptedPlugin } from "./scripted-plugin.ts";
@@ -116,15 +115,7 @@ it("in the table of files, messages without one do not meet it, and those with o
   expect(await isRed()).toBe(false);
 
   const bytes = Buffer.from("a picture");
-  const sha256 = createHash("sha256").update(bytes).digest("hex");
-  const put = await fetch(`http://127.0.0.1:${sidecar.port}/media/${sha256}`, {
-    method: "PATCH",
-    headers: {
-      ...{ authorization: `Bearer ${BRIDGE_TOKEN}`, "upload-length": String(bytes.length), "upload-offset": "0" },
-    },
-    body: bytes,
-  });
-  expect(put.ok).toBe(true);
+  const sha256 = await sidecar.upload(bytes);
   const picture = { type: "image" as const, mime_type: "image/png", file_name: null, size_bytes: bytes.length, sha256 };
   const answer = await plugin.handIn(messageOf("with-a-file", chatOf(0), { media: [picture] }));
   expect(answer).toMatchObject({ type: "refused", code: "not_stored", retry: true });

@@ -11,12 +11,12 @@ import { DEFAULT_BRAKE } from "../../sidecar/src/replies/brake.ts";
 import type { Reach } from "../../sidecar/src/replies/fetch-file.ts";
 import { Replies } from "../../sidecar/src/replies/replies.ts";
 import type { LockedAccount } from "../../sidecar/src/replies/time-locks.ts";
-import { openStore, type Store } from "../../sidecar/src/store/index.ts";
+import { openStore, type SharedStore, type Store } from "../../sidecar/src/store/index.ts";
 import { type Answer, CONNECTED, GATEWAY_TOKEN, ScriptedGateway, type Sent } from "../gateway/scripted-gateway.ts";
 import { type HttpsServer, startHttpsServer } from "../https-server.ts";
 import { SimulatedClock } from "../simulated-clock.ts";
 import { until } from "../until.ts";
-import { lateIfAsked } from "./late-reads.ts";
+import { lateIfAsked, lateReads } from "./late-reads.ts";
 import { ANNA, BEN, messageOf } from "./message.ts";
 import { NOTHING_HELD } from "./nothing-held.ts";
 
@@ -50,6 +50,7 @@ async function start(
   pace = { chatIntervalMs: 0, perMinute: 0 },
   prepare = async (_store: Store) => {},
   reach: Reach | undefined = undefined,
+  seen: (store: Store) => SharedStore = lateIfAsked,
 ) {
   const lines: Record<string, unknown>[] = [];
   const log = openLog("info", { write: (line: string) => void lines.push(JSON.parse(line)) });
@@ -66,7 +67,7 @@ async function start(
   const locks: LockedAccount[] = [];
   const onLock = (lock: LockedAccount) => void locks.push(lock);
   const held = { ...NOTHING_HELD, onLock };
-  const from = { store: lateIfAsked(store), gateway, clock, timers: clock, log, pace };
+  const from = { store: seen(store), gateway, clock, timers: clock, log, pace };
   const parts = { ...from, ...held, ...(reach && { reach }) };
   const replies = new Replies({ ...parts, random: () => 0.5 });
   await replies.start();
@@ -169,6 +170,30 @@ async function pass(ms: number) {
     await until("it is over", () => gateway.canSend("default") && replies.status.underWay === 0);
   }
 }
+
+describe("an account that is taken up while its reply goes out", () => {
+  it.each([1, 2, 3, 4, 5, 6, 7, 8])("has it sent once and not in doubt, at look %d at the clock", async (nth) => {
+    await restart(undefined, undefined, undefined, (store) => lateReads(store, () => 0.5));
+    const { store, replies } = running;
+    const { chat, commandIds } = await answered(store, ANNA, ["one"]);
+    let [left, takenUp]: [number, Promise<void> | undefined] = [nth, undefined];
+    const uptimeMs = clock.uptimeMs;
+    clock.uptimeMs = () => {
+      // In the turn of the microtask queue behind this one.
+      if (--left === 0) queueMicrotask(() => (takenUp = replies.takeUp("default")));
+      return uptimeMs();
+    };
+    peer.send = async (sent) => {
+      await until("the account is being taken up", () => takenUp !== undefined);
+      await takenUp;
+      return ok(sent);
+    };
+    replies.offer(chat);
+    await until("it is sent", async () => (await counts()).commands_sent === 1);
+    await looks();
+    expect([keysTo(ANNA), historiesOf(ANNA), alarms("doubt")]).toEqual([commandIds, 0, 0]);
+  });
+});
 
 describe("a chat that the operator pauses", () => {
   const anna = { accountId: "default", chatId: ANNA };

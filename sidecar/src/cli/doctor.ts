@@ -7,6 +7,7 @@ import { openSubject } from "../doctor/subject.ts";
 import { type Gateway, openGateway } from "../gateway/index.ts";
 import type { NamedFinding } from "../operator/schemas.ts";
 import { readDatabase, readStateDir, SettingsError, surveySettings } from "../settings.ts";
+import { storeLeftBehind } from "../store/index.ts";
 import { connectSidecar } from "./connect.ts";
 import { CliError, EXIT } from "./exit-code.ts";
 import { count, green, type Output, plain, red, wrap, writeJson, yellow } from "./output.ts";
@@ -34,7 +35,10 @@ export async function doctor(options: DoctorOptions, output: Output): Promise<nu
 async function lookAtDatabase({ environment, envFile }: DoctorOptions, stateDir: string): Promise<Finding[]> {
   try {
     const url = readDatabase(environment, envFile);
-    return await (url === null ? inspectDatabase(stateDir) : inspectDatabaseServer(url));
+    if (url === null) return await inspectDatabase(stateDir);
+    const leftBehind = storeLeftBehind(stateDir);
+    const ofServer = await inspectDatabaseServer(url);
+    return leftBehind === null ? ofServer : [...ofServer, fail(leftBehind.why, leftBehind.advice)];
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;
     return [skipped("which one it is can't be read, see the settings")];

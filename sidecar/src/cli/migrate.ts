@@ -80,10 +80,10 @@ const AFTER_COMING_BACK =
   "Now remove BRIDGE_STORE, and start the sidecar (systemctl start hotbags-sidecar).";
 
 function tell(moved: Moved, after: string, output: Output): void {
-  const { from, to, wasDone, resumed, tables, ledger } = moved;
+  const { from, to, wasDone, resumed, tables, files, ledger } = moved;
   const rows = tables.reduce((sum, table) => sum + table.rows, 0);
   if (output.json) {
-    writeJson(output, { from, to, was_done: wasDone, resumed_at: resumed, rows, tables, ledger });
+    writeJson(output, { from, to, was_done: wasDone, resumed_at: resumed, rows, files, tables, ledger });
     return;
   }
   if (wasDone) say(output, `The store of ${from} is in ${to}: it had been moved, and compared, before.`);
@@ -95,6 +95,8 @@ function tell(moved: Moved, after: string, output: Output): void {
       `The store of ${from} is in ${to}: ${count(messages, "message")} and ${count(commands, "reply", "replies")}, ` +
         `${count(rows, "row")} in all, each compared; the ledgers are the same.`,
     );
+    if (files > 0)
+      say(output, `${count(files, "attachment")} of other machines ${files === 1 ? "is" : "are"} in the folder, too.`);
     if (resumed > 0) say(output, `${count(resumed, "row")} had been copied before.`);
   }
   say(output, after);

@@ -44,14 +44,14 @@ export class MediaIntake {
       return refuse(response, 405, "use HEAD or PATCH");
     }
     try {
-      if (request.method === "HEAD") this.#tell(sha256, response);
+      if (request.method === "HEAD") await this.#tell(sha256, response);
       else await this.#take(sha256, request, response);
     } catch (error) {
       this.#logThrottle.log(() => this.#log.error({ err: error, sha256, alarm: true }, "a file can't be stored"));
       // What is left of the body is not worth reading.
       response.setHeader("connection", "close");
       request.resume();
-      refuse(response, 503, "the sidecar can't write to its disk");
+      refuse(response, 503, "the sidecar can't store files just now");
     }
   }
 
@@ -62,8 +62,8 @@ export class MediaIntake {
     await Promise.all(uploads.map(({ done }) => done));
   }
 
-  #tell(sha256: string, response: ServerResponse): void {
-    const whole = this.#files.sizeOf(sha256);
+  async #tell(sha256: string, response: ServerResponse): Promise<void> {
+    const whole = await this.#files.keep(sha256);
     const bytes = whole ?? this.#files.partSizeOf(sha256);
     if (bytes === 0 && whole === undefined) return refuse(response, 404, "nothing of it is here");
     progress(response, 204, bytes, whole !== undefined);

@@ -29,6 +29,8 @@ export interface Moved {
   /** Rows that were there already, of a move that was cut off. */
   resumed: number;
   tables: Compared[];
+  /** Attachments that were brought into the folder. */
+  files: number;
   /** What both sides count by themselves. */
   ledger: Record<string, string | number>;
 }
@@ -40,7 +42,15 @@ export interface Moved {
 export async function move({ source, target, who, report }: MoveParts): Promise<Moved> {
   const fingerprint = await source.hold(target.name);
   const { stage, written } = await target.begin({ name: source.name, fingerprint });
-  const moved: Moved = { from: source.name, to: target.name, wasDone: true, resumed: 0, tables: [], ledger: {} };
+  const moved: Moved = {
+    from: source.name,
+    to: target.name,
+    wasDone: true,
+    resumed: 0,
+    tables: [],
+    files: 0,
+    ledger: {},
+  };
   if (stage === "arrived") return moved;
   if (stage === "copying") {
     moved.wasDone = false;
@@ -74,6 +84,7 @@ export async function move({ source, target, who, report }: MoveParts): Promise<
       );
     }
   }
+  moved.files = await source.bringFiles();
   const provenNow = await source.provenNow();
   const result = `done: all of ${source.name}`;
   await target.arrive({ provenNow, who, result }, () => source.leave(target.name, fingerprint));

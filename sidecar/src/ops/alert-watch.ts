@@ -7,7 +7,7 @@ import { ALERTS, type Kind } from "../alerts/table.ts";
 import type { Clock } from "../clock.ts";
 import { condition, type Finding } from "./finding.ts";
 import { readFindings, unknownKinds, unknownOfAccounts } from "./findings.ts";
-import { ofStore } from "./findings-of-machine.ts";
+import { ofStoreAway } from "./findings-of-machine.ts";
 import type { HealthParts } from "./health-parts.ts";
 
 /** How often it is looked, ms. */
@@ -140,9 +140,9 @@ export class AlertWatch {
     const { alerts, health, log } = this.#parts;
     const unknown = new Set(Object.keys(ALERTS) as Kind[]);
     const accounts: Reading["accounts"] = new Map();
-    // A shared database that is away can't be read either: of that alone something can be said, and when it is over.
-    if (health.instance !== null && (health.store.outage !== null || !health.store.check(error))) {
-      const store = ofStore(health);
+    // Of that alone something can be said, and when it is over.
+    const store = ofStoreAway(health, error);
+    if (store !== null) {
       this.since(store);
       unknown.delete("store");
       return alerts.see({ conditions: store.alerts, unknown, accounts });

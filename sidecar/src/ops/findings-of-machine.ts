@@ -23,7 +23,7 @@ export function readFindings(parts: HealthParts, look: Look): Finding[] {
 }
 
 /** The store alone, of which can be said how it is while nothing can be read there. */
-export function ofStore({ store, instance, downMs }: Pick<HealthParts, "store" | "instance" | "downMs">): Finding {
+function ofStore({ store, instance, downMs }: Pick<HealthParts, "store" | "instance" | "downMs">): Finding {
   const { outage, damage, leads } = store;
   const damaged = (scope: "all" | "rows") => {
     if (damage === null) return [];
@@ -48,6 +48,15 @@ export function ofStore({ store, instance, downMs }: Pick<HealthParts, "store" |
   const since = new Date(damage.since).toISOString();
   const problem = `the database is damaged; met since ${since}, at last: ${damage.failure}. What needs that page waits, or is given up. ${RESTORE}`;
   return bad("store", "damaged", problem, damaged("rows"));
+}
+
+/**
+ * What can be said where `error` came of reading the state: that a shared database is away, which can't be read then either.
+ * Null: it is something else, or the embedded store.
+ */
+export function ofStoreAway(parts: Pick<HealthParts, "store" | "instance" | "downMs">, error: unknown): Finding | null {
+  const { store, instance } = parts;
+  return instance !== null && (store.outage !== null || !store.check(error)) ? ofStore(parts) : null;
 }
 
 /** What passes within this time, ms, is a lock or a busy disk. */

@@ -338,7 +338,7 @@ export class Replies {
     return verdict === "empty" ? this.#empty(chat) : verdict;
   }
 
-  /** What a chat has to send now; or else what becomes of the chat. */
+  /** What a chat has to send now, which counts as under way then; or else what becomes of the chat. */
   async #look(chat: number): Promise<Ready | Verdict<Cause>> {
     if (this.#results.isUnwritten(chat)) return await this.#results.write(chat);
     const command = await this.#next(chat);
@@ -358,6 +358,8 @@ export class Replies {
     const lockedMs = this.#locks.hold(chat, command.account_id, command.chat_id);
     if (lockedMs > 0) return { cause: "lock", until: now + lockedMs };
     if (command.outbound !== null) this.#outbound.spend(command.account_id, now);
+    // Here, in the same turn: an account that is taken up from now on finds it under way, and not interrupted.
+    this.#sending.add(chat);
     return { command, file: attached.file };
   }
 
@@ -437,7 +439,6 @@ export class Replies {
     const { store, gateway } = this.#parts;
     const { id, chat, account_id: accountId, chat_id: to, command_id: commandId } = command;
     const begunAt = this.#parts.clock.uptimeMs();
-    this.#sending.add(chat);
     try {
       const call = callOf(command, file);
       const handed = await store.commands.sending(id, gateway.process?.id ?? null);

@@ -31,6 +31,14 @@ export interface Upload {
   body: AsyncIterable<Buffer>;
 }
 
+/** Where files are besides, for other processes to have them; null in a store that one process owns. */
+export interface FilesElsewhere {
+  /** Resolves when it is there. `read`: its bytes, from the beginning each time. */
+  keep(sha256: string, sizeBytes: number, read: () => AsyncIterable<Buffer>): Promise<void>;
+  /** Its bytes from this one on; none, or fewer, where they are not there. */
+  read(sha256: string, offset: number): AsyncIterable<Buffer>;
+}
+
 /** Makes so many bytes free, if it can. Resolves with how many became free. */
 type MakeRoom = (bytes: number) => Promise<number>;
 
@@ -48,19 +56,27 @@ export class Files {
   #limitBytes: number;
   readonly #time: Pick<Clock, "now">;
   readonly #makeRoom: MakeRoom;
-  /** Being written just now. */
-  readonly #receiving = new Set<string>();
+  readonly #elsewhere: FilesElsewhere | null;
+  /** Being written just now; each resolves when that is over. */
+  readonly #receiving = new Map<string, Promise<void>>();
   #count = 0;
   /** On disk, with what was promised to uploads that are under way. */
   #bytes = 0;
   #givenUp = 0;
 
   /** Throws StoreUnusableError when the folder can't be used. */
-  constructor(stateDir: string, limitBytes: number, time: Pick<Clock, "now">, makeRoom: MakeRoom = async () => 0) {
+  constructor(
+    stateDir: string,
+    limitBytes: number,
+    time: Pick<Clock, "now">,
+    makeRoom: MakeRoom = async () => 0,
+    elsewhere: FilesElsewhere | null = null,
+  ) {
     this.#folder = join(stateDir, MEDIA_FOLDER);
     this.#limitBytes = limitBytes;
     this.#time = time;
     this.#makeRoom = makeRoom;
+    this.#elsewhere = elsewhere;
     try {
       const made = mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
       chmodSync(this.#folder, 0o700);
@@ -103,10 +119,33 @@ export class Files {
   }
 
   /**
-   * Takes (the rest of) a file in, piece by piece as it comes. Resolves with `whole` when the file is on disk for good and its hash is right. What arrived
-   * before an error stays. Rejects when `body` breaks or the disk refuses. One upload a file at a time: the caller sees to that.
+   * Takes (the rest of) a file in, piece by piece as it comes. Resolves with `whole` when the file is on disk for good and its hash is right, and is
+   * wherever others look for it. What arrived before an error stays. Rejects when `body` breaks or the disk refuses. One at a time of a file.
    */
-  async receive(sha256: string, { offset, length, body }: Upload): Promise<Received> {
+  async receive(sha256: string, upload: Upload): Promise<Received> {
+    const received = await this.#alone(sha256, () => this.#receive(sha256, upload));
+    if (received.kind !== "whole" || (await this.keep(sha256)) !== undefined) return received;
+    throw new Error("the file is gone again");
+  }
+
+  /**
+   * Bytes of a whole file that is here, once it is wherever others look for it, too; undefined when it is not here. Rejects
+   * when it can't be brought there, or the disk can't be read.
+   */
+  async keep(sha256: string): Promise<number | undefined> {
+    const bytes = this.sizeOf(sha256);
+    if (bytes === undefined || this.#elsewhere === null) return bytes;
+    try {
+      await this.#elsewhere.keep(sha256, bytes, () => this.read(sha256, bytes));
+    } catch (error) {
+      if (!(error instanceof FileLostError)) throw error;
+      if (error.changed) this.#discardChanged(this.#pathOf(sha256));
+      return undefined;
+    }
+    return bytes;
+  }
+
+  async #receive(sha256: string, { offset, length, body }: Upload): Promise<Received> {
     const whole = this.sizeOf(sha256);
     if (whole !== undefined) return { kind: "whole", bytes: whole };
     const part = this.#partOf(sha256);
@@ -118,7 +157,6 @@ export class Files {
     }
     if (offset !== had) return { kind: "wrong_offset", bytes: had };
     const missing = length - had;
-    this.#receiving.add(sha256);
     try {
       if (!(await this.#promise(missing))) return { kind: "no_room" };
       try {
@@ -135,8 +173,19 @@ export class Files {
       // The disk was full before the store was. It is tried again by its sender.
       if (DISK_FULL.has(codeOf(error))) await this.#makeRoom(missing);
       throw error;
+    }
+  }
+
+  /** What is written of one file is written one after the other. */
+  async #alone<T>(sha256: string, work: () => Promise<T>): Promise<T> {
+    for (let other = this.#receiving.get(sha256); other; other = this.#receiving.get(sha256)) await other;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#receiving.set(sha256, promise);
+    try {
+      return await work();
     } finally {
       this.#receiving.delete(sha256);
+      resolve();
     }
   }
 
@@ -167,14 +216,35 @@ export class Files {
     return readFile(this.#pathOf(sha256), sizeBytes, sha256);
   }
 
-  /** Reads the file from end to end. Throws FileLostError when it is not what its name says; then it is thrown away, so that it can be sent again. */
+  /**
+   * Reads the file from end to end, and brings it here where only others have it. Throws FileLostError when nobody has what its name says; then what is
+   * here is thrown away, so that it can be sent again. Rejects with another error when that can't be known now, or there is no room for it here.
+   */
   async verify(sha256: string, sizeBytes: number): Promise<void> {
     try {
       for await (const _ of this.read(sha256, sizeBytes));
     } catch (error) {
-      if (error instanceof FileLostError && error.changed) this.#discardChanged(this.#pathOf(sha256));
-      throw error;
+      if (!(error instanceof FileLostError)) throw error;
+      if (error.changed) this.#discardChanged(this.#pathOf(sha256));
+      if (this.#elsewhere === null || !(await this.#bring(sha256, sizeBytes, this.#elsewhere))) throw error;
     }
+  }
+
+  /** Resolves with whether it is here now. */
+  #bring(sha256: string, length: number, from: FilesElsewhere): Promise<boolean> {
+    return this.#alone(sha256, async () => {
+      // Once more from the beginning, where what was here of it is of other bytes.
+      for (const isLast of [false, true]) {
+        const part = this.partSizeOf(sha256);
+        const offset = part > length ? 0 : part;
+        const received = await this.#receive(sha256, { offset, length, body: from.read(sha256, offset) });
+        if (received.kind === "whole") return true;
+        if (received.kind === "no_room" && length <= this.#limitBytes)
+          throw Object.assign(new Error("there is no room for a file of another machine"), { code: "ENOSPC" });
+        if (received.kind !== "wrong_hash" || offset === 0 || isLast) return false;
+      }
+      return false;
+    });
   }
 
   /** Throws away what nobody has asked for within a day and no message has. Returns how many files are gone; rejects, after all others, when one can't be. */

@@ -87,6 +87,7 @@ export type { ServerInspection } from "./server-inspection.ts";
 export { openStore, viewStore } from "./sqlite/index.ts";
 export { type Inspection, inspectStore } from "./sqlite/inspection.ts";
 export { SCHEMA } from "./sqlite/migrations/index.ts";
+export { storeLeftBehind } from "./sqlite/moves.ts";
 export { openSqliteSource } from "./sqlite/moving/source.ts";
 export { openSqliteTarget, undoMove } from "./sqlite/moving/target.ts";
 export { type Doubted, makeRestored, type RestoreTimes } from "./sqlite/restored.ts";

@@ -199,6 +199,11 @@ export interface MovingSource extends MovingRoom {
    */
   hold(to: string): Promise<string>;
   /**
+   * Brings attachments that wait with a message from where only this room has them into the folder of this machine. Resolves
+   * with how many. What can't be had is left out: its message says so when it goes.
+   */
+  bringFiles(): Promise<number>;
+  /**
    * No sidecar begins on it from now on. Rejects, with nothing changed, where something was written since that
    * fingerprint.
    */

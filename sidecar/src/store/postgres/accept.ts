@@ -3,6 +3,7 @@ import { FileMissingError } from "../errors.ts";
 import type { LaidOut } from "../lay-out.ts";
 import type { Accepted } from "../messages.ts";
 import { CollisionError } from "./faults.ts";
+import { countOnKept } from "./kept-files.ts";
 import { FencedOffError } from "./lease.ts";
 import { refuse, type Verb } from "./verb.ts";
 import type { Writing } from "./writing.ts";
@@ -39,6 +40,9 @@ interface Fresh {
 
 const OTHER_CHAT = "its message_id was already used in another chat";
 
+/** Files that go along with their message. */
+const filesOf = ({ files }: LaidOut) => files.flatMap(({ sha256, place }) => (place === null ? [] : [sha256]));
+
 /** See Messages.accept. `lacksFile`: whether a file that the message counts on is not here any more. */
 export function acceptVerb(lacksFile: (message: InboundMessage) => boolean): Verb<Incoming, Accepted> {
   return {
@@ -54,6 +58,14 @@ export function acceptVerb(lacksFile: (message: InboundMessage) => boolean): Ver
       refuse(inputs, (input) =>
         !same.has(input) && (!input.laidOut || lacksFile(input.message))
           ? new FileMissingError("a file of the message is not here")
+          : undefined,
+      );
+      // Whoever owns the account by then must be able to send them along.
+      const laidOut = inputs.flatMap((input) => (same.has(input) || !input.laidOut ? [] : filesOf(input.laidOut)));
+      const kept = await countOnKept(writing, [...new Set(laidOut)]);
+      refuse(inputs, (input) =>
+        !same.has(input) && input.laidOut && filesOf(input.laidOut).some((file) => !kept.has(file))
+          ? new FileMissingError("a file of the message is not in the database")
           : undefined,
       );
       const fresh = inputs.flatMap((incoming, n): Omit<Fresh, "chat">[] => {

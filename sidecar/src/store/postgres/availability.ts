@@ -65,7 +65,7 @@ export class Availability {
     if (isOfDamage) damage.note(failure);
     if (isOwnFault(error) && (!isOfDamage || this.#isProven)) return true;
     this.#failures = 0;
-    this.#schedule(error);
+    this.#schedule(what, error);
     this.#change({ failure, since: clock.now(), isDamage: isOfDamage });
     return false;
   }
@@ -82,18 +82,20 @@ export class Availability {
     this.#callOff();
   }
 
-  #schedule(cause: unknown): void {
+  #schedule(what: string, cause: unknown): void {
     this.#failures += 1;
     const { timers, backoff = BACKOFF } = this.#parts;
-    this.#callOff = timers.after(backoffMs(backoff, this.#failures), () => void this.#look(cause));
+    this.#callOff = timers.after(backoffMs(backoff, this.#failures), () => void this.#look(what, cause));
   }
 
-  async #look(cause: unknown): Promise<void> {
-    const failure = await this.#whyNot(cause);
+  async #look(what: string, cause: unknown): Promise<void> {
+    const error = await this.#whyNot(cause);
     if (this.#closed) return;
-    if (failure === null) this.#change(null);
+    if (error === null) return this.#change(null);
+    this.#schedule(what, error);
     // What is said of the last attempt helps more than what was said of the first one, an hour ago.
-    else this.#schedule(failure);
+    const failure = `${what}: ${wordsOf(error)}`;
+    if (this.#outage) this.#outage = { ...this.#outage, failure, isDamage: isDamage(error) };
   }
 
   get #isProven(): boolean {

@@ -299,7 +299,9 @@ describe("migrations", () => {
     const more = [...(right ?? [])].filter(
       (name) =>
         !left?.has(name) &&
-        !/^(commits|leases|move_progress|moves|notes|schema_version|sightings|wanted_accounts)\./.test(name),
+        !/^(commits|kept_files|kept_pieces|leases|move_progress|moves|notes|schema_version|sightings|wanted_accounts)\./.test(
+          name,
+        ),
     );
     const byAccount = ["alerts", "commands", "counters", "failures", "figures", "messages", "notices"];
     expect(more.sort()).toEqual(

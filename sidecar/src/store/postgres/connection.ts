@@ -1,5 +1,6 @@
 import { storableText } from "@hotbags/shared";
 import pg from "pg";
+import { readAddress } from "./encryption.ts";
 import { DatabaseError, DisconnectedError, isDisconnection, UncertainCommitError } from "./faults.ts";
 
 /** Who can't be reached in this time, ms, is not there. */
@@ -52,8 +53,9 @@ export class Connection implements Queries {
   #closed: Promise<void> | undefined;
 
   constructor({ url, connections = 2, idleMs = IDLE_MS, answerMs = ANSWER_MS }: ConnectionOptions) {
+    const { url: connectionString, Client } = readAddress(url);
     this.#pool = new pg.Pool({
-      connectionString: url,
+      ...{ connectionString, Client },
       max: connections,
       connectionTimeoutMillis: CONNECT_MS,
       query_timeout: answerMs,

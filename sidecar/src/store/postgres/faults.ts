@@ -23,6 +23,9 @@ export class CollisionError extends Error {
   override readonly name = "CollisionError";
 }
 
+const UNKNOWN_AUTHORITY =
+  "nobody who is trusted here has signed the server's certificate: have sslrootcert in the address name the file of the authority that has. If it does, somebody else may be answering there";
+
 /** What helps, by PostgreSQL's code or the beginning of it, the longest first; or by the code of the system. */
 const REMEDIES: readonly (readonly [code: string, remedy: string])[] = [
   [
@@ -34,6 +37,10 @@ const REMEDIES: readonly (readonly [code: string, remedy: string])[] = [
   ["53300", "the server has no connection left: put a transaction pooler in front of it, or raise its max_connections"],
   ["57P03", "the server is starting, or shutting down"],
   ["57P01", "the server was shut down, or the connection was ended there"],
+  [
+    "28000",
+    "the server refuses this user, or this way to it: look at the name in the address, at sslmode there, and at the server's pg_hba.conf",
+  ],
   ["28", "the server refuses this user: look at the name and the password in the address"],
   ["3D000", "there is no such database: make it, or correct the address"],
   ["42501", "this user lacks a right: it must own the bridge's tables"],
@@ -42,6 +49,25 @@ const REMEDIES: readonly (readonly [code: string, remedy: string])[] = [
   ["ECONNREFUSED", "nothing listens there: start the server, or correct the address"],
   ["ENOTFOUND", "there is no such host: correct the address"],
   ["ENOENT", "the server's socket is not there: start the server, or correct the address"],
+  ["UNABLE_TO_GET_ISSUER_CERT", UNKNOWN_AUTHORITY],
+  ["UNABLE_TO_VERIFY_LEAF_SIGNATURE", UNKNOWN_AUTHORITY],
+  ["SELF_SIGNED_CERT_IN_CHAIN", UNKNOWN_AUTHORITY],
+  ["DEPTH_ZERO_SELF_SIGNED_CERT", UNKNOWN_AUTHORITY],
+  ["CERT_SIGNATURE_FAILURE", UNKNOWN_AUTHORITY],
+  [
+    "ERR_TLS_CERT_ALTNAME_INVALID",
+    "the server's certificate is of another name: have the address name the host as the certificate does. If it does, somebody else may be answering there",
+  ],
+  ["CERT_HAS_EXPIRED", "have the server's certificate renewed; or this machine's clock is wrong"],
+  ["CERT_NOT_YET_VALID", "this machine's clock may be wrong, or the one that the certificate was made by"],
+];
+
+/** The same for what comes without a code. */
+const REMEDIES_BY_WORDS: readonly (readonly [words: RegExp, remedy: string])[] = [
+  [
+    /does not support SSL/,
+    "switch it on there (ssl = on in postgresql.conf), or write sslmode=disable where nobody can listen on the way",
+  ],
 ];
 
 /** Serialization failure, deadlock, and a lock that somebody else has had for too long. */
@@ -84,6 +110,8 @@ export function isOwnFault(error: unknown): boolean {
 export function wordsOf(error: unknown): string {
   const message = error instanceof Error ? error.message || error.name : String(error);
   const code = faultCode(error);
-  const remedy = REMEDIES.find(([prefix]) => code.startsWith(prefix))?.[1];
+  const remedy =
+    REMEDIES.find(([prefix]) => code.startsWith(prefix))?.[1] ??
+    REMEDIES_BY_WORDS.find(([words]) => words.test(message))?.[1];
   return `${message}${code === "" ? "" : ` (${code})`}${remedy === undefined ? "" : `: ${remedy}`}`;
 }

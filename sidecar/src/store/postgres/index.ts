@@ -23,6 +23,7 @@ import { Failures } from "./failures.ts";
 import { isCollision } from "./faults.ts";
 import { FigureReads, FigureRecords } from "./figures.ts";
 import { Handovers } from "./handovers.ts";
+import { KeptFiles } from "./kept-files.ts";
 import { FLEET, TTL_MS } from "./lease.ts";
 import { Leases } from "./leases.ts";
 import { readCountsByAccount, readLook } from "./look.ts";
@@ -188,8 +189,9 @@ async function open(reader: Connection, writer: Connection, options: PostgresSto
   const { length: release } = options.migrations ?? all;
   const { ttl, renew, ask } = options.leaseMs ?? { ttl: TTL_MS, renew: RENEW_MS, ask: ASK_MS };
   const time = await ProvenTime.read(writer, clock);
-  const files = new Files(options.stateDir, limits.storeBytes, time, (bytes) => room.make(bytes));
   let { inlineBytes } = limits;
+  const kept = new KeptFiles({ db: reader, inlineBytes: () => inlineBytes });
+  const files = new Files(options.stateDir, limits.storeBytes, time, (bytes) => room.make(bytes), kept);
   const wanted = new Set<ReportKind>();
   const damage = new DamageRecord(clock);
   const availability = new Availability({
@@ -229,7 +231,7 @@ async function open(reader: Connection, writer: Connection, options: PostgresSto
   const accounts = () => ownership.accounts;
   const beside = () => ownership.besideOurs;
   const partsOn = (db: Queries) => {
-    const common = { db, batches, time, accounts, files };
+    const common = { db, batches, time, accounts, files, kept };
     const reportsOf = (kind: ReportKind) =>
       new Reports({ ...common, kind, turn: (on) => (on ? wanted.add(kind) : wanted.delete(kind)) });
     return {
@@ -260,6 +262,8 @@ async function open(reader: Connection, writer: Connection, options: PostgresSto
     if (outage === null) void ownership.renew();
   });
   await ownership.start();
+  // What can't be brought there now is by the next sweep, which says why it can't.
+  ownership.onOwned((account) => void parts.retention.keepWaiting([account]).catch(() => {}));
   return {
     ...parts,
     alerts: new AlertsOf([new AllAlerts(reader), machine]),

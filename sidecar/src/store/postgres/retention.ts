@@ -4,6 +4,7 @@ import type { Forgotten, Keep } from "../retention.ts";
 import type { Batches } from "./batches.ts";
 import type { Queries } from "./connection.ts";
 import { FORGOTTEN, type Part } from "./forget.ts";
+import type { KeptFiles } from "./kept-files.ts";
 import type { ProvenTime } from "./proven-time.ts";
 
 const DAY_MS = 24 * 3_600_000;
@@ -15,7 +16,8 @@ interface RetentionParts {
   db: Queries;
   batches: Batches;
   time: ProvenTime;
-  files: Pick<Files, "sweep">;
+  files: Pick<Files, "sweep" | "keep">;
+  kept: Pick<KeptFiles, "sweep" | "missing">;
   accounts: () => readonly string[];
 }
 
@@ -72,9 +74,16 @@ export class Retention {
           this.#forget({ account, part, before: Math.floor(now - days[part] * DAY_MS) }),
         );
     const files = await asFarAsItGoes(this.#sweepFiles());
+    await asFarAsItGoes(this.keepWaiting(accounts()).then(() => this.#parts.kept.sweep()));
     if (errors.length > 0) throw errors[0];
     const { texts, keys, deadKeys, deadLetters } = gone;
     return { texts, keys: keys + deadKeys, files, deadLetters };
+  }
+
+  /** Brings files into the database that wait with messages of these accounts, and are in this sidecar's folder alone. */
+  async keepWaiting(accounts: readonly string[]): Promise<void> {
+    const { kept, files } = this.#parts;
+    for await (const { sha256 } of kept.missing(accounts)) await files.keep(sha256);
   }
 
   /** In the order in which they were settled, each once: a page does not look at those before it. */

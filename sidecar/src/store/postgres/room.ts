@@ -3,6 +3,7 @@ import type { Files } from "../files.ts";
 import type { DeliveredFile } from "../retention.ts";
 import type { Batches } from "./batches.ts";
 import type { Queries } from "./connection.ts";
+import { dropKept } from "./kept-files.ts";
 import type { Verb } from "./verb.ts";
 
 /** Delivered files looked at a time. */
@@ -110,6 +111,7 @@ export const UNNEEDED: Verb<{ names: readonly string[]; files: Pick<Files, "give
       );
       const needed = new Set(rows.map(({ sha256 }) => sha256));
       for (const name of names) if (!needed.has(name)) files.giveUp(name);
+      await dropKept(writing, names);
     }
     return inputs.map(() => undefined);
   },

@@ -71,10 +71,16 @@ export function refuseMoved(stateDir: string): void {
  */
 export function refuseLeftBehind(stateDir: string): void {
   if (readMark(stateDir, "coming")) return refuseMoved(stateDir);
+  const left = storeLeftBehind(stateDir);
+  if (left) throw new StoreUnusableError(`${left.why}: ${left.advice}.`, { passes: true });
+}
+
+/** An embedded store that BRIDGE_STORE leaves behind, and what to do; null: there is none, or it was moved. */
+export function storeLeftBehind(stateDir: string): { why: string; advice: string } | null {
   const file = join(stateDir, DATABASE_FILE);
-  if (readMark(stateDir, "gone") || !existsSync(file)) return;
-  throw new StoreUnusableError(
-    `BRIDGE_STORE is set, and there is a store in ${stateDir} that was not moved: run \`hotbags migrate --to\`, so that nothing of it is left behind; or put ${file} somewhere else if nothing of it is needed.`,
-    { passes: true },
-  );
+  if (readMark(stateDir, "gone") || !existsSync(file)) return null;
+  return {
+    why: `BRIDGE_STORE is set, and there is a store in ${stateDir} that was not moved`,
+    advice: `run \`hotbags migrate --to\`, so that nothing of it is left behind; or put ${file} somewhere else if nothing of it is needed`,
+  };
 }

@@ -4,6 +4,7 @@ import { commits } from "./0003-commits.ts";
 import { moves } from "./0004-moves.ts";
 import { sightings } from "./0005-sightings.ts";
 import { touched } from "./0006-touched.ts";
+import { keptFiles } from "./0007-kept-files.ts";
 
 /**
  * A text alone only adds, and at once: the releases before, which run on meanwhile, can go on with what it makes. What takes
@@ -16,4 +17,12 @@ export type Migration = string | { sql: string; oldest: number };
  * In order; the number of a migration is its place, and the table `schema_version` says how many a database has had. Never edit
  * one that was released. None may change `schema_version`, by which an older release knows that it can't go on.
  */
-export const migrations: readonly Migration[] = [theStore, accountsAskedFor, commits, moves, sightings, touched];
+export const migrations: readonly Migration[] = [
+  theStore,
+  accountsAskedFor,
+  commits,
+  moves,
+  sightings,
+  touched,
+  keptFiles,
+];

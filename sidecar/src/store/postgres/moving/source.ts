@@ -1,6 +1,9 @@
 import type { Clock } from "../../../clock.ts";
+import { Files } from "../../files.ts";
 import { MoveRefusedError, type MovingSource } from "../../moving.ts";
+import { FileLostError } from "../../read-file.ts";
 import type { Connection, Queries } from "../connection.ts";
+import { KeptFiles } from "../kept-files.ts";
 import { ProvenTime } from "../proven-time.ts";
 import {
   AT_WORK_UNTIL,
@@ -46,6 +49,7 @@ export async function openPostgresSource(
       renewing = setInterval(() => void renew(connection).catch(() => {}), RENEW_MS);
       return held;
     },
+    bringFiles: () => told(name, () => bringFiles(connection, stateDir, clock)),
     leave: (to, fingerprint) =>
       told(name, () =>
         connection.transaction(async (tx) => {
@@ -109,6 +113,18 @@ async function hold(tx: Queries, name: string, to: string): Promise<string> {
     ...[to, fingerprint],
   );
   return fingerprint;
+}
+
+async function bringFiles(connection: Connection, stateDir: string, clock: Clock): Promise<number> {
+  const kept = new KeptFiles({ db: connection, inlineBytes: () => Number.POSITIVE_INFINITY });
+  const files = new Files(stateDir, Number.POSITIVE_INFINITY, clock, undefined, kept);
+  const before = files.status.count;
+  for await (const { sha256, size_bytes } of kept.waiting()) {
+    await files.verify(sha256, size_bytes).catch((error: unknown) => {
+      if (!(error instanceof FileLostError)) throw error;
+    });
+  }
+  return files.status.count - before;
 }
 
 async function renew(connection: Connection): Promise<void> {
