@@ -19,8 +19,8 @@ const { values: options, positionals } = parseArgs({
   },
 });
 const QUICK = options.quick;
-const MESSAGES = QUICK ? 800 : 6_400;
-const WARM_UP = QUICK ? 200 : 2_000;
+const MESSAGES = QUICK ? 400 : 3_200;
+const WARM_UP = QUICK ? 200 : 1_000;
 const MOVED = QUICK ? 20_000 : 1_000_000;
 const WAITING = QUICK ? [1_000, 10_000] : [1_000, 100_000, 300_000];
 

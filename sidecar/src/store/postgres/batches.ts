@@ -28,6 +28,7 @@ interface Call {
   input: unknown;
   bytes: number;
   order: string | undefined;
+  account: string | undefined;
   settle: { resolve(value: unknown): void; reject(error: unknown): void };
 }
 
@@ -56,6 +57,11 @@ export interface CallOptions {
   order?: string;
   /** About how much is to be written. */
   bytes?: number;
+  /**
+   * Whose it is, if it is one account's: a transaction of such calls locks the leases of these accounts alone. Otherwise all that
+   * are ours are locked.
+   */
+  account?: string;
 }
 
 /**
@@ -82,14 +88,14 @@ export class Batches {
    * the verb refuses it for, with FencedOffError when the account is not ours, or with StoreUnwritableError when the
    * database can't be written.
    */
-  run<I, O>(verb: Verb<I, O>, input: I, { order, bytes = 0 }: CallOptions = {}): Promise<O> {
+  run<I, O>(verb: Verb<I, O>, input: I, { order, bytes = 0, account }: CallOptions = {}): Promise<O> {
     const { promise, resolve, reject } = Promise.withResolvers<O>();
     const { outage } = this.#parts.availability;
     if (this.#closed) reject(new Error(`the store is closed; ${verb.name} was not written`));
     else if (outage) reject(new StoreUnwritableError(outage.failure));
     else {
       this.#waiting.push({
-        ...{ verb, input, order, bytes },
+        ...{ verb, input, order, bytes, account },
         settle: { resolve: (value) => resolve(value as O), reject },
       });
       this.#writing ??= this.#writeAll();
@@ -212,7 +218,7 @@ export class Batches {
 
   async #writeOnce(calls: readonly Call[]): Promise<Written> {
     const { connection, ownership, clock, time, release, wanted, onCommit } = this.#parts;
-    const leases = ownership.leases;
+    const leases = leasesOf(calls, ownership.leases);
     const begun = performance.now();
     const { n, statement } = this.#marks.next();
     let [done, xid]: [Written | undefined, string] = [undefined, ""];
@@ -311,6 +317,12 @@ async function writeGroup(verb: AnyVerb, writing: Writing, group: readonly Call[
       new Map([...error.reasons].flatMap(([n, reason]) => (group[n] ? [[group[n], reason] as const] : []))),
     );
   }
+}
+
+/** Those of the accounts that the calls are about. */
+function leasesOf(calls: readonly Call[], leases: readonly Lease[]): readonly Lease[] {
+  const accounts = new Set(calls.map(({ account }) => account));
+  return accounts.has(undefined) ? leases : leases.filter(({ account }) => accounts.has(account));
 }
 
 /** Calls of one verb together, but none before a call about the same row, or in one statement with it. */

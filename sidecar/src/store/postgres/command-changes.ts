@@ -32,8 +32,9 @@ export async function movedRowsOf(
   ...values: readonly unknown[]
 ): Promise<MovedRow[]> {
   const moved = await writing.rows<MovedRow>(
+    // Which rows these are is for `update` to say, and no index's to find by the state: see IS_STILL_PENDING.
     `WITH moved AS (
-       ${update} AND commands.account_id = ANY ($1) AND commands.state = $2
+       ${update} AND commands.account_id = ANY ($1) AND commands.state || '' = $2
        RETURNING commands.id, commands.seq, commands.chat, commands.command_id, commands.owns_id, commands.state AS to,
          commands.whatsapp_message_id, commands.partial, commands.last_error
      )

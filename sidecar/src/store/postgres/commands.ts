@@ -16,6 +16,7 @@ import type { Queries } from "./connection.ts";
 import type { Ownership } from "./ownership.ts";
 import type { ProvenTime } from "./proven-time.ts";
 import { readRow } from "./read-row.ts";
+import { RecentAccounts } from "./recent-accounts.ts";
 import { ASKED_IN_VAIN, COMMAND_PASSED_OVER, NOT_SENT, PROVEN, REFUSED, SENDING, SETTLED } from "./send.ts";
 
 interface CommandsParts {
@@ -27,17 +28,20 @@ interface CommandsParts {
   accounts: () => readonly string[];
 }
 
-const COMMAND = `SELECT k.id, k.seq, k.chat, k.command_id, CASE WHEN m.outbound IS NULL THEN m.message_id ELSE 'outbox' END AS message_id,
+const commandWith = (
+  more: string,
+) => `SELECT k.id, k.seq, k.chat, k.command_id, CASE WHEN m.outbound IS NULL THEN m.message_id ELSE 'outbox' END AS message_id,
     c.account_id, c.chat_id, k.type, k.text, k.details, m.outbound, k.sending_at, k.sending_boot_ms, k.gateway_process,
-    k.asked_process, k.alarmed_at
+    k.asked_process, k.alarmed_at${more}
   FROM commands k JOIN messages m USING (seq) JOIN chats c ON c.chat = k.chat`;
+const COMMAND = commandWith("");
 
 export const NOT_PASSED_OVER = "NOT EXISTS (SELECT 1 FROM passed_over_commands o WHERE o.id = commands.id)";
 const IS_NEXT = `state = 'pending' AND ${NOT_PASSED_OVER}`;
 
 /** Of a chat, `$1`, of an account that is ours, `$2`. */
 const NEXT_ID = `SELECT id FROM commands WHERE chat = (SELECT chat FROM chats WHERE chat = $1 AND account_id = ANY ($2)) AND ${IS_NEXT} ORDER BY id LIMIT 1`;
-const NEXT = `SELECT of.*, k.file FROM (${COMMAND} WHERE k.id = (${NEXT_ID})) of JOIN commands k USING (id)`;
+const NEXT = `${commandWith(", k.file")} WHERE k.id = (${NEXT_ID})`;
 
 /** Until when a command `n` is held, by the proven time. */
 const PAUSED_UNTIL = "SELECT max(until_at) FROM pauses p WHERE p.chat = n.chat AND p.after_command < n.id";
@@ -57,6 +61,7 @@ const MAX_COUNTED = 1_000;
  */
 export class Commands implements CommandStore {
   readonly #parts: CommandsParts;
+  readonly #recent = new RecentAccounts();
 
   constructor(parts: CommandsParts) {
     this.#parts = parts;
@@ -79,6 +84,7 @@ export class Commands implements CommandStore {
       async () => (await this.#rows<{ id: number }>(NEXT_ID, chat, this.#parts.accounts()))[0]?.id,
     );
     if (!row || !this.#parts.ownership.isBeside(row.account_id)) return undefined;
+    this.#recent.remember(row.id, row.account_id);
     const { file, until, to, ...command } = row;
     const pausedMs = Math.max(0, (until ?? 0) - this.#parts.time.now());
     return { ...waiting(command), pausedMs, writtenTo: to, file };
@@ -154,7 +160,8 @@ export class Commands implements CommandStore {
    */
   async sending(id: number, gatewayProcess: string | null): Promise<HandedOver | null> {
     const { batches, ownership } = this.#parts;
-    const written = await batches.run(SENDING, { id, gatewayProcess, beside: ownership.besideOurs });
+    const intent = { id, gatewayProcess, beside: ownership.besideOurs };
+    const written = await batches.run(SENDING, intent, this.#recent.of(id));
     if (written === null) return null;
     const { account, ...handed } = written;
     if (ownership.isFresh(account)) return handed;
@@ -164,12 +171,12 @@ export class Commands implements CommandStore {
 
   /** It can't be sent, and that was known before the gateway was asked. */
   async refused(id: number, reason: string): Promise<void> {
-    await this.#parts.batches.run(REFUSED, { id, reason });
+    await this.#parts.batches.run(REFUSED, { id, reason }, this.#recent.of(id));
   }
 
   /** How the sending ended. Resolves with what is to be known next. */
   async settled(id: number, state: SettledState, settlement: Settlement): Promise<Settled> {
-    const moved = await this.#parts.batches.run(SETTLED, { id, state, settlement });
+    const moved = await this.#parts.batches.run(SETTLED, { id, state, settlement }, this.#recent.of(id));
     return {
       hasNext: moved === null || (await this.#hasNext(moved.chat)),
       times:
@@ -194,7 +201,7 @@ export class Commands implements CommandStore {
 
   /** It is proven that nothing was sent: the command waits again, unless its chat was paused meanwhile in a way that skips it. */
   async notSent(id: number, told: Told): Promise<void> {
-    await this.#parts.batches.run(NOT_SENT, { id, told });
+    await this.#parts.batches.run(NOT_SENT, { id, told }, this.#recent.of(id));
   }
 
   /**

@@ -15,8 +15,9 @@ export class CommitMarks {
   /** What makes the mark of the next transaction, which must be the only one of this sidecar that is not decided. */
   next(): { n: number; statement: string } {
     const n = ++this.#n;
-    const make = `INSERT INTO commits (writer, n) VALUES ('${this.#writer}', ${n})
-      ON CONFLICT (writer) DO UPDATE SET n = excluded.n, at = excluded.at`;
+    // Not ON CONFLICT, which logs a lock of the row besides. Where it was swept, or the first one taken back, it is made anew.
+    const make = `WITH known AS (UPDATE commits SET n = ${n}, at = now() WHERE writer = '${this.#writer}' RETURNING 1)
+      INSERT INTO commits (writer, n) SELECT '${this.#writer}', ${n} WHERE NOT EXISTS (SELECT 1 FROM known)`;
     const sweep = `DELETE FROM commits WHERE at < now() - interval '${KEPT}'`;
     return { n, statement: n === 1 ? `${sweep}; ${make}` : make };
   }

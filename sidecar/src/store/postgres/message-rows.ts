@@ -15,6 +15,12 @@ export const IN_LANE = `state = 'pending' AND NOT detached AND ${NOT_PASSED_OVER
 export const DETACHED = `state = 'pending' AND detached AND ${NOT_PASSED_OVER}`;
 export const WAITING = `state = 'pending' AND ${NOT_PASSED_OVER}`;
 
+/**
+ * Of messages `m` that a statement names by their number. Said so that no index has it: most of the time nothing waits, the
+ * planner takes it that this is so, and would read all that waits to find one of which it has the number.
+ */
+export const IS_STILL_PENDING = "m.state || '' = 'pending'";
+
 export type PendingRow = Omit<PendingMessage, "inlined" | "request"> & {
   request: string | null;
   inlined: InlinedFile[] | null;

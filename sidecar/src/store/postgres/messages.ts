@@ -12,6 +12,7 @@ import { DETACHED, IN_LANE, PENDING, type PendingRow, pendingOf, WAITING } from 
 import type { Ownership } from "./ownership.ts";
 import type { ProvenTime } from "./proven-time.ts";
 import { readRow } from "./read-row.ts";
+import { RecentAccounts } from "./recent-accounts.ts";
 import { DEAD, DELIVERED, FAILED, PASSED_OVER } from "./settle.ts";
 import type { Verb } from "./verb.ts";
 
@@ -34,6 +35,7 @@ interface MessagesParts {
 export class Messages implements MessageStore {
   readonly #parts: MessagesParts;
   readonly #accept: Verb<Incoming, Accepted>;
+  readonly #recent = new RecentAccounts();
 
   constructor(parts: MessagesParts) {
     this.#parts = parts;
@@ -48,8 +50,9 @@ export class Messages implements MessageStore {
     const { files, inlineBytes, batches, ownership } = this.#parts;
     ownership.came(message.account_id);
     const laidOut = layOut(message, files, inlineBytes());
-    const order = `${message.account_id} ${message.chat_id}`;
-    return await batches.run(this.#accept, { message, laidOut }, { order, bytes: laidOut?.request.length ?? 0 });
+    const { account_id: account, chat_id } = message;
+    const bytes = laidOut?.request.length ?? 0;
+    return await batches.run(this.#accept, { message, laidOut }, { order: `${account} ${chat_id}`, bytes, account });
   }
 
   /** When the last message came, and how long ago that was by the proven time, ms; null: none is known. */
@@ -151,17 +154,21 @@ export class Messages implements MessageStore {
     durationMs?: number,
   ): Promise<RecordedCommand[]> {
     const bytes = commands.reduce((sum, { file }) => sum + (file?.length ?? 0), response.length);
-    return await this.#parts.batches.run(DELIVERED, { seq, status, response, commands, durationMs }, { bytes });
+    return await this.#parts.batches.run(
+      DELIVERED,
+      { seq, status, response, commands, durationMs },
+      { bytes, ...this.#recent.of(seq) },
+    );
   }
 
   /** An attempt failed and another one will follow. Resolves with whether the message left its chat's lane by it. */
   async failed(seq: number, attempt: FailedAttempt): Promise<boolean> {
-    return await this.#parts.batches.run(FAILED, { seq, ...attempt });
+    return await this.#parts.batches.run(FAILED, { seq, ...attempt }, this.#recent.of(seq));
   }
 
   /** The last attempt failed: the message waits for the operator. */
   async dead(seq: number, status: number | null, error: string, durationMs?: number): Promise<void> {
-    await this.#parts.batches.run(DEAD, { seq, status, error, durationMs });
+    await this.#parts.batches.run(DEAD, { seq, status, error, durationMs }, this.#recent.of(seq));
   }
 
   /** What is kept of the attempts of a message that failed, in order. */
@@ -206,11 +213,13 @@ export class Messages implements MessageStore {
   async #pending(which: string, chat: number, ...more: readonly unknown[]): Promise<PendingMessage | undefined> {
     const { db, accounts } = this.#parts;
     const values = [chat, accounts(), ...more];
-    return await readRow(
+    const found = await readRow(
       "message",
       async () => pendingOf((await db.rows<PendingRow>(`${PENDING} WHERE m.seq = (${which})`, ...values))[0]),
       async () => (await db.rows<{ seq: number }>(which, ...values))[0]?.seq,
     );
+    if (found) this.#recent.remember(found.seq, found.account_id);
+    return found;
   }
 
   #accounts(account: string | undefined): readonly string[] {

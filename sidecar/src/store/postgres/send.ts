@@ -16,6 +16,13 @@ const keyOf = ({ id }: Of) => `command ${id}`;
 
 const ids = (inputs: readonly Of[]) => inputs.map(({ id }) => id);
 
+/**
+ * The one that is next in the chat of `commands`. As a subquery with an order, and not as NOT EXISTS: where the planner takes it that
+ * nothing waits, as most of the time, it would read for each send all that waits anywhere.
+ */
+const FIRST_OF_CHAT = `SELECT b.id FROM commands b WHERE b.chat = commands.chat AND b.state = 'pending'
+  AND NOT EXISTS (SELECT 1 FROM passed_over_commands o WHERE o.id = b.id) ORDER BY b.id LIMIT 1`;
+
 /** The intent to send, committed before the gateway is asked. Says whose it is, and what is written; null: it must not be sent: a pause holds or skips it, it is not the next one, or its account is not one of `beside`. */
 export const SENDING: Verb<
   Of & { gatewayProcess: string | null; beside: readonly string[] },
@@ -29,8 +36,7 @@ export const SENDING: Verb<
       `UPDATE commands SET state = 'sending', sending_at = $3, sending_boot_ms = $4, gateway_process = g.process
        FROM unnest($5::bigint[], $6::text[]) AS g (id, process) WHERE commands.id = g.id AND commands.account_id = ANY ($8) AND NOT EXISTS
          (SELECT 1 FROM pauses p WHERE p.chat = commands.chat AND p.after_command < commands.id AND p.until_at > $7)
-         AND NOT EXISTS (SELECT 1 FROM commands b WHERE b.chat = commands.chat AND b.id < commands.id AND b.state = 'pending'
-           AND NOT EXISTS (SELECT 1 FROM passed_over_commands o WHERE o.id = b.id))`,
+         AND coalesce((${FIRST_OF_CHAT}), commands.id) >= commands.id`,
       "pending",
       ...[
         writing.now,

@@ -2,6 +2,7 @@ import type { CommandFromResponse, RecordedCommand } from "../commands.ts";
 import { DAMAGED, RowContradictedError } from "../errors.ts";
 import type { FailedAttempt } from "../messages.ts";
 import { FencedOffError } from "./lease.ts";
+import { IS_STILL_PENDING } from "./message-rows.ts";
 import { type AnsweredMessage, record } from "./record.ts";
 import { refuse, refused, type Verb } from "./verb.ts";
 import { type MessageChange, nameOf, type Writing } from "./writing.ts";
@@ -94,7 +95,7 @@ export const FAILED: Verb<Failure, boolean> = {
          UPDATE messages m SET attempts = attempts + 1, retrying_ms = retrying_ms + g.wait_ms, last_attempt_at = $2::bigint,
            next_attempt_at = g.next_attempt_at, status = g.status, last_error = g.error, detached = m.detached OR g.detach
          FROM given g JOIN before b USING (seq)
-         WHERE m.seq = g.seq AND m.state = 'pending' AND m.account_id = ANY ($1)
+         WHERE m.seq = g.seq AND ${IS_STILL_PENDING} AND m.account_id = ANY ($1)
          RETURNING m.seq, m.account_id, m.chat, m.message_id, m.outbound, b.detached AS was_detached, g.duration_ms, g.status,
            g.error
        ), noted AS (
@@ -179,7 +180,7 @@ async function settle(
      ), settled AS (
        UPDATE messages m SET state = $3::text, attempts = attempts + 1, settled_at = $4::bigint, state_since = $2::bigint, status = g.status,
          last_error = g.error, duration_ms = g.duration_ms
-       FROM given g WHERE m.seq = g.seq AND m.state = 'pending' AND m.account_id = ANY ($1)
+       FROM given g WHERE m.seq = g.seq AND ${IS_STILL_PENDING} AND m.account_id = ANY ($1)
        RETURNING m.seq, m.account_id, m.chat, m.message_id, m.outbound, m.detached, m.maybe_answered, g.response
      ), answered AS (
        INSERT INTO responses (seq, response) SELECT seq, response FROM settled WHERE response IS NOT NULL

@@ -159,11 +159,20 @@ export class Writing implements Queries {
     const counts = [...this.#counts.values()].filter(({ by }) => by !== 0);
     if (counts.length === 0) return;
     const written = await this.rows<{ account_id: string; name: string; value: number }>(
-      // In one order, so that no two transactions wait for each other.
-      `INSERT INTO counters (account_id, name, value)
-       SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[]) AS g (account_id, name, value) ORDER BY 1, 2
-       ON CONFLICT (account_id, name) DO UPDATE SET value = counters.value + excluded.value
-       RETURNING account_id, name, value`,
+      // Those that there are first: ON CONFLICT logs a lock of each besides. Nobody else writes an account's at the same time,
+      // for its lease is locked.
+      `WITH given AS (
+         SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[]) AS g (account_id, name, value)
+       ), known AS (
+         UPDATE counters c SET value = c.value + g.value FROM given g WHERE c.account_id = g.account_id AND c.name = g.name
+         RETURNING c.account_id, c.name, c.value
+       ), made AS (
+         INSERT INTO counters (account_id, name, value)
+         SELECT * FROM given g WHERE NOT EXISTS (SELECT 1 FROM known k WHERE k.account_id = g.account_id AND k.name = g.name)
+         ORDER BY 1, 2 ON CONFLICT (account_id, name) DO UPDATE SET value = counters.value + excluded.value
+         RETURNING account_id, name, value
+       )
+       SELECT * FROM known UNION ALL SELECT * FROM made`,
       ...(["account", "name", "by"] as const).map((column) => counts.map((count) => count[column])),
     );
     for (const kind of ["command", "event"] as const)
