@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect, it } from "vitest";
+import { whyNoPostgres } from "../setup/postgres.ts";
 import { has } from "../setup/programs.ts";
 import { drawCharts } from "./chart.ts";
 
@@ -9,10 +10,13 @@ import { drawCharts } from "./chart.ts";
 
 const BENCH = fileURLToPath(new URL("./bench.ts", import.meta.url));
 
-const bench = async (...args: string[]) => {
-  const { stdout } = await promisify(execFile)(process.execPath, [BENCH, "--quick", ...args]);
+const BENCH_OF_FLEET = fileURLToPath(new URL("../fleet/bench.ts", import.meta.url));
+
+const bench = (...args: string[]) => run(BENCH, ...args);
+async function run(script: string, ...args: string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)(process.execPath, [script, "--quick", ...args]);
   return stdout;
-};
+}
 
 it("measures the sidecar beside the prototypes", async () => {
   const report = await bench();
@@ -55,3 +59,12 @@ it("measures the queue beside others", async () => {
   // In the chat's order, whatever the others do.
   expect(report).toMatch(/begun before their turn in the chat, % \| 0\.0 \|/);
 }, 180_000);
+
+it("measures what the bridge costs a PostgreSQL", async (test) => {
+  const why = await whyNoPostgres();
+  if (why !== null) test.skip(why);
+  const report = await run(BENCH_OF_FLEET, "costs", "idle", "bytes");
+  expect(report).toMatch(/^\| on PostgreSQL \| 2 \(1\) \| all at once \| [\d.]+ \|/m);
+  expect(report).toMatch(/^\| its request and answer \| \d+ \| \d+ \|/m);
+  expect(report).not.toContain("NaN");
+}, 300_000);

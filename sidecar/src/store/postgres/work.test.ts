@@ -47,7 +47,7 @@ async function open(test: Pick<TestContext, "skip">) {
   };
 }
 
-const COMMAND = { commandId: "c1", type: "send_text", text: "hello", payload: "hello" };
+const COMMAND = { commandId: "c1", type: "send_text", text: "hello", payload: "hello", refusal: null };
 
 it("what is written of a message and its reply waits for nobody who has another account's lease", async (test) => {
   await using it = await open(test);
