@@ -760,6 +760,36 @@ describe("a doubt", () => {
     expect(peer.sends).toEqual([]);
   });
 
+  it("is settled by a process that begins while it is written down that the one before it had no proof", async () => {
+    let [key, isAsked] = ["", false];
+    const written = Promise.withResolvers<void>();
+    peer.history = () => [];
+    const slowly = (store: Store): SharedStore => {
+      const { askedInVain } = store.commands;
+      return Object.assign(store, {
+        commands: Object.assign(store.commands, {
+          async askedInVain(...args: Parameters<typeof askedInVain>) {
+            isAsked = true;
+            await written.promise;
+            return await askedInVain.apply(store.commands, args);
+          },
+        }),
+      });
+    };
+    const prepare = async (store: Store) => {
+      key = (await doubtful(store, ANNA, LAST_RUN)).key;
+    };
+    await restart(undefined, prepare, undefined, slowly);
+    await until("the first one has no proof", () => isAsked);
+    peer.history = () => [key];
+    await peer.restartAs("boot-2");
+    await until("the second one is known", () => running.gateway.process?.id === "boot-2");
+    await looks();
+    written.resolve();
+    await until("it is settled", async () => (await counts()).commands_sent === 1);
+    expect(peer.sends).toEqual([]);
+  });
+
   it("makes no reply wait that it can't be overtaken by, and never for the doubts of other chats", async () => {
     const others = Array.from({ length: 100 }, (_, n) => `+155500020${String(n).padStart(2, "0")}`);
     // The transcripts of the others are never read to their end.

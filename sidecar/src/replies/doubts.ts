@@ -181,7 +181,8 @@ export class Doubts {
 
   /** Asks about one kind of a chat's doubts, in their order. Throws when the store fails. */
   async #lookInto(chat: number, urgent: boolean): Promise<Verdict<Cause>> {
-    const { clock, onSettled } = this.#parts;
+    const { clock, gateway, onSettled } = this.#parts;
+    const asked = gateway.process?.id;
     const askable = this.#open.of(chat).filter((doubt) => this.#isAskable(doubt));
     const mine = askable.filter((doubt) => this.#isUrgent(doubt) === urgent);
     for (const doubt of askable) if (!mine.includes(doubt)) this.#offer(doubt);
@@ -199,8 +200,11 @@ export class Doubts {
     }
     onSettled(chat);
     this.#faults.passed(urgent ? chat : -chat);
-    if (mine.some((doubt) => this.#open.has(doubt) && this.#isAskable(doubt)))
+    if (mine.some((doubt) => this.#open.has(doubt) && this.#isAskable(doubt))) {
+      // Another process has begun meanwhile: that is no silence, and it was not asked yet.
+      if (gateway.process?.id !== asked) return "more";
       return { cause: "unanswered", until: clock.uptimeMs() + this.#unanswered.add(chat).waitMs };
+    }
     this.#unanswered.clear(chat);
     return "empty";
   }
