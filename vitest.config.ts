@@ -1,5 +1,6 @@
 import { availableParallelism, freemem } from "node:os";
 import { defineConfig } from "vitest/config";
+import { ON_POSTGRES } from "./test/fleet/on-postgres.ts";
 import { LongestFirst } from "./test/setup/longest-first.ts";
 
 /** What a gateway, its sidecar and the test beside it need, bytes: 1.8 GB were seen at most. */
@@ -30,6 +31,20 @@ export default defineConfig({
           testTimeout: 20_000,
           // A hook that starts a sidecar waits for it as long as SidecarProcess does, and stops another before.
           hookTimeout: 45_000,
+        },
+      },
+      {
+        test: {
+          // Files of the project above once more, with the store in PostgreSQL: what they show is promised there, too.
+          name: "postgres",
+          include: ON_POSTGRES,
+          env: { HOTBAGS_TEST_ROOM: "PostgreSQL" },
+          globalSetup: "test/fleet/serve-postgres.ts",
+          setupFiles: ["test/fleet/shared-server.ts"],
+          maxWorkers: availableParallelism() + 1,
+          // A hundred attempts are as many transactions several times over.
+          testTimeout: 240_000,
+          hookTimeout: 60_000,
         },
       },
       {

@@ -40,7 +40,7 @@ export async function expectInGuarantees(room: RoomName, rows: readonly Row[]): 
 }
 
 /** The page with what was observed in this room, in place of what its table says of it. @throws Error where there is none. */
-export function withColumn(page: string, room: RoomName, rows: readonly Row[]): string {
+function withColumn(page: string, room: RoomName, rows: readonly Row[]): string {
   const lines = page.split("\n");
   const begin = lines.findIndex((line) => cellsOf(line)[0] === `\`${rows[0]?.point}\``);
   if (begin < 2) throw new Error(`docs/guarantees.md has no table that begins with ${rows[0]?.point}`);

@@ -17,6 +17,5 @@ it("while the database is away the plugin keeps all that customers write; then e
     ...{ lastsMs: 30_000, messages: 36, restartAfterMs: 12_000 },
     env: { ALERT_CALM_SECONDS: "0" },
   });
-  console.log(JSON.stringify(figures, null, 1));
   expect(figures.written).toBeGreaterThan(30);
 }, 600_000);

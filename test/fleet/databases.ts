@@ -8,6 +8,13 @@ const TEMPLATE = "bridge_template";
 /** A machine that has much to do makes no database in the time that a store gives its server, ms. */
 const PATIENCE_MS = 600_000;
 
+/** Databases of the store in a server that somebody else has started (`startDatabases`). */
+export interface Made {
+  make(): Promise<string>;
+  giveBack(url: string): void;
+  close(): Promise<void>;
+}
+
 /** A real PostgreSQL, and as many databases of the store in it as a test wants. */
 export interface Databases extends AsyncDisposable {
   /** The folder of its socket. */
@@ -62,6 +69,25 @@ export async function startDatabases(
       await server.close();
       await postgres[Symbol.asyncDispose]();
     },
+  };
+}
+
+/** In the server whose socket is in this folder. */
+export function attachDatabases(host: string): Made {
+  const server = new Connection({ url: urlOf(host, "postgres"), connections: 1, answerMs: PATIENCE_MS });
+  const free: string[] = [];
+  let made = 0;
+  return {
+    async make() {
+      const used = free.pop();
+      if (used !== undefined) await clear(used);
+      if (used !== undefined) return used;
+      const name = `bridge_of_${process.pid}_${++made}`;
+      await server.rows(`CREATE DATABASE ${name} TEMPLATE ${TEMPLATE}`);
+      return urlOf(host, name);
+    },
+    giveBack: (url) => void free.push(url),
+    close: () => server.close(),
   };
 }
 

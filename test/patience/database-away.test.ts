@@ -25,7 +25,6 @@ it(
     const figures = await livesWithoutDatabase(running(test, databases), {
       ...{ lastsMs: minutes * MINUTE_MS, messages: Math.ceil(minutes * 7), restartAfterMs: RESTART_AFTER_MS },
     });
-    console.log(JSON.stringify(figures, null, 1));
     expect(figures.written).toBeGreaterThan(0);
   },
   (minutes + 10) * MINUTE_MS,

@@ -18,10 +18,11 @@ const HOTBAGS = join(ROOT, "sidecar", "dist", "cli.js");
 const step = (title, program, ...args) => ({ title, program, args });
 /** A step whose failure does not keep the others from being run. */
 const check = (...it) => ({ ...step(...it), check: true });
-/** `args` choose files by a part of their path, which most projects have none of. */
-const vitest = (title, project, args) => {
+/** `projects`: one, or several with a comma. `args` choose files by a part of their path, which most projects have none of. */
+const vitest = (title, projects, args) => {
   const chosen = args.length > 0 ? ["--passWithNoTests", ...args] : [];
-  return check(title, "vitest", "run", "--project", project, "--reporter=default", `--reporter=${REPORT}`, ...chosen);
+  const named = projects.split(",").flatMap((project) => ["--project", project]);
+  return check(title, "vitest", "run", ...named, "--reporter=default", `--reporter=${REPORT}`, ...chosen);
 };
 const REPORT = "./test/setup/time-report.ts";
 
@@ -43,7 +44,7 @@ const TASKS = {
     ...BUILD,
     // Before those on the gateway, and not beside them: gateways that start need all cores.
     [
-      vitest("run unit tests", "unit", args),
+      vitest("run unit tests, some of them on PostgreSQL too", "unit,postgres", args),
       check("check format and lint beside them", "biome", "ci", "--error-on-warnings"),
       check("check types beside them", "tsc", "-p", "test"),
       check("look for dead code beside them", "knip"),

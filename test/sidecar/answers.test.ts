@@ -30,7 +30,7 @@ let running: RealRelay;
 beforeEach(async () => {
   dir = mkdtempSync(join(tmpdir(), "hotbags-answers-"));
   hotbags = await startHotBags({ token: BEARER_TOKEN });
-  running = startRelay({ dir, url: hotbags.url });
+  running = await startRelay({ dir, url: hotbags.url });
 });
 afterEach(async () => {
   await running.stop();

@@ -17,7 +17,7 @@ let running: RealRelay;
 beforeEach(async () => {
   dir = mkdtempSync(join(tmpdir(), "hotbags-endless-"));
   backend = await new RawBackend().start();
-  running = startRelay({ dir, url: backend.url });
+  running = await startRelay({ dir, url: backend.url });
   running.http.timeoutMs = HOUR_MS;
 });
 afterEach(async () => {

@@ -35,7 +35,7 @@ beforeEach(async () => {
   clock = new SimulatedClock();
   accounts = new Set(["default", "outlet"]);
   hotbags = await startHotBags({ token: BEARER_TOKEN });
-  start();
+  await start();
 });
 afterEach(async () => {
   await stop();
@@ -44,8 +44,8 @@ afterEach(async () => {
   rmSync(dir, { recursive: true });
 });
 
-function start(options: Partial<OutboxOptions> = {}) {
-  relay = startRelay({ dir, url: hotbags.url, clock, timers: clock });
+async function start(options: Partial<OutboxOptions> = {}) {
+  relay = await startRelay({ dir, url: hotbags.url, clock, timers: clock });
   lines = [];
   doubts = [];
   const log = openLog("info", { write: (line: string) => void lines.push(JSON.parse(line)) });
@@ -90,7 +90,7 @@ it("asks, is answered as soon as there is something, and goes on behind that, al
   await isOpen();
   await stop();
   hotbags.outbox.put(text("c", "+15550001003"));
-  start();
+  await start();
   await waits("a", "b", "c");
   expect(hotbags.outbox.polls.map(({ after }) => after)).toEqual(
     ["0", "2", "2", "3"].slice(0, hotbags.outbox.polls.length),
@@ -110,7 +110,7 @@ it("takes a long list in pages", async () => {
 it("asks nobody where it is off, and asks at once when it is switched on", async () => {
   await stop();
   const before = hotbags.outbox.polls.length;
-  start({ mode: "off" });
+  await start({ mode: "off" });
   hotbags.outbox.put(text("a"));
   clock.advance(60 * MINUTE_MS);
   expect(outbox.status).toMatchObject({ mode: "off", problem: null });
@@ -139,7 +139,7 @@ it("asks nobody before OpenClaw has named its accounts", async () => {
   await stop();
   const before = hotbags.outbox.polls.length;
   accounts = new Set();
-  start();
+  await start();
   for (let seconds = 0; seconds < 60; seconds += 1) {
     clock.advance(1_000);
     await new Promise((resolve) => setImmediate(resolve));
@@ -308,7 +308,7 @@ describe("what goes wrong", () => {
     await asked(before + 1);
     await stop();
     hotbags.outbox.put(text("b", BEN));
-    start();
+    await start();
     await waits("a", "b");
   });
 });

@@ -3,7 +3,8 @@ import { type Clock, systemClock, type Timers } from "../../sidecar/src/clock.ts
 import { openLog } from "../../sidecar/src/log.ts";
 import { HotBags as HotBagsClient, type HotBagsOptions } from "../../sidecar/src/relay/hotbags.ts";
 import { MAX_RETRY_AFTER_MS, Relay, type RelayOptions, relayOptions } from "../../sidecar/src/relay/relay.ts";
-import { type Accepted, openStore, type Store } from "../../sidecar/src/store/index.ts";
+import type { Accepted, Store } from "../../sidecar/src/store/index.ts";
+import { openStoreOfTest } from "../shop/store-of-tests.ts";
 import { BEARER_TOKEN } from "./built-sidecar.ts";
 import { lateIfAsked } from "./late-reads.ts";
 import { ANNA, messageOf } from "./message.ts";
@@ -64,12 +65,12 @@ export function clientOptions(url: string, bearerToken = BEARER_TOKEN): HotBagsO
   };
 }
 
-export function startRelay(settings: RealRelayOptions): RealRelay {
+export async function startRelay(settings: RealRelayOptions): Promise<RealRelay> {
   const { dir, url, options = {}, bearerToken = BEARER_TOKEN } = settings;
   const { clock = systemClock, timers, random = Math.random } = settings;
   const lines: Record<string, unknown>[] = [];
   const log = openLog("info", { write: (line: string) => void lines.push(JSON.parse(line)) });
-  const store = openStore(dir, clock);
+  const store = await openStoreOfTest(dir, clock);
   const http = clientOptions(url, bearerToken);
   const client = new HotBagsClient(http);
   const commandChats: number[] = [];
@@ -103,7 +104,7 @@ export function startRelay(settings: RealRelayOptions): RealRelay {
       await started;
       await relay.stop();
       await client.close();
-      store.close();
+      await store.close();
     },
   };
 }

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { type HotBags, startHotBags } from "../hotbags/index.ts";
+import { isOnPostgres } from "../shop/store-of-tests.ts";
 import { until } from "../until.ts";
 import { BEARER_TOKEN } from "./built-sidecar.ts";
 import { ANNA, BEN } from "./message.ts";
@@ -20,7 +21,7 @@ let running: RealRelay;
 beforeEach(async () => {
   dir = mkdtempSync(join(tmpdir(), "hotbags-relay-"));
   hotbags = await startHotBags({ token: BEARER_TOKEN });
-  running = startRelay({ dir, url: hotbags.url });
+  running = await startRelay({ dir, url: hotbags.url });
 });
 afterEach(async () => {
   await running.stop();
@@ -30,7 +31,7 @@ afterEach(async () => {
 
 async function restart(how: Omit<RealRelayOptions, "dir" | "url"> = {}) {
   await running.stop();
-  running = startRelay({ dir, url: hotbags.url, ...how });
+  running = await startRelay({ dir, url: hotbags.url, ...how });
 }
 
 const takeIn: RealRelay["takeIn"] = (...args) => running.takeIn(...args);
@@ -108,6 +109,8 @@ async function othersPass(enough: () => Promise<boolean>) {
 describe("a message at fault", () => {
   const ALWAYS = Number.POSITIVE_INFINITY;
   const bad = { alarm: true, message_id: "bad" };
+  /** To bring another message through takes longer there than the two attempts that a 422 gets. */
+  const LATE = /while others pass|No other message was sent meanwhile/;
 
   it.each([
     ["422", 2],
@@ -127,7 +130,7 @@ describe("a message at fault", () => {
       // Not sooner; later where it was tried twice before another one passed.
       expect(lines.findIndex(({ detached }) => detached === true)).toBeGreaterThanOrEqual(times - 1);
       expect(running.lines.filter(({ alarm }) => alarm === true)).toEqual([
-        expect.objectContaining({ ...bad, msg: expect.stringContaining("while others pass") }),
+        expect.objectContaining({ ...bad, msg: expect.stringMatching(isOnPostgres ? LATE : /while others pass/) }),
       ]);
       expect(running.relay.status).toMatchObject({ breakerOpen: false, problem: null });
     },

@@ -11,9 +11,10 @@ import { DEFAULT_BRAKE } from "../../sidecar/src/replies/brake.ts";
 import type { Reach } from "../../sidecar/src/replies/fetch-file.ts";
 import { Replies } from "../../sidecar/src/replies/replies.ts";
 import type { LockedAccount } from "../../sidecar/src/replies/time-locks.ts";
-import { openStore, type SharedStore, type Store } from "../../sidecar/src/store/index.ts";
+import type { SharedStore, Store } from "../../sidecar/src/store/index.ts";
 import { type Answer, CONNECTED, GATEWAY_TOKEN, ScriptedGateway, type Sent } from "../gateway/scripted-gateway.ts";
 import { type HttpsServer, startHttpsServer } from "../https-server.ts";
+import { isOnPostgres, openStoreOfTest } from "../shop/store-of-tests.ts";
 import { SimulatedClock } from "../simulated-clock.ts";
 import { until } from "../until.ts";
 import { lateIfAsked, lateReads } from "./late-reads.ts";
@@ -54,7 +55,7 @@ async function start(
 ) {
   const lines: Record<string, unknown>[] = [];
   const log = openLog("info", { write: (line: string) => void lines.push(JSON.parse(line)) });
-  const store = openStore(dir, clock);
+  const store = await openStoreOfTest(dir, clock);
   await prepare(store);
   const gateway = openGateway({
     url: `ws://127.0.0.1:${peer.port}`,
@@ -78,7 +79,7 @@ async function start(
 async function stop() {
   await running.gateway.close();
   await running.replies.stop();
-  running.store.close();
+  await running.store.close();
 }
 
 async function restart(...how: Parameters<typeof start>) {
@@ -699,7 +700,8 @@ describe("what is in the outbox", () => {
     running.replies.adopt({ ...limits, outbound: { isOn: false, perMinute: 1 } });
     await until("the answer is sent", () => keysTo(ANNA).length === 1);
     expect(keysTo(ANNA)).toEqual([answer]);
-    expect(await counts()).toMatchObject({ commands_sent: 2, commands_failed: 1 });
+    await until("that is on record", async () => (await counts()).commands_sent === 2);
+    expect(await counts()).toMatchObject({ commands_failed: 1 });
     expect(alarms("BRIDGE_OUTBOUND=off")).toBe(1);
   });
 
@@ -763,9 +765,9 @@ describe("a doubt", () => {
     // The transcripts of the others are never read to their end.
     peer.history = (session) => (session === sessionOf(ANNA) ? [] : new Promise(() => {}));
     await restart(undefined, async (store) => {
-      for (const chat of others.slice(0, 7)) await doubtful(store, chat, "boot-1");
+      await Promise.all(others.slice(0, 7).map((chat) => doubtful(store, chat, "boot-1")));
       await doubtful(store, ANNA, "boot-1");
-      for (const chat of others.slice(7)) await doubtful(store, chat, LAST_RUN);
+      await Promise.all(others.slice(7).map((chat) => doubtful(store, chat, LAST_RUN)));
     });
     const [old = ""] = others.slice(-1);
     await reply(ANNA, "after a doubt of this very process");
@@ -819,7 +821,8 @@ describe("a doubt", () => {
   });
 });
 
-it("keeps a reply's outcome that can't be written, and sends nothing twice", async () => {
+// By a trigger of SQLite; of PostgreSQL it is shown by test/fleet/faults.test.ts, where the server is killed.
+it.skipIf(isOnPostgres)("keeps a reply's outcome that can't be written, and sends nothing twice", async () => {
   peer.send = ok;
   await reply(ANNA, "one");
   await until("it is sent", async () => (await counts()).commands_sent === 1);
@@ -860,8 +863,10 @@ describe("a reply that says more than its text", () => {
     await answered(running.store, ANNA, ["this one"], '{"reply_to":7}');
     await reply(ANNA, "the next");
     await until("it was tried", async () => (await whyWaits(ANNA)) !== null);
-    await pass(MINUTE_MS);
-    await until("the next is sent", async () => (await counts()).commands_sent === 1);
+    await until("the next is sent", async () => {
+      clock.advance(SECOND_MS);
+      return (await counts()).commands_sent === 1;
+    });
     expect(paramsTo(ANNA)).toMatchObject([{ message: literal("the next") }]);
     expect(await counts()).toMatchObject({ commands_failed: 1, commands_pending: 0, commands_sending: 0 });
   });

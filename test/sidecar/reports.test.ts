@@ -27,7 +27,7 @@ beforeEach(async () => {
   clock = new SimulatedClock();
   hotbags = await startHotBags({ token: BEARER_TOKEN });
   hotbags.answers(({ message_id }) => [{ command_id: `for-${message_id}`, type: "send_text", text: "Hello" }]);
-  start();
+  await start();
 });
 afterEach(async () => {
   // What hangs ends by it.
@@ -37,8 +37,8 @@ afterEach(async () => {
   rmSync(dir, { recursive: true });
 });
 
-function start(path: string | null = REPORTS_PATH) {
-  relay = startRelay({ dir, url: hotbags.url, clock, timers: clock });
+async function start(path: string | null = REPORTS_PATH) {
+  relay = await startRelay({ dir, url: hotbags.url, clock, timers: clock });
   lines = [];
   const log = openLog("info", { write: (line: string) => void lines.push(JSON.parse(line)) });
   const { store, client } = relay;
@@ -72,7 +72,7 @@ it("tells each change once, those of one command in order, also after a restart 
   await says(/reports wait: Hot Bags answered 503 at .*\/whatsapp\/reports/);
   await relay.store.operator.resolve(command, "sent", "anna");
   await stop();
-  start();
+  await start();
   await tells("for-A in_doubt", "for-A resolved");
   await until("none waits", async () => (await relay.store.counters()).reports_waiting === 0);
   expect(told()).toEqual(["for-A in_doubt", "for-A resolved"]);

@@ -1,10 +1,10 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type RelayOptions, relayOptions } from "../../sidecar/src/relay/relay.ts";
 import { type HotBags, type Message, startHotBags } from "../hotbags/index.ts";
+import { isOnPostgres, rowsOf } from "../shop/store-of-tests.ts";
 import { SimulatedClock } from "../simulated-clock.ts";
 import { until } from "../until.ts";
 import { BEARER_TOKEN } from "./built-sidecar.ts";
@@ -31,7 +31,7 @@ beforeEach(async () => {
   clock = new SimulatedClock();
   hotbags = await startHotBags({ token: BEARER_TOKEN });
   jitter = [0.5];
-  running = start();
+  running = await start();
 });
 afterEach(async () => {
   // What hangs ends here.
@@ -85,11 +85,8 @@ const is =
   ({ text }: Message) =>
     text === id;
 
-function row(id: string) {
-  const tables = new Database(join(dir, "bridge.sqlite"), { readonly: true });
-  const found = tables.prepare("SELECT * FROM messages WHERE message_id = ?").get(id) as Record<string, unknown>;
-  tables.close();
-  return found;
+async function row(id: string): Promise<Record<string, unknown>> {
+  return (await rowsOf(dir, "messages")).find(({ message_id }) => message_id === id) ?? {};
 }
 
 it("writes some lines in a night in which Hot Bags is down, however many messages wait", async () => {
@@ -138,7 +135,7 @@ describe("why a message waits", () => {
     hotbags.faultFor(is("bad"), { status: 422 }, ALWAYS);
     await takeInDetached("bad");
     await asked("bad");
-    const { seq, chat } = row("bad") as { seq: number; chat: number };
+    const { seq, chat } = (await row("bad")) as { seq: number; chat: number };
     expect((await whyWaits(seq, chat, true))?.reason).toBe("its next attempt, for it has failed");
   });
 });
@@ -164,13 +161,13 @@ describe("a failing head", () => {
     hotbags.faultFor(is("bad"), { status: 500 }, ALWAYS);
     const begun = clock.uptimeMs();
     await settle("bad");
-    for (let n = 0; row("bad")["state"] === "pending"; n++) {
+    for (let n = 0; (await row("bad"))["state"] === "pending"; n++) {
       if (n > 25 * 4) throw new Error("it was not given up within a day");
       await settle(`behind-${n}`);
       await settle(`fine-${n}`, BEN);
       await pass(15 * MINUTE_MS);
     }
-    expect(Number(row("bad")["retrying_ms"])).toBe(24 * HOUR_MS);
+    expect(Number((await row("bad"))["retrying_ms"])).toBe(24 * HOUR_MS);
     expect(clock.uptimeMs() - begun - 24 * HOUR_MS).toBeLessThanOrEqual(15 * MINUTE_MS);
     await idle();
     const behind = hotbags.accepted.map(({ text }) => text).filter((text) => text.startsWith("behind-"));
@@ -206,13 +203,13 @@ describe("the time of a message", () => {
   /** Takes in a lone message that always fails, and lets time pass until it is given up. Returns when each attempt was. */
   async function liveAndDie(chance: number, hours: number) {
     await running.stop();
-    running = start(relayOptions(hours * HOUR_MS));
+    running = await start(relayOptions(hours * HOUR_MS));
     jitter = [chance];
     hotbags.faultFor(is("bad"), { status: 500 }, ALWAYS);
     const times: number[] = [];
     hotbags.onEvent(({ type }) => type === "attempt" && times.push(clock.uptimeMs()));
     await settle("bad");
-    for (let n = 0; row("bad")["state"] === "pending"; n++) {
+    for (let n = 0; (await row("bad"))["state"] === "pending"; n++) {
       if (n > 1_000) throw new Error("it is never given up");
       await pass(HOUR_MS / 4);
     }
@@ -240,11 +237,11 @@ it("Hot Bags is found to be well again soon, however long it was away, and that 
   await settle("waits");
   expect(running.relay.status.breakerOpen).toBe(true);
   await pass(30 * HOUR_MS);
-  expect(row("waits")).toMatchObject({ attempts: 0, retrying_ms: 0, state: "pending" });
+  expect(await row("waits")).toMatchObject({ attempts: 0, retrying_ms: 0, state: "pending" });
   await hotbags.start();
   await pass(MINUTE_MS);
   expect(running.relay.status.breakerOpen).toBe(false);
-  expect(row("waits")["state"]).toBe("delivered");
+  expect((await row("waits"))["state"]).toBe("delivered");
 }, 60_000);
 
 it.each(["0", "-5", "1.5", "soon", "Sun, 01 Mar 2020 11:00:00 GMT"])(
@@ -276,7 +273,7 @@ describe("detached messages", () => {
     await asked("fails");
     await pass(64 * SECOND_MS);
     expect(attemptsFor("waits")).toBe(7);
-    expect(row("waits")["state"]).toBe("delivered");
+    expect((await row("waits"))["state"]).toBe("delivered");
     await pass(10 * MINUTE_MS);
     expect(attemptsFor("fails")).toBe(1);
   });
@@ -290,7 +287,7 @@ describe("detached messages", () => {
     await takeInDetached("fails");
     await asked("fails");
     await pass(MINUTE_MS);
-    expect(row("waits")["state"]).toBe("delivered");
+    expect((await row("waits"))["state"]).toBe("delivered");
     await pass(HOUR_MS);
     expect(attemptsFor("waits")).toBe(3);
     expect(attemptsFor("fails")).toBeGreaterThan(10);
@@ -302,10 +299,10 @@ describe("detached messages", () => {
     await takeInDetached("hangs", BEN);
     await until("it hangs", () => attemptsFor("hangs") === 1);
     await takeInDetached("waits");
-    await until("it was refused", () => row("waits")["attempts"] === 1);
-    await until("it is delivered", () => {
+    await until("it was refused", async () => (await row("waits"))["attempts"] === 1);
+    await until("it is delivered", async () => {
       clock.advance(SECOND_MS);
-      return row("waits")["state"] === "delivered";
+      return (await row("waits"))["state"] === "delivered";
     });
   });
 
@@ -351,19 +348,20 @@ describe("a clock that is set", () => {
     clock.jump(ms);
     // Each time that the other one is asked, what waits in this chat is looked up.
     await pass(10 * SECOND_MS);
-    expect(row("busy")["state"]).toBe("delivered");
+    expect((await row("busy"))["state"]).toBe("delivered");
     await pass(WAIT_MS - 10 * SECOND_MS);
     expect(attemptsFor("waits")).toBe(1);
     await pass(MINUTE_MS);
     expect(attemptsFor("waits")).toBe(2);
   });
 
-  it("back by hours changes none over a restart of the sidecar either", async () => {
+  // On PostgreSQL a sidecar that starts anew goes by the database's clock, whatever its own says, and that one can't be set here.
+  it.skipIf(isOnPostgres)("back by hours changes none over a restart of the sidecar either", async () => {
     await waitBesideABusyOne();
     await pass(20 * MINUTE_MS);
     await running.stop();
     clock.jump(-5 * HOUR_MS);
-    running = start();
+    running = await start();
     await idle();
     await pass(WAIT_MS - 20 * MINUTE_MS);
     expect(attemptsFor("waits")).toBe(1);
@@ -371,15 +369,15 @@ describe("a clock that is set", () => {
     expect(attemptsFor("waits")).toBe(2);
   });
 
-  it("forward by a day over a restart ends the wait, and ages nothing", async () => {
+  it.skipIf(isOnPostgres)("forward by a day over a restart ends the wait, and ages nothing", async () => {
     await waitBesideABusyOne();
-    const before = row("waits")["retrying_ms"];
+    const before = (await row("waits"))["retrying_ms"];
     await running.stop();
     clock.jump(24 * HOUR_MS);
-    running = start();
+    running = await start();
     await asked("waits", 2);
-    expect(Number(row("waits")["retrying_ms"]) - Number(before)).toBeLessThanOrEqual(22 * MINUTE_MS);
-    expect(row("waits")["state"]).toBe("pending");
+    expect(Number((await row("waits"))["retrying_ms"]) - Number(before)).toBeLessThanOrEqual(22 * MINUTE_MS);
+    expect((await row("waits"))["state"]).toBe("pending");
   });
 
   it("back by hours changes none of a head, while all are held", async () => {
@@ -401,12 +399,12 @@ describe("a clock that is set", () => {
 
 it("a Retry-After counts also where it is longer than any backoff", async () => {
   await running.stop();
-  running = start(relayOptions(HOUR_MS));
+  running = await start(relayOptions(HOUR_MS));
   hotbags.faultFor(is("waits"), { status: 429, retryAfter: 900 });
   await takeInDetached("waits");
   await asked("waits");
   await pass(899 * SECOND_MS);
   expect(attemptsFor("waits")).toBe(1);
   await pass(SECOND_MS);
-  expect(row("waits")["state"]).toBe("delivered");
+  expect((await row("waits"))["state"]).toBe("delivered");
 });

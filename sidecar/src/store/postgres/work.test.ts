@@ -35,7 +35,8 @@ async function open(test: Pick<TestContext, "skip">) {
     stateDir,
     leaseMs,
   });
-  const connection = new Connection({ url, connections: 1 });
+  // What it locks stays locked, however long the others take.
+  const connection = new Connection({ url, connections: 1, idleMs: TTL_MS });
   return {
     ...{ store, connection },
     async [Symbol.asyncDispose]() {
