@@ -10,7 +10,7 @@ const COST = {
 };
 
 /** Of a sidecar in which nothing comes, in an hour (`idle`); more accounts of it change little. */
-const IDLE = { transactions: 1_700, walBytes: 9.4e6, serverCpuUs: 9e6 };
+const IDLE = { transactions: 1_140, walBytes: 0.4e6, serverCpuUs: 7e6 };
 
 /**
  * Bytes of its rows and their indexes: while its text is kept, and its key (`bytes`). The text with 750 more, for what OpenClaw
