@@ -9,8 +9,8 @@ const COST = {
   batched: { transactions: 0.2, walBytes: 5_300, serverCpuUs: 2_300 },
 };
 
-/** Of a sidecar in which nothing comes, in an hour (`idle`); more accounts of it change little. */
-const IDLE = { transactions: 1_140, walBytes: 0.4e6, serverCpuUs: 7e6 };
+/** Of a sidecar in which nothing comes, in an hour (`idle`); its log grows with each account, and the rest does not. */
+const IDLE = { transactions: 1_140, walBytes: 0.2e6, walBytesOfAccount: 0.18e6, serverCpuUs: 7e6 };
 
 /**
  * Bytes of its rows and their indexes: while its text is kept, and its key (`bytes`). The text with 750 more, for what OpenClaw
@@ -92,8 +92,9 @@ function rowOf(numbers: number, messages: number, accounts: number): string[] {
   const gateways = Math.ceil(numbers / accounts);
   const { mean, peak, peakOfGateway } = day({ numbers, messages, gateways }, randomOf(1));
   const { alone, batched } = COST;
-  const idle = (what: keyof typeof IDLE) => (IDLE[what] * gateways) / 3_600;
+  const idle = (what: "transactions" | "serverCpuUs") => (IDLE[what] * gateways) / 3_600;
   const cores = (cpuUs: number) => ((peak * cpuUs + idle("serverCpuUs")) / 1e6).toFixed(1);
+  const idleWal = (gateways * IDLE.walBytes + numbers * IDLE.walBytesOfAccount) * 24;
   const kept = (ROW_BYTES.text * KEPT_DAYS.text + ROW_BYTES.key * KEPT_DAYS.key) * messages;
   return [
     `${numbers.toLocaleString("en")} (${accounts})`,
@@ -104,7 +105,7 @@ function rowOf(numbers: number, messages: number, accounts: number): string[] {
     (gateways * CONNECTIONS).toLocaleString("en"),
     `${(peak * alone.transactions).toFixed(0)} + ${idle("transactions").toFixed(0)}`,
     `${cores(alone.serverCpuUs)} (${cores(batched.serverCpuUs)})`,
-    `${((messages * alone.walBytes) / 1e9).toFixed(1)} + ${((idle("walBytes") * 86_400) / 1e9).toFixed(1)}`,
+    `${((messages * alone.walBytes) / 1e9).toFixed(1)} + ${(idleWal / 1e9).toFixed(1)}`,
     (kept / 1e9).toFixed(0),
   ];
 }
