@@ -10,7 +10,6 @@ import { countConnections, cpuOf, MEASURED, share, type Work, workOf } from "./s
 const CHILD = fileURLToPath(new URL("./cost.child.ts", import.meta.url));
 export const ENGINES = {
   own: "own tables, one owner",
-  claims: "own tables, claimed",
   "pg-boss": "pg-boss besides",
 } as const;
 export type Engine = keyof typeof ENGINES;
