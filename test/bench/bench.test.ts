@@ -62,6 +62,7 @@ it("measures the queue beside others", async () => {
 
 it("measures what the bridge costs a PostgreSQL", async (test) => {
   const why = await whyNoPostgres();
+  // No PostgreSQL here, and no mirror to have it from: the skip says so. CI has it.
   if (why !== null) test.skip(why);
   const report = await run(BENCH_OF_FLEET, "costs", "idle", "bytes");
   expect(report).toMatch(/^\| on PostgreSQL \| 2 \(1\) \| all at once \| [\d.]+ \|/m);

@@ -46,6 +46,7 @@ afterEach(async () => {
   if (typeof server !== "string") await server.shows(authority.sign("localhost"));
 });
 
+// No PostgreSQL here, and no mirror to have it from: the skip says so. CI has it.
 const running = (test: Pick<TestContext, "skip">) => (typeof server === "string" ? test.skip(server) : server);
 
 async function prepare(url: string) {

@@ -43,6 +43,7 @@ afterEach(async () => {
 
 /** A database, its address through the pooler, and a way past it for the test. */
 async function pooled(test: Pick<TestContext, "skip">) {
+  // Debian's pgbouncer or PostgreSQL is not installed here: the skip says which. CI has both.
   const its = typeof pooler === "string" ? test.skip(pooler) : pooler;
   const direct = await running(test, databases).make();
   const connection = new Connection({ url: direct, connections: 1 });

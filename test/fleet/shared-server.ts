@@ -28,6 +28,7 @@ export function databaseOf(dir: string): Promise<string> {
 }
 
 beforeEach((test) => {
+  // No PostgreSQL here, and no mirror to have it from: the skip says so. CI has it.
   if (!server.startsWith("/")) test.skip(server);
 });
 afterAll(async () => {
