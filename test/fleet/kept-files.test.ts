@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from "vitest";
@@ -158,6 +158,17 @@ describe("files that wait on PostgreSQL", { timeout: 300_000 }, () => {
     const rest = await second.store.messages.filesLost(message, lost);
     const { media: sent } = JSON.parse((await bodyOf(second, rest)).toString());
     expect(sent).toMatchObject([{ omitted: OMITTED.lost }, { omitted: OMITTED.lost }, { size_bytes: 30 }]);
+  });
+
+  it("are called lost where what is in their place can neither be read nor thrown away", async (test) => {
+    await using it = await fleet(test);
+    const [first, second] = [await it.start(), await it.start()];
+    const photo = await upload(first, randomBytes(10));
+    const chat = await accept(first, "m1", [photo]);
+    await first.stop();
+    mkdirSync(join(second.dir, "media", photo.sha256));
+    const message = await headOf(second, chat);
+    expect(await findLost(message.inlined, second.store.files)).toEqual(message.inlined);
   });
 
   it("are in the database before their message is taken in, or it is refused", async (test) => {

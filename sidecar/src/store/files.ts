@@ -227,23 +227,24 @@ export class Files {
       if (!(error instanceof FileLostError)) throw error;
       if (error.changed) this.#discardChanged(this.#pathOf(sha256));
       if (this.#elsewhere === null || !(await this.#bring(sha256, sizeBytes, this.#elsewhere))) throw error;
+      // What can't be read, nor thrown away, is still in its place.
+      for await (const _ of this.read(sha256, sizeBytes));
     }
   }
 
   /** Resolves with whether it is here now. */
   #bring(sha256: string, length: number, from: FilesElsewhere): Promise<boolean> {
     return this.#alone(sha256, async () => {
-      // Once more from the beginning, where what was here of it is of other bytes.
-      for (const isLast of [false, true]) {
+      for (;;) {
         const part = this.partSizeOf(sha256);
         const offset = part > length ? 0 : part;
         const received = await this.#receive(sha256, { offset, length, body: from.read(sha256, offset) });
         if (received.kind === "whole") return true;
         if (received.kind === "no_room" && length <= this.#limitBytes)
           throw Object.assign(new Error("there is no room for a file of another machine"), { code: "ENOSPC" });
-        if (received.kind !== "wrong_hash" || offset === 0 || isLast) return false;
+        // Once more from the beginning, where what was here of it is of other bytes: that is thrown away.
+        if (received.kind !== "wrong_hash" || offset === 0) return false;
       }
-      return false;
     });
   }
 
