@@ -101,6 +101,8 @@ export function parseFrame<Frame>(schema: z.ZodType<Frame>, text: string): Parse
   } catch {
     return { ok: false, code: "bad_json", reason: "the frame is not JSON", ref: null };
   }
+  const parsed = schema.safeParse(json);
+  if (parsed.success) return { ok: true, frame: parsed.data };
   const head = frameHead.safeParse(json);
   const about = head.success ? (head.data.ref ?? null) : null;
   if (head.success && head.data.v !== WIRE_VERSION) {
@@ -109,8 +111,6 @@ export function parseFrame<Frame>(schema: z.ZodType<Frame>, text: string): Parse
     const reason = `wire version ${theirs} is not spoken here, only ${WIRE_VERSION}: install the plugin and the sidecar of one release`;
     return { ok: false, code: "bad_version", reason, ref: about };
   }
-  const parsed = schema.safeParse(json);
-  if (parsed.success) return { ok: true, frame: parsed.data };
   return {
     ok: false,
     code: about === null ? "bad_frame" : "bad_message",

@@ -41,7 +41,7 @@ export class LaneRunner<Cause extends string> {
   readonly #parts: LaneRunnerParts<Cause>;
   readonly #timers: Timers;
   readonly #lanes = new Lanes<Cause>();
-  readonly #underWay = new Set<Promise<void>>();
+  readonly #underWay = new Map<number, Promise<void>>();
   #starts = 0;
   #callOff = () => {};
   #running = true;
@@ -107,14 +107,14 @@ export class LaneRunner<Cause extends string> {
 
   /** Resolves when what is under way now has ended; meanwhile other work begins. */
   async settled(): Promise<void> {
-    await Promise.all(this.#underWay);
+    await Promise.all(this.#underWay.values());
   }
 
   /** Begins nothing more and waits for what is under way. */
   async stop(): Promise<void> {
     this.#running = false;
     this.#callOff();
-    await Promise.all(this.#underWay);
+    await Promise.all(this.#underWay.values());
   }
 
   #lookAt(at: number, now: number): void {
@@ -125,8 +125,7 @@ export class LaneRunner<Cause extends string> {
     const lane = this.#lanes.take();
     if (lane === undefined) return;
     if (this.#starts++ === 0) setImmediate(() => this.#nextTurn());
-    const run = this.#run(lane, admission).finally(() => this.#underWay.delete(run));
-    this.#underWay.add(run);
+    this.#underWay.set(lane, this.#run(lane, admission));
   }
 
   async #run(lane: number, admission: "due" | "next"): Promise<void> {
@@ -136,6 +135,7 @@ export class LaneRunner<Cause extends string> {
     } catch (error) {
       verdict = this.#parts.failed(lane, error);
     }
+    this.#underWay.delete(lane);
     this.#lanes.giveBack(lane, verdict, this.#parts.clock.uptimeMs());
     this.look();
   }

@@ -22,7 +22,7 @@ interface Lane<Cause extends string> {
 interface Meanwhile<Cause extends string> {
   offered: boolean;
   scheduled: Rest<Cause> | null;
-  released: Set<Cause>;
+  released: Set<Cause> | null;
 }
 
 /**
@@ -85,7 +85,7 @@ export class Lanes<Cause extends string> {
     }
     lane.place = -1;
     this.#unrest(lane);
-    this.#out.set(lane.id, { offered: false, scheduled: null, released: new Set() });
+    this.#out.set(lane.id, { offered: false, scheduled: null, released: null });
     return lane.id;
   }
 
@@ -110,11 +110,20 @@ export class Lanes<Cause extends string> {
    * that lane alone.
    */
   release(cause: Cause, now: number, id?: number): void {
-    for (const [lane, meanwhile] of this.#out) if (id === undefined || id === lane) meanwhile.released.add(cause);
+    for (const meanwhile of this.#outOf(id)) {
+      meanwhile.released ??= new Set();
+      meanwhile.released.add(cause);
+    }
     for (const lane of this.#restingFor(cause, id).sort(order)) {
       this.#unrest(lane);
       if (lane.dueAt > now) this.#hasten(lane, now);
     }
+  }
+
+  #outOf(id: number | undefined): Iterable<Meanwhile<Cause>> {
+    if (id === undefined) return this.#out.values();
+    const meanwhile = this.#out.get(id);
+    return meanwhile ? [meanwhile] : [];
   }
 
   #restingFor(cause: Cause, id: number | undefined): Lane<Cause>[] {
@@ -192,6 +201,6 @@ function restOf<Cause extends string>(
   const { offered, scheduled, released } = meanwhile;
   if (verdict === "more") return "now";
   if (verdict === "empty") return offered ? "now" : (scheduled ?? "empty");
-  if (released.has(verdict.cause)) return "now";
+  if (released?.has(verdict.cause)) return "now";
   return scheduled?.cause === verdict.cause ? earlier(scheduled, verdict) : verdict;
 }

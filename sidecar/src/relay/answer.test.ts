@@ -1,3 +1,4 @@
+import { Readable } from "node:stream";
 import { gzipSync } from "node:zlib";
 import { expect, it } from "vitest";
 import { AnswerError, readAnswer } from "./answer.ts";
@@ -21,7 +22,7 @@ it.each([undefined, "gzip"])(
         isOver = true;
       }
     }
-    await expect(readAnswer(endless(), coding)).rejects.toThrow(AnswerError);
+    await expect(readAnswer(Readable.from(endless(), { objectMode: false }), coding)).rejects.toThrow(AnswerError);
     expect(read).toBeLessThanOrEqual(MIB + chunk.length);
     expect(isOver).toBe(true);
   },

@@ -1,3 +1,4 @@
+import type { Readable } from "node:stream";
 import { promisify } from "node:util";
 import {
   brotliDecompress,
@@ -18,6 +19,8 @@ const MAX_CODINGS = 4;
 
 /** The largest window of zstd in HTTP (RFC 9659), as a power of two. Without it a few bytes can ask for 128 MiB. */
 const ZSTD_WINDOW_LOG_MAX = 23;
+
+const UTF8 = new TextDecoder("utf-8", { fatal: true });
 
 /** An answer that can't be read. The message completes "Hot Bags answered 200 with". */
 export class AnswerError extends Error {
@@ -71,34 +74,36 @@ const OTHER_CODINGS: ReadonlySet<string> = new Set("aes128gcm compress dcb dcz e
  * The text of an answer's body: unpacked as `Content-Encoding` says, as UTF-8, without a byte order mark. Reads and
  * unpacks no more than MAX_ANSWER_BYTES. Throws AnswerError, and what `body` throws when the connection breaks.
  */
-export async function readAnswer(
-  body: AsyncIterable<Buffer>,
-  contentEncoding: string | string[] | undefined,
-): Promise<string> {
+export async function readAnswer(body: Readable, contentEncoding: string | string[] | undefined): Promise<string> {
   let bytes = await readAll(body);
   // The last coding that was applied is the first to be undone. Nothing at all is nothing in every coding.
   if (bytes.length > 0) for (const coding of codingsIn(contentEncoding).reverse()) bytes = await decode(bytes, coding);
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return UTF8.decode(bytes);
   } catch {
     // Decoders put U+FFFD in their place unless told otherwise: that would be on a customer's phone, and nobody knew.
     throw new AnswerError("bytes that are not UTF-8: encode the JSON as UTF-8");
   }
 }
 
-async function readAll(body: AsyncIterable<Buffer>): Promise<Buffer> {
+/** By events: `for await` takes a tenth of what an answer costs in memory. */
+function readAll(body: Readable): Promise<Buffer> {
+  const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of body) {
+  body.on("data", (chunk: Buffer) => {
     size += chunk.length;
-    if (size > MAX_ANSWER_BYTES) throw new AnswerError(`more than ${MAX_ANSWER_BYTES} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
+    if (size > MAX_ANSWER_BYTES) body.destroy(new AnswerError(`more than ${MAX_ANSWER_BYTES} bytes`));
+    else chunks.push(chunk);
+  });
+  body.once("end", () => resolve(Buffer.concat(chunks)));
+  body.once("error", reject);
+  return promise;
 }
 
 function codingsIn(header: string | string[] | undefined): string[] {
-  const names = String(header ?? "")
+  if (header === undefined) return [];
+  const names = String(header)
     .split(",")
     .map((name) => name.trim().toLowerCase())
     .filter((name) => name !== "" && name !== "identity");

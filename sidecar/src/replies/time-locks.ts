@@ -61,8 +61,8 @@ export class TimeLocks {
    * `begunAt`, when the lock came. Monotonic ms.
    */
   sent(account: string, chatId: string, begunAt: number): boolean {
-    const lock = isGroup(chatId) ? undefined : this.#locks.get(account);
-    if (!lock || begunAt < lock.since) return false;
+    const lock = this.#locks.get(account);
+    if (!lock || begunAt < lock.since || isGroup(chatId)) return false;
     this.#locks.delete(account);
     for (const [chat, its] of this.#held) if (its === account) this.#held.delete(chat);
     this.#parts.log.info({ account }, "WhatsApp takes direct messages again");
@@ -74,7 +74,8 @@ export class TimeLocks {
    * whether the lock is still on, one may go, and the others wait for what comes of it.
    */
   hold(chat: number, account: string, chatId: string): number {
-    const lock = isGroup(chatId) ? undefined : this.#locks.get(account);
+    const known = this.#locks.get(account);
+    const lock = known && !isGroup(chatId) ? known : undefined;
     const now = this.#parts.clock.uptimeMs();
     if (!lock || lock.askAt <= now) {
       if (lock) lock.askAt = now + FIND_OUT_MS;

@@ -78,7 +78,7 @@ export class GroupCommit {
     else if (outage) reject(new StoreUnwritableError(outage.failure));
     else {
       if (this.#waiting.length === 0) setImmediate(() => this.#flush());
-      this.#waiting.push({ name, work, order, settle: { resolve: (value) => resolve(value as T), reject } });
+      this.#waiting.push({ name, work, order, settle: { resolve: resolve as (value: unknown) => void, reject } });
     }
     return promise;
   }
