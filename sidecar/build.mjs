@@ -13,6 +13,21 @@ const FOR_UNITS = ["alerts/channels", "alerts/direct", "alerts/unit-failure", "a
 
 const SIDECAR = fileURLToPath(new URL(".", import.meta.url));
 
+/** What is loaded at each start is kept small: 10 MB of the memory of an idle sidecar (docs/performance.md). */
+const SMALL = {
+  name: "small",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^undici$/ }, () => ({ path: join(SIDECAR, "undici-parts.mjs") }));
+    // An `import` of node:http asks for all that it has, and Node loads its own undici for the WebSocket in it. A `require` does not.
+    onResolve({ filter: /^(node:)?http$/ }, ({ kind }) =>
+      kind === "import-statement" ? { path: "http", namespace: "by-require" } : undefined,
+    );
+    onLoad({ filter: /.*/, namespace: "by-require" }, ({ path }) => ({
+      contents: `module.exports = require("node:${path}");`,
+    }));
+  },
+};
+
 await rm(join(SIDECAR, "dist"), { recursive: true, force: true });
 await build({
   absWorkingDir: SIDECAR,
@@ -28,6 +43,7 @@ await build({
   target: "node24",
   // better-sqlite3 finds its binary beside itself; pino-pretty is for developers, and in no release.
   external: ["better-sqlite3", "pino-pretty"],
+  plugins: [SMALL],
   // Some packages are CommonJS and ask for Node's modules by `require`, which ES modules don't have.
   banner: {
     js: 'import { createRequire as requireFrom } from "node:module";\nconst require = requireFrom(import.meta.url);',

@@ -37,6 +37,16 @@ it("starts without a gateway and without Hot Bags, and ends with code 0 when it 
   await until("it says so", () => one.lines.some(({ msg }) => msg === "sidecar stopped"));
 });
 
+// Four megabytes of an idle sidecar (docs/performance.md): any import of node:http that is not bundled brings it back.
+it("does not load the HTTP client that is in Node besides its own", async () => {
+  const one = sidecar({ NODE_OPTIONS: `--import=${new URL("./says-what-is-loaded.mjs", import.meta.url)}` });
+  await one.start();
+  await one.stop();
+  const said = one.lines.find(({ msg }) => msg === "loaded");
+  expect(said?.["modules"]).toContain("NativeModule http");
+  expect(said?.["modules"]).not.toContain("NativeModule internal/deps/undici/undici");
+});
+
 describe("what passes by itself is waited for", () => {
   /** Resolves when it says that it waits, for something that matches; its start with what came of it. */
   async function waiting(process: SidecarProcess, what: RegExp) {

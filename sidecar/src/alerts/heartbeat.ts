@@ -1,6 +1,6 @@
 import { codeOf, LogThrottle, VERSION } from "@hotbags/shared";
 import type { Logger } from "pino";
-import { Agent, interceptors, request } from "undici";
+import { Agent, interceptors } from "undici";
 import type { Attempt } from "./notice.ts";
 
 /** Between two pings, ms. */
@@ -68,9 +68,10 @@ export class Heartbeat {
   /** One ping, whatever is the case. Never rejects. */
   async ping(signal: AbortSignal): Promise<Attempt> {
     if (!this.#url) return { ok: false, passes: false, why: "ALERT_HEARTBEAT_URL is not set" };
+    const { origin, pathname, search } = this.#url;
     const headers = { "user-agent": `hotbags-bridge/${VERSION}` };
     try {
-      const answer = await request(this.#url, { headers, dispatcher: this.#following, signal });
+      const answer = await this.#following.request({ origin, path: pathname + search, method: "GET", headers, signal });
       await answer.body.dump({ limit: MAX_ANSWER_BYTES, signal }).catch(() => {});
       const { statusCode: status } = answer;
       if (status >= 200 && status < 300) return { ok: true };

@@ -1,5 +1,5 @@
 import { codeOf, VERSION } from "@hotbags/shared";
-import { Agent, request } from "undici";
+import { Agent } from "undici";
 import type { Attempt, Channel, Notice } from "./notice.ts";
 import { type Format, postOf } from "./webhook-formats.ts";
 
@@ -22,12 +22,13 @@ export class Webhook implements Channel {
   }
 
   async send(notice: Notice, signal: AbortSignal): Promise<Attempt> {
+    const { origin, pathname, search } = this.#url;
     const { headers, body } = postOf(this.#format, notice);
     try {
-      const answer = await request(this.#url, {
-        method: "POST",
+      const answer = await this.#agent.request({
+        ...{ origin, path: pathname + search, method: "POST" },
         headers: { ...headers, "user-agent": `hotbags-bridge/${VERSION}` },
-        ...{ body, dispatcher: this.#agent, signal },
+        ...{ body, signal },
       });
       await answer.body.dump({ limit: MAX_ANSWER_BYTES, signal }).catch(() => {});
       return this.#attemptOf(answer.statusCode, answer.headers["retry-after"]);

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { codeOf, TESTED, VERSION } from "@hotbags/shared";
-import { Agent, interceptors, request } from "undici";
+import { Agent, interceptors } from "undici";
 import * as z from "zod";
 import { readRecord, writeRecord } from "./record.ts";
 
@@ -89,9 +89,10 @@ type Answer = { newest: string } | { problem: string };
 async function newestAt(url: URL): Promise<Answer> {
   const agent = new Agent({ connections: 1, maxResponseSize: MAX_ANSWER_BYTES });
   try {
-    const answer = await request(url, {
+    const following = agent.compose(interceptors.redirect({ maxRedirections: MAX_REDIRECTS }));
+    const answer = await following.request({
+      ...{ origin: url.origin, path: url.pathname + url.search, method: "GET" },
       headers: { accept: "application/json", "user-agent": `hotbags-bridge/${VERSION}` },
-      dispatcher: agent.compose(interceptors.redirect({ maxRedirections: MAX_REDIRECTS })),
       signal: AbortSignal.timeout(ANSWER_MS),
     });
     const { statusCode: status } = answer;
