@@ -33,6 +33,7 @@ const WHOLE = {
   oneChat: 5_000,
   singles: 300,
   backlog: 250,
+  settleMs: 150_000,
   idleMs: 20_000,
   scales: {
     waiting: [1_000, 10_000, 100_000, 1_000_000],
@@ -49,6 +50,7 @@ const QUICK: typeof WHOLE = {
   oneChat: 100,
   singles: 20,
   backlog: 20,
+  settleMs: 0,
   idleMs: 1_000,
   scales: { waiting: [100, 1_000], chats: [100, 1_000], inOneChat: [100, 1_000] },
 };
@@ -60,7 +62,7 @@ const say = (line: string) => void process.stderr.write(`${line}\n`);
 async function run(name: Name, ends: FarEnds, size: typeof WHOLE, isFirst: boolean): Promise<Figures> {
   const contender = await Contender.begin(name, ends);
   try {
-    const idling = name === "sidecar" && isFirst ? await idle(contender, size.idleMs) : null;
+    const idling = name === "sidecar" && isFirst ? await idle(contender, size) : null;
     // A process that has just started compiles more than it runs.
     await flow(contender, ends, size.chats, size.warmUp);
     const many = await flow(contender, ends, size.chats, size.each);
@@ -114,7 +116,7 @@ async function main(): Promise<number> {
   const names = (values.only === undefined ? WAYS : [values.only]) as Name[];
   if (values.help || !Number.isInteger(rounds) || rounds < 1 || !names.every((name) => name in CONTENDERS)) {
     process.stderr.write(USAGE);
-    return 2;
+    return values.help ? 0 : 2;
   }
   const size = { ...(values.quick ? QUICK : WHOLE), rounds };
   const part = values.scale ? "scale" : values.queues ? "queues" : values.disk ? "disk" : "ways";

@@ -30,6 +30,11 @@ export type Name = keyof typeof CONTENDERS;
 const UNIT = readFileSync(here("../../systemd/hotbags-sidecar.service"), "utf8");
 const NODE_OPTIONS = /^ExecStart=\S+ node (.*) -- /m.exec(UNIT)?.[1]?.split(" ") ?? [];
 
+/** And what it says to the memory allocator. */
+const ALLOCATOR = Object.fromEntries(
+  [...UNIT.matchAll(/^Environment=(MALLOC_\w+)=(.*)$/gm)].map(([, name = "", value = ""]) => [name, value]),
+);
+
 const COMMANDS: Record<Name, string[]> = {
   group: [...NODE_OPTIONS, here("./prototype.child.ts")],
   step: [...NODE_OPTIONS, here("./prototype.child.ts")],
@@ -68,7 +73,7 @@ export class Contender {
     this.#command = [...(flushMs > 0 ? slowDisk(flushMs) : []), process.execPath, ...COMMANDS[name]];
     this.#env = {
       ...{ PATH: process.env["PATH"] ?? "", NODE_OPTIONS: process.env["BENCH_NODE_OPTIONS"] ?? "" },
-      ...{ BRIDGE_TOKEN, BENCH_COMMIT: name },
+      ...{ ...ALLOCATOR, BRIDGE_TOKEN, BENCH_COMMIT: name },
       HOTBAGS_BASE_URL: ends.hotbags,
       HOTBAGS_BEARER_TOKEN: BEARER_TOKEN,
       OPENCLAW_GATEWAY_URL: ends.gateway,

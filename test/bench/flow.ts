@@ -115,11 +115,15 @@ export async function backlog(contender: Contender, ends: FarEnds, chats: number
   return { takenInPerSecond, waitingMb, startMs, drainedPerSecond, peakMb: contender.rssMb("peak") };
 }
 
-/** What it holds and uses while there is nothing to do. */
-export async function idle(contender: Contender, ms: number): Promise<{ mb: number; cpuPercent: number }> {
+/** What it holds and uses, for `idleMs`, while there is nothing to do. Before that V8 may give back what the start took. */
+export async function idle(
+  contender: Contender,
+  { settleMs, idleMs }: { settleMs: number; idleMs: number },
+): Promise<{ mb: number; cpuPercent: number }> {
+  await sleep(settleMs);
   const cpu = contender.cpuMs();
-  await sleep(ms);
-  return { mb: contender.rssMb("now"), cpuPercent: ((contender.cpuMs() - cpu) / ms) * 100 };
+  await sleep(idleMs);
+  return { mb: contender.rssMb("now"), cpuPercent: ((contender.cpuMs() - cpu) / idleMs) * 100 };
 }
 
 let runs = 0;

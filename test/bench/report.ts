@@ -80,8 +80,8 @@ function ofSidecar(figures: Figures | undefined, waiting: number): string {
     `| start with them, ms | ${n(it.startMs)} |`,
     `| drained, messages/s, to the last reply | ${n(it.drainedPerSecond)} |`,
     `| RSS at the most, of the process that drained them, MB | ${n(it.peakMb)} |`,
-    `| idle after its start: RSS, MB | ${n(idle.mb)} |`,
-    `| idle after its start: CPU, % | ${idle.cpuPercent.toFixed(2)} |`,
+    `| idle, after a start: RSS, MB | ${n(idle.mb)} |`,
+    `| idle, after a start: CPU, % | ${idle.cpuPercent.toFixed(2)} |`,
     "",
   ].join("\n");
 }
