@@ -64,7 +64,8 @@ export default defineConfig({
           // What takes minutes of waiting for OpenClaw, and hardly any work: `npm test` runs it beside the project above.
           include: ["test/patience/**/*.test.ts"],
           setupFiles: ["test/setup/count-gateways.ts"],
-          fileParallelism: false,
+          // One of them waits for a quarter of an hour, the others one after the other beside it.
+          maxWorkers: gatewaysAtOnce,
           sequence: { groupOrder: 2 },
           hookTimeout: 180_000,
         },
