@@ -7,6 +7,9 @@ const MAX_WAITING_BYTES = 1024 * 1024;
 /** Wait before what the disk refused is tried again, ms. */
 const RETRY_MS = 1_000;
 
+/** The first line goes at once; those that come while it is written are gathered for so long, ms: each write wakes another thread. */
+const GATHER_MS = 10;
+
 /** What is missing from the log, and the code of the error that was the reason. */
 export interface Gap {
   dropped: number;
@@ -27,7 +30,7 @@ export class LogOutput {
   /** Of both. */
   #bytes = 0;
   #isWriting = false;
-  #retry: NodeJS.Timeout | undefined;
+  #pause: NodeJS.Timeout | undefined;
   #dropped = 0;
   #isTellingGap = false;
   #code = "";
@@ -51,12 +54,12 @@ export class LogOutput {
   }
 
   #pump(): void {
-    if (this.#isWriting || this.#retry || this.#bytes === 0) return;
+    if (this.#isWriting || this.#pause || this.#bytes === 0) return;
     if (this.#chunk.length === 0) this.#chunk = Buffer.from(this.#waiting.splice(0).join(""));
     this.#isWriting = true;
     write(this.#descriptor, this.#chunk, (error, written) => {
       this.#isWriting = false;
-      if (error) this.#wait(codeOf(error));
+      if (error) this.#refused(codeOf(error));
       else this.#wrote(written);
     });
   }
@@ -65,7 +68,8 @@ export class LogOutput {
     this.#chunk = this.#chunk.subarray(bytes);
     this.#bytes -= bytes;
     if (this.#dropped > 0) this.#tellGap();
-    this.#pump();
+    if (this.#chunk.length > 0) this.#pump();
+    else if (this.#bytes > 0) this.#pumpAfter(GATHER_MS);
   }
 
   /** Behind what is kept and before what comes now; it has its place, however full it is. */
@@ -76,14 +80,18 @@ export class LogOutput {
     this.#dropped = 0;
   }
 
-  #wait(code: string): void {
+  #refused(code: string): void {
     this.#code = code;
-    this.#retry = setTimeout(() => {
-      this.#retry = undefined;
+    this.#pumpAfter(RETRY_MS);
+  }
+
+  #pumpAfter(ms: number): void {
+    this.#pause = setTimeout(() => {
+      this.#pause = undefined;
       this.#pump();
-    }, RETRY_MS);
+    }, ms);
     // The end of the process does not wait for a disk.
-    this.#retry.unref();
+    this.#pause.unref();
   }
 
   /** Once, at the end of the process: what the disk refuses now is lost. */
