@@ -99,7 +99,7 @@ export class Customer {
     return heard.length >= due.length;
   }
 
-  /** Messages are at Hot Bags and replies on the phone, each once and in order; each POST of one has the same bytes. */
+  /** Messages are at Hot Bags and replies on the phone, each once and in order; POSTs of one have the same bytes. */
   expectAllOnce(): void {
     const ids = this.said.map(({ id }) => id);
     const accepted = ends.hotbags.accepted.map(({ message_id }) => message_id);

@@ -6,10 +6,10 @@ import type { Sent } from "../../whatsapp/index.ts";
 import { answer, Customer, compare, leftInDoubt, PATIENCE_MS, postsOf, REPLIES, written } from "./customer.ts";
 import { close, databases, ends, lisbon, type Machine, machines, open, porto } from "./machines.ts";
 
-// Two machines of a shop on one PostgreSQL. All of it is real but for the far ends: each machine has a WhatsApp number,
-// its gateway with the plugin, and its sidecar.
+// Two machines of a shop on one PostgreSQL. All of it is real but for the far ends: each machine has a WhatsApp
+// number, its gateway with the plugin, and its sidecar.
 
-/** Two gateways start at once, perhaps beside a third one of another file. */
+/** Of two gateways, perhaps beside a third one of another file. */
 const START_MS = 360_000;
 
 /** A kill with what comes after it; that of the gateway has a start in it. */
@@ -146,7 +146,7 @@ async function killAmidReplies() {
   return { anna, ben, carla, dora, ofPorto, takenIn, kept };
 }
 
-/** Lisbon has no sidecar: porto's brings Hot Bags what was taken in, sends nothing of it, and answers its own number. */
+/** Lisbon has no sidecar: porto's brings Hot Bags what was taken in, sends none of it, and answers its own number. */
 async function expectPortoDelivers({ anna, ben, carla, dora, ofPorto, takenIn, kept }: Left): Promise<void> {
   await ofPorto.talks("and here?");
   const isDelivered = ({ id }: Sent) => linesOf(porto, id, "delivered to Hot Bags").length === 1;
