@@ -5,9 +5,9 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 const LONGEST = [
   "crash.test.ts",
   "one-gateway.test.ts",
-  "two-gateways.test.ts",
   "silence.test.ts",
   "silence-without-plugin.test.ts",
+  "two-gateways.test.ts",
   "downtime.test.ts",
 ];
 
