@@ -6,8 +6,11 @@ import { LongestFirst } from "./test/setup/longest-first.ts";
 /** What a gateway, its sidecar and the test beside it need, bytes: 1.8 GB were seen at most. */
 const GATEWAY_BYTES = 2 * 1024 ** 3;
 
-/** A start keeps one core busy for 20 s, so two gateways share two cores well: three gain 5 %. One alone where memory is short. */
-const gatewaysAtOnce = Math.max(1, Math.min(2, availableParallelism(), Math.floor(freemem() / GATEWAY_BYTES)));
+/**
+ * Files with a gateway side by side. A start keeps one core busy for 20 s, so two share two cores well: three gain 5 %. One of them
+ * may be two-gateways.test.ts, so there must be memory for one more. One file alone where it is short.
+ */
+const gatewaysAtOnce = Math.max(1, Math.min(2, availableParallelism(), Math.floor(freemem() / GATEWAY_BYTES) - 1));
 
 /** vitest shuffles files only where no order is configured, and a configuration can't see what its command line asks for. */
 const isShuffled = process.argv.some((argument) => argument.startsWith("--sequence.shuffle"));

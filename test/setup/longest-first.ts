@@ -9,6 +9,7 @@ const LONGEST = [
   "one-gateway.test.ts",
   "silence.test.ts",
   "silence-without-plugin.test.ts",
+  "two-gateways.test.ts",
   "downtime.test.ts",
 ];
 

@@ -60,6 +60,8 @@ export interface Shop {
 type Preload = { module: string; env: Record<string, string> };
 
 export interface ShopOptions {
+  /** The far ends, where several shops have the same: whoever has started them closes them. Default: its own. */
+  ends?: Omit<Ends, "close">;
   /** The bots of the gateway. Default: one, `default`. */
   accounts?: readonly BotAccount[];
   /** Gets a line for each step of the start. */
@@ -86,6 +88,23 @@ export interface ShopOptions {
   installedIn?: string;
 }
 
+/** What is at the far ends of a shop, or of several. */
+export interface Ends {
+  whatsapp: WhatsApp;
+  hotbags: HotBags;
+  close(): Promise<void>;
+}
+
+export async function startEnds(): Promise<Ends> {
+  const hotbags = await startHotBags({ token: BEARER_TOKEN });
+  const whatsapp = await startWhatsApp();
+  const close = async () => {
+    await whatsapp.close();
+    await hotbags.close();
+  };
+  return { whatsapp, hotbags, close };
+}
+
 /** Starts all four parts and resolves when a message can pass from end to end. */
 export async function openShop(options: ShopOptions = {}): Promise<Shop> {
   const { log = () => {}, interrupted, sidecarEnv = {}, gatewayEnv = {}, installedIn } = options;
@@ -98,10 +117,13 @@ export async function openShop(options: ShopOptions = {}): Promise<Shop> {
   try {
     const stateDir = await mkdtemp(join(tmpdir(), "hotbags-sidecar-"));
     closers.push(() => rm(stateDir, { recursive: true, force: true }));
-    const hotbags = await startHotBags({ token: BEARER_TOKEN });
-    closers.push(() => hotbags.close());
-    const whatsapp = await startWhatsApp();
-    closers.push(() => whatsapp.close());
+    let { ends } = options;
+    if (ends === undefined) {
+      const own = await startEnds();
+      closers.push(own.close);
+      ends = own;
+    }
+    const { whatsapp, hotbags } = ends;
     const port = await freePort();
     const gateway = await startGateway({
       whatsapp,
