@@ -28,6 +28,8 @@ export interface RealRelay {
   store: Store;
   relay: Relay;
   client: HotBagsClient;
+  /** What it found at its start is taken up. A message that is there before may be found, too. */
+  started: Promise<void>;
   /** The client's options; it reads `timeoutMs` anew for each attempt. */
   http: HotBagsOptions;
   /** Its log. */
@@ -90,6 +92,7 @@ export async function startRelay(settings: RealRelayOptions): Promise<RealRelay>
     store,
     relay,
     client,
+    started,
     http,
     lines,
     posts,

@@ -57,6 +57,7 @@ const idle = async () => {
 
 /** Takes one in that was found at fault before, after so many attempts. */
 async function takeInDetached(id: string, chat = ANNA, attempts = 1) {
+  await running.started;
   const { messages } = running.store;
   const { seq } = await messages.accept(messageOf(id, chat));
   const attempt = { error: "no", status: 422, nextAttemptAt: running.store.provenNow(), waitMs: 0, detach: true };
