@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startBrowser } from "../console/browser.ts";
 import { ScriptedGateway } from "../gateway/scripted-gateway.ts";
 import { startHotBags } from "../hotbags/index.ts";
 import { freePort } from "../hotbags/port.ts";
@@ -33,16 +34,18 @@ async function openShop(url: string) {
   const isTaken = async () => (await plugin.handIn(messageOf("a1", ANNA))).type === "ack";
   await until("a message is acknowledged", isTaken, PATIENCE_MS);
   await until("all is well", async () => (await sidecar.health()).body.ok, PATIENCE_MS);
-  const path = "/api/v1/console/links";
-  const { url: link } = await askOperator<{ url: string }>(sidecar.dir, "POST", path, { role: "act", user: "anna" });
+  const link = async () => {
+    const asked = { role: "act", user: "anna" };
+    return (await askOperator<{ url: string }>(sidecar.dir, "POST", "/api/v1/console/links", asked)).url;
+  };
   const ours = { origin, "x-hotbags-console": "1", "content-type": "application/json" };
-  const token = link.split("#login=")[1];
+  const token = (await link()).split("#login=")[1];
   const login = await fetch(`${origin}/api/session`, {
     ...{ method: "POST", headers: ours, body: JSON.stringify({ token }) },
   });
   const cookie = login.headers.getSetCookie()[0]?.split(";")[0] ?? "";
   return {
-    sidecar,
+    ...{ sidecar, origin, link },
     hotbagsCommand: (...args: string[]) => runHotbagsWith({ ...sidecar.env, BRIDGE_STATE_DIR: sidecar.dir }, ...args),
     async page(method: "GET" | "POST", path: string, as = cookie) {
       const body = method === "POST" ? { body: "{}" } : {};
@@ -130,6 +133,42 @@ describe("while the database is away", { timeout: 400_000 }, () => {
       await here.postgres.start();
     }
     await expectWell(shop);
+  });
+
+  it("the owner's page shows it, also when it is opened anew, and goes on by itself", async (test) => {
+    const here = running(test, databases);
+    await using shop = await openShop(await here.make());
+    const browser = await startBrowser();
+    test.onTestFinished(() => browser.close());
+    const open = async (address: string, cookie?: string) => {
+      const context = await browser.newContext({ locale: "en-GB" });
+      context.setDefaultTimeout(PATIENCE_MS);
+      if (cookie) await context.addCookies([{ name: "hotbags_console", value: cookie, url: shop.origin }]);
+      const page = await context.newPage();
+      await page.goto(address);
+      return page;
+    };
+    const owner = await open(await shop.link());
+    await owner.getByText("Customers are being answered.").waitFor();
+    await here.postgres.crash();
+    try {
+      await owner.getByText("Customers are not being answered: nothing can be written.").waitFor();
+      await owner
+        .getByText(/is not known now: the sidecar can't read its database/)
+        .first()
+        .waitFor();
+      await owner.reload();
+      await owner.getByText("Customers are not being answered: nothing can be written.").waitFor();
+      // Of another one nobody can say who it is.
+      const other = await open(shop.origin, "x".repeat(43));
+      await other
+        .getByRole("alert")
+        .getByText(/could not be loaded: the database is away since/)
+        .waitFor();
+    } finally {
+      await here.postgres.start();
+    }
+    await owner.getByText(/^Customers are being answered/).waitFor();
   });
 
   it("that says nothing: within some seconds that it does not answer, and then the same", async (test) => {
