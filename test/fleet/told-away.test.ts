@@ -135,6 +135,30 @@ describe("while the database is away", { timeout: 400_000 }, () => {
     await expectWell(shop);
   });
 
+  it("also where the sidecar was started meanwhile, and waits for it", async (test) => {
+    const here = running(test, databases);
+    await using shop = await openShop(await here.make());
+    await here.postgres.crash();
+    const { process } = shop.sidecar;
+    await process.kill();
+    const started = process.start();
+    try {
+      await process.logs(({ msg }) => msg?.startsWith("not started yet: ") === true, PATIENCE_MS);
+      const status = await shop.hotbagsCommand("status", "--json");
+      expect(status).toMatchObject({
+        code: 3,
+        stderr: expect.stringMatching(/start the server.*started waits for it/),
+      });
+      expect(json(status)).toEqual({ error: expect.stringMatching(/^no sidecar runs on .*outbox meanwhile\.$/) });
+    } finally {
+      await here.postgres.start();
+    }
+    await started;
+    const accepted = async () =>
+      (await shop.sidecar.health<{ messages?: { accepted: number } }>()).body.messages?.accepted;
+    await until("it works on what it had", async () => (await accepted()) === 1, PATIENCE_MS);
+  });
+
   it("the owner's page shows it, also when it is opened anew, and goes on by itself", async (test) => {
     const here = running(test, databases);
     await using shop = await openShop(await here.make());
