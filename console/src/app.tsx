@@ -3,7 +3,7 @@ import { ConnectionBanner } from "./parts/connection-banner.tsx";
 import { Notices } from "./parts/notices.tsx";
 import { connection } from "./state/live.ts";
 import { linkTo, route } from "./state/route.ts";
-import { session } from "./state/session.ts";
+import { session, sessionProblem } from "./state/session.ts";
 import { texts } from "./texts/index.ts";
 import { Alerts } from "./views/alerts.tsx";
 import { Charts } from "./views/charts.tsx";
@@ -68,13 +68,24 @@ function Header() {
   );
 }
 
+function Connecting() {
+  const { connection, page } = texts.value;
+  const why = sessionProblem.value;
+  if (why === null) return <p class="quiet">{connection.connecting}</p>;
+  return (
+    <p class="problem" role="alert">
+      {page.failed(why)} {connection.again}
+    </p>
+  );
+}
+
 function Content() {
   const { view, id } = route.value;
   // Whoever reads by a screen reader begins at the top of what is new; a link within a list keeps its place.
   useEffect(() => {
     window.scrollTo(0, 0);
   }, [view, id]);
-  if (session.value === undefined) return <p class="quiet">{texts.value.connection.connecting}</p>;
+  if (session.value === undefined) return <Connecting />;
   if (session.value === null) return <Login />;
   if (id !== null && NUMBERED.includes(view) && !/^\d{1,15}$/.test(id)) return <p>{texts.value.page.notFound}</p>;
   const number = Number(id);

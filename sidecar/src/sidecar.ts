@@ -30,12 +30,12 @@ import { AlertWatch } from "./ops/alert-watch.ts";
 import { ClockLog } from "./ops/clock-log.ts";
 import { DiskWatch } from "./ops/disk-watch.ts";
 import type { Finding } from "./ops/finding.ts";
-import { ofStoreAway } from "./ops/findings-of-machine.ts";
 import { alertOf as alertOfDeath } from "./ops/gateway-death.ts";
-import { type Health, readHealth } from "./ops/health.ts";
+import { type Health, readHealth, readHealthWithout } from "./ops/health.ts";
 import type { HealthParts } from "./ops/health-parts.ts";
 import { logOutages } from "./ops/outage-log.ts";
 import { readPath } from "./ops/path.ts";
+import { lookAtStore } from "./ops/store-seen.ts";
 import { OwnAccounts } from "./own-accounts.ts";
 import { CertificateWatch } from "./relay/certificate-watch.ts";
 import { HotBags } from "./relay/hotbags.ts";
@@ -47,7 +47,7 @@ import { adoptSettings, type ReloadableParts, reportReload } from "./reload.ts";
 import { Replies } from "./replies/replies.ts";
 import type { SettingsInUse } from "./settings/in-use.ts";
 import { Starting } from "./starting.ts";
-import { type Look, type Outage, openStoreAt, type StoreUnusableError } from "./store/index.ts";
+import { type Outage, openStoreAt, type StoreUnusableError } from "./store/index.ts";
 import { TakeOvers } from "./take-overs.ts";
 
 /** A connection to Hot Bags that takes longer than this to come about, ms, is given up. The answer has its own time. */
@@ -79,8 +79,7 @@ export interface Sidecar {
 interface Work {
   /** What the listener hands in to. */
   intake: IntakeParts;
-  /** In an outage of a shared store no more than that, for nothing else can be known. */
-  health(): Promise<Health | Pick<Health, "ok" | "problems">>;
+  health(): Promise<Health>;
   metrics: Metrics;
   reload(who: string): Promise<unknown>;
   outage(): Outage | null;
@@ -258,19 +257,16 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
   };
   const watch: AlertWatch = new AlertWatch({ alerts, health: healthParts, clock, log });
   const since = (finding: Finding) => watch.since(finding);
-  const healthOf = (look: Look) => readHealth(healthParts, look, since, alerts.open);
-  const health = async () => healthOf(await store.look());
+  const health = async (): Promise<Health> => {
+    const { look, away } = await lookAtStore(healthParts);
+    if (look === null) return readHealthWithout(healthParts, away, since, alerts.open);
+    return readHealth(healthParts, look, since, alerts.open);
+  };
   const unsubscribers = [
     ...[gateway.onChange(changed), store.onOutage(changed), store.onDamage(changed)],
     store.onLost((account) => metrics.letGo(account)),
   ];
-  const briefHealth = async () =>
-    await health().catch((error: unknown) => {
-      const store = ofStoreAway(healthParts, error);
-      if (store === null) throw error;
-      return { ok: false, problems: [store.problem ?? "the sidecar is stopping"] };
-    });
-  const isWell = () => isHealthy(briefHealth, log);
+  const isWell = () => isHealthy(health, log);
   const heartbeat = new Heartbeat({ url: settings.alerts.heartbeatUrl, log, isHealthy: isWell });
 
   const parts: ReloadableParts = {
@@ -286,11 +282,12 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
     const look = await store.look();
     const { breakerOpen, breakerOpenings } = relay.status;
     const parts = look.accounts ?? [{ account: "", ...look }];
-    return { breakerOpenings, parts, health: healthOf(look), accounts: gateway.state.accounts, breakerOpen };
+    const health = readHealth(healthParts, look, since, alerts.open);
+    return { breakerOpenings, parts, health, accounts: gateway.state.accounts, breakerOpen };
   };
   flow.watch(gateway);
 
-  const path = async () => readPath(healthParts, await store.look().catch(() => null), since, alerts.open);
+  const path = async () => readPath(healthParts, await lookAtStore(healthParts).catch(() => null), since, alerts.open);
   const door =
     settings.console &&
     new Console({ ...settings.console, folder: BUILT_PAGE, access: store.console, timers: systemTimers, log });
@@ -410,7 +407,7 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
     door?.start(api, listen, () => api.answer("path", {}, 0, "console"));
     return {
       intake,
-      health: briefHealth,
+      health,
       metrics,
       reload,
       outage: () => store.outage,

@@ -54,8 +54,9 @@ describe("hotbags doctor looks at the database of BRIDGE_STORE", { timeout: 120_
     const dir = mkdtempSync(join(tmpdir(), "hotbags-left-"));
     test.onTestFinished(() => rmSync(dir, { recursive: true }));
     await openStore(dir, systemClock).close();
-    const [, left] = await about(await all.make(), dir);
-    expect(left).toMatch(/^fail: BRIDGE_STORE is set, and there is a store in .* -> run `hotbags migrate --to`/);
+    // Beside what is said of the server, which may be far.
+    const left = (await about(await all.make(), dir)).filter((line) => line.startsWith("fail"));
+    expect(left.join()).toMatch(/^fail: BRIDGE_STORE is set, and there is a store in .* -> run `hotbags migrate --to`/);
   });
 
   it("that can't be had, or won't do", async (test) => {

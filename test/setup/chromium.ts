@@ -42,7 +42,7 @@ const isUnpacked = () => existsSync(join(HOME, PROGRAM));
 function unpacked(): ChromiumProgram {
   const folder = join(HOME, "usr", "lib");
   const libraries = readdirSync(folder).filter((name) => name.endsWith("-linux-gnu"));
-  const paths = libraries.flatMap((name) => [join(folder, name), join(folder, name, "nss")]);
+  const paths = libraries.flatMap((name) => ["", "nss", "pulseaudio"].map((place) => join(folder, name, place)));
   const fonts = join(HOME, "etc", "fonts");
   return {
     path: join(HOME, PROGRAM),

@@ -8,6 +8,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
 } from "node:fs";
@@ -47,6 +48,8 @@ export interface Postgres extends AsyncDisposable {
   crash(): Promise<void>;
   /** After a crash: from its log, on the same socket. */
   start(): Promise<void>;
+  /** All its processes stand still: it takes connections, and says nothing. Returns how they go on. */
+  freeze(): () => void;
   /**
    * Takes a copy of it (`pg_basebackup`), with its settings, that streams from it under this name. `way`: the folder of the
    * socket that it streams from, if that is another one.
@@ -136,6 +139,7 @@ async function startCluster(cluster: Cluster): Promise<Postgres> {
     async start() {
       server = await startServer(cluster);
     },
+    freeze: () => freeze(server),
     replicate: (name, way) => replicate(cluster, name, way),
     async promote() {
       await control("promote");
@@ -212,6 +216,16 @@ async function replicate(primary: Cluster, name: string, way = primary.dir): Pro
   await run(join(bin, "pg_basebackup"), copy, { env, cwd: dir, ...user });
   const source = `primary_conninfo=host=${way} user=postgres application_name=${name}`;
   return await startCluster({ bin, dir, env, settings: [...settings, source], smallDiskMb: 0, network: null });
+}
+
+/** The first process at first: it makes no more of them then. */
+function freeze({ pid = 0 }: ChildProcess): () => void {
+  process.kill(pid, "SIGSTOP");
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").map(Number);
+  for (const child of children) process.kill(child, "SIGSTOP");
+  return () => {
+    for (const one of [pid, ...children]) process.kill(one, "SIGCONT");
+  };
 }
 
 async function isReady(server: ChildProcess): Promise<void> {

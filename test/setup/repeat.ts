@@ -8,12 +8,12 @@ import { parseArgs, stripVTControlCharacters } from "node:util";
 
 // `npm run test:repeat`: the same tests many times, in another order each time, to find those that fail now and then.
 
-const USAGE = `npm run test:repeat -- [--times N] [--project unit|gateway|patience] [--load N] [--seed N] [filter ...]
+const USAGE = `npm run test:repeat -- [--times N] [--project unit|postgres|gateway|patience] [--load N] [--seed N] [filter ...]
 
 Runs test files again and again, in a fresh order each time, and says what failed how often.
 
   --times N    how often (default 10)
-  --project P  which tests: unit (default), gateway, patience
+  --project P  which tests: unit (default), postgres, gateway, patience
   --load N     with N processes beside them that keep a CPU busy (default 0)
   --seed N     of the first round's order; each later round takes the next number (default: a random one, printed)
   filter       parts of file names, as vitest takes them (default: all files)
@@ -26,6 +26,8 @@ const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const VITEST = fileURLToPath(new URL("../../node_modules/vitest/vitest.mjs", import.meta.url));
 /** The last of what vitest said, where it left no report. */
 const SHOWN_CHARACTERS = 2_000;
+/** Tests of these projects stand alone, each. */
+const ALONE = new Set(["unit", "postgres"]);
 /** Files of these projects tell a story each, test by test: only the order of the files changes. */
 const STORIES = new Set(["gateway", "patience"]);
 
@@ -80,8 +82,8 @@ function readPlan(args: string[]): Plan {
       throw new Error(`--${name} takes a whole number from ${least} on, not ${JSON.stringify(values[name])}`);
     return value;
   };
-  if (values.project !== "unit" && !STORIES.has(values.project))
-    throw new Error(`--project is unit, gateway or patience, not ${JSON.stringify(values.project)}`);
+  if (!ALONE.has(values.project) && !STORIES.has(values.project))
+    throw new Error(`--project is unit, postgres, gateway or patience, not ${JSON.stringify(values.project)}`);
   const { project } = values;
   return { times: count("times", 1), project, load: count("load", 0), seed: count("seed", 0), filters: positionals };
 }

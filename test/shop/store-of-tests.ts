@@ -24,12 +24,6 @@ export async function rowsOf(dir: string, table: string): Promise<Record<string,
     tables.close();
     return found;
   }
-  const [{ databaseOf }, { Connection }] = await Promise.all([
-    import("../fleet/shared-server.ts"),
-    import("../../sidecar/src/store/postgres/connection.ts"),
-  ]);
-  const connection = new Connection({ url: await databaseOf(dir), connections: 1 });
-  const found = await connection.rows<Record<string, unknown>>(`SELECT * FROM ${table}`);
-  await connection.close();
-  return found;
+  const { viewOf } = await import("../fleet/shared-server.ts");
+  return await (await viewOf(dir)).rows<Record<string, unknown>>(`SELECT * FROM ${table}`);
 }

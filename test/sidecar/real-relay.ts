@@ -12,6 +12,9 @@ import { ANNA, messageOf } from "./message.ts";
 /** What no attempt takes on the busiest machine, ms. */
 const PATIENCE_MS = 20_000;
 
+/** Of the HTTP client. One for all: each that writes to the standard output has something to do as the process ends. */
+const LOG = openLog("error");
+
 /** As in production, only that nobody waits. */
 export const QUICK: RelayOptions = {
   concurrency: { least: 8, most: 8 },
@@ -28,6 +31,8 @@ export interface RealRelay {
   store: Store;
   relay: Relay;
   client: HotBagsClient;
+  /** What it found at its start is taken up. A message that is there before may be found, too. */
+  started: Promise<void>;
   /** The client's options; it reads `timeoutMs` anew for each attempt. */
   http: HotBagsOptions;
   /** Its log. */
@@ -61,7 +66,7 @@ export function clientOptions(url: string, bearerToken = BEARER_TOKEN): HotBagsO
     ...{ inboundPath: INBOUND_PATH, hmacSecret: null, extraHeaders: {} },
     ...{ connectTimeoutMs: 0, timeoutMs: PATIENCE_MS, maxRetryAfterMs: MAX_RETRY_AFTER_MS },
     connections: RELAY_DEFAULTS.concurrency.most,
-    log: openLog("error"),
+    log: LOG,
   };
 }
 
@@ -90,6 +95,7 @@ export async function startRelay(settings: RealRelayOptions): Promise<RealRelay>
     store,
     relay,
     client,
+    started,
     http,
     lines,
     posts,

@@ -5,6 +5,9 @@ import { ApiError, api } from "../api/client.ts";
 /** Undefined: not known yet; null: nobody is logged in. */
 export const session = signal<Session | null | undefined>(undefined);
 
+/** Why that can't be known now, where the sidecar says so: its database is away. */
+export const sessionProblem = signal<string | null>(null);
+
 /** Whether somebody was, so that the login page says that it is over. */
 export const hasExpired = signal(false);
 
@@ -22,8 +25,11 @@ tabs.onmessage = () => void askSession();
 export async function askSession(): Promise<void> {
   try {
     session.value = await api.session();
+    sessionProblem.value = null;
   } catch (error) {
-    if (error instanceof ApiError && error.status === 401) expire();
+    if (!(error instanceof ApiError)) throw error;
+    sessionProblem.value = error.status === 0 || error.status === 401 ? null : error.message;
+    if (error.status === 401) expire();
   }
 }
 

@@ -118,6 +118,8 @@ export const de: Texts = {
     waitingReplies: (n) => count(n, "Antwort auf WhatsApp", "Antworten auf WhatsApp"),
     oldest: (long) => `die älteste seit ${long}`,
     nothingWaits: "Nichts wartet.",
+    notKnown:
+      "Welche Nachrichten und Antworten warten oder Sie brauchen, ist gerade nicht bekannt: Der Sidecar kann seine Datenbank nicht lesen.",
     relink: "Telefon verbinden",
     look: "Ansehen",
     fleet: "Konten und ihre Sidecars",

@@ -86,6 +86,7 @@ export const en = {
     waitingReplies: (n: number) => count(n, "reply for WhatsApp", "replies for WhatsApp"),
     oldest: (long: string) => `the oldest for ${long}`,
     nothingWaits: "Nothing waits.",
+    notKnown: "What messages and replies wait or need you is not known now: the sidecar can't read its database.",
     relink: "Link the phone",
     look: "Look",
     fleet: "Accounts and their sidecars",

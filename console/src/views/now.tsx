@@ -84,6 +84,7 @@ function Sentence({ text, own }: { text: string; own: string }) {
 
 function Needs({ path: { alerts, dead, in_doubt, refused } }: { path: Path }) {
   const { now } = texts.value;
+  const isKnown = dead !== null;
   const needs = [
     { n: alerts, says: now.alerts, what: now.alertsWhat, link: linkTo("alerts") },
     { n: dead, says: now.dead, what: now.deadWhat, link: linkTo("messages", null, { state: "dead" }) },
@@ -93,7 +94,7 @@ function Needs({ path: { alerts, dead, in_doubt, refused } }: { path: Path }) {
     <section>
       <h2>{now.needsYou}</h2>
       {needs.length === 0 ? (
-        <p class="quiet">{now.nothing}</p>
+        isKnown && <p class="quiet">{now.nothing}</p>
       ) : (
         <ul class="needs">
           {needs.map(({ n, says, what, link }) => (
@@ -106,6 +107,7 @@ function Needs({ path: { alerts, dead, in_doubt, refused } }: { path: Path }) {
           ))}
         </ul>
       )}
+      {!isKnown && <p class="quiet">{now.notKnown}</p>}
       {(refused ?? 0) > 0 && (
         <p class="quiet">
           <a href={linkTo("replies", null, { state: "failed" })}>{now.refused(refused ?? 0)}</a> {now.refusedWhat}
@@ -125,7 +127,7 @@ function Waiting({ path: { waiting } }: { path: Path }) {
     <section>
       <h2>{now.waiting}</h2>
       {rows.length === 0 ? (
-        <p class="quiet">{now.nothingWaits}</p>
+        <p class="quiet">{waiting.messages === null ? now.notKnown : now.nothingWaits}</p>
       ) : (
         <ul>
           {rows.map(({ n, ms, says }) => (

@@ -33,6 +33,8 @@ export class Telling {
   #untold: { number: number; notice: Notice; toldAt: number }[] = [];
   /** What is on its way. */
   readonly #waiting = new Set<Waiting>();
+  /** That something is delivered is being written down. */
+  readonly #ending = new Set<Promise<void>>();
   #number = 0;
   #isOver = false;
 
@@ -93,6 +95,7 @@ export class Telling {
   async letGo(): Promise<void> {
     this.#isOver = true;
     await this.#parts.ways.withdraw(this.#waiting);
+    await Promise.all(this.#ending);
   }
 
   #add(channel: string, { number, notice, toldAt }: { number: number; notice: Notice; toldAt: number }): void {
@@ -131,7 +134,14 @@ export class Telling {
     const isUnwritten = (notice: NoticeRecord) => notice.channel === channel && notice.number === number;
     if (this.#unwrittenNotices.some(isUnwritten))
       this.#unwrittenNotices = this.#unwrittenNotices.filter((notice) => !isUnwritten(notice));
+    else this.#writeDone(channel, number);
+  }
+
+  #writeDone(channel: string, number: number): void {
+    const { store } = this.#parts;
     // Where that can't be written it comes twice, after the next start.
-    else void this.#parts.store.done(channel, number).catch(() => {});
+    const written = store.done(channel, number).catch(() => {});
+    const ending = written.finally(() => this.#ending.delete(ending));
+    this.#ending.add(ending);
   }
 }

@@ -36,7 +36,8 @@ export async function connectOperator(stateDir: string, database: () => string |
 export async function connectSidecar(stateDir: string): Promise<Operator | null> {
   const socket = operatorSocketOf(stateDir);
   try {
-    await send(socket, "GET", `${API_PREFIX}/audit?limit=1`, undefined, ANSWER_MS);
+    // Any answer will do; this one needs no database, which may be away.
+    await send(socket, "GET", `${API_PREFIX}${ROUTES.accounts.path}`, undefined, ANSWER_MS);
     return {
       stateDir,
       isRunning: true,
@@ -101,13 +102,18 @@ async function send(socketPath: string, method: string, path: string, body: stri
   return promise;
 }
 
+const WAITING =
+  "One that was started waits for it, which /health and its log say, and goes on by itself; what customers write waits in the plugin's outbox meanwhile.";
+
 async function offline(stateDir: string, database: string | null): Promise<Operator> {
   let view: StoreView;
   try {
     view = await viewStoreAt({ stateDir, database }, systemClock);
   } catch (error) {
     if (!(error instanceof StoreUnusableError)) throw error;
-    throw new CliError(EXIT.unreachable, `no sidecar runs on ${stateDir}, and ${error.message}`);
+    // A start that waits for a database has nobody who answers yet.
+    const waits = database !== null && error.passes ? ` ${WAITING}` : "";
+    throw new CliError(EXIT.unreachable, `no sidecar runs on ${stateDir}, and ${error.message}${waits}`);
   }
   const api = new OperatorApi({
     reads: view.operator,

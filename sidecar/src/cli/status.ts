@@ -42,21 +42,25 @@ const status = z.looseObject({
       last_failure: z.string().nullable(),
     })
     .optional(),
-  messages: z.looseObject({
-    pending: z.int(),
-    detached: z.int(),
-    dead: z.int(),
-    delivered: z.int(),
-    oldest_wait_ms: z.number().optional(),
-  }),
-  commands: z.looseObject({
-    pending: z.int(),
-    in_doubt: z.int(),
-    failed: z.int(),
-    sent: z.int(),
-    paused_chats: z.int().optional(),
-    oldest_wait_ms: z.number().optional(),
-  }),
+  messages: z
+    .looseObject({
+      pending: z.int(),
+      detached: z.int(),
+      dead: z.int(),
+      delivered: z.int(),
+      oldest_wait_ms: z.number().optional(),
+    })
+    .optional(),
+  commands: z
+    .looseObject({
+      pending: z.int(),
+      in_doubt: z.int(),
+      failed: z.int(),
+      sent: z.int(),
+      paused_chats: z.int().optional(),
+      oldest_wait_ms: z.number().optional(),
+    })
+    .optional(),
   reports: reporting.optional(),
   events: reporting.optional(),
   outbound: z
@@ -92,7 +96,8 @@ export async function showStatus(operator: Operator, output: Output): Promise<nu
   if (output.json) writeJson(output, answer);
   else {
     const path = await operator.ask("path", {});
-    const { total } = await operator.ask("figures", { range: "hour" });
+    // They are in the database, which is away where nothing is counted.
+    const { total } = answer.messages ? await operator.ask("figures", { range: "hour" }) : { total: null };
     writeText(output, COLOURS[path.answered](plain(path.sentence), output.out));
     draw(status.parse(answer), total, output);
   }
@@ -107,8 +112,7 @@ const COLOURS: Record<Answer<"path">["answered"], typeof green> = {
 };
 
 function draw(found: Status, lastHour: Total | null, output: Output): void {
-  const { problems, plugin, gateway, hotbags, messages, commands, disk, rotation = {}, checks = [] } = found;
-  const { last_backup, releases, reports, events, outbound } = found;
+  const { problems, plugin, gateway, hotbags, disk, rotation = {}, checks = [], last_backup, releases } = found;
   /** As far as this run of the sidecar knows. */
   const since = (name: string, account?: string) => {
     const at = checks.find((check) => check.name === name && check.account === account)?.since;
@@ -125,26 +129,33 @@ function draw(found: Status, lastHour: Total | null, output: Output): void {
     ["gateway", gateway ? `${describeLink(gateway.link)}${since("gateway")}` : null],
     ...accounts,
     ["Hot Bags", hotbags ? describeHotBags(hotbags) : null],
-    ["messages", `${messages.delivered} delivered, ${messages.pending} waiting${waited(messages.oldest_wait_ms)}`],
-    [
-      "",
-      messages.detached > 0 ? `${messages.detached} of these stepped aside, and are tried again by themselves` : null,
-    ],
-    ["dead letters", messages.dead > 0 ? `${messages.dead}: hotbags messages list --state dead` : 0],
-    ["replies", `${commands.sent} sent, ${commands.pending} waiting${waited(commands.oldest_wait_ms)}`],
-    ["last hour", lastHour ? describeTotal(lastHour) : null],
-    ["paused chats", commands.paused_chats ? `${commands.paused_chats}: hotbags chats list` : 0],
-    ["in doubt", commands.in_doubt > 0 ? `${commands.in_doubt}: hotbags commands list --state in_doubt` : 0],
-    ["failed", commands.failed > 0 ? `${commands.failed}: hotbags commands list --state failed` : 0],
-    ["reports", reports ? describeReports(reports) : null],
-    ["events", events ? describeReports(events) : null],
-    ["outbox", outbound ? describeOutbound(outbound) : null],
+    ...countsOf(found, lastHour),
     ["disk", disk?.free_bytes ? `${shownSize(disk.free_bytes)} free` : null],
     ["backup", last_backup ? describeBackup(last_backup) : "none was made by the nightly timer"],
     ["releases", releases ? describeReleases(releases) : null],
     ...Object.entries(rotation).map(([name, { accepted }]): [string, Cell] => [name, describeRotation(name, accepted)]),
   ];
   writeFacts(output, facts);
+}
+
+/** What is in the database. */
+function countsOf({ messages, commands, reports, events, outbound }: Status, lastHour: Total | null): [string, Cell][] {
+  if (messages === undefined || commands === undefined) return [["messages", "not known while the database is away"]];
+  const { detached, dead } = messages;
+  const { paused_chats = 0, in_doubt, failed } = commands;
+  return [
+    ["messages", `${messages.delivered} delivered, ${messages.pending} waiting${waited(messages.oldest_wait_ms)}`],
+    ["", detached > 0 ? `${detached} of these stepped aside, and are tried again by themselves` : null],
+    ["dead letters", dead > 0 ? `${dead}: hotbags messages list --state dead` : 0],
+    ["replies", `${commands.sent} sent, ${commands.pending} waiting${waited(commands.oldest_wait_ms)}`],
+    ["last hour", lastHour ? describeTotal(lastHour) : null],
+    ["paused chats", paused_chats > 0 ? `${paused_chats}: hotbags chats list` : 0],
+    ["in doubt", in_doubt > 0 ? `${in_doubt}: hotbags commands list --state in_doubt` : 0],
+    ["failed", failed > 0 ? `${failed}: hotbags commands list --state failed` : 0],
+    ["reports", reports ? describeReports(reports) : null],
+    ["events", events ? describeReports(events) : null],
+    ["outbox", outbound ? describeOutbound(outbound) : null],
+  ];
 }
 
 function describePlugin(

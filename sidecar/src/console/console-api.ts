@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Logger } from "pino";
 import * as z from "zod";
 import type { OperatorApi } from "../operator/api.ts";
-import { OperatorError } from "../operator/error.ts";
+import { explain, OperatorError } from "../operator/error.ts";
 import { type Asked, answer, give, readAsked, readBody, reply, routeOf } from "../operator/http.ts";
 import { Picture } from "../operator/picture.ts";
 import { API_PREFIX, ROUTES } from "../operator/schemas.ts";
@@ -42,6 +42,10 @@ export class ConsoleApi {
 
   /** Of a request whose host and origin are the console's. Rejects with OperatorError. */
   async answer(request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> {
+    await this.#answerAnyone(request, response, url).catch(explain);
+  }
+
+  async #answerAnyone(request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> {
     const { sessions, activate, feed } = this.#parts;
     const session = await sessions.of(request);
     const what = `${request.method} ${url.pathname}`;

@@ -4,7 +4,7 @@ import type { Logger } from "pino";
 import { every, type Timers } from "../clock.ts";
 import { type Listen, shownChange } from "../operator/event-stream.ts";
 import type { LiveEvent } from "../operator/schemas.ts";
-import type { Change, ConsoleSession } from "../store/index.ts";
+import { type Change, type ConsoleSession, StoreAwayError } from "../store/index.ts";
 import { masked } from "./masked.ts";
 import type { Sessions } from "./sessions.ts";
 
@@ -146,7 +146,7 @@ export class Feed {
   /** Pages whose session is over are ended; the others are told that they are connected, and that uses their session. */
   async #beat(): Promise<void> {
     const before = new Set(this.#readers.values());
-    const sessions = await this.#parts.sessions.list().catch((error: unknown) => this.#sayUntold(error));
+    const sessions = await this.#sessions();
     if (sessions === null) return;
     const live = new Map(sessions.map((session) => [session.id, session]));
     // Of one that has come meanwhile the session may be newer than the list.
@@ -156,6 +156,14 @@ export class Feed {
       const session = live.get(id);
       if (session) this.#parts.sessions.use(session);
     }
+  }
+
+  /** Null: nobody can tell. While a shared database is away pages stay: they tell of it. */
+  async #sessions(): Promise<ConsoleSession[] | null> {
+    const { sessions } = this.#parts;
+    return await sessions.list().catch((error: unknown) => {
+      return error instanceof StoreAwayError ? sessions.known() : this.#sayUntold(error);
+    });
   }
 
   #endWhere(isOver: (reader: Reader) => boolean): void {

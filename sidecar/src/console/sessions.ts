@@ -1,6 +1,6 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
-import { type ConsoleSession, type ConsoleStore, type Role, SESSION_MS } from "../store/index.ts";
+import { type ConsoleSession, type ConsoleStore, type Role, SESSION_MS, StoreAwayError } from "../store/index.ts";
 
 /** 256 bits, in base64url. */
 const TOKEN = /^[\w-]{43}$/;
@@ -19,6 +19,8 @@ export interface Login {
 export class Sessions {
   readonly #access: ConsoleStore;
   readonly #listeners = new Set<(id: number) => void>();
+  /** Those that there were when it was read last. */
+  #known: ConsoleSession[] = [];
 
   constructor(access: ConsoleStore) {
     this.#access = access;
@@ -45,28 +47,40 @@ export class Sessions {
     if (!link) return null;
     const token = newToken();
     const session = await this.#access.redeem(link, digest(token), before?.id ?? null);
+    if (session !== null) this.#known = [...this.#known.filter(({ id }) => id !== before?.id), session];
     if (before !== null && session !== null) this.#tell(before.id);
     return session && { session, token };
   }
 
   /**
    * Whose a request is; null: nobody's. Another server at this name can set a cookie of the same name, which the browser
-   * sends besides, and may send first: it keeps nobody out.
+   * sends besides, and may send first: it keeps nobody out. Rejects where that can't be read, and was not before.
    */
   async of({ headers: { cookie = "" } }: IncomingMessage): Promise<ConsoleSession | null> {
     const pairs = cookie.split(";").map((pair) => pair.trim());
     const tokens = pairs.filter((pair) => pair.startsWith(`${COOKIE}=`)).map((pair) => pair.slice(COOKIE.length + 1));
-    const sessions = tokens.length > 0 ? await this.#access.sessions() : [];
-    for (const token of tokens) {
-      const session = matching(sessions, token);
-      if (session !== undefined) return session;
+    if (tokens.length === 0) return null;
+    const among = (sessions: readonly ConsoleSession[]) =>
+      tokens.flatMap((token) => matching(sessions, token) ?? [])[0] ?? null;
+    try {
+      return among(await this.list());
+    } catch (error) {
+      // Nobody can say more than what was read last: who was let in may see how it is, and change nothing.
+      const session = error instanceof StoreAwayError ? among(this.known()) : null;
+      if (session === null) throw error;
+      return { ...session, role: "look" };
     }
-    return null;
   }
 
   /** Those that are not over. */
-  list(): Promise<ConsoleSession[]> {
-    return this.#access.sessions();
+  async list(): Promise<ConsoleSession[]> {
+    this.#known = await this.#access.sessions();
+    return this.#known;
+  }
+
+  /** As far as is known without asking. */
+  known(): ConsoleSession[] {
+    return this.#known.filter(({ expires_at }) => expires_at > Date.now());
   }
 
   /** Somebody uses it. What can't be written down, since the disk is full for example, only ends the session earlier. */
@@ -77,6 +91,7 @@ export class Sessions {
   /** Resolves with whether there was such a session. */
   async end(id: number, who: string): Promise<boolean> {
     const wasThere = await this.#access.end(id, who);
+    this.#known = this.#known.filter((one) => one.id !== id);
     this.#tell(id);
     return wasThere;
   }

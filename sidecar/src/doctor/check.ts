@@ -33,7 +33,8 @@ export interface Running {
   readonly plugin: { readonly connected: boolean };
   readonly versions: { readonly warnings: readonly string[] };
   readonly hotbags: { readonly last_success_at: string | null };
-  readonly outbound: { readonly last_answer_at: string | null; readonly last_failure: string | null };
+  /** Not while a shared database is away. */
+  readonly outbound?: { readonly last_answer_at: string | null; readonly last_failure: string | null };
 }
 
 /** One thing to look at. */

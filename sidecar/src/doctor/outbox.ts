@@ -1,6 +1,6 @@
 import { FIRST_CURSOR } from "@hotbags/shared";
 import type { Check } from "./check.ts";
-import { fail, ok, warn } from "./finding.ts";
+import { fail, ok, skipped, warn } from "./finding.ts";
 
 /** Where Hot Bags may send without being asked, whether its outbox can be read: nothing is taken from there. */
 export const outbox: Check = {
@@ -11,6 +11,7 @@ export const outbox: Check = {
     const who = mode === "known" ? "chats that have written lately" : "anybody";
     const sends = `what Hot Bags sends of itself goes to ${who} (BRIDGE_OUTBOUND=${mode})`;
     if (running) {
+      if (running.outbound === undefined) return [skipped("nothing is asked for while the database is away")];
       // It asks all the time, and knows.
       const { last_answer_at, last_failure } = running.outbound;
       if (last_failure !== null) return [fail(last_failure, "messages and replies go on meanwhile")];

@@ -1,7 +1,7 @@
 import { VERSION } from "@hotbags/shared";
 import { Counter, Gauge, type Registry } from "@prometheus-io/client";
 import { ACCOUNT_STATES, type GatewayState } from "../gateway/index.ts";
-import type { Health } from "../ops/health.ts";
+import type { WholeHealth } from "../ops/health.ts";
 import type { AccountLook, Counts } from "../store/index.ts";
 
 /** Counters of an account; "": of no account, or where the store does not tell them apart, of all. */
@@ -19,7 +19,7 @@ export interface Counted {
 /** What is the case now: what `/health` says, and what it puts into words. */
 export interface State {
   breakerOpenings: number;
-  health: Health;
+  health: WholeHealth;
   /** Of each account that is ours; of all in one where the store does not tell them apart. */
   parts: readonly Part[];
   accounts: GatewayState["accounts"];

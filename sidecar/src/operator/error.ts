@@ -1,5 +1,5 @@
 import { codeOf } from "@hotbags/shared";
-import { isDamage, RESTORE, StoreUnwritableError } from "../store/index.ts";
+import { isDamage, RESTORE, StoreAwayError, StoreUnwritableError } from "../store/index.ts";
 
 /** An answer that is not the one asked for. `status`: HTTP's. */
 export class OperatorError extends Error {
@@ -15,6 +15,7 @@ export class OperatorError extends Error {
 /** Throws OperatorError for what is wrong with the store, else what it was given. */
 export function explain(error: unknown): never {
   if (error instanceof StoreUnwritableError) throw new OperatorError(503, error.message);
+  if (error instanceof StoreAwayError) throw new OperatorError(503, `${error.message}: hotbags status says more`);
   if (isDamage(error))
     throw new OperatorError(
       503,

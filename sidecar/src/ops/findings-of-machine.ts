@@ -14,12 +14,13 @@ const FRESH_HOURS = 50;
 
 /** The store, its disk and the clock. */
 export function readFindings(parts: HealthParts, look: Look): Finding[] {
-  const { disk, clock, lastBackup, alerting } = parts;
+  return [ofStore(parts), ofLedger(look), ...readFindingsBeside(parts)];
+}
+
+/** What is not in the store. */
+export function readFindingsBeside({ disk, clock, lastBackup, alerting }: HealthParts): Finding[] {
   const now = clock.now();
-  return [
-    ...[ofStore(parts), ofLedger(look), ofDisk(disk), ofBackup(lastBackup(), now), ofClock(now)],
-    ...alerting().map(ofChannel),
-  ];
+  return [ofDisk(disk), ofBackup(lastBackup(), now), ofClock(now), ...alerting().map(ofChannel)];
 }
 
 /** The store alone, of which can be said how it is while nothing can be read there. */
@@ -31,14 +32,13 @@ function ofStore({ store, instance, downMs }: Pick<HealthParts, "store" | "insta
     return [condition("database", ofDamage(damage, scope), { subject: scope, details: { scope, failure } })];
   };
   if (outage) {
-    const { failure, since, isDamage } = outage;
-    const problem = `the database can't be written since ${new Date(since).toISOString()}: ${failure}`;
+    const { failure, since, isDamage, isAway } = outage;
+    const meanwhile = isAway ? `. ${MEANWHILE}` : "";
+    const problem = `the database can't be written since ${new Date(since).toISOString()}: ${failure}${meanwhile}`;
     if (isDamage) return bad("store", "damaged", `${problem}. ${RESTORE}`, damaged("all"));
     const what = `The database can't be written (${failure}): until it can, no message is taken in, delivered or answered.`;
     const todo =
-      instance === null
-        ? "Look at the disk of BRIDGE_STATE_DIR: is it full, read-only or gone?"
-        : "See whether the PostgreSQL of BRIDGE_STORE runs, can be reached from this machine, and has room on its disk.";
+      instance === null ? "Look at the disk of BRIDGE_STATE_DIR: is it full, read-only or gone?" : LOOK_THERE;
     // Who leads as it begins tells of it for all. If that one is gone as well nobody can say so: then each does.
     const afterMs = leads ? OUTAGE_MS : Math.max(OUTAGE_MS, downMs);
     const alerts = [condition("store", `${what} ${todo}`, { details: { failure }, afterMs })];
@@ -58,6 +58,18 @@ export function ofStoreAway(parts: Pick<HealthParts, "store" | "instance" | "dow
   const { store, instance } = parts;
   return instance !== null && (store.outage !== null || !store.check(error)) ? ofStore(parts) : null;
 }
+
+/** The same where nothing has come from a shared database for so long, ms, and it may be away. */
+export function ofSilence(ms: number): Finding {
+  const problem = `the database has not answered for ${ms / 1_000} s. ${LOOK_THERE} ${MEANWHILE}`;
+  const text = `The database has not answered for ${ms / 1_000} s. ${LOOK_THERE}`;
+  return bad("store", "silent", problem, [condition("store", text, { afterMs: OUTAGE_MS })]);
+}
+
+const LOOK_THERE =
+  "See whether the PostgreSQL of BRIDGE_STORE runs, can be reached from this machine, and has room on its disk.";
+const MEANWHILE =
+  "Meanwhile nothing is acknowledged: what customers write waits in the plugin's outbox, nothing is lost, and all goes on by itself when it is back";
 
 /** What passes within this time, ms, is a lock or a busy disk. */
 const OUTAGE_MS = 10_000;

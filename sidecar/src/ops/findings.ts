@@ -11,6 +11,11 @@ export function readFindings(parts: HealthParts, look: Look): Finding[] {
   return [...machine.readFindings(parts, look), ...links.readFindings(parts), ...customers.readFindings(parts, look)];
 }
 
+/** The same while a shared database is away, which `store` says: of the rest, what is not in it. */
+export function readFindingsWithout(parts: HealthParts, store: Finding): Finding[] {
+  return [store, ...machine.readFindingsBeside(parts), ...links.readFindings(parts)];
+}
+
 /** What a gateway says of its accounts, and what is known of sending to them. */
 const FROM_THE_GATEWAY: readonly Kind[] = [
   "logged_out",

@@ -3,12 +3,15 @@ import type { Alerts } from "../alerts/alerts.ts";
 import type { RotationStatus } from "../rotation.ts";
 import type { Look } from "../store/index.ts";
 import type { Finding } from "./finding.ts";
-import { readFindings } from "./findings.ts";
+import { readFindings, readFindingsWithout } from "./findings.ts";
 import { describeAccount, versionsOf } from "./findings-of-links.ts";
 import type { HealthParts } from "./health-parts.ts";
 import { countCommands, countMessages, countOutbound, countReports } from "./stored-counts.ts";
 
-export type Health = ReturnType<typeof readHealth>;
+/** With all that is counted in the store. */
+export type WholeHealth = ReturnType<typeof readHealth>;
+/** Without that, while a shared store is away. */
+export type Health = WholeHealth | ReturnType<typeof readHealthWithout>;
 
 /**
  * Whether messages flow: bad when the plugin or the gateway is not connected, WhatsApp is not connected, a write fails,
@@ -16,14 +19,31 @@ export type Health = ReturnType<typeof readHealth>;
  * `look`: of the store. `since`: when each of the findings became as it is, wall-clock ms.
  */
 export function readHealth(parts: HealthParts, look: Look, since: (finding: Finding) => number, open: Alerts["open"]) {
-  const { store, relay, replies, gateway, disk, plugin, outbox, rotations, lastBackup, releases } = parts;
+  return { ...describeKnown(parts, readFindings(parts, look), since, open), ...describeStored(parts, look) };
+}
+
+/** The same while a shared store is away, which `store` says. */
+export function readHealthWithout(
+  parts: HealthParts,
+  store: Finding,
+  since: (finding: Finding) => number,
+  open: Alerts["open"],
+) {
+  return describeKnown(parts, readFindingsWithout(parts, store), since, open);
+}
+
+function describeKnown(
+  parts: HealthParts,
+  findings: readonly Finding[],
+  since: (finding: Finding) => number,
+  open: Alerts["open"],
+) {
+  const { store, relay, gateway, disk, plugin, outbox, rotations, lastBackup, releases } = parts;
   const accounts = Object.fromEntries(
     [...gateway.state.accounts].map(([id, state]) => [shownId(id), describeAccount(state)]),
   );
   const { reachable, lastSuccessAt, lastFailure } = relay.status;
-  const { heldChats } = replies.status;
   const files = store.files.status;
-  const findings = readFindings(parts, look);
   const problems = findings.flatMap(({ problem }) => problem ?? []);
 
   return {
@@ -37,23 +57,28 @@ export function readHealth(parts: HealthParts, look: Look, since: (finding: Find
     versions: versionsOf(parts),
     releases: releases(),
     last_backup: lastBackup(),
-    downtime: look.downtimes.map(({ accountId, from, to }) => ({ account: accountId, from: iso(from), to: iso(to) })),
     hotbags: {
       reachable,
       last_success_at: iso(lastSuccessAt),
       last_failure_at: iso(lastFailure?.at ?? null),
       last_failure: lastFailure?.error ?? null,
     },
+    disk: { free_bytes: disk.status.freeBytes, low_disk_bytes: disk.status.lowBytes },
+    files: { stored: files.count, bytes: files.bytes, limit_bytes: files.limitBytes },
+  };
+}
+
+function describeStored(parts: HealthParts, look: Look) {
+  return {
+    downtime: look.downtimes.map(({ accountId, from, to }) => ({ account: accountId, from: iso(from), to: iso(to) })),
     messages: {
       ...countMessages(look),
       last_accepted_at: iso(look.lastAccepted?.at ?? null),
       oldest_wait_ms: look.longestWaitMs.messages,
     },
-    disk: { free_bytes: disk.status.freeBytes, low_disk_bytes: disk.status.lowBytes },
-    files: { stored: files.count, bytes: files.bytes, limit_bytes: files.limitBytes },
     commands: {
       ...countCommands(look),
-      held_chats: heldChats,
+      held_chats: parts.replies.status.heldChats,
       paused_chats: look.pausedChats,
       oldest_wait_ms: look.longestWaitMs.replies,
     },

@@ -19,8 +19,8 @@ export interface Seen {
   readonly hotbags: {
     readonly reachable: boolean;
     readonly problem: string | null;
-    /** It took a message once, in this run or an earlier one. */
-    readonly hasTaken: boolean;
+    /** It took a message once, in this run or an earlier one; null: that can't be read now. */
+    readonly hasTaken: boolean | null;
   };
 }
 
@@ -121,6 +121,7 @@ function hotbagsOf({ reachable, problem, hasTaken }: Seen["hotbags"]): Base {
   // A moment of it is told to nobody yet.
   if (!reachable) return { state: "down", code: "hot_bags", sentence: problem ?? "Hot Bags takes no message." };
   if (problem !== null) return { state: "slow", code: "message_fails", sentence: problem };
+  if (hasTaken === null) return { state: "unknown", code: "unknown", sentence: "No message goes to Hot Bags now." };
   if (!hasTaken) return { state: "unknown", code: "untried", sentence: "No message has gone to Hot Bags yet." };
   return ok("Hot Bags takes messages.");
 }

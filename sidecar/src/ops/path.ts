@@ -1,33 +1,37 @@
 import type { Alerts } from "../alerts/alerts.ts";
-import type { Counts, Look } from "../store/index.ts";
+import type { Counts } from "../store/index.ts";
 import type { Finding } from "./finding.ts";
-import { readFindings, unknownKinds } from "./findings.ts";
+import { readFindings, readFindingsWithout, unknownKinds } from "./findings.ts";
 import type { HealthParts } from "./health-parts.ts";
 import { answerOf } from "./path-answer.ts";
 import type { Station } from "./path-effects.ts";
 import { type Hop, readHops, readTroubles, type Seen } from "./path-hops.ts";
+import type { StoreSeen } from "./store-seen.ts";
 
 export type Path = ReturnType<typeof describePath> & Counted;
 
 /**
  * Whether customers are being answered, and how each hop of a message's way is: from what `/health` and the alerts know at
- * this moment, and by no other judgement. Nobody is asked for it. `look`: of the store; null: that can't be read, and
+ * this moment, and by no other judgement. Nobody is asked for it. `stored`: what is seen of the store; null: that can't be read, and
  * AlertWatch says why. `since`: when a finding became as it is, wall-clock ms.
  */
 export function readPath(
   parts: HealthParts,
-  look: Look | null,
+  stored: StoreSeen | null,
   since: (finding: Finding) => number,
   open: Alerts["open"],
 ): Path {
-  if (look === null) return { ...describeHops(UNREADABLE, open.length), ...NOT_COUNTED };
+  if (stored === null) return { ...describeHops(UNREADABLE, open.length), ...NOT_COUNTED };
+  const { look, away } = stored;
   const { gateway, relay, plugin } = parts;
   const { reachable, problem } = relay.status;
-  const hasTaken = look.lastDeliveredAgoMs !== null;
+  const hasTaken = look === null ? null : look.lastDeliveredAgoMs !== null;
+  const findings = look === null ? readFindingsWithout(parts, away) : readFindings(parts, look);
   const seen: Seen = {
-    ...{ findings: readFindings(parts, look), since, open, unknown: unknownKinds(parts) },
+    ...{ findings, since, open, unknown: unknownKinds(parts) },
     ...{ gateway: gateway.state, isPluginConnected: plugin() !== null, hotbags: { reachable, problem, hasTaken } },
   };
+  if (look === null) return { ...describePath(seen), ...NOT_COUNTED };
   const { messages, replies } = look.longestWaitMs;
   return { ...describePath(seen), ...countWhatWaits(look, messages, replies) };
 }

@@ -8,8 +8,8 @@ import { type HandoverEnd, isDamage, RESTORE, RowUnreadableError, type SharedSto
 import { StoreFaults } from "../store-faults.ts";
 import { commandLog } from "./command-log.ts";
 import { type FollowedCommand, followed, idsOf } from "./followed-command.ts";
-import type { Observation, Observations } from "./observations.ts";
-import { type Handover, MAX_HANDOVERS, OpenHandovers } from "./open-handovers.ts";
+import type { Observations } from "./observations.ts";
+import { type Drop, type Handover, MAX_HANDOVERS, OpenHandovers } from "./open-handovers.ts";
 
 /** Chats whose handovers are looked into at once. */
 const CONCURRENCY = 4;
@@ -31,9 +31,6 @@ const REMEMBERED_MS = 390_000;
 
 /** Why a lane rests: nothing is known yet; the store could not be read or written. */
 type Cause = "waiting" | "store";
-
-/** A text that the gateway has dropped from its queue, and why. */
-export type Drop = Omit<Observation, "whatsappMessageId"> & { reason: string };
 
 interface HandoversParts {
   store: SharedStore;
@@ -115,7 +112,9 @@ export class Handovers {
 
   /** A command that was settled as `queued_by_gateway`. */
   add(command: FollowedCommand): void {
-    this.#claim(this.#open.add(command, this.#parts.clock.uptimeMs()));
+    const handover = this.#open.add(command, this.#parts.clock.uptimeMs());
+    const early = this.#claim(handover) ? undefined : this.#open.earlyDropOf(handover);
+    if (early) this.#end(handover, early);
     this.#chats.offer(command.chat);
   }
 
@@ -144,12 +143,9 @@ export class Handovers {
 
   /** The gateway has dropped a text from its queue. */
   dropped(drop: Drop): void {
-    const handover = this.#open.find(drop);
+    const handover = this.#open.droppedOf(drop);
     if (!handover) return;
-    const isCertain = !this.#parts.isInDoubt(handover.chat, handover.textSha256);
-    const to = isCertain && verdictOnDrop(drop.reason) === "unsent" ? "pending" : "in_doubt";
-    const reason = to === "pending" ? "OpenClaw gave it up, unsent" : "OpenClaw gave it up, and may have sent it";
-    handover.end = { to, reason, said: safeReason(asWritten(drop.reason)), dropped: true };
+    this.#end(handover, drop);
     this.#chats.release("waiting", handover.chat);
   }
 
@@ -171,6 +167,13 @@ export class Handovers {
     await this.#chats.stop();
     const chats = new Set(this.#open.all.map(({ chat }) => chat));
     await Promise.allSettled([...chats].map((chat) => this.#settle(chat)));
+  }
+
+  #end(handover: Handover, drop: Drop): void {
+    const isCertain = !this.#parts.isInDoubt(handover.chat, handover.textSha256);
+    const to = isCertain && verdictOnDrop(drop.reason) === "unsent" ? "pending" : "in_doubt";
+    const reason = to === "pending" ? "OpenClaw gave it up, unsent" : "OpenClaw gave it up, and may have sent it";
+    handover.end = { to, reason, said: safeReason(asWritten(drop.reason)), dropped: true };
   }
 
   #claim(handover: Handover): boolean {

@@ -29,6 +29,11 @@ export class StoreUnwritableError extends Error {
   }
 }
 
+/** The database is away: nothing can be read or written there now. */
+export class StoreAwayError extends Error {
+  override readonly name: string = "StoreAwayError";
+}
+
 /**
  * What was to be changed is not this process's to change, for another one works on its account: nothing of it is written,
  * and nothing more is to be done about it here.

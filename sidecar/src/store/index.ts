@@ -28,6 +28,7 @@ export {
   NotOwnedError,
   RESTORE,
   RowUnreadableError,
+  StoreAwayError,
   StoreUnusableError,
   StoreUnwritableError,
 } from "./errors.ts";

@@ -6,6 +6,8 @@ export interface Outage {
   readonly since: number;
   /** The database is damaged: time alone changes nothing. */
   readonly isDamage: boolean;
+  /** Nothing comes back from the database: nothing can be read there either. Never of the embedded one. */
+  readonly isAway: boolean;
 }
 
 /** Damage of the database that was met. */

@@ -4,7 +4,7 @@ import type { DamageRecord } from "../damage.ts";
 import { isDamage } from "../errors.ts";
 import type { Outage } from "../outage.ts";
 
-import { isOwnFault, wordsOf } from "./faults.ts";
+import { isDisconnection, isOwnFault, UncertainCommitError, wordsOf } from "./faults.ts";
 
 /** Waits between two probes. Each costs the server a transaction, and a customer may be waiting for the end of the outage. */
 const BACKOFF: Backoff = { baseMs: 250, maxMs: 2_000 };
@@ -66,7 +66,7 @@ export class Availability {
     if (isOwnFault(error) && (!isOfDamage || this.#isProven)) return true;
     this.#failures = 0;
     this.#schedule(what, error);
-    this.#change({ failure, since: clock.now(), isDamage: isOfDamage });
+    this.#change({ failure, since: clock.now(), isDamage: isOfDamage, isAway: isAway(error) });
     return false;
   }
 
@@ -95,7 +95,7 @@ export class Availability {
     this.#schedule(what, error);
     // What is said of the last attempt helps more than what was said of the first one, an hour ago.
     const failure = `${what}: ${wordsOf(error)}`;
-    if (this.#outage) this.#outage = { ...this.#outage, failure, isDamage: isDamage(error) };
+    if (this.#outage) this.#outage = { ...this.#outage, failure, isDamage: isDamage(error), isAway: isAway(error) };
   }
 
   get #isProven(): boolean {
@@ -118,4 +118,8 @@ export class Availability {
     this.#outage = outage;
     for (const listener of [...this.#listeners]) listener(outage);
   }
+}
+
+function isAway(error: unknown): boolean {
+  return isDisconnection(error) || error instanceof UncertainCommitError;
 }

@@ -1,11 +1,11 @@
 import pg from "pg";
-import { StoreUnusableError } from "../errors.ts";
+import { StoreAwayError, StoreUnusableError } from "../errors.ts";
 
 /** What PostgreSQL says itself; all else that a query throws is of the way to it. */
 export const { DatabaseError } = pg;
 
 /** The way to the server is broken: there is none, it was cut, or nothing came back in time. */
-export class DisconnectedError extends Error {
+export class DisconnectedError extends StoreAwayError {
   override readonly name = "DisconnectedError";
 }
 

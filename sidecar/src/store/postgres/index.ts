@@ -38,6 +38,7 @@ import { accountName, Ownership } from "./ownership.ts";
 import { Pauses } from "./pauses.ts";
 import { probe } from "./probe.ts";
 import { ProvenTime } from "./proven-time.ts";
+import { Reader } from "./reader.ts";
 import { rehearse } from "./rehearsal.ts";
 import { Reports } from "./report-lanes.ts";
 import type { ReportKind } from "./reports.ts";
@@ -184,13 +185,14 @@ async function prepare({ url, migrations }: PostgresStoreOptions): Promise<void>
   }
 }
 
-async function open(reader: Connection, writer: Connection, options: PostgresStoreOptions): Promise<PostgresStore> {
+async function open(readable: Connection, writer: Connection, options: PostgresStoreOptions): Promise<PostgresStore> {
   const { owner, clock, timers = systemTimers, limits = DEFAULT_MEDIA_LIMITS } = options;
   const { length: release } = options.migrations ?? all;
   const { ttl, renew, ask } = options.leaseMs ?? { ttl: TTL_MS, renew: RENEW_MS, ask: ASK_MS };
   const time = await ProvenTime.read(writer, clock);
+  const reader: Reader = new Reader(readable, () => availability.outage);
   let { inlineBytes } = limits;
-  const kept = new KeptFiles({ db: reader, inlineBytes: () => inlineBytes });
+  const kept = new KeptFiles({ db: readable, inlineBytes: () => inlineBytes });
   const files = new Files(options.stateDir, limits.storeBytes, time, (bytes) => room.make(bytes), kept);
   const wanted = new Set<ReportKind>();
   const damage = new DamageRecord(clock);
@@ -327,7 +329,7 @@ async function open(reader: Connection, writer: Connection, options: PostgresSto
       noteNoMore();
       if (!schema.isOutdated) await note();
       await ownership.close();
-      await Promise.all([reader.close(), writer.close()]);
+      await Promise.all([readable.close(), writer.close()]);
     },
   };
 }

@@ -77,7 +77,7 @@ export class Writability {
     if (!isItsOwn) {
       this.#failures = 0;
       this.#schedule();
-      this.#change({ failure, since: this.#clock.now(), isDamage: isLastingDamage(error) });
+      this.#change({ failure, since: this.#clock.now(), isDamage: isLastingDamage(error), isAway: false });
     }
     if (isLastingDamage(error)) this.#damage.note(failure);
     return isItsOwn;
