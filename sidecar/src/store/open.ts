@@ -70,3 +70,8 @@ export async function openStoreAt(place: StorePlace, { clock, limits, onCommit }
 export async function movingPostgres() {
   return await import("./postgres/moving/index.ts");
 }
+
+/** The room in PostgreSQL, as its database is said to be restored. */
+export async function restoredPostgres() {
+  return await import("./postgres/restored.ts");
+}
