@@ -10,6 +10,9 @@ interface Mark {
   wall_at: number;
 }
 
+/** What was noted must not be taken back by a crash of the server: it would look as if it had been put back. */
+const DURABLE = `SELECT set_config('synchronous_commit', coalesce(nullif(current_setting('synchronous_commit'), 'off'), 'on'), true)`;
+
 /** The database's clock, ms since the epoch. */
 const DATABASE_MS = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
 
@@ -65,7 +68,7 @@ export class ProvenTime {
   async note(): Promise<void> {
     const wallAt = this.#began.databaseMs + this.#elapsedMs;
     const noted = await this.#db.rows(
-      `INSERT INTO proven_time VALUES (1, $1, $2) ON CONFLICT (id) DO UPDATE
+      `INSERT INTO proven_time SELECT 1, $1::bigint, $2::bigint FROM (${DURABLE}) AS durable ON CONFLICT (id) DO UPDATE
        SET proven_at = greatest(proven_time.proven_at, excluded.proven_at),
          wall_at = greatest(proven_time.wall_at, excluded.wall_at)
        WHERE proven_time.wall_at >= $3 RETURNING 1`,
