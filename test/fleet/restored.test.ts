@@ -195,7 +195,11 @@ describe("a database that is put back to an earlier time", { timeout: 300_000 },
     await it.restore();
     expect(await it.sidecar.process.ended()).toBe(EX_CONFIG);
     expect(sent()).toEqual(["to-a1"]);
-    expect(await it.saysRestored()).toMatchObject({ code: 0 });
+    expect(await it.saysRestored("--lost-until", "7d")).toMatchObject({
+      ...{ code: 1, stderr: expect.stringContaining("nothing of before is lost") },
+    });
+    expect(await it.repliesIn("pending")).toEqual(["to-a1"]);
+    expect(await it.saysRestored("--lost-until", "0m")).toMatchObject({ code: 0 });
     await it.sidecar.process.start();
     await until("all is known", async () => (await it.repliesIn("in_doubt")).length === 1, PATIENCE_MS);
     const next = await it.connect();
