@@ -139,6 +139,10 @@ describe("a database that is put back to an earlier time", { timeout: 300_000 },
     await expect(it.sidecar.process.start()).rejects.toThrow(
       /code 78 at start: .*the database is as it was at .*hotbags restored/,
     );
+    expect(await it.run("doctor")).toMatchObject({
+      code: 1,
+      stdout: expect.stringMatching(/it was restored.*hotbags restored/s),
+    });
     expect(sent().toSorted()).toEqual(all.toSorted());
     expect(await it.run("restored")).toMatchObject({ code: 2, stderr: expect.stringContaining("--yes") });
     const ran = await it.saysRestored();

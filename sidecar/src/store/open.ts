@@ -35,9 +35,9 @@ export async function viewStoreAt(
 }
 
 /** Looks at a PostgreSQL that a store is, or is to be, in, and changes nothing. Never rejects. */
-export async function inspectServer(url: string): Promise<ServerInspection> {
+export async function inspectServer(url: string, stateDir: string): Promise<ServerInspection> {
   const room = await import("./postgres/inspection.ts");
-  return await room.inspectServer(url);
+  return await room.inspectServer(url, stateDir);
 }
 
 /**

@@ -8,18 +8,26 @@ import { nameOf } from "./database-name.ts";
 export class RewoundError extends StoreUnusableError {
   override readonly name = "RewoundError";
 
-  /** Of the database's clock, ms: as of when it is, and when it was used last. */
-  constructor(wallAt: number, seenAt: number) {
-    super(
-      `the database is as it was at ${iso(wallAt)}, and this sidecar has used it until ${iso(seenAt)}: it was restored, and replies of the time between would be sent again. Stop all sidecars, run \`hotbags restored\`, and start them (docs/fleet.md). Nothing was changed.`,
-      { passes: false },
-    );
+  constructor(why: string) {
+    super(`${why}. Stop all sidecars, run \`hotbags restored\`, and start them (docs/fleet.md). Nothing was changed.`, {
+      passes: false,
+    });
   }
 }
 
-/** Throws RewoundError where the database was used later than it knows of; `wallAt`: until when, as it is written there. */
+/**
+ * Why a database is not to be gone on with that was used later than it knows of; null: it was not. By its own clock, ms:
+ * `wallAt` is until when, as it is written there, and `seenAt` as whoever asks knows of it.
+ */
+export function whyRewound(wallAt: number | null, seenAt: number): string | null {
+  if (wallAt === null || wallAt >= seenAt) return null;
+  return `the database is as it was at ${iso(wallAt)}, and this sidecar has used it until ${iso(seenAt)}: it was restored, and replies of the time between would be sent again`;
+}
+
+/** Throws RewoundError. */
 export function refuseRewound(wallAt: number | null, seenAt: number): void {
-  if (wallAt !== null && wallAt < seenAt) throw new RewoundError(wallAt, seenAt);
+  const why = whyRewound(wallAt, seenAt);
+  if (why !== null) throw new RewoundError(why);
 }
 
 const file = z.object({ database: z.string(), seen_at: z.number() });
