@@ -20,7 +20,7 @@ import type { Databases } from "./databases.ts";
 // through all of it; that of the other is ended and started anew meanwhile, as systemd's watchdog does after ten minutes.
 
 const PATIENCE_MS = 180_000;
-/** At least so many chats, and so many messages in each at the most: with more than 30 replies in a minute a chat's are held. */
+/** So many chats at least, with so many messages each at the most: of more than 30 replies in a minute the last are held. */
 const LEAST_CHATS = 12;
 const MOST_IN_CHAT = 20;
 const LOOK_EVERY_MS = 1_000;

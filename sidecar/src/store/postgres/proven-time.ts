@@ -76,7 +76,8 @@ export class ProvenTime {
     );
     if (noted.length === 0) {
       const [mark] = await this.#db.rows<{ wall_at: number }>("SELECT wall_at FROM proven_time");
-      refuseRewound(mark?.wall_at ?? null, this.#seenAt);
+      // Where that passes it was said to be restored in between, and is noted the next time.
+      return refuseRewound(mark?.wall_at ?? null, this.#seenAt);
     }
     this.#seenAt = Math.max(this.#seenAt, wallAt);
     await this.#lastSeen?.note(this.#seenAt);
