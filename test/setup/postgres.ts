@@ -57,6 +57,8 @@ export interface Postgres extends AsyncDisposable {
   replicate(name: string, way?: string): Promise<Postgres>;
   /** Makes a replica the primary of a history of its own. */
   promote(): Promise<void>;
+  /** Runs a client's program of its release, as the server's user and in the folder of its socket. */
+  run(program: "pg_dump" | "pg_restore", ...args: string[]): Promise<void>;
   /** A folder of its own that is a whole disk, and small; where that was asked for. */
   smallDisk: string | null;
 }
@@ -143,6 +145,9 @@ async function startCluster(cluster: Cluster): Promise<Postgres> {
     replicate: (name, way) => replicate(cluster, name, way),
     async promote() {
       await control("promote");
+    },
+    async run(program, ...args) {
+      await run(join(bin, program), args, { env, cwd: dir, ...user });
     },
     async [Symbol.asyncDispose]() {
       const ended = once(server, "close");

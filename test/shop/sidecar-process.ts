@@ -22,11 +22,19 @@ export class SidecarProcess {
   #watchers = new Set<(line: LogLine) => void>();
 
   readonly #fileLimitKiB: number | undefined;
+  #cli: string;
   #envFile: string | undefined;
 
-  /** `environment` is all it gets, besides PATH, Node's compile cache and no care for the disk. No file of it can grow beyond `fileLimitKiB`, as on a full disk. It is not started yet. */
-  constructor(environment: Record<string, string>, { fileLimitKiB }: { fileLimitKiB?: number } = {}) {
+  /**
+   * `environment` is all it gets, besides PATH, Node's compile cache and no care for the disk. No file of it can grow beyond
+   * `fileLimitKiB`, as on a full disk. `cli`: of another release. It is not started yet.
+   */
+  constructor(
+    environment: Record<string, string>,
+    { fileLimitKiB, cli = CLI }: { fileLimitKiB?: number | undefined; cli?: string | undefined } = {},
+  ) {
     this.#environment = environment;
+    this.#cli = cli;
     this.#fileLimitKiB = fileLimitKiB;
   }
 
@@ -40,6 +48,11 @@ export class SidecarProcess {
     this.#environment = Object.fromEntries(
       entries.filter((entry): entry is [string, string] => entry[1] !== undefined),
     );
+  }
+
+  /** The next start is of this release. */
+  install(cli: string): void {
+    this.#cli = cli;
   }
 
   /** The next start is with `--env-file`. */
@@ -125,7 +138,7 @@ export class SidecarProcess {
   }
 
   #command(): [string, string[]] {
-    const command = [process.execPath, CLI, "serve", ...(this.#envFile ? ["--env-file", this.#envFile] : [])];
+    const command = [process.execPath, this.#cli, "serve", ...(this.#envFile ? ["--env-file", this.#envFile] : [])];
     if (this.#fileLimitKiB === undefined) return [process.execPath, command.slice(1)];
     // A soft limit: `prlimit` can lift it while the process runs. The signal that comes with it would end the process; the error is what is wanted.
     return ["bash", ["-c", `trap '' XFSZ; ulimit -S -f ${this.#fileLimitKiB}; exec "$@"`, "bash", ...command]];

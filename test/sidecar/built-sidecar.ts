@@ -23,6 +23,8 @@ export interface BuiltSidecarOptions {
   state?: (dir: string) => Promise<void>;
   /** No file of it can grow beyond this, as on a full disk. */
   fileLimitKiB?: number;
+  /** The command of another release. */
+  cli?: string;
 }
 
 /** The sidecar as it was built, as a process of its own, with its state in a folder of its own. */
@@ -34,7 +36,7 @@ export class BuiltSidecar {
   readonly process: SidecarProcess;
 
   private constructor(dir: string, port: number, nowhere: number, options: BuiltSidecarOptions) {
-    const { hotbags, gateway, env = {}, fileLimitKiB } = options;
+    const { hotbags, gateway, env = {}, fileLimitKiB, cli } = options;
     this.dir = dir;
     this.port = port;
     this.env = {
@@ -47,7 +49,7 @@ export class BuiltSidecar {
       BRIDGE_STATE_DIR: dir,
       ...env,
     };
-    this.process = new SidecarProcess(this.env, fileLimitKiB === undefined ? {} : { fileLimitKiB });
+    this.process = new SidecarProcess(this.env, { fileLimitKiB, cli });
   }
 
   /** Makes one that is not started yet. */

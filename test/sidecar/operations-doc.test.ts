@@ -192,7 +192,7 @@ With two of it at once, so that nobody waits: [configuration.md](configuration.m
 
 ## The disk died. Or it will
 
-\`hotbags backup /var/backups/hotbags\` puts all of the state into one file, while the sidecar runs; \`hotbags restore\` goes on from it. What may have been sent in between is in doubt then, and never sent twice: [backup.md](backup.md). On the VM that is done every night, and off the machine where you say how; \`hotbags status\` says of when the last one is.
+\`hotbags backup /var/backups/hotbags\` puts all of the state into one file, while the sidecar runs; \`hotbags restore\` goes on from it. (On PostgreSQL its own tools do that, and \`hotbags restored\` is to be said after them: [fleet.md](fleet.md#a-database-that-was-restored).) What may have been sent in between is in doubt then, and never sent twice: [backup.md](backup.md). On the VM that is done every night, and off the machine where you say how; \`hotbags status\` says of when the last one is.
 
 ## Is there a newer release?
 

@@ -191,7 +191,7 @@ export const ALERTS = {
       "one chat got more replies than `BRIDGE_CHAT_REPLIES_PER_MINUTE` (30) within a minute or `BRIDGE_CHAT_REPLIES_PER_HOUR` (300) within an hour, so that its next ones are held back",
     ends: "none was for an hour",
     advice:
-      "another bot and Hot Bags answer each other, or Hot Bags answers in a loop. Look at the chat that the alert names (its number is masked), and have Hot Bags fall silent in it. What is held goes out as fast as the limits allow, nothing is dropped",
+      "another bot and Hot Bags answer each other, or Hot Bags answers in a loop: look at the chat that the alert names (its number is masked), and have Hot Bags fall silent in it. After an outage it can be what has waited of one chat. What is held goes out as fast as the limits allow, nothing is dropped",
     calmMs: HOUR_MS,
   },
   disk: {

@@ -11,6 +11,7 @@ import { connectSidecar, whoAmI } from "./connect.ts";
 import { CliError, EXIT } from "./exit-code.ts";
 import { readSince } from "./list-options.ts";
 import { count, type Output, say, shortTime, writeJson } from "./output.ts";
+import { sayDoubted } from "./restored.ts";
 
 /** How often it is said how far a long step is, ms. */
 const PROGRESS_MS = 2_000;
@@ -96,12 +97,8 @@ export async function restoreBackup(options: RestoreOptions, output: Output): Pr
     writeJson(output, { state_dir: stateDir, made_at, lost_until, in_doubt: commands, maybe_answered: messages, kept });
   say(output, `${stateDir} is as it was at ${shortTime(made_at)}.`);
   if (kept !== null) say(output, `What was there is in ${kept}.`);
-  say(
-    output,
-    `${count(commands, "reply", "replies")} may have been sent since, and so are in doubt: hotbags commands list --state in_doubt\n` +
-      `In doubt will be, too, what Hot Bags answers to ${count(messages, "message")} that waited, and to what was written by ${shortTime(lost_until)}.\n` +
-      "Now start the sidecar (systemctl start hotbags-sidecar).",
-  );
+  sayDoubted({ commands, messages, lost_until }, output);
+  say(output, "Now start the sidecar (systemctl start hotbags-sidecar).");
   sayLost(manifest, output);
   return EXIT.ok;
 }

@@ -37,7 +37,7 @@ async function lookAtDatabase({ environment, envFile }: DoctorOptions, stateDir:
     const url = readDatabase(environment, envFile);
     if (url === null) return await inspectDatabase(stateDir);
     const leftBehind = storeLeftBehind(stateDir);
-    const ofServer = await inspectDatabaseServer(url);
+    const ofServer = await inspectDatabaseServer(url, stateDir);
     return leftBehind === null ? ofServer : [...ofServer, fail(leftBehind.why, leftBehind.advice)];
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;

@@ -5,8 +5,8 @@ import { type Finding, fail, ok, warn } from "./finding.ts";
 const FAR_MS = 20;
 
 /** Whether the store can be in this PostgreSQL. Never rejects. */
-export async function inspectDatabaseServer(url: string): Promise<Finding[]> {
-  return read(await inspectServer(url));
+export async function inspectDatabaseServer(url: string, stateDir: string): Promise<Finding[]> {
+  return read(await inspectServer(url, stateDir));
 }
 
 function read(found: ServerInspection): Finding[] {
@@ -26,6 +26,8 @@ function read(found: ServerInspection): Finding[] {
         "install that release",
       ),
     );
+  if (found.rewound !== null)
+    wrong.push(fail(found.rewound, "stop all sidecars, run hotbags restored, and start them (docs/fleet.md)"));
   if (strangeTable !== null)
     wrong.push(
       fail(`the table ${strangeTable} is another user's`, "name the user in the address that owns the bridge's tables"),

@@ -23,8 +23,8 @@ export function ofNumber(change: NumberChange): string {
 export function ofRunaway(account: string, chat: string, limits: BrakeLimits): string {
   return [
     `Replies are held back: the chat ${chat} (account ${account}) got ${describeLimits(limits)}.`,
-    "Either Hot Bags and another bot answer each other there, or Hot Bags answers in a loop.",
-    "Look at the chat on the shop's phone, and have Hot Bags fall silent in it.",
+    "Hot Bags and another bot answer each other there, or Hot Bags answers in a loop; or so many replies had waited while something was away.",
+    "Look at the chat on the shop's phone, and have Hot Bags fall silent in it unless it is the last.",
     "Nothing is lost: what waits goes out as fast as the limits allow.",
     "If that many replies are meant, set BRIDGE_CHAT_REPLIES_PER_MINUTE and BRIDGE_CHAT_REPLIES_PER_HOUR higher.",
     "If it happens to more chats within the hour, no further alert is raised: see GET /health.",

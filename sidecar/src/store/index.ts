@@ -54,7 +54,7 @@ export {
   newChecksum,
   type Row,
 } from "./moving.ts";
-export { inspectServer, movingPostgres, openStoreAt, type StorePlace, viewStoreAt } from "./open.ts";
+export { inspectServer, movingPostgres, openStoreAt, restoredPostgres, type StorePlace, viewStoreAt } from "./open.ts";
 export type {
   AuditEntry,
   ChatRow,
@@ -83,6 +83,7 @@ export type { OutboundRules } from "./outbound-rules.ts";
 export type { ChatAddress, ChatOrder, Pause, PausedChat } from "./pauses.ts";
 export { FileLostError } from "./read-file.ts";
 export type { ReportStore, WaitingReport } from "./reports.ts";
+export { type Doubted, RestoreRefusedError, type RestoreTimes } from "./restored.ts";
 export type { Keep } from "./retention.ts";
 export type { ServerInspection } from "./server-inspection.ts";
 export { openStore, viewStore } from "./sqlite/index.ts";
@@ -91,7 +92,7 @@ export { SCHEMA } from "./sqlite/migrations/index.ts";
 export { storeLeftBehind } from "./sqlite/moves.ts";
 export { openSqliteSource } from "./sqlite/moving/source.ts";
 export { openSqliteTarget, undoMove } from "./sqlite/moving/target.ts";
-export { type Doubted, makeRestored, type RestoreTimes } from "./sqlite/restored.ts";
+export { makeRestored } from "./sqlite/restored.ts";
 export { type Progress, type Snapshot, storeBytes, takeSnapshot } from "./sqlite/snapshot.ts";
 export { holdState, type IdleState } from "./sqlite/swap.ts";
 export type { Contested, SharedStore, Store, StoreView } from "./store.ts";

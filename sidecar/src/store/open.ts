@@ -35,9 +35,9 @@ export async function viewStoreAt(
 }
 
 /** Looks at a PostgreSQL that a store is, or is to be, in, and changes nothing. Never rejects. */
-export async function inspectServer(url: string): Promise<ServerInspection> {
+export async function inspectServer(url: string, stateDir: string): Promise<ServerInspection> {
   const room = await import("./postgres/inspection.ts");
-  return await room.inspectServer(url);
+  return await room.inspectServer(url, stateDir);
 }
 
 /**
@@ -69,4 +69,9 @@ export async function openStoreAt(place: StorePlace, { clock, limits, onCommit }
 /** The room in PostgreSQL, as a store is moved to it or from it. */
 export async function movingPostgres() {
   return await import("./postgres/moving/index.ts");
+}
+
+/** The room in PostgreSQL, as its database is said to be restored. */
+export async function restoredPostgres() {
+  return await import("./postgres/restored.ts");
 }

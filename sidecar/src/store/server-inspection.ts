@@ -15,6 +15,8 @@ export type ServerInspection =
       newest: number;
       /** A newer release has made it so that this one can't go on with it. */
       isOutdated: boolean;
+      /** This machine has used the database until after the time that it is of: it was put back. Why a sidecar refuses it. */
+      rewound: string | null;
       mayMakeTables: boolean;
       /** One of the tables that belongs to another user; null: none does. */
       strangeTable: string | null;

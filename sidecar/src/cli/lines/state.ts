@@ -5,7 +5,7 @@ import { forgetCustomer } from "../forget.ts";
 import type { Context } from "./context.ts";
 import { common } from "./options.ts";
 
-/** `hotbags forget`, `backup` and `restore`. */
+/** `hotbags forget`, `backup`, `restore` and `restored`. */
 export function stateLines(program: Argv, { environment, asking, aside }: Context): Argv {
   return program
     .command(
@@ -92,6 +92,28 @@ export function stateLines(program: Argv, { environment, asking, aside }: Contex
         if (!args.check) mustBeEmbedded(environment, args.envFile);
         return (await import("../backup.ts")).restoreBackup(args, output);
       }),
+    )
+    .command(
+      "restored",
+      "Say that the PostgreSQL of BRIDGE_STORE was put back to an earlier time. All sidecars must be stopped",
+      (options) =>
+        common(options)
+          .option("lost-until", {
+            type: "string",
+            requiresArg: true,
+            describe: "When a sidecar worked last on what is lost: 2h, 30m ago, or a time. By default until now",
+          })
+          .option("yes", { type: "boolean", default: false, describe: "Nobody is asked" })
+          .example("$0 restored", "After a restore of the host's, or pg_restore, and before any sidecar is started")
+          .epilogue(
+            "What may have been sent since that time is in doubt afterwards: hotbags commands list --state in_doubt. docs/fleet.md has the steps.",
+          ),
+      aside(async (args, output) =>
+        (await import("../restored.ts")).sayRestored(
+          { ...args, database: readDatabase(environment, args.envFile) },
+          output,
+        ),
+      ),
     );
 }
 
@@ -100,7 +122,7 @@ function mustBeEmbedded(environment: NodeJS.ProcessEnv, envFile: string | undefi
   if (readDatabase(environment, envFile) === null) return;
   throw new CliError(
     EXIT.no,
-    "this sidecar's store is the PostgreSQL of BRIDGE_STORE: it is backed up and restored by the tools of that, such as pg_dump and pg_restore, or by its host (docs/fleet.md). Where the nightly timer runs: systemctl disable --now hotbags-backup.timer",
+    "this sidecar's store is the PostgreSQL of BRIDGE_STORE: it is backed up and restored by the tools of that, such as pg_dump and pg_restore, or by its host; after a restore, and before any sidecar is started: hotbags restored (docs/fleet.md). Where the nightly timer runs: systemctl disable --now hotbags-backup.timer",
   );
 }
 

@@ -224,7 +224,7 @@ export class Batches {
     let [done, xid]: [Written | undefined, string] = [undefined, ""];
     try {
       await connection.transaction(async (tx) => {
-        const guarded = await guard(tx, leases, release);
+        const guarded = await guard(tx, leases, release, time.seenAt);
         xid = guarded.xid;
         this.#noteLost(leases, guarded.accounts);
         const writing = new Writing({ tx, guarded, clock, time, wanted: wanted() });

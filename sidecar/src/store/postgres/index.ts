@@ -43,8 +43,9 @@ import { rehearse } from "./rehearsal.ts";
 import { Reports } from "./report-lanes.ts";
 import type { ReportKind } from "./reports.ts";
 import { Retention } from "./retention.ts";
+import { LastSeen } from "./rewound.ts";
 import { Room } from "./room.ts";
-import { type OutdatedError, SchemaWatch } from "./schema.ts";
+import { SchemaWatch, type Unfit } from "./schema.ts";
 import { Sightings } from "./sightings.ts";
 import { unusable } from "./unusable.ts";
 
@@ -137,7 +138,7 @@ export interface PostgresStore {
   /** Whether it is any sidecar's. Rejects when that can't be read. */
   isOwned(account: string): Promise<boolean>;
   /** See Store. */
-  onOutdated(listener: (error: OutdatedError) => void): () => void;
+  onOutdated(listener: (error: Unfit) => void): () => void;
   /** Accounts that two gateways have: only the operator can change that. */
   readonly contested: readonly TwoGatewaysError[];
   /** Whether this sidecar does what is done once for all of them: it reads the outbox, for one. */
@@ -189,7 +190,7 @@ async function open(readable: Connection, writer: Connection, options: PostgresS
   const { owner, clock, timers = systemTimers, limits = DEFAULT_MEDIA_LIMITS } = options;
   const { length: release } = options.migrations ?? all;
   const { ttl, renew, ask } = options.leaseMs ?? { ttl: TTL_MS, renew: RENEW_MS, ask: ASK_MS };
-  const time = await ProvenTime.read(writer, clock);
+  const time = await ProvenTime.read(writer, clock, new LastSeen(options.stateDir, options.url));
   const reader: Reader = new Reader(readable, () => availability.outage);
   let { inlineBytes } = limits;
   const kept = new KeptFiles({ db: readable, inlineBytes: () => inlineBytes });
@@ -206,7 +207,7 @@ async function open(readable: Connection, writer: Connection, options: PostgresS
     },
   });
   const leases = new Leases({ connection: writer, owner, ttlMs: ttl, uptimeMs: () => clock.uptimeMs(), release });
-  const schema = new SchemaWatch({ db: writer, release, timers, everyMs: ask });
+  const schema = new SchemaWatch({ db: writer, release, seenAt: () => time.seenAt, timers, everyMs: ask });
   // Nothing is begun any more, and what can't be written is kept where it is.
   schema.onOutdated((error) => {
     ownership.retire();

@@ -3,12 +3,13 @@ import { Connection } from "./connection.ts";
 import { wordsOf } from "./faults.ts";
 import { OLDEST_RELEASE } from "./migrate.ts";
 import { migrations } from "./migrations/index.ts";
+import { LastSeen, whyRewound } from "./rewound.ts";
 
 /** Round trips whose middle one is taken. */
 const TRIPS = 5;
 
 /** Looks at the database that a sidecar is to run on, and changes nothing. Never rejects. */
-export async function inspectServer(url: string): Promise<ServerInspection> {
+export async function inspectServer(url: string, stateDir: string): Promise<ServerInspection> {
   const db = new Connection({ url, connections: 1 });
   try {
     const [server] = await db.rows<{
@@ -30,7 +31,11 @@ export async function inspectServer(url: string): Promise<ServerInspection> {
     if (!server) throw new Error("the server has given no answer");
     const schema =
       server.has_tables && server.strange === null
-        ? (await db.rows<{ version: number; oldest: number }>("SELECT version, oldest FROM schema_version"))[0]
+        ? (
+            await db.rows<Schema>(
+              "SELECT version, oldest, (SELECT wall_at FROM proven_time) AS wall_at FROM schema_version",
+            )
+          )[0]
         : undefined;
     return {
       ...{ failure: null, release: Math.floor(server.release / 10_000), isTooOld: server.release < OLDEST_RELEASE },
@@ -38,6 +43,7 @@ export async function inspectServer(url: string): Promise<ServerInspection> {
       ...{ mayMakeTables: server.may_make, strangeTable: server.strange, isEncrypted: server.is_encrypted },
       ...{ version: schema?.version ?? null, newest: migrations.length },
       isOutdated: (schema?.oldest ?? 0) > migrations.length,
+      rewound: whyRewound(schema?.wall_at ?? null, await new LastSeen(stateDir, url).read()),
       roundTripMs: await roundTrip(db),
     };
   } catch (error) {
@@ -45,6 +51,12 @@ export async function inspectServer(url: string): Promise<ServerInspection> {
   } finally {
     await db.close();
   }
+}
+
+interface Schema {
+  version: number;
+  oldest: number;
+  wall_at: number | null;
 }
 
 async function roundTrip(db: Connection): Promise<number> {

@@ -1,6 +1,7 @@
 import { NotOwnedError } from "../errors.ts";
 import type { Queries } from "./connection.ts";
 import { migrations } from "./migrations/index.ts";
+import { refuseRewound } from "./rewound.ts";
 import { OutdatedError } from "./schema.ts";
 
 /** A lease that was not renewed for so long, ms, can be taken by another sidecar. */
@@ -41,21 +42,24 @@ export interface Guarded {
 interface Found extends Omit<Guarded, "accounts"> {
   version: number;
   oldest: number;
+  wall_at: number | null;
 }
 
 const FOUND = `pg_current_xact_id()::text AS xid, (SELECT secret FROM erasure WHERE id = 1) AS secret,
-  (SELECT version FROM schema_version) AS version, (SELECT oldest FROM schema_version) AS oldest`;
+  (SELECT version FROM schema_version) AS version, (SELECT oldest FROM schema_version) AS oldest,
+  (SELECT wall_at FROM proven_time) AS wall_at`;
 
 /**
  * The first statement of each transaction that changes something of these accounts: until the commit nobody can take
  * them. `FOR SHARE`, since the update of a take-over does not conflict with less. In the order in which all lock them.
  * Throws OutdatedError where a release of this schema may write no more; until the commit none can take away what it needs
- * (see `migrate`).
+ * (see `migrate`); and RewoundError where the database was put back to before `seenAt`.
  */
 export async function guard(
   tx: Queries,
   leases: readonly Lease[],
   release: number = migrations.length,
+  seenAt = 0,
 ): Promise<Guarded> {
   const rows = await tx.rows<Found & { account_id: string }>(
     `SELECT l.account_id, ${FOUND}
@@ -66,6 +70,7 @@ export async function guard(
   // Who owns nothing may still write what an operator does.
   const [first = await nobody(tx)] = rows;
   if (first.oldest > release) throw new OutdatedError(release, first.version);
+  refuseRewound(first.wall_at, seenAt);
   return { accounts: new Set(rows.map((row) => row.account_id)), xid: first.xid, secret: first.secret };
 }
 

@@ -47,7 +47,7 @@ export async function rehearse(parts: RehearsalParts): Promise<void> {
 
 /** Throws RehearsedError where it comes through. */
 async function act(tx: Queries, { ownership, clock, time, release, wanted }: RehearsalParts): Promise<never> {
-  const { secret, accounts } = await guard(tx, ownership.leases, release);
+  const { secret, accounts } = await guard(tx, ownership.leases, release, time.seenAt);
   const account_id = [...accounts].find((account) => account !== FLEET) ?? "rehearsal";
   const guarded = { accounts: new Set([account_id]), secret };
   const writing = new Writing({ tx, guarded, clock, time, wanted: wanted() });

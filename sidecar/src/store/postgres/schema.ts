@@ -1,6 +1,7 @@
 import { every, type Timers } from "../../clock.ts";
 import { StoreUnusableError } from "../errors.ts";
 import type { Queries } from "./connection.ts";
+import { RewoundError, refuseRewound } from "./rewound.ts";
 
 /** A newer release has brought the database to a schema that this one can't go on with. */
 export class OutdatedError extends StoreUnusableError {
@@ -15,29 +16,37 @@ export class OutdatedError extends StoreUnusableError {
   }
 }
 
-/** Throws OutdatedError where a release of this schema can't go on with the database. */
-export async function refuseOutdated(db: Queries, release: number): Promise<void> {
-  const [row] = await db.rows<{ version: number; oldest: number }>("SELECT version, oldest FROM schema_version");
+/** Throws OutdatedError where a release of this schema can't go on with the database; see `refuseRewound`. */
+export async function refuseOutdated(db: Queries, release: number, seenAt = 0): Promise<void> {
+  const [row] = await db.rows<{ version: number; oldest: number; wall_at: number | null }>(
+    "SELECT version, oldest, (SELECT wall_at FROM proven_time) AS wall_at FROM schema_version",
+  );
   if (row && row.oldest > release) throw new OutdatedError(release, row.version);
+  refuseRewound(row?.wall_at ?? null, seenAt);
 }
+
+/** Why this sidecar can't go on, until somebody does something about it. */
+export type Unfit = OutdatedError | RewoundError;
 
 interface SchemaWatchParts {
   db: Queries;
   /** This release's schema. */
   release: number;
+  /** See ProvenTime. */
+  seenAt?: () => number;
   timers: Timers;
   everyMs: number;
 }
 
 /**
- * Looks whether this release can go on with the database, for a newer one may start beside it at any time. What is written is
- * held by `guard`; this is to end a sidecar that can't write any more.
+ * Looks whether this sidecar can go on with the database, for a newer release may start beside it at any time, and somebody may
+ * put the database back. What is written is held by `guard`; this is to end a sidecar that can't write any more.
  */
 export class SchemaWatch {
   readonly #parts: SchemaWatchParts;
-  readonly #listeners = new Set<(error: OutdatedError) => void>();
+  readonly #listeners = new Set<(error: Unfit) => void>();
   readonly #stop: () => void;
-  #outdated: OutdatedError | null = null;
+  #outdated: Unfit | null = null;
 
   constructor(parts: SchemaWatchParts) {
     this.#parts = parts;
@@ -50,19 +59,20 @@ export class SchemaWatch {
   }
 
   /** Told once, and at once where it is so already. Returns how to stop that. */
-  onOutdated(listener: (error: OutdatedError) => void): () => void {
+  onOutdated(listener: (error: Unfit) => void): () => void {
     this.#listeners.add(listener);
     if (this.#outdated) listener(this.#outdated);
     return () => this.#listeners.delete(listener);
   }
 
-  /** Rejects with OutdatedError, or with what is in the way of a look. */
+  /** Rejects with OutdatedError, with RewoundError, or with what is in the way of a look. */
   async look(): Promise<void> {
     if (this.#outdated) throw this.#outdated;
+    const { db, release, seenAt = () => 0 } = this.#parts;
     try {
-      await refuseOutdated(this.#parts.db, this.#parts.release);
+      await refuseOutdated(db, release, seenAt());
     } catch (error) {
-      if (error instanceof OutdatedError) this.#note(error);
+      if (error instanceof OutdatedError || error instanceof RewoundError) this.#note(error);
       throw error;
     }
   }
@@ -71,7 +81,7 @@ export class SchemaWatch {
     this.#stop();
   }
 
-  #note(error: OutdatedError): void {
+  #note(error: Unfit): void {
     if (this.#outdated) return;
     this.#outdated = error;
     for (const listener of [...this.#listeners]) listener(error);

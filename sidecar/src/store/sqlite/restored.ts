@@ -2,28 +2,10 @@ import { codeOf, setUpDatabase } from "@hotbags/shared";
 import Database from "better-sqlite3";
 import { MAYBE_SENT } from "../commands.ts";
 import { StoreUnusableError } from "../errors.ts";
+import { type Doubted, type RestoreTimes, restoreResult, UNKNOWN_SINCE } from "../restored.ts";
 import { explain } from "./database.ts";
 import { migrations } from "./migrations/index.ts";
 import { mustBeWhole } from "./snapshot.ts";
-
-/** Of a restore, wall-clock ms. */
-export interface RestoreTimes {
-  madeAt: number;
-  restoredAt: number;
-  /** When the sidecar whose state is lost ran last, as far as is known. */
-  lostUntil: number;
-}
-
-/** What is not known any more. */
-export interface Doubted {
-  /** Replies that may have been sent since the backup. */
-  commands: number;
-  /** Messages that may have been answered since: the replies that Hot Bags gives for them now. */
-  messages: number;
-}
-
-/** States of commands of which it is not known what became of them since. */
-const UNKNOWN = ["pending", "sending", "queued_by_gateway"] as const;
 
 /**
  * Makes a database of a backup fit to go on with: checks it, brings it up to date, and marks what may have happened since.
@@ -73,7 +55,7 @@ function mark(db: Database.Database, { madeAt, restoredAt, lostUntil }: RestoreT
   );
   db.exec("INSERT OR IGNORE INTO counters VALUES ('commands_in_doubt', 0)");
   let commands = 0;
-  for (const state of UNKNOWN) {
+  for (const state of UNKNOWN_SINCE) {
     const { changes } = doubt.run(restoredAt, MAYBE_SENT, state);
     move.run(-changes, `commands_${state}`);
     move.run(changes, "commands_in_doubt");
@@ -87,7 +69,7 @@ function mark(db: Database.Database, { madeAt, restoredAt, lostUntil }: RestoreT
   const restore = db
     .prepare("INSERT INTO restores (made_at, restored_at, lost_until) VALUES (?, ?, ?)")
     .run(madeAt, restoredAt, lostUntil);
-  const result = `${commands} replies in doubt, ${messages} messages that may have been answered`;
+  const result = restoreResult({ commands, messages });
   db.prepare(
     "INSERT INTO audit (at, who, action, kind, subject, result) VALUES (?, ?, 'restore a backup', 'restore', ?, ?)",
   ).run(restoredAt, who, restore.lastInsertRowid, result);

@@ -30,20 +30,6 @@ export function connect(url: string): Connection {
 /** Of `transaction`: as long as it takes. */
 export const NO_LIMIT = "SET LOCAL statement_timeout = 0";
 
-/** What people call a database, and a move knows it by: without a user or a password. */
-export function nameOf(url: string): string {
-  const { hostname, host, pathname, searchParams } = parsed(url);
-  const inQuery = searchParams.get("host");
-  return `postgres://${inQuery ?? (hostname === NO_HOST ? "" : decodeURIComponent(host))}${pathname}`;
-}
-
-/** Node-postgres lets the host be empty behind a user, where that of a socket is in the query. */
-function parsed(url: string): URL {
-  return URL.parse(url) ?? new URL(url.replace("@/", `@${NO_HOST}/`));
-}
-
-const NO_HOST = "in-the-query";
-
 /** What `work` gives. What the server says against it is told with what to do. */
 export async function told<T>(name: string, work: () => Promise<T>): Promise<T> {
   try {

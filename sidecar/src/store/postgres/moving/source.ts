@@ -3,19 +3,10 @@ import { Files } from "../../files.ts";
 import { MoveRefusedError, type MovingSource } from "../../moving.ts";
 import { FileLostError } from "../../read-file.ts";
 import type { Connection, Queries } from "../connection.ts";
+import { nameOf } from "../database-name.ts";
 import { KeptFiles } from "../kept-files.ts";
 import { ProvenTime } from "../proven-time.ts";
-import {
-  AT_WORK_UNTIL,
-  connect,
-  lockMoves,
-  mustBeOurs,
-  NO_LIMIT,
-  nameOf,
-  RENEW_MS,
-  takeFromAll,
-  told,
-} from "./room.ts";
+import { AT_WORK_UNTIL, connect, lockMoves, mustBeOurs, NO_LIMIT, RENEW_MS, takeFromAll, told } from "./room.ts";
 import { MovingRows } from "./rows.ts";
 
 /** Which store it is; and what each sidecar's last transaction was, so that it changes with each. */

@@ -12,12 +12,13 @@ import {
   type Written,
 } from "../../moving.ts";
 import type { Connection, Queries } from "../connection.ts";
+import { nameOf } from "../database-name.ts";
 import { isOwnFault, wordsOf } from "../faults.ts";
 import { migrate } from "../migrate.ts";
 import { ProvenTime } from "../proven-time.ts";
 import { forgetMachineAlerts, leaveMachineAlerts } from "./alerts.ts";
 import { mainAccountOf, putRows, type Whose } from "./put.ts";
-import { AT_WORK_UNTIL, connect, lockMoves, mustBeOurs, NO_LIMIT, nameOf, takeFromAll, told } from "./room.ts";
+import { AT_WORK_UNTIL, connect, lockMoves, mustBeOurs, NO_LIMIT, takeFromAll, told } from "./room.ts";
 import { MovingRows } from "./rows.ts";
 
 /** What gives numbers of its own. */
