@@ -111,8 +111,10 @@ it("an account that was logged out or replaced is left alone, while another that
   whatsapp.onEvent((event) => event.type === "connected" && logins.push(event.accountId));
   await whatsapp.logout("default");
   whatsapp.replaced("replaced");
-  await until("the operator is told to link the one", saysOf("default", "channels login --channel whatsapp"), 30_000);
-  await until("and to close the other's rival", saysOf("replaced", "Close the other session"), 30_000);
+  // Where Baileys sees the end of the connection before its reason, OpenClaw asks once more first.
+  const link = saysOf("default", "channels login --channel whatsapp");
+  await until("the operator is told to link the one", link, NEXT_ATTEMPT_MS);
+  await until("and to close the other's rival", saysOf("replaced", "Close the other session"), NEXT_ATTEMPT_MS);
   const before = sidecar.lines.length;
   // Whoever would be started again has been down for longer than this one when this one is started.
   const started = sidecar.logs((line) => isStart(line, "stopped"), 60_000);
