@@ -67,8 +67,7 @@ export default defineConfig({
           // What takes minutes of waiting for OpenClaw, and hardly any work: `npm test` runs it beside the project above.
           include: ["test/patience/**/*.test.ts"],
           setupFiles: ["test/setup/count-gateways.ts"],
-          // One of them waits for a quarter of an hour, the others one after the other beside it.
-          maxWorkers: gatewaysAtOnce,
+          fileParallelism: false,
           sequence: { groupOrder: 2 },
           hookTimeout: 180_000,
         },

@@ -3,8 +3,6 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** Tests on a real gateway take minutes each, whatever their size. The longest first, as seen in the table at the end of a run. */
 const LONGEST = [
-  "given-up.test.ts",
-  "database-away.test.ts",
   "crash.test.ts",
   "one-gateway.test.ts",
   "silence.test.ts",
