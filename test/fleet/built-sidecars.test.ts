@@ -9,6 +9,7 @@ import { migrations } from "../../sidecar/src/store/postgres/migrations/index.ts
 import { CONNECTED, ScriptedGateway } from "../gateway/scripted-gateway.ts";
 import { type HotBags, startHotBags } from "../hotbags/index.ts";
 import { runHotbags } from "../shop/hotbags-command.ts";
+import type { LogLine } from "../shop/sidecar-process.ts";
 import { BEARER_TOKEN, BuiltSidecar } from "../sidecar/built-sidecar.ts";
 import { ANNA, messageOf } from "../sidecar/message.ts";
 import type { ScriptedPlugin } from "../sidecar/scripted-plugin.ts";
@@ -66,11 +67,6 @@ async function anotherGateway(accounts: unknown) {
   return { gateway: another, [Symbol.asyncDispose]: () => another.stop() };
 }
 
-/** An account is the sidecar's to work on. */
-function isOwned({ lines }: BuiltSidecar): boolean {
-  return lines.some(({ msg }) => msg === "this sidecar works on this account now");
-}
-
 /** As the plugin does: again, until it is acknowledged. */
 async function handIn(plugin: ScriptedPlugin, id: string): Promise<void> {
   await until(
@@ -126,7 +122,7 @@ describe("a sidecar on PostgreSQL", { timeout: 300_000 }, () => {
     plugin.socket.terminate();
     await hotbags.start();
     await sends("to-a1");
-    expect(second.lines.map(({ msg }) => msg)).toContain("this sidecar works on this account now");
+    await second.owns(PATIENCE_MS);
     const other = await second.connect();
     await handIn(other, "a2");
     await sends("to-a1", "to-a2");
@@ -203,7 +199,7 @@ describe("a sidecar on PostgreSQL", { timeout: 300_000 }, () => {
   it("says that two gateways have one account, and no more when one of them has it switched off", async (test) => {
     const url = await database(test);
     const first = await start(url, "first");
-    await until("it is owned", async () => isOwned(first), PATIENCE_MS);
+    await first.owns(PATIENCE_MS);
     await using other = await anotherGateway([CONNECTED]);
     const second = await start(url, "second", other.gateway);
     const problem = /two gateways have the WhatsApp account default: that of the sidecar first.*that of second/;
@@ -225,12 +221,13 @@ describe("a sidecar on PostgreSQL", { timeout: 300_000 }, () => {
     await using other = await anotherGateway([{ ...CONNECTED, accountId: "outlet" }]);
     const leader = await start(url, "leader", other.gateway, env);
     const second = await start(url, "second", gateway, env);
-    await until("it is owned", async () => isOwned(second), PATIENCE_MS);
+    await second.owns(PATIENCE_MS);
     hotbags.outbox.put(toAnna("o1"));
     await sends("o1");
     expect(other.gateway.sends).toEqual([]);
-    expect(leader.lines.map(({ msg }) => msg)).toContain("taken from the outbox of Hot Bags");
-    expect(second.lines.map(({ msg }) => msg)).not.toContain("taken from the outbox of Hot Bags");
+    const isTaken = ({ msg }: LogLine) => msg === "taken from the outbox of Hot Bags";
+    await leader.process.logged(isTaken);
+    expect(second.lines.filter(isTaken)).toEqual([]);
     // Whoever comes next goes on where it was.
     await leader.process.stop();
     hotbags.outbox.put(toAnna("o2"));

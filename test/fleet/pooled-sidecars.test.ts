@@ -64,8 +64,6 @@ async function start(url: string, name: string): Promise<BuiltSidecar> {
   return sidecar;
 }
 
-const isOwned = ({ lines }: BuiltSidecar) => lines.some(({ msg }) => msg === "this sidecar works on this account now");
-
 /** As the plugin does: again, until it is acknowledged. */
 async function handIn(plugin: ScriptedPlugin, id: string, chat: string): Promise<void> {
   const isAcknowledged = async () => (await plugin.handIn(messageOf(id, chat))).type === "ack";
@@ -110,7 +108,7 @@ describe("sidecars behind a pooler with two connections", { timeout: 300_000 }, 
     await handIn(plugin, "0-3", ANNA);
     await first.process.kill();
     plugin.socket.terminate();
-    await until("the other one owns the account", () => isOwned(second), TAKE_OVER_MS);
+    await second.owns(TAKE_OVER_MS);
     answer();
     const other = await second.connect();
     await handIn(other, "1-2", BEN);
@@ -172,7 +170,7 @@ describe("sidecars behind a pooler with two connections", { timeout: 300_000 }, 
       await using it = await pooled(test);
       await it.rows(HOLD_COMMITS);
       const sidecar = await start(it.url, "first");
-      await until("it is owned", () => isOwned(sidecar), PATIENCE_MS);
+      await sidecar.owns(PATIENCE_MS);
       const plugin = await sidecar.connect();
       const commits = await holdCommits(it.direct);
       let isAcknowledged = false;

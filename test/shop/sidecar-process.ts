@@ -115,6 +115,11 @@ export class SidecarProcess {
     return () => void this.#watchers.delete(watcher);
   }
 
+  /** Resolves with the first line so far, or else from now on, that matches. A line comes a little later than what it tells of. */
+  async logged(matches: (line: LogLine) => boolean, timeoutMs?: number): Promise<LogLine> {
+    return this.lines.find(matches) ?? (await this.logs(matches, timeoutMs));
+  }
+
   /** Resolves with the first line from now on that matches; never, once the signal says that nobody waits any longer. */
   logs(matches: (line: LogLine) => boolean, timeoutMs = 10_000, signal?: AbortSignal): Promise<LogLine> {
     return new Promise((resolve, reject) => {

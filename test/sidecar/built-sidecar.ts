@@ -76,6 +76,11 @@ export class BuiltSidecar {
     return this.process.lines;
   }
 
+  /** Resolves when an account of a fleet's is its own to work on, or was at any time. */
+  async owns(timeoutMs: number): Promise<void> {
+    await this.process.logged(({ msg }) => msg === "this sidecar works on this account now", timeoutMs);
+  }
+
   connect(): Promise<ScriptedPlugin> {
     return connectPlugin(this.port, BRIDGE_TOKEN);
   }

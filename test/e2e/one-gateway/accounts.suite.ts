@@ -169,7 +169,9 @@ describe("one account is away", () => {
     expect(await held()).toMatch(
       /^replies of 1 chat wait: account default .*\(\+1555…88\).*\(\+1555…00\).*BRIDGE_FORMER_NUMBERS/,
     );
-    expect(sidecar.lines.slice(from).filter((line) => line["alert"] === "number")).toEqual([
+    const alerts = () => sidecar.lines.slice(from).filter((line) => line["alert"] === "number");
+    await until("the operator is told", () => alerts().length > 0);
+    expect(alerts()).toEqual([
       expect.objectContaining({ account: "default", written_to: "+1555…00", linked: "+1555…88" }),
     ]);
     await ben.says("is this your new number?");

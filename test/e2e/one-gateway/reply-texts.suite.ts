@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { LogLine } from "../../shop/sidecar-process.ts";
 import { seeded } from "../../soak/random.ts";
 import { shop } from "./shop.ts";
 
@@ -215,8 +216,9 @@ describe("a text of more than 4,000 characters arrives in pieces", () => {
     expect(heard.slice(0, -1)).toHaveLength(17);
     expect(heard.slice(0, -1).join("")).toBe(longest);
     // The alert that sums up such refusals quotes the last one.
-    const refusals = shop.sidecar.lines.filter((entry) => /^command refused: .*65536 characters/.test(entry.msg ?? ""));
-    expect(refusals).toMatchObject([{ alarm: true }]);
+    const isRefusal = ({ msg = "" }: LogLine) => /^command refused: .*65536 characters/.test(msg);
+    await shop.sidecar.logged(isRefusal);
+    expect(shop.sidecar.lines.filter(isRefusal)).toMatchObject([{ alarm: true }]);
   });
 
   it("goes on where it was, with no piece twice, when the connection to WhatsApp breaks in the middle", async () => {
@@ -240,7 +242,8 @@ describe("a text of more than 4,000 characters arrives in pieces", () => {
     expect(new Set(pieces).size).toBe(pieces.length);
     expect(pieces.at(0)).toContain(`${line(0)}\n`);
     expect(pieces.at(-1)).toContain(`\n${line(499)}`);
-    const said = shop.sidecar.lines.filter((entry) => entry["command_id"] === "long").map(({ msg }) => msg);
-    expect(said).toEqual(["reply sent"]);
+    const isOfIt = ({ command_id }: LogLine) => command_id === "long";
+    await shop.sidecar.logged(isOfIt);
+    expect(shop.sidecar.lines.filter(isOfIt).map(({ msg }) => msg)).toEqual(["reply sent"]);
   });
 });

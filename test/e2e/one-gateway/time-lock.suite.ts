@@ -28,8 +28,9 @@ it("replies to its direct chats wait here, groups and the other account are answ
       `locked account default (reach-out time lock, BIZ_QUALITY), until ${end.toISOString()}`,
     );
     expect((await shop.health()).status).toBe(503);
-    const alerts = shop.sidecar.lines.filter((line) => line["alert"] === "lock");
-    expect(alerts).toEqual([
+    const alerts = () => shop.sidecar.lines.filter((line) => line["alert"] === "lock");
+    await until("the operator is told", () => alerts().length > 0);
+    expect(alerts()).toEqual([
       expect.objectContaining({ account: "default", until: end.toISOString(), enforcement: "BIZ_QUALITY" }),
     ]);
 

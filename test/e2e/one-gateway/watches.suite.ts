@@ -33,6 +33,7 @@ it("another bot and Hot Bags answer each other: held after the limit, others are
     const { ok, problems } = await health();
     expect(ok).toBe(false);
     expect(problems).toContainEqual(expect.stringMatching(/^replies of 1 chat are held back.*another bot/));
+    await until("the operator is told", () => alerts("runaway", from).length > 0);
     expect(alerts("runaway", from)).toEqual([expect.objectContaining({ account: "default", level: "error" })]);
     await ben.says("a customer");
     await ben.hears("You: a customer", { timeoutMs: 30_000 });
