@@ -101,8 +101,13 @@ export class Connection {
     return this.#credit > 0 && this.#why === undefined;
   }
 
+  /**
+   * A message became ready to send, and goes at once if it may: before the next turn the gateway does all that it has to do for the same
+   * message, which takes it milliseconds.
+   */
   offer(seq: number): void {
     this.#delivery.offer(seq);
+    this.#guarded(() => void this.#sendNext())();
     this.#nextTurn();
   }
 
@@ -189,21 +194,22 @@ export class Connection {
 
   #turn(): void {
     this.#delivery.turn(performance.now());
-    this.#pump();
+    while (this.#sendNext()) {}
     if (this.#delivery.hasMore) this.#nextTurn();
     if (this.isOpen) this.#turns.at(this.#delivery.dueMs);
   }
 
-  #pump(): void {
-    while (this.isOpen) {
-      this.#isChoked = this.#socket.bufferedAmount >= MAX_BUFFERED_BYTES;
-      if (this.#isChoked) return;
-      const frame = this.#delivery.next(this.#credit, this.#maxFrameBytes);
-      if (frame === undefined) return;
-      // The first after a pause: the sidecar's time to answer starts here, not at its last answer.
-      if (this.#delivery.unanswered === 1) this.#answeredAt = performance.now();
-      this.#send(frame);
-    }
+  /** False if nothing may go now. */
+  #sendNext(): boolean {
+    if (!this.isOpen) return false;
+    this.#isChoked = this.#socket.bufferedAmount >= MAX_BUFFERED_BYTES;
+    if (this.#isChoked) return false;
+    const frame = this.#delivery.next(this.#credit, this.#maxFrameBytes);
+    if (frame === undefined) return false;
+    // The first after a pause: the sidecar's time to answer starts here, not at its last answer.
+    if (this.#delivery.unanswered === 1) this.#answeredAt = performance.now();
+    this.#send(frame);
+    return true;
   }
 
   #onBeat(): void {

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { WIRE_VERSION } from "@hotbags/shared";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { Outbox } from "../outbox/outbox.ts";
+import { countingRelay } from "../testing/counting-relay.ts";
 import { temporaryFolder } from "../testing/folder.ts";
 import { memoryLog } from "../testing/log.ts";
 import { captured } from "../testing/messages.ts";
@@ -15,13 +16,21 @@ import { LINK_TIMING, type LinkTiming } from "./timing.ts";
 const NOW = 1_767_607_200_000;
 const FAST: LinkTiming = { ...LINK_TIMING, reconnectBaseMs: 1, reconnectMaxMs: 5, retryMs: 1 };
 
-async function setUp(options: { timing?: Partial<LinkTiming>; token?: string; messages?: string[] } = {}) {
+type SetUp = {
+  timing?: Partial<LinkTiming>;
+  token?: string;
+  messages?: string[];
+  sidecar?: ScratchSidecar;
+  url?: string;
+};
+
+async function setUp(options: SetUp = {}) {
   const outbox = new BreakableOutbox(join(temporaryFolder(), "outbox.sqlite"));
-  const sidecar = await ScratchSidecar.start();
+  const sidecar = options.sidecar ?? (await ScratchSidecar.start());
   const log = memoryLog();
   const observations = new Observations();
   const link = new Link({
-    config: { url: sidecar.url, token: options.token ?? TOKEN },
+    config: { url: options.url ?? sidecar.url, token: options.token ?? TOKEN },
     ...{ openclawVersion: "2026.9.6", outbox: () => outbox, observations, log },
     timing: { ...FAST, ...options.timing },
   });
@@ -86,13 +95,21 @@ test("greets, waits for the welcome, then sends in order and deletes what is ack
   expect(sidecar.violations).toEqual([]);
 });
 
-test("a message captured while connected goes at once", async () => {
-  const { sidecar, link, capture, empty } = await setUp();
+test("a message captured while connected goes at once, not when the gateway has done all that it does in the same turn", async () => {
+  const sidecar = await ScratchSidecar.start();
+  const relay = await countingRelay(sidecar.url);
+  const { link, capture, empty } = await setUp({ sidecar, url: relay.url });
   link.start();
   await until("up", () => link.isUp);
   capture("A1");
   await until("drained", empty);
-  expect(sidecar.ids).toEqual(["A1"]);
+  await until("so it says", () => sidecar.frames.some((frame) => frame.type === "status"));
+  const before = relay.bytes();
+  capture("A2");
+  // More than a ping, less than a message: this thread goes on with nothing else until it is there.
+  expect(relay.waitFor(before + 100)).toBe(true);
+  await until("drained", empty);
+  expect(sidecar.ids).toEqual(["A1", "A2"]);
 });
 
 test("sends nothing before the welcome, and no more than the credit without an ack", async () => {
