@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { CUSTOMERS } from "../shop/shop.ts";
 import { until } from "../until.ts";
-import type { Arena, Point } from "./arena.ts";
+import type { Arena } from "./arena.ts";
+import type { Point } from "./between.ts";
 import { now } from "./plugin.ts";
 import { quantile, table } from "./report.ts";
 
@@ -37,7 +38,7 @@ const WHO = { bridge: "the bridge", gateway: "OpenClaw", doubles: "Hot Bags' dou
 /** So many messages one by one, each with a reply, through our plugin. What was seen of each, ms of the machine's monotonic clock. */
 export async function singles(arena: Arena, count: number): Promise<Way[]> {
   await arena.take("ours");
-  Object.assign(arena.backend, { delayMs: 0, replies: true });
+  await arena.answers({ delayMs: 0, replies: true });
   const ways = new Map<string, Partial<Way>>();
   const forget = arena.onPoint((point, id, at) => {
     const way = ways.get(id) ?? {};

@@ -47,7 +47,7 @@ export async function greet(arena: Arena): Promise<void> {
 /** So many messages at once, to a backend that takes its time. Resolves when nothing moves any more. */
 export async function burstAt(arena: Arena, contender: Contender, plan: BurstPlan): Promise<Burst> {
   await arena.take(contender);
-  Object.assign(arena.backend, { delayMs: plan.delayMs, replies: true });
+  await arena.answers({ delayMs: plan.delayMs, replies: true });
   const written: string[] = [];
   const turns = new Set<string>();
   const posts: string[] = [];

@@ -52,7 +52,7 @@ async function burst(arena: Arena, contender: Contender, { customers, messages }
 
 /** All of them in turns, in one gateway. The backend answers at once, with no reply: the empty hook has none either. */
 export async function rounds(arena: Arena, count: number, load: Load, say: (line: string) => void): Promise<Rounds> {
-  Object.assign(arena.backend, { delayMs: 0, replies: false });
+  await arena.answers({ delayMs: 0, replies: false });
   const results: Rounds = { empty: [], ours: [], usual: [] };
   // A gateway loads much at its first messages only, and a customer's first message opens a session.
   for (const contender of NAMES) await burst(arena, contender, load);
@@ -67,7 +67,7 @@ export async function rounds(arena: Arena, count: number, load: Load, say: (line
 
 /** Each of them alone in a gateway of its own, in turns. */
 export async function memory(arena: Arena, starts: number, load: Load, say: (line: string) => void): Promise<Memory> {
-  Object.assign(arena.backend, { delayMs: 0, replies: false });
+  await arena.answers({ delayMs: 0, replies: false });
   const results: Memory = { empty: [], ours: [], usual: [] };
   for (let start = 0; start < starts; start += 1)
     for (const contender of start % 2 === 0 ? NAMES : NAMES.toReversed()) {
