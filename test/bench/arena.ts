@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { type AddressInfo, createServer } from "node:net";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -33,6 +33,8 @@ export type Arena = {
   answers(backend: Backend): Promise<void>;
   /** Messages that have passed, since the start: the empty hook's when it has returned, the others' at the backend. */
   passed(contender: Contender): number;
+  /** What the gateway's own process holds when all that is garbage is gone, bytes. To be called when a message has passed since its start. */
+  held(): Promise<number>;
   /** Calls the listener with what is seen of a message, and when, ms of the machine's monotonic clock. Returns how to stop that. */
   onPoint(listener: See): () => void;
   /**
@@ -101,6 +103,7 @@ export async function openArena(log: (line: string) => void): Promise<Arena> {
       },
       answers: (backend) => between.answers(backend),
       passed: (contender) => counts[contender],
+      held: () => turns.held(),
       onPoint(listener) {
         listeners.add(listener);
         return () => void listeners.delete(listener);
@@ -118,15 +121,22 @@ export async function openArena(log: (line: string) => void): Promise<Arena> {
   }
 }
 
-/** What the plugin says of each turn that it has ended: either-plugin.mjs. */
-async function listenForTurns(see: See): Promise<Listening> {
+/** What the plugin says of each turn that it has ended, and when it is asked: either-plugin.mjs. */
+async function listenForTurns(see: See) {
+  let plugin: Socket | undefined;
+  let held: (bytes: number) => void = () => {};
   const server = createServer((socket) => {
+    plugin = socket;
     let rest = "";
     socket.setEncoding("utf8").on("data", (text) => {
       const lines = `${rest}${text}`.split("\n");
       rest = lines.pop() ?? "";
       for (const line of lines) {
         const [id = "", called, returned] = line.split(" ");
+        if (id === "heap") {
+          held(Number(called));
+          continue;
+        }
         see("called", id, Number(called) / 1e6);
         see("returned", id, Number(returned) / 1e6);
       }
@@ -135,10 +145,16 @@ async function listenForTurns(see: See): Promise<Listening> {
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
-  return { port, close: async () => void server.close() };
+  return {
+    port,
+    held: () =>
+      new Promise<number>((resolve) => {
+        held = resolve;
+        plugin?.write("?");
+      }),
+    close: async () => void server.close(),
+  };
 }
-
-type Listening = { port: number; close(): Promise<void> };
 
 const idOfReply = (text: string | undefined) => /Your message was (\S+)$/.exec(text ?? "")?.[1];
 

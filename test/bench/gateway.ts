@@ -2,12 +2,13 @@ import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { CUSTOMERS } from "../shop/shop.ts";
 import { type Arena, openArena } from "./arena.ts";
+import { growth, growthTable } from "./growth.ts";
 import { hopsTable, singles } from "./hops.ts";
 import { type Burst, burstAt, greet, lossTable } from "./loss.ts";
 import { machine, writeReport } from "./report.ts";
 import { geometricMean, memory, memoryTable, ratios, rounds, roundsTable } from "./rounds.ts";
 
-const PARTS = ["hops", "loss", "memory", "rounds"] as const;
+const PARTS = ["hops", "loss", "memory", "growth", "rounds"] as const;
 type Part = (typeof PARTS)[number];
 
 const USAGE = `npm run bench:gateway -- [--only PART ...] [--singles N] [--burst N] [--delay MS] [--starts N] [--rounds N] [--customers N]
@@ -18,6 +19,7 @@ hops     messages one by one (--singles, default 300), each with a reply: what e
 loss     a burst (--burst, default 500) at a backend that takes its time (--delay, default 1500 ms), with our plugin and with the
          usual one, which fetches in message_received: what is lost, twice, out of order; also when the gateway restarts;
 memory   what a gateway holds with an empty claim hook, with ours and with the usual plugin, in so many starts (--starts, default 2);
+growth   what a gateway holds on to of each message, with each of the three, in as many rounds as below, without garbage;
 rounds   messages a second with each of the three, in turns in one gateway, since two just like each other differ by a tenth. In each
          round (--rounds, default 15) customers (--customers, default 20, at most ${CUSTOMERS.length}) write messages (--messages, default 5) each, all at
          once. The gateway has a CPU of its own there, so that the sidecar and the stand-ins, which have work to do for our plugin only,
@@ -86,6 +88,10 @@ async function measure(arena: Arena, plan: Plan): Promise<{ text: string; figure
       const results = await memory(arena, plan.starts, plan, say);
       await arena.restart("all");
       return { text: memoryTable(results, plan), figures: { memory: results } };
+    },
+    async growth() {
+      const results = await growth(arena, plan.rounds, plan, say);
+      return { text: growthTable(results, plan), figures: { growth: results } };
     },
     async rounds() {
       if (!plan.sharedCpus)

@@ -119,7 +119,7 @@ export function table(rows: readonly (readonly string[])[]): string {
 }
 
 /** The places for tables in docs/performance.md. */
-export type Place = "ways" | "scale" | "queues" | "disk" | "hops" | "loss" | "memory" | "rounds" | "soak";
+export type Place = "ways" | "scale" | "queues" | "disk" | "hops" | "loss" | "memory" | "growth" | "rounds" | "soak";
 
 /** Puts the tables in their place in docs/performance.md: between two comments with this name. `script` made them, with these arguments. */
 export function writeReport(name: Place, text: string, script: string, args: readonly string[]): void {

@@ -14,7 +14,7 @@ const SETTLE_MS = 10_000;
 /** Of one gateway, for its memory. */
 const BURSTS_OF_A_START = 5;
 
-const NAMES: readonly Contender[] = ["empty", "ours", "usual"];
+export const NAMES: readonly Contender[] = ["empty", "ours", "usual"];
 
 export interface Load {
   customers: number;
@@ -34,7 +34,7 @@ export type Rounds = Record<Contender, Burst[]>;
 export type Memory = Record<Contender, { peak: number; after: number }[]>;
 
 /** One burst, from the first message that a customer hands to WhatsApp to the last that passed. */
-async function burst(arena: Arena, contender: Contender, { customers, messages }: Load): Promise<Burst> {
+export async function burst(arena: Arena, contender: Contender, { customers, messages }: Load): Promise<Burst> {
   await arena.take(contender);
   const wanted = arena.passed(contender) + customers * messages;
   const { pid } = arena.shop.gateway;

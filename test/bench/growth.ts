@@ -1,0 +1,68 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Arena, CONTENDERS, type Contender } from "./arena.ts";
+import { table } from "./report.ts";
+import { burst, type Load, NAMES } from "./rounds.ts";
+
+/** After a burst, ms: what OpenClaw does later with a message is done. */
+const SETTLE_MS = 5_000;
+
+/** Who takes the messages, and whether the backend has a reply to each. The empty hook has none. */
+interface Way {
+  contender: Contender;
+  replies: boolean;
+}
+
+/** By how much the gateway's process held more after each burst of a way, bytes a message. */
+export type Growth = (Way & { bytes: number[] })[];
+
+/**
+ * What a gateway holds on to of each message, in turns in one gateway: looked at when all that is garbage was collected, since RSS moves by
+ * more from one minute to the next.
+ */
+export async function growth(arena: Arena, rounds: number, load: Load, say: (line: string) => void): Promise<Growth> {
+  const ways: Growth = [
+    ...NAMES.map((contender) => ({ contender, replies: false, bytes: [] })),
+    ...(["ours", "usual"] as const).map((contender) => ({ contender, replies: true, bytes: [] })),
+  ];
+  const run = async ({ contender, replies }: Way) => {
+    await arena.answers({ delayMs: 0, replies });
+    await burst(arena, contender, load);
+    await sleep(SETTLE_MS);
+    return await arena.held();
+  };
+  // What comes with the first messages comes once.
+  let before = 0;
+  for (const way of ways) before = await run(way);
+  for (let round = 0; round < rounds; round += 1) {
+    for (const way of round % 2 === 0 ? ways : ways.toReversed()) {
+      const held = await run(way);
+      way.bytes.push((held - before) / (load.customers * load.messages));
+      before = held;
+    }
+    const latest = ways.map(({ contender, bytes }) => `${CONTENDERS[contender]} ${kb(bytes.at(-1) ?? 0)}`);
+    say(`round ${round + 1} of ${rounds}: ${latest.join(", ")} KB a message`);
+  }
+  return ways;
+}
+
+const kb = (bytes: number) => (bytes / 1_024).toFixed(1);
+const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+/** Side by side, as Markdown. */
+export function growthTable(results: Growth, load: Load): string {
+  const [first] = results;
+  return [
+    `${first?.bytes.length} rounds of ${load.customers} customers x ${load.messages} messages:`,
+    "",
+    table([
+      [
+        "",
+        ...results.map(
+          ({ contender, replies }) => `${CONTENDERS[contender]}${replies ? ", with a reply to each" : ""}`,
+        ),
+      ],
+      ["held more, KB a message, mean", ...results.map(({ bytes }) => kb(mean(bytes)))],
+      ["least to most", ...results.map(({ bytes }) => `${kb(Math.min(...bytes))} to ${kb(Math.max(...bytes))}`)],
+    ]),
+  ].join("\n");
+}
