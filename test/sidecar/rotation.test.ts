@@ -252,7 +252,11 @@ describe("a reload", () => {
     expect(await reload(wrong)).toEqual({ changed: [], needs_restart: [], mistakes: expected });
     process.kill(sidecar.process.pid ?? 0, "SIGHUP");
     await until("the signal is answered, too", () => lines().some(({ who }) => who === "SIGHUP"));
-    expect(lines().filter(({ alarm }) => alarm).map(({ who, mistakes }) => [who, mistakes])).toEqual([
+    expect(
+      lines()
+        .filter(({ alarm }) => alarm)
+        .map(({ who, mistakes }) => [who, mistakes]),
+    ).toEqual([
       [expect.any(String), expected],
       ["SIGHUP", expected],
     ]);

@@ -4,7 +4,7 @@ import type { Gateway, SendOutcome } from "../gateway/index.ts";
 import type { Posted } from "../relay/poster.ts";
 import { ruleFor } from "../relay/rules.ts";
 import { TROUBLES } from "../relay/symptom.ts";
-import type { Hop, PendingMessage, Settled } from "../store/index.ts";
+import type { AnswerTimes, Hop, PendingMessage } from "../store/index.ts";
 
 /** From an answer on the same machine to an outage that a customer remembers, s. */
 const LATENCY_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3_600];
@@ -162,7 +162,7 @@ export class FlowMetrics {
   }
 
   /** A reply went out, wall-clock ms. */
-  sent(at: number, { writtenAt, answeredAt }: Settled["times"], account: string): void {
+  sent(at: number, { writtenAt, answeredAt }: AnswerTimes, account: string): void {
     if (answeredAt !== null) this.#took("reply", this.#reply, msBetween(answeredAt, at), account);
     if (writtenAt !== null) this.#took("whole", this.#endToEnd, msBetween(writtenAt, at), account);
   }

@@ -6,6 +6,7 @@ import type { Gateway, SendOutcome } from "../gateway/index.ts";
 import { type Admission, LaneRunner } from "../lane-runner.ts";
 import type { Rest, Verdict } from "../lanes.ts";
 import {
+  type AnswerTimes,
   type ChatAddress,
   type HandoverEnd,
   isDamage,
@@ -13,7 +14,6 @@ import {
   type Pause,
   RESTORE,
   RowUnreadableError,
-  type Settled,
   type SharedStore,
   type WaitingCommand,
 } from "../store/index.ts";
@@ -73,7 +73,7 @@ interface RepliesParts extends RepliesLimits {
   /** Told of each send that the gateway has answered, or not; ms. What is asked about later is none. */
   onAnswered?(outcome: SendOutcome, durationMs: number, account: string): void;
   /** Told of each reply that went out, once that is on disk: when (wall-clock ms), and what it answered. */
-  onSent?(at: number, times: Settled["times"], account: string): void;
+  onSent?(at: number, times: AnswerTimes, account: string): void;
   /** What may be reached for files. Default: the internet. */
   reach?: Reach;
   /** Told of an account that WhatsApp has locked for direct chats; see TimeLocks. */

@@ -2,9 +2,10 @@ import type { Logger } from "pino";
 import type { SendOutcome } from "../gateway/index.ts";
 import type { Rest, Verdict } from "../lanes.ts";
 import {
+  type AnswerTimes,
   isDamage,
+  type NextCommand,
   RESTORE,
-  type Settled,
   type SettledState,
   type SharedStore,
   type WaitingCommand,
@@ -15,7 +16,7 @@ import { commandLog } from "./command-log.ts";
 
 /** What came of a send, and what becomes of its chat once that is written down. */
 interface SendResult {
-  command: WaitingCommand;
+  command: NextCommand;
   outcome: SendOutcome;
   verdict: Verdict<Cause>;
   /** What the operator has to do before replies go out again, where that was not said yet. */
@@ -31,7 +32,7 @@ interface SendResultsParts {
   /** Told of each result that is on disk. */
   onWritten(command: WaitingCommand, outcome: SendOutcome): void;
   /** Told of each reply that went out, once that is on disk. */
-  onSent?: ((at: number, times: Settled["times"], account: string) => void) | undefined;
+  onSent?: ((at: number, times: AnswerTimes, account: string) => void) | undefined;
 }
 
 /**
@@ -129,9 +130,8 @@ export class SendResults {
       const whatsappMessageId = outcome.kind === "sent" ? outcome.whatsappMessageId : null;
       const partial = outcome.kind === "in_doubt" && outcome.partial === true;
       const settlement = { reason, said, whatsappMessageId, partial };
-      const settled = await commands.settled(command.id, outcome.kind, settlement);
-      hasNext = settled.hasNext;
-      if (outcome.kind === "sent") this.#parts.onSent?.(at, settled.times, command.account_id);
+      hasNext = await commands.settled(command.id, outcome.kind, settlement);
+      if (outcome.kind === "sent") this.#parts.onSent?.(at, command.times, command.account_id);
     }
     announce(outcome, raised, commandLog(this.#parts.log, command));
     this.#parts.onWritten(command, outcome);

@@ -61,8 +61,24 @@ export interface NextCommand extends WaitingCommand {
    * where that is not known, is forgotten, or can't be read.
    */
   writtenTo: string | null;
+  times: AnswerTimes;
   /** The bytes of the file that came with it; null: none did. */
   file: Buffer | null;
+}
+
+/**
+ * When a command's message was written, as WhatsApp says, and when that was answered, wall-clock ms; null where that is not
+ * known, is forgotten, or can't be read, and of what answers none.
+ */
+export interface AnswerTimes {
+  writtenAt: number | null;
+  answeredAt: number | null;
+}
+
+/** Of a message's timestamp, as it is in its request. */
+export function answerTimes(timestamp: unknown, answeredAt: number | null): AnswerTimes {
+  const writtenAt = typeof timestamp === "string" ? Date.parse(timestamp) : Number.NaN;
+  return { writtenAt: Number.isNaN(writtenAt) ? null : writtenAt, answeredAt };
 }
 
 /** A command of which it is not known whether it was sent. */
@@ -100,17 +116,6 @@ export type SettledState = "sent" | "queued_by_gateway" | "in_doubt" | "failed";
 
 /** States that a damaged page can keep a command from leaving. */
 export type UnsettledState = "pending" | "sending" | "queued_by_gateway" | "in_doubt";
-
-/** What is known of a command that is settled. */
-export interface Settled {
-  /** Whether another one is next in its chat; true also where that can't be read. */
-  hasNext: boolean;
-  /**
-   * Of one that was sent: when its message was written, as WhatsApp says, and when that was answered, wall-clock ms; null
-   * where that is not known, is forgotten, or can't be read, and of what answers none.
-   */
-  times: { writtenAt: number | null; answeredAt: number | null };
-}
 
 /** Why a reply is in doubt that was never handed over. */
 export const MAYBE_SENT = "a backup was restored: it may have been sent in the time that was lost";
@@ -165,8 +170,8 @@ export interface CommandStore {
   /** It can't be sent, and that was known before the gateway was asked. */
   refused(id: number, reason: string): Promise<void>;
 
-  /** How the sending of a command ended. Resolves with what is to be known next. */
-  settled(id: number, state: SettledState, settlement: Settlement): Promise<Settled>;
+  /** How the sending of a command ended. Resolves with whether another one is next in its chat; true also where that can't be read. */
+  settled(id: number, state: SettledState, settlement: Settlement): Promise<boolean>;
 
   /** A command in doubt turned out to have gone. */
   proven(id: number, state: "sent" | "queued_by_gateway", whatsappMessageId: string | null): Promise<void>;

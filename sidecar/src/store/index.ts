@@ -1,11 +1,11 @@
 export type { AlertReads, AlertRecord, AlertStore, NoticeRecord, Sightings, Teller } from "./alerts.ts";
 export type { Change } from "./changes.ts";
 export type {
+  AnswerTimes,
   CommandFromResponse,
   DoubtfulCommand,
   NextCommand,
   RecordedCommand,
-  Settled,
   SettledState,
   WaitingCommand,
 } from "./commands.ts";

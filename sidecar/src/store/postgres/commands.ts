@@ -1,14 +1,14 @@
-import type {
-  CommandStore,
-  DoubtfulCommand,
-  HandedOver,
-  NextCommand,
-  Settled,
-  SettledState,
-  Settlement,
-  Told,
-  UnsettledState,
-  WaitingCommand,
+import {
+  answerTimes,
+  type CommandStore,
+  type DoubtfulCommand,
+  type HandedOver,
+  type NextCommand,
+  type SettledState,
+  type Settlement,
+  type Told,
+  type UnsettledState,
+  type WaitingCommand,
 } from "../commands.ts";
 import { isDamage, RowUnreadableError } from "../errors.ts";
 import type { Batches } from "./batches.ts";
@@ -41,16 +41,22 @@ const IS_NEXT = `state = 'pending' AND ${NOT_PASSED_OVER}`;
 
 /** Of a chat, `$1`, of an account that is ours, `$2`. */
 const NEXT_ID = `SELECT id FROM commands WHERE chat = (SELECT chat FROM chats WHERE chat = $1 AND account_id = ANY ($2)) AND ${IS_NEXT} ORDER BY id LIMIT 1`;
-const NEXT = `${commandWith(", k.file")} WHERE k.id = (${NEXT_ID})`;
+const NEXT = `${commandWith(", k.file, CASE WHEN m.outbound IS NULL THEN m.settled_at END AS answered_at")} WHERE k.id = (${NEXT_ID})`;
 
 /** Until when a command `n` is held, by the proven time. */
 const PAUSED_UNTIL = "SELECT max(until_at) FROM pauses p WHERE p.chat = n.chat AND p.after_command < n.id";
 
-/** The shop's number that a command's message was written to; of what is in the outbox, that the chat's last message was. */
-const WRITTEN_TO = `SELECT p.request::json -> 'raw' ->> 'To' FROM payloads p WHERE p.seq = CASE WHEN n.outbound IS NULL THEN n.seq ELSE
+/** The request of a command's message; of what is in the outbox, of the chat's last message. */
+const REQUEST = `SELECT json_build_object('to', r -> 'raw' -> 'To', 'at', r -> 'timestamp') FROM payloads p, LATERAL (SELECT p.request::json AS r) AS q WHERE p.seq = CASE WHEN n.outbound IS NULL THEN n.seq ELSE
   (SELECT w.seq FROM messages w WHERE w.chat = n.chat AND w.seq < n.seq AND w.outbound IS NULL ORDER BY w.seq DESC LIMIT 1) END`;
 
-type NextRow = DoubtfulCommand & { file: Buffer | null; until: number | null; to: string | null };
+/** `written`: to which of the shop's numbers, and when. */
+type NextRow = DoubtfulCommand & {
+  file: Buffer | null;
+  answered_at: number | null;
+  until: number | null;
+  written: { to: unknown; at: unknown } | null;
+};
 
 /** More are not counted. */
 const MAX_COUNTED = 1_000;
@@ -85,9 +91,11 @@ export class Commands implements CommandStore {
     );
     if (!row || !this.#parts.ownership.isBeside(row.account_id)) return undefined;
     this.#recent.remember(row.id, row.account_id);
-    const { file, until, to, ...command } = row;
+    const { file, until, written, answered_at: answeredAt, ...command } = row;
     const pausedMs = Math.max(0, (until ?? 0) - this.#parts.time.now());
-    return { ...waiting(command), pausedMs, writtenTo: to, file };
+    const times = answerTimes(command.outbound === null ? written?.at : null, answeredAt);
+    const writtenTo = typeof written?.to === "string" ? written.to : null;
+    return { ...waiting(command), pausedMs, writtenTo, times, file };
   }
 
   /** Commands that were being sent when the account's owner ended, by id; of which accounts: see waitingChats. */
@@ -174,14 +182,10 @@ export class Commands implements CommandStore {
     await this.#parts.batches.run(REFUSED, { id, reason }, this.#recent.of(id));
   }
 
-  /** How the sending ended. Resolves with what is to be known next. */
-  async settled(id: number, state: SettledState, settlement: Settlement): Promise<Settled> {
+  /** How the sending ended. Resolves with whether another one is next in its chat; true also where that can't be read. */
+  async settled(id: number, state: SettledState, settlement: Settlement): Promise<boolean> {
     const moved = await this.#parts.batches.run(SETTLED, { id, state, settlement }, this.#recent.of(id));
-    return {
-      hasNext: moved === null || (await this.#hasNext(moved.chat)),
-      times:
-        moved !== null && state === "sent" ? await this.#timesOf(moved.seq) : { writtenAt: null, answeredAt: null },
-    };
+    return moved === null || (await this.#hasNext(moved.chat));
   }
 
   /** A command in doubt turned out to have gone. */
@@ -248,15 +252,15 @@ export class Commands implements CommandStore {
     const some = (columns: string) =>
       this.#rows<NextRow>(`SELECT ${columns} FROM (${NEXT}) n`, chat, this.#parts.accounts());
     try {
-      return await some(`n.*, (${PAUSED_UNTIL}) AS until, (${WRITTEN_TO}) AS to`);
+      return await some(`n.*, (${PAUSED_UNTIL}) AS until, (${REQUEST}) AS written`);
     } catch (error) {
       if (!isDamage(error)) throw error;
     }
     // A page is damaged. Where that is not the command's own, what can't be read does not hold it.
     const rows = await some("n.*");
     const [paused] = await some(`(${PAUSED_UNTIL}) AS until`).catch(noneIfDamaged);
-    const [written] = await some(`(${WRITTEN_TO}) AS to`).catch(noneIfDamaged);
-    return rows.map((row) => ({ ...row, until: paused?.until ?? null, to: written?.to ?? null }));
+    const [request] = await some(`(${REQUEST}) AS written`).catch(noneIfDamaged);
+    return rows.map((row) => ({ ...row, until: paused?.until ?? null, written: request?.written ?? null }));
   }
 
   /** It is settled: where no more can be read, that does not make it fail. */
@@ -266,17 +270,6 @@ export class Commands implements CommandStore {
     } catch {
       return true;
     }
-  }
-
-  async #timesOf(seq: number): Promise<Settled["times"]> {
-    const rows = this.#rows<{ settled_at: number | null; timestamp: string | null }>(
-      `SELECT settled_at, (SELECT p.request::json ->> 'timestamp' FROM payloads p WHERE p.seq = m.seq) AS timestamp
-       FROM messages m WHERE seq = $1 AND outbound IS NULL`,
-      seq,
-    );
-    const [row] = await rows.catch(() => []);
-    const writtenAt = Date.parse(row?.timestamp ?? "");
-    return { writtenAt: Number.isNaN(writtenAt) ? null : writtenAt, answeredAt: row?.settled_at ?? null };
   }
 
   #rows<R extends object>(statement: string, ...values: readonly unknown[]): Promise<R[]> {

@@ -1,16 +1,16 @@
 import type Database from "better-sqlite3";
 import * as z from "zod";
-import type {
-  CommandStore,
-  DoubtfulCommand,
-  HandedOver,
-  NextCommand,
-  Settled,
-  SettledState,
-  Settlement,
-  Told,
-  UnsettledState,
-  WaitingCommand,
+import {
+  answerTimes,
+  type CommandStore,
+  type DoubtfulCommand,
+  type HandedOver,
+  type NextCommand,
+  type SettledState,
+  type Settlement,
+  type Told,
+  type UnsettledState,
+  type WaitingCommand,
 } from "../commands.ts";
 import { DAMAGED, RowUnreadableError } from "../errors.ts";
 import type { CommandWrites } from "./command-writes.ts";
@@ -21,7 +21,7 @@ import type { Pauses } from "./pauses.ts";
 import type { ProvenTime } from "./proven-time.ts";
 
 /** A flipped bit can make anything of a row. */
-const waitingCommand: z.ZodType<WaitingCommand> = z.object({
+const waitingCommand = z.object({
   id: z.int(),
   seq: z.int(),
   chat: z.int(),
@@ -36,7 +36,9 @@ const waitingCommand: z.ZodType<WaitingCommand> = z.object({
   sending_at: z.int().nullable(),
   sending_boot_ms: z.int().nullable(),
   gateway_process: z.string().nullable(),
-});
+}) satisfies z.ZodType<WaitingCommand>;
+
+const nextCommand = waitingCommand.extend({ answered_at: z.int().nullable() });
 
 interface CommandsParts {
   db: Database.Database;
@@ -77,13 +79,14 @@ export class Commands implements CommandStore {
   /** `nextOf` inside a transaction. */
   next(chat: number): NextCommand | undefined {
     const { next, nextId, file } = this.#sql;
-    const command = readListed(
+    const found = readListed(
       "command",
-      () => waitingCommand.safeParse(next.get(chat)).data,
+      () => nextCommand.safeParse(next.get(chat)).data,
       () => nextId.get(chat)?.id,
     );
-    if (!command) return undefined;
-    const { id, seq, details } = command;
+    if (!found) return undefined;
+    const { answered_at: answeredAt, ...command } = found;
+    const { id, seq, details, outbound } = command;
     // Of most, which are texts alone, nothing more is read.
     const row = readRow(
       "command",
@@ -91,7 +94,10 @@ export class Commands implements CommandStore {
       () => id,
     );
     const pausedMs = this.#pauses.leftMs(chat, id);
-    return { ...command, pausedMs, writtenTo: this.#writtenTo(seq), file: row?.file ?? null };
+    const written = this.#written(seq);
+    const times = answerTimes(outbound === null ? written?.at : null, answeredAt);
+    const writtenTo = typeof written?.to === "string" ? written.to : null;
+    return { ...command, pausedMs, writtenTo, times, file: row?.file ?? null };
   }
 
   async interrupted(): Promise<number[]> {
@@ -158,12 +164,9 @@ export class Commands implements CommandStore {
     return this.#commit.run("refused", () => this.#writes.refused(id, reason));
   }
 
-  async settled(id: number, state: SettledState, settlement: Settlement): Promise<Settled> {
+  async settled(id: number, state: SettledState, settlement: Settlement): Promise<boolean> {
     const moved = await this.#commit.run(state, () => this.#writes.settled(id, state, settlement));
-    return {
-      hasNext: moved === null || this.#hasNext(moved.chat),
-      times: moved !== null && state === "sent" ? this.#timesOf(moved.seq) : { writtenAt: null, answeredAt: null },
-    };
+    return moved === null || this.#hasNext(moved.chat);
   }
 
   proven(id: number, state: "sent" | "queued_by_gateway", whatsappMessageId: string | null): Promise<void> {
@@ -209,27 +212,20 @@ export class Commands implements CommandStore {
     );
   }
 
-  #writtenTo(seq: number): string | null {
-    const row = unlessDamaged(
-      () => this.#sql.writtenTo.get({ seq }),
+  /** What the request of its message says; undefined where that can't be read. */
+  #written(seq: number): { to: unknown; at: unknown } | undefined {
+    return unlessDamaged(
+      () => this.#sql.written.get({ seq }),
       () => undefined,
     );
-    return typeof row?.number === "string" ? row.number : null;
-  }
-
-  #timesOf(seq: number): Settled["times"] {
-    const row = unlessDamaged(
-      () => this.#sql.times.get(seq),
-      () => undefined,
-    );
-    const writtenAt = typeof row?.timestamp === "string" ? Date.parse(row.timestamp) : Number.NaN;
-    return { writtenAt: Number.isNaN(writtenAt) ? null : writtenAt, answeredAt: row?.settled_at ?? null };
   }
 }
 
 function prepare(db: Database.Database) {
-  const waiting = `SELECT k.id, k.seq, k.chat, k.command_id, ${MESSAGE_ID}, c.account_id, c.chat_id, k.type, k.text, k.details, m.outbound, k.sending_at, k.sending_boot_ms, k.gateway_process
-    FROM commands k JOIN messages m USING (seq) JOIN chats c ON c.chat = k.chat`;
+  const columns = `k.id, k.seq, k.chat, k.command_id, ${MESSAGE_ID}, c.account_id, c.chat_id, k.type, k.text, k.details, m.outbound, k.sending_at, k.sending_boot_ms, k.gateway_process`;
+  const from = "FROM commands k JOIN messages m USING (seq) JOIN chats c ON c.chat = k.chat";
+  const waiting = `SELECT ${columns} ${from}`;
+  const answeredAt = "CASE WHEN m.outbound IS NULL THEN m.settled_at END AS answered_at";
   const notPassedOver = "NOT EXISTS (SELECT 1 FROM passed_over_commands o WHERE o.id = commands.id)";
   // By an index alone, so that it tells of a row that can't be read. `+?`: see messages.ts.
   const isNext = `state = 'pending' AND ${notPassedOver}`;
@@ -243,14 +239,11 @@ function prepare(db: Database.Database) {
       `SELECT chat FROM commands WHERE state = 'pending' AND ${notPassedOver} GROUP BY chat ORDER BY min(id)`,
     ),
     chats: db.prepare<[], { chat: number }>("SELECT chat FROM chats"),
-    next: db.prepare<[number]>(`${waiting} WHERE k.id = (${nextId})`),
+    next: db.prepare<[number]>(`SELECT ${columns}, ${answeredAt} ${from} WHERE k.id = (${nextId})`),
     nextId: db.prepare<[number], { id: number }>(nextId),
-    times: db.prepare<[number], { settled_at: number | null; timestamp: unknown }>(
-      `SELECT settled_at, (SELECT json_extract(request, '$.timestamp') FROM payloads p WHERE p.seq = m.seq) AS timestamp
-       FROM messages m WHERE seq = ? AND outbound IS NULL`,
-    ),
-    writtenTo: db.prepare<[{ seq: number }], { number: unknown }>(
-      `SELECT json_extract(request, '$.raw.To') AS number FROM payloads WHERE seq = (SELECT CASE WHEN outbound IS NULL THEN seq ELSE
+    written: db.prepare<[{ seq: number }], { to: unknown; at: unknown }>(
+      `SELECT json_extract(request, '$.raw.To') AS "to", json_extract(request, '$.timestamp') AS at FROM payloads WHERE seq =
+         (SELECT CASE WHEN outbound IS NULL THEN seq ELSE
          (SELECT seq FROM messages w INDEXED BY messages_chat WHERE w.chat = m.chat AND w.seq < m.seq AND outbound IS NULL
           ORDER BY seq DESC LIMIT 1) END FROM messages m WHERE seq = @seq)`,
     ),

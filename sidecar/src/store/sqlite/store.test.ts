@@ -242,9 +242,11 @@ describe("commands", () => {
       message_id: "A",
       chat_id: "+15550001000",
       account_id: "default",
+      times: { writtenAt: Date.parse("2026-03-01T12:00:00.000Z"), answeredAt: expect.any(Number) },
     });
     await store.commands.sending(next?.id ?? 0, "boot");
-    await store.commands.settled(next?.id ?? 0, "sent", { reason: null, whatsappMessageId: "W1" });
+    const settlement = { reason: null, whatsappMessageId: "W1" };
+    expect(await store.commands.settled(next?.id ?? 0, "sent", settlement)).toBe(true);
     expect((await store.commands.nextOf(chat))?.command_id).toBe("c2");
     expect(await store.counters()).toMatchObject({
       commands_sent: 1,
