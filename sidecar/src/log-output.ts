@@ -7,7 +7,7 @@ const MAX_WAITING_BYTES = 1024 * 1024;
 /** Wait before what the disk refused is tried again, ms. */
 const RETRY_MS = 1_000;
 
-/** Lines are gathered for so long, ms: each write wakes another thread, beside what a customer waits for. */
+/** The first line goes at once; those that come while it is written are gathered for so long, ms: each write wakes another thread. */
 const GATHER_MS = 10;
 
 /** What is missing from the log, and the code of the error that was the reason. */
@@ -50,11 +50,11 @@ export class LogOutput {
     }
     this.#waiting.push(line);
     this.#bytes += bytes;
-    this.#pumpAfter(GATHER_MS);
+    this.#pump();
   }
 
   #pump(): void {
-    if (this.#isWriting || this.#bytes === 0) return;
+    if (this.#isWriting || this.#pause || this.#bytes === 0) return;
     if (this.#chunk.length === 0) this.#chunk = Buffer.from(this.#waiting.splice(0).join(""));
     this.#isWriting = true;
     write(this.#descriptor, this.#chunk, (error, written) => {
@@ -69,7 +69,7 @@ export class LogOutput {
     this.#bytes -= bytes;
     if (this.#dropped > 0) this.#tellGap();
     if (this.#chunk.length > 0) this.#pump();
-    else this.#pumpAfter(GATHER_MS);
+    else if (this.#bytes > 0) this.#pumpAfter(GATHER_MS);
   }
 
   /** Behind what is kept and before what comes now; it has its place, however full it is. */
@@ -85,9 +85,7 @@ export class LogOutput {
     this.#pumpAfter(RETRY_MS);
   }
 
-  /** Unless it is under way, or will be. */
   #pumpAfter(ms: number): void {
-    if (this.#isWriting || this.#pause || this.#bytes === 0) return;
     this.#pause = setTimeout(() => {
       this.#pause = undefined;
       this.#pump();

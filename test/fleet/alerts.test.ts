@@ -156,7 +156,7 @@ describe("two sidecars tell", { timeout: 300_000 }, () => {
     hook.status = 200;
     await tells("logged_out", "started");
     await tells("hot_bags", "started");
-    expect(second.lines.filter(({ alert_state }) => alert_state === "over")).toEqual([]);
+    expect((await second.wholeLog()).filter(({ alert_state }) => alert_state === "over")).toEqual([]);
   });
 
   it("once of an account whose owner is stopped and woken: it has nothing more to say of it", async (test) => {

@@ -104,6 +104,12 @@ export class BuiltSidecar {
     return { status: response.status, body: (await response.json()) as Body };
   }
 
+  /** Stops it. Resolves with all that it has logged: what is not in there was not said. */
+  async wholeLog() {
+    await this.process.stop();
+    return this.lines;
+  }
+
   /** Stops it, and removes its state. */
   async close(): Promise<void> {
     await this.process.stop();

@@ -72,14 +72,14 @@ async function operatorSays(path: string): Promise<string> {
   return await text(response);
 }
 
-/** Nothing of it, in any of the forms in which it was put in. */
+/** Nothing of it, in any of the forms in which it was put in. Stops the sidecar. */
 async function expectSilence() {
   said.push(JSON.stringify((await sidecar.health()).body));
   said.push(await (await fetch(`http://127.0.0.1:${sidecar.port}/metrics`)).text());
   for (const path of ["/status", "/messages?limit=500", "/commands?limit=500", "/chats/paused", "/audit"])
     said.push(`${path}: ${withoutIds(await operatorSays(path))}`);
   for (const path of ["/messages/1", "/commands/1"]) said.push(`${path}: ${withoutIds(await operatorSays(path))}`);
-  const lines = sidecar.lines.map((line) => JSON.stringify(line));
+  const lines = (await sidecar.wholeLog()).map((line) => JSON.stringify(line));
   const leaks = [...lines, ...said, JSON.stringify(hook.alerts)].filter((text) =>
     /5557654321|canary/i.test(decodeURI(text.replaceAll("%", "%25")).replaceAll("%20", " ")),
   );

@@ -32,12 +32,6 @@ afterEach(async () => {
 });
 
 /** The whole log, once the sidecar has ended. */
-async function wholeLog(): Promise<LogLine[]> {
-  await sidecar.process.stop();
-  await until("the log has come to its end", () => sidecar.lines.some(({ msg }) => msg === "sidecar stopped"));
-  return sidecar.lines;
-}
-
 const about = (lines: LogLine[], what: RegExp) => lines.filter(({ msg }) => what.test(msg ?? ""));
 
 it.each([
@@ -48,7 +42,7 @@ it.each([
   // Answered after all of them.
   await until("they are read", async () => (await plugin.ask({ type: "dance" })).type === "refused");
   expect(await plugin.handIn(messageOf("A"))).toBeDefined();
-  const refused = about(await wholeLog(), /^frame refused/);
+  const refused = about(await sidecar.wholeLog(), /^frame refused/);
   expect(refused).toHaveLength(LINES);
   expect(refused.at(-1)?.msg).toMatch(/more such lines.*are counted only/);
 });
@@ -59,7 +53,7 @@ it("nor do those of one connection after the other", async () => {
     await other.ask({ type: "dance" });
     other.socket.terminate();
   }
-  const lines = await wholeLog();
+  const lines = await sidecar.wholeLog();
   expect(about(lines, /^frame refused/)).toHaveLength(LINES);
   expect(about(lines, /^plugin connected/)).toHaveLength(LINES);
   expect(about(lines, /^plugin disconnected/)).toHaveLength(LINES);
@@ -68,12 +62,12 @@ it("nor do those of one connection after the other", async () => {
 it("nor does a hello that is said again and again", async () => {
   for (let n = 0; n < MANY / 4; n++)
     await plugin.ask({ type: "hello", plugin_version: "0.1.0", openclaw_version: "2026.9.6" });
-  expect(about(await wholeLog(), /^plugin connected/)).toHaveLength(LINES);
+  expect(about(await sidecar.wholeLog(), /^plugin connected/)).toHaveLength(LINES);
 });
 
 it("nor does a message that is handed in again and again", async () => {
   for (let n = 0; n < MANY / 4; n++) expect(await plugin.handIn(messageOf("A"))).toMatchObject({ type: "ack" });
-  const lines = await wholeLog();
+  const lines = await sidecar.wholeLog();
   expect(about(lines, /^message accepted/)).toHaveLength(1);
   expect(about(lines, /^message was here already/)).toHaveLength(LINES);
 });

@@ -43,6 +43,11 @@ export class RawShop {
     return this.#sidecar.lines;
   }
 
+  /** Stops the sidecar. Resolves with all that it has logged. */
+  wholeLog(): Promise<LogLine[]> {
+    return this.#sidecar.wholeLog();
+  }
+
   get alarms(): LogLine[] {
     return this.lines.filter(({ alarm }) => alarm === true);
   }

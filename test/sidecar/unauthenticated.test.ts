@@ -118,8 +118,7 @@ it("who comes again and again without a token does not fill the log", async () =
   const refused = () => sidecar.lines.filter(({ msg }) => /^(connection|file) refused/.test(msg ?? ""));
   for (const what of ["that it is a plugin, without the token", "that it has a file, without the token"] as const)
     for (let n = 0; n < 50; n += 1) await comes(SAYS[what]);
-  await sidecar.process.stop();
-  await until("the log has come to its end", () => sidecar.lines.some(({ msg }) => msg === "sidecar stopped"));
+  await sidecar.wholeLog();
   expect(refused()).toEqual([expect.objectContaining({ level: "warn", status: 401, refused: 1 })]);
 });
 
@@ -138,7 +137,5 @@ it("a request to the operator's socket that is none, or only the half of one, is
   await once(half, "data");
   half.destroy();
   expect(await says("GET /api/v1/nothing HTTP/1.1\r\nHost: x\r\n\r\n")).toMatch(/^HTTP\/1.1 404 /);
-  await sidecar.process.stop();
-  await until("the log has come to its end", () => sidecar.lines.some(({ msg }) => msg === "sidecar stopped"));
-  expect(sidecar.lines.filter(({ level }) => level === "error")).toEqual([]);
+  expect((await sidecar.wholeLog()).filter(({ level }) => level === "error")).toEqual([]);
 });

@@ -184,8 +184,8 @@ export class Commands implements CommandStore {
 
   /** How the sending ended. Resolves with whether another one is next in its chat; true also where that can't be read. */
   async settled(id: number, state: SettledState, settlement: Settlement): Promise<boolean> {
-    const moved = await this.#parts.batches.run(SETTLED, { id, state, settlement }, this.#recent.of(id));
-    return moved === null || (await this.#hasNext(moved.chat));
+    const chat = await this.#parts.batches.run(SETTLED, { id, state, settlement }, this.#recent.of(id));
+    return chat === null || (await this.#hasNext(chat));
   }
 
   /** A command in doubt turned out to have gone. */

@@ -76,32 +76,31 @@ export const REFUSED: Verb<Of & { reason: string }, void> = {
   },
 };
 
-/** How the sending ended. */
-export const SETTLED: Verb<Of & { state: SettledState; settlement: Settlement }, { seq: number; chat: number } | null> =
-  {
-    name: "settled",
-    keyOf,
-    async write(writing, inputs) {
-      const moved = await movedRows(
-        writing,
-        `UPDATE commands SET state = g.state, settled_at = $3, last_error = g.reason, said = g.said,
+/** How the sending ended. Resolves with the chat; null where nothing was changed, since it is settled already. */
+export const SETTLED: Verb<Of & { state: SettledState; settlement: Settlement }, number | null> = {
+  name: "settled",
+  keyOf,
+  async write(writing, inputs) {
+    const moved = await movedRows(
+      writing,
+      `UPDATE commands SET state = g.state, settled_at = $3, last_error = g.reason, said = g.said,
          whatsapp_message_id = g.whatsapp_id, partial = g.partial
        FROM unnest($4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[], $9::boolean[])
          AS g (id, state, reason, said, whatsapp_id, partial) WHERE commands.id = g.id`,
-        "sending",
-        writing.now,
-        ids(inputs),
-        inputs.map(({ state }) => state),
-        inputs.map(({ settlement }) => settlement.reason),
-        inputs.map(({ settlement }) => settlement.said ?? null),
-        inputs.map(({ settlement }) => settlement.whatsappMessageId),
-        inputs.map(({ settlement }) => settlement.partial ?? false),
-      );
-      await checkUnmoved(writing, inputs, moved);
-      noteFailed(writing, moved);
-      return inputs.map(({ id }) => moved.find((row) => row.id === id) ?? null);
-    },
-  };
+      "sending",
+      writing.now,
+      ids(inputs),
+      inputs.map(({ state }) => state),
+      inputs.map(({ settlement }) => settlement.reason),
+      inputs.map(({ settlement }) => settlement.said ?? null),
+      inputs.map(({ settlement }) => settlement.whatsappMessageId),
+      inputs.map(({ settlement }) => settlement.partial ?? false),
+    );
+    await checkUnmoved(writing, inputs, moved);
+    noteFailed(writing, moved);
+    return inputs.map(({ id }) => moved.find((row) => row.id === id)?.chat ?? null);
+  },
+};
 
 /** A command in doubt turned out to have gone. */
 export const PROVEN: Verb<Of & { state: "sent" | "queued_by_gateway"; whatsappMessageId: string | null }, void> = {

@@ -149,12 +149,12 @@ export class CommandWrites {
     this.#failures.note("command_failed", this.#sql.messageId.get(moved.seq)?.message_id ?? null, reason);
   }
 
-  /** Returns whose it was; null where nothing was changed, since it is settled already. */
+  /** Returns the chat; null where nothing was changed, since it is settled already. */
   settled(
     id: number,
     state: SettledState,
     { reason, said = null, whatsappMessageId, partial }: Settlement,
-  ): { seq: number; chat: number } | null {
+  ): number | null {
     const now = this.#clock.now();
     const moved = this.#sql.settle.get(state, now, reason, said, whatsappMessageId, partial ? 1 : 0, id);
     if (!moved) {
@@ -162,10 +162,10 @@ export class CommandWrites {
       return null;
     }
     this.#move("commands_sending", `commands_${state}`);
-    if (state !== "failed") return moved;
+    if (state !== "failed") return moved.chat;
     const messageId = this.#sql.messageId.get(moved.seq)?.message_id ?? null;
     this.#failures.note("command_failed", messageId, reason ?? "it could not be sent");
-    return moved;
+    return moved.chat;
   }
 
   proven(id: number, state: "sent" | "queued_by_gateway", whatsappMessageId: string | null): void {

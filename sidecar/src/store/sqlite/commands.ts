@@ -38,7 +38,8 @@ const waitingCommand = z.object({
   gateway_process: z.string().nullable(),
 }) satisfies z.ZodType<WaitingCommand>;
 
-const nextCommand = waitingCommand.extend({ answered_at: z.int().nullable() });
+// What only a metric is made of keeps no reply back.
+const nextCommand = waitingCommand.extend({ answered_at: z.int().nullable().catch(null) });
 
 interface CommandsParts {
   db: Database.Database;
@@ -165,8 +166,8 @@ export class Commands implements CommandStore {
   }
 
   async settled(id: number, state: SettledState, settlement: Settlement): Promise<boolean> {
-    const moved = await this.#commit.run(state, () => this.#writes.settled(id, state, settlement));
-    return moved === null || this.#hasNext(moved.chat);
+    const chat = await this.#commit.run(state, () => this.#writes.settled(id, state, settlement));
+    return chat === null || this.#hasNext(chat);
   }
 
   proven(id: number, state: "sent" | "queued_by_gateway", whatsappMessageId: string | null): Promise<void> {
