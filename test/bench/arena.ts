@@ -148,9 +148,10 @@ async function listenForTurns(see: See) {
   return {
     port,
     held: () =>
-      new Promise<number>((resolve) => {
+      new Promise<number>((resolve, reject) => {
         held = resolve;
-        plugin?.write("?");
+        if (plugin) plugin.write("?");
+        else reject(new Error("no message has passed"));
       }),
     close: async () => void server.close(),
   };

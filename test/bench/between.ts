@@ -49,7 +49,11 @@ export class Between {
     // It ends by itself when this process does.
     const child = fork(CHILD, { serialization: "advanced" });
     child.on("message", (told: Told) => told.type === "seen" && see(told.point, told.id, told.at));
-    const [ready] = await once(child, "message");
+    const ended = once(child, "exit").then(([code]) => {
+      throw new Error(`the backend has ended at its start, with code ${code}`);
+    });
+    ended.catch(() => {});
+    const [ready] = await Promise.race([once(child, "message"), ended]);
     return new Between(child, ready);
   }
 

@@ -19,7 +19,7 @@ hops     messages one by one (--singles, default 300), each with a reply: what e
 loss     a burst (--burst, default 500) at a backend that takes its time (--delay, default 1500 ms), with our plugin and with the
          usual one, which fetches in message_received: what is lost, twice, out of order; also when the gateway restarts;
 memory   what a gateway holds with an empty claim hook, with ours and with the usual plugin, in so many starts (--starts, default 2);
-growth   what a gateway holds on to of each message, with each of the three, in as many rounds as below, without garbage;
+growth   what a gateway holds on to of each message, with an empty claim hook and with ours, without garbage, in as many rounds as below;
 rounds   messages a second with each of the three, in turns in one gateway, since two just like each other differ by a tenth. In each
          round (--rounds, default 15) customers (--customers, default 20, at most ${CUSTOMERS.length}) write messages (--messages, default 5) each, all at
          once. The gateway has a CPU of its own there, so that the sidecar and the stand-ins, which have work to do for our plugin only,

@@ -1,10 +1,17 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { until } from "../until.ts";
 import { type Arena, CONTENDERS, type Contender } from "./arena.ts";
 import { table } from "./report.ts";
-import { burst, type Load, NAMES } from "./rounds.ts";
+import { burst, type Load } from "./rounds.ts";
+
+/** Between two looks. */
+const BURSTS = 5;
 
 /** After a burst, ms: what OpenClaw does later with a message is done. */
 const SETTLE_MS = 5_000;
+
+/** Replies that take longer, ms, are lost. */
+const PATIENCE_MS = 300_000;
 
 /** Who takes the messages, and whether the backend has a reply to each. The empty hook has none. */
 interface Way {
@@ -21,12 +28,20 @@ export type Growth = (Way & { bytes: number[] })[];
  */
 export async function growth(arena: Arena, rounds: number, load: Load, say: (line: string) => void): Promise<Growth> {
   const ways: Growth = [
-    ...NAMES.map((contender) => ({ contender, replies: false, bytes: [] })),
-    ...(["ours", "usual"] as const).map((contender) => ({ contender, replies: true, bytes: [] })),
+    { contender: "empty", replies: false, bytes: [] },
+    { contender: "ours", replies: false, bytes: [] },
+    { contender: "ours", replies: true, bytes: [] },
   ];
+  const messages = BURSTS * load.customers * load.messages;
   const run = async ({ contender, replies }: Way) => {
     await arena.answers({ delayMs: 0, replies });
-    await burst(arena, contender, load);
+    let heard = 0;
+    const forget = arena.onPoint((point) => {
+      if (point === "heard") heard += 1;
+    });
+    for (let n = 0; n < BURSTS; n += 1) await burst(arena, contender, load);
+    if (replies) await until("all replies are on the phone", () => heard >= messages, PATIENCE_MS);
+    forget();
     await sleep(SETTLE_MS);
     return await arena.held();
   };
@@ -36,7 +51,7 @@ export async function growth(arena: Arena, rounds: number, load: Load, say: (lin
   for (let round = 0; round < rounds; round += 1) {
     for (const way of round % 2 === 0 ? ways : ways.toReversed()) {
       const held = await run(way);
-      way.bytes.push((held - before) / (load.customers * load.messages));
+      way.bytes.push((held - before) / messages);
       before = held;
     }
     const latest = ways.map(({ contender, bytes }) => `${CONTENDERS[contender]} ${kb(bytes.at(-1) ?? 0)}`);
@@ -52,7 +67,7 @@ const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + 
 export function growthTable(results: Growth, load: Load): string {
   const [first] = results;
   return [
-    `${first?.bytes.length} rounds of ${load.customers} customers x ${load.messages} messages:`,
+    `${first?.bytes.length} rounds of ${BURSTS} bursts of ${load.customers} customers x ${load.messages} messages:`,
     "",
     table([
       [

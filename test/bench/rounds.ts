@@ -14,7 +14,7 @@ const SETTLE_MS = 10_000;
 /** Of one gateway, for its memory. */
 const BURSTS_OF_A_START = 5;
 
-export const NAMES: readonly Contender[] = ["empty", "ours", "usual"];
+const NAMES: readonly Contender[] = ["empty", "ours", "usual"];
 
 export interface Load {
   customers: number;
