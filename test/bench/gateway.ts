@@ -90,8 +90,8 @@ async function measure(arena: Arena, plan: Plan): Promise<{ text: string; figure
       return { text: memoryTable(results, plan), figures: { memory: results } };
     },
     async growth() {
-      const results = await growth(arena, plan.rounds, plan, say);
-      return { text: growthTable(results, plan), figures: { growth: results } };
+      const results = await growth(arena, plan.rounds, plan.customers, say);
+      return { text: growthTable(results, plan.customers), figures: { growth: results } };
     },
     async rounds() {
       if (!plan.sharedCpus)

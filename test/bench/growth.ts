@@ -2,10 +2,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { until } from "../until.ts";
 import { type Arena, CONTENDERS, type Contender } from "./arena.ts";
 import { table } from "./report.ts";
-import { burst, type Load } from "./rounds.ts";
+import { burst } from "./rounds.ts";
 
-/** Between two looks. */
-const BURSTS = 5;
+/** Between two looks, of each customer. */
+const MESSAGES = 25;
 
 /** After a burst, ms: what OpenClaw does later with a message is done. */
 const SETTLE_MS = 5_000;
@@ -26,21 +26,29 @@ export type Growth = (Way & { bytes: number[] })[];
  * What a gateway holds on to of each message, in turns in one gateway: looked at when all that is garbage was collected, since RSS moves by
  * more from one minute to the next.
  */
-export async function growth(arena: Arena, rounds: number, load: Load, say: (line: string) => void): Promise<Growth> {
+export async function growth(
+  arena: Arena,
+  rounds: number,
+  customers: number,
+  say: (line: string) => void,
+): Promise<Growth> {
   const ways: Growth = [
     { contender: "empty", replies: false, bytes: [] },
     { contender: "ours", replies: false, bytes: [] },
     { contender: "ours", replies: true, bytes: [] },
   ];
-  const messages = BURSTS * load.customers * load.messages;
+  const messages = MESSAGES * customers;
   const run = async ({ contender, replies }: Way) => {
     await arena.answers({ delayMs: 0, replies });
     let heard = 0;
     const forget = arena.onPoint((point) => {
       if (point === "heard") heard += 1;
     });
-    for (let n = 0; n < BURSTS; n += 1) await burst(arena, contender, load);
-    if (replies) await until("all replies are on the phone", () => heard >= messages, PATIENCE_MS);
+    for (let n = 1; n <= MESSAGES; n += 1) {
+      await burst(arena, contender, { customers, messages: 1 });
+      // Baileys can lose what a customer writes at the moment at which a reply goes out to them.
+      if (replies) await until("all replies are on the phone", () => heard >= n * customers, PATIENCE_MS);
+    }
     forget();
     await sleep(SETTLE_MS);
     return await arena.held();
@@ -64,10 +72,10 @@ const kb = (bytes: number) => (bytes / 1_024).toFixed(1);
 const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 /** Side by side, as Markdown. */
-export function growthTable(results: Growth, load: Load): string {
+export function growthTable(results: Growth, customers: number): string {
   const [first] = results;
   return [
-    `${first?.bytes.length} rounds of ${BURSTS} bursts of ${load.customers} customers x ${load.messages} messages:`,
+    `${first?.bytes.length} rounds of ${customers} customers x ${MESSAGES} messages, one after the other:`,
     "",
     table([
       [
