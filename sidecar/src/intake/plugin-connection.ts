@@ -12,7 +12,6 @@ import {
   VERSION,
   WIRE_VERSION,
 } from "@hotbags/shared";
-import type { Logger } from "pino";
 import type { RawData, WebSocket } from "ws";
 import { type Accepted, FileMissingError, type Store } from "../store/index.ts";
 import type { PluginLog } from "./plugin-log.ts";
@@ -63,7 +62,6 @@ export class PluginConnection {
   #outbox: OutboxStatus | null = null;
   #alive = true;
   #unacked = 0;
-  #acks: (() => void)[] = [];
   /**
    * Chats with a message that could not be stored or lacked a file, and its id: it has to come again before what
    * follows it, or it would be overtaken.
@@ -162,8 +160,13 @@ export class PluginConnection {
     this.#countUnacked(1);
     try {
       const accepted = await this.#parts.store.messages.accept(message);
-      if (!accepted.refusal && !accepted.duplicate) this.#parts.onAccepted(accepted, message);
-      this.#ackSoon(ref, accepted, log);
+      this.#send({ v: WIRE_VERSION, type: "ack", ref, duplicate: accepted.duplicate });
+      if (accepted.refusal) log.error({ alarm: true }, `not delivered: ${accepted.refusal}; it is a dead letter`);
+      else if (accepted.duplicate) this.#parts.log.repeated(log);
+      else {
+        log.info("message accepted");
+        this.#parts.onAccepted(accepted, message);
+      }
     } catch (error) {
       // Not on disk, so not acked: the plugin keeps it and sends it again.
       this.#awaitAgain(chat, message.message_id, arrival);
@@ -173,20 +176,6 @@ export class PluginConnection {
     } finally {
       this.#countUnacked(-1);
     }
-  }
-
-  /** In the next turn: this one is the POST's, for which a customer waits. */
-  #ackSoon(ref: number, { duplicate, refusal }: Accepted, log: Logger): void {
-    const ack = () => {
-      this.#send({ v: WIRE_VERSION, type: "ack", ref, duplicate });
-      if (refusal) log.error({ alarm: true }, `not delivered: ${refusal}; it is a dead letter`);
-      else if (duplicate) this.#parts.log.repeated(log);
-      else log.info("message accepted");
-    };
-    if (this.#acks.push(ack) > 1) return;
-    setImmediate(() => {
-      for (const waiting of this.#acks.splice(0)) waiting();
-    });
   }
 
   /** Of several messages that were not taken, the chat waits for the one that came first. */
