@@ -50,6 +50,8 @@ const NUMERIC: ReadonlyMap<string, RegExp> = new Map([
  * deep.
  */
 export function parseAnswer(text: string): unknown {
+  // Where no value can be a number, there is none to read so, which takes five times as long.
+  if (!/:\s*\d/.test(text)) return JSON.parse(text);
   return JSON.parse(text, (key: string, value: unknown, written?: { source?: string }) =>
     NUMERIC.get(key)?.test(written?.source ?? "") && Number.isSafeInteger(value) ? written?.source : value,
   );

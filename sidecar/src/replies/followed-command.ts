@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { isObserved } from "../commands/index.ts";
 import { literal } from "../gateway/index.ts";
 import type { WaitingCommand } from "../store/index.ts";
@@ -26,7 +26,7 @@ export function followed(command: WaitingCommand): FollowedCommand {
     commandId: command.command_id,
     messageId: command.message_id,
     sendingAt: command.sending_at,
-    textSha256: isObserved(command.type) ? createHash("sha256").update(literal(command.text)).digest("hex") : "",
+    textSha256: isObserved(command.type) ? hash("sha256", literal(command.text)) : "",
   };
 }
 

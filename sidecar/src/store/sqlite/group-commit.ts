@@ -1,3 +1,4 @@
+import { performance } from "node:perf_hooks";
 import { failpoint } from "@hotbags/shared";
 import type Database from "better-sqlite3";
 import { StoreUnwritableError } from "../errors.ts";
