@@ -1,4 +1,4 @@
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { SimulatedClock } from "../../test/simulated-clock.ts";
 import { until } from "../../test/until.ts";
 import { type Admission, LaneRunner, type LaneRunnerParts } from "./lane-runner.ts";
@@ -132,4 +132,62 @@ it("waits for weeks, which is longer than a timer of Node can, without a run too
   await new Promise((resolve) => setTimeout(resolve, 20));
   expect(lanes()).toEqual([]);
   await runner.stop();
+});
+
+describe("a lane that is reserved", () => {
+  it("is out until it is said what to do in it, and given back as that says", async () => {
+    const { runner, begun, lanes } = stand();
+    const run = runner.reserve(1);
+    runner.offer(1);
+    expect([runner.underWay, lanes()]).toEqual([1, []]);
+    run?.(async () => "empty");
+    // It was offered meanwhile.
+    await until("it runs", () => begun.length === 1);
+    expect(lanes()).toEqual([1]);
+  });
+
+  it("rests where what is done in it fails, as after any run", async () => {
+    const { clock, runner, errors, lanes } = stand();
+    runner.reserve(1)?.(() => Promise.reject(new Error("run failed")));
+    await until("it has failed", () => errors.length === 1 && runner.underWay === 0);
+    runner.offer(1);
+    expect(lanes()).toEqual([]);
+    clock.advance(1_000);
+    expect(lanes()).toEqual([1]);
+  });
+
+  it("is waited for at the end", async () => {
+    const { runner } = stand();
+    const run = runner.reserve(1);
+    let hasStopped = false;
+    const stopped = runner.stop().then(() => {
+      hasStopped = true;
+    });
+    await new Promise(setImmediate);
+    expect(hasStopped).toBe(false);
+    run?.(async () => "empty");
+    await stopped;
+    expect(runner.reserve(2)).toBe(null);
+  });
+
+  it("is none that is known, nor before another one that is due", async () => {
+    const { clock, runner, end } = stand({ concurrency: 1 });
+    runner.schedule(1, "pacing", clock.uptimeMs() + 100);
+    expect(runner.reserve(1)).toBe(null);
+    runner.offer(2);
+    runner.offer(3);
+    expect(runner.reserve(4)).toBe(null);
+    await end(0, "empty");
+    expect(runner.reserve(4)).toBe(null);
+    await end(1, "empty");
+    expect(runner.reserve(4)).not.toBe(null);
+  });
+
+  it("is none where the gate lets nothing pass", () => {
+    let admission: Admission = { notBefore: Number.POSITIVE_INFINITY };
+    const { runner } = stand({ gate: () => admission });
+    expect(runner.reserve(1)).toBe(null);
+    admission = "due";
+    expect(runner.reserve(1)).not.toBe(null);
+  });
 });

@@ -13,6 +13,9 @@ const STARTS_A_TURN = 100;
  */
 export type Admission = "due" | "next" | { notBefore: number };
 
+/** Does something in a lane that was reserved, and gives it back as that says. To be called once. */
+export type Reserved<Cause extends string> = (run: () => Promise<Verdict<Cause>>) => void;
+
 export interface LaneRunnerParts<Cause extends string> {
   clock: Clock;
   /** The system's, unless a test moves the time. */
@@ -90,6 +93,21 @@ export class LaneRunner<Cause extends string> {
     this.look();
   }
 
+  /**
+   * Takes a lane of which nothing is known, if it would run at once when it is offered; null where it would not. It is
+   * out until what is returned is called, with what to do in it.
+   */
+  reserve(lane: number): Reserved<Cause> | null {
+    const now = this.#parts.clock.uptimeMs();
+    const isFull = this.#lanes.out >= this.#parts.concurrency || this.#starts >= STARTS_A_TURN;
+    const isBehind = (this.#lanes.nextDueAt() ?? Number.POSITIVE_INFINITY) <= now;
+    if (!this.#running || isFull || isBehind || (this.#parts.gate?.(now) ?? "due") !== "due") return null;
+    if (!this.#lanes.takeNew(lane)) return null;
+    const ended = Promise.withResolvers<void>();
+    this.#underWay.set(lane, ended.promise);
+    return (run) => ended.resolve(this.#end(lane, run));
+  }
+
   /** Runs what may run. To be called when the gate would say something else than before. */
   look(): void {
     if (!this.#running) return;
@@ -128,10 +146,14 @@ export class LaneRunner<Cause extends string> {
     this.#underWay.set(lane, this.#run(lane, admission));
   }
 
-  async #run(lane: number, admission: "due" | "next"): Promise<void> {
+  #run(lane: number, admission: "due" | "next"): Promise<void> {
+    return this.#end(lane, () => this.#parts.run(lane, admission));
+  }
+
+  async #end(lane: number, run: () => Promise<Verdict<Cause>>): Promise<void> {
     let verdict: Verdict<Cause>;
     try {
-      verdict = await this.#parts.run(lane, admission);
+      verdict = await run();
     } catch (error) {
       verdict = this.#parts.failed(lane, error);
     }

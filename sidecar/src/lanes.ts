@@ -85,8 +85,16 @@ export class Lanes<Cause extends string> {
     }
     lane.place = -1;
     this.#unrest(lane);
-    this.#out.set(lane.id, { offered: false, scheduled: null, released: null });
+    this.#goOut(lane.id);
     return lane.id;
+  }
+
+  /** Takes a lane of which nothing is known, as if it had been offered and were the first. Returns false where it is known. */
+  takeNew(id: number): boolean {
+    if (this.#lanes.has(id)) return false;
+    this.#lanes.set(id, { id, dueAt: 0, turn: 0, cause: null, place: -1 });
+    this.#goOut(id);
+    return true;
   }
 
   /** The lane was out and is back. */
@@ -118,6 +126,10 @@ export class Lanes<Cause extends string> {
       this.#unrest(lane);
       if (lane.dueAt > now) this.#hasten(lane, now);
     }
+  }
+
+  #goOut(id: number): void {
+    this.#out.set(id, { offered: false, scheduled: null, released: null });
   }
 
   #outOf(id: number | undefined): Iterable<Meanwhile<Cause>> {

@@ -190,6 +190,7 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
   const relay = new Relay(
     {
       ...{ store, hotbags, clock, log, random: Math.random },
+      answer: (message, record) => replies.answer(message, record),
       onCommands: (chat) => replies.offer(chat),
       onDoubt: (id) => replies.doubt(id),
       alarm: changed,

@@ -17,6 +17,9 @@ const GATEWAY_POINTS = [
   { point: "reply-seen", meaning: "WhatsApp has the reply, the sidecar has no answer: in doubt" },
 ];
 
+/** A message that begins so gets two replies. */
+const TWICE = "two of them";
+
 const rows: Row[] = [];
 
 /** Replies that an earlier suite has left in doubt. */
@@ -24,7 +27,10 @@ let doubtsBefore: number;
 
 beforeAll(async () => {
   doubtsBefore = (await commandCounts())["in_doubt"] ?? 0;
-  shop.hotbags.answers((message) => [{ command_id: `reply-${message.message_id}`, type: "send_text", text: "reply" }]);
+  shop.hotbags.answers(({ message_id, text }) => [
+    ...(text.startsWith(TWICE) ? [{ command_id: `first-${message_id}`, type: "send_text", text: "first" }] : []),
+    { command_id: `reply-${message_id}`, type: "send_text", text: "reply" },
+  ]);
 });
 
 const commandCounts = async () => (await shop.health()).body["commands"] as Record<string, number>;
@@ -44,13 +50,14 @@ const settled = () =>
     60_000,
   );
 
-for (const { point, meaning, posts, fault } of SIDECAR_POINTS) {
+for (const { point, meaning, posts, fault, isOfSecondReply } of SIDECAR_POINTS) {
   it(`the sidecar, killed at ${point}`, async () => {
     const anna = customer();
     if (fault) shop.hotbags.faultFor(({ from }) => from === anna.number, { status: 503 });
     crash.sidecar.arm(point);
     const killed = shop.sidecar.ended();
-    const sent = await anna.says(`on its way at ${point}`);
+    const ordered = isOfSecondReply ? ["first", "reply"] : ["reply"];
+    const sent = await anna.says(`${isOfSecondReply ? TWICE : "one"}, on its way at ${point}`);
     expect(await killed).toBe("SIGKILL");
     await shop.sidecar.start();
     await anna.hears("reply");
@@ -60,9 +67,10 @@ for (const { point, meaning, posts, fault } of SIDECAR_POINTS) {
     rows.push({
       point,
       meaning,
-      outcome: outcomeOfMessage({ posts: seen.length, accepted, replies: anna.heard.length }),
+      outcome: outcomeOfMessage({ posts: seen.length, accepted, replies: anna.heard.length, ordered: ordered.length }),
     });
-    expect([seen.length, accepted, anna.heard.length]).toEqual([posts, 1, 1]);
+    expect([seen.length, accepted]).toEqual([posts, 1]);
+    expect(anna.heard.map(({ text }) => text)).toEqual(ordered);
     for (const { rawBody } of seen) expect(rawBody.equals(seen[0]?.rawBody ?? Buffer.alloc(0))).toBe(true);
     expect(shop.hotbags.violations).toEqual([]);
   });

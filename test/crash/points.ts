@@ -7,6 +7,8 @@ export interface Point {
   posts: number;
   /** Hot Bags refuses the first one. */
   fault?: boolean;
+  /** The answer has two replies: on SQLite the first one is handed over in the commit that records it. */
+  isOfSecondReply?: boolean;
 }
 
 /** Before and after every commit and every effect on the outside, along a message's way. */
@@ -16,9 +18,14 @@ export const SIDECAR_POINTS: readonly Point[] = [
   { point: "post:before", meaning: "about to POST", posts: 1 },
   { point: "post:after", meaning: "answered, the answer not on disk: asked again", posts: 2 },
   { point: "delivered:before-commit", meaning: "answered, the answer not on disk: asked again", posts: 2 },
-  { point: "delivered:after-commit", meaning: "the commands are on disk", posts: 1 },
-  { point: "sending:before-commit", meaning: "the intent to send is not on disk", posts: 1 },
-  { point: "sending:after-commit", meaning: "the intent is on disk, nothing was sent: in doubt", posts: 1 },
+  { point: "delivered:after-commit", meaning: "the commands are on disk; on SQLite the first is in doubt", posts: 1 },
+  { point: "sending:before-commit", meaning: "the intent to send is not on disk", posts: 1, isOfSecondReply: true },
+  {
+    point: "sending:after-commit",
+    meaning: "the intent is on disk, nothing was sent: in doubt",
+    posts: 1,
+    isOfSecondReply: true,
+  },
   { point: "send:before", meaning: "about to send: in doubt", posts: 1 },
   { point: "send:after", meaning: "sent, not on disk: in doubt", posts: 1 },
   { point: "sent:before-commit", meaning: "sent, not on disk: in doubt", posts: 1 },

@@ -19,8 +19,8 @@ export interface Row {
   outcome: string;
 }
 
-/** Of a customer's message. */
-export function outcomeOfMessage(seen: { posts: number; accepted: number; replies: number }): string {
+/** Of a customer's message. `ordered`: how many replies are in its answer; 1 where that is not said. */
+export function outcomeOfMessage(seen: { posts: number; accepted: number; replies: number; ordered?: number }): string {
   return `${promiseKept(seen)}; ${counted(seen.posts, "POST")}`;
 }
 
@@ -69,8 +69,16 @@ function cellsOf(line: string): string[] {
     .map((cell) => cell.trim());
 }
 
-function promiseKept({ accepted, replies }: { accepted: number; replies: number }): string {
-  if (accepted === 1 && replies === 1) return "exactly once";
+function promiseKept({
+  accepted,
+  replies,
+  ordered = 1,
+}: {
+  accepted: number;
+  replies: number;
+  ordered?: number;
+}): string {
+  if (accepted === 1 && replies === ordered) return "exactly once";
   if (accepted === 1 && replies === 0) return "reply in doubt";
   return `BROKEN: ${counted(accepted, "message")} at Hot Bags, ${counted(replies, "reply")} on the phone`;
 }

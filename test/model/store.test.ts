@@ -142,8 +142,27 @@ function head(model: Model, chat: string, detached: boolean): ModelMessage | und
   );
 }
 
-const deliver = (chat: string, commands: { id: string; text: string }[]) =>
-  step(`deliver(${chat}, ${JSON.stringify(commands)})`, async (model, world) => {
+/** What becomes of a command that was handed to the gateway. */
+type SendEnd = SettledState | "not_sent" | "crash";
+
+async function endSend(world: World, id: number, command: ModelCommand, end: SendEnd): Promise<void> {
+  command.unprovenSends += 1;
+  if (end === "crash") {
+    await world.restart();
+    command.state = "in_doubt";
+  } else if (end === "not_sent") {
+    await world.store.commands.notSent(id, { reason: "not connected" });
+    command.unprovenSends -= 1;
+    command.state = "pending";
+  } else {
+    await world.store.commands.settled(id, end, { reason: null, whatsappMessageId: null });
+    command.state = end;
+  }
+}
+
+/** `atOnce`: the first command may be handed over with its record, and that ends so; null: none may. */
+const deliver = (chat: string, commands: { id: string; text: string }[], atOnce: SendEnd | null) =>
+  step(`deliver(${chat}, ${JSON.stringify(commands)}, ${atOnce})`, async (model, world) => {
     const expected = head(model, chat, false);
     const actual = await world.store.messages.headOf(world.chatKey(chat) ?? -1);
     expect(actual?.message_id).toBe(expected?.id);
@@ -158,18 +177,28 @@ const deliver = (chat: string, commands: { id: string; text: string }[]) =>
         refusal: null,
       }),
     );
-    const recorded = await world.store.messages.delivered(actual.seq, 200, "{}", read);
+    const handOver = { account_id: "default", chat_id: chat, gatewayProcess: "boot", linked: null };
+    const given = atOnce === null ? undefined : handOver;
+    let goes =
+      atOnce !== null && !model.commands.some((waiting) => waiting.chat === chat && waiting.state === "pending");
+    const recorded = await world.store.messages.delivered(actual.seq, 200, "{}", read, undefined, given);
     expected.state = "delivered";
+    const handed = recorded.find((command) => command.handed)?.handed;
     for (const [n, { id, text }] of commands.entries()) {
       const owner = model.commands.find((command) => command.id === id);
       const same = owner?.chat === chat && owner.text === text && !isForgotten(model, owner);
-      expect(recorded[n]?.outcome).toBe(owner ? (same ? "repeated" : "failed") : "pending");
+      expect(recorded[n]?.outcome).toBe(owner ? (same ? "repeated" : "failed") : goes ? "sending" : "pending");
       if (!owner) {
-        const command = { id, chat, text, state: "pending", unprovenSends: 0 };
+        const command = { id, chat, text, state: goes ? "sending" : "pending", unprovenSends: 0 };
         model.commands.push(command);
         expected.commands.push(command);
+        if (goes) expect(handed).toMatchObject({ command_id: id, text, message_id: expected.id, chat_id: chat });
+        goes = false;
       } else if (!same) model.refused += 1;
     }
+    const first = model.commands.find(({ state }) => state === "sending");
+    expect(first?.id).toBe(handed?.command_id);
+    if (handed && first && atOnce) await endSend(world, handed.id, first, atOnce);
   });
 
 const fail = (chat: string, how: "wait" | "detach" | "dead") =>
@@ -207,7 +236,7 @@ const settleDetached = (chat: string, how: "deliver" | "dead") =>
     expected.state = how === "dead" ? "dead" : "delivered";
   });
 
-const send = (chat: string, outcome: SettledState | "not_sent" | "crash") =>
+const send = (chat: string, outcome: SendEnd) =>
   step(`send(${chat}, ${outcome})`, async (model, world) => {
     const expected = model.commands.find((command) => command.chat === chat && command.state === "pending");
     const actual = await world.store.commands.nextOf(world.chatKey(chat) ?? -1);
@@ -215,17 +244,7 @@ const send = (chat: string, outcome: SettledState | "not_sent" | "crash") =>
     if (!expected || !actual) return;
     expect(actual.text).toBe(expected.text);
     await world.store.commands.sending(actual.id, "boot");
-    expected.unprovenSends += 1;
-    if (outcome === "crash") {
-      await world.restart();
-      expected.state = "in_doubt";
-    } else if (outcome === "not_sent") {
-      await world.store.commands.notSent(actual.id, { reason: "not connected" });
-      expected.unprovenSends -= 1;
-    } else {
-      await world.store.commands.settled(actual.id, outcome, { reason: null, whatsappMessageId: null });
-      expected.state = outcome;
-    }
+    await endSend(world, actual.id, expected, outcome);
   });
 
 /** OpenClaw has sent or dropped what it had in its queue. */
@@ -323,18 +342,18 @@ it("keeps its promises over random histories", async () => {
   const chat = fc.constantFrom(...CHATS);
   const text = fc.constantFrom("yes", "no", "\u0000👜");
   const command = fc.record({ id: fc.constantFrom("c1", "c2", "c3", "c4", "c5", "c6"), text });
+  const ends: SendEnd[] = ["sent", "queued_by_gateway", "in_doubt", "failed", "not_sent", "crash"];
+  const sendEnd = fc.constantFrom(...ends);
   const steps = [
     fc.tuple(chat, fc.constantFrom("A", "B", "C", "D", "E", "F"), text).map((args) => accept(...args)),
-    fc.tuple(chat, fc.array(command, { maxLength: 3 })).map((args) => deliver(...args)),
+    fc.tuple(chat, fc.array(command, { maxLength: 3 }), fc.option(sendEnd)).map((args) => deliver(...args)),
     fc
       .tuple(chat, fc.constantFrom("wait", "detach", "dead" as const))
       .map((args) => fail(...(args as [string, "wait"]))),
     fc
       .tuple(chat, fc.constantFrom("deliver", "dead" as const))
       .map((args) => settleDetached(...(args as [string, "dead"]))),
-    fc
-      .tuple(chat, fc.constantFrom("sent", "queued_by_gateway", "in_doubt", "failed", "not_sent", "crash"))
-      .map(([where, outcome]) => send(where, outcome as SettledState)),
+    fc.tuple(chat, sendEnd).map((args) => send(...args)),
     fc
       .tuple(chat, fc.constantFrom("sent", "pending", "in_doubt" as const))
       .map(([where, to]) => endHandover(where, to as "sent")),

@@ -108,10 +108,22 @@ async function flap() {
 
 let ids = 0;
 
-/** Hot Bags answers a message of the chat with these texts. Resolves with the ids of the commands. */
+/** Hot Bags answers a message of the chat with these texts, and nobody sends them. Resolves with the ids of the commands. */
 async function answered(store: Store, chatId: string, texts: string[], details: string | null = null) {
+  return await record(store, chatId, texts, details, (_message, write) => write());
+}
+
+/** The same, as `by` has it recorded. */
+async function record(
+  store: Store,
+  chatId: string,
+  texts: string[],
+  details: string | null,
+  by: Replies["answer"],
+): Promise<{ chat: number; commandIds: string[] }> {
   const id = `m${++ids}`;
-  const { seq, chat } = await store.messages.accept(messageOf(id, chatId));
+  const message = messageOf(id, chatId);
+  const { seq, chat } = await store.messages.accept(message);
   const commands = texts.map((text, n) => ({
     commandId: `${id}-${n}`,
     type: "send_text",
@@ -120,13 +132,14 @@ async function answered(store: Store, chatId: string, texts: string[], details: 
     payload: text,
     refusal: null,
   }));
-  await store.messages.delivered(seq, 200, "{}", commands);
+  await by({ ...message, chat }, (handOver) => store.messages.delivered(seq, 200, "{}", commands, undefined, handOver));
   return { chat, commandIds: commands.map(({ commandId }) => commandId) };
 }
 
 async function reply(chatId: string, ...texts: string[]) {
-  const { chat, commandIds } = await answered(running.store, chatId, texts);
-  running.replies.offer(chat);
+  const { store, replies } = running;
+  const { chat, commandIds } = await record(store, chatId, texts, null, (...how) => replies.answer(...how));
+  replies.offer(chat);
   return commandIds;
 }
 
@@ -210,6 +223,47 @@ describe("an account that is taken up while its reply goes out", () => {
     await until("it is sent", async () => (await counts()).commands_sent === 1);
     await looks();
     expect([keysTo(ANNA), historiesOf(ANNA), alarms("doubt")]).toEqual([commandIds, 0, 0]);
+  });
+});
+
+describe("a reply that may go at once", () => {
+  /** Notes each command that was recorded before it was handed over. */
+  const counting = (begun: number[]) => (store: Store) => {
+    const sending = store.commands.sending.bind(store.commands);
+    const counted: typeof sending = (id, gatewayProcess) => {
+      begun.push(id);
+      return sending(id, gatewayProcess);
+    };
+    return Object.assign(store, { commands: Object.assign(store.commands, { sending: counted }) });
+  };
+
+  it("is written as being sent in the commit that records it; those behind it in the answer come after it", async () => {
+    const begun: number[] = [];
+    await restart(undefined, undefined, undefined, counting(begun));
+    await reply(ANNA, "one", "two");
+    await until("both are sent", () => peer.sends.length === 2);
+    expect(peer.sends.map(({ message }) => message)).toEqual(["one", "two"].map(literal));
+    expect(begun).toHaveLength(running.store.messages.handsOver ? 1 : 2);
+    await until("that is on disk", async () => (await running.store.counters()).commands_sent === 2);
+  });
+
+  it("keeps nobody waiting where it can't be recorded", async () => {
+    const message = messageOf("unrecorded", ANNA);
+    const { chat } = await running.store.messages.accept(message);
+    const failed = running.replies.answer({ ...message, chat }, () => Promise.reject(new Error("the disk is full")));
+    await expect(failed).rejects.toThrow("the disk is full");
+    await until("nothing is under way", () => running.replies.status.underWay === 0);
+    await reply(ANNA, "and now");
+    await until("it is sent", () => peer.sends.length === 1);
+  });
+
+  it("gives its turn back where there is none", async () => {
+    await restart({ chatIntervalMs: 0, perMinute: 1 });
+    const message = messageOf("unanswered", ANNA);
+    const { chat } = await running.store.messages.accept(message);
+    expect(await running.replies.answer({ ...message, chat }, async () => [])).toEqual([]);
+    await reply(BEN, "the first of this minute");
+    await until("it is sent", () => peer.sends.length === 1);
   });
 });
 

@@ -6,7 +6,7 @@ import type { RecordedCommand } from "../store/index.ts";
  * have a hundred that were seen before. Those that will be executed are logged when they are sent.
  */
 export function announce(recorded: readonly RecordedCommand[], log: Logger): void {
-  if (recorded.every(({ outcome }) => outcome === "pending")) return;
+  if (recorded.every(({ outcome }) => outcome === "pending" || outcome === "sending")) return;
   const byReason = (outcome: RecordedCommand["outcome"]) =>
     Map.groupBy(
       recorded.filter((command) => command.outcome === outcome),

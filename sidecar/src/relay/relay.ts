@@ -10,7 +10,7 @@ import { type Alarm, Judge, type Turn } from "./judge.ts";
 import { type Cause, MessageLanes } from "./message-lanes.ts";
 import { type Posted, Poster } from "./poster.ts";
 import { CONSEQUENCES } from "./rules.ts";
-import { Settlement } from "./settlement.ts";
+import { type AnswerRecorder, Settlement } from "./settlement.ts";
 import { type Wait, type Waiting, whyWaits } from "./why-waits.ts";
 
 export interface RelayOptions {
@@ -49,6 +49,8 @@ interface RelayParts {
   timers?: Timers | undefined;
   log: Logger;
   random: () => number;
+  /** See SettlementParts. */
+  answer?: AnswerRecorder;
   /** Told of a chat that has new commands to execute. */
   onCommands(chat: number): void;
   /** Told of a new command that is in doubt from the beginning: a restore has lost what became of it. */

@@ -1,6 +1,6 @@
 import { type Backoff, steadyBackoffMs } from "@hotbags/shared";
 import type { Logger } from "pino";
-import { type PendingMessage, RESTORE, type RecordedCommand, type SharedStore } from "../store/index.ts";
+import { type HandOver, type PendingMessage, RESTORE, type RecordedCommand, type SharedStore } from "../store/index.ts";
 import { announce } from "./announce.ts";
 import type { Judgement } from "./judge.ts";
 import type { Outcome } from "./outcome.ts";
@@ -12,6 +12,12 @@ export type Answered = Extract<Outcome, { kind: "answered" }>;
 /** The wait of a message out of its lane that was the probe, ms. */
 const POSTPONED_MS = 60_000;
 
+/** Has an answer recorded by `record`, and resolves and rejects as that does. */
+export type AnswerRecorder = (
+  message: PendingMessage,
+  record: (handOver?: HandOver) => Promise<RecordedCommand[]>,
+) => Promise<RecordedCommand[]>;
+
 interface SettlementParts {
   store: SharedStore;
   log: Logger;
@@ -20,6 +26,8 @@ interface SettlementParts {
   backoff: Backoff;
   /** A message is a dead letter after so much time spent retrying. */
   maxRetryingMs: number;
+  /** Hands over a message's first reply with its record, where that can go at once. */
+  answer?: AnswerRecorder | undefined;
   /** Told of a chat that has new commands to send, or whose pause has begun or ended. */
   onCommands(chat: number): void;
   /** Told of a new command that is in doubt from the beginning. */
@@ -40,8 +48,10 @@ export class Settlement {
   }
 
   async delivered({ message, durationMs, log }: Posted, { status, response, commands }: Answered): Promise<void> {
-    const { store } = this.#parts;
-    const recorded = await store.messages.delivered(message.seq, status, response, commands, durationMs);
+    const { store, answer } = this.#parts;
+    const record = (handOver?: HandOver) =>
+      store.messages.delivered(message.seq, status, response, commands, durationMs, handOver);
+    const recorded = answer && commands.length > 0 ? await answer(message, record) : await record();
     log.info({ status, attempts: message.attempts + 1, commands: recorded.length }, "delivered to Hot Bags");
     this.#tell(recorded, message.chat, log);
   }

@@ -61,11 +61,16 @@ export class Brake {
     }
   }
 
-  /** For how long the chat's next reply is held. To be asked when there is one. */
-  hold(chat: number, now: number): Hold {
+  /** When the chat's next reply may go; in the past, if it may now. */
+  freeAt(chat: number): number {
     const { perMinute, perHour } = this.#limits;
     const times = this.#sent.get(chat) ?? [];
-    const until = Math.max(freeAt(times, perMinute, MINUTE_MS), freeAt(times, perHour, HOUR_MS));
+    return Math.max(freeAt(times, perMinute, MINUTE_MS), freeAt(times, perHour, HOUR_MS));
+  }
+
+  /** For how long the chat's next reply is held. To be asked when there is one. */
+  hold(chat: number, now: number): Hold {
+    const until = this.freeAt(chat);
     if (until <= now) return FREE;
     this.#held.set(chat, until);
     const isNew = this.#lastHeldUntil <= now - HOUR_MS;

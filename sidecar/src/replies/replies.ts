@@ -2,17 +2,20 @@ import { failpoint } from "@hotbags/shared";
 import type { Logger } from "pino";
 import type { Clock, Timers } from "../clock.ts";
 import { callOf, type ReplyFile, UnsendableError } from "../commands/index.ts";
-import type { Gateway, SendOutcome } from "../gateway/index.ts";
+import type { Gateway, GatewayCall, SendOutcome } from "../gateway/index.ts";
 import { type Admission, LaneRunner } from "../lane-runner.ts";
 import type { Rest, Verdict } from "../lanes.ts";
 import {
   type AnswerTimes,
   type ChatAddress,
+  type HandOver,
   type HandoverEnd,
   isDamage,
   type NextCommand,
   type Pause,
+  type PendingMessage,
   RESTORE,
+  type RecordedCommand,
   RowUnreadableError,
   type SharedStore,
   type WaitingCommand,
@@ -213,6 +216,30 @@ export class Replies {
     this.#chats.offer(chat);
   }
 
+  /**
+   * Has the answer to a message recorded, and its first reply handed over where that may go at once: its intent to send
+   * is in the same commit then, one less that the customer waits for. Whatever else there is to send is to be offered.
+   * Resolves and rejects as `record` does.
+   */
+  async answer(
+    message: Pick<PendingMessage, "chat" | "account_id" | "chat_id">,
+    record: (handOver?: HandOver) => Promise<RecordedCommand[]>,
+  ): Promise<RecordedCommand[]> {
+    const end = this.#reserve(message);
+    if (!end) return record();
+    const { account_id, chat_id } = message;
+    const { gateway } = this.#parts;
+    const linked = gateway.state.accounts.get(account_id)?.number ?? null;
+    let handed: NextCommand | undefined;
+    try {
+      const recorded = await record({ account_id, chat_id, gatewayProcess: gateway.process?.id ?? null, linked });
+      handed = recorded.find((command) => command.handed)?.handed;
+      return recorded;
+    } finally {
+      end(handed);
+    }
+  }
+
   /** A command is in doubt that nobody has handed over since the start: a restore has lost what became of it. */
   doubt(id: number): void {
     // Nothing waits for it: it was handed to nobody, so that nobody can be asked to send it.
@@ -323,6 +350,30 @@ export class Replies {
   #restOfAll(now: number): Rest<CauseOfAll> {
     const [pace, gateway] = [this.#pace.nextAt(now), this.#refusals.notBefore];
     return gateway > pace ? { cause: "gateway", until: gateway } : { cause: "pace", until: pace };
+  }
+
+  /**
+   * Takes a chat whose next reply would go at once, whatever it says; null where it would not, or that is to be found out
+   * by its turn. It counts as under way until what is returned is called with the reply, if there is one.
+   */
+  #reserve({ chat, account_id: account }: Pick<PendingMessage, "chat" | "account_id">) {
+    const { store, gateway, clock } = this.#parts;
+    const now = clock.uptimeMs();
+    if (!store.messages.handsOver || this.#takingUp.size > 0) return null;
+    if (this.#results.isUnwritten(chat) || !gateway.canSend(account)) return null;
+    if (this.#doubts.blocks(chat) || this.#handovers.blocks(chat) || this.#locks.concerns(account)) return null;
+    if (this.#brake.freeAt(chat) > now) return null;
+    const reserved = this.#chats.reserve(chat);
+    if (!reserved) return null;
+    const turn = this.#pace.take(now);
+    this.#sending.add(chat);
+    return (command: NextCommand | undefined) =>
+      reserved(async () => {
+        if (command) return await this.#sendRecorded(command, turn.restMs);
+        this.#sending.delete(chat);
+        turn.giveBack();
+        return "empty";
+      });
   }
 
   /** The next step of a chat: one command at the most. Rejects when the store fails. */
@@ -437,26 +488,13 @@ export class Replies {
   /** Sends one command, and writes down what came of it. */
   async #send({ command, file }: Ready, restMs: number): Promise<Verdict<Cause>> {
     const { store, gateway } = this.#parts;
-    const { id, chat, account_id: accountId, chat_id: to, command_id: commandId } = command;
+    const { id, chat } = command;
     const begunAt = this.#parts.clock.uptimeMs();
     try {
       const call = callOf(command, file);
       const handed = await store.commands.sending(id, gateway.process?.id ?? null);
       if (!handed) return "more";
-      failpoint("send:before");
-      const askedAt = this.#parts.clock.uptimeMs();
-      const outcome = await gateway.send({ accountId, to, call, commandId });
-      failpoint("send:after");
-      const durationMs = this.#parts.clock.uptimeMs() - askedAt;
-      this.#width.answered(outcome.kind === "sent" ? durationMs : Number.POSITIVE_INFINITY);
-      this.#parts.onAnswered?.(outcome, durationMs, accountId);
-      if (outcome.kind === "sent") {
-        this.#observations.account(outcome.whatsappMessageId);
-        this.#unlockedBy(accountId, to, begunAt);
-      }
-      if (outcome.kind === "queued_by_gateway" && outcome.timeLock) this.#locks.refused(accountId, outcome.timeLock);
-      const at = this.#parts.clock.now();
-      this.#results.add({ command: { ...command, ...handed }, outcome, at, ...this.#judge(chat, outcome, restMs) });
+      await this.#handOver({ ...command, ...handed }, call, begunAt, restMs);
     } catch (error) {
       if (error instanceof UnsendableError) return await this.#results.refuse(command, error.message);
       // It could not be read, or the intent not be written, so nothing was sent.
@@ -467,6 +505,38 @@ export class Replies {
       this.#files.over(id);
     }
     return await this.#results.write(chat);
+  }
+
+  /** Sends a command that was recorded as `sending`, and writes down what came of it. */
+  async #sendRecorded(command: NextCommand, restMs: number): Promise<Verdict<Cause>> {
+    const { chat } = command;
+    try {
+      await this.#handOver(command, callOf(command, null), this.#parts.clock.uptimeMs(), restMs);
+    } finally {
+      this.#sending.delete(chat);
+    }
+    const verdict = await this.#results.write(chat);
+    this.#faults.passed(chat);
+    return verdict === "empty" ? this.#empty(chat) : verdict;
+  }
+
+  /** Hands over a command that is `sending`, and keeps what came of it. `begunAt`: when the chat was found free, monotonic ms. */
+  async #handOver(command: NextCommand, call: GatewayCall, begunAt: number, restMs: number): Promise<void> {
+    const { gateway, clock } = this.#parts;
+    const { chat, account_id: accountId, chat_id: to, command_id: commandId } = command;
+    failpoint("send:before");
+    const askedAt = clock.uptimeMs();
+    const outcome = await gateway.send({ accountId, to, call, commandId });
+    failpoint("send:after");
+    const durationMs = clock.uptimeMs() - askedAt;
+    this.#width.answered(outcome.kind === "sent" ? durationMs : Number.POSITIVE_INFINITY);
+    this.#parts.onAnswered?.(outcome, durationMs, accountId);
+    if (outcome.kind === "sent") {
+      this.#observations.account(outcome.whatsappMessageId);
+      this.#unlockedBy(accountId, to, begunAt);
+    }
+    if (outcome.kind === "queued_by_gateway" && outcome.timeLock) this.#locks.refused(accountId, outcome.timeLock);
+    this.#results.add({ command, outcome, at: clock.now(), ...this.#judge(chat, outcome, restMs) });
   }
 
   /** What becomes of the chat, and what the operator has to be told. */

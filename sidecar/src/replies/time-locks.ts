@@ -86,6 +86,11 @@ export class TimeLocks {
     return lock.askAt - now;
   }
 
+  /** Whether there is a lock of the account, or was one of which it is not known whether it ended. */
+  concerns(account: string): boolean {
+    return this.#locks.has(account);
+  }
+
   /** The chat has no reply that waits for this. */
   over(chat: number): void {
     this.#held.delete(chat);

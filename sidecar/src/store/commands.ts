@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import type { ChatOrder } from "./pauses.ts";
 
 /** A command as the relay read it from a response, in array order. */
@@ -17,18 +18,38 @@ export interface CommandFromResponse {
   order?: ChatOrder;
 }
 
+/** Of a command's `payload`, by which a repeat is known. */
+export function hashOf(payload: string): string {
+  return hash("sha256", payload);
+}
+
 export interface RecordedCommand {
   /** Its number; null where nothing was written. */
   id: number | null;
   commandId: string | null;
   chat: number;
   /**
-   * `pending`: to be sent. `in_doubt`: it may have been sent in the time that a restore has lost. `repeated`: its id and
+   * `pending`: to be sent. `sending`: to be handed to the gateway now, see `handed`. `in_doubt`: it may have been sent in the time that a restore has lost. `repeated`: its id and
    * payload were seen before, nothing was written.
    */
-  outcome: "pending" | "in_doubt" | "done" | "failed" | "skipped" | "repeated";
+  outcome: "pending" | "sending" | "in_doubt" | "done" | "failed" | "skipped" | "repeated";
   /** Why it is not sent, or what was done. */
   reason: string | null;
+  /** The command that is `sending`. */
+  handed?: NextCommand;
+}
+
+/**
+ * A chat whose next reply may go as soon as it is recorded: its intent to send is in the commit that records it. Not where
+ * anything waits in the chat, it is paused, or its message was written to another number.
+ */
+export interface HandOver {
+  account_id: string;
+  chat_id: string;
+  /** The gateway process that is asked. */
+  gatewayProcess: string | null;
+  /** The account's number of now, E.164; null where it is not known. */
+  linked: string | null;
 }
 
 /** A command that waits to be sent, or whose sending was cut off. */

@@ -4,6 +4,7 @@ export type {
   AnswerTimes,
   CommandFromResponse,
   DoubtfulCommand,
+  HandOver,
   NextCommand,
   RecordedCommand,
   SettledState,

@@ -1,5 +1,5 @@
 import type { InboundMessage } from "@hotbags/shared";
-import type { CommandFromResponse, RecordedCommand } from "./commands.ts";
+import type { CommandFromResponse, HandOver, RecordedCommand } from "./commands.ts";
 import type { InlinedFile } from "./lay-out.ts";
 
 /** A message that waits for delivery, with all that its POST needs. */
@@ -63,6 +63,9 @@ export interface AttemptRow {
 
 /** The messages' side of the store. States: `pending → delivered | dead`. */
 export interface MessageStore {
+  /** Whether the first reply of an answer can be handed over in the commit that records it. */
+  readonly handsOver: boolean;
+
   /**
    * Takes a message into the store. Resolves when it is on disk; only then may it be acked. Idempotent by account, chat and message id.
    * Two accounts in one group, or on one customer's broadcast list, get the same message under the same id. Its key is that id, so Hot Bags
@@ -109,7 +112,8 @@ export interface MessageStore {
 
   /**
    * Hot Bags answered with 2xx: the response, `delivered` and the commands, in one transaction. Resolves with the commands as they were
-   * recorded; those in state `pending` are to be executed.
+   * recorded; those in state `pending` are to be executed. With `handOver`, which is heeded where the store `handsOver`, the first of
+   * them may be `sending` already.
    */
   delivered(
     seq: number,
@@ -117,6 +121,7 @@ export interface MessageStore {
     response: string,
     commands: CommandFromResponse[],
     durationMs?: number,
+    handOver?: HandOver,
   ): Promise<RecordedCommand[]>;
 
   /** An attempt failed and another one will follow. Resolves with whether the message left its chat's lane by it. */

@@ -33,6 +33,7 @@ interface MessagesParts {
 
 /** The messages' side of the store, with the verbs of the embedded one: see there. */
 export class Messages implements MessageStore {
+  readonly handsOver = false;
   readonly #parts: MessagesParts;
   readonly #accept: Verb<Incoming, Accepted>;
   readonly #recent = new RecentAccounts();

@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
-import type { CommandFromResponse, RecordedCommand } from "../commands.ts";
+import { type CommandFromResponse, hashOf, type RecordedCommand } from "../commands.ts";
 import type { OutboundFromAnswer } from "../outbound.ts";
 import { OUTBOX } from "../outbound.ts";
 import { DAY_MS, type OutboundRules, whyNot } from "../outbound-rules.ts";
 import { FLEET, lockOthers } from "./lease.ts";
 import { skippingChats } from "./pauses.ts";
-import { hashOf, type IdOwner, named, ownersOf, record } from "./record.ts";
+import { type IdOwner, named, ownersOf, record } from "./record.ts";
 import { renderRefused } from "./reports.ts";
 import type { Writing } from "./writing.ts";
 

@@ -1,6 +1,5 @@
-import { createHash } from "node:crypto";
 import { storableText } from "@hotbags/shared";
-import { type CommandFromResponse, MAYBE_SENT, type RecordedCommand } from "../commands.ts";
+import { type CommandFromResponse, hashOf, MAYBE_SENT, type RecordedCommand } from "../commands.ts";
 import { OUTBOX } from "../outbound.ts";
 import { obey, SKIPPED, skippingChats } from "./pauses.ts";
 import type { Writing } from "./writing.ts";
@@ -225,9 +224,4 @@ async function readOwners(
 /** Their ids, of those that have one. */
 function idsOf(commands: readonly Given[]): string[] {
   return commands.flatMap(({ command }) => command.commandId ?? []);
-}
-
-/** By which the same command is known again. */
-export function hashOf(payload: string): string {
-  return createHash("sha256").update(payload).digest("hex");
 }

@@ -1,10 +1,12 @@
-import { createHash } from "node:crypto";
 import type Database from "better-sqlite3";
 import type { Clock } from "../../clock.ts";
 import {
   type CommandFromResponse,
   type HandedOver,
+  type HandOver,
+  hashOf,
   MAYBE_SENT,
+  type NextCommand,
   type RecordedCommand,
   type SettledState,
   type Settlement,
@@ -19,6 +21,7 @@ import { unlessDamaged } from "./faults.ts";
 import type { ForgottenKeys } from "./forgotten-keys.ts";
 import { MESSAGE_ID } from "./outbox-rows.ts";
 import type { Pauses } from "./pauses.ts";
+import type { WrittenMessages } from "./written.ts";
 
 /** The message whose answer has the commands; `message_id`: null where it can't be read. */
 interface AnsweredMessage {
@@ -27,6 +30,8 @@ interface AnsweredMessage {
   message_id: string | null;
   /** It may have been answered in the time that a restore has lost. */
   maybeAnswered: boolean;
+  /** When, wall-clock ms. */
+  answeredAt?: number;
 }
 
 /** A command whose row can't be changed. Null: that can't be read. */
@@ -46,6 +51,7 @@ interface CommandWritesParts {
   pauses: Pauses;
   forgotten: ForgottenKeys;
   clock: Clock;
+  written: WrittenMessages;
 }
 
 /** What is written of commands, each with its counters. All of it belongs inside a commit. */
@@ -55,9 +61,11 @@ export class CommandWrites {
   readonly #pauses: Pauses;
   readonly #forgotten: ForgottenKeys;
   readonly #clock: Clock;
+  readonly #written: WrittenMessages;
   readonly #sql: ReturnType<typeof prepare>;
 
-  constructor({ db, counters, failures, pauses, forgotten, clock }: CommandWritesParts) {
+  constructor({ db, counters, failures, pauses, forgotten, clock, written }: CommandWritesParts) {
+    this.#written = written;
     this.#forgotten = forgotten;
     this.#counters = counters;
     this.#failures = failures;
@@ -66,9 +74,14 @@ export class CommandWrites {
     this.#sql = prepare(db);
   }
 
-  /** Writes a response's commands; in the commit that settles their message. */
-  record(answered: AnsweredMessage, commands: CommandFromResponse[]): RecordedCommand[] {
-    return commands.map((command, position) => this.#recordOne(answered, position, command));
+  /** Writes a response's commands; in the commit that settles their message. `handOver`: of the first that is to be sent. */
+  record(answered: AnsweredMessage, commands: CommandFromResponse[], handOver?: HandOver): RecordedCommand[] {
+    let first = handOver;
+    return commands.map((command, position) => {
+      const recorded = this.#recordOne(answered, position, command, first);
+      if (recorded.outcome === "pending" || recorded.outcome === "sending") first = undefined;
+      return recorded;
+    });
   }
 
   /** Whether a command was seen before, with the same chat and payload. */
@@ -83,11 +96,16 @@ export class CommandWrites {
     return this.#sql.owner.get(commandId) ?? (forgotten === null ? undefined : this.#sql.owner.get(forgotten));
   }
 
-  #recordOne(answered: AnsweredMessage, position: number, command: CommandFromResponse): RecordedCommand {
+  #recordOne(
+    answered: AnsweredMessage,
+    position: number,
+    command: CommandFromResponse,
+    handOver: HandOver | undefined,
+  ): RecordedCommand {
     const { seq, chat, message_id: messageId } = answered;
-    const hash = hashOf(command.payload);
+    const sha256 = hashOf(command.payload);
     const owner = command.commandId === null ? undefined : this.#ownerOf(command.commandId);
-    if (owner && owner.payload_sha256 === hash && owner.chat === chat) {
+    if (owner && owner.payload_sha256 === sha256 && owner.chat === chat) {
       return { id: null, commandId: command.commandId, chat, outcome: "repeated", reason: null };
     }
     const reused = owner
@@ -98,8 +116,10 @@ export class CommandWrites {
     const refusal =
       reused ?? command.refusal ?? (paused === null ? null : { state: "skipped" as const, reason: paused });
     const isDone = !refusal && order !== undefined;
-    const toSend = answered.maybeAnswered ? "in_doubt" : "pending";
-    const isDoubt = !refusal && !isDone && toSend === "in_doubt";
+    const isToSend = !refusal && !isDone;
+    const isDoubt = isToSend && answered.maybeAnswered;
+    const atOnce = isToSend && !isDoubt && handOver ? this.#atOnce(answered, command, handOver) : null;
+    const toSend = isDoubt ? "in_doubt" : atOnce ? "sending" : "pending";
     const reason = refusal?.reason ?? (isDoubt ? MAYBE_SENT : null);
     const { lastInsertRowid } = this.#sql.insert.run({
       seq,
@@ -110,20 +130,52 @@ export class CommandWrites {
       text: command.text,
       details: command.details ?? null,
       file: command.file ?? null,
-      hash,
+      sha256,
       // Nothing of it is sent.
       state: isDone ? "skipped" : (refusal?.state ?? toSend),
       owns_id: owner ? 0 : 1,
       now: this.#clock.now(),
       settled_at: refusal || isDone || isDoubt ? this.#clock.now() : null,
       error: reason,
+      sending_at: atOnce?.sending_at ?? null,
+      sending_boot_ms: atOnce?.sending_boot_ms ?? null,
+      gateway_process: atOnce?.gateway_process ?? null,
     });
     const outcome = isDone ? "done" : (refusal?.state ?? toSend);
     this.#counters.add(`commands_${outcome}`, 1);
     const id = Number(lastInsertRowid);
     if (isDone) return { id, commandId: command.commandId, chat, outcome, reason: this.#pauses.obey(chat, order, id) };
     if (refusal?.state === "failed") this.#failures.note("command_failed", messageId, refusal.reason);
-    return { id, commandId: command.commandId, chat, outcome, reason };
+    const recorded = { id, commandId: command.commandId, chat, outcome, reason } as const;
+    return atOnce ? { ...recorded, handed: { ...atOnce, id } } : recorded;
+  }
+
+  /** The command as it is handed over in the commit that records it; null: it goes when it is its turn, by what holds then. */
+  #atOnce(answered: AnsweredMessage, command: CommandFromResponse, handOver: HandOver): Omit<NextCommand, "id"> | null {
+    const { seq, chat, message_id, answeredAt = null } = answered;
+    const { commandId: command_id, type, text, details = null } = command;
+    // Of a text alone it is known that it can be sent; another kind may be refused, or its file has to be fetched first.
+    if (type !== "send_text" || details !== null || command_id === null || text === null || message_id === null)
+      return null;
+    if (this.#sql.waits.get(chat) || this.#pauses.leftMs(chat, Number.MAX_SAFE_INTEGER) > 0) return null;
+    const { account_id, chat_id, gatewayProcess: gateway_process, linked } = handOver;
+    const { to: writtenTo, times } = this.#written.of({ seq, outbound: null }, answeredAt);
+    if (writtenTo !== null && linked !== null && writtenTo !== linked) return null;
+    const handed = { sending_at: this.#clock.now(), sending_boot_ms: this.#clock.bootMs(), gateway_process };
+    const said = { command_id, type, text, details: null, file: null };
+    return {
+      seq,
+      chat,
+      message_id,
+      account_id,
+      chat_id,
+      ...said,
+      ...handed,
+      outbound: null,
+      pausedMs: 0,
+      writtenTo,
+      times,
+    };
   }
 
   /** Null: its chat was paused meanwhile, which holds or skips it, or one before it is to be sent again, as when OpenClaw has dropped it. */
@@ -223,24 +275,25 @@ export class CommandWrites {
   }
 }
 
-function hashOf(payload: string): string {
-  return createHash("sha256").update(payload).digest("hex");
-}
-
 function prepare(db: Database.Database) {
   return {
     owner: db.prepare<[string], { payload_sha256: string; chat: number }>(
       "SELECT payload_sha256, chat FROM commands WHERE command_id = ? AND owns_id = 1",
     ),
     insert: db.prepare(
-      `INSERT INTO commands (seq, chat, position, command_id, type, text, details, file, payload_sha256, state, owns_id, created_at, settled_at, last_error)
-       VALUES (@seq, @chat, @position, @command_id, @type, @text, @details, @file, @hash, @state, @owns_id, @now, @settled_at, @error)`,
+      `INSERT INTO commands (seq, chat, position, command_id, type, text, details, file, payload_sha256, state, owns_id, created_at, settled_at, last_error,
+         sending_at, sending_boot_ms, gateway_process)
+       VALUES (@seq, @chat, @position, @command_id, @type, @text, @details, @file, @sha256, @state, @owns_id, @now, @settled_at, @error,
+         @sending_at, @sending_boot_ms, @gateway_process)`,
     ),
     askedInVain: db.prepare<[string | null, number, number]>(
       "UPDATE commands SET asked_process = ?, alarmed_at = coalesce(alarmed_at, ?) WHERE id = ? AND state = 'in_doubt'",
     ),
     state: db.prepare<[number], { seq: number; chat: number; state: string }>(
       "SELECT seq, chat, state FROM commands WHERE id = ?",
+    ),
+    waits: db.prepare<[number], { id: number }>(
+      "SELECT id FROM commands INDEXED BY commands_lane WHERE chat = +? AND state = 'pending' LIMIT 1",
     ),
     place: db.prepare<[number], { chat: number; is_behind: 0 | 1 }>(
       `SELECT chat, EXISTS (SELECT 1 FROM commands b INDEXED BY commands_lane WHERE b.chat = k.chat AND b.id < k.id AND b.state = 'pending'

@@ -1,16 +1,15 @@
 import type Database from "better-sqlite3";
 import * as z from "zod";
-import {
-  answerTimes,
-  type CommandStore,
-  type DoubtfulCommand,
-  type HandedOver,
-  type NextCommand,
-  type SettledState,
-  type Settlement,
-  type Told,
-  type UnsettledState,
-  type WaitingCommand,
+import type {
+  CommandStore,
+  DoubtfulCommand,
+  HandedOver,
+  NextCommand,
+  SettledState,
+  Settlement,
+  Told,
+  UnsettledState,
+  WaitingCommand,
 } from "../commands.ts";
 import { DAMAGED, RowUnreadableError } from "../errors.ts";
 import type { CommandWrites } from "./command-writes.ts";
@@ -19,6 +18,7 @@ import type { GroupCommit } from "./group-commit.ts";
 import { MESSAGE_ID } from "./outbox-rows.ts";
 import type { Pauses } from "./pauses.ts";
 import type { ProvenTime } from "./proven-time.ts";
+import type { WrittenMessages } from "./written.ts";
 
 /** A flipped bit can make anything of a row. */
 const waitingCommand = z.object({
@@ -47,6 +47,7 @@ interface CommandsParts {
   writes: CommandWrites;
   pauses: Pauses;
   time: ProvenTime;
+  written: WrittenMessages;
 }
 
 /** See CommandStore. */
@@ -55,9 +56,11 @@ export class Commands implements CommandStore {
   readonly #writes: CommandWrites;
   readonly #pauses: Pauses;
   readonly #time: ProvenTime;
+  readonly #written: WrittenMessages;
   readonly #sql: ReturnType<typeof prepare>;
 
-  constructor({ db, commit, writes, pauses, time }: CommandsParts) {
+  constructor({ db, commit, writes, pauses, time, written }: CommandsParts) {
+    this.#written = written;
     this.#commit = commit;
     this.#writes = writes;
     this.#pauses = pauses;
@@ -87,7 +90,7 @@ export class Commands implements CommandStore {
     );
     if (!found) return undefined;
     const { answered_at: answeredAt, ...command } = found;
-    const { id, seq, details, outbound } = command;
+    const { id, details } = command;
     // Of most, which are texts alone, nothing more is read.
     const row = readRow(
       "command",
@@ -95,9 +98,7 @@ export class Commands implements CommandStore {
       () => id,
     );
     const pausedMs = this.#pauses.leftMs(chat, id);
-    const written = this.#written(seq);
-    const times = answerTimes(outbound === null ? written?.at : null, answeredAt);
-    const writtenTo = typeof written?.to === "string" ? written.to : null;
+    const { to: writtenTo, times } = this.#written.of(command, answeredAt);
     return { ...command, pausedMs, writtenTo, times, file: row?.file ?? null };
   }
 
@@ -212,14 +213,6 @@ export class Commands implements CommandStore {
       () => true,
     );
   }
-
-  /** What the request of its message says; undefined where that can't be read. */
-  #written(seq: number): { to: unknown; at: unknown } | undefined {
-    return unlessDamaged(
-      () => this.#sql.written.get({ seq }),
-      () => undefined,
-    );
-  }
 }
 
 function prepare(db: Database.Database) {
@@ -242,12 +235,6 @@ function prepare(db: Database.Database) {
     chats: db.prepare<[], { chat: number }>("SELECT chat FROM chats"),
     next: db.prepare<[number]>(`SELECT ${columns}, ${answeredAt} ${from} WHERE k.id = (${nextId})`),
     nextId: db.prepare<[number], { id: number }>(nextId),
-    written: db.prepare<[{ seq: number }], { to: unknown; at: unknown }>(
-      `SELECT json_extract(request, '$.raw.To') AS "to", json_extract(request, '$.timestamp') AS at FROM payloads WHERE seq =
-         (SELECT CASE WHEN outbound IS NULL THEN seq ELSE
-         (SELECT seq FROM messages w INDEXED BY messages_chat WHERE w.chat = m.chat AND w.seq < m.seq AND outbound IS NULL
-          ORDER BY seq DESC LIMIT 1) END FROM messages m WHERE seq = @seq)`,
-    ),
     interrupted: db.prepare<[], { id: number }>(
       `SELECT id FROM commands WHERE state = 'sending' AND ${notPassedOver} ORDER BY id`,
     ),

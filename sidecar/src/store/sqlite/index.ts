@@ -37,6 +37,7 @@ import { Reports } from "./reports.ts";
 import { Retention } from "./retention.ts";
 import { Room } from "./room.ts";
 import { Writability } from "./writability.ts";
+import { WrittenMessages } from "./written.ts";
 
 /** Looks at the store below `stateDir`, and changes nothing. Throws StoreUnusableError with what to do. */
 export function viewStore(stateDir: string, clock: Clock): StoreView {
@@ -86,7 +87,8 @@ export function openStore(
   const commit = new GroupCommit(db, writability, feed, counters, { reports: Object.values(recorders), onCommit });
   const failures = new Failures(db, clock);
   const pauses = new Pauses(db, commit, counters, clock, time);
-  const commandWrites = new CommandWrites({ db, counters, failures, pauses, forgotten, clock });
+  const written = new WrittenMessages(db);
+  const commandWrites = new CommandWrites({ db, counters, failures, pauses, forgotten, clock, written });
   const media = new Media(db, files, limits.inlineBytes);
   const room = new Room(files, media, commit);
   const lostTime = new LostTime(db);
@@ -94,7 +96,7 @@ export function openStore(
     ...{ db, counters, failures, commands: commandWrites, media, forgotten, clock, time, lostTime },
   });
   const messages = new Messages({ db, commit, writes: messageWrites, media, time });
-  const commands = new Commands({ db, commit, writes: commandWrites, pauses, time });
+  const commands = new Commands({ db, commit, writes: commandWrites, pauses, time, written });
   const rehearsal = new Rehearsal({ db, counters, messages, messageWrites, commands, commandWrites, media });
   const audit = new Audit(db, clock);
   const repairs = new Repairs({ db, commit, counters, media, clock, time, audit });

@@ -1,7 +1,7 @@
 import { type InboundMessage, storableText } from "@hotbags/shared";
 import type Database from "better-sqlite3";
 import type { Clock } from "../../clock.ts";
-import type { CommandFromResponse, RecordedCommand } from "../commands.ts";
+import type { CommandFromResponse, HandOver, RecordedCommand } from "../commands.ts";
 import { FileMissingError, RowContradictedError } from "../errors.ts";
 import type { LaidOut } from "../lay-out.ts";
 import type { Accepted, FailedAttempt } from "../messages.ts";
@@ -108,13 +108,20 @@ export class MessageWrites {
   }
 
   /** The response, `delivered` and the commands. Returns these as they were recorded. */
-  delivered(seq: number, last: LastAttempt, response: string, commands: CommandFromResponse[]): RecordedCommand[] {
+  delivered(
+    seq: number,
+    last: LastAttempt,
+    response: string,
+    commands: CommandFromResponse[],
+    handOver?: HandOver,
+  ): RecordedCommand[] {
     const now = this.#parts.clock.now();
     const row = this.#settle("delivered", seq, now, last);
     // Settled before: the commands are in already.
     if (!row) return [];
     if (this.#sql.storeResponse.get(response, seq)?.has_file) this.#parts.media.settle(seq, now);
-    return this.#parts.commands.record({ seq, ...row, maybeAnswered: row.maybe_answered === 1 }, commands);
+    const answered = { seq, ...row, maybeAnswered: row.maybe_answered === 1, answeredAt: now };
+    return this.#parts.commands.record(answered, commands, handOver);
   }
 
   /** An attempt failed and another one will follow. Returns whether the message left its chat's lane by it. */

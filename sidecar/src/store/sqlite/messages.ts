@@ -1,7 +1,7 @@
 import type { InboundMessage } from "@hotbags/shared";
 import type Database from "better-sqlite3";
 import * as z from "zod";
-import type { CommandFromResponse, RecordedCommand } from "../commands.ts";
+import type { CommandFromResponse, HandOver, RecordedCommand } from "../commands.ts";
 import { DAMAGED, isDamage } from "../errors.ts";
 import type { InlinedFile, LaidOut } from "../lay-out.ts";
 import type { Accepted, FailedAttempt, LaneHead, MessageStore, PendingMessage } from "../messages.ts";
@@ -35,6 +35,7 @@ interface MessagesParts {
 
 /** See MessageStore. */
 export class Messages implements MessageStore {
+  readonly handsOver = true;
   readonly #commit: GroupCommit;
   readonly #writes: MessageWrites;
   readonly #media: Media;
@@ -140,8 +141,17 @@ export class Messages implements MessageStore {
     );
   }
 
-  delivered(seq: number, status: number, response: string, commands: CommandFromResponse[], durationMs?: number) {
-    return this.#commit.run("delivered", () => this.#writes.delivered(seq, { status, durationMs }, response, commands));
+  delivered(
+    seq: number,
+    status: number,
+    response: string,
+    commands: CommandFromResponse[],
+    durationMs?: number,
+    handOver?: HandOver,
+  ): Promise<RecordedCommand[]> {
+    return this.#commit.run("delivered", () =>
+      this.#writes.delivered(seq, { status, durationMs }, response, commands, handOver),
+    );
   }
 
   failed(seq: number, attempt: FailedAttempt): Promise<boolean> {

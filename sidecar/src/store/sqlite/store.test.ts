@@ -321,6 +321,84 @@ describe("commands", () => {
     expect(await store.counters()).toMatchObject({ commands_pending: 1, commands_sent: 0 });
   });
 
+  describe("where the first one may be handed over with its record", () => {
+    const HAND_OVER = {
+      account_id: "default",
+      chat_id: "+15550001000",
+      gatewayProcess: "boot",
+      linked: "+15559990000",
+    };
+    const written = (id: string, to: string) => ({ ...message(id), raw: { To: to } });
+
+    async function deliverAtOnce(of: InboundMessage, commands: CommandFromResponse[]) {
+      const { seq } = await store.messages.accept(of);
+      return store.messages.delivered(seq, 200, "{}", commands, undefined, HAND_OVER);
+    }
+
+    it("are `sending` in the same commit, with all that is handed over; those behind it wait", async () => {
+      const all = [command("c1", "one"), command("c2", "two")];
+      const [first, second] = await deliverAtOnce(written("A", "+15559990000"), all);
+      expect([first?.outcome, second?.outcome, second?.handed]).toEqual(["sending", "pending", undefined]);
+      const handed = first?.handed;
+      expect(handed).toMatchObject({ command_id: "c1", text: "one", message_id: "A", writtenTo: "+15559990000" });
+      expect(handed?.times).toEqual({
+        writtenAt: Date.parse("2026-03-01T12:00:00.000Z"),
+        answeredAt: expect.any(Number),
+      });
+      expect(await store.counters()).toMatchObject({ commands_sending: 1, commands_pending: 1 });
+      reopen();
+      expect(await store.commands.interrupted()).toEqual([first?.id]);
+      const { pausedMs: _, writtenTo: __, times: ___, file: ____, ...row } = handed ?? { id: 0 };
+      expect(await store.commands.get(first?.id ?? 0)).toEqual(row);
+      expect(await store.commands.sendsSince("boot", 0)).toBe(1);
+    });
+
+    it("wait like others where one waits in their chat", async () => {
+      await deliver("A", [command("c1", "one")]);
+      const [second] = await deliverAtOnce(message("B"), [command("c2", "two")]);
+      expect([second?.outcome, second?.handed]).toEqual(["pending", undefined]);
+    });
+
+    it("wait where their chat is paused, be it by the same answer", async () => {
+      const address = { accountId: "default", chatId: "+15550001000" };
+      await store.pauses.pause(address, { forMs: 60_000, replies: "hold" });
+      const [held] = await deliverAtOnce(message("A"), [command("c1", "one")]);
+      await store.pauses.resume(address);
+      const id = (await store.commands.nextOf(1))?.id ?? 0;
+      await store.commands.sending(id, "boot");
+      const order = { kind: "pause", forMs: 60_000, replies: "hold" } as const;
+      const pause = { ...command("p1", ""), type: "pause_chat", text: null, order };
+      const [, behind] = await deliverAtOnce(message("B"), [pause, command("c2", "two")]);
+      expect([held?.outcome, behind?.outcome]).toEqual(["pending", "pending"]);
+    });
+
+    it("wait where their message was written to another number than the account has", async () => {
+      const [other] = await deliverAtOnce(written("A", "+15559991111"), [command("c1", "one")]);
+      expect(other?.outcome).toBe("pending");
+    });
+
+    it.each([
+      ["are no text", { type: "react", text: "👍" }],
+      ["say more than their text", { details: '{"reply_to":"A"}' }],
+    ])("wait where they %s", async (_what, more) => {
+      const [reply] = await deliverAtOnce(message("A"), [{ ...command("c1", "one"), ...more }]);
+      expect(reply?.outcome).toBe("pending");
+    });
+
+    it("are refused, skipped or seen before as any others", async () => {
+      await deliver("A", [command("c1", "one")]);
+      const refusal = { state: "failed", reason: "no" } as const;
+      const all = [command("c1", "one"), { ...command("c2", "two"), refusal }];
+      const recorded = await deliverAtOnce({ ...message("B"), chat_id: "+15550002000", from: "+15550002000" }, [
+        command("c1", "one"),
+        { ...command("c2", "two"), refusal },
+        command("c3", "three"),
+      ]);
+      expect(recorded.map(({ outcome }) => outcome)).toEqual(["failed", "failed", "sending"]);
+      expect((await deliverAtOnce(message("C"), all)).map(({ outcome }) => outcome)).toEqual(["repeated", "failed"]);
+    });
+  });
+
   it("of a message that is delivered twice are written once", async () => {
     const { seq } = await store.messages.accept(message("A"));
     await store.messages.delivered(seq, 200, "{}", [command("c1", "one")]);
