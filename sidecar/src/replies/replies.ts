@@ -42,7 +42,7 @@ import { type LockedAccount, TimeLocks } from "./time-locks.ts";
  * Chats that are answered side by side: OpenClaw passes 20 to 25 replies a second, each in 40 ms and more, however many it
  * is asked for at once, and each that is under way when it dies is in doubt. More only for a gateway that waits for us.
  */
-const WIDTH = { least: 8, most: 64 };
+const WIDTH = { least: 8, most: 192 };
 
 /** A chat that waits for a change of which it is told asks again after this time all the same, ms. */
 const ASK_AGAIN_MS = 30_000;
