@@ -46,8 +46,8 @@ const NUMERIC: ReadonlyMap<string, RegExp> = new Map([
  * The JSON of an answer. A `command_id` that is a number, as a Postgres bigint is, becomes the string of its digits:
  * `1` and `"1"` are one command. Only a whole number from 1 to 2^53-1, written in digits alone, is taken, because
  * JSON.parse rounds others: 9007199254740993 would be the id of another command. Such a one stays a number, and
- * `commands` refuses it. A `cursor` is read likewise. Throws SyntaxError; RangeError when the answer is nested thousands
- * deep.
+ * `commands` refuses it. A `cursor` is read likewise. Throws SyntaxError; RangeError when an answer with a number is nested
+ * thousands deep.
  */
 export function parseAnswer(text: string): unknown {
   // Where no value can be a number, there is none to read so, which takes five times as long.

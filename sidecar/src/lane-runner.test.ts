@@ -170,24 +170,24 @@ describe("a lane that is reserved", () => {
     expect(runner.reserve(2)).toBe(null);
   });
 
-  it("is none that is known, nor before another one that is due", async () => {
-    const { clock, runner, end } = stand({ concurrency: 1 });
+  it("is none that is known, be it at rest or out, and none beyond those that may be out", () => {
+    const { clock, runner } = stand();
     runner.schedule(1, "pacing", clock.uptimeMs() + 100);
-    expect(runner.reserve(1)).toBe(null);
     runner.offer(2);
-    runner.offer(3);
+    expect([runner.reserve(1), runner.reserve(2)]).toEqual([null, null]);
+    expect(runner.reserve(3)).not.toBe(null);
     expect(runner.reserve(4)).toBe(null);
-    await end(0, "empty");
-    expect(runner.reserve(4)).toBe(null);
-    await end(1, "empty");
-    expect(runner.reserve(4)).not.toBe(null);
   });
 
-  it("is none where the gate lets nothing pass", () => {
+  it("does not go before one that is due, nor where the gate lets nothing pass", () => {
     let admission: Admission = { notBefore: Number.POSITIVE_INFINITY };
-    const { runner } = stand({ gate: () => admission });
+    const { runner, lanes } = stand({ gate: () => admission });
     expect(runner.reserve(1)).toBe(null);
+    runner.offer(2);
     admission = "due";
+    expect(runner.reserve(1)).toBe(null);
+    runner.look();
+    expect(lanes()).toEqual([2]);
     expect(runner.reserve(1)).not.toBe(null);
   });
 });

@@ -95,14 +95,16 @@ export class LaneRunner<Cause extends string> {
 
   /**
    * Takes a lane of which nothing is known, if it would run at once when it is offered; null where it would not. It is
-   * out until what is returned is called, with what to do in it.
+   * out until what is returned is called, with what to do in it. The gate is asked last, and what it lets pass is used.
    */
   reserve(lane: number): Reserved<Cause> | null {
     const now = this.#parts.clock.uptimeMs();
     const isFull = this.#lanes.out >= this.#parts.concurrency || this.#starts >= STARTS_A_TURN;
     const isBehind = (this.#lanes.nextDueAt() ?? Number.POSITIVE_INFINITY) <= now;
-    if (!this.#running || isFull || isBehind || (this.#parts.gate?.(now) ?? "due") !== "due") return null;
-    if (!this.#lanes.takeNew(lane)) return null;
+    if (!this.#running || isFull || isBehind || this.#lanes.isKnown(lane)) return null;
+    const admission = this.#parts.gate?.(now) ?? "due";
+    if (typeof admission === "object" && admission.notBefore > now) return null;
+    this.#lanes.takeNew(lane);
     const ended = Promise.withResolvers<void>();
     this.#underWay.set(lane, ended.promise);
     return (run) => ended.resolve(this.#end(lane, run));

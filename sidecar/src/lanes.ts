@@ -28,7 +28,7 @@ interface Meanwhile<Cause extends string> {
 /**
  * Which lane may go next. A lane is a chat with work: it is out at most once at a time, so a chat keeps its order,
  * and no chat waits for another. A lane that is not out waits: it is due, or it rests for a cause. States: `unknown →
- * waiting ⇄ out → unknown`. Keeps one small entry a lane, however long the lane: the items themselves stay in the
+ * waiting ⇄ out → unknown`, and `unknown → out`. Keeps one small entry a lane, however long the lane: the items themselves stay in the
  * store. Costs O(log lanes) a step. Times are monotonic ms.
  */
 export class Lanes<Cause extends string> {
@@ -89,12 +89,15 @@ export class Lanes<Cause extends string> {
     return lane.id;
   }
 
-  /** Takes a lane of which nothing is known, as if it had been offered and were the first. Returns false where it is known. */
-  takeNew(id: number): boolean {
-    if (this.#lanes.has(id)) return false;
+  /** Whether it waits or is out. */
+  isKnown(id: number): boolean {
+    return this.#lanes.has(id);
+  }
+
+  /** Takes a lane of which nothing is known, as if it had been offered and were the first. */
+  takeNew(id: number): void {
     this.#lanes.set(id, { id, dueAt: 0, turn: 0, cause: null, place: -1 });
     this.#goOut(id);
-    return true;
   }
 
   /** The lane was out and is back. */

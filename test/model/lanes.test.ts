@@ -53,19 +53,21 @@ class World {
       if (answer === "next") this.gate = { notBefore: Number.POSITIVE_INFINITY };
       return answer;
     },
-    run: (lane, admission) => {
-      expect(this.ends.has(lane)).toBe(false);
-      this.begun.push(`${lane} ${admission}`);
-      return new Promise((resolve, reject) => {
-        this.ends.set(lane, (end) => {
-          this.ends.delete(lane);
-          if (end instanceof Error) reject(end);
-          else resolve(end);
-        });
-      });
-    },
+    run: (lane, admission) => this.begin(lane, admission),
     failed: () => ({ cause: "outage", until: this.clock.uptimeMs() + 100 }),
   });
+
+  begin(lane: number, how: string): Promise<Verdict<Cause>> {
+    expect(this.ends.has(lane)).toBe(false);
+    this.begun.push(`${lane} ${how}`);
+    return new Promise((resolve, reject) => {
+      this.ends.set(lane, (end) => {
+        this.ends.delete(lane);
+        if (end instanceof Error) reject(end);
+        else resolve(end);
+      });
+    });
+  }
 }
 
 const byDue = (a: ModelLane, b: ModelLane) => a.dueAt - b.dueAt || a.since - b.since;
@@ -134,6 +136,21 @@ const offer = (id: number) =>
     const out = model.out.find((lane) => lane.id === id);
     if (out) out.offered = true;
     else if (!model.waiting.some((lane) => lane.id === id)) wait(model, id, model.now, null);
+  });
+
+const reserve = (id: number) =>
+  step(`reserve(${id})`, (model, world) => {
+    const { gate, now, waiting, out } = model;
+    const isKnown = [...waiting, ...out].some((lane) => lane.id === id);
+    const isFree = out.length < CONCURRENCY && !waiting.some(({ dueAt }) => dueAt <= now);
+    const passes = typeof gate === "string" || gate.notBefore <= now;
+    const reserved = world.runner.reserve(id);
+    expect(reserved !== null).toBe(!isKnown && isFree && passes);
+    if (!reserved) return;
+    if (gate === "next") model.gate = { notBefore: Number.POSITIVE_INFINITY };
+    out.push({ id, offered: false, scheduled: null, released: new Set() });
+    model.begun.push(`${id} reserved`);
+    reserved(() => world.begin(id, "reserved"));
   });
 
 const schedule = (id: number, cause: Cause, inMs: number) =>
@@ -209,6 +226,7 @@ it("runs what is due, when it is due, in order, each lane once at a time, over r
   const how = fc.oneof(fc.constantFrom("more", "empty", "throws" as const), fc.record({ cause, inMs: ms }));
   const steps = [
     lane.map(offer),
+    lane.map(reserve),
     fc.tuple(lane, cause, ms).map((args) => schedule(...args)),
     fc.tuple(cause, fc.option(lane, { nil: undefined })).map((args) => release(...args)),
     fc.tuple(fc.nat(CONCURRENCY - 1), how).map((args) => end(...(args as [number, "more"]))),

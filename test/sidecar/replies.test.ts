@@ -886,6 +886,19 @@ describe("a doubt", () => {
     expect(keysTo(ANNA)[0]).not.toBe(keysTo(ANNA)[1]);
   });
 
+  it("is proven by what was seen while another answer of its chat was written down", async () => {
+    peer.history = () => [];
+    await restart(undefined, async (store) => void (await doubtful(store, ANNA, LAST_RUN)));
+    await until("nobody is left to ask for it", () => alarms() === 1);
+    const message = messageOf("asked again", ANNA);
+    const { chat } = await running.store.messages.accept(message);
+    await running.replies.answer({ ...message, chat }, async () => {
+      seenSent(ANNA, "was it sent?");
+      return [];
+    });
+    await until("the doubt is settled", async () => (await counts()).commands_sent === 1);
+  });
+
   it("is not asked for again when the gateway has forgotten it, though the clock was set back meanwhile", async () => {
     peer.history = () => [];
     await restart(undefined, async (store) => {

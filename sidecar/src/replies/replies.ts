@@ -40,7 +40,8 @@ import { type LockedAccount, TimeLocks } from "./time-locks.ts";
 
 /**
  * Chats that are answered side by side: OpenClaw passes 20 to 25 replies a second, each in 40 ms and more, however many it
- * is asked for at once, and each that is under way when it dies is in doubt. More only for a gateway that waits for us.
+ * is asked for at once, and each that is under way when it dies is in doubt. More only for a gateway that waits for us: it
+ * answers within milliseconds, and larger batches are what makes many chats fast.
  */
 const WIDTH = { least: 8, most: 192 };
 
@@ -356,7 +357,7 @@ export class Replies {
    * Takes a chat whose next reply would go at once, whatever it says; null where it would not, or that is to be found out
    * by its turn. It counts as under way until what is returned is called with the reply, if there is one.
    */
-  #reserve({ chat, account_id: account }: Pick<PendingMessage, "chat" | "account_id">) {
+  #reserve({ chat, account_id: account, chat_id: to }: Pick<PendingMessage, "chat" | "account_id" | "chat_id">) {
     const { store, gateway, clock } = this.#parts;
     const now = clock.uptimeMs();
     if (!store.messages.handsOver || this.#takingUp.size > 0) return null;
@@ -369,8 +370,10 @@ export class Replies {
     this.#sending.add(chat);
     return (command: NextCommand | undefined) =>
       reserved(async () => {
-        if (command) return await this.#sendRecorded(command, turn.restMs);
+        if (command) return await this.#sendRecorded(command, now, turn.restMs);
         this.#sending.delete(chat);
+        // What was seen meanwhile might have been of a reply that was on its way.
+        this.#doubts.observed(account, to);
         turn.giveBack();
         return "empty";
       });
@@ -507,11 +510,11 @@ export class Replies {
     return await this.#results.write(chat);
   }
 
-  /** Sends a command that was recorded as `sending`, and writes down what came of it. */
-  async #sendRecorded(command: NextCommand, restMs: number): Promise<Verdict<Cause>> {
+  /** Sends a command that was recorded as `sending`, and writes down what came of it. `begunAt`: see #handOver. */
+  async #sendRecorded(command: NextCommand, begunAt: number, restMs: number): Promise<Verdict<Cause>> {
     const { chat } = command;
     try {
-      await this.#handOver(command, callOf(command, null), this.#parts.clock.uptimeMs(), restMs);
+      await this.#handOver(command, callOf(command, null), begunAt, restMs);
     } finally {
       this.#sending.delete(chat);
     }

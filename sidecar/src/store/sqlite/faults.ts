@@ -16,6 +16,11 @@ export function isLock(error: unknown): boolean {
   return error instanceof SqliteError && /^SQLITE_(BUSY|LOCKED)/.test(error.code);
 }
 
+/** Whether what was to be read as JSON is none: a flipped bit can make that of any. */
+export function isMalformed(error: unknown): boolean {
+  return error instanceof SqliteError && /malformed JSON/.test(error.message);
+}
+
 /** What went wrong, with SQLite's code for it. */
 export function wordsOf(error: unknown): string {
   if (error instanceof SqliteError) return `${error.message} (${error.code})`;
@@ -30,6 +35,23 @@ export function unlessDamaged<T>(read: () => T, otherwise: () => T): T {
     if (isDamage(error)) return otherwise();
     throw error;
   }
+}
+
+/**
+ * The same where `read` may be inside of a commit. SQLite takes back the whole transaction at some errors of the disk: that
+ * is never hidden, or what is written behind it would be written without the rest.
+ */
+export function unlessDamagedWithin<T>(db: Database.Database, read: () => T, otherwise: () => T): T {
+  const isInside = db.inTransaction;
+  return unlessDamaged(() => {
+    try {
+      return read();
+    } catch (error) {
+      if (isInside && !db.inTransaction)
+        throw new Error(`the transaction was taken back: ${wordsOf(error)}`, { cause: error });
+      throw error;
+    }
+  }, otherwise);
 }
 
 /**

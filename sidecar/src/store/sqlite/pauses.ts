@@ -3,7 +3,7 @@ import type Database from "better-sqlite3";
 import type { Clock } from "../../clock.ts";
 import type { By, ChatAddress, ChatOrder, Pause, PausedChat, PauseStore } from "../pauses.ts";
 import type { Counters } from "./counters.ts";
-import { unlessDamaged } from "./faults.ts";
+import { unlessDamagedWithin } from "./faults.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import type { ProvenTime } from "./proven-time.ts";
 
@@ -32,6 +32,7 @@ export class PauseList {
 
 /** See PauseStore. */
 export class Pauses implements PauseStore {
+  readonly #db: Database.Database;
   readonly #commit: GroupCommit;
   readonly #counters: Counters;
   readonly #clock: Clock;
@@ -40,6 +41,7 @@ export class Pauses implements PauseStore {
   readonly #sql: ReturnType<typeof prepare>;
 
   constructor(db: Database.Database, commit: GroupCommit, counters: Counters, clock: Clock, time: ProvenTime) {
+    this.#db = db;
     this.#commit = commit;
     this.#counters = counters;
     this.#clock = clock;
@@ -81,7 +83,8 @@ export class Pauses implements PauseStore {
 
   /** Why a reply that is given to the chat now is skipped; null when it is not. */
   skips(chat: number): string | null {
-    return unlessDamaged(
+    return unlessDamagedWithin(
+      this.#db,
       () => this.#sql.skips.get(chat, this.#time.now()),
       () => undefined,
     )
@@ -99,7 +102,8 @@ export class Pauses implements PauseStore {
 
   /** How long this reply of the chat is still held, ms; 0 when it may go. A pause that can't be read holds nothing. */
   leftMs(chat: number, command: number): number {
-    const until = unlessDamaged(
+    const until = unlessDamagedWithin(
+      this.#db,
       () => this.#sql.until.get(chat, command)?.until_at,
       () => undefined,
     );

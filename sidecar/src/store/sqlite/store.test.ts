@@ -385,7 +385,18 @@ describe("commands", () => {
       expect(reply?.outcome).toBe("pending");
     });
 
-    it("are refused, skipped or seen before as any others", async () => {
+    it("go where what they depend on can't be read: that holds nothing", async () => {
+      const { seq } = await store.messages.accept(written("A", "+15559991111"));
+      const other = new Database(join(dir, "bridge.sqlite"));
+      other.prepare("UPDATE payloads SET request = '{\"raw' WHERE seq = ?").run(seq);
+      other.close();
+      const all = [command("c1", "one"), command("c2", "two")];
+      const [reply] = await store.messages.delivered(seq, 200, "{}", all, undefined, HAND_OVER);
+      expect(reply?.handed).toMatchObject({ writtenTo: null, times: { writtenAt: null } });
+      expect(await store.commands.nextOf(1)).toMatchObject({ command_id: "c2", writtenTo: null });
+    });
+
+    it("are refused or seen before as any others", async () => {
       await deliver("A", [command("c1", "one")]);
       const refusal = { state: "failed", reason: "no" } as const;
       const all = [command("c1", "one"), { ...command("c2", "two"), refusal }];

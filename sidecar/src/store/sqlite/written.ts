@@ -1,6 +1,6 @@
 import type Database from "better-sqlite3";
 import { type AnswerTimes, answerTimes } from "../commands.ts";
-import { unlessDamaged } from "./faults.ts";
+import { isMalformed, unlessDamagedWithin } from "./faults.ts";
 
 /** What the request says of the message that a command answers, as far as a reply depends on it. */
 export interface Written {
@@ -11,9 +11,11 @@ export interface Written {
 
 /** Reads what a command's message says: its own request, or, of what is in the outbox, that of the chat's last message. */
 export class WrittenMessages {
+  readonly #db: Database.Database;
   readonly #statement: Database.Statement<[{ seq: number }], { to: unknown; at: unknown }>;
 
   constructor(db: Database.Database) {
+    this.#db = db;
     this.#statement = db.prepare(
       `SELECT json_extract(request, '$.raw.To') AS "to", json_extract(request, '$.timestamp') AS at FROM payloads WHERE seq =
          (SELECT CASE WHEN outbound IS NULL THEN seq ELSE
@@ -24,11 +26,21 @@ export class WrittenMessages {
 
   /** `answeredAt`: wall-clock ms; null: it answers none. What can't be read is not known. */
   of({ seq, outbound }: { seq: number; outbound: string | null }, answeredAt: number | null): Written {
-    const found = unlessDamaged(
-      () => this.#statement.get({ seq }),
+    const found = unlessDamagedWithin(
+      this.#db,
+      () => this.#read(seq),
       () => undefined,
     );
     const to = typeof found?.to === "string" ? found.to : null;
     return { to, times: answerTimes(outbound === null ? found?.at : null, answeredAt) };
+  }
+
+  #read(seq: number): { to: unknown; at: unknown } | undefined {
+    try {
+      return this.#statement.get({ seq });
+    } catch (error) {
+      if (isMalformed(error)) return undefined;
+      throw error;
+    }
   }
 }
