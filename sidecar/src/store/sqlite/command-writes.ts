@@ -162,7 +162,9 @@ export class CommandWrites {
     const { to: writtenTo, times } = this.#written.of({ seq, outbound: null }, answeredAt);
     if (writtenTo !== null && linked !== null && writtenTo !== linked) return null;
     const handed = { sending_at: this.#clock.now(), sending_boot_ms: this.#clock.bootMs(), gateway_process };
-    const said = { command_id, type, text, details: null, file: null };
+    // As the row has them: SQLite keeps UTF-8, in which half a pair of surrogates is U+FFFD.
+    const written = { command_id: command_id.toWellFormed(), text: text.toWellFormed() };
+    const said = { ...written, type, details: null, file: null };
     return {
       seq,
       chat,

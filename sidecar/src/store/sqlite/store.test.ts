@@ -353,6 +353,15 @@ describe("commands", () => {
       expect(await store.commands.sendsSince("boot", 0)).toBe(1);
     });
 
+    it.each(["half a pair: \ud83d", "a NUL: \0.", "👜 é"])(
+      "say what is on disk of them, and nothing else: %j",
+      async (text) => {
+        const [first] = await deliverAtOnce(message("A"), [command(`c ${text}`, text)]);
+        const { pausedMs: _, writtenTo: __, times: ___, file: ____, ...row } = first?.handed ?? { id: 0 };
+        expect(await store.commands.get(first?.id ?? 0)).toEqual(row);
+      },
+    );
+
     it("wait like others where one waits in their chat", async () => {
       await deliver("A", [command("c1", "one")]);
       const [second] = await deliverAtOnce(message("B"), [command("c2", "two")]);
