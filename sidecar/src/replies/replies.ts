@@ -43,7 +43,7 @@ import { type LockedAccount, TimeLocks } from "./time-locks.ts";
  * is asked for at once, and each that is under way when it dies is in doubt. More only for a gateway that waits for us: it
  * answers within milliseconds, and larger batches are what makes many chats fast.
  */
-const WIDTH = { least: 8, most: 192 };
+const WIDTH = { least: 8, most: 96 };
 
 /** A chat that waits for a change of which it is told asks again after this time all the same, ms. */
 const ASK_AGAIN_MS = 30_000;
