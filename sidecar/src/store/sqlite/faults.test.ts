@@ -32,6 +32,6 @@ describe("what can't be read of a damaged page, inside of a transaction", () => 
         },
         () => "nothing",
       );
-    expect(read).toThrow("the transaction was taken back: disk I/O error");
+    expect(read).toThrow(DISK_ERROR);
   });
 });

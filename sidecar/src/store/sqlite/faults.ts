@@ -43,15 +43,13 @@ export function unlessDamaged<T>(read: () => T, otherwise: () => T): T {
  */
 export function unlessDamagedWithin<T>(db: Database.Database, read: () => T, otherwise: () => T): T {
   const isInside = db.inTransaction;
-  return unlessDamaged(() => {
-    try {
-      return read();
-    } catch (error) {
-      if (isInside && !db.inTransaction)
-        throw new Error(`the transaction was taken back: ${wordsOf(error)}`, { cause: error });
-      throw error;
-    }
-  }, otherwise);
+  try {
+    return read();
+  } catch (error) {
+    const isTakenBack = isInside && !db.inTransaction;
+    if (isDamage(error) && !isTakenBack) return otherwise();
+    throw error;
+  }
 }
 
 /**
