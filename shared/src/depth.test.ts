@@ -34,6 +34,23 @@ describe("raw", () => {
     expect(inboundMessage.safeParse(JSON.parse(message(raw))).success).toBe(false);
   });
 
+  it.each([
+    ["undefined", { a: { b: [undefined] } }],
+    ["a function", { a: () => 1 }],
+    ["no finite number", { a: [Number.NaN] }],
+    ["a number of another kind", { a: 1n }],
+    ["an object of a class", { a: { at: new Date() } }],
+  ])("has JSON in it alone: %s is none", (_what, raw) => {
+    const parsed = inboundMessage.safeParse({ ...JSON.parse(message("{}")), raw });
+    expect(parsed.error && describeIssues(parsed.error)).toBe("raw: must be an object of JSON");
+  });
+
+  it("may have all that JSON has", () => {
+    const raw = '{"a":[null,true,1.5,"",{"__proto__":{"b":[]}}]}';
+    const parsed = inboundMessage.parse(JSON.parse(message(raw)));
+    expect(JSON.stringify(parsed.raw)).toBe(raw);
+  });
+
   it("has to be there", () => {
     const { raw: _, ...without } = JSON.parse(message("{}"));
     expect(inboundMessage.safeParse(without).success).toBe(false);

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { accountId, chatId, e164 } from "./address.ts";
-import { shallow } from "./depth.ts";
+import { jsonObject } from "./depth.ts";
 import { MAX_MEDIA_ITEMS } from "./limits.ts";
 
 /** The SHA-256 of a file's bytes, in lower-case hex: the name under which its bytes are stored. */
@@ -45,6 +45,6 @@ export const inboundMessage = z.strictObject({
   text: z.string(),
   media: z.array(mediaItem).max(MAX_MEDIA_ITEMS),
   timestamp: z.iso.datetime({ precision: 3 }),
-  raw: shallow.pipe(z.record(z.string(), z.json())),
+  raw: jsonObject,
 });
 export type InboundMessage = z.infer<typeof inboundMessage>;
