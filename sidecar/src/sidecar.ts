@@ -223,10 +223,10 @@ async function startWork(inUse: SettingsInUse, listener: Listener, log: Logger):
   const ownAccounts = new OwnAccounts({ store, gateway });
   const intake: IntakeParts = {
     store,
-    onAccepted: ({ chat }, message) => {
+    onAccepted: (accepted, message) => {
       ownAccounts.handedIn(message.account_id, clock.uptimeMs());
       flow.accepted(message);
-      relay.offer(chat);
+      relay.accepted(accepted);
     },
     onRefused: (code) => flow.refused(code),
     onWelcomed: () => flow.connected("plugin"),

@@ -80,7 +80,7 @@ process.on("message", ({ id, chat, text = id }: { id: string; chat: string; text
   const accepted = store.messages.accept(messageOf(id, chat, { text }));
   accepted.then(
     (message) => {
-      relay.offer(message.chat);
+      relay.accepted(message);
       tell({ accepted: id });
     },
     // The plugin would keep it and hand it in again: here the test does.

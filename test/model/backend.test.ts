@@ -124,7 +124,7 @@ class World {
 
   async takeIn(id: string, chat: number): Promise<void> {
     const accepted = await this.store.messages.accept(messageOf(id, `+1555000100${chat}`));
-    this.relay.offer(accepted.chat);
+    this.relay.accepted(accepted);
   }
 
   async close(): Promise<void> {

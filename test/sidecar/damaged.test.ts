@@ -183,8 +183,7 @@ describe("on the way to Hot Bags", () => {
     store.close();
     store = openStore(dir, clock);
     startRelay();
-    const { chat } = await store.messages.accept(message("new", ANNA, "hello"));
-    relay.offer(chat);
+    relay.accepted(await store.messages.accept(message("new", ANNA, "hello")));
     await inTime("the new one is settled", async () => (await store.counters()).pending === 0);
     expect(delivered().filter((id) => id === "new")).toHaveLength(1);
     expect(alarmsOf(lines)).toEqual([]);

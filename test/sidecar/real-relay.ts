@@ -103,7 +103,7 @@ export async function startRelay(settings: RealRelayOptions): Promise<RealRelay>
     async takeIn(id, chat = ANNA) {
       await started;
       const accepted = await store.messages.accept(messageOf(id, chat));
-      relay.offer(accepted.chat);
+      relay.accepted(accepted);
       return accepted;
     },
     async stop() {

@@ -2,7 +2,7 @@ import { type Backoff, LogThrottle } from "@hotbags/shared";
 import type { Logger } from "pino";
 import type { Clock, Timers } from "../clock.ts";
 import type { Rest, Verdict } from "../lanes.ts";
-import { isDamage, type PendingMessage, RowUnreadableError, type SharedStore } from "../store/index.ts";
+import { type Accepted, isDamage, type PendingMessage, RowUnreadableError, type SharedStore } from "../store/index.ts";
 import { StoreFaults } from "../store-faults.ts";
 import { Width } from "../width.ts";
 import type { HotBags } from "./hotbags.ts";
@@ -146,8 +146,15 @@ export class Relay {
     await this.#lanes.settled();
   }
 
-  /** A message of this chat was accepted. */
-  offer(chat: number): void {
+  /** A message was accepted. Where it is known, and the first of its lane, it goes without being read. */
+  accepted({ chat, pending }: Accepted): void {
+    // A probe is a turn of its own kind.
+    const reserved = pending && !this.#judge.isHolding ? this.#lanes.chats.reserve(chat) : null;
+    if (reserved) reserved(() => this.#runChat(chat, false, pending));
+    else this.#offer(chat);
+  }
+
+  #offer(chat: number): void {
     this.#lanes.chats.offer(chat);
     if (this.#lone.has(chat)) this.#lanes.chats.release("alone", chat);
   }
@@ -156,7 +163,7 @@ export class Relay {
   retry(chat: number): void {
     this.#lone.delete(chat);
     for (const cause of ["backoff", "alone"] as const) this.#lanes.chats.release(cause, chat);
-    this.offer(chat);
+    this.#offer(chat);
   }
 
   /** From the next failure on, messages are tried again for so long. Waits that are booked end when they were to. */
@@ -188,11 +195,13 @@ export class Relay {
     return whyWaits(message, { store, clock, judge: this.#judge, lanes: this.#lanes });
   }
 
-  async #runChat(chat: number, isProbe: boolean): Promise<Verdict<Cause>> {
+  /** `head`: where it is known. */
+  async #runChat(chat: number, isProbe: boolean, head?: PendingMessage): Promise<Verdict<Cause>> {
     const lone = this.#lone.get(chat);
     if (lone && !isProbe && this.#parts.clock.uptimeMs() < lone.until) return this.#askBehindLone(chat, lone);
     this.#lone.delete(chat);
-    const end = await this.#deliver(() => this.#parts.store.messages.headOf(chat), false, isProbe ? "probe" : "next");
+    const read = async () => head ?? (await this.#parts.store.messages.headOf(chat));
+    const end = await this.#deliver(read, false, isProbe ? "probe" : "next");
     this.#faults.passed(chat);
     if (end === "nothing") return "empty";
     if (typeof end === "string") return "more";

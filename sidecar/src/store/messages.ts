@@ -33,6 +33,8 @@ export interface Accepted {
   duplicate: boolean;
   /** Why it was accepted as a dead letter; null when it waits for delivery. */
   refusal: string | null;
+  /** As `headOf` gives it where it is the first of its lane, if that is known without a look: for a message without files, of SQLite. */
+  pending?: PendingMessage;
 }
 
 export interface FailedAttempt {

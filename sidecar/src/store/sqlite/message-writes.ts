@@ -104,7 +104,12 @@ export class MessageWrites {
     counters.add("accepted", 1);
     counters.add(state, 1);
     if (refusal) failures.note("dead", message.message_id, refusal);
-    return { seq, chat, duplicate: false, refusal };
+    const accepted = { seq, chat, duplicate: false, refusal };
+    if (refusal || laidOut.files.length > 0) return accepted;
+    const { message_id, account_id, chat_id } = message;
+    const row = { seq, chat, message_id, account_id, chat_id, received_at: now };
+    const pending = { ...row, request: laidOut.request, inlined: [], attempts: 0, retrying_ms: 0, next_attempt_at: 0 };
+    return { ...accepted, pending };
   }
 
   /** The response, `delivered` and the commands. Returns these as they were recorded. */
