@@ -129,6 +129,8 @@ const accept = (chat: string, id: string, text: string) =>
     const request = world.look.request.get(accepted.seq) ?? "";
     expect(JSON.parse(request)).toMatchObject({ message_id: id, chat_id: chat, text: text.replace("\0", "\ufffd") });
     const state = taken ? "dead" : "pending";
+    const asRead = await world.store.messages.behind(accepted.chat, accepted.seq - 1);
+    expect(accepted.pending).toEqual(taken ? undefined : asRead);
     model.messages.push({ chat, id, request, state, detached: false, commands: [], isForgotten: false });
   });
 
@@ -177,7 +179,7 @@ const deliver = (chat: string, commands: { id: string; text: string }[], atOnce:
         refusal: null,
       }),
     );
-    const handOver = { account_id: "default", chat_id: chat, gatewayProcess: "boot", linked: null };
+    const handOver = { account_id: "default", chat_id: chat, gatewayProcess: "boot", linked: null, behind: null };
     const given = atOnce === null ? undefined : handOver;
     let goes =
       atOnce !== null && !model.commands.some((waiting) => waiting.chat === chat && waiting.state === "pending");

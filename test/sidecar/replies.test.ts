@@ -11,7 +11,7 @@ import { DEFAULT_BRAKE } from "../../sidecar/src/replies/brake.ts";
 import type { Reach } from "../../sidecar/src/replies/fetch-file.ts";
 import { Replies } from "../../sidecar/src/replies/replies.ts";
 import type { LockedAccount } from "../../sidecar/src/replies/time-locks.ts";
-import type { SharedStore, Store } from "../../sidecar/src/store/index.ts";
+import type { RecordedCommand, SharedStore, Store } from "../../sidecar/src/store/index.ts";
 import { type Answer, CONNECTED, GATEWAY_TOKEN, ScriptedGateway, type Sent } from "../gateway/scripted-gateway.ts";
 import { type HttpsServer, startHttpsServer } from "../https-server.ts";
 import { isOnPostgres, openStoreOfTest } from "../shop/store-of-tests.ts";
@@ -153,7 +153,7 @@ async function doubtful(store: Store, chatId: string, gatewayProcess: string | n
 }
 
 /** A store that does not write by this verb before `goOn`. `begun`: it was asked to. */
-function holding(verb: "askedInVain" | "settled") {
+function holding(verb: "askedInVain" | "settled" | "settledLater") {
   const [begun, may] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const seen = (store: Store): SharedStore => {
     const write: (...args: never[]) => Promise<unknown> = store.commands[verb].bind(store.commands);
@@ -264,6 +264,57 @@ describe("a reply that may go at once", () => {
     expect(await running.replies.answer({ ...message, chat }, async () => [])).toEqual([]);
     await reply(BEN, "the first of this minute");
     await until("it is sent", () => peer.sends.length === 1);
+  });
+});
+
+// On PostgreSQL each end is written before the chat's next reply goes: the lease is looked at after the commit.
+describe.skipIf(isOnPostgres)("a reply whose end nobody waits for", () => {
+  it("has it written in the commit that records the next one and its intent", async () => {
+    const recorded: RecordedCommand[] = [];
+    let next: Promise<unknown> | undefined;
+    const answerMeanwhile = (store: Store): SharedStore => {
+      const settledLater = store.commands.settledLater.bind(store.commands);
+      const seen: typeof settledLater = (...end) => {
+        const written = settledLater(...end);
+        next ??= record(store, ANNA, ["two"], null, async (message, write) => {
+          recorded.push(...(await running.replies.answer(message, write)));
+          return recorded;
+        });
+        return written;
+      };
+      return Object.assign(store, { commands: Object.assign(store.commands, { settledLater: seen }) });
+    };
+    await restart(undefined, undefined, undefined, answerMeanwhile);
+    await reply(ANNA, "one");
+    await until("both are sent", async () => (await counts()).commands_sent === 2);
+    await next;
+    expect(recorded.map(({ outcome }) => outcome)).toEqual(["sending"]);
+    expect(peer.sends.map(({ message }) => message)).toEqual(["one", "two"].map(literal));
+  });
+
+  it("holds the next one back until it is written", async () => {
+    const { seen, begun, goOn } = holding("settledLater");
+    await restart(undefined, undefined, undefined, seen);
+    const keys = await reply(ANNA, "one");
+    await begun;
+    keys.push(...(await reply(ANNA, "two")), ...(await reply(ANNA, "three")));
+    await looks();
+    expect([keysTo(ANNA), (await counts()).commands_pending]).toEqual([keys.slice(0, 1), 2]);
+    goOn();
+    await until("all are sent", async () => (await counts()).commands_sent === 3);
+    expect(keysTo(ANNA)).toEqual(keys);
+  });
+
+  it("has it written once more where that failed", async () => {
+    const failing = (store: Store): SharedStore => {
+      const settledLater = () => Promise.reject(new Error("the disk is full"));
+      return Object.assign(store, { commands: Object.assign(store.commands, { settledLater }) });
+    };
+    await restart(undefined, undefined, undefined, failing);
+    const keys = [...(await reply(ANNA, "one")), ...(await reply(ANNA, "two"))];
+    await until("all are sent", async () => (await counts()).commands_sent === 2);
+    expect(keysTo(ANNA)).toEqual(keys);
+    expect((await running.store.commands.interrupted()).length + alarms()).toBe(0);
   });
 });
 

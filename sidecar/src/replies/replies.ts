@@ -201,6 +201,7 @@ export class Replies {
   /** An account is to be given back: resolves when the sends that are under way have ended. */
   async leave(): Promise<void> {
     await this.#chats.settled();
+    await this.#results.landed();
   }
 
   /** An account is another process's now. Its lanes end by themselves: there is nothing to read in them. */
@@ -228,16 +229,18 @@ export class Replies {
   ): Promise<RecordedCommand[]> {
     const end = this.#reserve(message);
     if (!end) return record();
-    const { account_id, chat_id } = message;
+    const { chat, account_id, chat_id } = message;
     const { gateway } = this.#parts;
     const linked = gateway.state.accounts.get(account_id)?.number ?? null;
-    let handed: NextCommand | undefined;
+    const gatewayProcess = gateway.process?.id ?? null;
+    const behind = this.#results.onItsWay(chat);
+    let recorded: RecordedCommand[] = [];
     try {
-      const recorded = await record({ account_id, chat_id, gatewayProcess: gateway.process?.id ?? null, linked });
-      handed = recorded.find((command) => command.handed)?.handed;
+      recorded = await record({ account_id, chat_id, gatewayProcess, linked, behind });
       return recorded;
     } finally {
-      end(handed);
+      const isLast = !recorded.some(({ outcome }) => outcome === "pending");
+      end(recorded.find(({ handed }) => handed)?.handed, isLast);
     }
   }
 
@@ -311,7 +314,7 @@ export class Replies {
     const refused = this.#refusals.problems;
     const problems = [...this.#locks.problems, ...this.#numbers.problems, ...refused];
     const conditions = { locks: this.#locks.all, numbers: this.#numbers.all, refused, runaway: this.#lastRunaway };
-    const underWay = this.#chats.underWay + this.#handovers.underWay;
+    const underWay = this.#chats.underWay + this.#handovers.underWay + this.#results.onTheirWay;
     return { problems, ...conditions, underWay, heldChats, handovers: this.#handovers.status };
   }
 
@@ -361,16 +364,16 @@ export class Replies {
     const { store, gateway, clock } = this.#parts;
     const now = clock.uptimeMs();
     if (!store.messages.handsOver || this.#takingUp.size > 0) return null;
-    if (this.#results.isUnwritten(chat) || !gateway.canSend(account)) return null;
+    if (this.#results.isHeldUp(chat) || !gateway.canSend(account)) return null;
     if (this.#doubts.blocks(chat) || this.#handovers.blocks(chat) || this.#locks.concerns(account)) return null;
     if (this.#brake.freeAt(chat) > now) return null;
     const reserved = this.#chats.reserve(chat);
     if (!reserved) return null;
     const turn = this.#pace.take(now);
     this.#sending.add(chat);
-    return (command: NextCommand | undefined) =>
+    return (command: NextCommand | undefined, isLast: boolean) =>
       reserved(async () => {
-        if (command) return await this.#sendRecorded(command, now, turn.restMs);
+        if (command) return await this.#sendRecorded(command, isLast, now, turn.restMs);
         this.#sending.delete(chat);
         // What was seen meanwhile might have been of a reply that was on its way.
         this.#doubts.observed(account, to);
@@ -394,7 +397,7 @@ export class Replies {
 
   /** What a chat has to send now, which counts as under way then; or else what becomes of the chat. */
   async #look(chat: number): Promise<Ready | Verdict<Cause>> {
-    if (this.#results.isUnwritten(chat)) return await this.#results.write(chat);
+    if (this.#results.isHeldUp(chat)) return await this.#results.write(chat);
     const command = await this.#next(chat);
     if (!command) return "empty";
     if (command instanceof RowUnreadableError) return await this.#giveUp(command);
@@ -495,7 +498,8 @@ export class Replies {
     const begunAt = this.#parts.clock.uptimeMs();
     try {
       const call = callOf(command, file);
-      const handed = await store.commands.sending(id, gateway.process?.id ?? null);
+      const behind = this.#results.onItsWay(chat);
+      const handed = await store.commands.sending(id, gateway.process?.id ?? null, behind);
       if (!handed) return "more";
       await this.#handOver({ ...command, ...handed }, call, begunAt, restMs);
     } catch (error) {
@@ -507,20 +511,35 @@ export class Replies {
       this.#sending.delete(chat);
       this.#files.over(id);
     }
-    return await this.#results.write(chat);
+    return await this.#writeResult(chat, "more");
   }
 
-  /** Sends a command that was recorded as `sending`, and writes down what came of it. `begunAt`: see #handOver. */
-  async #sendRecorded(command: NextCommand, begunAt: number, restMs: number): Promise<Verdict<Cause>> {
+  /**
+   * Sends a command that was recorded as `sending`, and has written down what came of it. `isLast`: nothing of its answer waits
+   * behind it. `begunAt`: see #handOver.
+   */
+  async #sendRecorded(command: NextCommand, isLast: boolean, begunAt: number, restMs: number): Promise<Verdict<Cause>> {
     const { chat } = command;
     try {
       await this.#handOver(command, callOf(command, null), begunAt, restMs);
     } finally {
       this.#sending.delete(chat);
     }
-    const verdict = await this.#results.write(chat);
+    const verdict = await this.#writeResult(chat, isLast ? "empty" : "more");
     this.#faults.passed(chat);
     return verdict === "empty" ? this.#empty(chat) : verdict;
+  }
+
+  /**
+   * Has it written down what came of a send. Where that is all that is left of it, nobody waits: the chat's next reply may go
+   * meanwhile, its intent in the same commit. `then`: what becomes of the chat in that case.
+   */
+  async #writeResult(chat: number, then: "more" | "empty"): Promise<Verdict<Cause>> {
+    if (!this.#parts.store.messages.handsOver || !this.#results.canWait(chat)) return await this.#results.write(chat);
+    void this.#results.writeLater(chat).then((isWritten) => {
+      if (!isWritten) this.#chats.offer(chat);
+    });
+    return then;
   }
 
   /** Hands over a command that is `sending`, and keeps what came of it. `begunAt`: when the chat was found free, monotonic ms. */

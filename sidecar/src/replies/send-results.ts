@@ -25,6 +25,11 @@ interface SendResult {
   at: number;
 }
 
+interface Unwritten extends SendResult {
+  /** The store has it, and writes it with what it writes next; resolves then, whatever came of it. */
+  onItsWay: Promise<void> | null;
+}
+
 interface SendResultsParts {
   store: SharedStore;
   log: Logger;
@@ -41,10 +46,15 @@ interface SendResultsParts {
  */
 export class SendResults {
   readonly #parts: SendResultsParts;
-  readonly #unwritten = new Map<number, SendResult>();
+  readonly #unwritten = new Map<number, Unwritten>();
 
   constructor(parts: SendResultsParts) {
     this.#parts = parts;
+  }
+
+  /** How many the store is about to write. */
+  get onTheirWay(): number {
+    return [...this.#unwritten.values()].filter(({ onItsWay }) => onItsWay !== null).length;
   }
 
   /** Chats with a result that is not on disk. */
@@ -57,32 +67,77 @@ export class SendResults {
     for (const [chat, { command }] of this.#unwritten) if (command.account_id === account) this.#unwritten.delete(chat);
   }
 
-  isUnwritten(chat: number): boolean {
-    return this.#unwritten.has(chat);
+  /** Whether a result of the chat has to be written before anything else. */
+  isHeldUp(chat: number): boolean {
+    return this.#unwritten.get(chat)?.onItsWay === null;
+  }
+
+  /** The chat's reply whose result the store is about to write; null: there is none. */
+  onItsWay(chat: number): number | null {
+    const result = this.#unwritten.get(chat);
+    return result?.onItsWay ? result.command.id : null;
+  }
+
+  /** Resolves when the store has nothing of this on its way. */
+  async landed(): Promise<void> {
+    await Promise.all([...this.#unwritten.values()].map(({ onItsWay }) => onItsWay));
   }
 
   add(result: SendResult): void {
-    this.#unwritten.set(result.command.chat, result);
+    this.#unwritten.set(result.command.chat, { ...result, onItsWay: null });
+  }
+
+  /** Whether nothing is to be done but to write the chat's result down: it was sent, and the chat does not rest for it. */
+  canWait(chat: number): boolean {
+    const result = this.#unwritten.get(chat);
+    return result?.outcome.kind === "sent" && result.verdict === "more";
+  }
+
+  /**
+   * Writes the chat's result down with whatever is written next: nobody waits for it. Resolves with whether it is on disk; where
+   * it is not, it is as if this had not been called.
+   */
+  async writeLater(chat: number): Promise<boolean> {
+    const result = this.#unwritten.get(chat);
+    if (!result) return true;
+    const ended = Promise.withResolvers<void>();
+    result.onItsWay = ended.promise;
+    try {
+      await this.#settle(result, "later");
+      this.#over(result);
+      return true;
+    } catch {
+      // It is tried again as one that somebody waits for, which says what is wrong.
+      return false;
+    } finally {
+      result.onItsWay = null;
+      ended.resolve();
+    }
   }
 
   /** Writes the chat's result down: before anything else of the chat, and again until the disk takes it. */
   async write(chat: number): Promise<Verdict<Cause>> {
+    await this.#unwritten.get(chat)?.onItsWay;
     const result = this.#unwritten.get(chat);
     if (!result) return "more";
     const { command, outcome } = result;
     let { verdict } = result;
     try {
-      const hasNext = await this.#settle(result);
+      const hasNext = await this.#settle(result, "now");
       if (verdict === "more" && !hasNext) verdict = "empty";
-      this.#parts.faults.forget(command.id);
     } catch (error) {
       if (!isDamage(error)) throw error;
       const to = outcome.kind === "not_sent" ? "failed" : outcome.kind;
       const rest = await this.giveUp(command.id, "sending", to, error);
       if (rest) return rest;
     }
-    this.#unwritten.delete(chat);
+    this.#over(result);
     return verdict;
+  }
+
+  #over({ command }: SendResult): void {
+    this.#parts.faults.forget(command.id);
+    this.#unwritten.delete(command.chat);
   }
 
   /** Nothing of it was sent, and nothing will be: the gateway was not asked. */
@@ -120,8 +175,8 @@ export class SendResults {
     return null;
   }
 
-  /** Resolves with whether more waits in the chat. */
-  async #settle({ command, outcome, raised, at }: SendResult): Promise<boolean> {
+  /** Resolves with whether more waits in the chat; `later`, where nothing is known to, with that it does not. */
+  async #settle({ command, outcome, raised, at }: SendResult, when: "now" | "later"): Promise<boolean> {
     const { commands } = this.#parts.store;
     let hasNext = true;
     if (outcome.kind === "not_sent") await commands.notSent(command.id, outcome);
@@ -130,7 +185,8 @@ export class SendResults {
       const whatsappMessageId = outcome.kind === "sent" ? outcome.whatsappMessageId : null;
       const partial = outcome.kind === "in_doubt" && outcome.partial === true;
       const settlement = { reason, said, whatsappMessageId, partial };
-      hasNext = await commands.settled(command.id, outcome.kind, settlement);
+      if (when === "now") hasNext = await commands.settled(command.id, outcome.kind, settlement);
+      else await commands.settledLater(command.id, outcome.kind, settlement);
       if (outcome.kind === "sent") this.#parts.onSent?.(at, command.times, command.account_id);
     }
     announce(outcome, raised, commandLog(this.#parts.log, command));

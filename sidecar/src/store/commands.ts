@@ -50,6 +50,8 @@ export interface HandOver {
   gatewayProcess: string | null;
   /** The account's number of now, E.164; null where it is not known. */
   linked: string | null;
+  /** The chat's reply before it, whose end is on its way to the disk: nothing is handed over where that came to nothing. */
+  behind: number | null;
 }
 
 /** A command that waits to be sent, or whose sending was cut off. */
@@ -184,15 +186,21 @@ export interface CommandStore {
   /**
    * The intent to send, on disk before the gateway is asked: what is `sending` after a crash may have gone out. Resolves
    * with what is written of it; with null where it must not be sent: since it was read its chat was paused, which holds or
-   * skips it, or one before it is to be sent again.
+   * skips it, one before it is to be sent again, or the end of `behind`, which was on its way to the disk, did not get there.
    */
-  sending(id: number, gatewayProcess: string | null): Promise<HandedOver | null>;
+  sending(id: number, gatewayProcess: string | null, behind?: number | null): Promise<HandedOver | null>;
 
   /** It can't be sent, and that was known before the gateway was asked. */
   refused(id: number, reason: string): Promise<void>;
 
   /** How the sending of a command ended. Resolves with whether another one is next in its chat; true also where that can't be read. */
   settled(id: number, state: SettledState, settlement: Settlement): Promise<boolean>;
+
+  /**
+   * The same where nobody waits for it, and the store `handsOver`: it goes with the next commit that somebody does wait for, or
+   * a few ms later. What is handed over meanwhile in its chat names it as `behind`.
+   */
+  settledLater(id: number, state: SettledState, settlement: Settlement): Promise<void>;
 
   /** A command in doubt turned out to have gone. */
   proven(id: number, state: "sent" | "queued_by_gateway", whatsappMessageId: string | null): Promise<void>;

@@ -199,6 +199,10 @@ export class Commands implements CommandStore {
   }
 
   /** A command that can't be read, or whose state can't be written. It is counted as `to`, and passed over. */
+  async settledLater(id: number, state: SettledState, settlement: Settlement): Promise<void> {
+    await this.settled(id, state, settlement);
+  }
+
   async passOver(id: number, from: UnsettledState, to: SettledState): Promise<void> {
     await this.#parts.batches.run(COMMAND_PASSED_OVER, { id, from, to });
   }

@@ -17,7 +17,7 @@ import type { CounterName } from "../counters.ts";
 import { RowContradictedError } from "../errors.ts";
 import type { Counters } from "./counters.ts";
 import type { Failures } from "./failures.ts";
-import { unlessDamaged } from "./faults.ts";
+import { unlessDamaged, unlessDamagedWithin } from "./faults.ts";
 import type { ForgottenKeys } from "./forgotten-keys.ts";
 import { MESSAGE_ID } from "./outbox-rows.ts";
 import type { Pauses } from "./pauses.ts";
@@ -56,6 +56,7 @@ interface CommandWritesParts {
 
 /** What is written of commands, each with its counters. All of it belongs inside a commit. */
 export class CommandWrites {
+  readonly #db: Database.Database;
   readonly #counters: Counters;
   readonly #failures: Failures;
   readonly #pauses: Pauses;
@@ -65,6 +66,7 @@ export class CommandWrites {
   readonly #sql: ReturnType<typeof prepare>;
 
   constructor({ db, counters, failures, pauses, forgotten, clock, written }: CommandWritesParts) {
+    this.#db = db;
     this.#written = written;
     this.#forgotten = forgotten;
     this.#counters = counters;
@@ -157,8 +159,9 @@ export class CommandWrites {
     // Of a text alone it is known that it can be sent; another kind may be refused, or its file has to be fetched first.
     if (type !== "send_text" || details !== null || command_id === null || text === null || message_id === null)
       return null;
+    const { account_id, chat_id, gatewayProcess: gateway_process, linked, behind } = handOver;
+    if (behind !== null && !this.#isOver(behind)) return null;
     if (this.#sql.waits.get(chat) || this.#pauses.leftMs(chat, Number.MAX_SAFE_INTEGER) > 0) return null;
-    const { account_id, chat_id, gatewayProcess: gateway_process, linked } = handOver;
     const { to: writtenTo, times } = this.#written.of({ seq, outbound: null }, answeredAt);
     if (writtenTo !== null && linked !== null && writtenTo !== linked) return null;
     const handed = { sending_at: this.#clock.now(), sending_boot_ms: this.#clock.bootMs(), gateway_process };
@@ -180,8 +183,19 @@ export class CommandWrites {
     };
   }
 
-  /** Null: its chat was paused meanwhile, which holds or skips it, or one before it is to be sent again, as when OpenClaw has dropped it. */
-  sending(id: number, gatewayProcess: string | null): HandedOver | null {
+  /** What came of a send is written. */
+  #isOver(id: number): boolean {
+    const state = unlessDamagedWithin(
+      this.#db,
+      () => this.#sql.state.get(id)?.state,
+      () => undefined,
+    );
+    return state !== undefined && SETTLED.has(state);
+  }
+
+  /** Null: its chat was paused meanwhile, which holds or skips it, or one before it is to be sent again, as when OpenClaw has dropped it, or the end of `behind` is not written. */
+  sending(id: number, gatewayProcess: string | null, behind: number | null): HandedOver | null {
+    if (behind !== null && !this.#isOver(behind)) return null;
     const place = this.#sql.place.get(id);
     if (place && (place.is_behind === 1 || this.#pauses.leftMs(place.chat, id) > 0)) return null;
     const [now, bootMs] = [this.#clock.now(), this.#clock.bootMs()];

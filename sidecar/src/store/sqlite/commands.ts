@@ -158,8 +158,8 @@ export class Commands implements CommandStore {
     );
   }
 
-  sending(id: number, gatewayProcess: string | null): Promise<HandedOver | null> {
-    return this.#commit.run("sending", () => this.#writes.sending(id, gatewayProcess));
+  sending(id: number, gatewayProcess: string | null, behind: number | null = null): Promise<HandedOver | null> {
+    return this.#commit.run("sending", () => this.#writes.sending(id, gatewayProcess, behind));
   }
 
   refused(id: number, reason: string): Promise<void> {
@@ -169,6 +169,10 @@ export class Commands implements CommandStore {
   async settled(id: number, state: SettledState, settlement: Settlement): Promise<boolean> {
     const chat = await this.#commit.run(state, () => this.#writes.settled(id, state, settlement));
     return chat === null || this.#hasNext(chat);
+  }
+
+  async settledLater(id: number, state: SettledState, settlement: Settlement): Promise<void> {
+    await this.#commit.later(state, () => this.#writes.settled(id, state, settlement));
   }
 
   proven(id: number, state: "sent" | "queued_by_gateway", whatsappMessageId: string | null): Promise<void> {

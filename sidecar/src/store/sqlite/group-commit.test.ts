@@ -104,6 +104,57 @@ it("writes what comes in one turn in one transaction, in order", async () => {
   expect(notes()).toEqual(["a", "b", "c"]);
 });
 
+describe("what nobody waits for", () => {
+  let commits: number;
+  beforeEach(() => {
+    commits = 0;
+    commit = new GroupCommit(db, writability, new Feed(db), counters, { onCommit: () => (commits += 1) });
+  });
+
+  it("goes with what somebody does wait for, in order", async () => {
+    const jobs = [commit.later("note", write("a")), commit.run("note", write("b")), commit.later("note", write("c"))];
+    await jobs[1];
+    expect([notes(), commits]).toEqual([["a", "b", "c"], 1]);
+    expect(await outcomes(jobs)).toEqual(["fulfilled", "fulfilled", "fulfilled"]);
+  });
+
+  it("is written soon, where nothing else is", async () => {
+    await Promise.all([commit.later("note", write("a")), commit.later("note", write("b"))]);
+    expect([notes(), commits]).toEqual([["a", "b"], 1]);
+    await commit.later("note", write("c"));
+    await commit.run("note", write("d"));
+    expect([notes(), commits]).toEqual([["a", "b", "c", "d"], 3]);
+  });
+
+  it("is written when the store is closed, and not after that", async () => {
+    const last = commit.later("note", write("last"));
+    commit.close();
+    await last;
+    await expect(commit.later("note", write("late"))).rejects.toThrow(/closed/);
+    expect(notes()).toEqual(["last"]);
+  });
+
+  it("keeps nothing else back where it fails", async () => {
+    const jobs = [commit.later("note", write(null)), commit.run("note", write("b"))];
+    expect(await outcomes(jobs)).toEqual(["rejected", "fulfilled"]);
+    expect(notes()).toEqual(["b"]);
+  });
+
+  it("waits for a lock with the others", async () => {
+    let held = true;
+    const locked = () => {
+      if (held) throw busy();
+      return write("b")();
+    };
+    const jobs = [commit.later("note", write("a")), commit.run("note", locked)];
+    await new Promise<void>((tried) => setImmediate(() => setImmediate(tried)));
+    jobs.push(commit.later("note", write("c")));
+    held = false;
+    expect(await outcomes(jobs)).toEqual(["fulfilled", "fulfilled", "fulfilled"]);
+    expect([notes(), commits]).toEqual([["a", "b", "c"], 1]);
+  });
+});
+
 it("writes what waits when it is closed, and nothing after that", async () => {
   const last = commit.run("note", write("last"));
   commit.close();

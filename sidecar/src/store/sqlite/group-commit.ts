@@ -15,6 +15,9 @@ import type { Writability } from "./writability.ts";
 const LOCKED_MS = 2_000;
 const LOCK_RETRY_MS = 10;
 
+/** What nobody waits for is written after this time at the latest, ms: so long a crash may find it undone. */
+const LATER_MS = 2;
+
 interface Job {
   name: string;
   work: () => unknown;
@@ -45,6 +48,9 @@ export class GroupCommit {
   readonly #rollback: Database.Statement;
   readonly #onCommit: (durationMs: number) => void;
   #waiting: Job[] = [];
+  /** What waits is written in this turn of the event loop, or when a lock may be gone. */
+  #isCalled = false;
+  #later: NodeJS.Timeout | undefined;
   /** Monotonic ms; null: nobody else has a lock, as far as is known. */
   #lockedSince: number | null = null;
   #closed = false;
@@ -73,15 +79,19 @@ export class GroupCommit {
    * is written after one before it, of the same turn, was refused.
    */
   run<T>(name: string, work: () => T, order?: string): Promise<T> {
-    const { promise, resolve, reject } = Promise.withResolvers<T>();
-    const { outage } = this.#writability;
-    if (this.#closed) reject(new Error(`the store is closed; ${name} was not written`));
-    else if (outage) reject(new StoreUnwritableError(outage.failure));
-    else {
-      if (this.#waiting.length === 0) setImmediate(() => this.#flush());
-      this.#waiting.push({ name, work, order, settle: { resolve: resolve as (value: unknown) => void, reject } });
+    const written = this.#add(name, work, order);
+    if (this.#waiting.length > 0 && !this.#isCalled) {
+      this.#isCalled = true;
+      setImmediate(() => this.#flush());
     }
-    return promise;
+    return written;
+  }
+
+  /** As `run`, of what nobody waits for: it is written with what somebody does wait for, or after LATER_MS. */
+  later<T>(name: string, work: () => T): Promise<T> {
+    const written = this.#add(name, work, undefined);
+    if (this.#waiting.length > 0 && !this.#isCalled) this.#later ??= setTimeout(() => this.#flush(), LATER_MS);
+    return written;
   }
 
   /** Writes what waits, now. */
@@ -90,7 +100,19 @@ export class GroupCommit {
     this.#closed = true;
   }
 
+  #add<T>(name: string, work: () => T, order: string | undefined): Promise<T> {
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    const { outage } = this.#writability;
+    if (this.#closed) reject(new Error(`the store is closed; ${name} was not written`));
+    else if (outage) reject(new StoreUnwritableError(outage.failure));
+    else this.#waiting.push({ name, work, order, settle: { resolve: resolve as (value: unknown) => void, reject } });
+    return promise;
+  }
+
   #flush({ canWait = true } = {}): void {
+    clearTimeout(this.#later);
+    this.#later = undefined;
+    this.#isCalled = false;
     const batch = this.#waiting;
     this.#waiting = [];
     this.#writeOrSplit(batch, new Set(), canWait);
@@ -105,6 +127,7 @@ export class GroupCommit {
     }
     this.#lockedSince ??= now;
     this.#waiting = [...jobs, ...this.#waiting];
+    this.#isCalled = true;
     setTimeout(() => this.#flush(), LOCK_RETRY_MS);
     return true;
   }

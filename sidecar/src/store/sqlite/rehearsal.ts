@@ -60,7 +60,7 @@ export class Rehearsal {
       messageWrites.delivered(seq, { status: 200 }, "{}", [command]);
       const next = commands.next(chat);
       if (!next) return;
-      commandWrites.sending(next.id, id);
+      commandWrites.sending(next.id, id, null);
       commandWrites.settled(next.id, "sent", { reason: null, whatsappMessageId: id });
       counters.write();
     } finally {

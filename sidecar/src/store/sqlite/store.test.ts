@@ -327,6 +327,7 @@ describe("commands", () => {
       chat_id: "+15550001000",
       gatewayProcess: "boot",
       linked: "+15559990000",
+      behind: null,
     };
     const written = (id: string, to: string) => ({ ...message(id), raw: { To: to } });
 
@@ -392,6 +393,35 @@ describe("commands", () => {
     ])("wait where they %s", async (_what, more) => {
       const [reply] = await deliverAtOnce(message("A"), [{ ...command("c1", "one"), ...more }]);
       expect(reply?.outcome).toBe("pending");
+    });
+
+    it("wait where the end of the reply before them is not written, and go where it is, in the same commit too", async () => {
+      const [first, second, third] = [message("A"), message("B"), message("C")];
+      const answer = async (of: InboundMessage, id: string, behind: number | null) => {
+        const { seq } = await store.messages.accept(of);
+        return () =>
+          store.messages.delivered(seq, 200, "{}", [command(id, id)], undefined, {
+            ...HAND_OVER,
+            linked: null,
+            behind,
+          });
+      };
+      const [sent] = await (await answer(first, "c1", null))();
+      const behind = sent?.handed?.id ?? 0;
+      const [unwritten] = await (await answer(second, "c2", behind))();
+      expect([sent?.outcome, unwritten?.outcome]).toEqual(["sending", "pending"]);
+      expect(await store.commands.sending(unwritten?.id ?? 0, "boot", behind)).toBeNull();
+
+      const asSent = { reason: null, whatsappMessageId: "WA" };
+      const [, goes] = await Promise.all([
+        store.commands.settledLater(behind, "sent", asSent),
+        store.commands.sending(unwritten?.id ?? 0, "boot", behind),
+      ]);
+      expect(goes).toMatchObject({ gateway_process: "boot" });
+
+      const next = await answer(third, "c3", unwritten?.id ?? 0);
+      const [, [atOnce]] = await Promise.all([store.commands.settledLater(unwritten?.id ?? 0, "sent", asSent), next()]);
+      expect(atOnce).toMatchObject({ outcome: "sending", handed: { command_id: "c3" } });
     });
 
     it("go where what they depend on can't be read: that holds nothing", async () => {
