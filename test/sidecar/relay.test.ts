@@ -9,7 +9,7 @@ import { type HotBags, startHotBags } from "../hotbags/index.ts";
 import { isOnPostgres } from "../shop/store-of-tests.ts";
 import { until } from "../until.ts";
 import { BEARER_TOKEN } from "./built-sidecar.ts";
-import { ANNA, BEN } from "./message.ts";
+import { ANNA, BEN, messageOf } from "./message.ts";
 import { type RealRelay, type RealRelayOptions, startRelay } from "./real-relay.ts";
 
 const CARA = "+15550001003";
@@ -68,6 +68,16 @@ describe("delivery", () => {
     await settled(3);
     expect(read).toEqual(["a2"]);
     expect(hotbags.violations).toEqual([]);
+  });
+
+  it("is of the dead letters first that the operator is just sending again", async () => {
+    const { messages, operator } = running.store;
+    const { seq } = await messages.accept(messageOf("a1", ANNA));
+    await messages.dead(seq, 400, "refused");
+    await operator.retry(seq, "the operator");
+    await takeIn("a2");
+    await settled(2);
+    expect(hotbags.requests.map(({ key }) => key)).toEqual(["a1", "a2"]);
   });
 
   it("keeps the order of a chat, while another chat overtakes it", async () => {

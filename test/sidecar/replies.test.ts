@@ -11,7 +11,7 @@ import { DEFAULT_BRAKE } from "../../sidecar/src/replies/brake.ts";
 import type { Reach } from "../../sidecar/src/replies/fetch-file.ts";
 import { Replies } from "../../sidecar/src/replies/replies.ts";
 import type { LockedAccount } from "../../sidecar/src/replies/time-locks.ts";
-import type { RecordedCommand, SharedStore, Store } from "../../sidecar/src/store/index.ts";
+import type { HandOver, RecordedCommand, SharedStore, Store } from "../../sidecar/src/store/index.ts";
 import { type Answer, CONNECTED, GATEWAY_TOKEN, ScriptedGateway, type Sent } from "../gateway/scripted-gateway.ts";
 import { type HttpsServer, startHttpsServer } from "../https-server.ts";
 import { isOnPostgres, openStoreOfTest } from "../shop/store-of-tests.ts";
@@ -270,25 +270,37 @@ describe("a reply that may go at once", () => {
 // On PostgreSQL each end is written before the chat's next reply goes: the lease is looked at after the commit.
 describe.skipIf(isOnPostgres)("a reply whose end nobody waits for", () => {
   it("has it written in the commit that records the next one and its intent", async () => {
-    const recorded: RecordedCommand[] = [];
-    let next: Promise<unknown> | undefined;
+    const recorded = Promise.withResolvers<[HandOver | undefined, RecordedCommand[]]>();
+    const next = messageOf("next", ANNA);
+    let [answers, chat] = [0, 0];
     const answerMeanwhile = (store: Store): SharedStore => {
       const settledLater = store.commands.settledLater.bind(store.commands);
       const seen: typeof settledLater = (...end) => {
         const written = settledLater(...end);
-        next ??= record(store, ANNA, ["two"], null, async (message, write) => {
-          recorded.push(...(await running.replies.answer(message, write)));
-          return recorded;
-        });
+        if (answers++ === 0) void answer(store);
         return written;
       };
       return Object.assign(store, { commands: Object.assign(store.commands, { settledLater: seen }) });
     };
+    async function answer(store: Store) {
+      // In this turn of the event loop, but behind all that is done about the reply before.
+      for (let hop = 0; hop < 100; hop++) await null;
+      const { seq } = await accepted;
+      let given: HandOver | undefined;
+      const commands = [{ commandId: "two", type: "send_text", text: "two", payload: "two", refusal: null }];
+      const made = await running.replies.answer({ ...next, chat }, (handOver) => {
+        given = handOver;
+        return store.messages.delivered(seq, 200, "{}", commands, undefined, handOver);
+      });
+      recorded.resolve([given, made]);
+    }
     await restart(undefined, undefined, undefined, answerMeanwhile);
+    const accepted = running.store.messages.accept(next);
+    ({ chat } = await accepted);
     await reply(ANNA, "one");
     await until("both are sent", async () => (await counts()).commands_sent === 2);
-    await next;
-    expect(recorded.map(({ outcome }) => outcome)).toEqual(["sending"]);
+    const [given, made] = await recorded.promise;
+    expect([given?.behind, made.map(({ outcome }) => outcome)]).toEqual([1, ["sending"]]);
     expect(peer.sends.map(({ message }) => message)).toEqual(["one", "two"].map(literal));
   });
 
@@ -305,16 +317,33 @@ describe.skipIf(isOnPostgres)("a reply whose end nobody waits for", () => {
     expect(keysTo(ANNA)).toEqual(keys);
   });
 
-  it("has it written once more where that failed", async () => {
-    const failing = (store: Store): SharedStore => {
-      const settledLater = () => Promise.reject(new Error("the disk is full"));
-      return Object.assign(store, { commands: Object.assign(store.commands, { settledLater }) });
+  /** A store that does not write what it could write later. */
+  const failing = (store: Store): SharedStore => {
+    const settledLater = async () => {
+      await new Promise((later) => setTimeout(later, 5));
+      throw new Error("the disk is full");
     };
+    return Object.assign(store, { commands: Object.assign(store.commands, { settledLater }) });
+  };
+  const answer = (chatId: string, ...texts: string[]) =>
+    record(running.store, chatId, texts, null, (...how) => running.replies.answer(...how));
+
+  it("has it written once more where that failed, though nothing else is to be done in the chat", async () => {
     await restart(undefined, undefined, undefined, failing);
-    const keys = [...(await reply(ANNA, "one")), ...(await reply(ANNA, "two"))];
-    await until("all are sent", async () => (await counts()).commands_sent === 2);
-    expect(keysTo(ANNA)).toEqual(keys);
-    expect((await running.store.commands.interrupted()).length + alarms()).toBe(0);
+    await answer(ANNA, "one");
+    await until("that is on disk", async () => (await counts()).commands_sent === 1);
+    expect([peer.sends.length, alarms()]).toEqual([1, 0]);
+  });
+
+  it("has it written once more where that failed, though the chat is paused by then", async () => {
+    await restart(undefined, undefined, undefined, failing);
+    peer.send = async (sent) => {
+      await running.replies.pause({ accountId: "default", chatId: ANNA }, { forMs: HOUR_MS, replies: "hold" });
+      return ok(sent);
+    };
+    await answer(ANNA, "one", "two");
+    await until("that is on disk", async () => (await counts()).commands_sent === 1);
+    expect([peer.sends.length, (await counts()).commands_pending]).toEqual([1, 1]);
   });
 });
 

@@ -146,7 +146,7 @@ export class Relay {
     await this.#lanes.settled();
   }
 
-  /** A message was accepted. Where it is known, and the first of its lane, it goes without being read. */
+  /** A message was accepted. Where it is known, and the first of its lane, it goes without being read again. */
   accepted({ chat, pending }: Accepted): void {
     // A probe is a turn of its own kind.
     const reserved = pending && !this.#judge.isHolding ? this.#lanes.chats.reserve(chat) : null;
@@ -195,13 +195,12 @@ export class Relay {
     return whyWaits(message, { store, clock, judge: this.#judge, lanes: this.#lanes });
   }
 
-  /** `head`: where it is known. */
-  async #runChat(chat: number, isProbe: boolean, head?: PendingMessage): Promise<Verdict<Cause>> {
+  /** `accepted`: what is probably its head. */
+  async #runChat(chat: number, isProbe: boolean, accepted?: PendingMessage): Promise<Verdict<Cause>> {
     const lone = this.#lone.get(chat);
     if (lone && !isProbe && this.#parts.clock.uptimeMs() < lone.until) return this.#askBehindLone(chat, lone);
     this.#lone.delete(chat);
-    const read = async () => head ?? (await this.#parts.store.messages.headOf(chat));
-    const end = await this.#deliver(read, false, isProbe ? "probe" : "next");
+    const end = await this.#deliver(() => this.#headOf(chat, accepted), false, isProbe ? "probe" : "next");
     this.#faults.passed(chat);
     if (end === "nothing") return "empty";
     if (typeof end === "string") return "more";
@@ -213,6 +212,13 @@ export class Relay {
     // Each lane's head is known to fail, or it would have been the probe: those behind them must be heard, too.
     if (failed?.wantsWitness && isProbe && (await this.#askBehind(chat, [failed]))) return "more";
     return { cause, until };
+  }
+
+  /** Another one is before it where the operator has just sent dead letters of the chat again. */
+  async #headOf(chat: number, accepted: PendingMessage | undefined): Promise<PendingMessage | undefined> {
+    const { messages } = this.#parts.store;
+    if (accepted && (await messages.headSeqOf(chat)) === accepted.seq) return accepted;
+    return messages.headOf(chat);
   }
 
   /** The head fails alone: the message behind it, if there is one, is asked as a witness. */

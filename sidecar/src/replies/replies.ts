@@ -201,7 +201,6 @@ export class Replies {
   /** An account is to be given back: resolves when the sends that are under way have ended. */
   async leave(): Promise<void> {
     await this.#chats.settled();
-    await this.#results.landed();
   }
 
   /** An account is another process's now. Its lanes end by themselves: there is nothing to read in them. */
@@ -392,6 +391,8 @@ export class Replies {
       if (!isReady(ready)) turn.giveBack();
     }
     const verdict = isReady(ready) ? await this.#send(ready, turn.restMs) : ready;
+    // A chat that rests would not find out that this came to nothing.
+    if (typeof verdict === "object" && this.#results.onItsWay(chat) !== null) return await this.#results.write(chat);
     return verdict === "empty" ? this.#empty(chat) : verdict;
   }
 

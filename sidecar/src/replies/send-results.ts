@@ -78,11 +78,6 @@ export class SendResults {
     return result?.onItsWay ? result.command.id : null;
   }
 
-  /** Resolves when the store has nothing of this on its way. */
-  async landed(): Promise<void> {
-    await Promise.all([...this.#unwritten.values()].map(({ onItsWay }) => onItsWay));
-  }
-
   add(result: SendResult): void {
     this.#unwritten.set(result.command.chat, { ...result, onItsWay: null });
   }
@@ -107,7 +102,7 @@ export class SendResults {
       this.#over(result);
       return true;
     } catch {
-      // It is tried again as one that somebody waits for, which says what is wrong.
+      // Not told: it is tried again at once as one that somebody waits for, and told if that fails.
       return false;
     } finally {
       result.onItsWay = null;
@@ -135,9 +130,10 @@ export class SendResults {
     return verdict;
   }
 
-  #over({ command }: SendResult): void {
-    this.#parts.faults.forget(command.id);
-    this.#unwritten.delete(command.chat);
+  #over(result: Unwritten): void {
+    const { id, chat } = result.command;
+    this.#parts.faults.forget(id);
+    if (this.#unwritten.get(chat) === result) this.#unwritten.delete(chat);
   }
 
   /** Nothing of it was sent, and nothing will be: the gateway was not asked. */
@@ -175,7 +171,7 @@ export class SendResults {
     return null;
   }
 
-  /** Resolves with whether more waits in the chat; `later`, where nothing is known to, with that it does not. */
+  /** Resolves with whether more may wait in the chat. */
   async #settle({ command, outcome, raised, at }: SendResult, when: "now" | "later"): Promise<boolean> {
     const { commands } = this.#parts.store;
     let hasNext = true;

@@ -198,11 +198,12 @@ export class Commands implements CommandStore {
     await this.#parts.batches.run(ASKED_IN_VAIN, { id, gatewayProcess });
   }
 
-  /** A command that can't be read, or whose state can't be written. It is counted as `to`, and passed over. */
+  /** At once: nothing is handed over here in the commit that records it. */
   async settledLater(id: number, state: SettledState, settlement: Settlement): Promise<void> {
     await this.settled(id, state, settlement);
   }
 
+  /** A command that can't be read, or whose state can't be written. It is counted as `to`, and passed over. */
   async passOver(id: number, from: UnsettledState, to: SettledState): Promise<void> {
     await this.#parts.batches.run(COMMAND_PASSED_OVER, { id, from, to });
   }

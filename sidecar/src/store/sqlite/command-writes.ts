@@ -160,7 +160,7 @@ export class CommandWrites {
     if (type !== "send_text" || details !== null || command_id === null || text === null || message_id === null)
       return null;
     const { account_id, chat_id, gatewayProcess: gateway_process, linked, behind } = handOver;
-    if (behind !== null && !this.#isOver(behind)) return null;
+    if (behind !== null && !this.#isSent(behind)) return null;
     if (this.#sql.waits.get(chat) || this.#pauses.leftMs(chat, Number.MAX_SAFE_INTEGER) > 0) return null;
     const { to: writtenTo, times } = this.#written.of({ seq, outbound: null }, answeredAt);
     if (writtenTo !== null && linked !== null && writtenTo !== linked) return null;
@@ -183,19 +183,18 @@ export class CommandWrites {
     };
   }
 
-  /** What came of a send is written. */
-  #isOver(id: number): boolean {
-    const state = unlessDamagedWithin(
+  #isSent(id: number): boolean {
+    const row = unlessDamagedWithin(
       this.#db,
-      () => this.#sql.state.get(id)?.state,
+      () => this.#sql.state.get(id),
       () => undefined,
     );
-    return state !== undefined && SETTLED.has(state);
+    return row?.state === "sent";
   }
 
   /** Null: its chat was paused meanwhile, which holds or skips it, or one before it is to be sent again, as when OpenClaw has dropped it, or the end of `behind` is not written. */
   sending(id: number, gatewayProcess: string | null, behind: number | null): HandedOver | null {
-    if (behind !== null && !this.#isOver(behind)) return null;
+    if (behind !== null && !this.#isSent(behind)) return null;
     const place = this.#sql.place.get(id);
     if (place && (place.is_behind === 1 || this.#pauses.leftMs(place.chat, id) > 0)) return null;
     const [now, bootMs] = [this.#clock.now(), this.#clock.bootMs()];
