@@ -8,20 +8,23 @@ import { now } from "./plugin.ts";
 import { startWsRelay } from "./ws-relay.ts";
 
 const tell = (told: Told) => void process.send?.(told);
-const see = (point: Point, id: string, at = now()) => tell({ type: "seen", point, id, at });
+const see = (point: Point, id: string, at: number) => tell({ type: "seen", point, id, at });
 
 let backend: Backend = { delayMs: 0, replies: false };
 
 /** One for ours and for the usual plugin: both name the message, and take commands for it. */
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { message_id: id } = (await json(request)) as { message_id: string };
-  see("posted", id);
+  const posted = now();
   const { delayMs, replies } = backend;
   if (delayMs > 0) await sleep(delayMs);
-  see("answered", id);
+  const answered = now();
   const text = `Yes, we have it in red too, in all three sizes. Your message was ${id}`;
   const body = JSON.stringify({ commands: replies ? [{ command_id: `re:${id}`, type: "send_text", text }] : [] });
   response.writeHead(200, { "content-type": "application/json", "content-length": Buffer.byteLength(body) }).end(body);
+  // Telling it takes a while, which nobody is to wait for.
+  see("posted", id, posted);
+  see("answered", id, answered);
 }
 
 // Nobody waits for the answer to a request that a restart of the gateway has cut.
@@ -29,8 +32,7 @@ const server = createServer((request, response) => void answer(request, response
 await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
 
 /** The plugin's link: its messages. */
-const link = await startWsRelay((from, data) => {
-  const at = now();
+const link = await startWsRelay((from, data, at) => {
   if (from === "server") return;
   const frame = JSON.parse(String(data));
   if (frame.type === "message") see("linked", frame.message.message_id, at);
@@ -38,8 +40,7 @@ const link = await startWsRelay((from, data) => {
 
 /** The sidecar's connection to the gateway: each `send`, and its answer. */
 const asked = new Map<string, string>();
-const gateway = await startWsRelay((from, data) => {
-  const at = now();
+const gateway = await startWsRelay((from, data, at) => {
   const frame = JSON.parse(String(data));
   if (from === "client" && frame.method === "send") {
     const id = String(frame.params.idempotencyKey).slice("re:".length);

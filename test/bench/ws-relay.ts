@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
 import WebSocket, { type RawData, WebSocketServer } from "ws";
+import { now } from "./plugin.ts";
 
 /** A WebSocket between two processes, in the clear: each message is seen, and goes on at once. */
 export interface WsRelay {
@@ -10,8 +11,11 @@ export interface WsRelay {
   close(): Promise<void>;
 }
 
-/** Sees a message, before it goes on. `from`: the one who has connected, or the one who was connected to. */
-export type Seen = (from: "client" | "server", data: RawData) => void;
+/**
+ * Sees a message that has gone on, which must not wait for that. `from`: the one who has connected, or the one who was connected to.
+ * `at`: when it came, ms of the machine's monotonic clock.
+ */
+export type Seen = (from: "client" | "server", data: RawData, at: number) => void;
 
 /** Headers that are of one connection alone. */
 const HOP_BY_HOP = /^(host|connection|upgrade|sec-websocket-.*)$/;
@@ -31,8 +35,8 @@ export async function startWsRelay(seen: Seen): Promise<WsRelay> {
     server.once("open", () => {
       server.off("error", refused);
       sockets.handleUpgrade(request, socket, head, (client) => {
-        join(client, server, (data) => seen("client", data));
-        join(server, client, (data) => seen("server", data));
+        join(client, server, (data, at) => seen("client", data, at));
+        join(server, client, (data, at) => seen("server", data, at));
       });
     });
   });
@@ -52,10 +56,11 @@ export async function startWsRelay(seen: Seen): Promise<WsRelay> {
 }
 
 /** What one says goes to the other, its end as well. */
-function join(from: WebSocket, to: WebSocket, seen: (data: RawData) => void): void {
+function join(from: WebSocket, to: WebSocket, seen: (data: RawData, at: number) => void): void {
   from.on("message", (data, binary) => {
-    seen(data);
+    const at = now();
     to.send(data, { binary });
+    seen(data, at);
   });
   from.on("close", (code, reason) => {
     // Codes that only say how a connection was found to be over can't be sent.
