@@ -14,16 +14,16 @@ let backend: Backend = { delayMs: 0, replies: false };
 
 /** One for ours and for the usual plugin: both name the message, and take commands for it. */
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const { message_id: id } = (await json(request)) as { message_id: string };
   const posted = now();
+  const { message_id: id } = (await json(request)) as { message_id: string };
+  // Telling it takes a while, which nobody is to wait for.
+  setImmediate(() => see("posted", id, posted));
   const { delayMs, replies } = backend;
   if (delayMs > 0) await sleep(delayMs);
   const answered = now();
   const text = `Yes, we have it in red too, in all three sizes. Your message was ${id}`;
   const body = JSON.stringify({ commands: replies ? [{ command_id: `re:${id}`, type: "send_text", text }] : [] });
   response.writeHead(200, { "content-type": "application/json", "content-length": Buffer.byteLength(body) }).end(body);
-  // Telling it takes a while, which nobody is to wait for.
-  see("posted", id, posted);
   see("answered", id, answered);
 }
 
@@ -32,16 +32,16 @@ const server = createServer((request, response) => void answer(request, response
 await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
 
 /** The plugin's link: its messages. */
-const link = await startWsRelay((from, data, at) => {
+const link = await startWsRelay((from, text, at) => {
   if (from === "server") return;
-  const frame = JSON.parse(String(data));
+  const frame = JSON.parse(text);
   if (frame.type === "message") see("linked", frame.message.message_id, at);
 });
 
 /** The sidecar's connection to the gateway: each `send`, and its answer. */
 const asked = new Map<string, string>();
-const gateway = await startWsRelay((from, data, at) => {
-  const frame = JSON.parse(String(data));
+const gateway = await startWsRelay((from, text, at) => {
+  const frame = JSON.parse(text);
   if (from === "client" && frame.method === "send") {
     const id = String(frame.params.idempotencyKey).slice("re:".length);
     asked.set(frame.id, id);

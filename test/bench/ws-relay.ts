@@ -1,9 +1,13 @@
 import { once } from "node:events";
-import { createServer } from "node:http";
-import WebSocket, { type RawData, WebSocketServer } from "ws";
+import { connect, createServer, type Socket } from "node:net";
+import type { Writable } from "node:stream";
+import * as ws from "ws";
 import { now } from "./plugin.ts";
 
-/** A WebSocket between two processes, in the clear: each message is seen, and goes on at once. */
+/** Of ws, and not in its types: takes a side's bytes, and gives its messages. */
+const { Receiver } = ws as unknown as { Receiver: new (how: { isServer: boolean; maxPayload: number }) => Writable };
+
+/** A WebSocket between two processes, in the clear: its bytes go on at once, as they come, and its messages are seen. */
 export interface WsRelay {
   readonly port: number;
   /** Where it leads, `ws://host:port`; refused until it is set. */
@@ -13,59 +17,75 @@ export interface WsRelay {
 
 /**
  * Sees a message that has gone on, which must not wait for that. `from`: the one who has connected, or the one who was connected to.
- * `at`: when it came, ms of the machine's monotonic clock.
+ * `at`: when its last bytes came, ms of the machine's monotonic clock.
  */
-export type Seen = (from: "client" | "server", data: RawData, at: number) => void;
+export type Seen = (from: "client" | "server", text: string, at: number) => void;
 
-/** Headers that are of one connection alone. */
-const HOP_BY_HOP = /^(host|connection|upgrade|sec-websocket-.*)$/;
-const PLAIN = { perMessageDeflate: false, maxPayload: 256 * 1024 * 1024 };
+/** What a side says before its first frame ends so: the handshake. */
+const END_OF_HEAD = "\r\n\r\n";
 
-/** On a free port of this machine. Whoever connects is connected to the target first, so that its refusal is one here, too. */
+/** On a free port of this machine. */
 export async function startWsRelay(seen: Seen): Promise<WsRelay> {
-  const http = createServer((_, response) => response.writeHead(426).end());
-  const sockets = new WebSocketServer({ noServer: true, ...PLAIN });
+  const open = new Set<Socket>();
   const relay = { port: 0, target: "" };
-  http.on("upgrade", (request, socket, head) => {
-    const headers = Object.fromEntries(Object.entries(request.headers).filter(([name]) => !HOP_BY_HOP.test(name)));
-    const server = new WebSocket(`${relay.target}${request.url}`, { ...PLAIN, headers } as WebSocket.ClientOptions);
-    const refused = () => socket.destroy();
-    server.once("error", refused);
-    // Within the very event: what the server says first can be in the same packet, and nobody would hear it a moment later.
-    server.once("open", () => {
-      server.off("error", refused);
-      sockets.handleUpgrade(request, socket, head, (client) => {
-        join(client, server, (data, at) => seen("client", data, at));
-        join(server, client, (data, at) => seen("server", data, at));
-      });
-    });
+  const server = createServer((client) => {
+    if (relay.target === "") return void client.destroy();
+    const { hostname, port } = new URL(relay.target);
+    const backend = connect({ host: hostname, port: Number(port) });
+    join(
+      client,
+      backend,
+      frames(true, (text, at) => seen("client", text, at)),
+    );
+    join(
+      backend,
+      client,
+      frames(false, (text, at) => seen("server", text, at)),
+    );
+    open.add(client);
+    client.once("close", () => open.delete(client));
   });
-
-  http.listen(0, "127.0.0.1");
-  await once(http, "listening");
-  const address = http.address();
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
   if (address === null || typeof address === "string") throw new Error("no port to relay on");
   return Object.assign(relay, {
     port: address.port,
     async close() {
-      for (const client of sockets.clients) client.terminate();
-      http.closeAllConnections();
-      await new Promise((resolve) => http.close(resolve));
+      for (const client of open) client.destroy();
+      await new Promise((resolve) => server.close(resolve));
     },
   });
 }
 
 /** What one says goes to the other, its end as well. */
-function join(from: WebSocket, to: WebSocket, seen: (data: RawData, at: number) => void): void {
-  from.on("message", (data, binary) => {
+function join(from: Socket, to: Socket, look: (bytes: Buffer, at: number) => void): void {
+  from.setNoDelay(true);
+  from.on("data", (bytes) => {
     const at = now();
-    to.send(data, { binary });
-    seen(data, at);
+    if (!to.write(bytes)) from.pause();
+    look(bytes, at);
   });
-  from.on("close", (code, reason) => {
-    // Codes that only say how a connection was found to be over can't be sent.
-    if (code === 1000 || code >= 3000 || (code > 1006 && code < 1015)) to.close(code, reason);
-    else to.terminate();
-  });
-  from.on("error", () => to.terminate());
+  to.on("drain", () => from.resume());
+  from.on("end", () => to.end());
+  from.on("error", () => to.destroy());
+  from.on("close", () => to.destroySoon());
+}
+
+/** Finds the messages in what one side says. `isMasked`: it is the client. */
+function frames(isMasked: boolean, message: (text: string, at: number) => void): (bytes: Buffer, at: number) => void {
+  const receiver = new Receiver({ isServer: isMasked, maxPayload: 256 * 1024 * 1024 });
+  let [head, at] = ["", 0];
+  receiver.on("message", (data: Buffer) => message(String(data), at));
+  let hasBegun = false;
+  return (bytes, cameAt) => {
+    at = cameAt;
+    // A copy: to unmask it, it is written over.
+    if (hasBegun) return void receiver.write(Buffer.from(bytes));
+    head += bytes.toString("latin1");
+    const end = head.indexOf(END_OF_HEAD);
+    if (end === -1) return;
+    hasBegun = true;
+    receiver.write(Buffer.from(head.slice(end + END_OF_HEAD.length), "latin1"));
+  };
 }
