@@ -159,6 +159,21 @@ describe("what can't be written", () => {
     expect([await it.counted(), it.told]).toEqual([18, []]);
   });
 
+  it.for(["no", null])(
+    "is not overtaken in its order by what waits for the next transaction (%s)",
+    async (bad, test) => {
+      await using it = await opened(test);
+      const jobs = [it.write(bad, "a1", "a"), ...letters(255).map((note) => it.write(note))];
+      jobs.push(it.write("b1", "b1", "b"), it.write("a2", "a2", "a"), it.write("a3", "a3", "a"));
+      const results = await Promise.allSettled(jobs);
+      expect(results.map(({ status }) => status).filter((status) => status === "rejected")).toHaveLength(3);
+      expect(await it.notes()).toEqual([...letters(255), "b1"]);
+      // Who was told of it may hand it in again.
+      await Promise.all([it.write("a1", "a1", "a"), it.write("a2", "a2", "a")]);
+      expect((await it.notes()).slice(-2)).toEqual(["a1", "a2"]);
+    },
+  );
+
   it.for(["no", null])("is not overtaken in its order (%s)", async (bad, test) => {
     await using it = await opened(test);
     const jobs = ["a", bad, "b"].map((note, n) => it.write(note, `r${n}`, "one chat"));

@@ -185,9 +185,13 @@ export class Batches {
     return true;
   }
 
+  /** What waits behind it in its order was asked for before anybody could know of this: by its own transaction it could be written. */
   #reject({ order, settle }: Call, reason: unknown, refused: Set<string>): void {
-    if (order !== undefined) refused.add(order);
     settle.reject(reason);
+    if (order === undefined) return;
+    refused.add(order);
+    const its = new Set([order]);
+    this.#waiting = this.#waiting.filter((call) => !this.#isBehind(call, its));
   }
 
   /** The database takes nothing. What waits behind these calls is told so, too: none of it may be written before them. */
