@@ -77,6 +77,8 @@ function frames(isMasked: boolean, message: (text: string, at: number) => void):
   const receiver = new Receiver({ isServer: isMasked, maxPayload: 256 * 1024 * 1024 });
   let [head, at] = ["", 0];
   receiver.on("message", (data: Buffer) => message(String(data), at));
+  // No WebSocket, as a file that is brought or a handshake that is refused: it goes on unseen.
+  receiver.on("error", () => {});
   let hasBegun = false;
   return (bytes, cameAt) => {
     at = cameAt;

@@ -126,14 +126,6 @@ describe("what nobody waits for", () => {
     expect([notes(), commits]).toEqual([["a", "b", "c", "d"], 3]);
   });
 
-  it("is written when the store is closed, and not after that", async () => {
-    const last = commit.later("note", write("last"));
-    commit.close();
-    await last;
-    await expect(commit.later("note", write("late"))).rejects.toThrow(/closed/);
-    expect(notes()).toEqual(["last"]);
-  });
-
   it("keeps nothing else back where it fails", async () => {
     const jobs = [commit.later("note", write(null)), commit.run("note", write("b"))];
     expect(await outcomes(jobs)).toEqual(["rejected", "fulfilled"]);
@@ -155,11 +147,11 @@ describe("what nobody waits for", () => {
   });
 });
 
-it("writes what waits when it is closed, and nothing after that", async () => {
-  const last = commit.run("note", write("last"));
+it.each(["run", "later"] as const)("writes what waits when it is closed, and nothing after that (%s)", async (verb) => {
+  const last = commit[verb]("note", write("last"));
   commit.close();
   await last;
-  await expect(commit.run("note", write("late"))).rejects.toThrow(/closed/);
+  await expect(commit[verb]("note", write("late"))).rejects.toThrow(/closed/);
   expect(notes()).toEqual(["last"]);
 });
 
